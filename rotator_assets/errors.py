@@ -1,0 +1,13 @@
+"""The error that tells a user what is wrong with their input."""
+
+
+class InputError(ValueError):
+    """Input or usage that cannot be worked with.
+
+    The message is one line for the user: which file, which row or column, what is wrong, what to do. The command
+    line prints it without a traceback and exits with status 2; Dagster shows it as the run's failure.
+    """
+
+
+class UnusableImage(ValueError):
+    """One galaxy's image cannot be used; the message is the reason listed for that galaxy. Never stops a survey."""

@@ -1,0 +1,1 @@
+"""Astronomy in NumPy: no Dagster, no TensorFlow, every formula with its source."""
