@@ -102,3 +102,19 @@ def load_recipes(path: Path | None = None) -> dict[str, Recipe]:
             where = ".".join(str(part) for part in first["loc"])
             raise InputError(f"{path}: recipe '{name}'{f': {where}' if where else ''}: {first['msg']}") from None
     return recipes
+
+
+def reduced(recipe: Recipe, crop_px: int) -> Recipe:
+    """The recipe with the fewer folds, epochs and quadrature points of the quick profile.
+
+    Larger crops are reduced further, so that every training of a synthetic root takes about as long.
+    """
+    large = crop_px > 64
+    return recipe.model_copy(
+        update={
+            "folds": min(recipe.folds, 2),
+            "epochs": min(recipe.epochs, 6 if large else 14),
+            "batch_size": min(recipe.batch_size, 16),
+            "attribution_steps": min(recipe.attribution_steps, 8 if large else 16),
+        }
+    )

@@ -1,0 +1,72 @@
+"""Group ``catalogs``: the published tables of a survey in common columns."""
+
+import dagster as dg
+import pandas as pd
+
+from rotator_assets.assets.inputs import OWNERS, catalog_files
+from rotator_assets.data_root import DataRoot
+from rotator_assets.partitions import survey_partitions
+from rotator_assets.storage.schema import TABLES
+from rotator_assets.storage.tables import content_hash
+from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.base import Catalog
+
+_COMMON = {
+    "group_name": "catalogs",
+    "owners": OWNERS,
+    "kinds": {"fits", "parquet"},
+    "partitions_def": survey_partitions,
+    "deps": [catalog_files],
+    "io_manager_key": "tables",
+    "code_version": "1",
+}
+
+
+@dg.asset(**_COMMON, description="Deep-learning morphology of every catalogue entry, repeat observations grouped.")
+def morphology_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
+    survey = context.partition_key
+    return _result(survey, "morphology", SURVEYS[survey].read_morphology(root.survey(survey)))
+
+
+@dg.asset(**_COMMON, description="Axis ratio, size, Sersic index, mass and data quality of each catalogue entry.")
+def photometry_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
+    survey = context.partition_key
+    return _result(survey, "photometry", SURVEYS[survey].read_photometry(root.survey(survey)))
+
+
+@dg.asset(**_COMMON, description="Every spin parameter lambda_R that a table of the data root gives, by source.")
+def kinematics_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
+    survey = context.partition_key
+    return _result(survey, "kinematics", SURVEYS[survey].read_kinematics(root.survey(survey)))
+
+
+def _result(survey: str, kind: str, catalog: Catalog) -> dg.MaterializeResult:
+    table = f"{kind}_catalog"
+    frame = catalog.frame.assign(survey=survey, synthetic=catalog.synthetic)
+    frame = frame.reindex(columns=TABLES[table].column_names)
+    files = pd.DataFrame(
+        [
+            {
+                "survey": survey,
+                "catalog": kind,
+                "what": source.what,
+                "release": source.release,
+                "path": f"catalogs/{source.path.name}",
+                "n_rows": source.rows,
+                "note": source.note or None,
+                "synthetic": source.synthetic,
+            }
+            for source in catalog.sources
+        ],
+        columns=TABLES["input_files"].column_names,
+    )
+    lines = [f"| {f.what} | {f.release} | {f.path} | {f.n_rows} |" for f in files.itertuples()]
+    return dg.MaterializeResult(
+        value={table: frame, "input_files": files},
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": len(frame),
+            "files": dg.MetadataValue.md("\n".join(["| table | release | file | rows |", "|---|---|---|---|", *lines])),
+            "synthetic": catalog.synthetic,
+        },
+    )

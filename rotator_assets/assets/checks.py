@@ -1,0 +1,107 @@
+"""Asset checks: what must hold of the results, tested on every materialization and shown beside the asset."""
+
+import dagster as dg
+import numpy as np
+
+from rotator_assets.assets.galaxies import early_type_galaxies, galaxies, labeled_galaxies
+from rotator_assets.assets.images import image_tensors
+from rotator_assets.assets.learning import predictions, rotator_classifier
+from rotator_assets.assets.reports import attribution_maps
+from rotator_assets.data_root import DataRoot
+from rotator_assets.storage.tables import TableStore
+from rotator_assets.storage.tensors import open_tensor
+
+Root = dg.ResourceParam[DataRoot]
+COMPLETENESS_LIMIT = 0.05
+SLOW_FRACTION_RANGE = (0.02, 0.6)
+
+
+def _found(problems: int, what: str, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR, **more):
+    return dg.AssetCheckResult(
+        passed=problems == 0, severity=severity, description=f"{problems} {what}", metadata={"count": problems, **more}
+    )
+
+
+@dg.asset_check(asset=galaxies, description="Every row of the morphology catalogue is a galaxy, once.")
+def keeps_every_morphology_row(root: Root) -> dg.AssetCheckResult:
+    lost = TableStore(root).query(
+        """SELECT coalesce(sum(abs(m.n - coalesce(g.n, 0))), 0) AS n
+        FROM (SELECT survey, count(*) n FROM morphology_catalog GROUP BY survey) m
+        LEFT JOIN (SELECT survey, count(DISTINCT galaxy_id) n FROM galaxies GROUP BY survey) g USING (survey)"""
+    )
+    return _found(int(lost["n"][0]), "rows of the morphology catalogues are missing or repeated")
+
+
+@dg.asset_check(asset=labeled_galaxies, description="Labels follow lambda_r < spin_threshold, and only where both are.")
+def labels_follow_the_rule(root: Root) -> dg.AssetCheckResult:
+    wrong = TableStore(root).query(
+        """SELECT count(*) AS n FROM labeled_galaxies WHERE rotator_type IS NOT NULL
+        AND (lambda_r IS NULL OR spin_threshold IS NULL OR (lambda_r < spin_threshold) <> (rotator_type = 0))"""
+    )
+    return _found(int(wrong["n"][0]), "labels contradict lambda_r and the threshold")
+
+
+@dg.asset_check(asset=early_type_galaxies, description="The share of slow rotators is one that surveys find.")
+def slow_fraction_is_plausible(root: Root) -> dg.AssetCheckResult:
+    shares = TableStore(root).query(
+        "SELECT survey, avg((rotator_type = 0)::INT) AS slow, count(*) AS n FROM early_type_galaxies GROUP BY survey"
+    )
+    low, high = SLOW_FRACTION_RANGE
+    odd = shares[~shares["slow"].between(low, high)]
+    return _found(
+        len(odd),
+        f"surveys have a share of slow rotators outside {low:.2f} to {high:.2f}",
+        dg.AssetCheckSeverity.WARN,
+        **{f"slow_fraction_{row.survey}": float(row.slow) for row in shares.itertuples()},
+    )
+
+
+@dg.asset_check(asset=image_tensors, description="Tensors hold finite numbers only, an image a listed galaxy.")
+def images_are_finite(context: dg.AssetCheckExecutionContext, root: Root) -> dg.AssetCheckResult:
+    bad = 0
+    tables = TableStore(root)
+    partition = context.run.tags.get("dagster/partition")
+    for key in [partition] if partition else tables.partitions("images"):
+        tensor = open_tensor(root.tensors / key)
+        for start in range(0, len(tensor.images), 256):
+            chunk = tensor.images[start : start + 256]
+            bad += int((~np.isfinite(chunk).all(axis=(1, 2, 3))).sum())
+        listed = tables.query(f"SELECT galaxy_id FROM images WHERE dataset = '{key}' AND usable ORDER BY tensor_row")
+        bad += int(tuple(listed["galaxy_id"]) != tensor.galaxy_ids)
+    return _found(bad, "images are not finite, or tensors do not fit their table")
+
+
+@dg.asset_check(asset=rotator_classifier, description="No physical galaxy is tested by more than one fold.")
+def no_object_in_two_folds(root: Root) -> dg.AssetCheckResult:
+    leaks = TableStore(root).query(
+        """SELECT count(*) AS n FROM (SELECT 1 FROM training_folds GROUP BY dataset, recipe, object_id
+        HAVING count(DISTINCT fold) > 1)"""
+    )
+    return _found(int(leaks["n"][0]), "objects stand in two folds")
+
+
+@dg.asset_check(asset=predictions, description="Every galaxy of a training has one prediction, a probability.")
+def predictions_are_whole(root: Root) -> dg.AssetCheckResult:
+    wrong = TableStore(root).query(
+        """SELECT count(*) AS n FROM training_folds f LEFT JOIN predictions p USING (dataset, recipe, galaxy_id)
+        WHERE (dataset, recipe) IN (SELECT (dataset, recipe) FROM predictions)
+        AND (p.probability_fast IS NULL OR p.probability_fast NOT BETWEEN 0 AND 1 OR p.fold <> f.fold)"""
+    )
+    return _found(int(wrong["n"][0]), "galaxies lack a prediction of their own fold")
+
+
+@dg.asset_check(
+    asset=attribution_maps,
+    description=f"Completeness: the median error of each training is at most {COMPLETENESS_LIMIT}.",
+)
+def attributions_are_complete(root: Root) -> dg.AssetCheckResult:
+    medians = TableStore(root).query(
+        "SELECT dataset, recipe, median(completeness_error) AS error FROM attributions GROUP BY ALL"
+    )
+    over = medians[~(medians["error"] <= COMPLETENESS_LIMIT)]
+    return _found(
+        len(over),
+        f"trainings have a median completeness error over {COMPLETENESS_LIMIT}",
+        dg.AssetCheckSeverity.WARN,
+        worst=float(medians["error"].max()) if len(medians) else 0.0,
+    )

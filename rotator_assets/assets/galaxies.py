@@ -1,0 +1,76 @@
+"""Group ``galaxies``: the matched catalogues, the labels, and the early types."""
+
+import dagster as dg
+import pandas as pd
+
+from rotator_assets.assets.inputs import OWNERS, label_settings
+from rotator_assets.data_root import DataRoot
+from rotator_assets.partitions import survey_partitions
+from rotator_assets.settings import load_settings
+from rotator_assets.storage.schema import TABLES
+from rotator_assets.storage.tables import content_hash
+from rotator_assets.surveys.matching import early_types, label_galaxies, match_galaxies
+
+_COMMON = {
+    "group_name": "galaxies",
+    "owners": OWNERS,
+    "kinds": {"duckdb", "parquet"},
+    "partitions_def": survey_partitions,
+    "io_manager_key": "tables",
+    "code_version": "1",
+}
+
+
+@dg.asset(**_COMMON, deps=[label_settings], description="Matched catalogues: every morphology row, NULL where nothing.")
+def galaxies(
+    context: dg.AssetExecutionContext,
+    root: dg.ResourceParam[DataRoot],
+    morphology_catalog: pd.DataFrame,
+    photometry_catalog: pd.DataFrame,
+    kinematics_catalog: pd.DataFrame,
+) -> dg.MaterializeResult:
+    survey = context.partition_key
+    catalogs = (morphology_catalog, photometry_catalog, kinematics_catalog)
+    matched, losses = match_galaxies(
+        survey,
+        *(catalog.drop(columns=["survey", "synthetic"]) for catalog in catalogs),
+        preference=load_settings(root).survey(survey).lambda_r_preference,
+        synthetic=any(bool(catalog["synthetic"].any()) for catalog in catalogs),
+    )
+    return _result("galaxies", matched, losses, {"with_lambda_r": int(matched["lambda_r"].notna().sum())})
+
+
+@dg.asset(**_COMMON, deps=[label_settings], description="Galaxies with spin threshold, rotator type and early type.")
+def labeled_galaxies(
+    context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], galaxies: pd.DataFrame
+) -> dg.MaterializeResult:
+    settings = load_settings(root).survey(context.partition_key).labels
+    labeled, losses = label_galaxies(galaxies, **settings.model_dump())
+    return _result("labeled_galaxies", labeled, losses, _label_counts(labeled))
+
+
+@dg.asset(**_COMMON, description="Early types with a label: the study's sample.")
+def early_type_galaxies(labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
+    early, losses = early_types(labeled_galaxies)
+    return _result("early_type_galaxies", early, losses, _label_counts(early))
+
+
+def _label_counts(frame: pd.DataFrame) -> dict[str, int]:
+    return {"slow": int((frame["rotator_type"] == 0).sum()), "fast": int((frame["rotator_type"] == 1).sum())}
+
+
+def _result(table: str, frame: pd.DataFrame, losses: pd.DataFrame, counts: dict[str, int]) -> dg.MaterializeResult:
+    synthetic = bool(frame["synthetic"].any()) if len(frame) else False
+    losses = losses.assign(synthetic=synthetic)
+    rows = [f"| {r.step} | {r.rows_in} | {r.rows_out} | {r.rows_dropped} | {r.reason} |" for r in losses.itertuples()]
+    head = ["| step | rows in | rows out | dropped | reason |", "|---|---|---|---|---|"]
+    return dg.MaterializeResult(
+        value={table: frame.reindex(columns=TABLES[table].column_names), "match_report": losses},
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": len(frame),
+            "match_report": dg.MetadataValue.md("\n".join(head + rows)),
+            "synthetic": synthetic,
+            **counts,
+        },
+    )

@@ -1,0 +1,152 @@
+"""Group ``images``: every usable image of a dataset as one tensor, and the labelled galaxies in it."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from rotator_assets import progress
+from rotator_assets.assets.inputs import OWNERS, image_files, image_settings
+from rotator_assets.data_root import DataRoot
+from rotator_assets.errors import UnusableImage
+from rotator_assets.partitions import DATASETS, Dataset, dataset_partitions, survey_to_dataset
+from rotator_assets.settings import ImageSettings, load_settings
+from rotator_assets.storage.schema import TABLES
+from rotator_assets.storage.tables import TableStore, content_hash
+from rotator_assets.storage.tensors import writing_tensor
+from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.cutouts import Cutout, make_cutout
+from rotator_assets.surveys.images import ImageSource
+
+_CHUNK = 64
+"""Images read ahead at a time: what bounds the memory, whatever the number of galaxies."""
+
+_COMMON = {"group_name": "images", "owners": OWNERS, "partitions_def": dataset_partitions, "code_version": "1"}
+
+
+@dg.asset(
+    **_COMMON,
+    ins={"galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    deps=[
+        dg.AssetDep(image_files, partition_mapping=survey_to_dataset),
+        dg.AssetDep(image_settings, partition_mapping=survey_to_dataset),
+    ],
+    io_manager_key="tensors",
+    kinds={"numpy"},
+    description="Images of a dataset as float32 (n, size, size, 3), bands g, r, i; unusable ones listed with a reason.",
+)
+def image_tensors(
+    context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], galaxies: pd.DataFrame
+) -> dg.MaterializeResult:
+    dataset = DATASETS[context.partition_key]
+    settings = load_settings(root).survey(dataset.survey)
+    folder = root.survey(dataset.survey)
+    sources = SURVEYS[dataset.survey].image_index(folder)
+    synthetic = bool(galaxies["synthetic"].any())
+    rows = []
+    with writing_tensor(root.tensors / dataset.key, dataset.crop_px, synthetic) as tensor:
+        for galaxy, cutout in _cutouts(galaxies, sources, dataset, settings.mock_seed):
+            source = sources.get(galaxy.galaxy_id)
+            row = {
+                "dataset": dataset.key,
+                "galaxy_id": galaxy.galaxy_id,
+                "object_id": galaxy.object_id,
+                "path": str(source.paths[0].relative_to(folder)) if source else None,
+                "usable": isinstance(cutout, Cutout),
+                "synthetic": synthetic,
+            }
+            if isinstance(cutout, Cutout):
+                row["tensor_row"] = tensor.append(galaxy.galaxy_id, cutout.pixels)
+                row["r_eff_pixels"] = _r_eff_pixels(galaxy.r_eff_arcsec, cutout, settings.images)
+                row |= cutout.conditions
+            else:
+                row["reason"] = cutout
+            rows.append(row)
+    images = pd.DataFrame(rows).reindex(columns=TABLES["images"].column_names)
+    usable = len(tensor.galaxy_ids)
+    context.log.info(f"{usable} usable images of {len(images)} galaxies")
+    if unmatched := len(sources.keys() - set(galaxies["galaxy_id"])):
+        context.log.warning(f"{unmatched} image(s) belong to no galaxy of the morphology catalogue and are left out")
+    return dg.MaterializeResult(
+        value={"images": images},
+        data_version=dg.DataVersion(f"{tensor.version}-{content_hash(images)}"),
+        metadata={
+            "dagster/row_count": usable,
+            "galaxies": len(images),
+            "unusable": dg.MetadataValue.md(_reasons(images["reason"])),
+            "shape": f"({usable}, {dataset.crop_px}, {dataset.crop_px}, 3) float32",
+            "tensor": dg.MetadataValue.path(str(root.tensors / dataset.key)),
+            "synthetic": synthetic,
+        },
+    )
+
+
+@dg.asset(
+    **_COMMON,
+    ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    deps=[image_tensors],
+    io_manager_key="tables",
+    kinds={"duckdb", "parquet"},
+    description="Labelled galaxies whose image is in the dataset's tensor: what trainings are drawn from.",
+)
+def labeled_images(
+    context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], labeled_galaxies: pd.DataFrame
+) -> dg.MaterializeResult:
+    images = TableStore(root).read("images", context.partition_key)
+    usable = images.loc[images["usable"], ["dataset", "galaxy_id", "tensor_row", "image_unit", "r_eff_pixels"]]
+    labeled = labeled_galaxies[labeled_galaxies["rotator_type"].notna()]
+    frame = labeled.merge(usable, on="galaxy_id", how="inner", validate="one_to_one")
+    frame = frame.sort_values("tensor_row", ignore_index=True)[TABLES["labeled_images"].column_names]
+    early = frame[frame["is_early_type"]]
+    return dg.MaterializeResult(
+        value=frame,
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": len(frame),
+            "slow": int((frame["rotator_type"] == 0).sum()),
+            "early": len(early),
+            "early_slow": int((early["rotator_type"] == 0).sum()),
+            "synthetic": bool(frame["synthetic"].any()),
+        },
+    )
+
+
+def _cutouts(
+    galaxies: pd.DataFrame, sources: dict[str, ImageSource], dataset: Dataset, mock_seed: int
+) -> Iterator[tuple[object, Cutout | str]]:
+    """Each galaxy with its cut-out, or the reason why it has none, in the catalogue's order."""
+
+    def cutout(galaxy) -> Cutout | str:
+        source = sources.get(galaxy.galaxy_id)
+        if source is None:
+            return f"no image file in {dataset.survey}/images"
+        try:
+            return make_cutout(source, dataset.survey, dataset.noise, dataset.crop_px, galaxy.galaxy_id, mock_seed)
+        except UnusableImage as reason:
+            return str(reason)
+
+    every = list(galaxies[["galaxy_id", "object_id", "r_eff_arcsec"]].itertuples(index=False))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(every), _CHUNK):
+            chunk = every[start : start + _CHUNK]
+            yield from zip(chunk, pool.map(cutout, chunk), strict=True)
+            progress.report(f"images {dataset.key}", start + len(chunk), len(every))
+
+
+def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) -> float:
+    """Half-light semi-major axis in pixels, by the file's own scale or the folder's setting; NaN, never a guess."""
+    scale = cutout.conditions["arcsec_per_pixel"]
+    if scale is None:
+        if settings.pixels_per_r_eff is not None:
+            return settings.pixels_per_r_eff
+        scale = settings.arcsec_per_pixel
+    return r_eff_arcsec / scale if scale is not None and pd.notna(r_eff_arcsec) else np.nan
+
+
+def _reasons(reasons: pd.Series) -> str:
+    """The reasons with their numbers, most frequent first, as a Markdown list; file names are left to the table."""
+    counts = reasons.dropna().map(lambda reason: reason.split(": ", 1)[-1]).value_counts()
+    return "\n".join(f"- {count} x {reason}" for reason, count in counts.head(20).items()) or "none"

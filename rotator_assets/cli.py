@@ -1,0 +1,261 @@
+"""The ``rotators`` command. Exit status: 0 it worked, 2 wrong usage or input, 1 anything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from rotator_assets.data_root import ENVIRONMENT_VARIABLE, DataRoot
+from rotator_assets.errors import InputError
+
+DEMO_ROOT = Path("data/demo")
+
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="Data root; else ROTATORS_DATA, else data/."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="rotator-assets", message="%(version)s")
+def cli() -> None:
+    """Are slow and fast rotators told apart by their images alone?"""
+
+
+@cli.command()
+@data_option
+@click.option("--galaxies", type=click.IntRange(min=1), default=None, help="Galaxies a survey.")
+@click.option("--seed", type=click.IntRange(min=0), default=2020, show_default=True)
+def demo(data: Path | None, galaxies: int | None, seed: int) -> None:
+    """Synthetic galaxies, from catalogue files to report (default root: data/demo)."""
+    from rotator_assets.demo import DEFAULT_GALAXIES, write_demo
+    from rotator_assets.terminal import Progress
+
+    root = _root(data or DEMO_ROOT)
+    with Progress() as progress:
+        write_demo(
+            root.path,
+            n_galaxies=galaxies or DEFAULT_GALAXIES,
+            seed=seed,
+            on_progress=lambda stage, done, total: progress.stage(f"synthetic {stage}", done, total),
+        )
+    _materialize(root, ["manga-observed-64", "tng100-noisy-64"], ["thesis"])
+
+
+@cli.command()
+@data_option
+@click.option("--dataset", "-d", "datasets", multiple=True, help="Dataset, such as manga-observed-64; repeatable.")
+@click.option("--recipe", "-r", "recipes", multiple=True, help="Recipe of recipes.yaml; repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Every dataset that can be built here, with every recipe.")
+@click.option("--stale", is_flag=True, help="Only what is missing or no longer fits its inputs.")
+def run(data: Path | None, datasets: Sequence[str], recipes: Sequence[str], everything: bool, stale: bool) -> None:
+    """Materialize what datasets and recipes need, and every asset of their partitions."""
+    root = _root(data)
+    if everything and (datasets or recipes):
+        raise click.UsageError("--all takes every dataset and recipe: leave out --dataset and --recipe")
+    if not (everything or stale or datasets or recipes):
+        raise click.UsageError("say what to run: --dataset D, --recipe R, --stale or --all")
+    from rotator_assets.partitions import dataset as dataset_of
+    from rotator_assets.recipes import load_recipes
+    from rotator_assets.settings import load_settings
+
+    known = load_recipes()
+    for name in recipes:
+        if name not in known:
+            raise InputError(f"there is no recipe '{name}'; the recipes are: {', '.join(known)}")
+    chosen_datasets = [dataset_of(key).key for key in dict.fromkeys(datasets)]
+    load_settings(root)
+    if stale and not (everything or datasets or recipes):
+        _rerun_stale(root)
+        return
+    chosen_recipes = list(dict.fromkeys(recipes)) or (list(known) if everything or stale else ["thesis"])
+    _materialize(root, chosen_datasets or _buildable(root), chosen_recipes, only_stale=stale)
+
+
+@cli.command()
+@data_option
+def status(data: Path | None) -> None:
+    """Inputs the data root has and lacks, where to get them, and what is stale."""
+    from rotator_assets.terminal import print_status
+
+    print_status(_root(data))
+
+
+@cli.command()
+@data_option
+@click.option("--port", envvar="PORT", type=int, default=3000, show_default=True, help="Port on 127.0.0.1.")
+def ui(data: Path | None, port: int) -> None:
+    """The Dagster UI and daemon on one data root."""
+    from rotator_assets.runner import prepare_instance_home
+
+    root = _root(data)
+    os.environ["DAGSTER_HOME"] = str(prepare_instance_home(root))
+    click.echo(f"data root {root.path}: the UI comes up on http://127.0.0.1:{port} in about 20 s")
+    workspace = Path(__file__).parent.parent / "workspace.yaml"
+    where = ["-w", str(workspace)] if workspace.is_file() else ["-m", "rotator_assets.definitions"]
+    command = [str(Path(sys.executable).with_name("dagster")), "dev", *where, "-h", "127.0.0.1", "-p", str(port)]
+    os.execv(command[0], command)
+
+
+@cli.command()
+@click.argument("sql")
+@data_option
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def query(sql: str, data: Path | None, form: str) -> None:
+    """Run SQL on the results; never waits for a run, never holds one up."""
+    import duckdb
+
+    from rotator_assets.storage.tables import TableStore
+    from rotator_assets.terminal import print_table
+
+    root = _root(data)
+    if not root.path.is_dir():
+        raise InputError(f"{root.path}: there is no such data root; name one with --data or run `rotators demo`")
+    with TableStore(root).connect() as connection:
+        try:
+            relation = connection.sql(sql)
+            if relation is None:
+                return
+            if form == "csv":
+                with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+                    relation.write_csv(file.name)
+                    _write(Path(file.name).read_bytes())
+                return
+            columns, rows = relation.columns, relation.fetchall()
+        except duckdb.Error as error:
+            raise InputError(f"query: {' '.join(str(error).split())}") from None
+    if form == "json":
+        records = [dict(zip(columns, map(_plain, row), strict=True)) for row in rows]
+        _write((json.dumps(records, ensure_ascii=False, default=str) + "\n").encode())
+    else:
+        print_table(columns, rows)
+
+
+@cli.command()
+@data_option
+def report(data: Path | None) -> None:
+    """Make results/study_report.html anew from what has been materialized, and print where it is."""
+    from rotator_assets.runner import Runner, Step
+    from rotator_assets.storage.tables import TableStore
+
+    root = _root(data)
+    if not TableStore(root).partitions("model_metrics"):
+        raise InputError(f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {root.path}` first")
+    with Runner(root) as runner:
+        runner.materialize(Step("study report", ("study_report",), None))
+    click.echo(root.report)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@data_option
+def export(file: Path, data: Path | None) -> None:
+    """Write every table into one self-contained DuckDB file."""
+    from rotator_assets.storage.tables import TableStore
+
+    root = _root(data)
+    if not root.tables.is_dir():
+        raise InputError(f"{root.path}: holds no results to export; run `rotators run` first")
+    if file.absolute() == root.database:
+        raise InputError(f"{file}: is the root's own database; name another file")
+    rows = TableStore(root).export(file)
+    click.echo(f"{file}: {len(rows)} tables, {sum(rows.values())} rows")
+
+
+def _root(data: Path | None) -> DataRoot:
+    root = DataRoot(data.absolute()) if data else DataRoot.from_environment()
+    os.environ[ENVIRONMENT_VARIABLE] = str(root.path)
+    return root
+
+
+def _buildable(root: DataRoot) -> list[str]:
+    """Datasets whose survey has a folder here."""
+    from rotator_assets.partitions import DATASETS
+
+    datasets = [key for key, dataset in DATASETS.items() if root.survey(dataset.survey).is_dir()]
+    if not datasets:
+        raise InputError(f"{root.path}: holds neither manga/ nor tng100/; see `rotators status` for what to put there")
+    return datasets
+
+
+def _materialize(root: DataRoot, datasets: list[str], recipes: list[str], only_stale: bool = False) -> None:
+    from rotator_assets.runner import plan
+
+    for survey in dict.fromkeys(key.split("-")[0] for key in datasets):
+        if not root.survey(survey).is_dir():
+            raise InputError(
+                f"{root.survey(survey)}: there is no such folder; see `rotators status` for what to put there"
+            )
+    _execute(root, plan(datasets, recipes, only_stale))
+
+
+def _rerun_stale(root: DataRoot) -> None:
+    """Everything that was made once and no longer fits its inputs, with what has to come before it."""
+    from rotator_assets.partitions import split_training_key
+    from rotator_assets.runner import plan
+    from rotator_assets.storage.tables import TableStore
+
+    made = [split_training_key(key) for key in TableStore(root).partitions("model_metrics")]
+    if not made:
+        raise InputError(f"{root.path}: nothing was made yet; run `rotators run --dataset …` first")
+    recipes: dict[str, list[str]] = {}
+    for dataset, recipe in made:
+        recipes.setdefault(dataset, []).append(recipe)
+    steps = {step.title: step for d, names in recipes.items() for step in plan([d], names, only_stale=True)}
+    report = steps.pop("study report")
+    _execute(root, [*steps.values(), report])
+
+
+def _execute(root: DataRoot, steps: list) -> None:
+    from rotator_assets.runner import Runner, input_error
+    from rotator_assets.terminal import Progress
+
+    with Progress() as progress, Runner(root) as runner:
+        outcome = runner.run(steps, progress.step)
+    for title, reason in outcome.skipped.items():
+        click.echo(f"not run: {title} ({reason})", err=True)
+    if outcome.failed:
+        errors = {title: input_error(error) for title, error in outcome.failed.items()}
+        for title, error in errors.items():
+            message = error or f"{type(outcome.failed[title]).__name__}: {outcome.failed[title]}"
+            click.echo(f"rotators: {title}: {' '.join(str(message).split())}", err=True)
+        raise SystemExit(2 if all(errors.values()) else 1)
+    click.echo(f"report: {root.report}")
+    click.echo(f"database: {root.database}")
+
+
+def _plain(value: object) -> object:
+    """NaN and infinities, which JSON does not know, as null."""
+    return None if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))) else value
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def main() -> None:
+    """Entry point: one line on standard error says what is wrong and what to do."""
+    try:
+        status = cli.main(standalone_mode=False)
+        raise SystemExit(status if isinstance(status, int) else 0)
+    except InputError as error:
+        message, status = str(error), 2
+    except click.UsageError as error:
+        hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+        message, status = error.format_message() + hint, 2
+    except click.ClickException as error:
+        message, status = error.format_message(), 2
+    except (KeyboardInterrupt, click.Abort):
+        message, status = "interrupted; what was finished is kept", 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    click.echo(f"rotators: {' '.join(message.split())}", err=True)
+    raise SystemExit(status)

@@ -1,0 +1,183 @@
+"""The study report: every picture and table in one HTML file that opens anywhere, without a network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from rotator_assets.figures.style import numbers, write_whole
+
+TEMPLATE = "study_report.html.j2"
+MAX_BYTES = 15_000_000
+MAX_ROWS = 200
+"""Rows of one table that are shown; the database holds them all."""
+_PNG = b"\x89PNG"
+
+
+@dataclass(frozen=True)
+class ReportFigure:
+    """A picture: its PNG (the bytes, or the file) and the figure of the study that it answers to (``"9"``)."""
+
+    caption: str
+    png: bytes | Path
+    study_figure: str | None = None
+    synthetic: bool | None = None
+    """Whether it shows synthetic data; None: as the report."""
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A table; its note says where the numbers stand in the database."""
+
+    caption: str
+    frame: pd.DataFrame
+    note: str = ""
+    synthetic: bool | None = None
+
+
+@dataclass(frozen=True)
+class ReportSection:
+    """A section; ``intro`` is plain text, blank lines start paragraphs; level 3 stands under the level 2 before it."""
+
+    title: str
+    anchor: str
+    intro: str = ""
+    figures: Sequence[ReportFigure] = ()
+    tables: Sequence[ReportTable] = ()
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """All that the report says. ``study_table``: see ``study.study_comparison``."""
+
+    title: str
+    synthetic: bool
+    profile_note: str
+    generated_at: datetime
+    versions: Mapping[str, str]
+    sections: Sequence[ReportSection]
+    study_table: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def render_report(context: ReportContext, *, max_bytes: int = MAX_BYTES) -> str:
+    """The report as HTML: no script, nothing loaded from elsewhere, every text escaped, figures numbered throughout.
+
+    Pictures are inlined as they are while the file stays under ``max_bytes``; where it would not, the largest are
+    compressed (WebP) until it does. Raises ValueError for two sections with one anchor, a picture that is no PNG, and
+    pictures that cannot be made to fit.
+    """
+    anchors = [section.anchor for section in context.sections]
+    for anchor in anchors:
+        if anchors.count(anchor) > 1 or anchor == "study" or not re.fullmatch(r"[A-Za-z][\w-]*", anchor):
+            raise ValueError(f"section anchor '{anchor}' must be unique: a letter, then letters, digits, - and _")
+    figures = [figure for section in context.sections for figure in section.figures]
+    page = _environment().get_template(TEMPLATE)
+    values = {
+        "context": context,
+        "generated": f"{context.generated_at:%Y-%m-%d %H:%M %Z}".strip(),
+        "banner": context.synthetic
+        or any(item.synthetic for s in context.sections for item in (*s.figures, *s.tables)),
+    }
+    text_only = page.render(**values, pictures=[""] * len(figures))
+    room = (max_bytes - len(text_only.encode()) - 100 * len(figures)) * 3 // 4  # base64 makes four bytes of three
+    return page.render(**values, pictures=_data_urls(figures, room))
+
+
+def save_report(context: ReportContext, path: Path) -> Path:
+    """Write the report, whole or not at all."""
+    write_whole(path, render_report(context).encode("utf-8"))
+    return path
+
+
+def table_cells(frame: pd.DataFrame) -> list[tuple[str, str, list[str]]]:
+    """Every column as its name, its kind (``number``, ``word``, ``text``), and its first ``MAX_ROWS`` values as text.
+
+    Whole numbers are written in full; others with as many decimals throughout a column as its largest value needs
+    for about four digits; what is missing is a dash.
+    """
+    return [_column(str(name), frame[name].iloc[:MAX_ROWS]) for name in frame.columns]
+
+
+def _column(name: str, values: pd.Series) -> tuple[str, str, list[str]]:
+    if pd.api.types.is_bool_dtype(values):
+        values = values.map({True: "yes", False: "no"})
+    if not pd.api.types.is_numeric_dtype(values):
+        texts = ["–" if gone else str(value) for value, gone in zip(values, values.isna(), strict=True)]
+        return name, "word" if all(len(text) <= 32 for text in texts) else "text", texts
+    floats = numbers(values.to_frame(name), name)
+    known = [value for value in floats if value == value and abs(value) != float("inf")]
+    largest = max((abs(value) for value in known), default=0.0)
+    whole = all(value == round(value) for value in known)
+    decimals = 0 if whole or largest >= 1000 else 1 if largest >= 100 else 2 if largest >= 10 else 3
+    return name, "number", [_number(value, decimals) for value in floats]
+
+
+def _number(value: float, decimals: int) -> str:
+    if value != value:
+        return "–"
+    if value and abs(value) < 0.5 * 10.0**-decimals:
+        return f"{value:.1e}"
+    return f"{value:.{decimals}f}"
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["paragraphs"] = lambda text: [part for part in re.split(r"\n\s*\n", text.strip()) if part]
+    environment.globals.update(table_cells=table_cells, max_rows=MAX_ROWS)
+    return environment
+
+
+def _data_urls(figures: Sequence[ReportFigure], room: int) -> list[str]:
+    """The pictures as data URLs, together within ``room`` bytes before base64."""
+    pictures = []
+    for figure in figures:
+        data = figure.png if isinstance(figure.png, bytes) else figure.png.read_bytes()
+        if not data.startswith(_PNG):
+            raise ValueError(f"the picture of '{figure.caption}' is no PNG")
+        pictures.append(data)
+    share = fair_share([len(data) for data in pictures], room)
+    urls = []
+    for data in pictures:
+        kind, data = ("png", data) if len(data) <= share else ("webp", _compress(data, share))
+        urls.append(f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}")
+    return urls
+
+
+def fair_share(sizes: Sequence[int], room: int) -> int:
+    """The largest size that every picture may have so that all fit: small ones leave what they do not need."""
+    for position, size in enumerate(sorted(sizes)):
+        share = room // (len(sizes) - position)
+        if size > share:
+            return share
+        room -= size
+    return max(sizes, default=0)
+
+
+def _compress(data: bytes, max_bytes: int) -> bytes:
+    """The PNG as WebP of at most ``max_bytes``: first with less detail, then with fewer dots."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as opened:
+        picture = opened.convert("RGB")
+    for scale, quality in ((1, 90), (1, 75), (1, 60), (0.85, 60), (0.7, 60), (0.6, 55), (0.45, 50), (0.3, 50)):
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        buffer = io.BytesIO()
+        picture.resize(size, Image.Resampling.LANCZOS).save(buffer, "WEBP", quality=quality)
+        if buffer.tell() <= max_bytes:
+            return buffer.getvalue()
+    raise ValueError(f"too many pictures for one report: {max_bytes} bytes are left for each")

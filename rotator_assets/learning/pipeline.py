@@ -1,0 +1,127 @@
+"""From stored images to batches: band selection, augmentation of training images, normalization.
+
+Nothing is kept between images or computed across them. A training batch is a pure function of the seed and of its
+number, so a training repeats exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.learning.backend import tensorflow
+from rotator_assets.recipes import Augmentation, Recipe
+from rotator_assets.science.normalization import normalize
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def network_input(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
+    """What the recipe's network sees of these rows: its bands, normalized; float32 (len(rows), ny, nx, n_bands).
+
+    ``images``: raw fluxes (n, ny, nx, 3) in the order g, r, i; may be memory-mapped, only ``rows`` are read.
+    """
+    return normalize(_raw(images, rows, recipe), recipe.normalization, recipe.bands)
+
+
+def random_transforms(
+    augmentation: Augmentation, n: int, size_px: int, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Random affine transformations about the image centre, float32 (n, 8).
+
+    An image is rotated, flattened along its x axis, zoomed, mirrored and shifted, in this order: as the rotation comes
+    first, the squeeze runs along any direction of the galaxy. A row (a0, a1, a2, b0, b1, b2, 0, 0) maps a pixel (x, y)
+    of the result to the place (a0 x + a1 y + a2, b0 x + b1 y + b2) of the image, x along columns, y along rows.
+    """
+    angle = np.deg2rad(generator.uniform(-augmentation.rotation_deg, augmentation.rotation_deg, n))
+    squeeze = generator.uniform(1 - augmentation.flattening, 1, n)
+    zoom = generator.uniform(1 - augmentation.zoom, 1 + augmentation.zoom, n)
+    mirror = generator.choice([-1, 1], (2, n)) if augmentation.flip else np.ones((2, n))
+    shift = generator.uniform(-augmentation.shift, augmentation.shift, (2, n)) * size_px
+    scale_x, scale_y = mirror[0] / (zoom * squeeze), mirror[1] / zoom
+    a0, a1 = np.cos(angle) * scale_x, np.sin(angle) * scale_y
+    b0, b1 = -np.sin(angle) * scale_x, np.cos(angle) * scale_y
+    centre = (size_px - 1) / 2
+    x, y = centre + shift  # where the centre of the image comes to lie in the result
+    zero = np.zeros(n)
+    transforms = [a0, a1, centre - a0 * x - a1 * y, b0, b1, centre - b0 * x - b1 * y, zero, zero]
+    return np.stack(transforms, axis=1).astype(np.float32)
+
+
+def transform(images: NDArray[np.float32], transforms: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Images (n, ny, nx, bands) resampled once, bilinearly, by their transforms; edges are continued by reflection.
+
+    Reflection keeps the texture of the sky noise in corners that a rotation turns in; surface brightness is kept.
+    """
+    tf = tensorflow()
+    with tf.device("CPU:0"):
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=images,
+            transforms=transforms,
+            output_shape=images.shape[1:3],
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode="REFLECT",
+        ).numpy()
+
+
+class TrainingBatches:
+    """The batches of one fold's training, all epochs in a row; each is a function of ``seed`` and its number alone.
+
+    An epoch visits every galaxy once, in a new order, in batches of equal size (to one galaxy; none larger than the
+    recipe's). Fluxes are transformed before they are normalized, so that a training image is normalized exactly as a
+    test image is.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        labels: NDArray[np.integer],
+        weights: NDArray[np.float32],
+        recipe: Recipe,
+        seed: Sequence[int],
+    ) -> None:
+        self.images, self.rows, self.recipe, self.seed = images, rows, recipe, tuple(seed)
+        self.labels, self.weights = labels.astype(np.float32), weights.astype(np.float32)
+        self.per_epoch = -(-len(rows) // recipe.batch_size)
+
+    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Batch ``number``, counted from 0 over all epochs: images (b, ny, nx, bands), labels and weights (b, 1)."""
+        epoch, position = divmod(int(number), self.per_epoch)
+        order = np.random.default_rng((*self.seed, 0, epoch)).permutation(len(self.rows))
+        chosen = np.array_split(order, self.per_epoch)[position]
+        flux = _raw(self.images, self.rows[chosen], self.recipe)
+        generator = np.random.default_rng((*self.seed, 1, number))
+        flux = transform(flux, random_transforms(self.recipe.augmentation, len(flux), flux.shape[1], generator))
+        seen = normalize(flux, self.recipe.normalization, self.recipe.bands)
+        return seen, self.labels[chosen, None], self.weights[chosen, None]
+
+    def dataset(self) -> tf.data.Dataset:
+        """All batches of the recipe's epochs, prepared in a thread beside the training."""
+        tf = tensorflow()
+        size, bands = self.images.shape[1], len(self.recipe.bands)
+        signature = (
+            tf.TensorSpec((None, size, size, bands), tf.float32),
+            tf.TensorSpec((None, 1), tf.float32),
+            tf.TensorSpec((None, 1), tf.float32),
+        )
+
+        def batch(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            tensors = tf.numpy_function(self.__getitem__, [number], [tf.float32] * 3, stateful=False)
+            return tuple(tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(tensors, signature, strict=True))
+
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its waking-up stalls the end of every epoch by seconds
+        options.deterministic = True
+        batches = tf.data.Dataset.range(self.per_epoch * self.recipe.epochs).map(batch).prefetch(2)
+        return batches.with_options(options)
+
+
+def _raw(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
+    """The recipe's bands of these rows, as stored."""
+    return np.take(images[rows], recipe.band_indices, axis=-1)

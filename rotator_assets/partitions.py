@@ -1,0 +1,65 @@
+"""Partition keys: surveys, datasets, recipes, and how they map to each other."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import dagster as dg
+
+from rotator_assets.errors import InputError
+from rotator_assets.recipes import load_recipes
+
+SURVEYS = ("manga", "tng100")
+NOISES = {"manga": ("observed",), "tng100": ("noisy", "noiseless")}
+CROPS_PX = (128, 64)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images of one survey at one noise level and crop."""
+
+    survey: str
+    noise: str
+    crop_px: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.survey}-{self.noise}-{self.crop_px}"
+
+
+DATASETS = {
+    dataset.key: dataset
+    for dataset in (Dataset(s, noise, crop) for s in SURVEYS for noise in NOISES[s] for crop in CROPS_PX)
+}
+
+
+def dataset(key: str) -> Dataset:
+    """The dataset of a key. Raises InputError naming the keys there are."""
+    if key not in DATASETS:
+        raise InputError(f"there is no dataset '{key}'; the datasets are: {', '.join(DATASETS)}")
+    return DATASETS[key]
+
+
+survey_partitions = dg.StaticPartitionsDefinition(list(SURVEYS))
+dataset_partitions = dg.StaticPartitionsDefinition(list(DATASETS))
+recipe_partitions = dg.StaticPartitionsDefinition(list(load_recipes()))
+training_partitions = dg.MultiPartitionsDefinition({"dataset": dataset_partitions, "recipe": recipe_partitions})
+
+survey_to_dataset = dg.StaticPartitionMapping(
+    {survey: [key for key, d in DATASETS.items() if d.survey == survey] for survey in SURVEYS}
+)
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*MultiToSingleDimensionPartitionMapping")
+dataset_to_training = dg.MultiToSingleDimensionPartitionMapping("dataset")
+recipe_to_training = dg.MultiToSingleDimensionPartitionMapping("recipe")
+
+
+def training_key(dataset_key: str, recipe: str) -> dg.MultiPartitionKey:
+    """Key of one training: a dataset and a recipe."""
+    return dg.MultiPartitionKey({"dataset": dataset_key, "recipe": recipe})
+
+
+def split_training_key(key: str) -> tuple[str, str]:
+    """Dataset and recipe of a training's key (dimensions stand in the order of their names, joined by ``|``)."""
+    dataset_key, recipe = key.split("|")
+    return dataset_key, recipe

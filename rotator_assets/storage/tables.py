@@ -1,0 +1,202 @@
+"""Tables without locks: Parquet files that never change, under the views of a DuckDB file.
+
+Two processes cannot share a DuckDB file if one of them writes, and DuckDB reads a Parquet file's footer and its rows
+at two moments, so that a file replaced between them gives wrong rows or an error. So a partition of a table is written
+as a new file each time, named by partition and version, moved into place whole; the views show the rows of each
+partition's latest version among the files they see. A query has the old partition or the new one, runs never wait for
+open sessions, and two runs at once each write files of their own. A superseded file stays for a while, for the queries
+that had already listed it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from rotator_assets.data_root import DataRoot, replacing
+from rotator_assets.errors import InputError
+from rotator_assets.storage.schema import TABLES, Table
+
+_VERSION_DIGITS = 20
+SUPERSEDED_SECONDS = 900.0
+"""How long a superseded file stays: a query that takes longer between listing files and reading them may fail."""
+
+_BOOKKEEPING = {"_partition": "VARCHAR", "_version": "UBIGINT", "_is_row": "BOOLEAN"}
+"""Columns of the files beside the schema's. One row a file has ``_is_row`` false: a version of no rows counts too."""
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _empty_select(table: Table) -> str:
+    columns = {c.name: c.type for c in table.columns} | _BOOKKEEPING
+    return "SELECT " + ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items()) + " LIMIT 0"
+
+
+class TableStore:
+    """The tables of one data root."""
+
+    def __init__(self, root: DataRoot) -> None:
+        self.root = root
+
+    def write(self, table: str, partition: str, frame: pd.DataFrame) -> str:
+        """Replace one partition of a table, in one step; returns a hash of its content.
+
+        The frame needs every column of the schema, in any order; values are cast to the schema's types.
+        Raises KeyError for a missing column.
+        """
+        schema = TABLES[table]
+        if missing := set(schema.column_names) - set(frame.columns):
+            raise KeyError(f"table {table}: the frame lacks {sorted(missing)}")
+        frame = frame[schema.column_names]
+        older = self._versions(table, partition)
+        version = max(time.time_ns(), *(_version(path) + 1 for path in older), 0)
+        stamp = f"{_quoted(partition)} AS _partition, CAST({version} AS UBIGINT) AS _version"
+        rows = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in schema.columns)
+        mark = ", ".join(f"CAST(NULL AS {c.type})" for c in schema.columns)
+        target = self.root.tables / table / f"{_file_stem(partition)}.{version:0{_VERSION_DIGITS}d}.parquet"
+        with duckdb.connect() as connection, replacing(target) as temporary:
+            connection.register("frame", _without_nan(frame))
+            connection.execute(
+                f"COPY (SELECT {rows}, {stamp}, true AS _is_row FROM frame UNION ALL SELECT {mark}, {stamp}, false) "
+                f"TO {_quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
+            )
+        for superseded, newer in pairwise(older):
+            if _age_seconds(newer) > SUPERSEDED_SECONDS:
+                superseded.unlink(missing_ok=True)
+        return content_hash(frame)
+
+    def read(self, table: str, partition: str) -> pd.DataFrame:
+        """One partition as a frame of the schema's columns, its rows in the order they were written.
+
+        Raises FileNotFoundError where the partition was never written.
+        """
+        versions = self._versions(table, partition)
+        if not versions:
+            raise FileNotFoundError(f"table {table} has no partition {partition}; materialize the asset first")
+        columns = ", ".join(f'"{name}"' for name in TABLES[table].column_names)
+        with duckdb.connect() as connection:
+            source = f"read_parquet({_quoted(str(versions[-1]))})"
+            return connection.sql(f"SELECT {columns} FROM {source} WHERE _is_row").df()
+
+    def partitions(self, table: str) -> list[str]:
+        """Keys of the partitions written, sorted; two-dimensional keys joined by ``|``."""
+        files = (self.root.tables / table).glob("[!_.]*.parquet")
+        return sorted({path.name.rsplit(".", 2)[0].replace("__", "|") for path in files})
+
+    def _versions(self, table: str, partition: str) -> list[Path]:
+        """Files of a partition, the latest last."""
+        digits = "[0-9]" * _VERSION_DIGITS
+        return sorted((self.root.tables / table).glob(f"{_file_stem(partition)}.{digits}.parquet"))
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Result of a query over every table, as a frame."""
+        with self.connect() as connection:
+            return connection.sql(sql).df()
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own with every table as a view. It locks nothing and cannot change the tables."""
+        self._write_schema_files()
+        connection = duckdb.connect()
+        connection.execute(self._view_statements())
+        return connection
+
+    def publish(self) -> None:
+        """Make ``rotators.duckdb`` hold the views of the schema; sessions that have it open keep working.
+
+        The file is written anew and swapped in only where its views would change (new schema or moved root).
+        """
+        self._write_schema_files()
+        statements = self._view_statements()
+        stamp = self.root.tables / ".published"
+        version = hashlib.sha256(statements.encode()).hexdigest()
+        if self.root.database.is_file() and stamp.is_file() and stamp.read_text() == version:
+            return
+        with replacing(self.root.database) as temporary, duckdb.connect(str(temporary)) as connection:
+            connection.execute(statements)
+        with replacing(stamp) as temporary:
+            temporary.write_text(version)
+
+    def export(self, target: Path) -> dict[str, int]:
+        """Write one self-contained DuckDB file with every table and comment; returns the rows of each table.
+
+        Raises InputError where the target cannot be written.
+        """
+        rows = {}
+        try:
+            with self.connect() as source, replacing(target) as temporary:
+                source.execute(f"ATTACH {_quoted(str(temporary))} AS exported")
+                for table in TABLES.values():
+                    source.execute(f'CREATE TABLE exported."{table.name}" AS SELECT * FROM "{table.name}"')
+                    source.execute(_comments(table, "TABLE", "exported."))
+                    count = source.sql(f'SELECT count(*) FROM exported."{table.name}"').fetchall()[0][0]
+                    rows[table.name] = count
+                source.execute("DETACH exported")
+        except (OSError, duckdb.IOException) as error:
+            raise InputError(f"{target}: cannot be written: {str(error).splitlines()[0]}") from None
+        return rows
+
+    def _write_schema_files(self) -> None:
+        """A file of no rows beside the partitions, so that every view can be made, and has every column, always."""
+        with duckdb.connect() as connection:
+            for table in TABLES.values():
+                select = _empty_select(table)
+                version = hashlib.sha256(select.encode()).hexdigest()[:12]
+                path = self.root.tables / table.name / f"_schema-{version}.parquet"
+                if not path.is_file():
+                    with replacing(path) as temporary:
+                        connection.execute(f"COPY ({select}) TO {_quoted(str(temporary))} (FORMAT parquet)")
+
+    def _view_statements(self) -> str:
+        statements = []
+        for table in TABLES.values():
+            columns = ", ".join(f'"{name}"' for name in table.column_names)
+            pattern = _quoted(str(self.root.tables.absolute() / table.name / "*.parquet"))
+            statements.append(
+                f'CREATE VIEW "{table.name}" AS SELECT {columns} FROM ('
+                f"SELECT *, max(_version) OVER (PARTITION BY _partition) AS _latest "
+                f"FROM read_parquet({pattern}, union_by_name = true)) WHERE _version = _latest AND _is_row;"
+            )
+            statements.append(_comments(table, "VIEW"))
+        return "\n".join(statements)
+
+
+def _file_stem(partition: str) -> str:
+    """A partition's key as the beginning of its files' names; ``|`` of a two-dimensional key becomes ``__``."""
+    return partition.replace("|", "__")
+
+
+def _version(path: Path) -> int:
+    return int(path.name.rsplit(".", 2)[1])
+
+
+def _age_seconds(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # another run removed it: it was old
+        return float("inf")
+
+
+def _comments(table: Table, kind: str, schema: str = "") -> str:
+    name = f'{schema}"{table.name}"'
+    lines = [f"COMMENT ON {kind} {name} IS {_quoted(table.comment)};"]
+    lines += [f'COMMENT ON COLUMN {name}."{c.name}" IS {_quoted(c.comment)};' for c in table.columns]
+    return "\n".join(lines)
+
+
+def _without_nan(frame: pd.DataFrame) -> pd.DataFrame:
+    """NaN of float columns as NULL: in SQL a NaN is a number, greater than all others."""
+    return frame.astype({name: "Float64" for name in frame.select_dtypes("floating").columns})
+
+
+def content_hash(frame: pd.DataFrame) -> str:
+    """Hash of a frame's values and column names: equal content, equal hash, whatever the index."""
+    digest = hashlib.sha256("|".join(frame.columns).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return digest.hexdigest()[:16]

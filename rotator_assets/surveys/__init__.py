@@ -1,0 +1,15 @@
+"""Surveys: one module each, published files into common columns. No Dagster, no TensorFlow.
+
+``SURVEYS`` maps a survey's key to its reader (see ``base.Survey``). astropy, h5py and Pillow are imported when a file
+is read, so that this package imports fast.
+"""
+
+from __future__ import annotations
+
+from rotator_assets.surveys.base import Catalog, ExpectedInput, SourceFile, Survey
+from rotator_assets.surveys.manga import MANGA
+from rotator_assets.surveys.tng100 import TNG100
+
+SURVEYS: dict[str, Survey] = {survey.key: survey for survey in (MANGA, TNG100)}
+
+__all__ = ["SURVEYS", "Catalog", "ExpectedInput", "SourceFile", "Survey"]

@@ -1,0 +1,183 @@
+"""What a survey module gives: the files it expects, its catalogues in common columns, and an index of its images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.errors import InputError
+from rotator_assets.surveys.images import ImageSource
+from rotator_assets.surveys.tables import Table, read_csv_table
+
+TEXT, NUMBER, WHOLE = "object", "float64", "Int64"
+
+MORPHOLOGY = {
+    "galaxy_id": TEXT,
+    "object_id": TEXT,
+    "ra": NUMBER,
+    "dec": NUMBER,
+    "redshift": NUMBER,
+    "t_type": NUMBER,
+    "p_late": NUMBER,
+    "flag_t_type": WHOLE,
+}
+"""Columns of a morphology catalogue: one row a catalogue row, in the file's order. Angles in degrees."""
+
+PHOTOMETRY = {
+    "galaxy_id": TEXT,
+    "axis_ratio": NUMBER,
+    "axis_ratio_source": TEXT,
+    "r_eff_arcsec": NUMBER,
+    "sersic_n": NUMBER,
+    "position_angle_deg": NUMBER,
+    "log_mass": NUMBER,
+    "psf_fwhm_arcsec": NUMBER,
+    "drp3qual": WHOLE,
+    "flag_failed_s": WHOLE,
+}
+"""Columns of a photometry catalogue: at most one row a galaxy_id.
+
+``r_eff_arcsec`` is the half-light semi-major axis, ``position_angle_deg`` is east of north in [0, 180), ``log_mass``
+is log10(M / h^-2 Msun), ``psf_fwhm_arcsec`` the r-band FWHM of the kinematic data.
+"""
+
+KINEMATICS = {
+    "galaxy_id": TEXT,
+    "lambda_r": NUMBER,
+    "lambda_r_error": NUMBER,
+    "lambda_r_source": TEXT,
+    "ellipticity": NUMBER,
+}
+"""Columns of a kinematics catalogue: one row a galaxy_id and source."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that was read. ``rows`` are the rows of its table; ``note`` says what of them was not taken, if any."""
+
+    path: Path
+    what: str
+    release: str
+    rows: int
+    synthetic: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A catalogue in common columns and the files it was made from."""
+
+    frame: pd.DataFrame
+    sources: tuple[SourceFile, ...]
+
+    @property
+    def synthetic(self) -> bool:
+        """True where any of the files is marked synthetic."""
+        return any(source.synthetic for source in self.sources)
+
+
+@dataclass(frozen=True)
+class ExpectedInput:
+    """A file (or folder of files) that a survey can use.
+
+    ``patterns`` are globs relative to the survey's folder; ``needed`` is ``required``, ``optional``, or ``one of X``
+    where any input of the same X will do; ``where`` says where to get it.
+    """
+
+    what: str
+    patterns: tuple[str, ...]
+    needed: str
+    where: str
+    size: str
+
+    def find(self, folder: Path) -> list[Path]:
+        """The files there are, newest release first (by the numbers in their names: DR17 before DR15)."""
+        paths = {path for pattern in self.patterns for path in folder.glob(pattern) if path.is_file()}
+        return sorted(paths, key=lambda path: (_numbers(path), path.name), reverse=True)
+
+
+class Survey(Protocol):
+    """One survey. ``folder`` is its folder in the data root: tables in ``catalogs/``, images in ``images/``."""
+
+    key: str
+    expected_inputs: tuple[ExpectedInput, ...]
+
+    def read_morphology(self, folder: Path) -> Catalog:
+        """Columns ``MORPHOLOGY``: every row of the morphology catalogue, in its order. Raises InputError."""
+
+    def read_photometry(self, folder: Path) -> Catalog:
+        """Columns ``PHOTOMETRY``. Raises InputError."""
+
+    def read_kinematics(self, folder: Path) -> Catalog:
+        """Columns ``KINEMATICS``, of every table that is there. Raises InputError."""
+
+    def image_index(self, folder: Path) -> dict[str, ImageSource]:
+        """galaxy_id -> where its image is and how to read it."""
+
+
+def release_of(path: Path) -> str:
+    """Release as the file name tells it: ``DR15``, ``v2_4_3``, ``DR17 v2``; empty where it does not."""
+    return " ".join(re.findall(r"DR\d+|v\d+(?:_\d+)*", path.name))
+
+
+def _numbers(path: Path) -> tuple[int, ...]:
+    return tuple(int(digits) for digits in re.findall(r"\d+", path.name))
+
+
+def missing(folder: Path, *inputs: ExpectedInput) -> InputError:
+    """The error for inputs of which none is there: what is looked for, and where to get it."""
+    wanted = "; or ".join(f"{i.what} (looked for {', '.join(i.patterns)}; source: {i.where})" for i in inputs)
+    return InputError(f"{folder}: there is no {wanted}")
+
+
+def conform(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The frame with exactly these columns in this order and type; those it lacks are missing throughout."""
+    conformed = frame.reindex(columns=list(columns)).astype(dict(columns))
+    for name in (name for name, kind in columns.items() if kind == TEXT):
+        conformed[name] = conformed[name].where(conformed[name].notna(), None)
+    return conformed
+
+
+def read_source(
+    folder: Path, expected: ExpectedInput, read: Callable[[Path], Table], *, every_row: bool = False
+) -> tuple[SourceFile, pd.DataFrame] | tuple[None, None]:
+    """The newest of the expected files, read, with its description; (None, None) where there is none.
+
+    Ids lose the prefix ``manga-`` that Pipe3D writes. Of rows with one galaxy_id the first is kept, rows without an id
+    are left out, and the note says how many; with ``every_row`` either is an InputError instead.
+    """
+    paths = expected.find(folder)
+    if not paths:
+        return None, None
+    path, *older = paths
+    table = read(path)
+    frame = table.frame.assign(galaxy_id=table.frame["galaxy_id"].str.removeprefix("manga-"))
+    unnamed = frame["galaxy_id"].isna()
+    repeated = frame["galaxy_id"].duplicated() & ~unnamed
+    if every_row and (unnamed | repeated).any():
+        row = int(np.flatnonzero(unnamed | repeated)[0])
+        what = "has no galaxy id" if unnamed.iloc[row] else f"repeats the galaxy id {frame['galaxy_id'].iloc[row]}"
+        raise InputError(f"{path}: row {row + 1} {what}; every row must name one galaxy of its own")
+    notes = {
+        "rows without an id, left out": int(unnamed.sum()),
+        "rows that repeat an earlier id, left out": int(repeated.sum()),
+        f"other releases, not read ({', '.join(p.name for p in older)})": len(older),
+    }
+    note = "; ".join(f"{what}: {count}" for what, count in notes.items() if count)
+    source = SourceFile(path, expected.what, release_of(path), len(frame), table.synthetic, note)
+    return source, frame[~unnamed & ~repeated].reset_index(drop=True)
+
+
+def read_lambda_r_csv(path: Path) -> Table:
+    """A user's table of lambda_R: the survey's id column, ``lambda_r``, and optionally its error and ellipticity.
+
+    -999 and -9999 are missing values, as in the published tables.
+    """
+    optional = ("lambda_r_error", "ellipticity")
+    return read_csv_table(path, ("galaxy_id", "lambda_r"), optional, sentinels=(-999.0, -9999.0))

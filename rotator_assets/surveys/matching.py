@@ -1,0 +1,213 @@
+"""Catalogues of one survey into one table of galaxies, and galaxies into slow and fast rotators.
+
+Every step reports what it lost and why (``match_report``); galaxies are never dropped on the way, they lack a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.science.spin import is_slow_rotator, spin_threshold
+from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, TEXT, conform
+
+GALAXIES = {
+    "survey": TEXT,
+    **MORPHOLOGY,
+    "axis_ratio": "float64",
+    "axis_ratio_source": TEXT,
+    "ellipticity": "float64",
+    **{name: kind for name, kind in PHOTOMETRY.items() if name not in ("galaxy_id", "axis_ratio", "axis_ratio_source")},
+    **{name: kind for name, kind in KINEMATICS.items() if name not in ("galaxy_id", "ellipticity")},
+    "synthetic": "bool",
+}
+"""Columns of the matched galaxies."""
+
+LOSSES = ("survey", "step", "rows_in", "rows_out", "rows_dropped", "reason")
+"""Columns of a loss report: a row for every step and reason that dropped rows, one with no reason where none did."""
+
+LAMBDA_R_RANGE = (0.0, 1.5)
+"""lambda_R is at most 1 by its definition; corrections for seeing (Graham et al. 2018) carry some values above."""
+
+DRP3QUAL_CRITICAL = 1 << 30
+"""Bit CRITICAL of the MaNGA data reduction pipeline's quality mask DRP3QUAL."""
+
+
+def match_galaxies(
+    survey: str,
+    morphology: pd.DataFrame,
+    photometry: pd.DataFrame,
+    kinematics: pd.DataFrame,
+    preference: Sequence[str],
+    synthetic: bool,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Galaxies (columns ``GALAXIES``) and losses (columns ``LOSSES``).
+
+    One galaxy a morphology row, in its order, whatever it lacks. ``preference`` orders the sources of lambda_R; the
+    first with a valid value for a galaxy gives it. Axis ratios are valid in (0, 1], lambda_R in ``LAMBDA_R_RANGE``;
+    others become missing and are counted. Where photometry has no axis ratio, the ellipticity of the kinematics table
+    gives it (``axis_ratio_source`` is then ``lambda_r_table``).
+    """
+    report = _Report(survey)
+    galaxies = conform(morphology, MORPHOLOGY).reset_index(drop=True)
+    photometry = conform(photometry, PHOTOMETRY).drop_duplicates("galaxy_id")
+    kinematics = conform(kinematics, KINEMATICS)
+    n, ids = len(galaxies), galaxies["galaxy_id"]
+    report.step("morphology", n, {})
+
+    valid = photometry["axis_ratio"].between(0, 1, inclusive="right")
+    report.step(
+        "photometry: axis ratio",
+        len(photometry),
+        {
+            "galaxy is not in the morphology catalogue": ~photometry["galaxy_id"].isin(ids),
+            "no axis ratio in the tables": photometry["axis_ratio"].isna(),
+            "axis ratio outside (0, 1]": ~valid,
+        },
+    )
+    photometry.loc[~valid, ["axis_ratio", "axis_ratio_source"]] = [np.nan, None]
+    galaxies = galaxies.join(photometry.set_index("galaxy_id"), on="galaxy_id")
+
+    lambda_r, ellipticity = _choose_kinematics(report, kinematics, ids, preference)
+    galaxies = galaxies.join(lambda_r, on="galaxy_id")
+
+    galaxies["ellipticity"] = 1 - galaxies["axis_ratio"]
+    filled = galaxies["ellipticity"].isna() & ids.isin(ellipticity.index)
+    galaxies.loc[filled, "ellipticity"] = ids[filled].map(ellipticity)
+    galaxies.loc[filled, "axis_ratio"] = 1 - galaxies.loc[filled, "ellipticity"]
+    galaxies.loc[filled, "axis_ratio_source"] = "lambda_r_table"
+
+    report.step("galaxies: axis ratio", n, {"no valid axis ratio": galaxies["axis_ratio"].isna()})
+    report.step("galaxies: lambda_r", n, {"no valid lambda_r": galaxies["lambda_r"].isna()})
+    return conform(galaxies.assign(survey=survey, synthetic=synthetic), GALAXIES), report.frame()
+
+
+def label_galaxies(
+    galaxies: pd.DataFrame,
+    *,
+    t_type_max: float = 2.0,
+    p_late_max: float = 0.5,
+    boundary: str = "emsellem2011",
+    log_mass_min: float | None = None,
+    reject_drp3qual_critical: bool = False,
+    reject_flag_t_type: bool = False,
+    reject_failed_photometry: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same rows with ``spin_threshold``, ``rotator_type`` (0 slow, 1 fast, NA) and ``is_early_type``; and losses.
+
+    Slow is lambda_R strictly below ``science.spin.spin_threshold``. Early is T-Type strictly below ``t_type_max``, or
+    where there is no T-Type, P_Late at most ``p_late_max``; a galaxy without either, or without an axis ratio, is not
+    counted as early. A cut takes the label, not the row: ``log_mass_min`` in log10(h^-2 Msun) also takes galaxies
+    without a mass; the others reject what is flagged, and keep what has no flag.
+    """
+    labeled = galaxies.copy()
+    cuts = {
+        "no axis ratio": labeled["ellipticity"].isna(),
+        "no lambda_r": labeled["lambda_r"].isna(),
+    }
+    if log_mass_min is not None:
+        cuts[f"log_mass missing or below {log_mass_min:g}"] = ~(labeled["log_mass"] >= log_mass_min)
+    if reject_drp3qual_critical:
+        cuts["DRP3QUAL is CRITICAL"] = (labeled["drp3qual"].fillna(0).astype("int64") & DRP3QUAL_CRITICAL) > 0
+    if reject_flag_t_type:
+        cuts["T-Type is flagged"] = labeled["flag_t_type"].fillna(0) != 0
+    if reject_failed_photometry:
+        cuts["the Sersic fit failed"] = labeled["flag_failed_s"].fillna(0) != 0
+    report = _Report.of(labeled)
+    kept = report.step("label", len(labeled), cuts)
+
+    slow = is_slow_rotator(labeled["lambda_r"], labeled["ellipticity"], boundary)
+    labeled["spin_threshold"] = spin_threshold(labeled["ellipticity"], boundary)
+    labeled["rotator_type"] = pd.Series(np.where(slow, 0, 1), index=labeled.index, dtype="Int8").where(kept)
+    by_t_type = labeled["t_type"].notna()
+    early = (by_t_type & (labeled["t_type"] < t_type_max)) | (~by_t_type & (labeled["p_late"] <= p_late_max))
+    labeled["is_early_type"] = early & labeled["ellipticity"].notna()
+    return labeled, report.frame()
+
+
+def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The labelled early types of ``label_galaxies``, and losses."""
+    report = _Report.of(labeled)
+    kept = report.step(
+        "early types",
+        len(labeled),
+        {
+            "no label": labeled["rotator_type"].isna(),
+            "no morphological type": labeled["t_type"].isna() & labeled["p_late"].isna(),
+            "late type": ~labeled["is_early_type"],
+        },
+    )
+    return labeled[kept].reset_index(drop=True), report.frame()
+
+
+def _choose_kinematics(
+    report: _Report, kinematics: pd.DataFrame, ids: pd.Series, preference: Sequence[str]
+) -> tuple[pd.DataFrame, pd.Series]:
+    """By galaxy_id: the preferred valid lambda_R with its error and source, and the preferred valid ellipticity."""
+    chosen: list[pd.DataFrame] = []
+    taken: set[str] = set()
+    present = list(dict.fromkeys(kinematics["lambda_r_source"]))
+    for source in [*(s for s in preference if s in present), *(s for s in present if s not in preference)]:
+        rows = kinematics[kinematics["lambda_r_source"] == source]
+        kept = report.step(
+            f"kinematics: lambda_r ({source})",
+            len(rows),
+            {
+                "source is not in the preference": pd.Series(source not in preference, index=rows.index),
+                "galaxy is not in the morphology catalogue": ~rows["galaxy_id"].isin(ids),
+                "repeats an earlier row": rows["galaxy_id"].duplicated(),
+                "no value": rows["lambda_r"].isna(),
+                f"outside {list(LAMBDA_R_RANGE)}": ~rows["lambda_r"].between(*LAMBDA_R_RANGE),
+                "a preferred source has a value": rows["galaxy_id"].isin(taken),
+            },
+        )
+        chosen.append(rows[kept])
+        taken.update(rows.loc[kept, "galaxy_id"])
+    lambda_r = pd.concat([kinematics.iloc[:0], *chosen]).set_index("galaxy_id")
+
+    shaped = kinematics[kinematics["ellipticity"].notna() & kinematics["lambda_r_source"].isin(preference)]
+    shaped = shaped.sort_values("lambda_r_source", key=lambda s: s.map(list(preference).index), kind="stable")
+    if len(shaped):
+        kept = report.step(
+            "kinematics: ellipticity",
+            len(shaped),
+            {
+                "galaxy is not in the morphology catalogue": ~shaped["galaxy_id"].isin(ids),
+                "outside [0, 1)": ~shaped["ellipticity"].between(0, 1, inclusive="left"),
+                "repeats an earlier row": shaped["galaxy_id"].duplicated(),
+            },
+        )
+        shaped = shaped[kept]
+    return lambda_r.drop(columns="ellipticity"), shaped.set_index("galaxy_id")["ellipticity"]
+
+
+class _Report:
+    """Collects the losses of every step."""
+
+    def __init__(self, survey: str) -> None:
+        self.survey = survey
+        self.rows: list[tuple] = []
+
+    @classmethod
+    def of(cls, galaxies: pd.DataFrame) -> _Report:
+        return cls(galaxies["survey"].iloc[0] if len(galaxies) else "")
+
+    def step(self, name: str, rows_in: int, reasons: Mapping[str, pd.Series]) -> pd.Series:
+        """Counts every row under the first reason that drops it; returns the mask of the rows kept."""
+        kept = pd.Series(True, index=next(iter(reasons.values())).index if reasons else range(rows_in))
+        lost = False
+        for reason, dropped in reasons.items():
+            before = int(kept.sum())
+            kept &= ~dropped.astype(bool)
+            after = int(kept.sum())
+            if after < before:
+                self.rows.append((self.survey, name, before, after, before - after, reason))
+                lost = True
+        if not lost:
+            self.rows.append((self.survey, name, rows_in, rows_in, 0, ""))
+        return kept
+
+    def frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=list(LOSSES))

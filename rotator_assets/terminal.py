@@ -1,0 +1,128 @@
+"""What the command line shows: progress, tables, the state of a data root."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+
+from rotator_assets import progress as reports
+from rotator_assets.data_root import DataRoot
+
+_WIDE = 10_000
+"""Columns to lay a table out for where no terminal bounds it: nothing is cut in a pipe or a file."""
+
+
+class Progress:
+    """Bars on a terminal; a line a finished step elsewhere. All on standard error."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bars = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._steps = None
+        self._stage = None
+        self._started = 0.0
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        self._listening = reports.listening(self.stage)
+        self._listening.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listening.__exit__(*error)
+        self._bars.stop()
+
+    def stage(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Show how far the work in hand is."""
+        if self._stage is None:
+            self._stage = self._bars.add_task(name, total=total, note=note)
+        self._bars.update(self._stage, description=f"  {name}", completed=done, total=total, note=note)
+        if done == total:
+            self._bars.remove_task(self._stage)
+            self._stage = None
+
+    def step(self, step: object, number: int, total: int, state: str) -> None:
+        """Show what became of one step of a run."""
+        if self._steps is None:
+            self._steps = self._bars.add_task("steps", total=total, note="")
+        if state == "start":
+            self._started = time.monotonic()
+            self._bars.update(self._steps, description=step.title)
+            return
+        if self._stage is not None:
+            self._bars.remove_task(self._stage)
+            self._stage = None
+        self._bars.update(self._steps, completed=number)
+        seconds = f" in {time.monotonic() - self._started:.1f} s" if state in ("done", "failed") else ""
+        self._console.print(f"[{number}/{total}] {step.title}: {state}{seconds}")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    """A table on standard output; NULL as an empty cell."""
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
+    table = Table(*columns, title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for row in rows:
+        table.add_row(*("" if value is None else _text(value) for value in row))
+    console.print(table)
+
+
+def print_status(root: DataRoot) -> None:
+    """Inputs found and missing by survey, datasets that can be built, and what is stale."""
+    from rotator_assets.partitions import DATASETS
+    from rotator_assets.surveys import SURVEYS
+    from rotator_assets.surveys.inventory import inventory, lacking
+
+    print(f"data root: {root.path}{'' if root.path.is_dir() else ' (does not exist)'}")
+    ready = []
+    for key, survey in SURVEYS.items():
+        found = inventory(survey, root.survey(key))
+        print_table(
+            ["input", "needed", "found", "where to get what is missing", "size"],
+            [
+                [
+                    f.expected.what,
+                    f.expected.needed,
+                    f.summary,
+                    *(() if f.paths else (f.expected.where, f.expected.size)),
+                ]
+                for f in found
+            ],
+            title=f"{key}  ({root.survey(key)})",
+        )
+        if missing := lacking(found):
+            print(f"  missing for {key}: {'; '.join(missing)}\n")
+        else:
+            ready += [d.key for d in DATASETS.values() if d.survey == key]
+    print(f"datasets that can be built: {', '.join(ready) or 'none'}")
+    if not root.dagster_home.is_dir():
+        print("nothing was materialized yet")
+        return
+    from rotator_assets.runner import Runner
+
+    with Runner(root) as runner:
+        runner.observe_inputs()
+        stale = list(runner.staleness().stale())
+    if stale:
+        print_table(["asset", "partition", "why"], stale, title="stale: made from what has changed since")
+        print("make them anew with: rotators run --stale")
+    else:
+        print("nothing is stale")
+
+
+def _text(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

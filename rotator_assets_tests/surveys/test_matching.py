@@ -1,0 +1,196 @@
+"""Matching and labelling: no galaxy is lost or multiplied, and every loss is counted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, conform
+from rotator_assets.surveys.matching import (
+    DRP3QUAL_CRITICAL,
+    GALAXIES,
+    early_types,
+    label_galaxies,
+    match_galaxies,
+)
+from rotator_assets_tests.surveys.files import IDS, write_manga_catalogs, write_text
+
+PREFERENCE = ("user", "dynpop", "pipe3d", "maps")
+
+
+def frame(columns, **values) -> pd.DataFrame:
+    return conform(pd.DataFrame(values), columns)
+
+
+def reasons(losses: pd.DataFrame, step: str) -> dict[str, int]:
+    return {r.reason: r.rows_dropped for r in losses[losses["step"] == step].itertuples() if r.rows_dropped}
+
+
+def galaxies_of(**values) -> pd.DataFrame:
+    return conform(pd.DataFrame({"survey": "manga", "synthetic": False} | values), GALAXIES)
+
+
+@pytest.fixture
+def matched(tmp_path):
+    folder = write_manga_catalogs(tmp_path / "manga")
+    write_text(folder / "catalogs" / "lambda_r.csv", "plateifu,lambda_r\n8000-1902,0.3\n8002-6101,7\n1-1,0.2\n")
+    manga = SURVEYS["manga"]
+    catalogs = (manga.read_morphology(folder), manga.read_photometry(folder), manga.read_kinematics(folder))
+    return match_galaxies("manga", *(c.frame for c in catalogs), PREFERENCE, synthetic=False)
+
+
+def test_every_morphology_row_stays_in_order(matched):
+    galaxies, _ = matched
+    assert list(galaxies.columns) == list(GALAXIES)
+    assert tuple(galaxies["galaxy_id"]) == IDS
+    assert set(galaxies["survey"]) == {"manga"} and not galaxies["synthetic"].any()
+
+
+def test_lambda_r_comes_from_the_preferred_source_with_a_valid_value(matched):
+    galaxies, losses = matched
+    np.testing.assert_allclose(galaxies["lambda_r"], [0.05, 0.3, 0.5, 0.06, 1.1], rtol=1e-6)
+    assert galaxies["lambda_r_source"].tolist() == ["dynpop", "user", "pipe3d", "pipe3d", "dynpop"]
+    assert reasons(losses, "kinematics: lambda_r (user)") == {
+        "galaxy is not in the morphology catalogue": 1,
+        "outside [0.0, 1.5]": 1,
+    }
+    assert reasons(losses, "kinematics: lambda_r (dynpop)") == {"no value": 2, "a preferred source has a value": 1}
+    assert reasons(losses, "kinematics: lambda_r (pipe3d)") == {
+        "galaxy is not in the morphology catalogue": 1,
+        "a preferred source has a value": 2,
+    }
+
+
+def test_losses_add_up(matched):
+    galaxies, losses = matched
+    assert (losses["rows_in"] - losses["rows_out"] == losses["rows_dropped"]).all()
+    for _, step in losses.groupby("step"):
+        assert step["rows_in"].tolist()[1:] == step["rows_out"].tolist()[:-1]
+    used = losses[losses["step"].str.startswith("kinematics: lambda_r")].groupby("step")["rows_out"].last().sum()
+    assert used == galaxies["lambda_r"].notna().sum()
+    assert reasons(losses, "galaxies: axis ratio") == {"no valid axis ratio": 1}
+    assert losses.iloc[0].tolist() == ["manga", "morphology", 5, 5, 0, ""]
+
+
+def test_a_source_that_is_not_preferred_is_not_used():
+    morphology = frame(MORPHOLOGY, galaxy_id=["a"])
+    kinematics = frame(KINEMATICS, galaxy_id=["a"], lambda_r=[0.2], lambda_r_source=["pipe3d"])
+    galaxies, losses = match_galaxies("manga", morphology, frame(PHOTOMETRY), kinematics, ("user",), False)
+    assert galaxies["lambda_r"].isna().all()
+    assert reasons(losses, "kinematics: lambda_r (pipe3d)") == {"source is not in the preference": 1}
+
+
+def test_invalid_axis_ratios_are_missing_and_counted():
+    morphology = frame(MORPHOLOGY, galaxy_id=list("abcd"))
+    photometry = frame(PHOTOMETRY, galaxy_id=list("abcd"), axis_ratio=[1.0, 1.2, 0.0, np.nan], axis_ratio_source="nsa")
+    galaxies, losses = match_galaxies("manga", morphology, photometry, frame(KINEMATICS), PREFERENCE, True)
+    assert galaxies["axis_ratio"].tolist()[0] == 1.0 and galaxies["ellipticity"].tolist()[0] == 0.0
+    assert galaxies["axis_ratio"].isna().sum() == 3 and galaxies["axis_ratio_source"].isna().sum() == 3
+    assert reasons(losses, "photometry: axis ratio") == {
+        "no axis ratio in the tables": 1,
+        "axis ratio outside (0, 1]": 2,
+    }
+    assert galaxies["synthetic"].all()
+
+
+def test_ellipticity_of_the_lambda_r_table_fills_in():
+    morphology = frame(MORPHOLOGY, galaxy_id=list("abc"), p_late=[0.5, 0.51, np.nan])
+    photometry = frame(PHOTOMETRY, galaxy_id=["a"], axis_ratio=[0.8], axis_ratio_source=["morphs"])
+    kinematics = frame(
+        KINEMATICS, galaxy_id=list("abc"), lambda_r=[0.1] * 3, lambda_r_source="user", ellipticity=[0.5, 0.3, 1.0]
+    )
+    galaxies, losses = match_galaxies("tng100", morphology, photometry, kinematics, PREFERENCE, False)
+    np.testing.assert_allclose(galaxies["axis_ratio"], [0.8, 0.7, np.nan])
+    np.testing.assert_allclose(galaxies["ellipticity"], [0.2, 0.3, np.nan])
+    assert galaxies["axis_ratio_source"].tolist() == ["morphs", "lambda_r_table", None]
+    assert reasons(losses, "kinematics: ellipticity") == {"outside [0, 1)": 1}
+    labeled, _ = label_galaxies(galaxies)
+    assert labeled["is_early_type"].tolist() == [True, False, False]
+
+
+ids = st.lists(st.sampled_from("abcdefgh"), max_size=12)
+
+
+@settings(deadline=None, max_examples=30)
+@given(ids.map(lambda names: list(dict.fromkeys(names))), ids, ids)
+def test_matching_never_loses_or_multiplies_rows(names, photometry_ids, kinematics_ids):
+    morphology = frame(MORPHOLOGY, galaxy_id=names, object_id=names)
+    photometry = frame(PHOTOMETRY, galaxy_id=photometry_ids, axis_ratio=0.5, axis_ratio_source="nsa")
+    kinematics = frame(KINEMATICS, galaxy_id=kinematics_ids, lambda_r=0.2, lambda_r_source="user")
+    galaxies, losses = match_galaxies("manga", morphology, photometry, kinematics, PREFERENCE, False)
+    assert galaxies["galaxy_id"].tolist() == names
+    assert galaxies["lambda_r"].notna().tolist() == [name in kinematics_ids for name in names]
+    assert galaxies["axis_ratio"].notna().tolist() == [name in photometry_ids for name in names]
+    assert (losses["rows_in"] - losses["rows_out"] == losses["rows_dropped"]).all()
+    labeled, _ = label_galaxies(galaxies)
+    early, _ = early_types(labeled)
+    assert len(labeled) == len(names) and len(early) == 0
+
+
+def test_labels_at_the_boundary():
+    threshold = 0.31 * np.sqrt(0.25)
+    galaxies = galaxies_of(
+        galaxy_id=list("abcde"),
+        ellipticity=[0.25, 0.25, 0.0, np.nan, 0.25],
+        lambda_r=[np.nextafter(threshold, 0), threshold, 0.0, 0.1, np.nan],
+        t_type=[1.99, 2.0, -1.0, -1.0, np.nan],
+    )
+    labeled, losses = label_galaxies(galaxies)
+    assert (
+        labeled["rotator_type"].tolist()[:3] == [0, 1, 1] and labeled["rotator_type"].isna().tolist()[3:] == [True] * 2
+    )
+    assert labeled["rotator_type"].dtype == "Int8"
+    assert labeled["spin_threshold"][0] == pytest.approx(0.155) and np.isnan(labeled["spin_threshold"][3])
+    assert labeled["is_early_type"].tolist() == [True, False, True, False, False]
+    assert reasons(losses, "label") == {"no axis ratio": 1, "no lambda_r": 1}
+    early, losses = early_types(labeled)
+    assert early["galaxy_id"].tolist() == ["a", "c"]
+    assert reasons(losses, "early types") == {"no label": 2, "late type": 1}
+
+
+def test_other_boundary_and_type_limits():
+    galaxies = galaxies_of(galaxy_id=["a"], ellipticity=[0.25], lambda_r=[0.15], t_type=[0.5])
+    assert label_galaxies(galaxies)[0]["rotator_type"].tolist() == [0]
+    other, _ = label_galaxies(galaxies, boundary="cappellari2016", t_type_max=0.5)
+    assert other["rotator_type"].tolist() == [1] and other["is_early_type"].tolist() == [False]
+
+
+def test_cuts_take_labels_and_are_counted():
+    galaxies = galaxies_of(
+        galaxy_id=list("abcde"),
+        ellipticity=0.2,
+        lambda_r=0.5,
+        log_mass=[11.0, 10.0, np.nan, 11.0, 11.0],
+        drp3qual=pd.array([0, 0, 0, DRP3QUAL_CRITICAL | 2, pd.NA], dtype="Int64"),
+        flag_t_type=pd.array([0, 0, 0, 0, 1], dtype="Int64"),
+        flag_failed_s=pd.array([1, 0, 0, 0, pd.NA], dtype="Int64"),
+    )
+    assert label_galaxies(galaxies)[0]["rotator_type"].notna().all()
+    for cut, lost, reason in [
+        ({"log_mass_min": 10.5}, "bc", "log_mass missing or below 10.5"),
+        ({"reject_drp3qual_critical": True}, "d", "DRP3QUAL is CRITICAL"),
+        ({"reject_flag_t_type": True}, "e", "T-Type is flagged"),
+        ({"reject_failed_photometry": True}, "a", "the Sersic fit failed"),
+    ]:
+        labeled, losses = label_galaxies(galaxies, **cut)
+        assert labeled.loc[labeled["rotator_type"].isna(), "galaxy_id"].tolist() == list(lost)
+        assert reasons(losses, "label") == {reason: len(lost)}
+
+
+@pytest.mark.real_data
+def test_published_catalogues_give_the_known_sample(real_data):
+    manga, folder = SURVEYS["manga"], real_data / "manga"
+    catalogs = (manga.read_morphology(folder), manga.read_photometry(folder), manga.read_kinematics(folder))
+    galaxies, losses = match_galaxies("manga", *(c.frame for c in catalogs), PREFERENCE, False)
+    assert len(galaxies) == 4672 and galaxies["object_id"].nunique() == 4599
+    assert galaxies["lambda_r"].notna().sum() == 2753
+    assert reasons(losses, "kinematics: lambda_r (pipe3d)") == {"galaxy is not in the morphology catalogue": 2}
+    labeled, _ = label_galaxies(galaxies)
+    assert (labeled["rotator_type"].notna().sum(), (labeled["rotator_type"] == 0).sum()) == (2738, 406)
+    early, _ = early_types(labeled)
+    assert (len(early), (early["rotator_type"] == 0).sum()) == (1433, 373)
+    images = manga.image_index(folder)
+    seen = labeled[labeled["rotator_type"].notna() & labeled["galaxy_id"].isin(images)]
+    assert (len(images), len(seen), (seen["rotator_type"] == 0).sum()) == (2786, 1615, 262)

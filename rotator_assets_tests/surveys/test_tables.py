@@ -1,0 +1,186 @@
+"""The table readers: what they make of good files, and one test for each way a file can be bad."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from rotator_assets.errors import InputError
+from rotator_assets.surveys.aliases import COLUMNS, resolve
+from rotator_assets.surveys.tables import read_csv_table, read_fits_table, read_hdf5_table
+from rotator_assets_tests.surveys.files import MORPHOLOGY_DR15, table_hdu, write_fits, write_hdf5, write_text
+
+
+@pytest.fixture
+def morphology(tmp_path):
+    return write_fits(tmp_path / "morphology.fits", table_hdu(MORPHOLOGY_DR15))
+
+
+def one_line(error) -> str:
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("spelling", ["TTYPE", "TType", "T-Type", "T_TYPE", "ttype"])
+def test_every_release_s_spelling_is_found(spelling):
+    assert resolve("file", ["INTID", spelling], ["t_type"], []) == {"t_type": spelling}
+
+
+def test_the_preferred_spelling_wins_and_optional_columns_may_lack():
+    assert resolve("file", ["lambda_re", "LAMBDA_R"], ["lambda_r"], ["ellipticity"]) == {"lambda_r": "LAMBDA_R"}
+
+
+def test_no_spelling_stands_for_two_columns_that_one_table_is_asked_for():
+    spellings = [s.casefold() for column in COLUMNS.values() for s in column.spellings]
+    assert len(spellings) == len(set(spellings))
+
+
+def test_fits_text_is_stripped_bytes_are_native_and_sentinels_are_missing(morphology):
+    table = read_fits_table(morphology, ["galaxy_id", "t_type"], ["p_late", "flag_t_type"], sentinels=(-999.0,))
+    frame = table.frame
+    assert list(frame.columns) == ["galaxy_id", "t_type", "p_late", "flag_t_type"]
+    assert frame["galaxy_id"].tolist()[0] == "8000-1901"
+    assert frame["t_type"].dtype.isnative and frame["t_type"].isna().tolist() == [False] * 4 + [True]
+    assert frame["p_late"].isna().all()
+    assert not table.synthetic
+
+
+def test_fits_integer_null_is_missing(tmp_path):
+    columns = [fits.Column("PLATEIFU", "4A", array=["a", "b"]), fits.Column("FLAG_TT", "J", null=7, array=[7, 1])]
+    path = write_fits(tmp_path / "null.fits", fits.BinTableHDU.from_columns(columns))
+    frame = read_fits_table(path, ["galaxy_id", "flag_t_type"]).frame
+    assert np.isnan(frame["flag_t_type"][0]) and frame["flag_t_type"][1] == 1
+
+
+@pytest.mark.parametrize("suffix", ["fits", "fits.gz"])
+def test_synthetic_files_say_so(tmp_path, suffix):
+    path = write_fits(tmp_path / f"made.{suffix}", table_hdu(MORPHOLOGY_DR15), synthetic=True)
+    assert read_fits_table(path, ["galaxy_id"]).synthetic
+    assert read_hdf5_table(write_hdf5(tmp_path / "m.hdf5", {"/": {"P_Late": [0.1]}}, True), ["p_late"]).synthetic
+    assert read_csv_table(write_text(tmp_path / "m.csv", "# synthetic\nplateifu\n1-1\n"), ["galaxy_id"]).synthetic
+    assert not read_csv_table(write_text(tmp_path / "n.csv", "# mine\nplateifu\n1-1\n"), ["galaxy_id"]).synthetic
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError) as error:
+        read_fits_table(tmp_path / "absent.fits", ["galaxy_id"])
+    assert one_line(error).endswith("absent.fits: there is no such file")
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.05, 0.5, 0.7])
+def test_truncated_fits(morphology, kept):
+    content = morphology.read_bytes()
+    morphology.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(InputError) as error:
+        read_fits_table(morphology, ["galaxy_id"])
+    assert "morphology.fits: " in one_line(error)
+
+
+def test_fits_without_its_last_padding_is_whole(morphology):
+    morphology.write_bytes(morphology.read_bytes()[:-100])
+    assert len(read_fits_table(morphology, ["galaxy_id"]).frame) == 5
+
+
+def test_fits_cut_in_a_later_extension(tmp_path):
+    path = write_fits(tmp_path / "three.fits", *[table_hdu(MORPHOLOGY_DR15)] * 3)
+    path.write_bytes(path.read_bytes()[:-2880])
+    with pytest.raises(InputError, match="cut short: extension 3"):
+        read_fits_table(path, ["galaxy_id"], extension=1)
+
+
+def test_truncated_gzip(tmp_path):
+    path = write_fits(tmp_path / "m.fits.gz", table_hdu(MORPHOLOGY_DR15))
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match="cannot be read as a FITS table"):
+        read_fits_table(path, ["galaxy_id"])
+
+
+def test_not_fits_at_all(tmp_path):
+    with pytest.raises(InputError, match="cannot be read as a FITS table"):
+        read_fits_table(write_text(tmp_path / "page.fits", "<html>404 Not Found</html>"), ["galaxy_id"])
+
+
+def test_missing_column_names_spellings_and_columns(tmp_path):
+    columns = {key: values for key, values in MORPHOLOGY_DR15.items() if key != "TTYPE"}
+    with pytest.raises(InputError) as error:
+        read_fits_table(write_fits(tmp_path / "m.fits", table_hdu(columns)), ["t_type"])
+    assert "looked for TTYPE, T-Type, T_Type" in one_line(error) and "PLATEIFU" in one_line(error)
+
+
+def test_missing_extension_and_image_in_its_place(tmp_path, morphology):
+    with pytest.raises(InputError, match="has no extension MANGA; it has: PRIMARY"):
+        read_fits_table(morphology, ["galaxy_id"], extension="MANGA")
+    image = write_fits(tmp_path / "image.fits", fits.ImageHDU(np.zeros((4, 4))))
+    with pytest.raises(InputError, match="extension 1 is not a table"):
+        read_fits_table(image, ["galaxy_id"])
+
+
+def test_wrong_types(tmp_path):
+    text = write_fits(tmp_path / "text.fits", table_hdu({"PLATEIFU": ["1-1"], "TTYPE": ["E"]}))
+    with pytest.raises(InputError, match="column TTYPE holds text where numbers are expected"):
+        read_fits_table(text, ["galaxy_id", "t_type"])
+    fraction = write_fits(tmp_path / "f.fits", table_hdu({"PLATEIFU": ["1-1"], "FLAG_TT": np.array([0.5])}))
+    with pytest.raises(InputError, match=r"column FLAG_TT holds 0\.5 in row 1 where a whole number is expected"):
+        read_fits_table(fraction, ["galaxy_id", "flag_t_type"])
+    id_fraction = write_fits(tmp_path / "i.fits", table_hdu({"PLATEIFU": np.array([0.5])}))
+    with pytest.raises(InputError, match="column PLATEIFU holds fractions"):
+        read_fits_table(id_fraction, ["galaxy_id"])
+    vector = write_fits(tmp_path / "v.fits", table_hdu({"PLATEIFU": ["1-1"], "TTYPE": np.ones((1, 7))}))
+    with pytest.raises(InputError, match=r"column TTYPE has shape \(1, 7\)"):
+        read_fits_table(vector, ["galaxy_id", "t_type"])
+
+
+def test_no_rows(tmp_path):
+    empty = {key: np.asarray(values)[:0] for key, values in MORPHOLOGY_DR15.items()}
+    with pytest.raises(InputError, match="the table has no rows"):
+        read_fits_table(write_fits(tmp_path / "empty.fits", table_hdu(empty)), ["galaxy_id"])
+    with pytest.raises(InputError, match="the table has no rows"):
+        read_csv_table(write_text(tmp_path / "empty.csv", "plateifu,lambda_r\n"), ["galaxy_id", "lambda_r"])
+
+
+def test_hdf5_integers_become_ids(tmp_path):
+    path = write_hdf5(tmp_path / "m.hdf5", {"Snapshot_99": {"SubhaloID": [7, 3], "P_Late": [0.2, -99.0]}})
+    frame = read_hdf5_table(path, ["galaxy_id", "p_late"], group="Snapshot_99", sentinels=(-99.0,)).frame
+    assert frame["galaxy_id"].tolist() == ["7", "3"] and frame["p_late"].isna().tolist() == [False, True]
+
+
+def test_bad_hdf5(tmp_path):
+    path = write_hdf5(tmp_path / "m.hdf5", {"Snapshot_95": {"SubhaloID": [7, 3], "P_Late": [0.2]}})
+    with pytest.raises(InputError, match="has no group Snapshot_99; it has: Snapshot_95"):
+        read_hdf5_table(path, ["galaxy_id"], group="Snapshot_99")
+    with pytest.raises(InputError, match="columns differ in length"):
+        read_hdf5_table(path, ["galaxy_id", "p_late"], group="Snapshot_95")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="cannot be read as an HDF5 file"):
+        read_hdf5_table(path, ["galaxy_id"], group="Snapshot_95")
+
+
+def test_csv_with_comments_blank_lines_byte_order_mark_and_missing_fields(tmp_path):
+    text = '\ufeff# a comment\n\nplateifu,Lambda_R,note\n8000-1901 , 0.2,"a, b"\n\n# more\n8000-1902,,x\n8000-1,NaN,x\n'
+    frame = read_csv_table(write_text(tmp_path / "l.csv", text), ["galaxy_id", "lambda_r"], ["ellipticity"]).frame
+    assert frame["galaxy_id"].tolist() == ["8000-1901", "8000-1902", "8000-1"]
+    assert frame["lambda_r"].tolist()[0] == 0.2 and frame["lambda_r"].isna().sum() == 2
+    assert frame["ellipticity"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("plateifu,lambda_r\n1-1,0.2\n1-2,fast\n", "column lambda_r holds 'fast' in row 2 where a number is expected"),
+        ("plateifu,lambda_r\n1-1,0.2\n1-2\n", "row 2 has 1 fields, the header line has 2"),
+        ("plateifu,lambda_r\n1-1,0.2,9\n", "row 1 has 3 fields"),
+        ("plateifu;lambda_r\n1-1;0.2\n", "has no column for galaxy_id"),
+        ("", "has no column for galaxy_id"),
+    ],
+)
+def test_bad_csv(tmp_path, text, reason):
+    with pytest.raises(InputError) as error:
+        read_csv_table(write_text(tmp_path / "lambda_r.csv", text), ["galaxy_id", "lambda_r"])
+    assert reason in one_line(error)
+
+
+def test_binary_csv(tmp_path):
+    path = tmp_path / "lambda_r.csv"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(InputError, match="cannot be read as a CSV table"):
+        read_csv_table(path, ["galaxy_id"])
