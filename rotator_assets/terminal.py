@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
+from rich.text import Text
 
 from rotator_assets import progress as reports
 from rotator_assets.data_root import DataRoot
@@ -77,7 +78,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
     table = Table(*columns, title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for row in rows:
-        table.add_row(*("" if value is None else _text(value) for value in row))
+        table.add_row(*(Text("" if value is None else _text(value)) for value in row))
     console.print(table)
 
 
@@ -92,10 +93,11 @@ def print_status(root: DataRoot) -> None:
     for key, survey in SURVEYS.items():
         found = inventory(survey, root.survey(key))
         print_table(
-            ["input", "needed", "found", "where to get what is missing", "size"],
+            ["input", "file", "needed", "found", "where to get what is missing", "size"],
             [
                 [
                     f.expected.what,
+                    f.expected.patterns[0],
                     f.expected.needed,
                     f.summary,
                     *(() if f.paths else (f.expected.where, f.expected.size)),

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,8 @@ MAX_BYTES = 15_000_000
 MAX_ROWS = 200
 """Rows of one table that are shown; the database holds them all."""
 _PNG = b"\x89PNG"
+_SIZES = ((1200, 80), (960, 70), (800, 60), (800, 45), (650, 45), (500, 40), (300, 30))
+"""Width in dots and quality of compressed pictures; the page shows about 960 dots."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +154,13 @@ def _data_urls(figures: Sequence[ReportFigure], room: int) -> list[str]:
             raise ValueError(f"the picture of '{figure.caption}' is no PNG")
         pictures.append(data)
     share = fair_share([len(data) for data in pictures], room)
-    urls = []
-    for data in pictures:
-        kind, data = ("png", data) if len(data) <= share else ("webp", _compress(data, share))
-        urls.append(f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}")
-    return urls
+    with ThreadPoolExecutor() as pool:  # Pillow works outside the interpreter's lock
+        return list(pool.map(lambda data: _data_url(data, share), pictures))
+
+
+def _data_url(data: bytes, share: int) -> str:
+    kind, data = ("png", data) if len(data) <= share else ("webp", _compress(data, share))
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def fair_share(sizes: Sequence[int], room: int) -> int:
@@ -169,15 +174,15 @@ def fair_share(sizes: Sequence[int], room: int) -> int:
 
 
 def _compress(data: bytes, max_bytes: int) -> bytes:
-    """The PNG as WebP of at most ``max_bytes``: first with less detail, then with fewer dots."""
+    """The PNG as WebP of at most ``max_bytes``: at about the width of the page, then smaller and with less detail."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as opened:
         picture = opened.convert("RGB")
-    for scale, quality in ((1, 90), (1, 75), (1, 60), (0.85, 60), (0.7, 60), (0.6, 55), (0.45, 50), (0.3, 50)):
-        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    for width, quality in _SIZES:
+        picture.thumbnail((width, picture.height), Image.Resampling.LANCZOS, reducing_gap=2.0)
         buffer = io.BytesIO()
-        picture.resize(size, Image.Resampling.LANCZOS).save(buffer, "WEBP", quality=quality)
+        picture.save(buffer, "WEBP", quality=quality, method=2)
         if buffer.tell() <= max_bytes:
             return buffer.getvalue()
     raise ValueError(f"too many pictures for one report: {max_bytes} bytes are left for each")

@@ -186,7 +186,7 @@ def comparison_figure(
     axes, forest = figure.subplots(1, 2, width_ratios=(1, 1.15))
     style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
     for row, metric in enumerate(metrics.itertuples()):
-        colour = ("#222222", *style.OTHER_COLOURS)[row % (len(style.OTHER_COLOURS) + 1)]
+        colour = (style.INK, *style.OTHER_COLOURS)[row % (len(style.OTHER_COLOURS) + 1)]
         dashes = ("-", *style.DASHES)[row % (len(style.DASHES) + 1)]
         if np.isfinite(metric.auc):
             _roc_line(axes, curves[curves["recipe"] == metric.recipe], metric.recipe, color=colour, lw=1.4, ls=dashes)
@@ -210,10 +210,8 @@ def comparison_figure(
     forest.axvline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
     forest.set_yticks(range(len(metrics)), list(metrics["recipe"]))
     forest.set_ylim(max(len(metrics), 1) - 0.4, -0.6)
-    lows = [float(v) for v in numbers(metrics, "auc_low") if np.isfinite(v)] + [
-        low for low, _ in (study or {}).values()
-    ]
-    forest.set_xlim(max(0.0, min([0.45, *(low - 0.03 for low in lows)])), 1.0)
+    lows = [*numbers(metrics, "auc_low"), *(low for low, _ in (study or {}).values()), 0.48]
+    forest.set_xlim(max(0.0, np.nanmin(lows) - 0.03), 1.0)
     forest.plot([], [], "o-", color=style.INK, label="here")
     if study:
         forest.plot([], [], "D", ms=6, mfc="white", mec=style.GREY, mew=1.5, label="the study")

@@ -58,10 +58,6 @@ class Outcome:
     def right(self) -> bool:
         return self.rotator_type == self.predicted_type
 
-    @property
-    def meaning(self) -> str:
-        return f"{CLASSES[self.rotator_type].name} rotator called {CLASSES[self.predicted_type].name}"
-
 
 CLASSES = (RotatorClass(SLOW, "slow", SLOW_COLOUR, "o"), RotatorClass(FAST, "fast", FAST_COLOUR, "^"))
 OUTCOMES = (

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+METHODS = ("gausslegendre", "riemann_left", "riemann_right", "riemann_middle")
+"""Alibi's rules of quadrature whose weights add up to 1; those of its riemann_trapezoid add up to 1 - 1/n_steps."""
+
 _PATH_VALUES = 2**24
 """Most values of interpolated images held at once; alibi keeps a few float64 arrays of this size."""
 
@@ -77,13 +80,16 @@ def integrated_gradients(
     baseline
         The image the path starts from, (ny, nx, bands).
     n_steps, method
-        Points and rule of the quadrature: gausslegendre, riemann_left, riemann_right, riemann_middle or
-        riemann_trapezoid.
+        Points and rule of the quadrature, one of `METHODS`.
     batch_size
         Images whose gradients are computed at once.
     on_progress
         Called after each chunk with the number of images done and n.
+
+    Raises ValueError for another method.
     """
+    if method not in METHODS:
+        raise ValueError(f"unknown quadrature '{method}': use {', '.join(METHODS)}")
     model = _CompiledLogit(model)
     images = np.asarray(images, dtype=np.float32)
     logit_baseline = float(model(baseline[None])[0, 0])

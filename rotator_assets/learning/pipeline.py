@@ -53,9 +53,10 @@ def random_transforms(
 
 
 def transform(images: NDArray[np.float32], transforms: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Images (n, ny, nx, bands) resampled once, bilinearly, by their transforms; edges are continued by reflection.
+    """Images (n, ny, nx, bands) resampled once, bilinearly, by their transforms; surface brightness is kept.
 
-    Reflection keeps the texture of the sky noise in corners that a rotation turns in; surface brightness is kept.
+    Corners that a rotation turns in continue the nearest edge pixel: reflection would put mirrored galaxies there, a
+    constant would draw an edge around galaxies larger than the image.
     """
     tf = tensorflow()
     with tf.device("CPU:0"):
@@ -65,7 +66,7 @@ def transform(images: NDArray[np.float32], transforms: NDArray[np.float32]) -> N
             output_shape=images.shape[1:3],
             fill_value=0.0,
             interpolation="BILINEAR",
-            fill_mode="REFLECT",
+            fill_mode="NEAREST",
         ).numpy()
 
 

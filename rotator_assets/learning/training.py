@@ -313,9 +313,9 @@ class _Trainer:
 
         labels = self.labels[validation]
         logits = _logits(self._infer, self.images, self.rows[validation], self.recipe).astype(np.float64)
-        losses = weights[labels] * (np.logaddexp(0, logits) - labels * logits)
-        if not np.isfinite(losses).all():
+        if not np.isfinite(logits).all():
             return {"val_loss": float("nan"), "val_auc": float("nan")}
+        losses = weights[labels] * (np.logaddexp(0, logits) - labels * logits)
         return {"val_loss": float(losses.mean()), "val_auc": float(roc_auc_score(labels, logits))}
 
     def _log(self, fold: int, epoch: int, images_per_second: float, logs: dict[str, float]) -> EpochLog:

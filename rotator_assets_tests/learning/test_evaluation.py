@@ -69,7 +69,7 @@ def test_paired_difference_is_that_of_all_pairs(data, seed):
     paired = delong_paired(labels, scores, other)
     assert paired.difference == pytest.approx(aucs[0] - aucs[1], abs=1e-12)
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    if variance > 1e-9 and -0.9 < paired.low and paired.high < 0.9:
+    if variance > 1e-9 and paired.low > -0.9 and paired.high < 0.9:
         assert (paired.high - paired.low) / 2 == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-5)
     assert 0 <= paired.p_value <= 1
 

@@ -1,0 +1,1 @@
+"""Tests of folds, network, training, evaluation and attributions."""

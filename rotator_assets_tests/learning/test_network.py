@@ -1,0 +1,95 @@
+"""The network: the study's numbers, one float32 logit, repeatable weights, no global state."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rotator_assets.learning import backend
+from rotator_assets.learning.network import build_network, describe, inference_function, settle_batchnorm
+from rotator_assets.recipes import Recipe
+
+THESIS = Recipe(name="thesis")
+
+
+def test_importing_the_package_imports_no_framework():
+    modules = ("attribution", "backend", "baselines", "evaluation", "folds", "network", "pipeline", "training")
+    code = (
+        "import sys\n"
+        + "".join(f"import rotator_assets.learning.{module}\n" for module in modules)
+        + "sys.exit(', '.join({'tensorflow', 'keras', 'alibi', 'dagster'} & set(sys.modules)) or 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_numbers_of_the_study():
+    layers = {row["layer"]: row for row in describe(build_network(THESIS, 128))}
+    assert layers["flatten"]["output"] == "131072"
+    assert layers["dense"] == {"layer": "dense", "kind": "Dense", "output": "64", "parameters": 131072 * 64 + 64}
+    assert layers["logit"]["output"] == "1"
+    assert layers["convolution_3"]["output"] == "32 x 32 x 128"
+
+
+@pytest.mark.parametrize("bands", ["gri", "r"])
+@pytest.mark.parametrize("regularization", ["batchnorm", "dropout"])
+def test_every_recipe_gives_one_float32_logit(bands, regularization):
+    recipe = Recipe(name="x", bands=bands, regularization=regularization)
+    for policy in ("float32", "mixed_bfloat16"):
+        network = build_network(recipe, 16, policy=policy)
+        assert not type(network).__module__.startswith("rotator_assets")  # functional, not subclassed
+        logit = network(np.zeros((2, 16, 16, len(bands)), np.float32))
+        assert logit.shape == (2, 1) and logit.dtype == "float32"
+        assert {weight.dtype for weight in network.weights} == {"float32"}
+    kinds = [row["kind"] for row in describe(network)]
+    assert kinds.count("BatchNormalization") == (3 if regularization == "batchnorm" else 0)
+    assert kinds.count("Dropout") == (0 if regularization == "batchnorm" else 4)
+
+
+def test_weights_depend_on_the_seed_and_on_no_global_state():
+    import keras
+
+    np.random.seed(5)  # noqa: NPY002
+    expected = np.random.random()  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
+    first = build_network(THESIS, 16, policy="mixed_bfloat16").get_weights()
+    assert np.random.random() == expected  # noqa: NPY002
+    assert keras.config.dtype_policy().name == "float32"
+    same, other = build_network(THESIS, 16).get_weights(), build_network(THESIS, 16, seed=(2020, 1)).get_weights()
+    for one, two in zip(first, same, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_batchnorm_settles_on_the_images():
+    network = build_network(THESIS, 16)
+    images = np.random.default_rng(0).exponential(0.02, (64, 16, 16, 3)).astype(np.float32)
+    settle_batchnorm(network, images)
+    training, inference = network(images, training=True).numpy(), inference_function(network)(images).numpy()
+    np.testing.assert_allclose(inference, training, atol=1e-3 * np.ptp(training))
+    assert {layer.momentum for layer in network.layers if hasattr(layer, "momentum")} == {0.9}
+
+
+def test_compiled_inference_follows_the_weights_and_any_batch_size():
+    network = build_network(Recipe(name="x", regularization="dropout"), 16)
+    infer = inference_function(network)
+    images = np.random.default_rng(0).random((5, 16, 16, 3), dtype=np.float32)
+    for batch in (images, images[:2], images[:0]):
+        np.testing.assert_allclose(infer(batch), network(batch, training=False), atol=1e-6)
+    network.set_weights([2 * weight for weight in network.get_weights()])
+    np.testing.assert_allclose(infer(images), network(images, training=False), rtol=1e-5)
+
+
+def test_the_device_has_a_name_and_a_policy(monkeypatch):
+    assert backend.device_name().strip()
+    assert backend.compute_policy() in ("float32", "mixed_bfloat16")
+    monkeypatch.setattr(backend, "_gpu_details", lambda: None)
+    monkeypatch.setattr(backend, "_cpu_field", {"flags": "sse avx512_bf16", "model name": "Some CPU"}.get)
+    assert (backend.device_name(), backend.compute_policy()) == ("Some CPU", "mixed_bfloat16")
+    monkeypatch.setattr(backend, "_cpu_field", {"flags": "sse avx512f", "model name": "Old CPU"}.get)
+    assert backend.compute_policy() == "float32"
+    for capability, policy in (((7, 5), "float32"), ((8, 0), "mixed_bfloat16"), ((9, 0), "mixed_bfloat16")):
+        details = {"device_name": "Some GPU", "compute_capability": capability}
+        monkeypatch.setattr(backend, "_gpu_details", lambda details=details: details)
+        assert (backend.device_name(), backend.compute_policy()) == ("Some GPU", policy)

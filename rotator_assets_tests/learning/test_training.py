@@ -1,0 +1,217 @@
+"""Training: learns a planted signal, nothing from shuffled labels, and never looks at the test galaxies."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rotator_assets.errors import InputError
+from rotator_assets.learning import training
+from rotator_assets.learning.evaluation import delong_interval, fold_aucs, youden_threshold
+from rotator_assets.learning.folds import check_no_leak, plan_splits
+from rotator_assets.learning.training import TrainingStopped, cross_validate, load_model, predict_logits
+from rotator_assets_tests.learning.planted import TINY, galaxy_ids, planted_survey
+
+
+def short(**changes):
+    return TINY.model_copy(update={"epochs": 2, **changes})
+
+
+def run(survey, recipe, folder, **options):
+    images, labels, objects = survey
+    folder.mkdir(exist_ok=True)
+    return cross_validate(images, labels, objects, galaxy_ids(objects), recipe, model_folder=folder, **options)
+
+
+@pytest.fixture
+def one_fold(survey, monkeypatch):
+    """Trainings run fold 0 of the survey only, with these galaxies on each side whatever the labels are."""
+    split = plan_splits(survey[1], survey[2], TINY.folds, TINY.validation_fraction, TINY.seed)[0]
+    monkeypatch.setattr(training, "plan_splits", lambda *_: [split])
+    return split
+
+
+def test_a_planted_signal_is_learned(trained):
+    result, _, _ = trained
+    predictions = result.predictions
+    assert delong_interval(predictions.rotator_type, predictions.probability_fast).auc > 0.9
+    assert fold_aucs(predictions.rotator_type, predictions.probability_fast, predictions.fold).mean() > 0.9
+    assert np.mean(predictions.predicted_type == predictions.rotator_type) > 0.8
+
+
+def test_shuffled_labels_teach_nothing(tmp_path):
+    images, labels, objects = planted_survey(seed=1)
+    names, first = np.unique(objects, return_index=True)
+    shuffled = dict(zip(names, np.random.default_rng(0).permutation(labels[first]), strict=True))
+    labels = np.array([shuffled[name] for name in objects])
+    result = run((images, labels, objects), short(epochs=4), tmp_path)
+    interval = delong_interval(labels, result.predictions.probability_fast, level=0.99)
+    assert interval.low < 0.5 < interval.high
+
+
+def test_frames_are_complete(trained, survey):
+    result, _, logs = trained
+    _, labels, objects = survey
+    predictions = result.predictions
+    assert list(predictions.galaxy_id) == list(galaxy_ids(objects))
+    assert list(predictions.object_id) == list(objects)
+    np.testing.assert_array_equal(predictions.rotator_type, labels)
+    assert predictions.probability_fast.dtype == np.float64
+    assert predictions.probability_fast.between(0, 1).all()
+    assert (predictions.predicted_type == (predictions.probability_fast >= predictions.threshold)).all()
+    assert set(predictions.fold) == {0, 1, 2}
+    check_no_leak(objects, *(np.asarray(predictions.fold == fold) for fold in range(3)))
+
+    assert list(result.history.columns) == ["fold", "epoch", "loss", "val_loss", "val_auc"]
+    assert list(result.history.epoch) == [log.epoch for log in logs]
+    assert np.isfinite(result.history).all(axis=None)
+    assert [log.fold for log in logs] == list(result.history.fold)
+    assert logs[0].epoch == 1 and logs[0].n_epochs == TINY.epochs and logs[0].n_folds == 3
+    assert all(log.images_per_second > 0 and log.seconds_left >= 0 for log in logs)
+
+    folds = result.folds.set_index("fold")
+    assert (folds.n_train + folds.n_validation + folds.n_test == len(labels)).all()
+    for fold, history in result.history.groupby("fold"):
+        assert folds.epochs[fold] == len(history)
+        assert folds.best_epoch[fold] == history.epoch[history.val_loss.idxmin()]
+        assert set(predictions.threshold[predictions.fold == fold]) == {folds.threshold[fold]}
+    assert result.device and result.seconds > 0
+
+
+def test_saved_networks_give_the_predictions_and_the_thresholds_of_the_validation_part(trained, survey):
+    result, folder, _ = trained
+    images, labels, objects = survey
+    assert sorted(path.name for path in folder.iterdir()) == [f"fold-{fold}.keras" for fold in range(3)]
+    for split in plan_splits(labels, objects, TINY.folds, TINY.validation_fraction, TINY.seed):
+        network = load_model(folder / f"fold-{split.fold}.keras")
+        probability = 1 / (1 + np.exp(-predict_logits(network, images, split.test, TINY).astype(np.float64)))
+        np.testing.assert_allclose(probability, result.predictions.probability_fast[split.test], rtol=1e-6)
+        logits = predict_logits(network, images, split.validation, TINY, batch_size=7).astype(np.float64)
+        threshold = youden_threshold(labels[split.validation], 1 / (1 + np.exp(-logits)))
+        assert result.folds.threshold[split.fold] == pytest.approx(threshold, rel=1e-5)
+        # The best epoch's weights were kept: they have the smallest validation loss of the history.
+        weights = len(split.train) / (2 * np.bincount(labels[split.train]))
+        validated = labels[split.validation]
+        loss = np.mean(weights[validated] * (np.logaddexp(0, logits) - validated * logits))
+        history = result.history[result.history.fold == split.fold]
+        tolerance = 1e-4 if result.policy == "float32" else 0.1
+        assert loss == pytest.approx(history.val_loss.min(), rel=tolerance)
+
+
+def test_the_same_seed_gives_the_same_result_and_another_another(survey, tmp_path):
+    first = run(survey, short(), tmp_path / "first")
+    second = run(survey, short(), tmp_path / "second")
+    pd.testing.assert_frame_equal(first.predictions, second.predictions)
+    pd.testing.assert_frame_equal(first.history, second.history)
+    other = run(survey, short(seed=8), tmp_path / "other")
+    assert not np.allclose(first.history.loss, other.history.loss)
+
+
+@pytest.mark.parametrize("regularization", ["batchnorm", "dropout"])
+def test_a_fold_does_not_depend_on_those_before_it(survey, tmp_path, monkeypatch, regularization):
+    recipe = short(regularization=regularization)
+    whole = run(survey, recipe, tmp_path)
+    last = plan_splits(survey[1], survey[2], TINY.folds, TINY.validation_fraction, TINY.seed)[2]
+    monkeypatch.setattr(training, "plan_splits", lambda *_: [last])
+    alone = run(survey, recipe, tmp_path)
+    expected = whole.history[whole.history.fold == 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.history, expected)
+
+
+def test_test_galaxies_are_never_looked_at(survey, tmp_path, one_fold):
+    images, labels, objects = survey
+    before = run(survey, short(), tmp_path / "before")
+
+    flipped = labels.copy()
+    flipped[one_fold.test] = 1 - flipped[one_fold.test]
+    after = run((images, flipped, objects), short(), tmp_path / "labels")
+    np.testing.assert_array_equal(
+        after.predictions.probability_fast[one_fold.test], before.predictions.probability_fast[one_fold.test]
+    )
+    pd.testing.assert_frame_equal(after.history, before.history)
+    assert after.folds.threshold[0] == before.folds.threshold[0]
+
+    garbage = images.copy()
+    garbage[one_fold.test] = np.random.default_rng(0).normal(50, 100, garbage[one_fold.test].shape)
+    after = run((garbage, labels, objects), short(), tmp_path / "images")
+    pd.testing.assert_frame_equal(after.history, before.history)
+    assert after.folds.threshold[0] == before.folds.threshold[0]
+
+
+def test_validation_galaxies_do_not_train(survey, tmp_path, one_fold):
+    images, labels, objects = survey
+    before = run(survey, short(), tmp_path / "before")
+    garbage = images.copy()
+    garbage[one_fold.validation] = np.random.default_rng(0).normal(50, 100, garbage[one_fold.validation].shape)
+    after = run((garbage, labels, objects), short(), tmp_path / "images")
+    np.testing.assert_array_equal(after.history.loss, before.history.loss)
+    assert not np.allclose(after.history.val_loss, before.history.val_loss)
+
+
+def test_rows_choose_the_images(survey, tmp_path, one_fold):
+    images, labels, objects = survey
+    rows = np.random.default_rng(0).permutation(2 * len(labels))[: len(labels)]
+    scattered = np.full((2 * len(labels), *images.shape[1:]), np.nan, np.float32)
+    scattered[rows] = images
+    expected = run(survey, short(), tmp_path)
+    result = run((scattered, labels, objects), short(), tmp_path, rows=rows)
+    pd.testing.assert_frame_equal(result.history, expected.history)
+
+
+def test_training_stops_early_and_keeps_the_best_weights(survey, tmp_path, one_fold):
+    result = run(survey, short(epochs=30, patience=1, learning_rate=0.03), tmp_path)
+    epochs = result.folds.epochs[0]
+    assert epochs < 30 and result.folds.best_epoch[0] == epochs - 1
+
+
+def test_a_stop_leaves_no_unfinished_file(survey, tmp_path):
+    batches = []
+
+    def should_stop():
+        batches.append(1)
+        return len(batches) > 3
+
+    with pytest.raises(TrainingStopped, match="fold 0, epoch 1") as stopped:
+        run(survey, short(), tmp_path, should_stop=should_stop)
+    assert isinstance(stopped.value, KeyboardInterrupt)
+    assert len(batches) == 4 and list(tmp_path.iterdir()) == []
+
+
+def test_too_few_galaxies_fail_before_anything_is_trained(survey, tmp_path):
+    few = tuple(part[:8] for part in survey)
+    with pytest.raises(InputError, match="4 slow and 4 fast rotators are too few for 6 folds"):
+        run(few, short(folds=6), tmp_path, on_epoch=lambda log: pytest.fail("trained"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_that_is_not_finite_names_the_recipe(survey, tmp_path, one_fold):
+    images, labels, objects = survey
+    with pytest.raises(InputError, match=r"recipe 'tiny': the loss is no longer finite in fold 0, epoch 1; lower"):
+        run((images * np.float32(np.nan), labels, objects), short(), tmp_path)
+
+
+def test_bfloat16_training_saves_a_float32_network(survey, tmp_path, one_fold, monkeypatch):
+    monkeypatch.setattr(training, "compute_policy", lambda: "mixed_bfloat16")
+    result = run(survey, short(epochs=1), tmp_path)
+    assert result.policy == "mixed_bfloat16"
+    network = load_model(tmp_path / "fold-0.keras")
+    assert {layer.dtype_policy.name for layer in network.layers} == {"float32"}
+    assert getattr(network, "optimizer", None) is None
+    assert result.predictions.probability_fast.dtype == np.float64
+
+
+def test_classes_weigh_the_same_unless_the_recipe_says_otherwise(survey, tmp_path):
+    images, labels, objects = survey
+    uneven = np.flatnonzero((labels == 1) | (np.arange(len(labels)) % 5 == 0))  # few slow rotators
+    uneven_survey = images[uneven], labels[uneven], objects[uneven]
+    weighted = run(uneven_survey, short(epochs=1, learning_rate=1e-9), tmp_path)
+    unweighted = run(uneven_survey, short(epochs=1, learning_rate=1e-9, class_weights=False), tmp_path)
+    assert not np.allclose(weighted.history.val_loss, unweighted.history.val_loss)
+    np.testing.assert_allclose(weighted.history.val_auc, unweighted.history.val_auc)
+
+
+def test_unreadable_networks_say_what_to_do(tmp_path):
+    with pytest.raises(InputError, match="is not a trained network"):
+        load_model(tmp_path / "absent.keras")
+    (tmp_path / "broken.keras").write_bytes(b"not a zip file")
+    with pytest.raises(InputError, match="materialize rotator_classifier again"):
+        load_model(tmp_path / "broken.keras")

@@ -1,0 +1,160 @@
+"""The command line: exit status, one line on standard error, and output that scripts can read."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from rotator_assets.data_root import DataRoot
+from rotator_assets.storage.tables import TableStore
+from rotator_assets_tests.storage.test_tables import roc
+
+ROTATORS = str(Path(sys.executable).with_name("rotators"))
+
+
+def rotators(*arguments, data=None, **options):
+    environment = {k: v for k, v in os.environ.items() if k not in ("ROTATORS_DATA", "DAGSTER_HOME")}
+    command = [ROTATORS, *map(str, arguments), *(["--data", str(data)] if data else [])]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, **options)
+
+
+def complaint(done) -> str:
+    """The one line on standard error of a command that ended with status 2."""
+    assert done.returncode == 2, done
+    lines = [line for line in done.stderr.splitlines() if line.startswith("rotators: ")]
+    assert len(lines) == 1 and "Traceback" not in done.stderr, done.stderr
+    return lines[0]
+
+
+@pytest.fixture
+def root(tmp_path):
+    store = TableStore(DataRoot(tmp_path))
+    store.write("roc_curves", "manga-observed-64|thesis", roc(0.25, rows=2))
+    store.publish()
+    return tmp_path
+
+
+def test_csv_is_a_header_and_rows_and_nothing_else(root):
+    sql = "SELECT recipe, true_positive_rate, threshold, synthetic, 'a,\"b' AS odd FROM roc_curves"
+    done = rotators("query", sql, "--format", "csv", data=root)
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout == (
+        "recipe,true_positive_rate,threshold,synthetic,odd\n" + 'thesis,0.25,,true,"a,""b"\n' * 2
+    )  # fmt: skip
+
+
+def test_csv_of_no_rows_is_the_header(root):
+    done = rotators("query", "SELECT dataset FROM model_metrics", "--format", "csv", data=root)
+    assert (done.returncode, done.stdout) == (0, "dataset\n")
+
+
+def test_json_knows_null_and_no_nan(root):
+    sql = "SELECT recipe, threshold, 'nan'::DOUBLE AS nan FROM roc_curves LIMIT 1"
+    done = rotators("query", sql, "--format", "json", data=root)
+    assert json.loads(done.stdout) == [{"recipe": "thesis", "threshold": None, "nan": None}]
+
+
+def test_table_shows_every_column_in_a_pipe(root):
+    done = rotators("query", "SELECT * FROM roc_curves", data=root)
+    assert done.returncode == 0
+    for name in ("dataset", "recipe", "false_positive_rate", "threshold", "manga-observed-64"):
+        assert name in done.stdout
+
+
+def test_describe_and_comments_can_be_asked_for(root):
+    assert "probability_fast" in rotators("query", "DESCRIBE predictions", "--format", "csv", data=root).stdout
+
+
+def test_wrong_sql_is_one_line_and_status_2(root):
+    assert "no_such_table" in complaint(rotators("query", "SELECT * FROM no_such_table", data=root))
+
+
+def test_a_session_left_open_in_duckdb_does_not_stop_query_or_export(root, tmp_path):
+    with duckdb.connect(str(root / "rotators.duckdb")) as session:
+        session.execute("BEGIN; SELECT * FROM roc_curves")
+        assert rotators("query", "FROM roc_curves", data=root).returncode == 0
+        done = rotators("export", root / "out.duckdb", data=root)
+        assert done.returncode == 0, done.stderr
+    with duckdb.connect(str(root / "out.duckdb"), read_only=True) as exported:
+        assert exported.sql("SELECT count(*) FROM roc_curves").fetchall() == [(2,)]
+
+
+def test_export_refuses_the_database_itself(root):
+    assert "own database" in complaint(rotators("export", root / "rotators.duckdb", data=root))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "say what to run"),
+        (["run", "--all", "--recipe", "log"], "leave out --dataset and --recipe"),
+        (["run", "--dataset", "manga-noisy-64"], "there is no dataset 'manga-noisy-64'"),
+        (["run", "--recipe", "nonsense"], "there is no recipe 'nonsense'"),
+        (["run", "--dataset", "manga-observed-64"], "no such folder"),
+        (["run", "--all"], "neither manga/ nor tng100/"),
+        (["fly"], "No such command 'fly'"),
+        (["query"], "Missing argument 'SQL'"),
+        (["demo", "--galaxies", "0"], "--galaxies"),
+        (["report"], "nothing to report"),
+        (["export", "x.duckdb"], "no results to export"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(tmp_path, arguments, message):
+    data = None if arguments == ["fly"] else tmp_path
+    assert message in complaint(rotators(*arguments, data=data, cwd=tmp_path))
+
+
+def test_a_root_that_is_not_there_is_told(tmp_path):
+    assert "no such data root" in complaint(rotators("query", "SELECT 1", data=tmp_path / "nowhere"))
+
+
+def test_bad_settings_are_told_before_anything_runs(root):
+    (root / "manga").mkdir()
+    (root / "settings.yaml").write_text("manga: {labels: {ttype: 3}}")
+    assert "manga.labels.ttype" in complaint(rotators("run", "--dataset", "manga-observed-64", data=root))
+
+
+def test_status_of_an_empty_root_says_what_is_missing_and_where_to_get_it(tmp_path):
+    done = rotators("status", data=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for text in ("manga-morphology-dl", "morphologies_deeplearn.hdf5", "https://", "datasets that can be built: none"):
+        assert text in done.stdout
+
+
+def test_missing_catalogue(tmp_path, small_demo_root):
+    root = _copy(small_demo_root, tmp_path)
+    (root / "manga/catalogs/manga-morphology-dl-DR15.fits").unlink()
+    assert "morphology" in complaint(rotators("run", "--dataset", "manga-observed-64", data=root))
+
+
+def test_catalogue_cut_in_half(tmp_path, small_demo_root):
+    root = _copy(small_demo_root, tmp_path)
+    path = root / "manga/catalogs/manga-pymorph-DR15.fits"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert "manga-pymorph-DR15.fits" in complaint(rotators("run", "--dataset", "manga-observed-64", data=root))
+
+
+def test_column_that_is_not_there(tmp_path, small_demo_root):
+    from astropy.io import fits
+
+    root = _copy(small_demo_root, tmp_path)
+    path = root / "manga/catalogs/manga-morphology-dl-DR15.fits"
+    with fits.open(path) as hdus:
+        columns = hdus[1].columns
+        columns.del_col("TTYPE")
+        fits.HDUList([hdus[0], fits.BinTableHDU.from_columns(columns)]).writeto(tmp_path / "x.fits")
+    shutil.move(tmp_path / "x.fits", path)
+    line = complaint(rotators("run", "--dataset", "manga-observed-64", data=root))
+    assert "TTYPE" in line.upper() and path.name in line
+
+
+def _copy(root: Path, tmp_path: Path) -> Path:
+    target = tmp_path / "root"
+    shutil.copytree(root / "manga" / "catalogs", target / "manga" / "catalogs")
+    (target / "manga" / "images").mkdir()
+    return target

@@ -1,0 +1,95 @@
+"""The code location: what it promises is there, it loads light, and staleness reaches exactly what it should."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from rotator_assets.data_root import DataRoot
+from rotator_assets.definitions import definitions
+from rotator_assets.partitions import DATASETS, dataset, split_training_key, training_key
+from rotator_assets.recipes import load_recipes
+
+REPOSITORY = Path(__file__).parent.parent
+ASSETS = {
+    "morphology_catalog": ("catalogs", "survey"),
+    "photometry_catalog": ("catalogs", "survey"),
+    "kinematics_catalog": ("catalogs", "survey"),
+    "galaxies": ("galaxies", "survey"),
+    "labeled_galaxies": ("galaxies", "survey"),
+    "early_type_galaxies": ("galaxies", "survey"),
+    "image_tensors": ("images", "dataset"),
+    "labeled_images": ("images", "dataset"),
+    "rotator_classifier": ("learning", "training"),
+    "predictions": ("learning", "training"),
+    "roc_report": ("reports", "training"),
+    "attribution_maps": ("reports", "training"),
+    "recipe_comparison": ("reports", "dataset"),
+    "study_report": ("reports", None),
+}
+DATASET_KEYS = {
+    "manga-observed-128", "manga-observed-64", "tng100-noisy-128", "tng100-noisy-64",
+    "tng100-noiseless-128", "tng100-noiseless-64",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return definitions(DataRoot(Path("/nowhere"))).resolve_asset_graph()
+
+
+def test_promised_assets_groups_and_partitions(graph):
+    nodes = {key.to_user_string(): graph.get(key) for key in graph.materializable_asset_keys}
+    assert set(nodes) == set(ASSETS)
+    keys = {"survey": {"manga", "tng100"}, "dataset": DATASET_KEYS}
+    keys["training"] = {f"{d}|{r}" for d in DATASET_KEYS for r in load_recipes()}
+    for name, (group, kind) in ASSETS.items():
+        node = nodes[name]
+        assert node.group_name == group, name
+        assert node.is_partitioned == (kind is not None), name
+        if kind:
+            assert set(node.partitions_def.get_partition_keys()) == keys[kind], name
+
+
+def test_every_asset_is_described_owned_versioned_and_of_a_kind(graph):
+    for key in graph.materializable_asset_keys:
+        node = graph.get(key)
+        assert node.description and node.owners and node.code_version and node.kinds, key
+
+
+def test_trainings_share_a_pool(graph):
+    assert graph.get(dg.AssetKey("rotator_classifier")).pools == {"training"}
+
+
+def test_the_code_location_loads_without_heavy_imports():
+    code = (
+        "import sys, rotator_assets.definitions; "
+        "print([m for m in ('tensorflow', 'keras', 'alibi', 'matplotlib', 'galsim', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_pyproject_and_workspace_name_the_same_module():
+    workspace = yaml.safe_load((REPOSITORY / "workspace.yaml").read_text())
+    pyproject = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    named = {entry["python_module"]["module_name"] for entry in workspace["load_from"]}
+    assert named == {pyproject["tool"]["dagster"]["module_name"]} == {"rotator_assets.definitions"}
+
+
+def test_keys():
+    assert set(DATASETS) == DATASET_KEYS
+    assert dataset("tng100-noisy-64").crop_px == 64
+    key = training_key("tng100-noisy-64", "log")
+    assert split_training_key(key) == ("tng100-noisy-64", "log")
+
+
+def test_an_unknown_dataset_is_told_with_those_there_are():
+    from rotator_assets.errors import InputError
+
+    with pytest.raises(InputError, match="manga-observed-64"):
+        dataset("manga-noisy-64")
