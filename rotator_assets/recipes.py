@@ -49,7 +49,7 @@ class Recipe(BaseModel):
     folds: int = Field(5, ge=2, le=50)
     validation_fraction: float = Field(0.15, gt=0, lt=0.5, description="share of the training part, by object")
     batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(3e-4, gt=0)
     attribution_steps: int = Field(50, ge=2, description="points of the integrated-gradients quadrature")
     seed: int = Field(2020, ge=0)
 

@@ -55,13 +55,18 @@ def early_type_galaxies(labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
     return _result("early_type_galaxies", early, losses, _label_counts(early))
 
 
+_FIRST_STEP = {"galaxies": 1, "labeled_galaxies": 101, "early_type_galaxies": 201}
+"""Numbers of each asset's first step in ``match_report``, so that the steps of all three sort in their order."""
+
+
 def _label_counts(frame: pd.DataFrame) -> dict[str, int]:
     return {"slow": int((frame["rotator_type"] == 0).sum()), "fast": int((frame["rotator_type"] == 1).sum())}
 
 
 def _result(table: str, frame: pd.DataFrame, losses: pd.DataFrame, counts: dict[str, int]) -> dg.MaterializeResult:
     synthetic = bool(frame["synthetic"].any()) if len(frame) else False
-    losses = losses.assign(synthetic=synthetic)
+    first = _FIRST_STEP[table]
+    losses = losses.assign(synthetic=synthetic, step_number=range(first, first + len(losses)))
     rows = [f"| {r.step} | {r.rows_in} | {r.rows_out} | {r.rows_dropped} | {r.reason} |" for r in losses.itertuples()]
     head = ["| step | rows in | rows out | dropped | reason |", "|---|---|---|---|---|"]
     return dg.MaterializeResult(

@@ -199,12 +199,22 @@ def _roc_pictures(
     sizes = {name: metrics[name] for name in ("auc", "auc_low", "auc_high", "n_galaxies", "n_slow")}
     pictures.add(
         "roc",
-        roc_figure(curve, **sizes, **title, optimal=point, fold_curves=folds, baselines=drawn, confusion=counts),
+        roc_figure(
+            curve,
+            **sizes,
+            **title,
+            optimal=point,
+            threshold_name="mean threshold",
+            fold_curves=folds,
+            baselines=drawn,
+            confusion=counts,
+            confusion_title="At each fold's threshold",
+        ),
     )
     pictures.add("gallery", gallery_figure(tensor.select(sample["tensor_row"]), sample, **title, calibrated=calibrated))
     pictures.add("outcomes", outcome_figure(sample, **title))
     pictures.add(
-        "scores", score_histogram_figure(sample, **title, thresholds={"threshold": metrics["optimal_threshold"]})
+        "scores", score_histogram_figure(sample, **title, thresholds={"mean threshold": metrics["optimal_threshold"]})
     )
     pictures.add("history", history_figure(history, **title))
     return pictures

@@ -129,7 +129,7 @@ def _survey_section(root: DataRoot, tables: TableStore, survey: str) -> "ReportS
     from rotator_assets.figures.style import save_figure
 
     galaxies = tables.read("labeled_galaxies", survey)
-    losses = tables.query(f"FROM match_report WHERE survey = '{survey}'")
+    losses = tables.query(f"FROM match_report WHERE survey = '{survey}' ORDER BY step_number")
     synthetic = bool(galaxies["synthetic"].any())
     folder = root.figures / survey
     drawn = {
@@ -153,7 +153,7 @@ def _survey_section(root: DataRoot, tables: TableStore, survey: str) -> "ReportS
         tables=[
             ReportTable(
                 "Matching and labelling, step by step",
-                losses.drop(columns=["survey", "synthetic"]),
+                losses.drop(columns=["survey", "step_number", "synthetic"]),
                 f"DuckDB: FROM match_report WHERE survey = '{survey}'",
                 synthetic,
             )

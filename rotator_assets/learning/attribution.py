@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 METHODS = ("gausslegendre", "riemann_left", "riemann_right", "riemann_middle")
 """Alibi's rules of quadrature whose weights add up to 1; those of its riemann_trapezoid add up to 1 - 1/n_steps."""
 
-_PATH_VALUES = 2**24
-"""Most values of interpolated images held at once; alibi keeps a few float64 arrays of this size."""
+_PATH_VALUES = 2**22
+"""Most values of interpolated images held at once (above one image); alibi keeps a few float64 arrays of this size."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,12 @@ def build_network(
             x = layers.Dropout(DROPOUT_CONVOLUTION, seed=_draw(seeds), dtype=policy, name=f"dropout_{block}")(x)
         x = layers.ReLU(dtype=policy, name=f"relu_{block}")(x)
     x = layers.Flatten(dtype=policy, name="flatten")(x)
-    x = layers.Dense(DENSE_UNITS, activation="relu", kernel_initializer=weights(), dtype=policy, name="dense")(x)
+    x = layers.Dense(
+        DENSE_UNITS, use_bias=not batchnorm, kernel_initializer=weights(), dtype=policy, name="dense"
+    )(x)
+    if batchnorm:
+        x = layers.BatchNormalization(momentum=BATCHNORM_MOMENTUM, dtype=policy, name="batchnorm_dense")(x)
+    x = layers.ReLU(dtype=policy, name="relu_dense")(x)
     if not batchnorm:
         x = layers.Dropout(DROPOUT_DENSE, seed=_draw(seeds), dtype=policy, name="dropout_dense")(x)
     logit = layers.Dense(1, kernel_initializer=weights(), dtype="float32", name="logit")(x)

@@ -129,6 +129,7 @@ TABLES: dict[str, Table] = {
             "What each step of matching and labelling lost, and why.",
             (
                 SURVEY,
+                Column("step_number", "INTEGER", "sorts the steps in their order"),
                 Column("step", "VARCHAR", "step of matching or labelling"),
                 Column("rows_in", "INTEGER", "rows before the step"),
                 Column("rows_out", "INTEGER", "rows after the step, or with the value that the step adds"),

@@ -37,6 +37,7 @@ def test_values_types_and_nulls_survive_a_round_trip(store):
     frame = pd.DataFrame(
         {
             "survey": ["manga", "manga"],
+            "step_number": [1, 2],
             "step": ["a", None],
             "rows_in": [3, 4],
             "rows_out": [1.0, np.nan],
@@ -48,7 +49,7 @@ def test_values_types_and_nulls_survive_a_round_trip(store):
     store.write("match_report", "manga", frame)
     rows = store.query("FROM match_report").to_dict("records")
     assert rows[0] == {
-        "survey": "manga", "step": "a", "rows_in": 3, "rows_out": 1, "rows_dropped": 2, "reason": "because",
+        "survey": "manga", "step_number": 1, "step": "a", "rows_in": 3, "rows_out": 1, "rows_dropped": 2, "reason": "because",
         "synthetic": False,
     }  # fmt: skip
     missing = store.query("SELECT count(*) AS n FROM match_report WHERE rows_out IS NULL AND rows_dropped IS NULL")

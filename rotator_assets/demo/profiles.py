@@ -1,0 +1,37 @@
+"""Growth curves of Sersic profiles, alone and as bulge and disc together.
+
+Radii of elliptical components are circularised, R = a sqrt(q): the ellipse has the area of a circle of that radius.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammainc, gammaincinv
+
+DISC_SERSIC_N = 1.0
+"""Discs are exponential."""
+
+_INDICES = np.linspace(0.5, 8.0, 151)
+_RADII = np.geomspace(1e-4, 1e3, 701)
+_CONCENTRATIONS = (gammaincinv(2 * _INDICES, 0.8) / gammaincinv(2 * _INDICES, 0.2)) ** _INDICES
+"""R_80 / R_20 of the indices above."""
+
+
+def enclosed_fraction(radius: ArrayLike, r_eff: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
+    """Fraction of a Sersic profile's light within a radius, in the unit of r_eff (Graham & Driver 2005, eq. 2)."""
+    n = np.asarray(n, dtype=np.float64)
+    b = gammaincinv(2 * n, 0.5)
+    return gammainc(2 * n, b * (np.asarray(radius, dtype=np.float64) / r_eff) ** (1 / n))
+
+
+def bulge_and_disc(bulge_to_total: float, bulge_r_eff: float, bulge_n: float, disc_r_eff: float) -> tuple[float, float]:
+    """Half-light radius of both together, and the index of the one Sersic profile of the same R_80 / R_20.
+
+    Radii circularised, in one unit; the index lies within 0.5 and 8, as fits are bounded.
+    """
+    radii = _RADII * max(bulge_r_eff, disc_r_eff)
+    light = bulge_to_total * enclosed_fraction(radii, bulge_r_eff, bulge_n)
+    light += (1 - bulge_to_total) * enclosed_fraction(radii, disc_r_eff, DISC_SERSIC_N)
+    r_20, r_50, r_80 = np.exp(np.interp((0.2, 0.5, 0.8), light, np.log(radii)))
+    return float(r_50), float(np.interp(r_80 / r_20, _CONCENTRATIONS, _INDICES))

@@ -1,0 +1,208 @@
+"""The whole chain on a small synthetic sample: catalogue files to report, and what changes make stale."""
+
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from rotator_assets.data_root import DataRoot
+from rotator_assets.runner import Runner, Step, plan
+from rotator_assets.storage.models import open_models
+from rotator_assets.storage.schema import TABLES
+from rotator_assets.storage.tables import TableStore
+from rotator_assets.storage.tensors import open_tensor
+from rotator_assets_tests.test_cli import complaint, rotators
+
+pytestmark = pytest.mark.chain
+DATASET, RECIPE = "manga-observed-64", "thesis"
+
+
+@pytest.fixture
+def tables(finished_root):
+    return TableStore(DataRoot(finished_root))
+
+
+def test_every_table_of_the_chain_is_filled_and_marked_synthetic(tables):
+    for name in TABLES:
+        rows = tables.query(f'SELECT count(*) AS n, bool_and(synthetic) AS synthetic FROM "{name}"')
+        assert rows["n"][0] > 0 and bool(rows["synthetic"][0]), name
+
+
+def test_rows_are_what_is_promised(tables):
+    counts = tables.query(
+        """SELECT (SELECT count(*) FROM morphology_catalog) AS morphology, (SELECT count(*) FROM galaxies) AS galaxies,
+        (SELECT count(*) FROM labeled_galaxies) AS labeled, (SELECT count(*) FROM early_type_galaxies) AS early,
+        (SELECT count(*) FROM labeled_galaxies WHERE is_early_type AND rotator_type IS NOT NULL) AS early_labeled,
+        (SELECT count(*) FROM images) AS images, (SELECT count(*) FROM model_metrics) AS metrics,
+        (SELECT count(*) FROM predictions) AS predictions, (SELECT count(*) FROM attributions) AS attributions"""
+    ).iloc[0]
+    assert counts["morphology"] == counts["galaxies"] == counts["labeled"] == counts["images"] >= 90
+    assert counts["early"] == counts["early_labeled"] > 20
+    assert counts["metrics"] == 1
+    assert counts["predictions"] == counts["attributions"] > 20
+
+
+def test_labels_follow_the_rule(tables):
+    rows = tables.query("FROM labeled_galaxies WHERE rotator_type IS NOT NULL")
+    slow = rows["lambda_r"] < 0.31 * np.sqrt(1 - rows["axis_ratio"])
+    np.testing.assert_array_equal(slow, rows["rotator_type"] == 0)
+
+
+def test_unusable_images_are_listed_with_a_reason(tables):
+    listed = tables.query("FROM images WHERE NOT usable")
+    assert len(listed) and listed["reason"].notna().all() and listed["tensor_row"].isna().all()
+    assert tables.query("SELECT count(*) AS n FROM images WHERE usable AND reason IS NOT NULL")["n"][0] == 0
+
+
+def test_the_auc_is_that_of_the_predictions(tables):
+    rows, metrics = tables.query("FROM predictions"), tables.query("FROM model_metrics").iloc[0]
+    assert metrics["auc"] == pytest.approx(roc_auc_score(rows["rotator_type"], rows["probability_fast"]))
+    assert metrics["auc_low"] < metrics["auc"] < metrics["auc_high"]
+    assert metrics["n_galaxies"] == len(rows) and metrics["n_slow"] == (rows["rotator_type"] == 0).sum()
+    called_fast = metrics["true_fast"] + metrics["false_fast"]
+    assert called_fast == rows["predicted_type"].sum()
+    assert metrics["profile"] == "quick" and metrics["device"] and metrics["seconds"] > 0
+
+
+def test_predictions_come_from_the_saved_networks(tables, finished_root):
+    models = open_models(DataRoot(finished_root).models / DATASET / RECIPE)
+    tensor = open_tensor(DataRoot(finished_root).tensors / DATASET)
+    row = tables.query("FROM predictions p JOIN training_folds USING (galaxy_id, fold) ORDER BY galaxy_id LIMIT 1").iloc[0]
+    from rotator_assets.learning.training import predict_logits
+
+    logit = predict_logits(models.load(int(row["fold"])), tensor.images, np.array([row["tensor_row"]]), models.recipe)[0]
+    assert 1 / (1 + np.exp(-logit)) == pytest.approx(row["probability_fast"], rel=1e-4)
+
+
+def test_no_object_stands_on_both_sides(tables):
+    both = tables.query("SELECT object_id FROM predictions GROUP BY object_id HAVING count(DISTINCT fold) > 1")
+    assert both.empty
+
+
+def test_radii_in_pixels_follow_the_files_scale(tables):
+    rows = tables.query("FROM images JOIN galaxies USING (galaxy_id) WHERE usable AND r_eff_arcsec IS NOT NULL")
+    np.testing.assert_allclose(rows["r_eff_pixels"], rows["r_eff_arcsec"] / 0.396, rtol=1e-3)
+
+
+def test_report_is_one_file_that_says_synthetic_and_quick(finished_root):
+    page = DataRoot(finished_root).report.read_text()
+    assert "synthetic" in page.lower() and "quick" in page
+    assert page.count("data:image/") >= 10
+    assert 'src="http' not in page and 'href="http' not in page
+    assert len(page) < 15_000_000
+
+
+def test_pictures_are_on_disk(finished_root):
+    folder = DataRoot(finished_root).figures
+    for name in ("roc", "gallery", "outcomes", "scores", "history", "attributions", "mean_attributions"):
+        assert (folder / DATASET / RECIPE / f"{name}.png").stat().st_size > 5_000
+    assert (folder / DATASET / "recipes.png").is_file() and (folder / "manga" / "spin_ellipticity.png").is_file()
+
+
+def test_the_database_file_answers_on_its_own(finished_root):
+    with duckdb.connect(str(DataRoot(finished_root).database), read_only=True) as connection:
+        assert connection.sql("SELECT count(*) FROM model_metrics").fetchall() == [(1,)]
+
+
+def test_runs_and_checks_show_in_the_roots_own_instance(finished_root):
+    with Runner(DataRoot(finished_root)) as runner:
+        assert all(run.status == dg.DagsterRunStatus.SUCCESS for run in runner.instance.get_runs())
+        event = runner.instance.get_latest_materialization_event(dg.AssetKey("roc_report"))
+        metadata = event.asset_materialization.metadata
+        assert metadata["figure_roc"].md_str.startswith("![roc](data:image/png;base64,")
+        assert 0 <= metadata["auc"].value <= 1
+        checks = {key.name for key in runner.definitions.resolve_asset_graph().asset_check_keys}
+        done = runner.instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            list(runner.definitions.resolve_asset_graph().asset_check_keys)
+        )
+        assert {key.name for key in done} == checks
+        failed = [key.name for key, record in done.items() if record.status.value != "SUCCEEDED"]
+        assert not failed
+
+
+@pytest.fixture
+def changed_root(finished_root, tmp_path):
+    """A copy to change; its Dagster instance comes along."""
+    root = tmp_path / "root"
+    shutil.copytree(finished_root, root, copy_function=shutil.copy2)
+    return DataRoot(root)
+
+
+def _stale(root: DataRoot) -> set[tuple[str, str]]:
+    with Runner(root) as runner:
+        runner.observe_inputs()
+        return {(asset, partition) for asset, partition, _ in runner.staleness().stale()}
+
+
+def test_nothing_is_stale_after_a_run_and_upstream_is_not_made_again(changed_root):
+    assert _stale(changed_root) == set()
+    with Runner(changed_root) as runner:
+        steps = [step for step in plan([DATASET], []) if not step.requested]
+        outcome = runner.run(steps)
+    assert outcome.done == [] and len(outcome.fresh) == len(steps) == 2
+
+
+def test_a_changed_setting_makes_the_labels_of_its_survey_stale_and_nothing_else(changed_root):
+    changed_root.settings.write_text("manga: {labels: {t_type_max: 0}}")
+    stale = _stale(changed_root)
+    assert stale == {("galaxies", "manga"), ("labeled_galaxies", "manga")}
+
+
+def test_a_changed_image_makes_the_tensor_stale(changed_root):
+    image = next((changed_root.survey("manga") / "images").glob("*.fits"))
+    image.write_bytes(image.read_bytes())
+    assert _stale(changed_root) == {("image_tensors", DATASET)}
+
+
+def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, monkeypatch):
+    from rotator_assets.assets import inputs
+    from rotator_assets.recipes import load_recipes
+
+    recipes = load_recipes()
+    changed = {**recipes, RECIPE: recipes[RECIPE].model_copy(update={"normalization": "log"})}
+    monkeypatch.setattr(inputs, "load_recipes", lambda: changed)
+    assert _stale(changed_root) == {("rotator_classifier", f"{DATASET}|{RECIPE}")}
+    monkeypatch.setattr(inputs, "load_recipes", lambda: {**recipes, "log": changed[RECIPE]})
+    assert _stale(changed_root) == set()
+
+
+def test_too_few_galaxies_for_the_folds_is_status_2_and_upstream_is_kept(small_demo_root, tmp_path):
+    root = tmp_path / "root"
+    shutil.copytree(small_demo_root, root)
+    (root / "settings.yaml").write_text("manga: {labels: {t_type_max: -2.9}}")
+    line = complaint(rotators("run", "-d", DATASET, "-r", RECIPE, data=root))
+    assert "fold" in line or "no labelled galaxy" in line
+    assert TableStore(DataRoot(root)).query("SELECT count(*) AS n FROM galaxies")["n"][0] >= 90
+    assert open_tensor(DataRoot(root).tensors / DATASET).images.shape[0] > 50
+
+
+def test_one_failing_dataset_does_not_stop_the_others(small_demo_root, tmp_path):
+    root = DataRoot(tmp_path / "root")
+    shutil.copytree(small_demo_root, root.path)
+    for image in (root.survey("manga") / "images").glob("*.fits"):
+        _cut(image, 80)
+    with Runner(root) as runner:
+        outcome = runner.run([s for s in plan(["manga-observed-128", DATASET], []) if s.assets[0] != "study_report"
+                              and s.assets[0] != "recipe_comparison"])
+        assert outcome.failed == {}
+        with pytest.raises(Exception, match="80 x 80 pixels, smaller than the 128-pixel crop"):
+            runner.materialize(Step("training", ("rotator_classifier",), dg.MultiPartitionKey(
+                {"dataset": "manga-observed-128", "recipe": RECIPE})))
+    listed = TableStore(root).query("SELECT DISTINCT usable FROM images WHERE dataset = 'manga-observed-128'")
+    assert listed["usable"].tolist() == [False]
+    assert open_tensor(root.tensors / DATASET).images.shape[0] > 50
+
+
+def _cut(path: Path, size: int) -> None:
+    from astropy.io import fits
+
+    with fits.open(path) as hdus:
+        data = hdus[0].data
+        start = (data.shape[-1] - size) // 2
+        cut = data[:, start : start + size, start : start + size].copy()
+        header = hdus[0].header
+    fits.writeto(path, cut, header, overwrite=True)
