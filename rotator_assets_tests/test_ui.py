@@ -63,7 +63,10 @@ class Ui:
         return bool(entries) and all(e["loadStatus"] == "LOADED" for e in entries)
 
     def run_statuses(self) -> list[str]:
-        return [run["status"] for run in self.graphql("{runsOrError{...on Runs{results{status}}}}")["runsOrError"]["results"]]
+        return [
+            run["status"]
+            for run in self.graphql("{runsOrError{...on Runs{results{status}}}}")["runsOrError"]["results"]
+        ]
 
     def stop(self) -> None:
         os.killpg(self.process.pid, signal.SIGTERM)

@@ -22,7 +22,7 @@ _COMMON = {
 }
 _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
 
-_EXPLAINED_AT_ONCE = 64
+_EXPLAINED_AT_ONCE = 512
 """Galaxies whose attribution maps are in memory together."""
 
 
@@ -119,7 +119,7 @@ def attribution_maps(
     explained["map_row"] = np.arange(len(sample))
     numbers = np.full((len(sample), 4), np.nan)
     path = root.attributions / dataset / name / "maps.npy"
-    done = 0
+    done, stage = 0, f"attributions {dataset} {name}"
     with replacing(path) as temporary:
         shape = (len(sample), image_tensors.size_px, image_tensors.size_px)
         maps = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
@@ -128,14 +128,19 @@ def attribution_maps(
             for start in range(0, len(tested), _EXPLAINED_AT_ONCE):
                 rows = tested.index[start : start + _EXPLAINED_AT_ONCE].to_numpy()
                 inputs = network_input(image_tensors.images, sample["tensor_row"].to_numpy()[rows], recipe)
-                result = integrated_gradients(model, inputs, baseline, recipe.attribution_steps)
+                result = integrated_gradients(
+                    model,
+                    inputs,
+                    baseline,
+                    recipe.attribution_steps,
+                    on_progress=lambda here, _, before=done: progress.report(stage, before + here, len(sample)),
+                )
                 maps[rows] = result.maps.sum(axis=-1)
                 inside = fraction_within_radius(result.maps, radius[rows])
                 numbers[rows] = np.column_stack(
                     [result.completeness_error, inside, result.logit, result.logit_baseline]
                 )
                 done += len(rows)
-                progress.report(f"attributions {dataset} {name}", done, len(sample))
                 context.log.info(f"explained {done} of {len(sample)} galaxies")
         maps.flush()
     columns = ["completeness_error", "fraction_within_half_light", "logit", "logit_baseline"]

@@ -1,38 +1,24 @@
-"""The synthetic MaNGA survey: image cubes as SDSS would have taken them. Its tables are in ``manga_tables``."""
+"""The synthetic MaNGA survey: its rows and the truth of each. Tables: ``manga_tables``; images: ``images``."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from rotator_assets.demo.light import Component, Point, components_of, draw, spiral_arms
-from rotator_assets.demo.marked import write_fits_image
 from rotator_assets.demo.photometry import place
 from rotator_assets.demo.population import draw_population, losses
 from rotator_assets.science.mock import (
-    ELECTRONS_PER_NANOMAGGIE,
-    SDSS_ARCSEC_PER_PIXEL,
+    BANDS,
     draw_conditions,
     galaxy_seed,
 )
 
-BANDS = "gri"
-IMAGE_PX = 128
-SMALL_IMAGE_PX = 96
 REPEAT_FRACTION = 0.02
 """Rows that observe a galaxy of an earlier row again (73 of 4672 in DR15)."""
 
 LOG_REDSHIFT, LOG_REDSHIFT_SLOPE, LOG_REDSHIFT_SCATTER = -1.44, 0.35, 0.08
 """log10 of redshift at 10^10.2 h^-2 Msun: massive galaxies are observed farther away (Wake et al. 2017, AJ 154, 86)."""
 REDSHIFT_LIMITS = (0.012, 0.145)
-
-NEIGHBOURS = {"slow": 1.8, "fast": 1.2, "late": 1.0}
-STARS = 1.5
-"""Mean number of other galaxies and of stars in a field."""
 
 FIRST_PLATE = 19001
 """MaNGA's plates end below 13000: no synthetic PLATE-IFU names a real observation."""
@@ -92,76 +78,3 @@ def _plate_ifus(r_eff_arcsec: pd.Series) -> list[str]:
         taken[fibres] += 1
         names.append(f"{FIRST_PLATE + plate}-{fibres}{unit + 1:02d}")
     return names
-
-
-def write_manga_image(folder: Path, row: NamedTuple, seed: int) -> None:
-    """``<plateifu>.fits`` of a row of the truth table, if it has an image."""
-    if row.loss == "image missing":
-        return
-    size = SMALL_IMAGE_PX if row.loss == "image small" else IMAGE_PX
-    pixels = observe(row, size, seed)
-    if row.loss == "image with NaN":
-        pixels[:, size // 2 :, : size // 2] = np.nan  # the edge of a frame
-    scale = SDSS_ARCSEC_PER_PIXEL / 3600
-    middle = (size + 1) / 2
-    cards = [
-        ("BANDS", BANDS, "bands along NAXIS3"),
-        ("BUNIT", "nanomaggy", "AB magnitude = 22.5 - 2.5 log10(flux)"),
-        ("CTYPE1", "RA---TAN", ""),
-        ("CTYPE2", "DEC--TAN", ""),
-        ("CRVAL1", round(row.ra_deg, 6), "[deg]"),
-        ("CRVAL2", round(row.dec_deg, 6), "[deg]"),
-        ("CRPIX1", middle, ""),
-        ("CRPIX2", middle, ""),
-        ("CD1_1", -scale, "[deg/pixel] east is left"),
-        ("CD1_2", 0.0, ""),
-        ("CD2_1", 0.0, ""),
-        ("CD2_2", scale, "[deg/pixel] north is up"),
-    ]
-    write_fits_image(folder / f"{row.galaxy_id}.fits", pixels, cards)
-
-
-def observe(row: NamedTuple, size_px: int, seed: int) -> NDArray[np.float32]:
-    """The galaxy in its field, with the seeing, photon noise and sky of its row: (3, y, x) nanomaggies a pixel."""
-    field_rng = np.random.default_rng(galaxy_seed("demo-field", row.object_id, seed))
-    neighbours, stars = _field(row, field_rng)
-    components = [*components_of(row), *neighbours]
-    points = [*spiral_arms(row, field_rng), *stars]
-    noise_rng = np.random.default_rng([galaxy_seed("demo-manga", row.galaxy_id, seed), 1])
-    planes = []
-    for band, electrons in zip(BANDS, ELECTRONS_PER_NANOMAGGIE, strict=True):
-        light = draw(components, points, band, size_px, getattr(row, f"psf_fwhm_{band}_arcsec"))
-        photons = noise_rng.poisson(np.maximum(light, 0) * electrons) / electrons
-        sky = noise_rng.normal(0, getattr(row, f"sky_sigma_{band}_nmgy"), light.shape)
-        planes.append(photons + sky)
-    return np.array(planes, dtype=np.float32)
-
-
-def _field(row: NamedTuple, rng: np.random.Generator) -> tuple[list[Component], list[Point]]:
-    """Galaxies and stars around the galaxy, none on top of it. Slow rotators live in denser places
-    (Cappellari et al. 2011, MNRAS 416, 1680)."""
-    neighbours = [
-        Component(
-            mag_r=rng.triangular(17.5, 21.5, 21.5),
-            g_r=rng.normal(0.85, 0.15),
-            r_eff_arcsec=rng.uniform(0.6, 1.8),
-            sersic_n=1.0,
-            axis_ratio=rng.uniform(0.35, 0.95),
-            position_angle_deg=rng.uniform(0, 180),
-            offset_arcsec=_around(row, rng),
-        )
-        for _ in range(rng.poisson(NEIGHBOURS[row.family]))
-    ]
-    stars = [
-        Point(_around(row, rng), sigma_arcsec=0.0, mag_r=rng.triangular(16.5, 21.0, 21.5), g_r=rng.uniform(0.3, 1.4))
-        for _ in range(rng.poisson(STARS))
-    ]
-    return neighbours, stars
-
-
-def _around(row: NamedTuple, rng: np.random.Generator) -> tuple[float, float]:
-    """A place in the field, arcsec right of and above its middle, at least 1.5 half-light radii away."""
-    half = IMAGE_PX / 2 * SDSS_ARCSEC_PER_PIXEL
-    while np.hypot(*(place := rng.uniform(-half, half, 2))) < 1.5 * row.r_eff_arcsec:
-        pass
-    return float(place[0]), float(place[1])

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
-from rotator_assets.demo.manga import manga_truth, write_manga_image
+from rotator_assets.demo.manga import manga_truth
 from rotator_assets.demo.manga_tables import write_manga_tables
 from rotator_assets.demo.marked import SYNTHETIC_LINE, write_csv
-from rotator_assets.demo.tng100 import tng100_truth, write_tng100_image, write_tng100_tables
+from rotator_assets.demo.tng100 import tng100_truth, write_tng100_tables
 from rotator_assets.errors import InputError
 
 Progress = Callable[[str, int, int], None]
@@ -45,17 +44,16 @@ never reads them.
 
 @dataclass(frozen=True)
 class SurveySample:
-    """How one survey's folder is made: its truth, its tables from the truth, one image from a row of it."""
+    """How one survey's folder is made, but for its images: its truth, and its tables from the truth."""
 
     name: str
     truth: Callable[[int, int], pd.DataFrame]
     write_tables: Callable[[Path, pd.DataFrame, int], None]
-    write_image: Callable[[Path, NamedTuple, int], None]
 
 
 SURVEYS = {
-    "manga": SurveySample("MaNGA", manga_truth, write_manga_tables, write_manga_image),
-    "tng100": SurveySample("TNG100", tng100_truth, write_tng100_tables, write_tng100_image),
+    "manga": SurveySample("MaNGA", manga_truth, write_manga_tables),
+    "tng100": SurveySample("TNG100", tng100_truth, write_tng100_tables),
 }
 
 
@@ -77,12 +75,13 @@ def write_sample(root: Path, n_galaxies: int, seed: int, workers: int | None, on
             write_csv(made / _truth_name(key), truth)
             for name in ("catalogs", "images"):
                 (made / key / name).mkdir(parents=True)
-            survey.write_tables(made / key / "catalogs", truth, seed)
             chunks = [truth.iloc[start : start + CHUNK] for start in range(0, n_galaxies, CHUNK)]
             tasks = [(key, made / key / "images", chunk, seed) for chunk in chunks]
+            drawn = draw(_write_images, tasks)
+            survey.write_tables(made / key / "catalogs", truth, seed)
             stage = f"{survey.name} galaxies"
             on_progress(stage, 0, n_galaxies)
-            for done, _ in enumerate(draw(_write_images, tasks), start=1):
+            for done, _ in enumerate(drawn, start=1):
                 on_progress(stage, min(done * CHUNK, n_galaxies), n_galaxies)
             _write_manifest(made / key, wanted)
         (made / "README.txt").write_text(README, encoding="utf-8")
@@ -102,9 +101,11 @@ def _mapper(n_galaxies: int, workers: int | None) -> Iterator[Callable]:
 
 
 def _write_images(task: tuple[str, Path, pd.DataFrame, int]) -> None:
+    from rotator_assets.demo.images import IMAGE_WRITERS  # GalSim takes a second to import
+
     key, folder, truth, seed = task
     for row in truth.itertuples(index=False):
-        SURVEYS[key].write_image(folder, row, seed)
+        IMAGE_WRITERS[key](folder, row, seed)
 
 
 def _truth_name(key: str) -> str:

@@ -1,36 +1,26 @@
-"""The synthetic TNG100 survey: idealised images as SKIRT makes them, and the tables that go with them."""
+"""The synthetic TNG100 survey: the truth of its galaxies, and its tables. Images: ``images``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from rotator_assets.demo.marked import write_csv, write_fits_image, write_hdf5
+from rotator_assets.demo.marked import write_csv, write_hdf5
 from rotator_assets.demo.photometry import place
 from rotator_assets.demo.population import draw_population, losses, measured
-from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL, galaxy_seed
-
-BANDS = "griz"
-ZERO_POINTS = (2.40238e10, 2.3826e10, 1.59001e10, 2.66542e9)
-"""Counts a second of AB magnitude 0 in g, r, i, z (V. Rodriguez-Gomez on the IllustrisTNG forum)."""
+from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
 
 REDSHIFT = 0.0485236
 PARSEC_PER_PIXEL = 388.6521247594941
 """Where the published images of snapshot 99 place the galaxies, and the side of a pixel there."""
 
-IMAGE_HALF_MASS_RADII = 15.0
-"""Side of an image."""
 PROJECTED_TO_HALF_MASS_RADIUS = 0.75
 """Half-light radius on the sky by half-mass radius in space, of a spheroid (Wolf et al. 2010, MNRAS 406, 1220)."""
 LOG_HALF_MASS_KPC, LOG_HALF_MASS_SLOPE, LOG_HALF_MASS_SCATTER = 0.53, 0.28, 0.09
 """log10 of half-mass radii in kpc at 10^10.3 h^-2 Msun: a shallow relation (Genel et al. 2018, MNRAS 474, 3976)."""
 HALF_MASS_LIMITS_KPC = (2.4, 6.7)
-
-SOFTENING_FWHM_ARCSEC = 0.75
-"""TNG100 softens gravity at 0.74 kpc: its galaxies have no sharper cusp. 1 arcsec is 0.98 kpc here."""
 
 LOSSES = {"image missing": 0.006, "not in lambda_r": 0.01, "morphs unreliable": 0.03}
 """What befalls galaxies in the files, one thing at most: fraction of the galaxies."""
@@ -48,29 +38,6 @@ def tng100_truth(n_galaxies: int, seed: int) -> pd.DataFrame:
     semi_major_pc = circularised_pc / np.sqrt(galaxies["axis_ratio"])
     galaxies = place(galaxies, REDSHIFT, semi_major_pc / PARSEC_PER_PIXEL * SDSS_ARCSEC_PER_PIXEL)
     return galaxies.assign(loss=losses(n_galaxies, LOSSES, rng))
-
-
-def write_tng100_image(folder: Path, row: NamedTuple, seed: int) -> None:
-    """``broadband_<subfind_id>.fits`` of a row of the truth table, if it has an image: noiseless counts a second."""
-    from rotator_assets.demo.light import components_of, draw, spiral_arms
-
-    if row.loss == "image missing":
-        return
-    size = round(IMAGE_HALF_MASS_RADII * row.half_mass_radius_kpc * 1000 / PARSEC_PER_PIXEL)
-    arms = spiral_arms(row, np.random.default_rng(galaxy_seed("demo-tng100", str(row.galaxy_id), seed)))
-    planes = [draw(components_of(row), arms, band, size, SOFTENING_FWHM_ARCSEC) for band in BANDS]
-    counts = np.array(planes) * np.array(ZERO_POINTS)[:, None, None] / 1e9
-    cards = [
-        ("BUNIT", "counts/s/pixel", "Unit of the array values"),
-        ("CDELT1", PARSEC_PER_PIXEL, "Coordinate increment along X-axis"),
-        ("CTYPE1", "pc", "Physical units of the X-axis increment"),
-        ("CDELT2", PARSEC_PER_PIXEL, "Coordinate increment along Y-axis"),
-        ("CTYPE2", "pc", "Physical units of the Y-axis increment"),
-        ("PIXSCALE", SDSS_ARCSEC_PER_PIXEL, "Pixel size in arcsec"),
-        ("USE_Z", REDSHIFT, "Assumed redshift of the source"),
-        *((f"FILTER{k}", f"sloan/sdss_{band}", f"Broadband filter index = {k}") for k, band in enumerate(BANDS)),
-    ]
-    write_fits_image(folder / f"broadband_{row.galaxy_id}.fits", counts.astype(np.float32), cards)
 
 
 def write_tng100_tables(folder: Path, truth: pd.DataFrame, seed: int) -> None:

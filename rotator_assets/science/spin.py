@@ -32,9 +32,7 @@ def spin_threshold(ellipticity: ArrayLike, boundary: str = "emsellem2011") -> ND
     raise ValueError(f"unknown boundary '{boundary}': use emsellem2011 or cappellari2016")
 
 
-def is_slow_rotator(
-    lambda_r: ArrayLike, ellipticity: ArrayLike, boundary: str = "emsellem2011"
-) -> NDArray[np.bool_]:
+def is_slow_rotator(lambda_r: ArrayLike, ellipticity: ArrayLike, boundary: str = "emsellem2011") -> NDArray[np.bool_]:
     """True where lambda_R lies strictly below the threshold of that ellipticity; NaN in either gives False."""
     return np.asarray(lambda_r, dtype=np.float64) < spin_threshold(ellipticity, boundary)
 

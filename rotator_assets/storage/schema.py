@@ -190,7 +190,7 @@ TABLES: dict[str, Table] = {
                 FOLD,
                 Column("epoch", "INTEGER", "epoch, from 1"),
                 Column("loss", "DOUBLE", "mean binary cross-entropy of the training part, class-weighted, nats"),
-                Column("val_loss", "DOUBLE", "mean binary cross-entropy of the validation part, nats"),
+                Column("val_loss", "DOUBLE", "mean binary cross-entropy of the validation part, class-weighted, nats"),
                 Column("val_auc", "DOUBLE", "area under the ROC curve of the validation part"),
                 SYNTHETIC,
             ),
