@@ -218,12 +218,11 @@ def _execute(root: DataRoot, steps: list) -> None:
     with Progress() as progress, Runner(root) as runner:
         outcome = runner.run(steps, progress.step)
     for title, reason in outcome.skipped.items():
-        click.echo(f"not run: {title} ({reason})", err=True)
+        click.echo(f"not run: {title} ({reason})")
     if outcome.failed:
         errors = {title: input_error(error) for title, error in outcome.failed.items()}
-        for title, error in errors.items():
-            message = error or f"{type(outcome.failed[title]).__name__}: {outcome.failed[title]}"
-            click.echo(f"rotators: {title}: {' '.join(str(message).split())}", err=True)
+        told = [f"{t}: {e or repr(outcome.failed[t])}" for t, e in errors.items()]
+        click.echo(f"rotators: {' '.join('; '.join(told).split())}", err=True)
         raise SystemExit(2 if all(errors.values()) else 1)
     click.echo(f"report: {root.report}")
     click.echo(f"database: {root.database}")

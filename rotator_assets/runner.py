@@ -48,6 +48,8 @@ class Step:
     partition: str | None
     needs: tuple[str, ...] = ()
     """Titles of the steps without which this one cannot run."""
+    needs_one: tuple[str, ...] = ()
+    """Titles of steps of which at least one must have gone well."""
     requested: bool = False
     """Asked for by name: run even if it is up to date."""
 
@@ -61,6 +63,12 @@ class Outcome:
     failed: dict[str, BaseException] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
+    def without(self, step: Step) -> list[str]:
+        """What the step needs and does not have."""
+        lost = self.failed.keys() | self.skipped.keys()
+        missing = [need for need in step.needs if need in lost]
+        return missing or [need for need in step.needs_one if lost.issuperset(step.needs_one)]
+
 
 def plan(datasets: list[str], recipes: list[str], only_stale: bool = False) -> list[Step]:
     """The steps from catalogue files to the report, in an order in which each comes after what it needs."""
@@ -70,18 +78,25 @@ def plan(datasets: list[str], recipes: list[str], only_stale: bool = False) -> l
     for key in datasets:
         labels = f"catalogues of {DATASETS[key].survey}"
         steps.append(Step(f"images {key}", DATASET_ASSETS, key, needs=(labels,)))
-        for recipe in recipes:
-            steps.append(
-                Step(
-                    f"training {key} {recipe}",
-                    TRAINING_ASSETS,
-                    training_key(key, recipe),
-                    needs=(f"images {key}",),
-                    requested=not only_stale,
-                )
+        trainings = [
+            Step(
+                f"training {key} {recipe}",
+                TRAINING_ASSETS,
+                training_key(key, recipe),
+                needs=(f"images {key}",),
+                requested=not only_stale,
             )
+            for recipe in recipes
+        ]
+        steps += trainings
         steps.append(
-            Step(f"comparison {key}", ("recipe_comparison",), key, needs=(f"images {key}",), requested=not only_stale)
+            Step(
+                f"comparison {key}",
+                ("recipe_comparison",),
+                key,
+                needs_one=tuple(step.title for step in trainings),
+                requested=not only_stale,
+            )
         )
     steps.append(Step("study report", ("study_report",), None, requested=True))
     return steps
@@ -120,7 +135,7 @@ class Runner:
         outcome = Outcome()
         self.observe_inputs()
         for number, step in enumerate(steps, start=1):
-            missing = [need for need in step.needs if need in outcome.failed or need in outcome.skipped]
+            missing = outcome.without(step)
             if missing:
                 outcome.skipped[step.title] = f"needs {missing[0]}"
                 tell(step, number, len(steps), "skipped")

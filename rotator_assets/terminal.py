@@ -21,10 +21,10 @@ _WIDE = 10_000
 
 
 class Progress:
-    """Bars on a terminal; a line a finished step elsewhere. All on standard error."""
+    """Bars on a terminal; a line a finished step elsewhere. Standard error is left to what goes wrong."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(highlight=False)
         self._bars = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -70,7 +70,7 @@ class Progress:
             self._stage = None
         self._bars.update(self._steps, completed=number)
         seconds = f" in {time.monotonic() - self._started:.1f} s" if state in ("done", "failed") else ""
-        self._console.print(f"[{number}/{total}] {step.title}: {state}{seconds}")
+        self._console.print(f"{number}/{total} {step.title}: {state}{seconds}")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:

@@ -170,7 +170,8 @@ def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, m
     changed = {**recipes, RECIPE: recipes[RECIPE].model_copy(update={"normalization": "log"})}
     monkeypatch.setattr(inputs, "load_recipes", lambda: changed)
     assert _stale(changed_root) == {("rotator_classifier", f"{DATASET}|{RECIPE}")}
-    monkeypatch.setattr(inputs, "load_recipes", lambda: {**recipes, "log": changed[RECIPE]})
+    log = recipes["log"].model_copy(update={"epochs": 3})
+    monkeypatch.setattr(inputs, "load_recipes", lambda: {**recipes, "log": log})
     assert _stale(changed_root) == set()
 
 
@@ -179,7 +180,7 @@ def test_too_few_galaxies_for_the_folds_is_status_2_and_upstream_is_kept(small_d
     shutil.copytree(small_demo_root, root)
     (root / "settings.yaml").write_text("manga: {labels: {t_type_max: -2.9}}")
     line = complaint(rotators("run", "-d", DATASET, "-r", RECIPE, data=root))
-    assert "fold" in line or "no labelled galaxy" in line
+    assert "fold" in line
     assert TableStore(DataRoot(root)).query("SELECT count(*) AS n FROM galaxies")["n"][0] >= 90
     assert open_tensor(DataRoot(root).tensors / DATASET).images.shape[0] > 50
 

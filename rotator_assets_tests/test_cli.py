@@ -26,8 +26,8 @@ def rotators(*arguments, data=None, **options):
 def complaint(done) -> str:
     """The one line on standard error of a command that ended with status 2."""
     assert done.returncode == 2, done
-    lines = [line for line in done.stderr.splitlines() if line.startswith("rotators: ")]
-    assert len(lines) == 1 and "Traceback" not in done.stderr, done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("rotators: "), done.stderr
     return lines[0]
 
 

@@ -7,6 +7,7 @@ from rotator_assets.assets.inputs import OWNERS
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.data_root import DataRoot
+from rotator_assets.errors import InputError
 from rotator_assets.partitions import dataset_partitions, dataset_to_training
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
@@ -32,6 +33,8 @@ def recipe_comparison(
     from rotator_assets.learning.summary import compare_recipes
 
     dataset = context.partition_key
+    if predictions.empty:
+        raise InputError(f"{dataset}: no recipe was trained yet; materialize rotator_classifier and predictions first")
     synthetic = bool(predictions["synthetic"].any())
     frame = compare_recipes(predictions, REFERENCE_RECIPE).assign(dataset=dataset, synthetic=synthetic)
     frame = frame.reindex(columns=TABLES["recipe_comparison"].column_names)

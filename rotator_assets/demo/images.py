@@ -67,7 +67,7 @@ def observe(row: NamedTuple, size_px: int, seed: int) -> NDArray[np.float32]:
     light = draw(components, points, size_px, {band: getattr(row, f"psf_fwhm_{band}_arcsec") for band in BANDS})
     electrons = np.array(ELECTRONS_PER_NANOMAGGIE)[:, None, None]
     sky_sigma = np.array([getattr(row, f"sky_sigma_{band}_nmgy") for band in BANDS])[:, None, None]
-    photons = noise_rng.poisson(np.maximum(light, 0) * electrons) / electrons
+    photons = noise_rng.poisson(light * electrons) / electrons
     return (photons + sky_sigma * noise_rng.standard_normal(light.shape)).astype(np.float32)
 
 

@@ -59,7 +59,7 @@ class Component:
     offset_arcsec: tuple[float, float] = (0.0, 0.0)
 
     def profile(self, stretch: float) -> galsim.GSObject:
-        """As GalSim knows it, its radius stretched, of unit flux (before it is cut off), in the middle of the image."""
+        """As GalSim knows it: its radius stretched, its flux 1 before it is cut off."""
         circularised = stretch * self.r_eff_arcsec * np.sqrt(self.axis_ratio)
         if self.sersic_n == 1:
             profile = galsim.Exponential(half_light_radius=circularised)
@@ -155,6 +155,7 @@ def draw(
         blur = to_middle * np.exp(-0.5 * (k * psf_fwhm_arcsec[band] / FWHM_PER_SIGMA) ** 2)
         spectrum *= blur[:, None] * blur[n // 2 :]
         light = np.fft.irfft2(np.fft.ifftshift(spectrum, axes=0), s=(n, n))[:size_px, :size_px]
+        light = np.maximum(light, 0)  # at most 3e-5 of the peak below it
         images.append(light + draw_points(points, band, size_px, psf_fwhm_arcsec[band]))
     return np.array(images)
 

@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 MANIFEST = "demo.json"
 """In each survey folder: what it was made with, and every file with its size in bytes."""
 
-SAMPLE_VERSION = 1
+SAMPLE_VERSION = 2
 """Another version makes another sample of the same arguments. Raise it with every change to what is drawn."""
 
 CHUNK = 10
@@ -96,8 +96,11 @@ def _mapper(n_galaxies: int, workers: int | None) -> Iterator[Callable]:
     if workers == 1:
         yield map
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    try:
         yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _write_images(task: tuple[str, Path, pd.DataFrame, int]) -> None:

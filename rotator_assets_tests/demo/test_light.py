@@ -84,6 +84,18 @@ def test_points_keep_their_flux_and_place():
     assert (image * (x - 2) ** 2).sum() / image.sum() == pytest.approx((1.4 / 2.3548) ** 2 + SCALE**2 / 12, rel=1e-3)
 
 
+def test_the_transform_back_gives_what_galsim_draws(truth):
+    import galsim
+
+    fine = galsim.GSParams(maximum_fft_size=8192, folding_threshold=2e-3, maxk_threshold=1e-4)
+    for family in ("slow", "fast"):
+        components = components_of(rows_of(truth, family)[0])
+        light = galsim.Sum([c.profile(1.0) * float(nanomaggies(c.mag_r, c.g_r, "r")) for c in components])
+        scene = galsim.Convolve(light.withGSParams(fine), galsim.Gaussian(fwhm=1.3, gsparams=fine), gsparams=fine)
+        expected = scene.drawImage(nx=128, ny=128, scale=SCALE, dtype=np.float64).array
+        np.testing.assert_allclose(draw(components, [], 128, {"r": 1.3})[0], expected, atol=2e-4 * expected.max())
+
+
 def test_only_late_types_have_arms(truth):
     assert not spiral_arms(rows_of(truth, "fast")[0], np.random.default_rng(1))
     assert len(spiral_arms(rows_of(truth, "late")[0], np.random.default_rng(1))) == 160
