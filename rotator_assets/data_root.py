@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,22 +65,3 @@ class DataRoot:
     def survey(self, survey: str) -> Path:
         """Folder of a survey's inputs: ``catalogs/``, ``images/`` and the optional rest."""
         return self.path / survey
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A temporary path beside ``target`` that takes its place in one step when the block ends well.
-
-    The block writes a file at the path it is given. A reader sees the old file or the new one, never a part; after
-    an exception or a kill the old file stands.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        yield temporary
-        temporary.replace(target)
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)

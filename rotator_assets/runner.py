@@ -11,9 +11,10 @@ import dagster as dg
 import yaml
 
 from rotator_assets.assets.inputs import observe_inputs
-from rotator_assets.data_root import DataRoot, replacing
+from rotator_assets.data_root import DataRoot
 from rotator_assets.definitions import definitions
 from rotator_assets.errors import InputError
+from rotator_assets.files import replacing
 from rotator_assets.partitions import DATASETS, training_key
 from rotator_assets.staleness import Staleness
 

@@ -7,7 +7,8 @@ import pandas as pd
 from rotator_assets import progress
 from rotator_assets.assets.inputs import OWNERS
 from rotator_assets.assets.pictures import Pictures
-from rotator_assets.data_root import DataRoot, replacing
+from rotator_assets.data_root import DataRoot
+from rotator_assets.files import replacing
 from rotator_assets.partitions import dataset_to_training, split_training_key, training_partitions
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import TableStore, content_hash

@@ -83,7 +83,7 @@ def write_hdf5(path: Path, datasets: Mapping[str, NDArray], group: str = "/") ->
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """A comma-separated table below a comment line; numbers with eight significant digits."""
+    """A comma-separated table below a comment line; numbers with ten significant digits."""
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(SYNTHETIC_LINE + "\n")
-        frame.to_csv(file, index=False, float_format="%.8g", lineterminator="\n")
+        frame.to_csv(file, index=False, float_format="%.10g", lineterminator="\n")

@@ -14,7 +14,8 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from rotator_assets.figures.style import numbers, write_whole
+from rotator_assets.figures.style import numbers
+from rotator_assets.files import replacing
 
 TEMPLATE = "study_report.html.j2"
 MAX_BYTES = 15_000_000
@@ -97,7 +98,8 @@ def render_report(context: ReportContext, *, max_bytes: int = MAX_BYTES) -> str:
 
 def save_report(context: ReportContext, path: Path) -> Path:
     """Write the report, whole or not at all."""
-    write_whole(path, render_report(context).encode("utf-8"))
+    with replacing(path) as temporary:
+        temporary.write_text(render_report(context), encoding="utf-8")
     return path
 
 

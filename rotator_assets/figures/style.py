@@ -7,7 +7,6 @@ their last reference.
 from __future__ import annotations
 
 import io
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from rotator_assets.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -234,16 +235,6 @@ def save_figure(figure: Figure, path: Path) -> Path:
     kind = path.suffix.lower().lstrip(".")
     if kind not in ("png", "pdf"):
         raise ValueError(f"{path.name}: pictures are saved as .png or .pdf")
-    write_whole(path, render(figure, kind=kind))
+    with replacing(path) as temporary:
+        temporary.write_bytes(render(figure, kind=kind))
     return path
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Put the file in place in one step: a reader sees the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from rotator_assets.errors import InputError
+from rotator_assets.files import replacing
 from rotator_assets.learning.backend import compute_policy, device_name, tensorflow
 from rotator_assets.learning.evaluation import youden_threshold
 from rotator_assets.learning.folds import Split, plan_splits
@@ -120,7 +120,8 @@ def cross_validate(
     for split in splits:
         fold_started = time.monotonic()
         network, epochs = trainer.train(split)
-        _save(network, model_folder / f"fold-{split.fold}.keras")
+        with replacing(model_folder / f"fold-{split.fold}.keras", ending=".keras") as temporary:
+            network.save(temporary)
 
         infer = inference_function(network)
         validated = _logits(infer, images, rows[split.validation], recipe)
@@ -204,16 +205,6 @@ def _logits(
         batch = slice(start, start + batch_size)
         logits[batch] = infer(network_input(images, rows[batch], recipe)).numpy()[:, 0]
     return logits
-
-
-def _save(network: keras.Model, path: Path) -> None:
-    """Write the file under another name, then give it its own: it is complete or absent."""
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        network.save(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class _Trainer:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rotator_assets.data_root import replacing
+from rotator_assets.files import replacing
 from rotator_assets.recipes import Recipe
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from rotator_assets.data_root import DataRoot, replacing
+from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
+from rotator_assets.files import replacing
 from rotator_assets.storage.schema import TABLES, Table
 
 _VERSION_DIGITS = 20

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rotator_assets.data_root import replacing
+from rotator_assets.files import replacing
 
 _MANIFEST = "manifest.json"
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.data_root import DataRoot, replacing
+from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
+from rotator_assets.files import replacing
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
 

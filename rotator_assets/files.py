@@ -1,0 +1,24 @@
+"""Files that are whole or absent."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(target: Path, ending: str = ".part") -> Iterator[Path]:
+    """A temporary path beside ``target`` that takes its place in one step when the block ends well.
+
+    The block writes a file at the path it is given, whose hidden name ends in ``ending``. A reader sees the old file or
+    the new one, never a part; after an exception or a kill the old file stands. Folders are made as needed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}{ending}")
+    try:
+        yield temporary
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
