@@ -29,10 +29,10 @@ def test_most_of_each_family_rotates_as_named(galaxies):
 
 
 def test_slow_rotators_are_rounder_but_shape_alone_does_not_tell(galaxies):
-    from sklearn.metrics import roc_auc_score
-
     early = galaxies[galaxies["is_early_type"]]
-    assert 0.55 < roc_auc_score(early["rotator_type"], early["ellipticity"]) < 0.8
+    slow, fast = (early.loc[early["rotator_type"] == kind, "ellipticity"].to_numpy() for kind in (0, 1))
+    area_under_curve = (fast[:, None] > slow).mean()
+    assert 0.55 < area_under_curve < 0.8
 
 
 def test_discs_are_thinner_than_their_galaxies_and_bulges_rounder(galaxies):
