@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+ABANDONED_SECONDS = 86_400.0
+
+
+def is_abandoned(path: Path) -> bool:
+    """True where nothing was written to a file, or into a folder, for a day: no run is at work on it any more."""
+    try:
+        return time.time() - path.stat().st_mtime > ABANDONED_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rotator_assets.files import replacing
+from rotator_assets.files import is_abandoned, replacing
 from rotator_assets.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ def new_model_folder(parent: Path) -> Path:
 
 
 def commit_models(models: TrainedModels) -> None:
-    """Make the models the ones their parent folder stands for, in one step, and remove those they replace."""
+    """Make the models the ones their parent folder stands for, in one step.
+
+    Older ones are removed after a day: another run may still be training beside these, or reading the last ones.
+    """
     parent = models.folder.parent
     manifest = {
         "folder": models.folder.name,
@@ -63,7 +66,7 @@ def commit_models(models: TrainedModels) -> None:
     with replacing(parent / _MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     for old in parent.glob("training-*"):
-        if old != models.folder:
+        if old != models.folder and is_abandoned(old):
             shutil.rmtree(old, ignore_errors=True)
 
 

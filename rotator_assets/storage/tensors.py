@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rotator_assets.files import replacing
+from rotator_assets.files import is_abandoned, replacing
 
 _MANIFEST = "manifest.json"
 
@@ -108,15 +108,22 @@ def writing_tensor(folder: Path, size_px: int, synthetic: bool) -> Iterator[Tens
             "bands": "gri",
             "galaxy_ids": writer.galaxy_ids,
         }
+        superseded = _superseded(folder)
         with replacing(folder / _MANIFEST) as temporary:
             temporary.write_text(json.dumps(manifest), encoding="utf-8")
     except BaseException:
         writer.close()
         path.unlink(missing_ok=True)
         raise
-    for old in folder.glob("images-*.npy"):
-        if old != path:
-            old.unlink(missing_ok=True)
+    for old in superseded:
+        old.unlink(missing_ok=True)
+
+
+def _superseded(folder: Path) -> list[Path]:
+    """The tensor that is current now, and what killed runs left; not what another run may be writing."""
+    manifest_path = folder / _MANIFEST
+    current = json.loads(manifest_path.read_text(encoding="utf-8"))["file"] if manifest_path.is_file() else None
+    return [p for p in folder.glob("images-*.npy") if p.name == current or is_abandoned(p)]
 
 
 def open_tensor(folder: Path) -> ImageTensor:

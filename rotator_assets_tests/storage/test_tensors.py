@@ -47,6 +47,14 @@ def test_a_failed_write_leaves_the_old_tensor_and_no_rubbish(tmp_path):
     assert len(list(tmp_path.glob("images-*.npy"))) == 1
 
 
+def test_two_runs_at_once_do_not_take_each_others_files(tmp_path):
+    with writing_tensor(tmp_path, 4, True) as slow:
+        slow.append("slow", np.ones((4, 4, 3), np.float32))
+        write(tmp_path, np.zeros((3, 4, 4, 3), np.float32))
+        assert len(open_tensor(tmp_path).images) == 3
+    assert open_tensor(tmp_path).galaxy_ids == ("slow",)
+
+
 def test_a_replaced_tensor_still_serves_whoever_has_it_open(tmp_path):
     write(tmp_path, np.ones((2, 4, 4, 3), np.float32))
     old = open_tensor(tmp_path)
