@@ -21,10 +21,13 @@ data_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(package_name="rotator-assets", message="%(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Are slow and fast rotators told apart by their images alone?"""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @cli.command()
@@ -32,11 +35,14 @@ def cli() -> None:
 @click.option("--galaxies", type=click.IntRange(min=1), default=None, help="Galaxies a survey.")
 @click.option("--seed", type=click.IntRange(min=0), default=2020, show_default=True)
 def demo(data: Path | None, galaxies: int | None, seed: int) -> None:
-    """Synthetic galaxies, from catalogue files to report (default root: data/demo)."""
+    """Synthetic galaxies, from catalogue files to report.
+
+    The root is --data, else ROTATORS_DATA, else data/demo; one that holds other files is left alone.
+    """
     from rotator_assets.demo import DEFAULT_GALAXIES, write_demo
     from rotator_assets.terminal import Progress
 
-    root = _root(data or DEMO_ROOT)
+    root = _root(data or (None if os.environ.get(ENVIRONMENT_VARIABLE) else DEMO_ROOT))
     with Progress() as progress:
         write_demo(
             root.path,
@@ -91,10 +97,11 @@ def status(data: Path | None) -> None:
 @click.option("--port", envvar="PORT", type=int, default=3000, show_default=True, help="Port on 127.0.0.1.")
 def ui(data: Path | None, port: int) -> None:
     """The Dagster UI and daemon on one data root."""
-    from rotator_assets.runner import prepare_instance_home
+    from rotator_assets.runner import open_instance
 
     root = _root(data)
-    os.environ["DAGSTER_HOME"] = str(prepare_instance_home(root))
+    open_instance(root).dispose()
+    os.environ["DAGSTER_HOME"] = str(root.dagster_home)
     click.echo(f"data root {root.path}: the UI comes up on http://127.0.0.1:{port} in about 20 s")
     workspace = Path(__file__).parent.parent / "workspace.yaml"
     where = ["-w", str(workspace)] if workspace.is_file() else ["-m", "rotator_assets.definitions"]
@@ -130,6 +137,8 @@ def query(sql: str, data: Path | None, form: str) -> None:
         except duckdb.Error as error:
             raise InputError(f"query: {' '.join(str(error).split())}") from None
     if form == "json":
+        if repeated := [name for name in columns if columns.count(name) > 1]:
+            raise InputError(f"query: two columns are named '{repeated[0]}'; give one of them another name with AS")
         records = [dict(zip(columns, map(_plain, row), strict=True)) for row in rows]
         _write((json.dumps(records, ensure_ascii=False, default=str) + "\n").encode())
     else:
@@ -161,7 +170,7 @@ def export(file: Path, data: Path | None) -> None:
     root = _root(data)
     if not root.tables.is_dir():
         raise InputError(f"{root.path}: holds no results to export; run `rotators run` first")
-    if file.absolute() == root.database:
+    if file.resolve() == root.database.resolve():
         raise InputError(f"{file}: is the root's own database; name another file")
     rows = TableStore(root).export(file)
     click.echo(f"{file}: {len(rows)} tables, {sum(rows.values())} rows")
@@ -196,19 +205,17 @@ def _materialize(root: DataRoot, datasets: list[str], recipes: list[str], only_s
 
 def _rerun_stale(root: DataRoot) -> None:
     """Everything that was made once and no longer fits its inputs, with what has to come before it."""
-    from rotator_assets.partitions import split_training_key
-    from rotator_assets.runner import plan
-    from rotator_assets.storage.tables import TableStore
+    from rotator_assets.runner import Runner, plan_stale
 
-    made = [split_training_key(key) for key in TableStore(root).partitions("model_metrics")]
-    if not made:
+    if not root.dagster_home.is_dir():
         raise InputError(f"{root.path}: nothing was made yet; run `rotators run --dataset …` first")
-    recipes: dict[str, list[str]] = {}
-    for dataset, recipe in made:
-        recipes.setdefault(dataset, []).append(recipe)
-    steps = {step.title: step for d, names in recipes.items() for step in plan([d], names, only_stale=True)}
-    report = steps.pop("study report")
-    _execute(root, [*steps.values(), report])
+    with Runner(root) as runner:
+        runner.observe_inputs()
+        stale = [(asset, partition) for asset, partition, _ in runner.staleness().stale()]
+    if not stale:
+        click.echo("nothing is stale")
+        return
+    _execute(root, plan_stale(stale))
 
 
 def _execute(root: DataRoot, steps: list) -> None:
@@ -256,5 +263,8 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        message, status = f"{where}{error.strerror or error}; check the path, its permissions and the disk", 2
     click.echo(f"rotators: {' '.join(message.split())}", err=True)
     raise SystemExit(status)

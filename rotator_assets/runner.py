@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
 import yaml
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from rotator_assets.assets.inputs import observe_inputs
 from rotator_assets.data_root import DataRoot
@@ -38,6 +40,37 @@ def prepare_instance_home(root: DataRoot) -> Path:
         with replacing(settings) as temporary:
             temporary.write_text(yaml.safe_dump(INSTANCE_SETTINGS, sort_keys=False), encoding="utf-8")
     return root.dagster_home
+
+
+def open_instance(root: DataRoot) -> dg.DagsterInstance:
+    """The data root's Dagster instance, in which runs of processes that were killed count as failed.
+
+    Dagster would take them to be running for ever, and they would hold the training pool.
+    """
+    instance = dg.DagsterInstance.from_config(str(prepare_instance_home(root)))
+    here = {_HOST_TAG: platform.node()}
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags=here)):
+        if _birth(int(run.tags[_PID_TAG])) != run.tags[_BIRTH_TAG]:
+            instance.report_run_failed(run, "The process of this run is gone: it was killed.")
+    return instance
+
+
+_HOST_TAG, _PID_TAG, _BIRTH_TAG = "rotators/host", "rotators/pid", "rotators/process_started"
+
+
+def _process_tags() -> dict[str, str]:
+    return {_HOST_TAG: platform.node(), _PID_TAG: str(os.getpid()), _BIRTH_TAG: _birth(os.getpid())}
+
+
+def _birth(pid: int) -> str:
+    """When a process started, in the kernel's ticks; "running" where that cannot be told, "" where there is none."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except ProcessLookupError:
+        return ""
+    except OSError:
+        return "running"
 
 
 @dataclass(frozen=True)
@@ -103,13 +136,32 @@ def plan(datasets: list[str], recipes: list[str], only_stale: bool = False) -> l
     return steps
 
 
+def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
+    """The steps that make stale partitions anew, with what has to come before them; nothing that never was."""
+    surveys, recipes = set(), {}
+    for asset, partition in stale:
+        if asset in SURVEY_ASSETS:
+            surveys.add(partition)
+            continue
+        dataset, _, recipe = partition.partition("|")
+        recipes.setdefault(dataset, []).extend([recipe] if recipe else [])
+    datasets = [key for key in DATASETS if key in recipes]
+    steps = {f"catalogues of {survey}": Step(f"catalogues of {survey}", SURVEY_ASSETS, survey) for survey in surveys}
+    for key in datasets:
+        planned = plan([key], list(dict.fromkeys(recipes[key])), only_stale=True)
+        steps |= {step.title: step for step in planned if step.assets != ("study_report",)}
+    if not any(recipes.values()):
+        steps = {title: step for title, step in steps.items() if not title.startswith("comparison")}
+    return [*steps.values(), Step("study report", ("study_report",), None, requested=True)]
+
+
 class Runner:
     """Runs steps on the data root's own Dagster instance, so that they show in its UI."""
 
     def __init__(self, root: DataRoot) -> None:
         self.root = root
         self.definitions = definitions(root)
-        self.instance = dg.DagsterInstance.from_config(str(prepare_instance_home(root)))
+        self.instance = open_instance(root)
         self._job = self.definitions.resolve_implicit_global_asset_job_def()
         self._graph = self.definitions.resolve_asset_graph()
 
@@ -124,7 +176,7 @@ class Runner:
 
     def observe_inputs(self) -> None:
         """Report the inputs that changed since they were last seen, so that staleness is known."""
-        for observation in observe_inputs(self.instance, self.root)[0]:
+        for observation in observe_inputs(self.instance, self.root):
             self.instance.report_runless_asset_event(observation)
 
     def run(self, steps: list[Step], on_step: Callable[[Step, int, int, str], None] | None = None) -> Outcome:
@@ -155,13 +207,19 @@ class Runner:
         return outcome
 
     def materialize(self, step: Step) -> None:
-        """One Dagster run of the step. Raises what the asset raised."""
+        """One Dagster run of the step. Raises what the asset raised, and KeyboardInterrupt when interrupted."""
+        try:
+            self._execute(step)
+        except DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
+
+    def _execute(self, step: Step) -> None:
         self._job.execute_in_process(
             instance=self.instance,
             asset_selection=[dg.AssetKey(name) for name in step.assets],
             partition_key=step.partition,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags={"rotators/step": step.title.replace(" ", "_")},
+            tags={"rotators/step": step.title.replace(" ", "_"), **_process_tags()},
         )
 
     def staleness(self) -> Staleness:

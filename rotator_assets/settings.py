@@ -47,7 +47,7 @@ class SurveySettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    lambda_r_preference: tuple[Literal["user", "dynpop", "pipe3d", "maps"], ...] = ("user", "dynpop", "pipe3d", "maps")
+    lambda_r_preference: tuple[Literal["user", "dynpop", "pipe3d"], ...] = ("user", "dynpop", "pipe3d")
     labels: LabelSettings = LabelSettings()
     images: ImageSettings = ImageSettings()
     mock_seed: int = Field(2020, ge=0, description="seed of the mock observation of simulated galaxies")

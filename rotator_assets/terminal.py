@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from rotator_assets import progress as reports
@@ -76,7 +76,8 @@ class Progress:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
     """A table on standard output; NULL as an empty cell."""
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
-    table = Table(*columns, title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    heads = (Column(Text(name)) for name in columns)
+    table = Table(*heads, title=Text(title) if title else None, box=box.SIMPLE_HEAD, title_justify="left")
     for row in rows:
         table.add_row(*(Text("" if value is None else _text(value)) for value in row))
     console.print(table)

@@ -13,7 +13,7 @@ def test_no_file_means_the_defaults_of_the_study(tmp_path):
     assert settings == Settings()
     assert (labels.t_type_max, labels.boundary, labels.log_mass_min) == (2.0, "emsellem2011", None)
     assert not (labels.reject_drp3qual_critical or labels.reject_flag_t_type or labels.reject_failed_photometry)
-    assert settings.manga.lambda_r_preference == ("user", "dynpop", "pipe3d", "maps")
+    assert settings.manga.lambda_r_preference == ("user", "dynpop", "pipe3d")
     assert settings.manga.images.pixels_per_r_eff is settings.manga.images.arcsec_per_pixel is None
 
 

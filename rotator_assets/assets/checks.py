@@ -24,12 +24,12 @@ def _found(problems: int, what: str, severity: dg.AssetCheckSeverity = dg.AssetC
 
 @dg.asset_check(asset=galaxies, description="Every row of the morphology catalogue is a galaxy, once.")
 def keeps_every_morphology_row(root: Root) -> dg.AssetCheckResult:
-    lost = TableStore(root).query(
-        """SELECT coalesce(sum(abs(m.n - coalesce(g.n, 0))), 0) AS n
-        FROM (SELECT survey, count(*) n FROM morphology_catalog GROUP BY survey) m
-        LEFT JOIN (SELECT survey, count(DISTINCT galaxy_id) n FROM galaxies GROUP BY survey) g USING (survey)"""
+    wrong = TableStore(root).query(
+        """SELECT count(*) AS n FROM (SELECT survey, galaxy_id, count(*) AS n FROM morphology_catalog GROUP BY ALL) m
+        FULL JOIN (SELECT survey, galaxy_id, count(*) AS n FROM galaxies GROUP BY ALL) g USING (survey, galaxy_id)
+        WHERE (m.n <> 1 OR g.n IS DISTINCT FROM 1 OR m.n IS NULL) AND survey IN (SELECT survey FROM galaxies)"""
     )
-    return _found(int(lost["n"][0]), "rows of the morphology catalogues are missing or repeated")
+    return _found(int(wrong["n"][0]), "galaxies are missing, repeated, or in no morphology catalogue")
 
 
 @dg.asset_check(asset=labeled_galaxies, description="Labels follow lambda_r < spin_threshold, and only where both are.")

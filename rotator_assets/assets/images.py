@@ -45,9 +45,8 @@ def image_tensors(
     settings = load_settings(root).survey(dataset.survey)
     folder = root.survey(dataset.survey)
     sources = SURVEYS[dataset.survey].image_index(folder)
-    synthetic = bool(galaxies["synthetic"].any())
     rows = []
-    with writing_tensor(root.tensors / dataset.key, dataset.crop_px, synthetic) as tensor:
+    with writing_tensor(root.tensors / dataset.key, dataset.crop_px, bool(galaxies["synthetic"].any())) as tensor:
         for galaxy, cutout in _cutouts(galaxies, sources, dataset, settings.mock_seed):
             source = sources.get(galaxy.galaxy_id)
             row = {
@@ -56,16 +55,16 @@ def image_tensors(
                 "object_id": galaxy.object_id,
                 "path": str(source.paths[0].relative_to(folder)) if source else None,
                 "usable": isinstance(cutout, Cutout),
-                "synthetic": synthetic,
             }
             if isinstance(cutout, Cutout):
+                tensor.synthetic |= cutout.synthetic
                 row["tensor_row"] = tensor.append(galaxy.galaxy_id, cutout.pixels)
                 row["r_eff_pixels"] = _r_eff_pixels(galaxy.r_eff_arcsec, cutout, settings.images)
                 row |= cutout.conditions
             else:
                 row["reason"] = cutout
             rows.append(row)
-    images = pd.DataFrame(rows).reindex(columns=TABLES["images"].column_names)
+    images = pd.DataFrame(rows).assign(synthetic=tensor.synthetic).reindex(columns=TABLES["images"].column_names)
     usable = len(tensor.galaxy_ids)
     context.log.info(f"{usable} usable images of {len(images)} galaxies")
     if unmatched := len(sources.keys() - set(galaxies["galaxy_id"])):
@@ -79,7 +78,7 @@ def image_tensors(
             "unusable": dg.MetadataValue.md(_reasons(images["reason"])),
             "shape": f"({usable}, {dataset.crop_px}, {dataset.crop_px}, 3) float32",
             "tensor": dg.MetadataValue.path(str(root.tensors / dataset.key)),
-            "synthetic": synthetic,
+            "synthetic": tensor.synthetic,
         },
     )
 
@@ -96,8 +95,9 @@ def labeled_images(
     context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], labeled_galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
     images = TableStore(root).read("images", context.partition_key)
-    usable = images.loc[images["usable"], ["dataset", "galaxy_id", "tensor_row", "image_unit", "r_eff_pixels"]]
-    labeled = labeled_galaxies[labeled_galaxies["rotator_type"].notna()]
+    wanted = ["dataset", "galaxy_id", "tensor_row", "image_unit", "r_eff_pixels", "synthetic"]
+    usable = images.loc[images["usable"], wanted]
+    labeled = labeled_galaxies[labeled_galaxies["rotator_type"].notna()].drop(columns="synthetic")
     frame = labeled.merge(usable, on="galaxy_id", how="inner", validate="one_to_one")
     frame = frame.sort_values("tensor_row", ignore_index=True)[TABLES["labeled_images"].column_names]
     early = frame[frame["is_early_type"]]

@@ -6,13 +6,12 @@ version for each that has changed; Dagster then marks exactly the partitions mad
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 
 from rotator_assets.data_root import DataRoot
+from rotator_assets.files import walk_files
 from rotator_assets.partitions import SURVEYS, recipe_partitions, survey_partitions
 from rotator_assets.recipes import load_recipes
 from rotator_assets.settings import load_settings, version_of
@@ -83,28 +82,18 @@ def input_versions(root: DataRoot) -> dict[tuple[str, str], str]:
     return versions
 
 
-def observe_inputs(
-    instance: dg.DagsterInstance, root: DataRoot, known: dict[str, str] | None = None
-) -> tuple[list[dg.AssetObservation], dict[str, str]]:
-    """Observations of the inputs that changed since ``known``, and what is known now.
-
-    ``known`` maps ``asset|partition`` to a version; None asks the instance what was last observed.
-    """
-    observations, current = [], {}
-    for (asset, partition), version in input_versions(root).items():
-        name = f"{asset}|{partition}"
-        current[name] = version
-        before = _last_observed(instance, asset, partition) if known is None else known.get(name)
-        if version != before:
-            observations.append(
-                dg.AssetObservation(
-                    asset_key=asset,
-                    partition=partition,
-                    tags={"dagster/data_version": version},
-                    metadata={"data_root": dg.MetadataValue.path(str(root.path))},
-                )
-            )
-    return observations, current
+def observe_inputs(instance: dg.DagsterInstance, root: DataRoot) -> list[dg.AssetObservation]:
+    """Observations of the inputs that changed since the instance last heard of them."""
+    return [
+        dg.AssetObservation(
+            asset_key=asset,
+            partition=partition,
+            tags={"dagster/data_version": version},
+            metadata={"data_root": dg.MetadataValue.path(str(root.path))},
+        )
+        for (asset, partition), version in input_versions(root).items()
+        if version != _last_observed(instance, asset, partition)
+    ]
 
 
 @dg.sensor(
@@ -114,11 +103,8 @@ def observe_inputs(
     description="Notices changed files, settings and recipes, so that what was made from them shows as stale.",
 )
 def input_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    known = json.loads(context.cursor) if context.cursor else None
-    observations, current = observe_inputs(context.instance, DataRoot.from_environment(), known)
-    if not observations:
-        return dg.SkipReason("no input changed")
-    return dg.SensorResult(asset_events=observations, cursor=json.dumps(current))
+    observations = observe_inputs(context.instance, DataRoot.from_environment())
+    return dg.SensorResult(asset_events=observations) if observations else dg.SkipReason("no input changed")
 
 
 def _last_observed(instance: dg.DagsterInstance, asset: str, partition: str) -> str | None:
@@ -131,22 +117,10 @@ def _last_observed(instance: dg.DagsterInstance, asset: str, partition: str) -> 
 
 def _files_version(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path, stat in sorted(_walk(folder), key=lambda item: item[0]):
-        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    for path in walk_files(folder):
+        stat = path.stat()
+        digest.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def _walk(folder: Path, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    if not folder.is_dir():
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
-            elif entry.is_file():
-                yield prefix + entry.name, entry.stat()
 
 
 def _version(parts: list) -> str:

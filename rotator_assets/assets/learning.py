@@ -70,7 +70,7 @@ def rotator_classifier(
         object_ids=sample["object_id"],
         galaxy_ids=sample["galaxy_id"],
         recipe=recipe,
-        rows=sample["tensor_row"],
+        rows=image_tensors.rows_of(sample["galaxy_id"]),
         model_folder=folder,
         on_epoch=on_epoch,
     )
@@ -84,7 +84,7 @@ def rotator_classifier(
         synthetic=image_tensors.synthetic,
     )
     key = {"dataset": dataset, "recipe": name, "synthetic": image_tensors.synthetic}
-    folds = trained.predictions.assign(**key, tensor_row=sample["tensor_row"])
+    folds = trained.predictions.assign(**key)
     history = trained.history.assign(**key)
     return dg.MaterializeResult(
         value=(models, {"training_folds": folds, "training_history": history}),
@@ -128,7 +128,7 @@ def predictions(
     probability = pd.Series(index=folds.index, dtype=float)
     for fold, tested in folds.groupby("fold"):
         model = rotator_classifier.load(int(fold))
-        rows = tested["tensor_row"].to_numpy()
+        rows = image_tensors.rows_of(tested["galaxy_id"])
         logits = predict_logits(model, image_tensors.images, rows, rotator_classifier.recipe)
         probability[tested.index] = expit(logits.astype(float))
     frame = folds.assign(probability_fast=probability, predicted_type=(probability >= folds["threshold"]).astype(int))

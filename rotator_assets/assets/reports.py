@@ -8,6 +8,7 @@ from rotator_assets import progress
 from rotator_assets.assets.inputs import OWNERS
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.data_root import DataRoot
+from rotator_assets.errors import InputError
 from rotator_assets.files import replacing
 from rotator_assets.partitions import dataset_to_training, split_training_key, training_partitions
 from rotator_assets.storage.models import TrainedModels
@@ -61,7 +62,8 @@ def roc_report(
         "run_id": context.run_id,
     }
     curve = roc_curve_frame(sample["rotator_type"], sample["probability_fast"])
-    rivals = baseline_scores(sample, image_tensors.images, models.recipe)
+    rows = image_tensors.rows_of(sample["galaxy_id"])
+    rivals = baseline_scores(sample, image_tensors.images, rows, models.recipe)
     baselines = against_baselines(sample, rivals)
     history = TableStore(root).read("training_history", context.partition_key)
     pictures = _roc_pictures(root, metrics, sample, curve, baselines, rivals, history, image_tensors)
@@ -114,6 +116,7 @@ def attribution_maps(
     dataset, name = split_training_key(context.partition_key)
     recipe = rotator_classifier.recipe
     sample = _with_galaxies(predictions, labeled_images)
+    rows_of_sample = image_tensors.rows_of(sample["galaxy_id"])
     radius = (sample["r_eff_pixels"] * np.sqrt(sample["axis_ratio"])).to_numpy(float)
     baseline = empty_sky_baseline(recipe, image_tensors.size_px)
     explained = sample[["galaxy_id"]].assign(dataset=dataset, recipe=name, synthetic=image_tensors.synthetic)
@@ -128,7 +131,7 @@ def attribution_maps(
             model = rotator_classifier.load(int(fold))
             for start in range(0, len(tested), _EXPLAINED_AT_ONCE):
                 rows = tested.index[start : start + _EXPLAINED_AT_ONCE].to_numpy()
-                inputs = network_input(image_tensors.images, sample["tensor_row"].to_numpy()[rows], recipe)
+                inputs = network_input(image_tensors.images, rows_of_sample[rows], recipe)
                 result = integrated_gradients(
                     model,
                     inputs,
@@ -164,8 +167,13 @@ def attribution_maps(
 
 
 def _with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame) -> pd.DataFrame:
-    """Predictions with what is known of each galaxy, in the predictions' order."""
+    """Predictions with what is known of each galaxy, in the predictions' order. Raises InputError where one is not."""
     known = labeled_images.drop(columns=["dataset", "object_id", "rotator_type", "synthetic"])
+    if missing := sorted(set(predictions["galaxy_id"]) - set(known["galaxy_id"])):
+        raise InputError(
+            f"galaxy {missing[0]} has a prediction but no label or image any more; materialize rotator_classifier "
+            "and predictions again (`rotators run` does)"
+        )
     return predictions.merge(known, on="galaxy_id", how="left", validate="one_to_one")
 
 
@@ -217,7 +225,7 @@ def _roc_pictures(
             confusion_title="At each fold's threshold",
         ),
     )
-    pictures.add("gallery", gallery_figure(tensor.select(sample["tensor_row"]), sample, **title, calibrated=calibrated))
+    pictures.add("gallery", gallery_figure(tensor.select(sample["galaxy_id"]), sample, **title, calibrated=calibrated))
     pictures.add("outcomes", outcome_figure(sample, **title))
     pictures.add(
         "scores", score_histogram_figure(sample, **title, thresholds={"mean threshold": metrics["optimal_threshold"]})
@@ -257,7 +265,7 @@ def _attribution_pictures(
     pictures.add(
         "attributions",
         attribution_figure(
-            tensor.select(sample["tensor_row"]),
+            tensor.select(sample["galaxy_id"]),
             maps,
             sample,
             **title,

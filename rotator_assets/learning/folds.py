@@ -39,6 +39,8 @@ def plan_splits(
         rest = np.flatnonzero(folds != fold)
         validates = validation_mask(labels[rest], object_ids[rest], validation_fraction, seed)
         split = Split(fold, rest[~validates], rest[validates], np.flatnonzero(folds == fold))
+        for part in (split.train, split.validation, split.test):
+            _require([int(np.sum(labels[part] == label)) for label in (0, 1)], 1, f"part of fold {fold}")
         check_no_leak(object_ids, split.train, split.validation, split.test)
         splits.append(split)
     return splits

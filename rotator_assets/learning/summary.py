@@ -38,12 +38,12 @@ def summarize(predictions: pd.DataFrame) -> dict[str, float | int]:
 
 
 def baseline_scores(
-    sample: pd.DataFrame, images: NDArray[np.float32], recipe: Recipe
+    sample: pd.DataFrame, images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe
 ) -> dict[str, NDArray[np.float64]]:
     """Out-of-fold probabilities of plain classifiers on the same galaxies and folds, by the baseline's name.
 
-    ``sample``: a row a galaxy with rotator_type, fold, tensor_row and the catalogue columns. A baseline whose columns
-    are empty throughout is left out.
+    ``sample``: a row a galaxy with rotator_type, fold and the catalogue columns; ``rows``: of its image.
+    A baseline whose columns are empty throughout is left out.
     """
     truth, folds = sample["rotator_type"].to_numpy(int), sample["fold"].to_numpy()
     scores = {
@@ -51,7 +51,7 @@ def baseline_scores(
         for name, columns in TABULAR_BASELINES.items()
         if sample[columns].notna().any().all()
     }
-    scores[PIXEL_BASELINE] = pixel_baseline(images, sample["tensor_row"].to_numpy(), truth, folds, recipe)
+    scores[PIXEL_BASELINE] = pixel_baseline(images, rows, truth, folds, recipe)
     return scores
 
 

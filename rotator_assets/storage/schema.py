@@ -62,7 +62,7 @@ PHOTOMETRY = (
 KINEMATICS = (
     LAMBDA_R,
     Column("lambda_r_error", "DOUBLE", "uncertainty of lambda_r as published, dimensionless"),
-    Column("lambda_r_source", "VARCHAR", "table lambda_r comes from: user, dynpop, pipe3d or maps"),
+    Column("lambda_r_source", "VARCHAR", "table lambda_r comes from: user, dynpop or pipe3d"),
 )
 GALAXIES = (SURVEY, GALAXY, OBJECT, *MORPHOLOGY, *PHOTOMETRY[:2], ELLIPTICITY, *PHOTOMETRY[2:], *KINEMATICS, SYNTHETIC)
 LABELS = (
@@ -203,7 +203,6 @@ TABLES: dict[str, Table] = {
                 RECIPE,
                 GALAXY,
                 OBJECT,
-                Column("tensor_row", "INTEGER", "row of the dataset's tensor, from 0"),
                 FOLD,
                 ROTATOR,
                 Column("threshold", "DOUBLE", "probability at and above which the fold calls a galaxy fast"),

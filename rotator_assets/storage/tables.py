@@ -11,6 +11,7 @@ that had already listed it.
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +34,11 @@ _BOOKKEEPING = {"_partition": "VARCHAR", "_version": "UBIGINT", "_is_row": "BOOL
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _literal(path: str) -> str:
+    """A path as a glob pattern that matches itself alone."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
 
 
 def _empty_select(table: Table) -> str:
@@ -83,7 +89,7 @@ class TableStore:
             raise FileNotFoundError(f"table {table} has no partition {partition}; materialize the asset first")
         columns = ", ".join(f'"{name}"' for name in TABLES[table].column_names)
         with duckdb.connect() as connection:
-            source = f"read_parquet({_quoted(str(versions[-1]))})"
+            source = f"read_parquet({_quoted(_literal(str(versions[-1])))})"
             return connection.sql(f"SELECT {columns} FROM {source} WHERE _is_row").df()
 
     def partitions(self, table: str) -> list[str]:
@@ -117,12 +123,12 @@ class TableStore:
         statements = self._view_statements()
         stamp = self.root.tables / ".published"
         version = hashlib.sha256(statements.encode()).hexdigest()
-        if self.root.database.is_file() and stamp.is_file() and stamp.read_text() == version:
+        if stamp.is_file() and stamp.read_text() == f"{version} {_identity(self.root.database)}":
             return
         with replacing(self.root.database) as temporary, duckdb.connect(str(temporary)) as connection:
             connection.execute(statements)
         with replacing(stamp) as temporary:
-            temporary.write_text(version)
+            temporary.write_text(f"{version} {_identity(self.root.database)}")
 
     def export(self, target: Path) -> dict[str, int]:
         """Write one self-contained DuckDB file with every table and comment; returns the rows of each table.
@@ -158,7 +164,7 @@ class TableStore:
         statements = []
         for table in TABLES.values():
             columns = ", ".join(f'"{name}"' for name in table.column_names)
-            pattern = _quoted(str(self.root.tables.absolute() / table.name / "*.parquet"))
+            pattern = _quoted(f"{_literal(str(self.root.tables.absolute() / table.name))}/*.parquet")
             statements.append(
                 f'CREATE VIEW "{table.name}" AS SELECT {columns} FROM ('
                 f"SELECT *, max(_version) OVER (PARTITION BY _partition) AS _latest "
@@ -166,6 +172,11 @@ class TableStore:
             )
             statements.append(_comments(table, "VIEW"))
         return "\n".join(statements)
+
+
+def _identity(path: Path) -> str:
+    """What changes when another file takes a file's place; empty where there is none."""
+    return str(path.stat().st_ino) if path.is_file() else ""
 
 
 def _file_stem(partition: str) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from rotator_assets.errors import InputError
 from rotator_assets.files import is_abandoned, replacing
 
 _MANIFEST = "manifest.json"
@@ -35,9 +35,20 @@ class ImageTensor:
     def size_px(self) -> int:
         return self.images.shape[1]
 
-    def select(self, rows: ArrayLike) -> SelectedImages:
-        """The images of some rows, in their order, each read when it is looked at."""
-        return SelectedImages(self.images, np.asarray(rows, dtype=np.intp))
+    def rows_of(self, galaxy_ids: Iterable[str]) -> np.ndarray:
+        """Rows of these galaxies, int64. Raises InputError where one is not in the tensor: it was made anew since."""
+        row = {galaxy_id: number for number, galaxy_id in enumerate(self.galaxy_ids)}
+        try:
+            return np.array([row[galaxy_id] for galaxy_id in galaxy_ids], dtype=np.int64)
+        except KeyError as absent:
+            raise InputError(
+                f"galaxy {absent.args[0]} is not in the image tensor, which was made anew since; materialize "
+                "labeled_images and rotator_classifier again (`rotators run` does)"
+            ) from None
+
+    def select(self, galaxy_ids: Iterable[str]) -> SelectedImages:
+        """The images of some galaxies, in their order, each read when it is looked at. Raises InputError as above."""
+        return SelectedImages(self.images, self.rows_of(galaxy_ids))
 
 
 @dataclass(frozen=True)
@@ -57,12 +68,13 @@ class SelectedImages(Sequence):
 class TensorWriter:
     """Appends images of one size to a ``.npy`` file whose length is settled at the end."""
 
-    def __init__(self, path: Path, size_px: int) -> None:
+    def __init__(self, path: Path, size_px: int, synthetic: bool) -> None:
         self._path = path
         self._shape = (size_px, size_px, 3)
         self._file = path.open("wb")
         self._digest = hashlib.sha256()
         self.galaxy_ids: list[str] = []
+        self.synthetic = synthetic
         self.version: str | None = None
         self._write_header()
 
@@ -93,18 +105,21 @@ class TensorWriter:
 
 
 @contextmanager
-def writing_tensor(folder: Path, size_px: int, synthetic: bool) -> Iterator[TensorWriter]:
-    """A writer whose images become the folder's tensor when the block ends well; else the old tensor stands."""
+def writing_tensor(folder: Path, size_px: int, synthetic: bool = False) -> Iterator[TensorWriter]:
+    """A writer whose images become the folder's tensor when the block ends well; else the old tensor stands.
+
+    ``synthetic`` marks the tensor; the block may set the writer's mark as it meets a synthetic image.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"images-{uuid.uuid4().hex[:12]}.npy"
-    writer = TensorWriter(path, size_px)
+    writer = TensorWriter(path, size_px, synthetic)
     try:
         yield writer
         writer.close()
         manifest = {
             "file": path.name,
             "version": writer.version,
-            "synthetic": synthetic,
+            "synthetic": writer.synthetic,
             "bands": "gri",
             "galaxy_ids": writer.galaxy_ids,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.errors import InputError
+from rotator_assets.files import walk_files
 from rotator_assets.surveys.images import ImageSource
 from rotator_assets.surveys.tables import Table, read_csv_table
 
@@ -98,7 +100,12 @@ class ExpectedInput:
 
     def find(self, folder: Path) -> list[Path]:
         """The files there are, newest release first (by the numbers in their names: DR17 before DR15)."""
-        paths = {path for pattern in self.patterns for path in folder.glob(pattern) if path.is_file()}
+        paths = {
+            path
+            for pattern in self.patterns
+            for path in (_below(folder, pattern) if "**" in pattern else folder.glob(pattern))
+            if path.is_file()
+        }
         return sorted(paths, key=lambda path: (_numbers(path), path.name), reverse=True)
 
 
@@ -119,6 +126,12 @@ class Survey(Protocol):
 
     def image_index(self, folder: Path) -> dict[str, ImageSource]:
         """galaxy_id -> where its image is and how to read it."""
+
+
+def _below(folder: Path, pattern: str) -> list[Path]:
+    """Files that match ``top/**/name`` at any depth, through linked folders too (glob does not follow them)."""
+    top, _, name = pattern.partition("/**/")
+    return [path for path in walk_files(folder / top) if fnmatchcase(path.name, name)]
 
 
 def release_of(path: Path) -> str:

@@ -20,6 +20,7 @@ class Cutout:
 
     pixels: NDArray[np.float32]
     conditions: dict[str, float | int | str | None]
+    synthetic: bool
 
 
 def make_cutout(source: ImageSource, survey: str, noise: str, crop_px: int, galaxy_id: str, mock_seed: int) -> Cutout:
@@ -41,4 +42,4 @@ def make_cutout(source: ImageSource, survey: str, noise: str, crop_px: int, gala
         for band, fwhm, sigma in zip(BANDS, mock.psf_fwhm_arcsec, mock.sky_sigma_nmgy, strict=True):
             conditions[f"psf_fwhm_{band}_arcsec"] = fwhm
             conditions[f"sky_sigma_{band}_nmgy"] = sigma
-    return Cutout(pixels, conditions)
+    return Cutout(pixels, conditions, image.synthetic)

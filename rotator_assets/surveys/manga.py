@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rotator_assets.files import walk_files
 from rotator_assets.surveys.base import (
     KINEMATICS,
     MORPHOLOGY,
@@ -158,7 +159,7 @@ class Manga:
         cubes: dict[str, Path] = {}
         bands: dict[str, list[Path]] = {}
         colours: dict[str, Path] = {}
-        for path in sorted((folder / "images").rglob("*")):
+        for path in walk_files(folder / "images"):
             match = _IMAGE_NAME.fullmatch(path.name)
             if match is None:
                 continue

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rotator_assets.files import walk_files
 from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.surveys.base import (
     KINEMATICS,
@@ -106,7 +107,7 @@ class Tng100:
     def image_index(self, folder: Path) -> dict[str, ImageSource]:
         """Images by subhalo id, wherever they lie below ``images/`` (the tar has folders of its own)."""
         index: dict[str, ImageSource] = {}
-        for path in sorted((folder / "images").rglob("broadband_*")):
+        for path in walk_files(folder / "images"):
             if match := _IMAGE_NAME.fullmatch(path.name):
                 index.setdefault(match["id"], ImageSource("counts", (path,)))
         return index

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from rotator_assets.errors import InputError
 from rotator_assets.storage.tensors import open_tensor, writing_tensor
 
 
@@ -24,7 +25,21 @@ def test_round_trip(tmp_path):
     np.testing.assert_array_equal(tensor.images, images)
     assert tensor.galaxy_ids == ("g0", "g1", "g2", "g3", "g4")
     assert (tensor.size_px, tensor.synthetic, tensor.version) == (8, True, writer.version)
-    np.testing.assert_array_equal(tensor.select([3, 1])[0], images[3])
+    np.testing.assert_array_equal(tensor.select(["g3", "g1"])[0], images[3])
+    assert tensor.rows_of(["g4", "g0"]).tolist() == [4, 0]
+
+
+def test_a_galaxy_that_left_the_tensor_is_told_never_replaced_by_another(tmp_path):
+    write(tmp_path, np.ones((2, 4, 4, 3), np.float32))
+    with pytest.raises(InputError, match=r"galaxy g7 is not in the image tensor.*materialize"):
+        open_tensor(tmp_path).rows_of(["g1", "g7"])
+
+
+def test_a_synthetic_image_marks_the_tensor(tmp_path):
+    with writing_tensor(tmp_path, 4) as tensor:
+        tensor.append("a", np.ones((4, 4, 3), np.float32))
+        tensor.synthetic |= True
+    assert open_tensor(tmp_path).synthetic
 
 
 def test_the_file_is_a_plain_npy_that_numpy_reads(tmp_path):
