@@ -178,6 +178,8 @@ def export(file: Path, data: Path | None) -> None:
 
 def _root(data: Path | None) -> DataRoot:
     root = DataRoot(data.absolute()) if data else DataRoot.from_environment()
+    if "?" in str(root.path):
+        raise InputError(f"{root.path}: DuckDB cannot keep a database under a path with '?'; use another folder name")
     os.environ[ENVIRONMENT_VARIABLE] = str(root.path)
     return root
 

@@ -1,6 +1,9 @@
 """The whole chain on a small synthetic sample: catalogue files to report, and what changes make stale."""
 
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -10,12 +13,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from rotator_assets.data_root import DataRoot
-from rotator_assets.runner import Runner, Step, plan
+from rotator_assets.runner import Runner, Step, plan, plan_stale
 from rotator_assets.storage.models import open_models
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.storage.tensors import open_tensor
-from rotator_assets_tests.test_cli import complaint, rotators
+from rotator_assets_tests.test_cli import ROTATORS, complaint, rotators
 
 pytestmark = pytest.mark.chain
 DATASET, RECIPE = "manga-observed-64", "thesis"
@@ -170,6 +173,80 @@ def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, m
     log = recipes["log"].model_copy(update={"epochs": 3})
     monkeypatch.setattr(inputs, "load_recipes", lambda: {**recipes, "log": log})
     assert _stale(changed_root) == set()
+
+
+def test_an_undone_change_is_no_change(changed_root):
+    """Whoever saw the change: what counts is what the instance last heard of."""
+    _stale(changed_root)
+    changed_root.settings.write_text("manga: {labels: {t_type_max: 0}}")
+    assert _stale(changed_root)
+    changed_root.settings.unlink()
+    assert _stale(changed_root) == set()
+
+
+def test_stale_partitions_are_planned_with_what_comes_before_them():
+    steps = plan_stale([("image_tensors", "tng100-noiseless-64"), ("rotator_classifier", f"{DATASET}|{RECIPE}")])
+    assert [step.title for step in steps] == [
+        "catalogues of manga",
+        "images manga-observed-64",
+        "training manga-observed-64 thesis",
+        "comparison manga-observed-64",
+        "catalogues of tng100",
+        "images tng100-noiseless-64",
+        "study report",
+    ]
+
+
+def _start_training(small_demo_root, tmp_path) -> tuple[subprocess.Popen, DataRoot]:
+    root = DataRoot(tmp_path / "root")
+    shutil.copytree(small_demo_root, root.path)
+    command = [ROTATORS, "run", "-d", DATASET, "-r", RECIPE, "--data", str(root.path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if list((root.models / DATASET / RECIPE).glob("training-*")) or process.poll() is not None:
+            break
+        time.sleep(0.2)
+    time.sleep(1)
+    return process, root
+
+
+def test_an_interrupted_run_says_so_in_one_line_and_leaves_nothing_half_done(small_demo_root, tmp_path):
+    process, root = _start_training(small_demo_root, tmp_path)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130 and errors.splitlines() == ["rotators: interrupted; what was finished is kept"]
+    assert TableStore(root).query("SELECT count(*) AS n FROM galaxies")["n"][0] >= 90
+    assert TableStore(root).query("FROM training_folds").empty
+    with pytest.raises(FileNotFoundError):
+        open_models(root.models / DATASET / RECIPE)
+
+
+def test_a_killed_run_counts_as_failed_and_holds_the_training_pool_no_longer(small_demo_root, tmp_path):
+    process, root = _start_training(small_demo_root, tmp_path)
+    with Runner(root) as runner:
+        assert dg.DagsterRunStatus.STARTED in {run.status for run in runner.instance.get_runs()}  # at work: left alone
+    process.kill()
+    process.communicate(timeout=60)
+    with Runner(root) as runner:
+        statuses = {run.status for run in runner.instance.get_runs()}
+    assert statuses == {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
+
+
+def test_images_marked_synthetic_mark_all_that_is_made_of_them(small_demo_root, tmp_path):
+    from astropy.io import fits
+
+    root = DataRoot(tmp_path / "root")
+    shutil.copytree(small_demo_root, root.path)
+    for path in (root.survey("manga") / "catalogs").glob("*.fits"):
+        fits.delval(path, "SYNTHET")
+    steps = [step for step in plan([DATASET], []) if step.title.startswith(("catalogues", "images"))]
+    with Runner(root) as runner:
+        assert not runner.run(steps).failed
+    tables = TableStore(root)
+    assert tables.query("SELECT bool_or(synthetic) AS s FROM galaxies")["s"].tolist() == [False]
+    for table in ("images", "labeled_images"):
+        assert tables.query(f"SELECT bool_and(synthetic) AS s FROM {table}")["s"].tolist() == [True]
+    assert open_tensor(root.tensors / DATASET).synthetic
 
 
 def test_too_few_galaxies_for_the_folds_is_status_2_and_upstream_is_kept(small_demo_root, tmp_path):

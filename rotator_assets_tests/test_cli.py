@@ -70,6 +70,37 @@ def test_describe_and_comments_can_be_asked_for(root):
     assert "probability_fast" in rotators("query", "DESCRIBE predictions", "--format", "csv", data=root).stdout
 
 
+def test_json_does_not_lose_columns_of_one_name(root):
+    assert "two columns are named 'a'" in complaint(
+        rotators("query", "SELECT 1 AS a, 2 AS a", "--format", "json", data=root)
+    )
+
+
+def test_names_and_values_are_shown_as_they_are(root):
+    done = rotators("query", """SELECT 1 AS "[/b]", '[red]x' AS y""", data=root)
+    assert done.returncode == 0 and "[/b]" in done.stdout and "[red]x" in done.stdout
+
+
+def test_a_root_named_like_a_pattern_is_read(tmp_path):
+    root = tmp_path / "g [2020] *"
+    root.mkdir()
+    store = TableStore(DataRoot(root))
+    store.write("roc_curves", "k", roc(0.25, rows=2))
+    store.publish()
+    assert rotators("query", "SELECT count(*) AS n FROM roc_curves", "--format", "csv", data=root).stdout == "n\n2\n"
+    assert "another folder name" in complaint(rotators("query", "SELECT 1", data=tmp_path / "what?"))
+
+
+def test_a_root_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "results").write_text("a file, not a folder")
+    assert "results" in complaint(rotators("query", "SELECT 1", data=tmp_path))
+
+
+def test_without_a_command_the_help_is_shown():
+    done = rotators()
+    assert done.returncode == 0 and "Commands:" in done.stdout and done.stderr == ""
+
+
 def test_wrong_sql_is_one_line_and_status_2(root):
     assert "no_such_table" in complaint(rotators("query", "SELECT * FROM no_such_table", data=root))
 
@@ -85,7 +116,8 @@ def test_a_session_left_open_in_duckdb_does_not_stop_query_or_export(root, tmp_p
 
 
 def test_export_refuses_the_database_itself(root):
-    assert "own database" in complaint(rotators("export", root / "rotators.duckdb", data=root))
+    for name in (root / "rotators.duckdb", root / ".." / root.name / "rotators.duckdb"):
+        assert "own database" in complaint(rotators("export", name, data=root))
 
 
 @pytest.mark.parametrize(

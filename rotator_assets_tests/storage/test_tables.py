@@ -193,6 +193,15 @@ def test_publishing_again_leaves_the_file_alone_and_a_moved_root_gets_new_views(
         assert connection.sql("SELECT count(*) FROM roc_curves").fetchall() == [(3,)]
 
 
+def test_a_foreign_file_in_the_databases_place_is_replaced(store, tmp_path):
+    store.publish()
+    store.export(tmp_path / "other.duckdb")
+    (tmp_path / "other.duckdb").replace(store.root.database)
+    store.publish()
+    with duckdb.connect(str(store.root.database), read_only=True) as connection:
+        assert connection.sql("SELECT count(*) FROM duckdb_views() WHERE NOT internal").fetchall() == [(len(TABLES),)]
+
+
 def test_export_is_self_contained(store, tmp_path):
     store.write("roc_curves", "k", roc(0.5))
     target = tmp_path / "all.duckdb"

@@ -40,3 +40,17 @@ def test_release_is_read_from_the_name(tmp_path):
         "lambda_r.csv": "",
     }
     assert {name: release_of(tmp_path / name) for name in releases} == releases
+
+
+def test_images_in_linked_folders_are_found_and_folders_named_like_images_are_not(tmp_path):
+    elsewhere = tmp_path / "disk2"
+    elsewhere.mkdir()
+    (elsewhere / "broadband_7.fits").write_bytes(b"x")
+    images = tmp_path / "tng100" / "images"
+    (images / "broadband_8.fits").mkdir(parents=True)
+    (images / "linked").symlink_to(elsewhere, target_is_directory=True)
+    (elsewhere / "loop").symlink_to(images, target_is_directory=True)
+    survey = SURVEYS["tng100"]
+    assert set(survey.image_index(tmp_path / "tng100")) == {"7"}
+    found = {f.what: f.find(tmp_path / "tng100") for f in survey.expected_inputs}
+    assert [path.name for path in found["images"]] == ["broadband_7.fits"]
