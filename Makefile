@@ -31,7 +31,7 @@ clean:
 .uv/bin/uv:
 	@echo "installing uv under .uv/"
 	@$(PYTHON) -m venv .uv >/dev/null 2>&1 && .uv/bin/python -m pip install --quiet uv >/dev/null 2>&1 \
-	  || { rm -rf .uv && $(PYTHON) -m pip install --quiet --target .uv uv; } \
+	  || { rm -rf .uv && $(PYTHON) -m pip install --quiet --target .uv uv 2>/dev/null; } \
 	  || { echo "make: could not install uv: install it from https://docs.astral.sh/uv/ and try again" >&2; exit 2; }
 
 .venv/.synced: $(filter .uv/bin/uv,$(UV)) pyproject.toml uv.lock

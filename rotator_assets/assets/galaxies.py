@@ -4,6 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from rotator_assets.assets.inputs import OWNERS, label_settings
+from rotator_assets.assets.pictures import Pictures
 from rotator_assets.data_root import DataRoot
 from rotator_assets.partitions import survey_partitions
 from rotator_assets.settings import load_settings
@@ -46,13 +47,26 @@ def labeled_galaxies(
 ) -> dg.MaterializeResult:
     settings = load_settings(root).survey(context.partition_key).labels
     labeled, losses = label_galaxies(galaxies, **settings.model_dump())
-    return _result("labeled_galaxies", labeled, losses, _label_counts(labeled))
+    pictures = _pictures(root, context.partition_key, labeled, settings.boundary)
+    return _result("labeled_galaxies", labeled, losses, {**_label_counts(labeled), **pictures.metadata()})
 
 
 @dg.asset(**_COMMON, description="Early types with a label: the study's sample.")
 def early_type_galaxies(labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
     early, losses = early_types(labeled_galaxies)
     return _result("early_type_galaxies", early, losses, _label_counts(early))
+
+
+def _pictures(root: DataRoot, survey: str, labeled: pd.DataFrame, boundary: str) -> Pictures:
+    from rotator_assets.figures.spin import class_histogram_figure, spin_ellipticity_figure
+
+    synthetic = bool(labeled["synthetic"].any())
+    pictures = Pictures(root.figures / survey)
+    pictures.add(
+        "spin_ellipticity", spin_ellipticity_figure(labeled, dataset=survey, synthetic=synthetic, boundary=boundary)
+    )
+    pictures.add("classes", class_histogram_figure(labeled, dataset=survey, synthetic=synthetic))
+    return pictures
 
 
 _FIRST_STEP = {"galaxies": 1, "labeled_galaxies": 101, "early_type_galaxies": 201}
@@ -63,7 +77,7 @@ def _label_counts(frame: pd.DataFrame) -> dict[str, int]:
     return {"slow": int((frame["rotator_type"] == 0).sum()), "fast": int((frame["rotator_type"] == 1).sum())}
 
 
-def _result(table: str, frame: pd.DataFrame, losses: pd.DataFrame, counts: dict[str, int]) -> dg.MaterializeResult:
+def _result(table: str, frame: pd.DataFrame, losses: pd.DataFrame, more: dict) -> dg.MaterializeResult:
     synthetic = bool(frame["synthetic"].any()) if len(frame) else False
     first = _FIRST_STEP[table]
     losses = losses.assign(synthetic=synthetic, step_number=range(first, first + len(losses)))
@@ -76,6 +90,6 @@ def _result(table: str, frame: pd.DataFrame, losses: pd.DataFrame, counts: dict[
             "dagster/row_count": len(frame),
             "match_report": dg.MetadataValue.md("\n".join(head + rows)),
             "synthetic": synthetic,
-            **counts,
+            **more,
         },
     )

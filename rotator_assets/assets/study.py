@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy", "numpy", "pandas", "duckdb", "galsim")
 
+SURVEY_FIGURES = (
+    ("spin_ellipticity", "3, 18", "Spin parameter and ellipticity, with the threshold."),
+    ("classes", "8, 12, 17", "Slow and fast rotators among early and late types."),
+    ("matching", None, "What matching and labelling kept and lost."),
+)
 TRAINING_FIGURES = (
     ("roc", "9, 13, 19", "ROC curve of the out-of-fold predictions, plain baselines, and the confusion."),
     ("gallery", "10, 14, 20", "Examples of the four outcomes, evenly spread over their scores."),
@@ -124,32 +129,18 @@ def _about(tables: TableStore, metrics: pd.DataFrame) -> "ReportSection":
 
 
 def _survey_section(root: DataRoot, tables: TableStore, survey: str) -> "ReportSection":
-    from rotator_assets.figures.report import ReportFigure, ReportSection, ReportTable
-    from rotator_assets.figures.spin import class_histogram_figure, match_figure, spin_ellipticity_figure
+    from rotator_assets.figures.report import ReportSection, ReportTable
+    from rotator_assets.figures.spin import match_figure
     from rotator_assets.figures.style import save_figure
 
-    galaxies = tables.read("labeled_galaxies", survey)
     losses = tables.query(f"FROM match_report WHERE survey = '{survey}' ORDER BY step_number")
-    synthetic = bool(galaxies["synthetic"].any())
+    synthetic = bool(losses["synthetic"].any())
     folder = root.figures / survey
-    drawn = {
-        "spin_ellipticity": spin_ellipticity_figure(galaxies, dataset=survey, synthetic=synthetic),
-        "classes": class_histogram_figure(galaxies, dataset=survey, synthetic=synthetic),
-        "matching": match_figure(losses, dataset=survey, synthetic=synthetic),
-    }
-    paths = {name: save_figure(figure, folder / f"{name}.png") for name, figure in drawn.items()}
+    save_figure(match_figure(losses, dataset=survey, synthetic=synthetic), folder / "matching.png")
     return ReportSection(
         title=f"Galaxies of {survey}",
         anchor=f"survey-{survey}",
-        figures=[
-            ReportFigure(
-                "Spin parameter and ellipticity, with the threshold.", paths["spin_ellipticity"], "3, 18", synthetic
-            ),
-            ReportFigure(
-                "Slow and fast rotators among early and late types.", paths["classes"], "8, 12, 17", synthetic
-            ),
-            ReportFigure("What matching and labelling kept and lost.", paths["matching"], None, synthetic),
-        ],
+        figures=_figures(folder, SURVEY_FIGURES, synthetic),
         tables=[
             ReportTable(
                 "Matching and labelling, step by step",
