@@ -20,8 +20,14 @@ from rotator_assets.files import replacing
 from rotator_assets.partitions import DATASETS, training_key
 from rotator_assets.staleness import Staleness
 
-LABELS = ("morphology_catalog", "photometry_catalog", "kinematics_catalog", "galaxies", "labeled_galaxies")
-SURVEY_ASSETS = (*LABELS, "early_type_galaxies")
+SURVEY_ASSETS = (
+    "morphology_catalog",
+    "photometry_catalog",
+    "kinematics_catalog",
+    "galaxies",
+    "labeled_galaxies",
+    "early_type_galaxies",
+)
 DATASET_ASSETS = ("image_tensors", "labeled_images")
 TRAINING_ASSETS = ("rotator_classifier", "predictions", "roc_report", "attribution_maps")
 
