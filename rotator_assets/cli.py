@@ -251,8 +251,12 @@ def _write(data: bytes) -> None:
 def main() -> None:
     """Entry point: one line on standard error says what is wrong and what to do."""
     try:
-        status = cli.main(standalone_mode=False)
-        raise SystemExit(status if isinstance(status, int) else 0)
+        # Not cli.main(), which writes an empty line of its own when interrupted.
+        with cli.make_context("rotators", sys.argv[1:]) as context:
+            cli.invoke(context)
+        return
+    except click.exceptions.Exit as done:
+        raise SystemExit(done.exit_code) from None
     except InputError as error:
         message, status = str(error), 2
     except click.UsageError as error:

@@ -129,36 +129,30 @@ def plan(datasets: list[str], recipes: list[str], only_stale: bool = False) -> l
             for recipe in recipes
         ]
         steps += trainings
-        steps.append(
-            Step(
-                f"comparison {key}",
-                ("recipe_comparison",),
-                key,
-                needs_one=tuple(step.title for step in trainings),
-                requested=not only_stale,
-            )
-        )
+        if trainings:
+            steps.append(_comparison(key, tuple(step.title for step in trainings), requested=not only_stale))
     steps.append(Step("study report", ("study_report",), None, requested=True))
     return steps
 
 
 def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
     """The steps that make stale partitions anew, with what has to come before them; nothing that never was."""
-    surveys, recipes = set(), {}
+    surveys = [partition for asset, partition in stale if asset in SURVEY_ASSETS]
+    recipes: dict[str, list[str]] = {}
     for asset, partition in stale:
-        if asset in SURVEY_ASSETS:
-            surveys.add(partition)
-            continue
-        dataset, _, recipe = partition.partition("|")
-        recipes.setdefault(dataset, []).extend([recipe] if recipe else [])
-    datasets = [key for key in DATASETS if key in recipes]
-    steps = {f"catalogues of {survey}": Step(f"catalogues of {survey}", SURVEY_ASSETS, survey) for survey in surveys}
-    for key in datasets:
-        planned = plan([key], list(dict.fromkeys(recipes[key])), only_stale=True)
-        steps |= {step.title: step for step in planned if step.assets != ("study_report",)}
-    if not any(recipes.values()):
-        steps = {title: step for title, step in steps.items() if not title.startswith("comparison")}
-    return [*steps.values(), Step("study report", ("study_report",), None, requested=True)]
+        if asset not in SURVEY_ASSETS:
+            dataset, _, recipe = partition.partition("|")
+            recipes.setdefault(dataset, []).extend([recipe] if recipe else [])
+    steps = [Step(f"catalogues of {survey}", SURVEY_ASSETS, survey) for survey in surveys]
+    for key, names in recipes.items():
+        steps += plan([key], list(dict.fromkeys(names)), only_stale=True)
+    steps += [_comparison(partition) for asset, partition in stale if asset == "recipe_comparison"]
+    by_title = {step.title: step for step in steps if step.assets != ("study_report",)}
+    return [*by_title.values(), Step("study report", ("study_report",), None, requested=True)]
+
+
+def _comparison(dataset: str, needs_one: tuple[str, ...] = (), requested: bool = False) -> Step:
+    return Step(f"comparison {dataset}", ("recipe_comparison",), dataset, needs_one=needs_one, requested=requested)
 
 
 class Runner:

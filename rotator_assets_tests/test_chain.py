@@ -185,7 +185,8 @@ def test_an_undone_change_is_no_change(changed_root):
 
 
 def test_stale_partitions_are_planned_with_what_comes_before_them():
-    steps = plan_stale([("image_tensors", "tng100-noiseless-64"), ("rotator_classifier", f"{DATASET}|{RECIPE}")])
+    stale = [("rotator_classifier", f"{DATASET}|{RECIPE}"), ("image_tensors", "tng100-noiseless-64")]
+    steps = plan_stale([*stale, ("recipe_comparison", "manga-observed-128")])
     assert [step.title for step in steps] == [
         "catalogues of manga",
         "images manga-observed-64",
@@ -193,6 +194,8 @@ def test_stale_partitions_are_planned_with_what_comes_before_them():
         "comparison manga-observed-64",
         "catalogues of tng100",
         "images tng100-noiseless-64",
+        "images manga-observed-128",
+        "comparison manga-observed-128",
         "study report",
     ]
 

@@ -86,19 +86,23 @@ def test_equal_to_alibi_as_it_comes(network, images):
     assert check_against_alibi(network, BASELINE[None], BASELINE, n_steps=5) == 0
 
 
-def test_equal_to_the_definition(network, images):
-    """Gauss-Legendre nodes from NumPy, gradients from a tape over the plain model."""
+@pytest.mark.parametrize("method", ["riemann_middle", "gausslegendre"])
+def test_equal_to_the_definition(network, images, method):
+    """Nodes and weights from NumPy, gradients from a tape over the plain model."""
     tf = tensorflow()
     nodes, weights = np.polynomial.legendre.leggauss(20)
+    nodes, weights = (nodes + 1) / 2, weights / 2
+    if method == "riemann_middle":
+        nodes, weights = (np.arange(20) + 0.5) / 20, np.full(20, 1 / 20)
     expected = np.zeros_like(images, dtype=np.float64)
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+    for node, weight in zip(nodes, weights, strict=True):
         point = tf.constant((BASELINE + node * (images - BASELINE)).astype(np.float32))
         with tf.GradientTape() as tape:
             tape.watch(point)
             logit = network(point, training=False)
         expected += weight * tape.gradient(logit, point).numpy()
     expected *= images - BASELINE
-    result = integrated_gradients(network, images, BASELINE, n_steps=20)
+    result = integrated_gradients(network, images, BASELINE, n_steps=20, method=method)
     np.testing.assert_allclose(result.maps, expected, atol=1e-5 * np.abs(expected).max())
 
 
