@@ -115,6 +115,6 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
             "folds": min(recipe.folds, 2),
             "epochs": min(recipe.epochs, 6 if large else 14),
             "batch_size": min(recipe.batch_size, 16),
-            "attribution_steps": min(recipe.attribution_steps, 8 if large else 12),
+            "attribution_steps": min(recipe.attribution_steps, 8 if large else 10),
         }
     )

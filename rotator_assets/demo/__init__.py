@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-DEFAULT_GALAXIES = 240
+DEFAULT_GALAXIES = 200
 DEFAULT_SEED = 2020
 
 
