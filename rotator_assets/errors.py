@@ -11,3 +11,7 @@ class InputError(ValueError):
 
 class UnusableImage(ValueError):
     """One galaxy's image cannot be used; the message is the reason listed for that galaxy. Never stops a survey."""
+
+
+class UnusableKinematics(ValueError):
+    """lambda_R of one galaxy cannot be measured; the message is the reason listed for it. Never stops a survey."""

@@ -1,0 +1,67 @@
+"""What a measurement of lambda_R needs and gives, whatever it is made from: stellar maps or star particles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class HalfLightEllipse:
+    """The aperture of one galaxy, as its photometry has it; NaN for what it does not tell.
+
+    ``semi_major_arcsec``: half-light semi-major axis; ``ellipticity``: 1 - b/a; ``position_angle_deg``: east of north;
+    ``sersic_n``: for the correction of seeing alone.
+    """
+
+    semi_major_arcsec: float = NAN
+    ellipticity: float = NAN
+    position_angle_deg: float = NAN
+    sersic_n: float = NAN
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """lambda_R of one galaxy and what it was measured with; fields are columns of table ``measured_kinematics``.
+
+    Angles in degrees, radii in arcsec, velocities in km/s; NaN or None for what does not apply.
+    """
+
+    lambda_r: float
+    """The value to use: corrected for seeing where the correction is asked for and valid, else as observed."""
+    lambda_r_error: float
+    """Statistical uncertainty (1 sigma) of ``lambda_r``."""
+    lambda_r_observed: float
+    """Flux-weighted, with the circular radius, not corrected for seeing."""
+    lambda_r_elliptical: float
+    """As observed, with the semi-major elliptical radius instead of the circular one."""
+    beam_correction: str
+    """``graham2018``, or ``none``."""
+    ellipticity: float
+    position_angle_deg: float
+    r_eff_arcsec: float
+    """Half-light semi-major axis of the aperture."""
+    sersic_n: float
+    psf_fwhm_arcsec: float
+    sigma_e_km_s: float
+    """Flux-weighted second moment sqrt(<V^2 + sigma^2>) in the aperture."""
+    systemic_velocity_km_s: float
+    """Velocity taken off, as it stands in the file's zero point."""
+    n_pixels: int
+    """Spaxels in the aperture; 0 where there are none (particles)."""
+    n_bins: int
+    """Independent bins in the aperture."""
+    coverage: float
+    """Share of the aperture's area that has data, in [0, 1]."""
+    zero_dispersion_fraction: float
+    """Share of the bins whose instrumental correction exceeds the observed dispersion, taken as zero."""
+    n_particles: int
+    """Star particles in the aperture; 0 for maps."""
+    lambda_r_floor: float
+    """lambda_R that a galaxy without rotation would show by the finite number of its particles; NaN for maps."""
+    release: str
+    """Layout of the file: ``DR15``, ``DR17``; empty for particles."""
+    note: str
+    """What to beware of, separated by "; ": empty where nothing is."""
+    synthetic: bool
