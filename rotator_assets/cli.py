@@ -80,7 +80,11 @@ def run(data: Path | None, datasets: Sequence[str], recipes: Sequence[str], ever
         _rerun_stale(root)
         return
     chosen_recipes = list(dict.fromkeys(recipes)) or (list(known) if everything or stale else ["thesis"])
-    _materialize(root, chosen_datasets or _buildable(root), chosen_recipes, only_stale=stale)
+    if chosen_datasets:
+        _materialize(root, chosen_datasets, chosen_recipes, only_stale=stale)
+    else:
+        datasets, catalogs_only = _buildable(root)
+        _materialize(root, datasets, chosen_recipes, only_stale=stale, surveys=catalogs_only)
 
 
 @cli.command()
@@ -184,17 +188,26 @@ def _root(data: Path | None) -> DataRoot:
     return root
 
 
-def _buildable(root: DataRoot) -> list[str]:
-    """Datasets whose survey has a folder here."""
+def _buildable(root: DataRoot) -> tuple[list[str], tuple[str, ...]]:
+    """Datasets whose survey has a folder here, and surveys of catalogues alone that have one."""
     from rotator_assets.partitions import DATASETS
+    from rotator_assets.surveys import SURVEYS
 
-    datasets = [key for key, dataset in DATASETS.items() if root.survey(dataset.survey).is_dir()]
-    if not datasets:
-        raise InputError(f"{root.path}: holds neither manga/ nor tng100/; see `rotators status` for what to put there")
-    return datasets
+    here = [key for key in SURVEYS if root.survey(key).is_dir()]
+    if not here:
+        folders = ", ".join(f"{key}/" for key in SURVEYS)
+        raise InputError(f"{root.path}: holds none of {folders}; see `rotators status` for what to put there")
+    datasets = [key for key, dataset in DATASETS.items() if dataset.survey in here]
+    return datasets, tuple(key for key in here if not SURVEYS[key].noises)
 
 
-def _materialize(root: DataRoot, datasets: list[str], recipes: list[str], only_stale: bool = False) -> None:
+def _materialize(
+    root: DataRoot,
+    datasets: list[str],
+    recipes: list[str],
+    only_stale: bool = False,
+    surveys: tuple[str, ...] = (),
+) -> None:
     from rotator_assets.runner import plan
 
     for survey in dict.fromkeys(key.split("-")[0] for key in datasets):
@@ -202,7 +215,7 @@ def _materialize(root: DataRoot, datasets: list[str], recipes: list[str], only_s
             raise InputError(
                 f"{root.survey(survey)}: there is no such folder; see `rotators status` for what to put there"
             )
-    _execute(root, plan(datasets, recipes, only_stale))
+    _execute(root, plan(datasets, recipes, only_stale, surveys))
 
 
 def _rerun_stale(root: DataRoot) -> None:

@@ -43,6 +43,11 @@ class DataRoot:
         return self.results / "models"
 
     @property
+    def measured(self) -> Path:
+        """What was measured of single galaxies, kept so that it is not measured again."""
+        return self.results / "measured"
+
+    @property
     def attributions(self) -> Path:
         return self.results / "attributions"
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import dagster as dg
 
-from rotator_assets.assets import catalogs, checks, comparison, galaxies, images, inputs, learning, reports, study
+from rotator_assets.assets import (
+    catalogs,
+    checks,
+    comparison,
+    galaxies,
+    images,
+    inputs,
+    kinematics,
+    learning,
+    reports,
+    study,
+)
 from rotator_assets.data_root import DataRoot
 from rotator_assets.storage.io_managers import ModelIOManager, TableIOManager, TensorIOManager
 
-_MODULES = [catalogs, galaxies, images, learning, reports, comparison, study]
+_MODULES = [catalogs, kinematics, galaxies, images, learning, reports, comparison, study]
 
 jobs = [
     dg.define_asset_job(

@@ -9,9 +9,8 @@ import dagster as dg
 
 from rotator_assets.errors import InputError
 from rotator_assets.recipes import load_recipes
+from rotator_assets.surveys import SURVEYS
 
-SURVEYS = ("manga", "tng100")
-NOISES = {"manga": ("observed",), "tng100": ("noisy", "noiseless")}
 CROPS_PX = (128, 64)
 
 
@@ -30,7 +29,9 @@ class Dataset:
 
 DATASETS = {
     dataset.key: dataset
-    for dataset in (Dataset(s, noise, crop) for s in SURVEYS for noise in NOISES[s] for crop in CROPS_PX)
+    for dataset in (
+        Dataset(survey.key, noise, crop) for survey in SURVEYS.values() for noise in survey.noises for crop in CROPS_PX
+    )
 }
 
 

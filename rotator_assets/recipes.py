@@ -1,4 +1,8 @@
-"""Recipes: everything that decides how a network is trained, named in ``recipes.yaml`` and validated here."""
+"""Recipes: everything that decides how a network is trained, named in ``recipes.yaml`` and validated here.
+
+That includes what it is shown: population, bands, normalization, and (``mask_neighbours``) whether other sources in an
+image are taken out of it first.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +46,9 @@ class Recipe(BaseModel):
     bands: Bands = "gri"
     regularization: Literal["batchnorm", "dropout"] = "batchnorm"
     architecture: Literal["thesis"] = "thesis"
+    mask_neighbours: bool = Field(
+        False, description="replace other sources in an image by its opposite side, in training and in testing"
+    )
     augmentation: Augmentation = Augmentation()
     class_weights: bool = Field(True, description="weigh classes by the inverse of their frequency in training")
     epochs: int = Field(20, ge=1, le=10_000)

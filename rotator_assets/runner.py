@@ -23,8 +23,10 @@ from rotator_assets.staleness import Staleness
 SURVEY_ASSETS = (
     "morphology_catalog",
     "photometry_catalog",
+    "measured_kinematics",
     "kinematics_catalog",
     "galaxies",
+    "lambda_r_agreement",
     "labeled_galaxies",
     "early_type_galaxies",
 )
@@ -110,10 +112,15 @@ class Outcome:
         return missing or [need for need in step.needs_one if lost.issuperset(step.needs_one)]
 
 
-def plan(datasets: list[str], recipes: list[str], only_stale: bool = False) -> list[Step]:
-    """The steps from catalogue files to the report, in an order in which each comes after what it needs."""
+def plan(
+    datasets: list[str], recipes: list[str], only_stale: bool = False, surveys: tuple[str, ...] = ()
+) -> list[Step]:
+    """The steps from catalogue files to the report, in an order in which each comes after what it needs.
+
+    ``surveys``: further ones of which the catalogues alone are wanted.
+    """
     steps = []
-    for survey in dict.fromkeys(DATASETS[key].survey for key in datasets):
+    for survey in dict.fromkeys([*(DATASETS[key].survey for key in datasets), *surveys]):
         steps.append(Step(f"catalogues of {survey}", SURVEY_ASSETS, survey))
     for key in datasets:
         labels = f"catalogues of {DATASETS[key].survey}"

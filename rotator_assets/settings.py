@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
+from rotator_assets.surveys import SURVEYS
+
+Seeing = Annotated[float, Field(ge=0.6, le=10)]
+Depth = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class LabelSettings(BaseModel):
@@ -23,6 +27,9 @@ class LabelSettings(BaseModel):
     boundary: Literal["emsellem2011", "cappellari2016"] = "emsellem2011"
     log_mass_min: float | None = Field(None, description="no label below this log10 stellar mass, in the source's h")
     reject_drp3qual_critical: bool = Field(False, description="no label where DRP3QUAL has bit 30 (CRITICAL)")
+    reject_dapqual_critical: bool = Field(False, description="no label where DAPQUAL has bit 30 (CRITICAL)")
+    reject_spurious_subhalos: bool = Field(False, description="no label where SubhaloFlag is 0 (TNG)")
+    reject_repeat_observations: bool = Field(False, description="one label a galaxy: its first observation that has it")
     reject_flag_t_type: bool = Field(False, description="no label where the morphology catalogue flags its T-Type")
     reject_failed_photometry: bool = Field(False, description="no label where the PyMorph r-band Sersic fit failed")
 
@@ -42,30 +49,86 @@ class ImageSettings(BaseModel):
         return self
 
 
+class KinematicsSettings(BaseModel):
+    """How lambda_R is measured from stellar maps or star particles."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    aperture: Literal["file", "photometry"] = Field(
+        "file", description="half-light ellipse: the file's own (MAPS header, particles) or the catalogues' first"
+    )
+    beam_correction: Literal["graham2018", "none"] = "graham2018"
+    min_coverage: float = Field(0.0, ge=0, le=1, description="left out where data cover less of the ellipse")
+    min_particles_per_bin: int = Field(50, ge=20, description="fewer raise the lambda_R that noise alone gives")
+
+
+class MockSettings(BaseModel):
+    """How simulated galaxies are observed. What is not fixed here is drawn for each galaxy as over SDSS."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(2020, ge=0)
+    psf: Literal["gaussian", "moffat"] = "gaussian"
+    moffat_beta: float = Field(3.0, ge=2, le=100)
+    sky: Literal["gaussian", "stamps"] = Field("gaussian", description="stamps: pasted from `<survey>/sky/*.fits`")
+    redshift: float | None = Field(None, ge=0.001, le=10, description="observe from this redshift instead of the file's")
+    psf_fwhm_arcsec: tuple[Seeing, Seeing, Seeing] | None = Field(None, description="seeing in g, r, i")
+    sky_sigma_nmgy: tuple[Depth, Depth, Depth] | None = Field(None, description="sky noise in g, r, i, nmgy a pixel")
+
+    @model_validator(mode="after")
+    def _stamps_have_noise_of_their_own(self) -> MockSettings:
+        if self.sky == "stamps" and self.sky_sigma_nmgy:
+            raise ValueError("sky stamps have a noise of their own: leave out sky_sigma_nmgy")
+        return self
+
+
 class SurveySettings(BaseModel):
     """Settings of one survey."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    lambda_r_preference: tuple[Literal["user", "dynpop", "pipe3d"], ...] = ("user", "dynpop", "pipe3d")
+    lambda_r_preference: tuple[str, ...] = Field(description="sources of lambda_R, the most preferred first")
+    jam_qual_min: int | None = Field(None, ge=-1, le=3, description="DynPop lambda_R needs at least this `Qual`")
+    kinematics: KinematicsSettings = KinematicsSettings()
     labels: LabelSettings = LabelSettings()
     images: ImageSettings = ImageSettings()
-    mock_seed: int = Field(2020, ge=0, description="seed of the mock observation of simulated galaxies")
+    mock: MockSettings = MockSettings()
 
 
 class Settings(BaseModel):
-    """All settings of a data root."""
+    """All settings of a data root: ``profile``, and a block of ``SurveySettings`` under the key of each survey."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     profile: Literal["auto", "quick", "full"] = Field(
         "auto", description="quick: fewer folds and epochs; auto: quick where the galaxies are synthetic"
     )
-    manga: SurveySettings = SurveySettings()
-    tng100: SurveySettings = SurveySettings()
+    surveys: dict[str, SurveySettings] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_block_a_survey(cls, content: dict) -> dict:
+        """Gathers the blocks under ``surveys``, with each survey's own order of preference where none is given."""
+        blocks = {}
+        for key, survey in SURVEYS.items():
+            block = content.get(key)
+            if block is not None and not isinstance(block, dict):
+                raise ValueError(f"{key}: expected a mapping of settings, got {type(block).__name__}")
+            blocks[key] = {"lambda_r_preference": survey.lambda_r_sources, **(block or {})}
+        if "surveys" in content:
+            raise ValueError(f"surveys: settings stand under the survey's own key: {', '.join(SURVEYS)}")
+        return {**{key: value for key, value in content.items() if key not in SURVEYS}, "surveys": blocks}
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> Settings:
+        for key, chosen in self.surveys.items():
+            known = SURVEYS[key].lambda_r_sources
+            if unknown := [source for source in chosen.lambda_r_preference if source not in known]:
+                raise ValueError(f"{key}.lambda_r_preference: there is no '{unknown[0]}', only {', '.join(known)}")
+        return self
 
     def survey(self, survey: str) -> SurveySettings:
-        return getattr(self, survey)
+        return self.surveys[survey]
 
 
 def version_of(model: BaseModel) -> str:
@@ -93,4 +156,6 @@ def load_settings(root: DataRoot) -> Settings:
         return Settings(**(content or {}))
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+        where = ".".join(str(part) for part in first["loc"] if part != "surveys")
+        what = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{path}: {f'{where}: ' if where else ''}{what}") from None

@@ -93,25 +93,24 @@ def print_status(root: DataRoot) -> None:
     ready = []
     for key, survey in SURVEYS.items():
         found = inventory(survey, root.survey(key))
-        print_table(
-            ["input", "file", "needed", "found", "where to get what is missing", "size"],
-            [
-                [
-                    f.expected.what,
-                    f.expected.patterns[0],
-                    f.expected.needed,
-                    f.summary,
-                    *(() if f.paths else (f.expected.where, f.expected.size)),
-                ]
-                for f in found
-            ],
-            title=f"{key}  ({root.survey(key)})",
-        )
+        here = [f for f in found if f.paths]
+        absent = [f.expected for f in found if not f.paths]
+        print(f"\n{key}: {root.survey(key)}")
+        if here:
+            print_table(
+                ["found", "needed", "files", "release", "rows", "size"],
+                [[f.expected.what, f.expected.needed, f.summary, f.release, f.rows, f.size] for f in here],
+            )
+        if absent:
+            print_table(
+                ["not found", "needed", "looked for", "size", "where to get it"],
+                [[e.what, e.needed, e.patterns[0], e.size, e.where] for e in absent],
+            )
         if missing := lacking(found):
-            print(f"  missing for {key}: {'; '.join(missing)}\n")
+            print(f"{key} cannot be built: it lacks {'; '.join(missing)}\n")
         else:
-            ready += [d.key for d in DATASETS.values() if d.survey == key]
-    print(f"datasets that can be built: {', '.join(ready) or 'none'}")
+            ready += [d.key for d in DATASETS.values() if d.survey == key] or [f"{key} (catalogues alone)"]
+    print(f"datasets that can be built now: {', '.join(ready) or 'none'}")
     if not root.dagster_home.is_dir():
         print("nothing was materialized yet")
         return

@@ -128,7 +128,7 @@ def test_export_refuses_the_database_itself(root):
         (["run", "--dataset", "manga-noisy-64"], "there is no dataset 'manga-noisy-64'"),
         (["run", "--recipe", "nonsense"], "there is no recipe 'nonsense'"),
         (["run", "--dataset", "manga-observed-64"], "no such folder"),
-        (["run", "--all"], "neither manga/ nor tng100/"),
+        (["run", "--all"], "holds none of manga/, tng100/, atlas3d/"),
         (["fly"], "No such command 'fly'"),
         (["query"], "Missing argument 'SQL'"),
         (["demo", "--galaxies", "0"], "--galaxies"),
@@ -154,7 +154,7 @@ def test_bad_settings_are_told_before_anything_runs(root):
 def test_status_of_an_empty_root_says_what_is_missing_and_where_to_get_it(tmp_path):
     done = rotators("status", data=tmp_path)
     assert done.returncode == 0, done.stderr
-    for text in ("manga-morphology-dl", "morphologies_deeplearn.hdf5", "https://", "datasets that can be built: none"):
+    for text in ("manga-morphology-dl", "morphologies_deeplearn.hdf5", "https://", "datasets that can be built now: none"):
         assert text in done.stdout
 
 

@@ -19,8 +19,10 @@ ASSETS = {
     "morphology_catalog": ("catalogs", "survey"),
     "photometry_catalog": ("catalogs", "survey"),
     "kinematics_catalog": ("catalogs", "survey"),
+    "measured_kinematics": ("catalogs", "survey"),
     "galaxies": ("galaxies", "survey"),
     "labeled_galaxies": ("galaxies", "survey"),
+    "lambda_r_agreement": ("galaxies", "survey"),
     "early_type_galaxies": ("galaxies", "survey"),
     "image_tensors": ("images", "dataset"),
     "labeled_images": ("images", "dataset"),
@@ -45,7 +47,7 @@ def graph():
 def test_promised_assets_groups_and_partitions(graph):
     nodes = {key.to_user_string(): graph.get(key) for key in graph.materializable_asset_keys}
     assert set(nodes) == set(ASSETS)
-    keys = {"survey": {"manga", "tng100"}, "dataset": DATASET_KEYS}
+    keys = {"survey": {"manga", "tng100", "atlas3d"}, "dataset": DATASET_KEYS}
     keys["training"] = {f"{d}|{r}" for d in DATASET_KEYS for r in load_recipes()}
     for name, (group, kind) in ASSETS.items():
         node = nodes[name]

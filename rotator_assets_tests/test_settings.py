@@ -9,12 +9,15 @@ from rotator_assets.settings import Settings, load_settings, version_of
 
 def test_no_file_means_the_defaults_of_the_study(tmp_path):
     settings = load_settings(DataRoot(tmp_path))
-    labels = settings.manga.labels
+    manga = settings.survey("manga")
+    labels = manga.labels
     assert settings == Settings()
     assert (labels.t_type_max, labels.boundary, labels.log_mass_min) == (2.0, "emsellem2011", None)
-    assert not (labels.reject_drp3qual_critical or labels.reject_flag_t_type or labels.reject_failed_photometry)
-    assert settings.manga.lambda_r_preference == ("user", "dynpop", "pipe3d")
-    assert settings.manga.images.pixels_per_r_eff is settings.manga.images.arcsec_per_pixel is None
+    cuts = {name: value for name, value in labels.model_dump().items() if name.startswith("reject_")}
+    assert len(cuts) == 6 and not any(cuts.values())
+    assert manga.lambda_r_preference == ("user", "dynpop", "pipe3d", "maps")
+    assert settings.survey("tng100").lambda_r_preference == ("user", "particles")
+    assert manga.images.pixels_per_r_eff is manga.images.arcsec_per_pixel is manga.jam_qual_min is None
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -23,8 +26,9 @@ def test_what_is_written_is_read(tmp_path):
     )
     settings = load_settings(DataRoot(tmp_path))
     assert settings.profile == "full" and settings.survey("manga").images.pixels_per_r_eff == 9.434
-    assert settings.manga.labels.log_mass_min == 10 and settings.tng100.labels.log_mass_min is None
-    assert version_of(settings.manga.labels) != version_of(settings.tng100.labels)
+    manga, tng100 = settings.survey("manga"), settings.survey("tng100")
+    assert manga.labels.log_mass_min == 10 and tng100.labels.log_mass_min is None
+    assert version_of(manga.labels) != version_of(tng100.labels)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +38,12 @@ def test_what_is_written_is_read(tmp_path):
         ("manga: {labels: {t_type_max: early}}", "manga.labels.t_type_max"),
         ("manga: {images: {pixels_per_r_eff: 9, arcsec_per_pixel: 0.4}}", "not both"),
         ("manga: {images: {arcsec_per_pixel: -1}}", "greater than 0"),
-        ("manga: {lambda_r_preference: [guess]}", "lambda_r_preference"),
+        ("manga: {lambda_r_preference: [guess]}", "there is no 'guess', only user, dynpop, pipe3d, maps"),
+        ("tng100: {lambda_r_preference: [maps]}", "there is no 'maps', only user, particles"),
+        ("manga: 3", "manga: expected a mapping"),
+        ("surveys: {}", "under the survey's own key"),
+        ("tng100: {mock: {psf_fwhm_arcsec: [1, 1]}}", "tng100.mock.psf_fwhm_arcsec"),
+        ("manga: {kinematics: {min_coverage: 2}}", "manga.kinematics.min_coverage"),
         ("just text", "expected a mapping"),
         ("a: [", "not valid YAML"),
     ],

@@ -1,5 +1,7 @@
 """Group ``catalogs``: the published tables of a survey in common columns."""
 
+from pathlib import Path
+
 import dagster as dg
 import pandas as pd
 
@@ -9,7 +11,7 @@ from rotator_assets.partitions import survey_partitions
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.surveys import SURVEYS
-from rotator_assets.surveys.base import Catalog
+from rotator_assets.surveys.base import Catalog, missing
 
 _COMMON = {
     "group_name": "catalogs",
@@ -18,29 +20,37 @@ _COMMON = {
     "partitions_def": survey_partitions,
     "deps": [catalog_files],
     "io_manager_key": "tables",
-    "code_version": "1",
+    "code_version": "2",
 }
 
 
 @dg.asset(**_COMMON, description="Deep-learning morphology of every catalogue entry, repeat observations grouped.")
 def morphology_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
     survey = context.partition_key
-    return _result(survey, "morphology", SURVEYS[survey].read_morphology(root.survey(survey)))
+    folder = root.survey(survey)
+    return _result(survey, "morphology", SURVEYS[survey].read_morphology(folder), folder)
 
 
 @dg.asset(**_COMMON, description="Axis ratio, size, Sersic index, mass and data quality of each catalogue entry.")
 def photometry_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
     survey = context.partition_key
-    return _result(survey, "photometry", SURVEYS[survey].read_photometry(root.survey(survey)))
+    folder = root.survey(survey)
+    return _result(survey, "photometry", SURVEYS[survey].read_photometry(folder), folder)
 
 
-@dg.asset(**_COMMON, description="Every spin parameter lambda_R that a table of the data root gives, by source.")
-def kinematics_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
-    survey = context.partition_key
-    return _result(survey, "kinematics", SURVEYS[survey].read_kinematics(root.survey(survey)))
+@dg.asset(**_COMMON, description="Every spin parameter lambda_R of the data root, of its tables and measured, by source.")
+def kinematics_catalog(
+    context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], measured_kinematics: pd.DataFrame
+) -> dg.MaterializeResult:
+    survey = SURVEYS[context.partition_key]
+    folder = root.survey(survey.key)
+    catalog = survey.read_kinematics(folder).with_measured(measured_kinematics)
+    if catalog.frame.empty:
+        raise missing(folder, *survey.kinematics_inputs)
+    return _result(survey.key, "kinematics", catalog, folder)
 
 
-def _result(survey: str, kind: str, catalog: Catalog) -> dg.MaterializeResult:
+def _result(survey: str, kind: str, catalog: Catalog, folder: Path) -> dg.MaterializeResult:
     table = f"{kind}_catalog"
     frame = catalog.frame.assign(survey=survey, synthetic=catalog.synthetic)
     frame = frame.reindex(columns=TABLES[table].column_names)
@@ -51,7 +61,7 @@ def _result(survey: str, kind: str, catalog: Catalog) -> dg.MaterializeResult:
                 "catalog": kind,
                 "what": source.what,
                 "release": source.release,
-                "path": f"catalogs/{source.path.name}",
+                "path": str(source.path if not source.path.is_absolute() else source.path.relative_to(folder)),
                 "n_rows": source.rows,
                 "note": source.note or None,
                 "synthetic": source.synthetic,

@@ -10,6 +10,7 @@ from rotator_assets.partitions import survey_partitions
 from rotator_assets.settings import load_settings
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
+from rotator_assets.surveys.agreement import agreement, lambda_r_pairs
 from rotator_assets.surveys.matching import early_types, label_galaxies, match_galaxies
 
 _COMMON = {
@@ -18,7 +19,7 @@ _COMMON = {
     "kinds": {"duckdb", "parquet"},
     "partitions_def": survey_partitions,
     "io_manager_key": "tables",
-    "code_version": "1",
+    "code_version": "2",
 }
 
 
@@ -32,10 +33,12 @@ def galaxies(
 ) -> dg.MaterializeResult:
     survey = context.partition_key
     catalogs = (morphology_catalog, photometry_catalog, kinematics_catalog)
+    settings = load_settings(root).survey(survey)
     matched, losses = match_galaxies(
         survey,
         *(catalog.drop(columns=["survey", "synthetic"]) for catalog in catalogs),
-        preference=load_settings(root).survey(survey).lambda_r_preference,
+        preference=settings.lambda_r_preference,
+        jam_qual_min=settings.jam_qual_min,
         synthetic=any(bool(catalog["synthetic"].any()) for catalog in catalogs),
     )
     return _result("galaxies", matched, losses, {"with_lambda_r": int(matched["lambda_r"].notna().sum())})
@@ -55,6 +58,32 @@ def labeled_galaxies(
 def early_type_galaxies(labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
     early, losses = early_types(labeled_galaxies)
     return _result("early_type_galaxies", early, losses, _label_counts(early))
+
+
+@dg.asset(**_COMMON, deps=[label_settings], description="How well the sources of lambda_R agree, two by two.")
+def lambda_r_agreement(
+    context: dg.AssetExecutionContext,
+    root: dg.ResourceParam[DataRoot],
+    kinematics_catalog: pd.DataFrame,
+    galaxies: pd.DataFrame,
+) -> dg.MaterializeResult:
+    from rotator_assets.figures.agreement import agreement_figure
+
+    survey = context.partition_key
+    settings = load_settings(root).survey(survey)
+    pairs = lambda_r_pairs(
+        survey, kinematics_catalog, galaxies, settings.lambda_r_preference, settings.labels.boundary
+    )
+    summary = agreement(pairs)
+    synthetic = bool(galaxies["synthetic"].any())
+    pictures = Pictures(root.figures / survey)
+    pictures.add("lambda_r_agreement", agreement_figure(pairs, summary, dataset=survey, synthetic=synthetic))
+    frame = summary.assign(synthetic=synthetic).reindex(columns=TABLES["lambda_r_agreement"].column_names)
+    return dg.MaterializeResult(
+        value=frame,
+        data_version=dg.DataVersion(content_hash(pairs)),
+        metadata={"dagster/row_count": len(frame), "synthetic": synthetic, **pictures.metadata()},
+    )
 
 
 def _pictures(root: DataRoot, survey: str, labeled: pd.DataFrame, boundary: str) -> Pictures:

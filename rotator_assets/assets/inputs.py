@@ -12,9 +12,10 @@ import dagster as dg
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.files import walk_files
-from rotator_assets.partitions import SURVEYS, recipe_partitions, survey_partitions
+from rotator_assets.partitions import recipe_partitions, survey_partitions
 from rotator_assets.recipes import load_recipes
 from rotator_assets.settings import load_settings, version_of
+from rotator_assets.surveys import SURVEYS
 
 GROUP = "inputs"
 OWNERS = ["team:rotators"]
@@ -27,13 +28,21 @@ catalog_files = dg.AssetSpec(
     partitions_def=survey_partitions,
     description="The published tables of a survey, in `<survey>/catalogs/` of the data root.",
 )
+kinematic_files = dg.AssetSpec(
+    "kinematic_files",
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"fits", "hdf5"},
+    partitions_def=survey_partitions,
+    description="Stellar maps (`<survey>/maps/`) or star particles (`<survey>/cutouts/`) to measure lambda_R from.",
+)
 image_files = dg.AssetSpec(
     "image_files",
     group_name=GROUP,
     owners=OWNERS,
     kinds={"fits"},
     partitions_def=survey_partitions,
-    description="The published images of a survey, in `<survey>/images/` of the data root.",
+    description="The images of a survey, in `<survey>/images/` of the data root, and blank sky in `<survey>/sky/`.",
 )
 label_settings = dg.AssetSpec(
     "label_settings",
@@ -42,6 +51,14 @@ label_settings = dg.AssetSpec(
     kinds={"yaml"},
     partitions_def=survey_partitions,
     description="How galaxies of a survey are matched and labelled: `settings.yaml` of the data root.",
+)
+kinematics_settings = dg.AssetSpec(
+    "kinematics_settings",
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"yaml"},
+    partitions_def=survey_partitions,
+    description="How lambda_R of a survey is measured: `settings.yaml` of the data root.",
 )
 image_settings = dg.AssetSpec(
     "image_settings",
@@ -59,7 +76,15 @@ training_recipe = dg.AssetSpec(
     partitions_def=recipe_partitions,
     description="What a training is: one entry of `recipes.yaml`. Editing it makes its partitions stale.",
 )
-INPUTS = [catalog_files, image_files, label_settings, image_settings, training_recipe]
+INPUTS = [
+    catalog_files,
+    kinematic_files,
+    image_files,
+    label_settings,
+    kinematics_settings,
+    image_settings,
+    training_recipe,
+]
 
 
 def input_versions(root: DataRoot) -> dict[tuple[str, str], str]:
@@ -71,11 +96,14 @@ def input_versions(root: DataRoot) -> dict[tuple[str, str], str]:
     versions = {}
     for survey in SURVEYS:
         chosen = settings.survey(survey)
-        versions["catalog_files", survey] = _files_version(root.survey(survey) / "catalogs")
-        versions["image_files", survey] = _files_version(root.survey(survey) / "images")
-        labels = [version_of(chosen.labels), *chosen.lambda_r_preference]
+        folder = root.survey(survey)
+        versions["catalog_files", survey] = _files_version(folder, "catalogs")
+        versions["kinematic_files", survey] = _files_version(folder, "maps", "cutouts")
+        versions["image_files", survey] = _files_version(folder, "images", "sky")
+        labels = [version_of(chosen.labels), chosen.jam_qual_min, *chosen.lambda_r_preference]
         versions["label_settings", survey] = _version(labels)
-        versions["image_settings", survey] = _version([version_of(chosen.images), chosen.mock_seed])
+        versions["kinematics_settings", survey] = version_of(chosen.kinematics)
+        versions["image_settings", survey] = _version([version_of(chosen.images), version_of(chosen.mock)])
     for recipe in load_recipes().values():
         if recipe.name in recipe_partitions.get_partition_keys():  # others are new: they come with the next reload
             versions["training_recipe", recipe.name] = _version([recipe.version, settings.profile])
@@ -115,9 +143,10 @@ def _last_observed(instance: dg.DagsterInstance, asset: str, partition: str) -> 
     return observation.data_version if observation else None
 
 
-def _files_version(folder: Path) -> str:
+def _files_version(folder: Path, *names: str) -> str:
+    """Version of all that lies in these folders of the folder."""
     digest = hashlib.sha256()
-    for path in walk_files(folder):
+    for path in (path for name in names for path in walk_files(folder / name)):
         stat = path.stat()
         digest.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

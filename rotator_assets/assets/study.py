@@ -10,13 +10,14 @@ import dagster as dg
 import pandas as pd
 
 from rotator_assets.assets.comparison import recipe_comparison
-from rotator_assets.assets.galaxies import early_type_galaxies, labeled_galaxies
+from rotator_assets.assets.galaxies import early_type_galaxies, labeled_galaxies, lambda_r_agreement
 from rotator_assets.assets.inputs import OWNERS
 from rotator_assets.assets.reports import attribution_maps, roc_report
 from rotator_assets.data_root import DataRoot
-from rotator_assets.partitions import DATASETS, SURVEYS
+from rotator_assets.partitions import DATASETS
 from rotator_assets.recipes import load_recipes
 from rotator_assets.storage.tables import TableStore
+from rotator_assets.surveys import SURVEYS
 
 if TYPE_CHECKING:
     from rotator_assets.figures.report import ReportFigure, ReportSection
@@ -26,6 +27,7 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
 SURVEY_FIGURES = (
     ("spin_ellipticity", "3, 18", "Spin parameter and ellipticity, with the threshold."),
     ("classes", "8, 12, 17", "Slow and fast rotators among early and late types."),
+    ("lambda_r_agreement", None, "Sources of lambda_R against each other, galaxy by galaxy."),
     ("matching", None, "What matching and labelling kept and lost."),
 )
 TRAINING_FIGURES = (
@@ -45,7 +47,7 @@ TRAINING_FIGURES = (
     group_name="reports",
     owners=OWNERS,
     code_version="1",
-    deps=[labeled_galaxies, early_type_galaxies, roc_report, attribution_maps, recipe_comparison],
+    deps=[labeled_galaxies, early_type_galaxies, lambda_r_agreement, roc_report, attribution_maps, recipe_comparison],
     kinds={"html", "matplotlib"},
     description="Every figure and table in one HTML file that opens offline.",
 )
@@ -147,7 +149,13 @@ def _survey_section(root: DataRoot, tables: TableStore, survey: str) -> "ReportS
                 losses.drop(columns=["survey", "step_number", "synthetic"]),
                 f"DuckDB: FROM match_report WHERE survey = '{survey}'",
                 synthetic,
-            )
+            ),
+            ReportTable(
+                "Sources of lambda_R, two by two: galaxies in both, agreement, labels that change",
+                tables.query(f"FROM lambda_r_agreement WHERE survey = '{survey}'").drop(columns=["survey", "synthetic"]),
+                f"DuckDB: FROM lambda_r_agreement WHERE survey = '{survey}'",
+                synthetic,
+            ),
         ],
     )
 

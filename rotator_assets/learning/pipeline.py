@@ -1,11 +1,12 @@
 """From stored images to batches: band selection, augmentation of training images, normalization.
 
-Nothing is kept between images or computed across them. A training batch is a pure function of the seed and of its
-number, so a training repeats exactly.
+Nothing is computed across images, and all that is kept of one is the mask of its neighbours. A training batch is a pure
+function of the seed and of its number, so a training repeats exactly.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,16 @@ from numpy.typing import NDArray
 
 from rotator_assets.learning.backend import tensorflow
 from rotator_assets.recipes import Augmentation, Recipe
+from rotator_assets.science.neighbours import neighbour_mask, remove_neighbours
 from rotator_assets.science.normalization import normalize
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+_MASKS: dict[bytes, bytes] = {}
+"""Masks of neighbours by the hash of their image, packed to bits; empty where there is no neighbour."""
+_MOST_MASKS = 2**15
+"""About 70 MB of masks of 128-pixel images."""
 
 
 def network_input(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
@@ -124,5 +131,26 @@ class TrainingBatches:
 
 
 def _raw(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
-    """The recipe's bands of these rows, as stored."""
-    return np.take(images[rows], recipe.band_indices, axis=-1)
+    """The recipe's bands of these rows, as stored, or without the galaxies' neighbours where the recipe says so."""
+    flux = images[rows]
+    if recipe.mask_neighbours:
+        for image in flux:  # a copy, as rows are picked by number
+            image[:] = remove_neighbours(image, _mask(image))
+    return np.take(flux, recipe.band_indices, axis=-1)
+
+
+def _mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """`neighbour_mask`, found once an image: finding it takes ten times as long as the rest of a batch."""
+    shape = image.shape[:2]
+    key = hashlib.blake2b(image.tobytes(), digest_size=16, salt=bytes(f"{shape}", "ascii")[:16]).digest()
+    packed = _MASKS.get(key)
+    if packed is None:
+        mask = neighbour_mask(image)
+        packed = np.packbits(mask).tobytes() if mask.any() else b""
+        if len(_MASKS) >= _MOST_MASKS:
+            _MASKS.pop(next(iter(_MASKS)), None)
+        _MASKS[key] = packed
+    if not packed:
+        return np.zeros(shape, dtype=bool)
+    bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=shape[0] * shape[1])
+    return bits.astype(bool).reshape(shape)

@@ -28,7 +28,7 @@ class Table:
         return [column.name for column in self.columns]
 
 
-SURVEY = Column("survey", "VARCHAR", "survey: manga (observed) or tng100 (simulated)")
+SURVEY = Column("survey", "VARCHAR", "survey: manga (observed), tng100 (simulated), or one of catalogues alone")
 DATASET = Column("dataset", "VARCHAR", "dataset: survey-noise-crop, crop in pixels")
 RECIPE = Column("recipe", "VARCHAR", "name of the training in recipes.yaml")
 GALAXY = Column("galaxy_id", "VARCHAR", "catalogue entry: PLATE-IFU (manga) or subfind id (tng100)")
@@ -54,15 +54,18 @@ PHOTOMETRY = (
     Column("r_eff_arcsec", "DOUBLE", "half-light semi-major axis, arcsec"),
     Column("position_angle_deg", "DOUBLE", "position angle of the major axis, degrees east of north"),
     Column("sersic_n", "DOUBLE", "Sersic index of the r-band fit, dimensionless"),
-    Column("log_mass", "DOUBLE", "log10 of the stellar mass in h^-2 solar masses (NSA, h = 1); NULL for tng100"),
+    Column("log_mass", "DOUBLE", "log10 of the stellar mass in h^-2 solar masses: NSA (h = 1), or bound within two half-mass radii (TNG)"),
     Column("psf_fwhm_arcsec", "DOUBLE", "r-band seeing FWHM of the kinematic data, arcsec"),
     Column("drp3qual", "BIGINT", "DRP3QUAL bit mask of the cube; bit 30 is CRITICAL"),
+    Column("dapqual", "BIGINT", "DAPQUAL bit mask of the analysis; bit 30 is CRITICAL"),
     Column("flag_failed_s", "INTEGER", "1 where the r-band Sersic fit failed"),
+    Column("subhalo_flag", "INTEGER", "SubhaloFlag of the group catalogue; 0 is no galaxy; NULL where observed"),
 )
 KINEMATICS = (
     LAMBDA_R,
     Column("lambda_r_error", "DOUBLE", "uncertainty of lambda_r as published, dimensionless"),
-    Column("lambda_r_source", "VARCHAR", "table lambda_r comes from: user, dynpop or pipe3d"),
+    Column("lambda_r_source", "VARCHAR", "where lambda_r is from: user, dynpop, pipe3d, atlas3d, maps or particles"),
+    Column("jam_qual", "INTEGER", "DynPop's visual quality of its JAM fit, -1 (worst) to 3; NULL for other sources"),
 )
 GALAXIES = (SURVEY, GALAXY, OBJECT, *MORPHOLOGY, *PHOTOMETRY[:2], ELLIPTICITY, *PHOTOMETRY[2:], *KINEMATICS, SYNTHETIC)
 LABELS = (
@@ -95,8 +98,65 @@ TABLES: dict[str, Table] = {
         ),
         Table(
             "kinematics_catalog",
-            "Every published lambda_r read; one row a galaxy_id and source.",
+            "Every lambda_r read or measured; one row a galaxy_id and source.",
             (SURVEY, GALAXY, *KINEMATICS, ELLIPTICITY, SYNTHETIC),
+        ),
+        Table(
+            "measured_kinematics",
+            "lambda_r measured from stellar maps (manga) or star particles (tng100); one row a kinematic file.",
+            (
+                SURVEY,
+                GALAXY,
+                Column("lambda_r_source", "VARCHAR", "maps or particles"),
+                Column("path", "VARCHAR", "name of the file"),
+                Column("release", "VARCHAR", "layout of the file: DR15 or DR17; empty for particles"),
+                Column("usable", "BOOLEAN", "true where lambda_r could be measured"),
+                Column("reason", "VARCHAR", "why it could not; NULL where it could"),
+                Column("lambda_r", "DOUBLE", "the value used: corrected for seeing where that is asked for and valid"),
+                Column("lambda_r_error", "DOUBLE", "statistical uncertainty (1 sigma) of lambda_r"),
+                Column("lambda_r_observed", "DOUBLE", "with the circular radius, not corrected for seeing"),
+                Column("lambda_r_elliptical", "DOUBLE", "as observed, with the semi-major elliptical radius"),
+                Column("beam_correction", "VARCHAR", "graham2018 (Graham et al. 2018, eq. 5) or none"),
+                Column("ellipticity", "DOUBLE", "of the aperture: 1 - b/a, dimensionless"),
+                Column("position_angle_deg", "DOUBLE", "of the aperture: degrees east of north"),
+                Column("r_eff_arcsec", "DOUBLE", "of the aperture: half-light semi-major axis, arcsec"),
+                Column("sersic_n", "DOUBLE", "Sersic index used by the correction for seeing"),
+                Column("psf_fwhm_arcsec", "DOUBLE", "seeing FWHM of the kinematic data, arcsec; NULL for particles"),
+                Column("sigma_e_km_s", "DOUBLE", "flux-weighted second moment in the aperture, km/s"),
+                Column("systemic_velocity_km_s", "DOUBLE", "velocity taken off, in the file's zero point, km/s"),
+                Column("n_pixels", "INTEGER", "spaxels in the aperture; 0 for particles"),
+                Column("n_bins", "INTEGER", "independent bins in the aperture"),
+                Column("coverage", "DOUBLE", "share of the aperture's area with data, 0 to 1"),
+                Column(
+                    "zero_dispersion_fraction",
+                    "DOUBLE",
+                    "share of the bins whose instrumental correction exceeds the dispersion, taken as zero",
+                ),
+                Column("n_particles", "INTEGER", "star particles in the aperture; 0 for maps"),
+                Column("lambda_r_floor", "DOUBLE", "lambda_r that the finite number of particles alone would give"),
+                Column("note", "VARCHAR", "what to beware of, separated by semicolons"),
+                SYNTHETIC,
+            ),
+        ),
+        Table(
+            "lambda_r_agreement",
+            "Sources of lambda_r compared on the galaxies that both have; one row a pair of sources.",
+            (
+                SURVEY,
+                Column("reference", "VARCHAR", "the more preferred source"),
+                Column("source", "VARCHAR", "the other source"),
+                Column("n_galaxies", "INTEGER", "galaxies with a valid lambda_r of both"),
+                Column("correlation", "DOUBLE", "Pearson's correlation coefficient"),
+                Column("rank_correlation", "DOUBLE", "Spearman's correlation coefficient"),
+                Column("median_ratio", "DOUBLE", "median of lambda_r of the source over that of the reference"),
+                Column("scatter", "DOUBLE", "1.4826 times the median absolute deviation of the differences"),
+                Column("n_labelled", "INTEGER", "galaxies with an ellipticity, so with a label by either source"),
+                Column("n_slow_in_both", "INTEGER", "slow by both sources"),
+                Column("n_slow_in_reference_only", "INTEGER", "slow by the reference, fast by the source"),
+                Column("n_slow_in_source_only", "INTEGER", "fast by the reference, slow by the source"),
+                Column("label_change_fraction", "DOUBLE", "share of n_labelled whose label differs"),
+                SYNTHETIC,
+            ),
         ),
         Table(
             "input_files",
@@ -159,6 +219,10 @@ TABLES: dict[str, Table] = {
                 Column("sky_sigma_g_nmgy", "DOUBLE", "mock sky noise in g, nanomaggies a pixel; NULL where none"),
                 Column("sky_sigma_r_nmgy", "DOUBLE", "mock sky noise in r, nanomaggies a pixel; NULL where none"),
                 Column("sky_sigma_i_nmgy", "DOUBLE", "mock sky noise in i, nanomaggies a pixel; NULL where none"),
+                Column("psf_profile", "VARCHAR", "mock PSF: gaussian or moffat; NULL where none was added"),
+                Column("moffat_beta", "DOUBLE", "exponent of the Moffat profile; NULL for other profiles"),
+                Column("mock_redshift", "DOUBLE", "redshift the galaxy was observed at; NULL where the file's own"),
+                Column("sky_stamp", "VARCHAR", "file of blank sky that was pasted; NULL where none was"),
                 Column("mock_seed", "UBIGINT", "seed of this galaxy's mock observation; NULL where none was made"),
                 SYNTHETIC,
             ),

@@ -59,9 +59,13 @@ COLUMNS: dict[str, Column] = {
     "nsa_mass": _number("nsa_elpetro_mass"),
     "psf_fwhm_arcsec": _number("rfwhm"),
     "drp3qual": _whole("drp3qual"),
+    # dapall: which analysis a row is of, and its quality mask.
+    "daptype": _text("DAPTYPE"),
+    "dapqual": _whole("DAPQUAL"),
     # Spin parameter: a user's table, DynPop's Lambda_Re, Pipe3D's lambda_re.
     "lambda_r": _number("lambda_r", "lambda_re"),
     "lambda_r_error": _number("lambda_r_error", "lambda_r_err", "e_lambda_r", "e_lambda_re"),
+    "jam_qual": _whole("Qual"),
     "ellipticity": _number("ellipticity", "epsilon"),
     # statmorph (TNG morphs_*.hdf5).
     "morphs_flag": _whole("flag"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,13 @@ import pandas as pd
 from rotator_assets.errors import InputError
 from rotator_assets.files import walk_files
 from rotator_assets.surveys.images import ImageSource
+from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
 from rotator_assets.surveys.tables import Table, read_csv_table
 
 TEXT, NUMBER, WHOLE = "object", "float64", "Int64"
+
+LAMBDA_R_NEEDED = "one of lambda_R"
+"""``ExpectedInput.needed`` of whatever gives lambda_R."""
 
 MORPHOLOGY = {
     "galaxy_id": TEXT,
@@ -41,12 +45,15 @@ PHOTOMETRY = {
     "log_mass": NUMBER,
     "psf_fwhm_arcsec": NUMBER,
     "drp3qual": WHOLE,
+    "dapqual": WHOLE,
     "flag_failed_s": WHOLE,
+    "subhalo_flag": WHOLE,
 }
 """Columns of a photometry catalogue: at most one row a galaxy_id.
 
 ``r_eff_arcsec`` is the half-light semi-major axis, ``position_angle_deg`` is east of north in [0, 180), ``log_mass``
-is log10(M / h^-2 Msun), ``psf_fwhm_arcsec`` the r-band FWHM of the kinematic data.
+is log10(M / h^-2 Msun), ``psf_fwhm_arcsec`` the r-band FWHM of the kinematic data, ``subhalo_flag`` 0 for what is no
+galaxy (TNG).
 """
 
 KINEMATICS = {
@@ -55,8 +62,9 @@ KINEMATICS = {
     "lambda_r_error": NUMBER,
     "lambda_r_source": TEXT,
     "ellipticity": NUMBER,
+    "jam_qual": WHOLE,
 }
-"""Columns of a kinematics catalogue: one row a galaxy_id and source."""
+"""Columns of a kinematics catalogue: one row a galaxy_id and source. ``jam_qual``: DynPop's ``Qual`` of its JAM fit."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +91,27 @@ class Catalog:
         """True where any of the files is marked synthetic."""
         return any(source.synthetic for source in self.sources)
 
+    def with_measured(self, measured: pd.DataFrame) -> Catalog:
+        """A kinematics catalogue and, below it, the usable rows of what was measured (``measured.Measurement``).
+
+        Where photometry lacks it, the ellipticity of the aperture may serve for the label: it is taken along.
+        """
+        usable = measured[measured["usable"].fillna(False).astype(bool)]
+        if usable.empty:
+            return self
+        frame = pd.concat([self.frame, conform(usable, KINEMATICS)], ignore_index=True)
+        synthetic = bool(usable["synthetic"].any())
+        where = Path(Path(usable["path"].iloc[0]).parts[0])
+        source = SourceFile(where, "measured here", str(usable["release"].iloc[0] or ""), len(measured), synthetic)
+        return Catalog(frame, (*self.sources, source))
+
 
 @dataclass(frozen=True)
 class ExpectedInput:
     """A file (or folder of files) that a survey can use.
 
     ``patterns`` are globs relative to the survey's folder; ``needed`` is ``required``, ``optional``, or ``one of X``
-    where any input of the same X will do; ``where`` says where to get it.
+    where any input of the same X will do; ``where`` says where to get it, and ``size`` how large it is.
     """
 
     what: str
@@ -109,23 +131,50 @@ class ExpectedInput:
         return sorted(paths, key=lambda path: (_numbers(path), path.name), reverse=True)
 
 
-class Survey(Protocol):
-    """One survey. ``folder`` is its folder in the data root: tables in ``catalogs/``, images in ``images/``."""
+class Survey(ABC):
+    """One survey; a module makes one by filling in what it has. ``folder`` is its folder in the data root.
+
+    What stands here is a survey of catalogues alone: no images, no kinematic maps, no photometry of its own.
+    """
 
     key: str
+    noises: tuple[str, ...] = ()
+    """What its images can be made into: ``observed``, or ``noisy`` and ``noiseless`` for simulated ones."""
+    lambda_r_sources: tuple[str, ...]
+    """Where its lambda_R may come from, the most preferred first."""
     expected_inputs: tuple[ExpectedInput, ...]
 
+    @abstractmethod
     def read_morphology(self, folder: Path) -> Catalog:
         """Columns ``MORPHOLOGY``: every row of the morphology catalogue, in its order. Raises InputError."""
 
+    @abstractmethod
+    def read_kinematics(self, folder: Path) -> Catalog:
+        """Columns ``KINEMATICS``, of every table that is there; no rows where none is. Raises InputError."""
+
     def read_photometry(self, folder: Path) -> Catalog:
         """Columns ``PHOTOMETRY``. Raises InputError."""
+        return Catalog(conform(pd.DataFrame(), PHOTOMETRY), ())
 
-    def read_kinematics(self, folder: Path) -> Catalog:
-        """Columns ``KINEMATICS``, of every table that is there. Raises InputError."""
+    def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
+        """galaxy_id -> where its image is and how to read it.
 
-    def image_index(self, folder: Path) -> dict[str, ImageSource]:
-        """galaxy_id -> where its image is and how to read it."""
+        ``galaxies`` (columns ``galaxy_id``, ``ra``, ``dec`` in degrees) are needed where images are cut from frames.
+        """
+        return {}
+
+    def kinematic_files(self, folder: Path) -> dict[str, Path]:
+        """galaxy_id -> the file that lambda_R can be measured from."""
+        return {}
+
+    def measure(self, path: Path, ellipse: HalfLightEllipse, options: MeasurementOptions) -> Measurement:
+        """lambda_R from one of the ``kinematic_files``. Raises UnusableKinematics with the reason."""
+        raise NotImplementedError(f"{self.key} has no kinematic files")
+
+    @property
+    def kinematics_inputs(self) -> tuple[ExpectedInput, ...]:
+        """Those of the expected inputs that give lambda_R."""
+        return tuple(i for i in self.expected_inputs if i.needed == LAMBDA_R_NEEDED)
 
 
 def _below(folder: Path, pattern: str) -> list[Path]:

@@ -3,43 +3,134 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rotator_assets.science.mock import BANDS, galaxy_seed, observe, pad_or_crop
-from rotator_assets.surveys.images import ImageSource, centre_crop, check_usable
+from rotator_assets.errors import InputError, UnusableImage
+from rotator_assets.files import walk_files
+from rotator_assets.science.mock import (
+    BANDS,
+    SDSS_ARCSEC_PER_PIXEL,
+    SDSS_LIKE,
+    MockConditions,
+    MockOptions,
+    apparent,
+    galaxy_seed,
+    observe,
+)
+from rotator_assets.science.redshifting import SKIRT_REDSHIFT, angular_scale
+from rotator_assets.science.sky import SkyStamps
+from rotator_assets.surveys.images import GalaxyImage, ImageSource, centre_crop, check_usable
 
 OBSERVED_PX = 128
 """Side of every mock observation, pixels: smaller crops are cut from it, so that crops differ in nothing else."""
+MAX_STAMP_VALUES = 64 * 1024**2
+"""Values of all sky stamps together, which are held in memory: 256 MiB."""
+SCALE_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
 class Cutout:
-    """Pixels float32 (size, size, 3), bands g, r, i, and how they came about, named as columns of table ``images``."""
+    """Pixels float32 (size, size, 3), bands g, r, i, and how they came about, named as columns of table ``images``.
+
+    ``angular_scale``: apparent size of the galaxy over that in its file, other than 1 where it was placed at another
+    redshift; sizes from the survey's catalogues are to be multiplied by it.
+    """
 
     pixels: NDArray[np.float32]
     conditions: dict[str, float | int | str | None]
     synthetic: bool
+    angular_scale: float = 1.0
 
 
-def make_cutout(source: ImageSource, survey: str, noise: str, crop_px: int, galaxy_id: str, mock_seed: int) -> Cutout:
+def make_cutout(
+    source: ImageSource,
+    survey: str,
+    noise: str,
+    crop_px: int,
+    galaxy_id: str,
+    mock_seed: int,
+    options: MockOptions = SDSS_LIKE,
+    stamps: SkyStamps | None = None,
+) -> Cutout:
     """The galaxy as a dataset of this noise and crop has it.
 
-    ``observed``: the centre of the image as it is, which must fill the crop. ``noisy``: a simulated image as SDSS
-    would have seen it (`science.mock.observe`), its padding covered by sky. ``noiseless``: the simulated image,
-    padded with zeros. Raises UnusableImage with the reason.
+    ``observed``: the centre of the image as it is, which must fill the crop; ``options`` are for simulated images.
+    ``noisy``: a simulated image as SDSS would have seen it (`science.mock.observe`), its padding covered by sky.
+    ``noiseless``: the simulated image, padded with zeros; of the options it has the redshift. Raises UnusableImage
+    with the reason, InputError where the options ask for sky stamps that are missing or too small.
     """
     image = source.read()
     conditions = {"image_unit": image.unit, "arcsec_per_pixel": image.arcsec_per_pixel}
-    pixels = (centre_crop if noise == "observed" else pad_or_crop)(image.pixels, crop_px)
+    if noise == "observed":
+        pixels = centre_crop(image.pixels, crop_px)
+        check_usable(pixels)
+        return Cutout(pixels, conditions, image.synthetic)
+    pixels = apparent(image.pixels, crop_px, options.redshift).astype(np.float32)
     check_usable(pixels)
+    conditions["mock_redshift"] = options.redshift
+    scale = 1.0 if options.redshift is None else angular_scale(SKIRT_REDSHIFT, options.redshift)
+    synthetic = image.synthetic
     if noise == "noisy":
         seed = galaxy_seed(survey, galaxy_id, mock_seed)
-        observed, mock = observe(image.pixels, seed, max(OBSERVED_PX, crop_px))
+        observed, mock = observe(image.pixels, seed, max(OBSERVED_PX, crop_px), options, stamps)
         pixels = centre_crop(observed, crop_px)
-        conditions["mock_seed"] = mock.seed
-        for band, fwhm, sigma in zip(BANDS, mock.psf_fwhm_arcsec, mock.sky_sigma_nmgy, strict=True):
-            conditions[f"psf_fwhm_{band}_arcsec"] = fwhm
-            conditions[f"sky_sigma_{band}_nmgy"] = sigma
-    return Cutout(pixels, conditions, image.synthetic)
+        conditions |= _columns(mock)
+        synthetic |= mock.sky_stamp is not None and stamps.synthetic
+    return Cutout(pixels, conditions, synthetic, scale)
+
+
+def _columns(mock: MockConditions) -> dict[str, float | int | str | None]:
+    """Conditions of a mock observation as columns of table ``images``."""
+    columns = {
+        "mock_seed": mock.seed,
+        "psf_profile": mock.psf_profile,
+        "moffat_beta": mock.moffat_beta,
+        "mock_redshift": mock.redshift,
+        "sky_stamp": mock.sky_stamp,
+    }
+    for band, fwhm, sigma in zip(BANDS, mock.psf_fwhm_arcsec, mock.sky_sigma_nmgy, strict=True):
+        columns[f"psf_fwhm_{band}_arcsec"] = fwhm
+        columns[f"sky_sigma_{band}_nmgy"] = sigma
+    return columns
+
+
+def read_sky_stamps(folder: Path) -> SkyStamps:
+    """Every FITS cube of nanomaggies below a folder as a stamp of blank sky, named by its path from there.
+
+    Which stamp a galaxy gets depends on its seed and on how many stamps there are. Raises InputError naming the file
+    that cannot be read, is not finite or constant, is smaller than ``OBSERVED_PX``, has other pixels than SDSS's, or
+    where there are no files or more than ``MAX_STAMP_VALUES`` fit.
+    """
+    stamps: dict[str, NDArray[np.float32]] = {}
+    n_values, synthetic = 0, False
+    for path in walk_files(folder):
+        if not path.name.casefold().endswith((".fits", ".fits.gz")):
+            continue
+        name = path.relative_to(folder).as_posix()
+        try:
+            image = _read_stamp(path)
+        except UnusableImage as reason:
+            raise InputError(f"{folder}: sky stamp {name}: {reason}; mend it or leave it out") from None
+        stamps[name] = image.pixels
+        synthetic |= image.synthetic
+        n_values += image.pixels.size
+        if n_values > MAX_STAMP_VALUES:
+            raise InputError(f"{folder}: more sky stamps than fit in memory ({MAX_STAMP_VALUES} values); keep fewer")
+    if not stamps:
+        raise InputError(f"{folder}: holds no sky stamps (.fits or .fits.gz, g, r, i in nanomaggies a pixel)")
+    return SkyStamps.measured(stamps, synthetic)
+
+
+def _read_stamp(path: Path) -> GalaxyImage:
+    image = ImageSource("cube", (path,)).read()
+    check_usable(image.pixels)
+    scale = image.arcsec_per_pixel
+    if scale is not None and abs(scale / SDSS_ARCSEC_PER_PIXEL - 1) > SCALE_TOLERANCE:
+        raise UnusableImage(f"has pixels of {scale:.3f} arcsec, {SDSS_ARCSEC_PER_PIXEL} are needed")
+    if min(image.pixels.shape[:2]) < OBSERVED_PX:
+        ny, nx = image.pixels.shape[:2]
+        raise UnusableImage(f"is {ny} x {nx} pixels, at least {OBSERVED_PX} x {OBSERVED_PX} are needed")
+    return image

@@ -7,95 +7,83 @@ observed more than once: ``object_id`` is the galaxy.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from rotator_assets.errors import InputError
 from rotator_assets.files import walk_files
 from rotator_assets.surveys.base import (
     KINEMATICS,
+    LAMBDA_R_NEEDED,
     MORPHOLOGY,
     PHOTOMETRY,
     Catalog,
     ExpectedInput,
     SourceFile,
+    Survey,
     conform,
     missing,
     read_lambda_r_csv,
     read_source,
 )
 from rotator_assets.surveys.images import BANDS, ImageSource, band_of
+from rotator_assets.surveys.maps import find_maps, measure_maps
+from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
+from rotator_assets.surveys.releases import DYNPOP, PIPE3D, RELEASES, PublishedTable, expected
 from rotator_assets.surveys.tables import Table, read_fits_table
 
-SENTINELS = (-999.0, -9999.0)
-"""Missing values of the MaNGA catalogues (MDLM, PyMorph: -999; drpall, DynPop: -9999)."""
-
-PYMORPH_R_BAND = 2
-"""Extension of the r band in the PyMorph catalogue (1 is g, 3 is i)."""
-
-MORPHOLOGY_TABLE = ExpectedInput(
-    "deep-learning morphology",
-    ("catalogs/manga-morphology-dl-*.fits", "catalogs/manga-morphology-dl-*.fits.gz"),
-    "required",
-    "https://data.sdss.org/sas/dr15/manga/morphology/deep_learning/1.0.1/manga-morphology-dl-DR15.fits (or DR17: "
-    "https://data.sdss.org/sas/dr17/manga/morphology/deep_learning/1.1.1/manga-morphology-dl-DR17.fits)",
-    "0.7 MB",
-)
-PYMORPH = ExpectedInput(
-    "PyMorph photometry",
-    ("catalogs/manga-pymorph-DR*.fits", "catalogs/manga-pymorph-DR*.fits.gz"),
-    "one of photometry",
-    "https://data.sdss.org/sas/dr17/manga/photo/pymorph/1.1.1/manga-pymorph-DR17.fits (DR15: "
-    "https://www.sdss.org/dr15/data_access/value-added-catalogs)",
-    "a few MB",
-)
-DRPALL = ExpectedInput(
-    "drpall (NASA-Sloan Atlas photometry)",
-    ("catalogs/drpall-*.fits", "catalogs/drpall-*.fits.gz"),
-    "one of photometry",
-    "https://data.sdss.org/sas/dr17/manga/spectro/redux/v3_1_1/drpall-v3_1_1.fits",
-    "tens of MB",
-)
+MORPHOLOGY_TABLE = expected("deep-learning morphology", "required", [release.morphology for release in RELEASES])
+PYMORPH = expected("PyMorph photometry", "one of photometry", [release.pymorph for release in RELEASES])
+DRPALL = expected("drpall (NASA-Sloan Atlas photometry)", "one of photometry", [release.drpall for release in RELEASES])
+DAPALL = expected("dapall (the same photometry, DAPQUAL)", "one of photometry", [release.dapall for release in RELEASES])
 USER_LAMBDA_R = ExpectedInput(
     "lambda_R, your own table",
     ("catalogs/[lL]ambda_[rR]*.csv",),
-    "one of lambda_R",
+    LAMBDA_R_NEEDED,
     "your own: columns plateifu, lambda_r and, if you have it, lambda_r_error",
     "any",
 )
-DYNPOP = ExpectedInput(
-    "lambda_R of MaNGA DynPop (Zhu et al. 2023)",
-    ("catalogs/SDSSDR17_MaNGA_JAM*.fits", "catalogs/SDSSDR17_MaNGA_JAM*.fits.gz"),
-    "one of lambda_R",
-    "https://doi.org/10.5281/zenodo.17518315",
-    "21 MB",
-)
-PIPE3D = ExpectedInput(
-    "lambda_R of Pipe3D (Sanchez et al. 2018)",
-    ("catalogs/manga.Pipe3D-*.fits", "catalogs/manga.Pipe3D-*.fits.gz"),
-    "one of lambda_R",
-    "https://data.sdss.org/sas/dr14/manga/spectro/pipe3d/v2_1_2/2.1.2/manga.Pipe3D-v2_1_2.fits",
-    "2 MB",
+DYNPOP_TABLE = expected("lambda_R of MaNGA DynPop (Zhu et al. 2023)", LAMBDA_R_NEEDED, [DYNPOP])
+PIPE3D_TABLE = expected("lambda_R of Pipe3D (Sanchez et al. 2018)", LAMBDA_R_NEEDED, [PIPE3D])
+MAPS = ExpectedInput(
+    "stellar kinematic maps (DAP MAPS), to measure lambda_R from",
+    ("maps/**/manga-*-MAPS-*.fits.gz", "maps/**/manga-*-MAPS-*.fits"),
+    LAMBDA_R_NEEDED,
+    "https://data.sdss.org/sas/dr17/manga/spectro/analysis/v3_1_1/3.1.0/HYB10-MILESHC-MASTARSSP/PLATE/IFU/",
+    "5 MB a galaxy",
 )
 IMAGES = ExpectedInput(
     "images",
-    tuple(f"images/**/*.{suffix}" for suffix in ("fits", "fits.gz", "png", "jpg", "jpeg")),
+    tuple(f"images/**/*.{suffix}" for suffix in ("fits", "fits.gz", "fits.bz2", "png", "jpg", "jpeg", "tar")),
     "required",
     "https://www.legacysurvey.org/viewer/fits-cutout?ra=RA&dec=DEC&layer=sdss&pixscale=0.396&size=128&bands=gri, "
-    "saved as <plateifu>.fits",
+    "saved as <plateifu>.fits; or frames: https://data.sdss.org/sas/dr17/eboss/photoObj/frames/301/",
     "0.2 MB a galaxy",
 )
 
 _IMAGE_NAME = re.compile(r"(?P<id>\d+-\d+)(?:_[gri](?=\.fits))?\.(?P<suffix>fits|fits\.gz|png|jpg|jpeg)", re.IGNORECASE)
 
 
-class Manga:
+class Manga(Survey):
     """See ``base.Survey``."""
 
     key = "manga"
-    expected_inputs = (MORPHOLOGY_TABLE, PYMORPH, DRPALL, USER_LAMBDA_R, DYNPOP, PIPE3D, IMAGES)
+    noises = ("observed",)
+    lambda_r_sources = ("user", "dynpop", "pipe3d", "maps")
+    expected_inputs = (
+        MORPHOLOGY_TABLE,
+        PYMORPH,
+        DRPALL,
+        DAPALL,
+        USER_LAMBDA_R,
+        DYNPOP_TABLE,
+        PIPE3D_TABLE,
+        MAPS,
+        IMAGES,
+    )
 
     def read_morphology(self, folder: Path) -> Catalog:
         """The newest MDLM catalogue there is, every row in its order.
@@ -109,50 +97,68 @@ class Manga:
         return Catalog(conform(frame, MORPHOLOGY), (source,))
 
     def read_photometry(self, folder: Path) -> Catalog:
-        """PyMorph's r-band single Sersic fit where it worked, else the NSA columns of drpall.
+        """PyMorph's r-band single Sersic fit where it worked, else the NSA columns of drpall, else of dapall.
 
         - ``axis_ratio``, ``r_eff_arcsec``, ``sersic_n``: PyMorph ``BA_S``, ``A_HL_S``, ``N_S`` where ``FLAG_FAILED_S``
-          is 0 and ``BA_S`` positive, else drpall ``nsa_elpetro_ba``, ``nsa_elpetro_th50_r``, ``nsa_sersic_n``. Both
+          is 0 and ``BA_S`` positive, else NSA ``elpetro_ba``, ``elpetro_th50_r``, ``sersic_n``. Both
           radii are semi-major axes (for discs, n < 2, their median ratio is 1.00 to 1.12 at every axis ratio).
-        - ``position_angle_deg``: drpall ``nsa_elpetro_phi``. PyMorph's ``PA_S`` is in the axes of the SDSS frame.
+        - ``position_angle_deg``: NSA ``elpetro_phi``. PyMorph's ``PA_S`` is in the axes of the SDSS frame.
         - ``log_mass``: log10 of drpall ``nsa_elpetro_mass``, in h^-2 solar masses.
         - ``psf_fwhm_arcsec``: drpall ``rfwhm``, of the reconstructed cube, not of the SDSS image.
+        - ``drp3qual``, ``dapqual``: quality masks of the cube and of its analysis (dapall).
 
-        Raises InputError where neither table is there.
+        Raises InputError where none of the tables is there.
         """
         pymorph_source, pymorph = read_source(folder, PYMORPH, _read_pymorph)
-        nsa_source, nsa = read_source(folder, DRPALL, _read_drpall)
-        tables = [table.set_index("galaxy_id") for table in (pymorph, nsa) if table is not None]
+        drpall_source, drpall = read_source(folder, DRPALL, _read_drpall)
+        dapall_source, dapall = read_source(folder, DAPALL, _read_dapall)
+        pymorph, drpall, dapall = (
+            table.set_index("galaxy_id") if table is not None else None for table in (pymorph, drpall, dapall)
+        )
+        nsa = drpall if dapall is None else dapall if drpall is None else drpall.combine_first(dapall)
+        tables = [table for table in (pymorph, nsa) if table is not None]
         if not tables:
-            raise missing(folder, PYMORPH, DRPALL)
+            raise missing(folder, PYMORPH, DRPALL, DAPALL)
         galaxies = pd.concat([pd.Series(table.index) for table in tables]).drop_duplicates()
         both = pd.concat([table.reindex(galaxies) for table in tables], axis=1)
-        sources = tuple(source for source in (pymorph_source, nsa_source) if source)
+        sources = tuple(source for source in (pymorph_source, drpall_source, dapall_source) if source)
         return Catalog(conform(_photometry(both).reset_index(names="galaxy_id"), PHOTOMETRY), sources)
 
     def read_kinematics(self, folder: Path) -> Catalog:
-        """lambda_R of every table that is there, one row a galaxy and table. Raises InputError where none is there.
+        """lambda_R of every table that is there, one row a galaxy and table.
 
         DynPop's ``Lambda_Re`` is corrected for seeing (Graham et al. 2018); values <= 0 mark failed measurements.
         Pipe3D's ``lambda_re`` is not corrected and reads lower.
         """
         readers: dict[str, tuple[ExpectedInput, Callable[[Path], Table]]] = {
             "user": (USER_LAMBDA_R, read_lambda_r_csv),
-            "dynpop": (DYNPOP, _read_lambda_r_fits),
-            "pipe3d": (PIPE3D, _read_lambda_r_fits),
+            "dynpop": (DYNPOP_TABLE, _read_dynpop),
+            "pipe3d": (PIPE3D_TABLE, _read_pipe3d),
         }
         sources: list[SourceFile] = []
         frames = []
-        for name, (expected, reader) in readers.items():
-            source, frame = read_source(folder, expected, reader)
+        for name, (expected_input, reader) in readers.items():
+            source, frame = read_source(folder, expected_input, reader)
             if frame is not None:
                 if name == "dynpop":
                     frame["lambda_r"] = frame["lambda_r"].where(frame["lambda_r"] > 0)
                 sources.append(source)
                 frames.append(conform(frame.assign(lambda_r_source=name), KINEMATICS))
-        if not frames:
-            raise missing(folder, USER_LAMBDA_R, DYNPOP, PIPE3D)
-        return Catalog(pd.concat(frames, ignore_index=True), tuple(sources))
+        return Catalog(pd.concat([conform(pd.DataFrame(), KINEMATICS), *frames], ignore_index=True), tuple(sources))
+
+    def kinematic_files(self, folder: Path) -> dict[str, Path]:
+        """DAP MAPS files by PLATE-IFU."""
+        return find_maps(folder / "maps")
+
+    def measure(self, path: Path, ellipse: HalfLightEllipse, options: MeasurementOptions) -> Measurement:
+        """lambda_R of a MAPS file, see ``maps.measure_maps``."""
+        return measure_maps(
+            path,
+            ellipse,
+            aperture="header" if options.aperture == "file" else "photometry",
+            beam_correction=options.beam_correction,
+            min_coverage=options.min_coverage,
+        )
 
     def image_index(self, folder: Path) -> dict[str, ImageSource]:
         """Images by PLATE-IFU. Of several forms the most exact: FITS cube, three FITS files, colour picture."""
@@ -181,26 +187,50 @@ class Manga:
 MANGA = Manga()
 
 
-def _read_morphology(path: Path) -> Table:
-    required = ("galaxy_id", "manga_id", "t_type")
-    optional = ("ra", "dec", "redshift", "p_late", "flag_t_type", "duplicate_group")
-    return read_fits_table(path, required, optional, sentinels=SENTINELS)
+def _reader(
+    tables: Sequence[PublishedTable], required: tuple[str, ...], optional: tuple[str, ...]
+) -> Callable[[Path], Table]:
+    """Reads the columns of a file as the release describes it that the file belongs to."""
+
+    def read(path: Path) -> Table:
+        layout = next(table for table in tables if table.fits(path))
+        chosen = (layout.only[0],) if layout.only else ()
+        table = read_fits_table(
+            path, (*required, *chosen), optional, extension=layout.extension, sentinels=layout.sentinels
+        )
+        if layout.only is None:
+            return table
+        kind, value = layout.only
+        rows = table.frame[table.frame[kind] == value]
+        if rows.empty:
+            there = ", ".join(sorted(map(str, table.frame[kind].unique())))
+            raise InputError(f"{path}: has no rows of {kind} {value}; it has: {there}")
+        return Table(rows.drop(columns=kind).reset_index(drop=True), table.synthetic)
+
+    return read
 
 
-def _read_pymorph(path: Path) -> Table:
-    required = ("galaxy_id", "pymorph_axis_ratio", "flag_failed_s")
-    optional = ("pymorph_r_eff_arcsec", "pymorph_sersic_n")
-    return read_fits_table(path, required, optional, extension=PYMORPH_R_BAND, sentinels=SENTINELS)
-
-
-def _read_drpall(path: Path) -> Table:
-    required = ("galaxy_id", "nsa_axis_ratio")
-    optional = ("nsa_r_eff_arcsec", "nsa_sersic_n", "nsa_position_angle_deg", "nsa_mass", "psf_fwhm_arcsec", "drp3qual")
-    return read_fits_table(path, required, optional, extension="MANGA", sentinels=SENTINELS)
-
-
-def _read_lambda_r_fits(path: Path) -> Table:
-    return read_fits_table(path, ("galaxy_id", "lambda_r"), ("lambda_r_error",), sentinels=SENTINELS)
+_NSA = ("nsa_r_eff_arcsec", "nsa_sersic_n", "nsa_position_angle_deg")
+_read_morphology = _reader(
+    [release.morphology for release in RELEASES],
+    ("galaxy_id", "manga_id", "t_type"),
+    ("ra", "dec", "redshift", "p_late", "flag_t_type", "duplicate_group"),
+)
+_read_pymorph = _reader(
+    [release.pymorph for release in RELEASES],
+    ("galaxy_id", "pymorph_axis_ratio", "flag_failed_s"),
+    ("pymorph_r_eff_arcsec", "pymorph_sersic_n"),
+)
+_read_drpall = _reader(
+    [release.drpall for release in RELEASES],
+    ("galaxy_id", "nsa_axis_ratio"),
+    (*_NSA, "nsa_mass", "psf_fwhm_arcsec", "drp3qual"),
+)
+_read_dapall = _reader(
+    [release.dapall for release in RELEASES], ("galaxy_id", "nsa_axis_ratio", "dapqual"), (*_NSA, "drp3qual")
+)
+_read_dynpop = _reader([DYNPOP], ("galaxy_id", "lambda_r"), ("lambda_r_error", "jam_qual"))
+_read_pipe3d = _reader([PIPE3D], ("galaxy_id", "lambda_r"), ("lambda_r_error",))
 
 
 def physical_galaxy(manga_id: pd.Series, duplicate_group: pd.Series) -> pd.Series:
@@ -242,6 +272,7 @@ def _photometry(both: pd.DataFrame) -> pd.DataFrame:
             "log_mass": np.log10(mass.where(mass > 0)),
             "psf_fwhm_arcsec": column("psf_fwhm_arcsec"),
             "drp3qual": column("drp3qual"),
+            "dapqual": column("dapqual"),
             "flag_failed_s": column("flag_failed_s"),
         }
     )

@@ -12,6 +12,7 @@ import pandas as pd
 
 from rotator_assets.science.spin import is_slow_rotator, spin_threshold
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, TEXT, conform
+from rotator_assets.surveys.releases import DAPQUAL_CRITICAL, DRP3QUAL_CRITICAL
 
 GALAXIES = {
     "survey": TEXT,
@@ -31,9 +32,6 @@ LOSSES = ("survey", "step", "rows_in", "rows_out", "rows_dropped", "reason")
 LAMBDA_R_RANGE = (0.0, 1.5)
 """lambda_R is at most 1 by its definition; corrections for seeing (Graham et al. 2018) carry some values above."""
 
-DRP3QUAL_CRITICAL = 1 << 30
-"""Bit CRITICAL of the MaNGA data reduction pipeline's quality mask DRP3QUAL."""
-
 
 def match_galaxies(
     survey: str,
@@ -42,13 +40,15 @@ def match_galaxies(
     kinematics: pd.DataFrame,
     preference: Sequence[str],
     synthetic: bool,
+    jam_qual_min: int | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Galaxies (columns ``GALAXIES``) and losses (columns ``LOSSES``).
 
     One galaxy a morphology row, in its order, whatever it lacks. ``preference`` orders the sources of lambda_R; the
     first with a valid value for a galaxy gives it. Axis ratios are valid in (0, 1], lambda_R in ``LAMBDA_R_RANGE``;
-    others become missing and are counted. Where photometry has no axis ratio, the ellipticity of the kinematics table
-    gives it (``axis_ratio_source`` is then ``lambda_r_table``).
+    others become missing and are counted, as is lambda_R of DynPop where ``Qual`` is below ``jam_qual_min``. Where
+    photometry has no axis ratio, the ellipticity that came with lambda_R gives it (``axis_ratio_source`` is then
+    ``lambda_r_`` and the source of that).
     """
     report = _Report(survey)
     galaxies = conform(morphology, MORPHOLOGY).reset_index(drop=True)
@@ -70,14 +70,15 @@ def match_galaxies(
     photometry.loc[~valid, ["axis_ratio", "axis_ratio_source"]] = [np.nan, None]
     galaxies = galaxies.join(photometry.set_index("galaxy_id"), on="galaxy_id")
 
-    lambda_r, ellipticity = _choose_kinematics(report, kinematics, ids, preference)
+    lambda_r, shaped = _choose_kinematics(report, kinematics, ids, preference, jam_qual_min)
     galaxies = galaxies.join(lambda_r, on="galaxy_id")
 
     galaxies["ellipticity"] = 1 - galaxies["axis_ratio"]
-    filled = galaxies["ellipticity"].isna() & ids.isin(ellipticity.index)
-    galaxies.loc[filled, "ellipticity"] = ids[filled].map(ellipticity)
+    filled = galaxies["ellipticity"].isna() & ids.isin(shaped.index)
+    galaxies.loc[filled, "ellipticity"] = ids[filled].map(shaped["ellipticity"])
     galaxies.loc[filled, "axis_ratio"] = 1 - galaxies.loc[filled, "ellipticity"]
-    galaxies.loc[filled, "axis_ratio_source"] = "lambda_r_table"
+    sources = ids[filled].map(shaped["lambda_r_source"])
+    galaxies.loc[filled, "axis_ratio_source"] = [f"lambda_r_{source}" for source in sources]
 
     report.step("galaxies: axis ratio", n, {"no valid axis ratio": galaxies["axis_ratio"].isna()})
     report.step("galaxies: lambda_r", n, {"no valid lambda_r": galaxies["lambda_r"].isna()})
@@ -92,15 +93,19 @@ def label_galaxies(
     boundary: str = "emsellem2011",
     log_mass_min: float | None = None,
     reject_drp3qual_critical: bool = False,
+    reject_dapqual_critical: bool = False,
     reject_flag_t_type: bool = False,
     reject_failed_photometry: bool = False,
+    reject_spurious_subhalos: bool = False,
+    reject_repeat_observations: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The same rows with ``spin_threshold``, ``rotator_type`` (0 slow, 1 fast, NA) and ``is_early_type``; and losses.
 
     Slow is lambda_R strictly below ``science.spin.spin_threshold``. Early is T-Type strictly below ``t_type_max``, or
     where there is no T-Type, P_Late at most ``p_late_max``; a galaxy without either, or without an axis ratio, is not
     counted as early. A cut takes the label, not the row: ``log_mass_min`` in log10(h^-2 Msun) also takes galaxies
-    without a mass; the others reject what is flagged, and keep what has no flag.
+    without a mass; the others reject what is flagged, and keep what has no flag. Of repeat observations the first that
+    no other cut rejects keeps its label.
     """
     labeled = galaxies.copy()
     cuts = {
@@ -110,11 +115,18 @@ def label_galaxies(
     if log_mass_min is not None:
         cuts[f"log_mass missing or below {log_mass_min:g}"] = ~(labeled["log_mass"] >= log_mass_min)
     if reject_drp3qual_critical:
-        cuts["DRP3QUAL is CRITICAL"] = (labeled["drp3qual"].fillna(0).astype("int64") & DRP3QUAL_CRITICAL) > 0
+        cuts["DRP3QUAL is CRITICAL"] = _has_bit(labeled["drp3qual"], DRP3QUAL_CRITICAL)
+    if reject_dapqual_critical:
+        cuts["DAPQUAL is CRITICAL"] = _has_bit(labeled["dapqual"], DAPQUAL_CRITICAL)
     if reject_flag_t_type:
         cuts["T-Type is flagged"] = labeled["flag_t_type"].fillna(0) != 0
     if reject_failed_photometry:
         cuts["the Sersic fit failed"] = labeled["flag_failed_s"].fillna(0) != 0
+    if reject_spurious_subhalos:
+        cuts["SubhaloFlag is 0: no galaxy"] = labeled["subhalo_flag"].fillna(1) == 0
+    if reject_repeat_observations:
+        rejected = pd.concat([cut.astype(bool) for cut in cuts.values()], axis=1).any(axis=1)
+        cuts["repeats an earlier observation"] = labeled["object_id"].where(~rejected).duplicated() & ~rejected
     report = _Report.of(labeled)
     kept = report.step("label", len(labeled), cuts)
 
@@ -125,6 +137,11 @@ def label_galaxies(
     early = (by_t_type & (labeled["t_type"] < t_type_max)) | (~by_t_type & (labeled["p_late"] <= p_late_max))
     labeled["is_early_type"] = early & labeled["ellipticity"].notna()
     return labeled, report.frame()
+
+
+def _has_bit(mask: pd.Series, bit: int) -> pd.Series:
+    """True where a quality mask has the bit; False where there is no mask."""
+    return (mask.fillna(0).astype("int64") & bit) > 0
 
 
 def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -143,14 +160,19 @@ def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _choose_kinematics(
-    report: _Report, kinematics: pd.DataFrame, ids: pd.Series, preference: Sequence[str]
-) -> tuple[pd.DataFrame, pd.Series]:
-    """By galaxy_id: the preferred valid lambda_R with its error and source, and the preferred valid ellipticity."""
+    report: _Report,
+    kinematics: pd.DataFrame,
+    ids: pd.Series,
+    preference: Sequence[str],
+    jam_qual_min: int | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """By galaxy_id: the preferred valid lambda_R with error, source and quality; the preferred valid ellipticity."""
     chosen: list[pd.DataFrame] = []
     taken: set[str] = set()
     present = list(dict.fromkeys(kinematics["lambda_r_source"]))
     for source in [*(s for s in preference if s in present), *(s for s in present if s not in preference)]:
         rows = kinematics[kinematics["lambda_r_source"] == source]
+        poor = rows["jam_qual"] < jam_qual_min if jam_qual_min is not None else pd.Series(False, index=rows.index)
         kept = report.step(
             f"kinematics: lambda_r ({source})",
             len(rows),
@@ -159,6 +181,7 @@ def _choose_kinematics(
                 "galaxy is not in the morphology catalogue": ~rows["galaxy_id"].isin(ids),
                 "repeats an earlier row": rows["galaxy_id"].duplicated(),
                 "no value": rows["lambda_r"].isna(),
+                f"JAM quality below {jam_qual_min}": poor.fillna(False),
                 f"outside {list(LAMBDA_R_RANGE)}": ~rows["lambda_r"].between(*LAMBDA_R_RANGE),
                 "a preferred source has a value": rows["galaxy_id"].isin(taken),
             },
@@ -180,7 +203,7 @@ def _choose_kinematics(
             },
         )
         shaped = shaped[kept]
-    return lambda_r.drop(columns="ellipticity"), shaped.set_index("galaxy_id")["ellipticity"]
+    return lambda_r.drop(columns="ellipticity"), shaped.set_index("galaxy_id")[["ellipticity", "lambda_r_source"]]
 
 
 class _Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 NAN = float("nan")
 
@@ -19,6 +20,18 @@ class HalfLightEllipse:
     ellipticity: float = NAN
     position_angle_deg: float = NAN
     sersic_n: float = NAN
+
+
+@dataclass(frozen=True)
+class MeasurementOptions:
+    """Choices about measuring lambda_R; those that a kind of file does not know do not matter to it."""
+
+    aperture: Literal["file", "photometry"] = "file"
+    """Whose half-light ellipse comes first: the file's own (MAPS header, star particles) or the catalogues'."""
+    beam_correction: Literal["graham2018", "none"] = "graham2018"
+    min_coverage: float = 0.0
+    """Galaxies whose data cover less of the ellipse are left out, in [0, 1]."""
+    min_particles_per_bin: int = 50
 
 
 @dataclass(frozen=True)

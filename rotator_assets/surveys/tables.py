@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,3 +197,23 @@ def read_csv_table(
             return np.array([row[position] for row in rows], dtype=str)
 
         return Table(_frame(path, header, fetch, required, optional, sentinels, parse_text=True), synthetic)
+
+
+def read_text_columns(path: Path, columns: Mapping[str, int]) -> Table:
+    """A table of blank-separated columns without a header line: common names by position from 0; # begins a comment.
+
+    Every row must have a value in each. Raises InputError as ``read_csv_table`` does.
+    """
+    with _reading(path, "a text table"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        synthetic = bool(lines) and lines[0].strip().casefold() == SYNTHETIC_CSV_LINE
+        rows = [line.split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        for number, row in enumerate(rows, start=1):
+            if len(row) <= max(columns.values()):
+                raise InputError(f"{path}: row {number} has {len(row)} fields, {max(columns.values()) + 1} are needed")
+
+        def fetch(name: str) -> np.ndarray:
+            return np.array([row[columns[common_of[name]]] for row in rows], dtype=str)
+
+        common_of = {COLUMNS[common].spellings[0]: common for common in columns}
+        return Table(_frame(path, list(common_of), fetch, list(columns), (), (), parse_text=True), synthetic)

@@ -15,16 +15,22 @@ from rotator_assets.files import walk_files
 from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.surveys.base import (
     KINEMATICS,
+    LAMBDA_R_NEEDED,
     MORPHOLOGY,
     PHOTOMETRY,
     Catalog,
     ExpectedInput,
+    SourceFile,
+    Survey,
     conform,
     missing,
     read_lambda_r_csv,
     read_source,
 )
+from rotator_assets.surveys.group_catalog import read_group_catalog
 from rotator_assets.surveys.images import ImageSource
+from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
+from rotator_assets.surveys.particles import find_cutouts, measure_cutout
 from rotator_assets.surveys.tables import Table, read_hdf5_table
 
 SENTINELS = (-99.0, -999.0, -9999.0)
@@ -49,29 +55,46 @@ MORPHS = tuple(
     )
     for band in "rig"
 )
+GROUP_CATALOG = ExpectedInput(
+    "group catalogue (stellar mass, SubhaloFlag)",
+    ("catalogs/**/fof_subhalo_tab_099.*.hdf5",),
+    "optional",
+    "https://www.tng-project.org/api/TNG100-1/files/groupcat-99/ (all 448 pieces)",
+    "12 GB",
+)
 LAMBDA_R = ExpectedInput(
     "lambda_R",
     ("catalogs/[lL]ambda_[rR]*.csv",),
-    "required",
+    LAMBDA_R_NEEDED,
     "your own (none is published): columns subfind_id, lambda_r and, if you have them, lambda_r_error, ellipticity",
     "any",
 )
+CUTOUTS = ExpectedInput(
+    "star particles, to measure lambda_R and the ellipticity from",
+    ("cutouts/**/cutout_*.hdf5",),
+    LAMBDA_R_NEEDED,
+    "https://www.tng-project.org/api/TNG100-1/snapshots/99/subhalos/ID/cutout.hdf5"
+    "?stars=Coordinates,Velocities,Masses,GFM_StellarFormationTime,GFM_StellarPhotometrics",
+    "1 to 50 MB a galaxy",
+)
 IMAGES = ExpectedInput(
     "images",
-    ("images/**/broadband_*.fits", "images/**/broadband_*.fits.gz"),
+    ("images/**/broadband_*.fits", "images/**/broadband_*.fits.gz", "images/**/*.tar"),
     "required",
-    "https://www.tng-project.org/api/TNG100-1/files/skirt_images_sdss.99.tar (unpack in images/ as it is)",
+    "https://www.tng-project.org/api/TNG100-1/files/skirt_images_sdss.99.tar (in images/, unpacked or as it is)",
     "1 MB a galaxy",
 )
 
 _IMAGE_NAME = re.compile(r"broadband_(?P<id>\d+)\.fits(\.gz)?")
 
 
-class Tng100:
+class Tng100(Survey):
     """See ``base.Survey``."""
 
     key = "tng100"
-    expected_inputs = (MORPHOLOGY_TABLE, *MORPHS, LAMBDA_R, IMAGES)
+    noises = ("noisy", "noiseless")
+    lambda_r_sources = ("user", "particles")
+    expected_inputs = (MORPHOLOGY_TABLE, *MORPHS, GROUP_CATALOG, LAMBDA_R, CUTOUTS, IMAGES)
 
     def read_morphology(self, folder: Path) -> Catalog:
         """``P_Late`` of group ``Snapshot_99``, every row in its order. Positions, redshift and T-Type are missing.
@@ -90,19 +113,45 @@ class Tng100:
         1 - ``sersic_ellip``; ``r_eff_arcsec`` is ``sersic_rhalf``, the semi-major axis in pixels, times 0.396 arcsec.
         ``sersic_theta`` (radians from the image's x axis towards y) becomes a position angle as if north were up (+y)
         and east left (-x): simulated images have no other sky orientation.
+        ``log_mass`` and ``subhalo_flag`` are the group catalogue's, see ``group_catalog.read_group_catalog``.
         """
+        sources, frames = [], []
         for expected in MORPHS:
             source, frame = read_source(folder, expected, _read_morphs)
             if frame is not None:
-                return Catalog(conform(_photometry(frame), PHOTOMETRY), (source,))
-        return Catalog(conform(pd.DataFrame(), PHOTOMETRY), ())
+                sources.append(source)
+                frames.append(_photometry(frame).set_index("galaxy_id"))
+                break
+        pieces = GROUP_CATALOG.find(folder)
+        if pieces:
+            known = {*self.read_morphology(folder).frame["galaxy_id"], *(name for frame in frames for name in frame.index)}
+            subhalos = read_group_catalog(pieces, wanted=known)  # millions of others are not asked for
+            note = f"of {len(pieces)} pieces"
+            sources.append(SourceFile(pieces[0], GROUP_CATALOG.what, "snapshot 99", len(subhalos), False, note))
+            frames.append(subhalos.set_index("galaxy_id")[["log_mass", "subhalo_flag"]])
+        if not frames:
+            return Catalog(conform(pd.DataFrame(), PHOTOMETRY), ())
+        return Catalog(conform(pd.concat(frames, axis=1).reset_index(names="galaxy_id"), PHOTOMETRY), tuple(sources))
 
     def read_kinematics(self, folder: Path) -> Catalog:
-        """The user's lambda_R table (no official one exists). Raises InputError where it is not there."""
+        """The user's lambda_R table (no official one exists)."""
         source, frame = read_source(folder, LAMBDA_R, read_lambda_r_csv)
         if frame is None:
-            raise missing(folder, LAMBDA_R)
+            return Catalog(conform(pd.DataFrame(), KINEMATICS), ())
         return Catalog(conform(frame.assign(lambda_r_source="user"), KINEMATICS), (source,))
+
+    def kinematic_files(self, folder: Path) -> dict[str, Path]:
+        """Cut-outs of star particles by subhalo id."""
+        return find_cutouts(folder / "cutouts")
+
+    def measure(self, path: Path, ellipse: HalfLightEllipse, options: MeasurementOptions) -> Measurement:
+        """lambda_R of a galaxy's star particles, see ``particles.measure_cutout``."""
+        return measure_cutout(
+            path,
+            ellipse,
+            aperture="particles" if options.aperture == "file" else "photometry",
+            min_particles_per_bin=options.min_particles_per_bin,
+        )
 
     def image_index(self, folder: Path) -> dict[str, ImageSource]:
         """Images by subhalo id, wherever they lie below ``images/`` (the tar has folders of its own)."""

@@ -107,6 +107,48 @@ def test_a_repeated_drpall_row_is_noted_not_multiplied(manga):
     assert catalogue.sources[1].note == "rows that repeat an earlier id, left out: 1"
 
 
+DAPALL_DR15 = {
+    "PLATEIFU": ["8000-1901", "8000-1901", "8001-3702"],
+    "DAPTYPE": ["VOR10-GAU-MILESHC", "HYB10-GAU-MILESHC", "HYB10-GAU-MILESHC"],
+    "NSA_ELPETRO_BA": np.array([0.81, 0.82, 0.83]),
+    "NSA_ELPETRO_PHI": np.array([11.0, 12.0, 13.0]),
+    "NSA_ELPETRO_TH50_R": np.array([4.1, 4.2, 4.3]),
+    "NSA_SERSIC_N": np.array([2.1, 2.2, 2.3]),
+    "DRP3QUAL": np.array([1, 2, 4]),
+    "DAPQUAL": np.array([0, 1 << 30, 16]),
+}
+
+
+def test_dapall_adds_its_quality_and_what_drpall_lacks(manga):
+    write_fits(catalog(manga, "dapall-v2_4_3-2.2.1.fits"), table_hdu(DAPALL_DR15))
+    catalogue = MANGA.read_photometry(manga)
+    frame = catalogue.frame.set_index("galaxy_id")
+    assert frame["dapqual"]["8000-1901"] == 1 << 30 and frame["dapqual"]["8001-3702"] == 16
+    assert frame["dapqual"].notna().sum() == 2
+    assert frame["drp3qual"]["8000-1901"] == 0 and frame["drp3qual"]["8001-3702"] == 4  # drpall's comes first
+    assert frame["position_angle_deg"]["8001-3702"] == 13.0  # drpall has no such row
+    assert [source.release for source in catalogue.sources] == ["DR15", "v2_4_3", "v2_4_3"]
+
+
+def test_dapall_of_dr17_has_an_extension_an_analysis(manga):
+    for name in ("drpall-v2_4_3", "manga-pymorph-DR15"):
+        catalog(manga, f"{name}.fits").unlink()
+    columns = {name: values for name, values in DAPALL_DR15.items() if name != "DAPTYPE"} | {
+        "PLATEIFU": ["8000-1901", "8000-1902", "8001-3702"]
+    }
+    spx = table_hdu(columns | {"DAPQUAL": np.array([7, 7, 7])}, "SPX-MILESHC-MASTARSSP")
+    write_fits(catalog(manga, "dapall-v3_1_1-3.1.0.fits"), spx, table_hdu(columns, "HYB10-MILESHC-MASTARSSP"))
+    frame = MANGA.read_photometry(manga).frame
+    assert frame["dapqual"].tolist() == [0, 1 << 30, 16] and frame["axis_ratio"].tolist() == [0.81, 0.82, 0.83]
+    assert set(frame["axis_ratio_source"]) == {"nsa"}
+
+
+def test_dapall_without_the_analysis_that_is_read(manga):
+    write_fits(catalog(manga, "dapall-v2_4_3-2.2.1.fits"), table_hdu(DAPALL_DR15 | {"DAPTYPE": ["SPX"] * 3}))
+    with pytest.raises(InputError, match="has no rows of daptype HYB10-GAU-MILESHC; it has: SPX"):
+        MANGA.read_photometry(manga)
+
+
 @pytest.mark.parametrize(("absent", "sources"), [("drpall-v2_4_3", {"pymorph"}), ("manga-pymorph-DR15", {"nsa"})])
 def test_either_photometry_table_will_do(manga, absent, sources):
     catalog(manga, f"{absent}.fits").unlink()
@@ -133,6 +175,7 @@ def test_kinematics_of_every_table(manga):
     user, dynpop, pipe3d = (frame[frame["lambda_r_source"] == s] for s in ("user", "dynpop", "pipe3d"))
     assert user["lambda_r"].tolist() == [0.3] and user["lambda_r_error"].tolist() == [0.01]
     assert dynpop["lambda_r"].isna().tolist() == [False, False, True, True, False]
+    assert dynpop["jam_qual"].tolist() == [1, -1, 0, 2, 3] and user["jam_qual"].isna().all()
     assert pipe3d["galaxy_id"].tolist() == [*IDS[:4], "9999-101"]
     np.testing.assert_allclose(pipe3d["lambda_r_error"], [0.01, 0.1, 0.1, 0.02, 0.1], rtol=1e-6)
     assert [source.rows for source in catalogue.sources] == [2, 5, 5]
@@ -144,11 +187,32 @@ def test_dynpop_v2_wins(manga):
     assert releases == ["DR17 v2", "v2_1_2"]
 
 
-def test_no_lambda_r_table(manga):
+def test_no_lambda_r_table_gives_no_rows(manga):
     for name in ("SDSSDR17_MaNGA_JAM", "manga.Pipe3D-v2_1_2"):
         catalog(manga, f"{name}.fits").unlink()
-    with pytest.raises(InputError, match="there is no lambda_R, your own table"):
-        MANGA.read_kinematics(manga)
+    catalogue = MANGA.read_kinematics(manga)
+    assert catalogue.frame.empty and list(catalogue.frame.columns) == list(KINEMATICS)
+    assert [i.what.split(",")[0] for i in MANGA.kinematics_inputs][0] == "lambda_R"
+
+
+def test_what_was_measured_joins_the_tables(manga):
+    measured = pd.DataFrame(
+        {
+            "galaxy_id": ["8000-1901", "8000-1902"],
+            "path": ["maps/a.fits", "maps/b.fits"],
+            "release": ["DR17", None],
+            "usable": [True, False],
+            "lambda_r": [0.33, np.nan],
+            "lambda_r_source": "maps",
+            "ellipticity": [0.2, np.nan],
+            "synthetic": [True, None],
+        }
+    )
+    catalogue = MANGA.read_kinematics(manga).with_measured(measured)
+    (row,) = catalogue.frame[catalogue.frame["lambda_r_source"] == "maps"].to_dict("records")
+    assert (row["galaxy_id"], row["lambda_r"], row["ellipticity"]) == ("8000-1901", 0.33, 0.2)
+    assert catalogue.synthetic and (catalogue.sources[-1].rows, catalogue.sources[-1].release) == (2, "DR17")
+    assert str(catalogue.sources[-1].path) == "maps"
 
 
 def test_synthetic_mark_reaches_the_catalogue(manga):

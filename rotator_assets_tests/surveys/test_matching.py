@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, conform
 from rotator_assets.surveys.matching import (
-    DRP3QUAL_CRITICAL,
     GALAXIES,
     early_types,
     label_galaxies,
     match_galaxies,
 )
+from rotator_assets.surveys.releases import DAPQUAL_CRITICAL, DRP3QUAL_CRITICAL
 from rotator_assets_tests.surveys.files import IDS, write_manga_catalogs, write_text
 
 PREFERENCE = ("user", "dynpop", "pipe3d", "maps")
@@ -104,7 +104,7 @@ def test_ellipticity_of_the_lambda_r_table_fills_in():
     galaxies, losses = match_galaxies("tng100", morphology, photometry, kinematics, PREFERENCE, False)
     np.testing.assert_allclose(galaxies["axis_ratio"], [0.8, 0.7, np.nan])
     np.testing.assert_allclose(galaxies["ellipticity"], [0.2, 0.3, np.nan])
-    assert galaxies["axis_ratio_source"].tolist() == ["morphs", "lambda_r_table", None]
+    assert galaxies["axis_ratio_source"].tolist() == ["morphs", "lambda_r_user", None]
     assert reasons(losses, "kinematics: ellipticity") == {"outside [0, 1)": 1}
     labeled, _ = label_galaxies(galaxies)
     assert labeled["is_early_type"].tolist() == [True, False, False]
@@ -166,6 +166,8 @@ def test_cuts_take_labels_and_are_counted():
         drp3qual=pd.array([0, 0, 0, DRP3QUAL_CRITICAL | 2, pd.NA], dtype="Int64"),
         flag_t_type=pd.array([0, 0, 0, 0, 1], dtype="Int64"),
         flag_failed_s=pd.array([1, 0, 0, 0, pd.NA], dtype="Int64"),
+        dapqual=pd.array([16, DAPQUAL_CRITICAL, 0, 0, pd.NA], dtype="Int64"),
+        subhalo_flag=pd.array([1, 1, 0, pd.NA, 1], dtype="Int64"),
     )
     assert label_galaxies(galaxies)[0]["rotator_type"].notna().all()
     for cut, lost, reason in [
@@ -173,10 +175,43 @@ def test_cuts_take_labels_and_are_counted():
         ({"reject_drp3qual_critical": True}, "d", "DRP3QUAL is CRITICAL"),
         ({"reject_flag_t_type": True}, "e", "T-Type is flagged"),
         ({"reject_failed_photometry": True}, "a", "the Sersic fit failed"),
+        ({"reject_dapqual_critical": True}, "b", "DAPQUAL is CRITICAL"),
+        ({"reject_spurious_subhalos": True}, "c", "SubhaloFlag is 0: no galaxy"),
     ]:
         labeled, losses = label_galaxies(galaxies, **cut)
         assert labeled.loc[labeled["rotator_type"].isna(), "galaxy_id"].tolist() == list(lost)
         assert reasons(losses, "label") == {reason: len(lost)}
+
+
+def test_of_repeat_observations_the_first_that_no_other_cut_rejects_is_kept():
+    galaxies = galaxies_of(
+        galaxy_id=list("abcde"),
+        object_id=["x", "x", "x", "y", "y"],
+        t_type=0.0,
+        ellipticity=[np.nan, 0.2, 0.2, 0.2, 0.2],
+        lambda_r=0.5,
+        flag_t_type=pd.array([0, 0, 0, 1, 0], dtype="Int64"),
+    )
+    labeled, losses = label_galaxies(galaxies, reject_flag_t_type=True, reject_repeat_observations=True)
+    assert labeled.loc[labeled["rotator_type"].notna(), "galaxy_id"].tolist() == ["b", "e"]
+    assert reasons(losses, "label")["repeats an earlier observation"] == 1
+    labeled, losses = label_galaxies(galaxies, reject_repeat_observations=True)
+    assert labeled.loc[labeled["rotator_type"].notna(), "galaxy_id"].tolist() == ["b", "d"]
+
+
+def test_jam_quality_cuts_dynpop_alone():
+    morphology = frame(MORPHOLOGY, galaxy_id=list("abc"))
+    kinematics = frame(
+        KINEMATICS,
+        galaxy_id=["a", "b", "c", "b"],
+        lambda_r=[0.1, 0.2, 0.3, 0.4],
+        lambda_r_source=["dynpop", "dynpop", "user", "pipe3d"],
+        jam_qual=pd.array([1, 0, pd.NA, pd.NA], dtype="Int64"),
+    )
+    nothing = frame(PHOTOMETRY, galaxy_id=[])
+    galaxies, losses = match_galaxies("manga", morphology, nothing, kinematics, PREFERENCE, False, jam_qual_min=1)
+    assert galaxies["lambda_r"].tolist() == [0.1, 0.4, 0.3]
+    assert reasons(losses, "kinematics: lambda_r (dynpop)") == {"JAM quality below 1": 1}
 
 
 @pytest.mark.real_data

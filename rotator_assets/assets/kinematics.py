@@ -1,0 +1,73 @@
+"""Group ``catalogs``, continued: lambda_R measured here, from stellar maps or star particles."""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from rotator_assets import progress
+from rotator_assets.assets.inputs import OWNERS, kinematic_files, kinematics_settings
+from rotator_assets.data_root import DataRoot
+from rotator_assets.partitions import survey_partitions
+from rotator_assets.settings import load_settings
+from rotator_assets.storage.schema import TABLES
+from rotator_assets.storage.tables import content_hash
+from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
+from rotator_assets.surveys.measuring import Job, measure_all
+
+_ELLIPSE = {
+    "semi_major_arcsec": "r_eff_arcsec",
+    "ellipticity": "ellipticity",
+    "position_angle_deg": "position_angle_deg",
+    "sersic_n": "sersic_n",
+}
+
+
+@dg.asset(
+    group_name="catalogs",
+    owners=OWNERS,
+    kinds={"fits", "hdf5", "parquet"},
+    partitions_def=survey_partitions,
+    deps=[kinematic_files, kinematics_settings],
+    io_manager_key="tables",
+    code_version="1",
+    description="lambda_R measured from the DAP maps or star particles there are; no rows where there are none.",
+)
+def measured_kinematics(
+    context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], photometry_catalog: pd.DataFrame
+) -> dg.MaterializeResult:
+    key = context.partition_key
+    options = MeasurementOptions(**load_settings(root).survey(key).kinematics.model_dump())
+    ellipses = _ellipses(photometry_catalog)
+    jobs = [
+        Job(key, galaxy_id, path, ellipses.get(galaxy_id, HalfLightEllipse()), options)
+        for galaxy_id, path in sorted(SURVEYS[key].kinematic_files(root.survey(key)).items())
+    ]
+    measured = measure_all(
+        jobs, root.measured / key, lambda done, total: progress.report(f"lambda_R of {key}", done, total)
+    )
+    measured = measured.assign(survey=key, lambda_r_source=SURVEYS[key].lambda_r_sources[-1])
+    if jobs:
+        measured["path"] = [str(job.path.relative_to(root.survey(key))) for job in jobs]
+    frame = measured.reindex(columns=TABLES["measured_kinematics"].column_names)
+    usable = int(frame["usable"].fillna(False).sum())
+    reasons = frame["reason"].dropna().map(lambda reason: reason.split(": ", 1)[-1]).value_counts()
+    return dg.MaterializeResult(
+        value=frame,
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": usable,
+            "files": len(frame),
+            "unusable": dg.MetadataValue.md("\n".join(f"- {n} x {r}" for r, n in reasons.head(20).items()) or "none"),
+        },
+    )
+
+
+def _ellipses(photometry: pd.DataFrame) -> dict[str, HalfLightEllipse]:
+    """galaxy_id -> the aperture that its photometry gives."""
+    known = photometry.assign(ellipticity=1 - photometry["axis_ratio"]).set_index("galaxy_id")[list(_ELLIPSE.values())]
+    known = known.astype("float64").replace({np.inf: np.nan, -np.inf: np.nan})
+    return {
+        galaxy_id: HalfLightEllipse(**dict(zip(_ELLIPSE, values, strict=True)))
+        for galaxy_id, values in zip(known.index, known.to_numpy().tolist(), strict=True)
+    }

@@ -1,0 +1,139 @@
+"""Other sources in a galaxy's image: where they are, and the image without them.
+
+A network can learn from what stands beside a galaxy: slow rotators live in crowded places, and a bright star sets the
+scale of an image that is normalized by its maximum.
+
+Galaxies are nearly point-symmetric, and sources beside them are not: a pixel is compared with the one opposite the
+galaxy's centre (as asymmetry is measured; Conselice, Bershady & Jangren 2000, ApJ 529, 886). A neighbour is a peak that
+outshines its opposite by more than the noise and by more than a share of the galaxy's own light there; it reaches as
+far as the light falls from its peak, before it rises towards the galaxy's or another one's (watershed), and outshines
+its opposite. This needs no threshold above the sky, so it serves noisy images, noiseless ones and 8-bit pictures alike,
+and spiral arms, rings and bars, which have a counterpart, stay.
+
+What it cannot do: two neighbours opposite each other hide one another; peaks within the galaxy's half-light radius
+stay, as bright knots there are the galaxy's own; farther out, a bright knot of an irregular galaxy is taken for one.
+
+Images are (ny, nx, 3), bands g, r, i, finite, in any linear unit (an 8-bit stretch will do), the galaxy in the middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+NOISE_SIGMAS = 4.0
+"""A peak stands out by this many standard deviations of the differences between opposite pixels; its outskirts by
+half as many."""
+FAINTEST_FRACTION = 0.005
+"""The same where there is no noise: a fraction of the galaxy's peak."""
+PEAK_CONTRAST, EDGE_CONTRAST = 0.6, 0.2
+"""Least light of a neighbour, in units of the galaxy's own at the same place: at its peak, and where its mask ends."""
+SMOOTHING_PX = 1.0
+PEAK_REACH_PX = 3
+MIN_AREA_PX = 5
+CENTRE_REACH_PX = 3
+"""The galaxy's brightest part is looked for this far from the middle of the image."""
+BORDER_SHARE = 20
+"""The sky is the median of a border as wide as the image's side divided by this."""
+
+
+def neighbour_mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """True on sources other than the galaxy in the middle, bool (ny, nx). The same image gives the same mask."""
+    from scipy.ndimage import gaussian_filter, label, maximum_filter
+    from skimage.segmentation import watershed
+
+    light = gaussian_filter(np.asarray(image, dtype=np.float64).sum(axis=2), SMOOTHING_PX)
+    sky = float(_border_median(light))
+    twice_centre = _twice_centre(image)
+    opposite = _half_turn(light, twice_centre, sky)
+    own = np.clip(np.minimum(light, opposite) - sky, 0, None)
+    radius = _distance_px(light.shape, [whole / 2 for whole in twice_centre])
+    core, body = radius <= CENTRE_REACH_PX, radius <= _half_light_radius(own, radius)
+    excess = np.where(core, 0, light - opposite)
+    noise = 1.4826 * float(np.median(np.abs(light - opposite)))
+    faintest = max(NOISE_SIGMAS * noise, FAINTEST_FRACTION * own.max())
+
+    maxima = light == maximum_filter(light, 2 * PEAK_REACH_PX + 1)
+    peaks = maxima & ~body & (excess > np.maximum(faintest, PEAK_CONTRAST * own))
+    if not peaks.any():
+        return peaks
+    galaxy = 1
+    markers = np.where(peaks, galaxy + 1 + np.arange(peaks.size).reshape(peaks.shape), 0)
+    markers[core | (maxima & body)] = galaxy
+    basins = watershed(-light, markers)
+    reach = (basins != galaxy) & (excess > np.maximum(faintest / 2, EDGE_CONTRAST * own))
+    pieces, _ = label(reach, structure=np.ones((3, 3)))
+    area = np.bincount(pieces.ravel())
+    kept = np.unique(pieces[peaks])
+    return np.isin(pieces, kept[(kept > 0) & (area[kept] >= MIN_AREA_PX)])
+
+
+def remove_neighbours(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The image with the pixels of ``mask`` replaced by those opposite the galaxy's centre, a new array.
+
+    A patch of constant sky, or of drawn noise, would itself mark where a neighbour was, and cut a hole into the light
+    of the galaxy around it. The opposite pixels have its light, the noise and its correlation as they are, and nothing
+    random. Where the image does not reach as far on the other side, the median of its border is taken.
+    """
+    if not mask.any():
+        return image.copy()
+    opposite = _half_turn(image, _twice_centre(image), _border_median(image))
+    return np.where(mask[..., None], opposite, image)
+
+
+def _half_turn(image: NDArray, twice_centre: tuple[int, int], beyond: NDArray | float) -> NDArray:
+    """The image turned by 180 degrees about a point, ``beyond`` where that reaches over the edge of the image."""
+    rows, columns = (whole - np.arange(n) for whole, n in zip(twice_centre, image.shape, strict=False))
+    ny, nx = image.shape[:2]
+    turned = image[np.ix_(rows.clip(0, ny - 1), columns.clip(0, nx - 1))]
+    turned[(rows < 0) | (rows >= ny)] = beyond
+    turned[:, (columns < 0) | (columns >= nx)] = beyond
+    return turned
+
+
+def _twice_centre(image: NDArray) -> tuple[int, int]:
+    """Twice the row and column of the galaxy's centre, whole numbers: a turn about it takes pixels to pixels.
+
+    The centroid of the light above half its maximum, around the brightest pixel near the middle of the image.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    ny, nx = image.shape[:2]
+    reach = 2 * CENTRE_REACH_PX + 2
+    top, left = max(ny // 2 - reach, 0), max(nx // 2 - reach, 0)
+    window = image[top : ny - top, left : nx - left].sum(axis=2, dtype=np.float64)
+    light = gaussian_filter(window, SMOOTHING_PX)
+    middle = (light.shape[0] - 1) / 2, (light.shape[1] - 1) / 2
+    near = _distance_px(light.shape, middle) <= CENTRE_REACH_PX
+    brightest = np.unravel_index(np.argmax(np.where(near, light, -np.inf)), light.shape)
+    weight = np.clip(light - (light.min() + light[brightest]) / 2, 0, None)
+    centre = brightest
+    for _ in range(3):  # the circle moves on to the centroid of what it holds
+        inside = np.where(_distance_px(light.shape, centre) <= CENTRE_REACH_PX, weight, 0)
+        if not inside.any():
+            return ny - 1, nx - 1
+        centre = [np.average(place, weights=inside) for place in np.indices(light.shape)]
+    return int(np.rint(2 * (centre[0] + top))), int(np.rint(2 * (centre[1] + left)))
+
+
+def _distance_px(shape: tuple[int, int], centre: Sequence[float]) -> NDArray[np.float64]:
+    """Distance of every pixel from a place (row, column)."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    return np.hypot(y - centre[0], x - centre[1])
+
+
+def _half_light_radius(own: NDArray[np.float64], radius: NDArray[np.float64]) -> float:
+    """Radius in pixels of the circle that holds half of the light; 0 where there is none."""
+    order = np.argsort(radius, axis=None, kind="stable")
+    growth = np.cumsum(own.ravel()[order])
+    return float(radius.ravel()[order][np.searchsorted(growth, growth[-1] / 2)]) if growth[-1] > 0 else 0.0
+
+
+def _border_median(image: NDArray) -> NDArray:
+    """Median over a border of the image, of each band where it has bands."""
+    width = max(2, min(image.shape[:2]) // BORDER_SHARE)
+    border = np.ones(image.shape[:2], dtype=bool)
+    border[width:-width, width:-width] = False
+    return np.median(image[border], axis=0)

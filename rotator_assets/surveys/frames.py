@@ -1,0 +1,215 @@
+"""Cut-outs from SDSS calibrated frames, ``frame-g-001043-1-0036.fits`` (or ``.fits.gz``, ``.fits.bz2``) and so on.
+
+A frame is one band of one field: 2048 x 1489 pixels of 0.396 arcsec, sky-subtracted, in nanomaggies
+(https://data.sdss.org/datamodel, ``frame``). A galaxy's cut-out is taken from the field where it lies farthest from the
+edge, in each band by that band's own coordinates, as the bands of a field differ by some pixels.
+
+Pixels are taken as they are, with the galaxy in the pixel where its position falls. So fluxes and noise stay those that
+SDSS measured, independent from pixel to pixel, and the galaxy is at most half a pixel off along either axis in every
+band. Resampling would register the bands better, and would smooth the noise of each by another amount: at worst to a
+quarter of its variance (bilinear).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rotator_assets.errors import UnusableImage
+from rotator_assets.files import walk_files
+from rotator_assets.surveys.coordinates import TangentPlane
+from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
+from rotator_assets.surveys.images import BANDS, GalaxyImage, ImageSource, reading
+
+CUTOUT_PX = 128
+MAX_FRAME_VALUES = 4096 * 4096
+MAX_FRAMES_IN_MEMORY = 16
+"""Frames kept for the next galaxy in the same field: 12 MB each."""
+
+_FRAME_NAME = re.compile(r"frame-(?P<band>[gri])-(?P<run>\d{6})-(?P<camcol>\d)-(?P<field>\d{4})\.fits(\.bz2|\.gz)?")
+_FARTHEST_CORNER_DEG = 0.5
+"""No corner of a frame is farther from its reference point (its centre) than this."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Pixels of a frame, float32 (ny, nx) in nanomaggies, east to the left of north; and where the sky is in them."""
+
+    pixels: NDArray[np.float32]
+    coordinates: TangentPlane
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class FrameSource(ImageSource):
+    """A galaxy in a field: position in degrees, side of the cut-out in pixels. ``paths`` are frames of the field."""
+
+    ra: float
+    dec: float
+    size_px: int = CUTOUT_PX
+
+    def read(self) -> GalaxyImage:
+        """The cut-out, the galaxy in pixel size // 2 of both axes; scale and north are the r band's there.
+
+        Raises UnusableImage where a band is missing or unreadable, and where the galaxy is too near the edge.
+        """
+        frames = {_FRAME_NAME.fullmatch(path.name)["band"]: path for path in self.paths}
+        if absent := [band for band in BANDS if band not in frames]:
+            raise UnusableImage(f"{self.paths[0].name}: the field's frame of band {', '.join(absent)} is missing")
+        cuts = {}
+        for band in BANDS:
+            with reading(frames[band]):
+                cuts[band] = _cut(_FRAMES(frames[band]), self.ra, self.dec, self.size_px)
+        r = cuts["r"].coordinates
+        return GalaxyImage(
+            pixels=np.stack([cuts[band].pixels for band in BANDS], axis=2),
+            arcsec_per_pixel=r.arcsec_per_pixel,
+            unit="nanomaggies",
+            synthetic=any(cut.synthetic for cut in cuts.values()),
+            north_angle_deg=r.north_angle_deg(self.ra, self.dec),
+            coordinates=r,
+        )
+
+
+def frame_sources(
+    folder: Path, galaxy_ids: Iterable[str], ra: ArrayLike, dec: ArrayLike, size_px: int = CUTOUT_PX
+) -> dict[str, FrameSource]:
+    """Where the frames below a folder show each galaxy; those that lie in no frame are left out.
+
+    Of several fields a complete one (g, r and i there) goes before others, then the one where the galaxy is farther
+    from the edge. Headers alone are read, of one band a field, once a process. Positions in degrees; NaN where not
+    known. A frame that cannot be read is no error here: the galaxies that need it say so when they are read.
+    """
+    fields = _fields(folder)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        footprints = list(pool.map(_footprint, fields))
+    ids, ra, dec = list(galaxy_ids), np.asarray(ra, dtype=float), np.asarray(dec, dtype=float)
+    directions = _directions(ra, dec)
+    best: dict[int, tuple[bool, float]] = {}
+    sources = {}
+    for paths, footprint in zip(fields, footprints, strict=True):
+        if footprint is None:
+            continue
+        plane, shape = footprint
+        near = directions @ _directions(plane.ra, plane.dec) > np.cos(np.radians(_FARTHEST_CORNER_DEG))
+        for galaxy in np.flatnonzero(near):
+            rank = (len(paths) == len(BANDS), _to_edge(plane, shape, ra[galaxy], dec[galaxy]))
+            if rank[1] >= 0 and rank > best.get(galaxy, (False, -1.0)):
+                best[galaxy] = rank
+                ordered = tuple(paths[band] for band in BANDS if band in paths)
+                place = float(ra[galaxy]), float(dec[galaxy])
+                sources[ids[galaxy]] = FrameSource("frames", ordered, *place, size_px)
+    return sources
+
+
+def _fields(folder: Path) -> list[dict[str, Path]]:
+    """The frames of each field by band; of one frame packed in several ways the least packed."""
+    fields: dict[tuple[str, ...], dict[str, Path]] = {}
+    found = ((path, match) for path in walk_files(folder) if (match := _FRAME_NAME.fullmatch(path.name)))
+    for path, match in sorted(found, key=lambda pair: [".fits", ".gz", ".bz2"].index(pair[0].suffix)):
+        fields.setdefault(match.group("run", "camcol", "field"), {}).setdefault(match["band"], path)
+    return [fields[key] for key in sorted(fields)]
+
+
+def _footprint(paths: Mapping[str, Path]) -> tuple[TangentPlane, tuple[int, int]] | None:
+    """Coordinates and shape of a field, by the first of its headers (r, g, i) that can be read."""
+    for band in ("r", "g", "i"):
+        if band in paths:
+            try:
+                with reading(paths[band]):
+                    stat = paths[band].stat()
+                    return _read_footprint(paths[band], stat.st_mtime_ns, stat.st_size)
+            except UnusableImage:
+                continue
+    return None
+
+
+@lru_cache(maxsize=2**16)
+def _read_footprint(path: Path, mtime_ns: int, size: int) -> tuple[TangentPlane, tuple[int, int]]:
+    """Coordinates and shape by the header alone; of a packed frame only its beginning is unpacked."""
+    from astropy.io import fits
+
+    with fits.open(path, memmap=False) as hdus:
+        return _sky(hdus[0]), hdus[0].shape
+
+
+def _sky(hdu) -> TangentPlane:
+    if len(hdu.shape) != 2 or hdu.shape[0] * hdu.shape[1] > MAX_FRAME_VALUES:
+        raise UnusableImage(f"has shape {hdu.shape}, a frame of 1489 x 2048 pixels is needed")
+    coordinates = TangentPlane.from_header(hdu.header)
+    if coordinates is None:
+        raise UnusableImage("has no celestial coordinates")
+    return coordinates
+
+
+def _read_frame(path: Path) -> Frame:
+    from astropy.io import fits
+
+    with fits.open(path, memmap=False) as hdus:
+        coordinates = _sky(hdus[0])
+        pixels = np.asarray(hdus[0].data, dtype=np.float32)
+        if coordinates.is_mirrored:
+            pixels, coordinates = pixels[:, ::-1], coordinates.mirrored(pixels.shape[1])
+        return Frame(pixels, coordinates, hdus[0].header.get(SYNTHETIC_KEYWORD) is True)
+
+
+def _cut(frame: Frame, ra: float, dec: float, size_px: int) -> Frame:
+    """The ``size_px`` square whose pixel size_px // 2 holds the position."""
+    ny, nx = frame.pixels.shape
+    x, y = (int(np.rint(value)) - size_px // 2 for value in frame.coordinates.pixel(ra, dec))
+    if min(x, y) < 0 or x + size_px > nx or y + size_px > ny:
+        edge = _to_edge(frame.coordinates, (ny, nx), ra, dec)
+        where = f"{edge:.0f} pixels from the frame's edge" if edge >= 0 else "outside the frame"
+        raise UnusableImage(f"the galaxy is {where}, the cut-out of {size_px} pixels needs {size_px // 2}")
+    pixels = frame.pixels[y : y + size_px, x : x + size_px].copy()  # a view would keep the frame in memory
+    return Frame(pixels, frame.coordinates.cut(x, y), frame.synthetic)
+
+
+def _to_edge(plane: TangentPlane, shape: tuple[int, int], ra: float, dec: float) -> float:
+    """Pixels from a position to the nearest edge of an image of this shape; negative outside, or NaN far outside."""
+    x, y = plane.pixel(ra, dec)
+    return float(min(x + 0.5, shape[1] - 0.5 - x, y + 0.5, shape[0] - 0.5 - y))
+
+
+def _directions(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
+    """Unit vectors (..., 3) of positions in degrees."""
+    ra, dec = np.radians(ra), np.radians(dec)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
+class _RecentFrames:
+    """The frames read last, by file and its time; any thread may ask, and none reads what another is reading."""
+
+    def __init__(self, read: Callable[[Path], Frame], most: int) -> None:
+        self._read, self._most, self._lock = read, most, Lock()
+        self._frames: OrderedDict[tuple, Future[Frame]] = OrderedDict()
+
+    def __call__(self, path: Path) -> Frame:
+        """Raises UnusableImage as ``read`` does, again each time."""
+        stat = path.stat()
+        key = (path, stat.st_mtime_ns, stat.st_size)
+        with self._lock:
+            asked_before = key in self._frames
+            frame = self._frames.setdefault(key, Future())
+            self._frames.move_to_end(key)
+            while len(self._frames) > self._most:
+                self._frames.popitem(last=False)
+        if not asked_before:
+            try:
+                frame.set_result(self._read(path))
+            except BaseException as error:
+                frame.set_exception(error)
+        return frame.result()
+
+
+_FRAMES = _RecentFrames(_read_frame, MAX_FRAMES_IN_MEMORY)

@@ -1,0 +1,262 @@
+"""lambda_R from the stellar maps of MaNGA (files ``manga-<plate>-<ifu>-MAPS-<daptype>.fits.gz``, DR15 to DR17).
+
+The definition is that of Graham et al. (2018, MNRAS 477, 4711): flux-weighted, with the circular radius on the sky,
+inside the half-light ellipse. A spaxel is left out where velocity or dispersion is masked or not finite, where it
+belongs to no bin, or where it has no light. The spaxels of one bin carry one measurement between them.
+
+Whatever is wrong with a file becomes an ``UnusableKinematics`` with its name and the reason, never anything else.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.errors import UnusableKinematics
+from rotator_assets.files import walk_files
+from rotator_assets.science import spin
+from rotator_assets.science.psf import FWHM_PER_SIGMA
+from rotator_assets.surveys.dap_files import LAYOUTS, DapMaps, naming, read_maps
+from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
+from rotator_assets.surveys.measured import NAN, HalfLightEllipse, Measurement
+
+BINNINGS = ("HYB10", "VOR10", "SPX")
+"""First part of a DAPTYPE, the preferred first: the stellar kinematics of HYB10 and VOR10 are the same, in Voronoi bins
+of S/N 10; those of single spaxels are noisier."""
+FULL_COVERAGE = 0.85
+"""Apertures filled less are noted (Graham et al. 2018)."""
+MIN_BINS = 10
+"""With fewer bins inside the ellipse, the noise of each decides over lambda_R."""
+MIN_MIRRORED = 10
+"""So many spaxels with a counterpart across the centre are needed to tell the systemic velocity from rotation."""
+CRITICAL = 1 << 30
+"""The bit of MANGA_DAPQUAL and MANGA_DRP3QUAL that says a galaxy should not be used."""
+
+_FILE_NAME = re.compile(r"manga-(?P<id>\d+-\d+)-MAPS-(?P<daptype>[^.]+)\.fits(\.gz)?")
+
+
+def find_maps(folder: Path) -> dict[str, Path]:
+    """MAPS files anywhere below a folder by PLATE-IFU, sorted; empty where there is no such folder.
+
+    Of several for one galaxy: HYB10 before VOR10 before single spaxels (``BINNINGS``), then in the order of
+    ``LAYOUTS`` and their ``daptypes`` (MASTARSSP before MASTARHC2, DR17 before DR15), then by name.
+    """
+    found: dict[str, tuple] = {}
+    for path in walk_files(folder):
+        if match := _FILE_NAME.fullmatch(path.name):
+            candidate = (*_rank(match["daptype"]), path.name, path)
+            found[match["id"]] = min(candidate, found.get(match["id"], candidate))
+    return {galaxy_id: candidate[-1] for galaxy_id, candidate in sorted(found.items())}
+
+
+def measure_maps(
+    path: Path,
+    ellipse: HalfLightEllipse,
+    *,
+    aperture: Literal["header", "photometry"] = "header",
+    beam_correction: Literal["graham2018", "none"] = "graham2018",
+    mask_bits: int | None = None,
+    reject_critical: bool = False,
+    min_coverage: float = 0.0,
+    min_bins: int = MIN_BINS,
+) -> Measurement:
+    """lambda_R of one galaxy inside its half-light ellipse.
+
+    ``aperture``: whose ellipse comes first, the header's (REFF, ECOOELL, ECOOPA: elliptical Petrosian photometry of the
+    NASA-Sloan Atlas; REFF is the semi-major axis) or ``ellipse``; what one lacks the other gives, and ``note`` says so.
+    The Sersic index is always that of ``ellipse``, the PSF the header's RFWHM. ``mask_bits``: bits that leave a spaxel
+    out, None for the layout's. ``reject_critical``: refuse galaxies that DAPQUAL or DRP3QUAL mark instead of noting it.
+    ``min_coverage``: least share of the ellipse's area with data, in [0, 1]. ``min_bins``: fewest independent bins.
+
+    The systemic velocity is the flux-weighted mean of the spaxels in the aperture whose counterpart across the centre
+    is usable too. With complete coverage that is the mean of all; with incomplete coverage the mean of all would take
+    up rotation: for a disc with a quarter of its ellipse masked on one side, a quarter of its rotation speed, which
+    costs 6 per cent of lambda_R. ``lambda_r_error`` is propagated to first order from the errors of the bins, taken as
+    independent, and scaled by the correction for seeing; errors of the ellipse, of the systemic velocity and of the
+    correction are not in it.
+
+    Raises UnusableKinematics with the file's name and the reason, ValueError for an unknown option.
+    """
+    if aperture not in ("header", "photometry"):
+        raise ValueError(f"unknown aperture '{aperture}': use header or photometry")
+    if beam_correction not in ("graham2018", "none"):
+        raise ValueError(f"unknown beam correction '{beam_correction}': use graham2018 or none")
+    maps = read_maps(path, mask_bits)
+    with naming(path):
+        _check_identity(path, maps.header)
+        notes = _quality_notes(maps.header, reject_critical)
+        chosen = _choose_ellipse(maps.header, ellipse, aperture, notes)
+        return _measure(maps, chosen, beam_correction, min_coverage, min_bins, notes)
+
+
+def _measure(
+    maps: DapMaps, ellipse: HalfLightEllipse, beam_correction: str, min_coverage: float, min_bins: int, notes: list[str]
+) -> Measurement:
+    a, ellipticity = ellipse.semi_major_arcsec, ellipse.ellipticity
+    angle = 0.0 if math.isnan(ellipse.position_angle_deg) else ellipse.position_angle_deg
+    west, north = -maps.east_arcsec, maps.north_arcsec
+    inside = maps.usable & spin.in_ellipse(west, north, a * math.sqrt(1 - ellipticity), ellipticity, angle)
+    west, north, flux, velocity = west[inside], north[inside], maps.flux[inside], maps.velocity[inside]
+    _, first, bin_of = np.unique(maps.bin_id[inside], return_index=True, return_inverse=True)
+    if len(first) < min_bins:
+        within = f"the half-light ellipse (semi-major axis {a:.3g} arcsec)"
+        raise UnusableKinematics(f"{len(first)} usable bins inside {within}, at least {min_bins} are needed")
+    spaxel_area = _spaxel_area(maps.east_arcsec, maps.north_arcsec)
+    coverage = spin.ellipse_coverage(len(flux), spaxel_area, a, ellipticity)
+    if coverage < min_coverage:
+        raise UnusableKinematics(f"data cover {coverage:.0%} of the half-light ellipse, {min_coverage:.0%} are needed")
+    if coverage < FULL_COVERAGE:
+        notes.append(f"data cover {coverage:.0%} of the half-light ellipse, below {FULL_COVERAGE:.0%}")
+
+    systemic = _systemic_velocity(west, north, flux, velocity, math.sqrt(spaxel_area / 2), notes)
+    velocity = velocity[first] - systemic
+    observed, instrumental = maps.observed_dispersion[inside][first], maps.instrumental_dispersion[inside][first]
+    dispersion = spin.corrected_dispersion(observed, instrumental)
+    # A bin's one measurement counts by the sum of F R over its spaxels inside, given here as flux at unit radius.
+    weight = np.bincount(bin_of, flux * np.hypot(west, north))
+    elliptical_weight = np.bincount(bin_of, flux * spin.elliptical_radius(west, north, ellipticity, angle))
+    lambda_r = spin.lambda_r(weight, 1.0, velocity, dispersion)
+    if math.isnan(lambda_r):
+        raise UnusableKinematics("no motion inside the half-light ellipse: velocities and dispersions are all zero")
+    velocity_error = _filled(maps.velocity_error[inside][first])
+    squared_error = np.where(dispersion > 0, 2 * observed * _filled(maps.observed_dispersion_error[inside][first]), 0.0)
+    error = spin.lambda_r_error(weight, 1.0, velocity, dispersion, velocity_error, squared_error)
+    if math.isnan(error):
+        notes.append("the file states no errors")
+
+    psf_fwhm = _number(maps.header, "RFWHM", above=0.0)
+    factor = None if beam_correction == "none" else _beam_factor(ellipse, psf_fwhm, notes)
+    if factor is not None and lambda_r * factor > 1:
+        notes.append("corrected lambda_R is larger than 1")
+    return Measurement(
+        lambda_r=lambda_r * (factor or 1.0),
+        lambda_r_error=error * (factor or 1.0),
+        lambda_r_observed=lambda_r,
+        lambda_r_elliptical=spin.lambda_r(elliptical_weight, 1.0, velocity, dispersion),
+        beam_correction="none" if factor is None else beam_correction,
+        ellipticity=ellipticity,
+        position_angle_deg=ellipse.position_angle_deg,
+        r_eff_arcsec=a,
+        sersic_n=ellipse.sersic_n,
+        psf_fwhm_arcsec=psf_fwhm,
+        sigma_e_km_s=spin.effective_dispersion(np.bincount(bin_of, flux), velocity, dispersion),
+        systemic_velocity_km_s=systemic,
+        n_pixels=len(flux),
+        n_bins=len(first),
+        coverage=coverage,
+        zero_dispersion_fraction=float(np.mean(instrumental > observed)),
+        n_particles=0,
+        lambda_r_floor=NAN,
+        release=maps.release,
+        note="; ".join(notes),
+        synthetic=maps.header.get(SYNTHETIC_KEYWORD) is True,
+    )
+
+
+def _choose_ellipse(header: Mapping, ellipse: HalfLightEllipse, aperture: str, notes: list[str]) -> HalfLightEllipse:
+    """The aperture, each value from the source that comes first where it is valid there, else from the other."""
+    of_header = _number(header, "REFF"), _number(header, "ECOOELL"), _number(header, "ECOOPA")
+    of_photometry = ellipse.semi_major_arcsec, ellipse.ellipticity, ellipse.position_angle_deg
+    if aperture == "header":
+        preferred, substitute, other = of_header, of_photometry, "the photometry"
+    else:
+        preferred, substitute, other = of_photometry, of_header, "the header"
+    names = ("half-light radius", "ellipticity", "position angle")
+    valid = (lambda a: 0 < a < math.inf, lambda e: 0 <= e < 1, lambda pa: -360 <= pa <= 360)
+    chosen: list[float] = []
+    for name, is_valid, value, second in zip(names, valid, preferred, substitute, strict=True):
+        if is_valid(value):
+            chosen.append(value)
+        elif is_valid(second):
+            chosen.append(second)
+            notes.append(f"{name} from {other}")
+        elif name == "position angle" and chosen[1] == 0:
+            chosen.append(NAN)
+        else:
+            raise UnusableKinematics(f"no {name}: neither the header nor the photometry has a valid one")
+    return HalfLightEllipse(chosen[0], chosen[1], chosen[2] % 180.0, ellipse.sersic_n)
+
+
+def _systemic_velocity(
+    west: NDArray[np.float64],
+    north: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    velocity: NDArray[np.float64],
+    within_arcsec: float,
+    notes: list[str],
+) -> float:
+    """Mean velocity of the spaxels that have a mirror image; of all, with a note, where hardly any has."""
+    counted = spin.has_mirror(west, north, within_arcsec)
+    if np.count_nonzero(counted) < MIN_MIRRORED:
+        counted = np.ones(len(flux), dtype=bool)
+        notes.append("systemic velocity from one side of the galaxy")
+    return float(np.average(velocity[counted], weights=flux[counted]))
+
+
+def _beam_factor(ellipse: HalfLightEllipse, psf_fwhm_arcsec: float, notes: list[str]) -> float | None:
+    """What seeing has lowered lambda_R by; None, with a note on the reason, where it cannot be told."""
+    sigma_psf, a = psf_fwhm_arcsec / FWHM_PER_SIGMA, ellipse.semi_major_arcsec
+    if spin.beam_correction_valid(ellipse.sersic_n, sigma_psf, a):
+        return float(spin.beam_corrected_lambda_r(1.0, ellipse.sersic_n, sigma_psf, a))
+    if math.isnan(psf_fwhm_arcsec):
+        reason = "the header has no PSF width (RFWHM)"
+    elif sigma_psf > a:
+        reason = f"the PSF is wider than the galaxy (s = {sigma_psf / a:.2f})"
+    elif math.isnan(ellipse.sersic_n):
+        reason = "no Sersic index"
+    else:
+        reason = f"Sersic index {ellipse.sersic_n:.3g} is not between 0.5 and 6.5"
+    notes.append(f"not corrected for seeing: {reason}")
+    return None
+
+
+def _check_identity(path: Path, header: Mapping) -> None:
+    named, held = _FILE_NAME.fullmatch(path.name), str(header.get("PLATEIFU", "")).strip()
+    if named and held and held != named["id"]:
+        raise UnusableKinematics(f"holds galaxy {held} by its header: rename or replace the file")
+
+
+def _quality_notes(header: Mapping, reject_critical: bool) -> list[str]:
+    marked = [key for key in ("DAPQUAL", "DRP3QUAL") if int(_number(header, key, above=0.0, missing=0)) & CRITICAL]
+    if marked and reject_critical:
+        raise UnusableKinematics(f"{' and '.join(marked)} CRITICAL: the pipelines mark the galaxy as unusable")
+    return [f"{key} CRITICAL" for key in marked]
+
+
+def _rank(daptype: str) -> tuple[int, int]:
+    """Place of a DAPTYPE in the order of preference; unknown ones are last."""
+    binning = daptype.split("-")[0]
+    known = [name for layout in LAYOUTS for name in layout.daptypes]
+    return (
+        BINNINGS.index(binning) if binning in BINNINGS else len(BINNINGS),
+        known.index(daptype) if daptype in known else len(known),
+    )
+
+
+def _number(header: Mapping, key: str, above: float = -math.inf, missing: float = NAN) -> float:
+    """A header's finite number greater than ``above``, else ``missing``."""
+    value = header.get(key)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and above < value < math.inf else missing
+
+
+def _filled(errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Errors not stated (as of a dispersion at the bound of its fit) replaced by the median of the others."""
+    known = np.isfinite(errors)
+    return np.where(known, errors, np.median(errors[known]) if known.any() else NAN)
+
+
+def _spaxel_area(east: NDArray[np.float64], north: NDArray[np.float64]) -> float:
+    """Area of a spaxel in arcsec^2: the determinant of the steps along columns and rows."""
+    (east_by_row, east_by_column), (north_by_row, north_by_column) = np.gradient(east), np.gradient(north)
+    area = np.abs(east_by_row * north_by_column - east_by_column * north_by_row)
+    area = area[np.isfinite(area) & (area > 0)]
+    if not area.size:
+        raise UnusableKinematics("the coordinates of the spaxels form no grid")
+    return float(np.median(area))

@@ -1,0 +1,134 @@
+"""MaNGA's data releases as data: which tables each has, under which names, how they mark what is missing or bad.
+
+A new release is one more entry here. Spellings of columns stand in ``aliases``: copies of one release differ too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from rotator_assets.surveys.base import ExpectedInput
+
+_SAS = "https://data.sdss.org/sas"
+MDLM_SENTINELS = (-999.0, -9999.0)
+NSA_SENTINELS = (-999.0, -9999.0)
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """One table as published.
+
+    ``pattern``: glob of its file name, without ``.gz``; ``extension``: of the FITS table, by number or name;
+    ``sentinels``: numbers that stand for missing values; ``only``: common column and the value that rows must have to
+    be taken, where the table holds several kinds of rows.
+    """
+
+    pattern: str
+    url: str
+    size: str
+    extension: int | str = 1
+    sentinels: tuple[float, ...] = MDLM_SENTINELS
+    only: tuple[str, str] | None = None
+
+    def fits(self, path: Path) -> bool:
+        """True where the file name is this table's, compressed or not."""
+        return fnmatchcase(path.name.removesuffix(".gz"), self.pattern)
+
+
+@dataclass(frozen=True)
+class MangaRelease:
+    """The catalogues of one data release."""
+
+    name: str
+    morphology: PublishedTable
+    pymorph: PublishedTable
+    drpall: PublishedTable
+    dapall: PublishedTable
+
+
+DR15 = MangaRelease(
+    name="DR15",
+    morphology=PublishedTable(
+        "manga-morphology-dl-DR15*.fits",
+        f"{_SAS}/dr15/manga/morphology/deep_learning/1.0.1/manga-morphology-dl-DR15.fits",
+        "0.7 MB",
+    ),
+    # Extensions 1, 2, 3 hold the g, r, i bands.
+    pymorph=PublishedTable(
+        "manga-pymorph-DR15.fits",
+        f"{_SAS}/dr15/manga/photo/pymorph/1.0.1/manga-pymorph-DR15.fits",
+        "4 MB",
+        extension=2,
+    ),
+    drpall=PublishedTable(
+        "drpall-v2_*.fits",
+        f"{_SAS}/dr15/manga/spectro/redux/v2_4_3/drpall-v2_4_3.fits",
+        "13 MB",
+        extension="MANGA",
+        sentinels=NSA_SENTINELS,
+    ),
+    # One table for all analyses.
+    dapall=PublishedTable(
+        "dapall-v2_*.fits",
+        f"{_SAS}/dr15/manga/spectro/analysis/v2_4_3/2.2.1/dapall-v2_4_3-2.2.1.fits",
+        "50 MB",
+        sentinels=NSA_SENTINELS,
+        only=("daptype", "HYB10-GAU-MILESHC"),
+    ),
+)
+DR17 = MangaRelease(
+    name="DR17",
+    morphology=PublishedTable(
+        "manga-morphology-dl-DR17*.fits",
+        f"{_SAS}/dr17/manga/morphology/deep_learning/1.1.1/manga-morphology-dl-DR17.fits",
+        "3 MB",
+    ),
+    pymorph=PublishedTable(
+        "manga-pymorph-DR17.fits",
+        f"{_SAS}/dr17/manga/photo/pymorph/1.1.1/manga-pymorph-DR17.fits",
+        "10 MB",
+        extension=2,
+    ),
+    drpall=PublishedTable(
+        "drpall-v3_*.fits",
+        f"{_SAS}/dr17/manga/spectro/redux/v3_1_1/drpall-v3_1_1.fits",
+        "40 MB",
+        extension="MANGA",
+        sentinels=NSA_SENTINELS,
+    ),
+    # One extension an analysis.
+    dapall=PublishedTable(
+        "dapall-v3_*.fits",
+        f"{_SAS}/dr17/manga/spectro/analysis/v3_1_1/3.1.0/dapall-v3_1_1-3.1.0.fits",
+        "100 MB",
+        extension="HYB10-MILESHC-MASTARSSP",
+        sentinels=NSA_SENTINELS,
+    ),
+)
+RELEASES = (DR17, DR15)
+"""Newest first."""
+
+DYNPOP = PublishedTable("SDSSDR17_MaNGA_JAM*.fits", "https://doi.org/10.5281/zenodo.17518315", "21 MB")
+PIPE3D = PublishedTable(
+    "manga.Pipe3D-*.fits", f"{_SAS}/dr14/manga/spectro/pipe3d/v2_1_2/2.1.2/manga.Pipe3D-v2_1_2.fits", "2 MB"
+)
+
+DRP3QUAL_CRITICAL = 1 << 30
+"""Bit CRITICAL of the data reduction pipeline's quality mask DRP3QUAL."""
+DAPQUAL_CRITICAL = 1 << 30
+"""Bit CRITICAL of the data analysis pipeline's quality mask DAPQUAL."""
+
+
+def expected(what: str, needed: str, tables: Iterable[PublishedTable]) -> ExpectedInput:
+    """One table of several releases as an input of the survey's folder, any of them will do."""
+    tables = tuple(tables)
+    return ExpectedInput(
+        what,
+        tuple(f"catalogs/{table.pattern}{ending}" for table in tables for ending in ("", ".gz")),
+        needed,
+        " or ".join(table.url for table in tables),
+        " or ".join(dict.fromkeys(table.size for table in tables)),
+    )

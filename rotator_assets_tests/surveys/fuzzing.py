@@ -1,0 +1,211 @@
+"""Damaged inputs by the thousand: every one must end in a result or in a reason, soon, and in little memory.
+
+Run as a program it tries mutants of valid files one after the other, and writes a line of JSON for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bz2
+import gzip
+import io
+import json
+import resource
+import shutil
+import signal
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.errors import InputError, UnusableImage, UnusableKinematics
+from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.cutouts import make_cutout
+from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
+from rotator_assets_tests.surveys.seeds import write_seeds
+
+REASONS = (InputError, UnusableImage, UnusableKinematics)
+LIMIT_SECONDS = 10
+LIMIT_BYTES = 1 << 30
+GALAXIES = pd.DataFrame({"galaxy_id": ["8000-1901"], "ra": [150.0], "dec": [30.0]})
+
+
+class TooSlow(BaseException):
+    """Raised by the alarm; no reader may catch it."""
+
+
+def read(folder: Path, name: str) -> None:
+    """Whatever the pipeline does with the file ``name`` (from the data root, ``folder``)."""
+    survey = SURVEYS[name.split("/")[0]]
+    where = folder / survey.key
+    kind = name.split("/")[1]
+    if kind == "images":
+        for galaxy_id, source in survey.image_index(where, GALAXIES).items():
+            make_cutout(source, survey.key, survey.noises[0], 32, galaxy_id, 1)
+    elif kind in ("maps", "cutouts"):
+        for path in survey.kinematic_files(where).values():
+            survey.measure(path, HalfLightEllipse(5.0, 0.3, 20.0, 2.0), MeasurementOptions())
+    else:
+        for reader in (survey.read_morphology, survey.read_photometry, survey.read_kinematics):
+            reader(where)
+
+
+def truncated(data: bytes, rng: np.random.Generator) -> bytes:
+    return data[: rng.integers(0, len(data))]
+
+
+def bits_flipped(data: bytes, rng: np.random.Generator) -> bytes:
+    """Up to 40 bits, half of the time near the start, where headers are."""
+    changed = bytearray(data)
+    reach = min(len(data), 6000) if rng.random() < 0.5 else len(data)
+    for position in rng.integers(0, reach, rng.integers(1, 41)):
+        changed[position] ^= 1 << rng.integers(8)
+    return bytes(changed)
+
+
+def overwritten(data: bytes, rng: np.random.Generator) -> bytes:
+    """A stretch of zeros, ones or noise."""
+    start, length = int(rng.integers(len(data))), int(rng.integers(1, max(2, len(data) // 4)))
+    length = min(length, len(data) - start)
+    filling = [bytes(length), b"\xff" * length, rng.bytes(length)][rng.integers(3)]
+    return data[:start] + filling + data[start + length :]
+
+
+def numbers_changed(data: bytes, rng: np.random.Generator) -> bytes:
+    """A number written in text (header cards, CSV fields) becomes huge, negative, NaN or a word."""
+    digits = [i for i, byte in enumerate(data[:40_000]) if 48 <= byte <= 57]
+    if not digits:
+        return bits_flipped(data, rng)
+    changed = bytearray(data)
+    for _ in range(rng.integers(1, 4)):
+        start = int(rng.choice(digits))
+        word = [b"9999999999", b"-1", b"NaN", b"x", b"0", b"1E99", b"2147483648"][rng.integers(7)]
+        changed[start : start + len(word)] = word
+    return bytes(changed)
+
+
+def words_changed(data: bytes, rng: np.random.Generator) -> bytes:
+    """Names of columns, keywords or datasets are misspelt."""
+    letters = [i for i, byte in enumerate(data[:40_000]) if 65 <= byte <= 90 or 97 <= byte <= 122]
+    if not letters:
+        return bits_flipped(data, rng)
+    changed = bytearray(data)
+    for position in rng.choice(letters, min(len(letters), int(rng.integers(1, 30)))):
+        changed[position] = int(rng.integers(65, 91))
+    return bytes(changed)
+
+
+def repeated(data: bytes, rng: np.random.Generator) -> bytes:
+    return data + data[: rng.integers(1, len(data))]
+
+
+MUTATIONS: tuple[Callable[[bytes, np.random.Generator], bytes], ...] = (
+    truncated,
+    bits_flipped,
+    overwritten,
+    numbers_changed,
+    words_changed,
+    repeated,
+)
+
+
+def mutant(seeds: dict[str, bytes], number: int) -> tuple[str, str, bytes]:
+    """Name, how it was changed, and content of one mutant: a function of its number alone.
+
+    One in twenty is a file of another kind under this name. What is compressed is changed inside or outside.
+    """
+    rng = np.random.default_rng([2020, number])
+    names = sorted(seeds)
+    name = names[number % len(names)]
+    if rng.random() < 0.05:
+        other = names[rng.integers(len(names))]
+        return name, f"content of {other}", seeds[other]
+    change = MUTATIONS[rng.integers(len(MUTATIONS))]
+    packing = {".gz": (gzip.decompress, gzip.compress), ".bz2": (bz2.decompress, bz2.compress)}.get(Path(name).suffix)
+    if packing and rng.random() < 0.6:
+        unpack, pack = packing
+        return name, f"{change.__name__} inside", pack(change(unpack(seeds[name]), rng))
+    return name, change.__name__, change(seeds[name], rng)
+
+
+def outcome(folder: Path, name: str) -> dict:
+    """What reading gives: ``ok``, ``reason`` with its text, or what must not be."""
+    started = time.monotonic()
+    signal.alarm(LIMIT_SECONDS)
+    try:
+        read(folder, name)
+        result, text = "ok", ""
+    except REASONS as reason:
+        result, text = "reason", str(reason)
+    except TooSlow:
+        result, text = "too slow", ""
+    except BaseException as error:
+        result, text = "crash", f"{type(error).__name__}: {error}"
+    finally:
+        signal.alarm(0)
+    return {"result": result, "text": text, "seconds": time.monotonic() - started}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    for option in ("--first", "--last", "--step"):
+        parser.add_argument(option, type=int, required=True)
+    options = parser.parse_args()
+
+    def alarm(*_: object) -> None:
+        raise TooSlow
+
+    signal.signal(signal.SIGALRM, alarm)
+    with tempfile.TemporaryDirectory() as temporary:
+        whole = Path(temporary, "whole")
+        write_seeds(whole)
+        names = [path.relative_to(whole) for path in sorted(whole.rglob("*")) if path.is_file()]
+        seeds = {str(name): (whole / name).read_bytes() for name in names}
+        for name in seeds:  # imports everything before memory is limited, and shows that the seeds are good
+            read(_only(whole, Path(temporary, "seed"), name), name)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + LIMIT_BYTES, used + LIMIT_BYTES))
+        for number in range(options.first, options.last, options.step):
+            name, change, content = mutant(seeds, number)
+            folder = _only(whole, Path(temporary, "mutant"), name)
+            (folder / name).write_bytes(content)
+            print(json.dumps({"number": number, "name": name, "change": change, "result": "died"}), flush=True)
+            found = outcome(folder, name)
+            print(json.dumps({"number": number, "name": name, "change": change, **found}), flush=True)
+
+
+def _only(whole: Path, folder: Path, name: str) -> Path:
+    """A copy of the data root without the other files of the kind that is tried (or its survey's other catalogues)."""
+    shutil.rmtree(folder, ignore_errors=True)
+    survey, kind = name.split("/")[:2]
+    if kind == "catalogs":
+        shutil.copytree(whole / survey / kind, folder / survey / kind)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(whole / name, folder / name)
+    for sibling in whole.glob(f"{survey}/images/8000-1901_*.fits"):
+        if "8000-1901_" in name:
+            shutil.copy(sibling, folder / survey / "images")
+    for sibling in whole.glob(f"{survey}/images/frame-*"):
+        if "frame-" in name:
+            shutil.copy(sibling, folder / survey / "images")
+    return folder
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
+    """A tar archive of these members."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""2000 damaged files: no traceback, no hang over 10 s, no gigabyte of memory, and for each a reason of one line."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from rotator_assets_tests.surveys.fuzzing import LIMIT_SECONDS
+
+COUNT, PARTS = 2000, 2
+OUT_OF_MEMORY = ("memory", "allocat")
+
+
+def _tried(part: int) -> list[dict]:
+    """Outcomes of every second mutant; a process that dies is started again behind the file that killed it."""
+    outcomes: dict[int, dict] = {}
+    first = part
+    while first < COUNT:
+        command = [sys.executable, "-m", "rotator_assets_tests.surveys.fuzzing"]
+        command += ["--first", str(first), "--last", str(COUNT), "--step", str(PARTS)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=550)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert lines, done.stderr
+        outcomes.update({line["number"]: line for line in lines})
+        first = lines[-1]["number"] + PARTS
+    return list(outcomes.values())
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    with ThreadPoolExecutor(PARTS) as pool:
+        return [outcome for part in pool.map(_tried, range(PARTS)) for outcome in part]
+
+
+def test_every_mutant_ends_in_a_result_or_a_reason(outcomes):
+    assert len(outcomes) == COUNT
+    bad = [outcome for outcome in outcomes if outcome["result"] not in ("ok", "reason")]
+    assert not bad, bad[:5]
+    kinds = Counter(outcome["result"] for outcome in outcomes)
+    assert kinds["reason"] > COUNT / 3, kinds  # else the mutations would be harmless, and the test with them
+
+
+def test_every_reason_is_one_line_that_names_the_file(outcomes):
+    for outcome in outcomes:
+        if outcome["result"] == "reason":
+            assert "\n" not in outcome["text"], outcome
+            # A file so damaged that it is not recognized leaves the survey without it: that is said instead.
+            named = Path(outcome["name"]).name in outcome["text"] or "there is no " in outcome["text"]
+            assert named or "no image" in outcome["text"], outcome
+
+
+def test_none_takes_long_or_much_memory(outcomes):
+    for outcome in outcomes:
+        assert outcome["seconds"] < LIMIT_SECONDS, outcome
+        assert not any(word in outcome["text"].casefold() for word in OUT_OF_MEMORY), outcome
