@@ -41,6 +41,13 @@ def test_the_named_recipes_are_there_and_differ_in_what_their_names_say():
 def test_version_follows_content_not_name():
     assert Recipe(name="a").version == Recipe(name="b").version
     assert Recipe(name="a").version != Recipe(name="a", seed=1).version
+    assert Recipe(name="a").version != Recipe(name="a", mask_neighbours=True).version
+
+
+def test_neighbours_are_masked_where_the_file_says_so(tmp_path):
+    recipes = load_recipes(written(tmp_path, "recipes: {a: {}, b: {mask_neighbours: true}}"))
+    assert [recipe.mask_neighbours for recipe in recipes.values()] == [False, True]
+    assert not any(recipe.mask_neighbours for recipe in load_recipes().values())
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,7 @@ def test_version_follows_content_not_name():
         ("recipes: {log: {normalization: logarithm}}", "recipe 'log': normalization: Input should be"),
         ("recipes: {a: {epochs: 0}}", "recipe 'a': epochs:"),
         ("recipes: {a: {augmentation: {spin: 3}}}", "augmentation.spin"),
+        ("recipes: {a: {mask_neighbours: perhaps}}", "recipe 'a': mask_neighbours:"),
         ("recipes: {a: {normalization: max_g, bands: r}}", "needs band g"),
         ("recipes: {a/b: {}}", "letters, digits and hyphens"),
         ("recipes: {a: [1]}", "expected a mapping of settings, got list"),

@@ -5,10 +5,10 @@ scale of an image that is normalized by its maximum.
 
 Galaxies are nearly point-symmetric, and sources beside them are not: a pixel is compared with the one opposite the
 galaxy's centre (as asymmetry is measured; Conselice, Bershady & Jangren 2000, ApJ 529, 886). A neighbour is a peak that
-outshines its opposite by more than the noise and by more than a share of the galaxy's own light there; it reaches as
-far as the light falls from its peak, before it rises towards the galaxy's or another one's (watershed), and outshines
-its opposite. This needs no threshold above the sky, so it serves noisy images, noiseless ones and 8-bit pictures alike,
-and spiral arms, rings and bars, which have a counterpart, stay.
+outshines its opposite by more than the noise and by as much as the galaxy's own light there; it reaches as far as the
+light falls from its peak, before it rises towards the galaxy or another peak (watershed), and outshines its opposite.
+This needs no threshold above the sky, so it serves noisy images, noiseless ones and 8-bit pictures alike, and what has
+a counterpart stays: spiral arms, rings, bars.
 
 What it cannot do: two neighbours opposite each other hide one another; peaks within the galaxy's half-light radius
 stay, as bright knots there are the galaxy's own; farther out, a bright knot of an irregular galaxy is taken for one.
@@ -28,7 +28,7 @@ NOISE_SIGMAS = 4.0
 half as many."""
 FAINTEST_FRACTION = 0.005
 """The same where there is no noise: a fraction of the galaxy's peak."""
-PEAK_CONTRAST, EDGE_CONTRAST = 0.6, 0.2
+PEAK_CONTRAST, EDGE_CONTRAST = 1.0, 0.2
 """Least light of a neighbour, in units of the galaxy's own at the same place: at its peak, and where its mask ends."""
 SMOOTHING_PX = 1.0
 PEAK_REACH_PX = 3

@@ -102,7 +102,8 @@ class Catalog:
         frame = pd.concat([self.frame, conform(usable, KINEMATICS)], ignore_index=True)
         synthetic = bool(usable["synthetic"].any())
         where = Path(Path(usable["path"].iloc[0]).parts[0])
-        source = SourceFile(where, "measured here", str(usable["release"].iloc[0] or ""), len(measured), synthetic)
+        releases = ", ".join(sorted({release for release in usable["release"] if isinstance(release, str)} - {""}))
+        source = SourceFile(where, "measured here", releases, len(measured), synthetic)
         return Catalog(frame, (*self.sources, source))
 
 

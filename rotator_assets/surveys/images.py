@@ -239,15 +239,14 @@ def band_order(header: Mapping, n_planes: int) -> list[int]:
         if n_planes < len(BANDS):
             raise UnusableImage(f"has {n_planes} planes, three bands are needed")
         return [0, 1, 2]
+    named = ", ".join(names.values())
     if max(names) >= n_planes:
-        raise UnusableImage(
-            f"its header names {max(names) + 1} bands ({', '.join(names.values())}) of {n_planes} planes"
-        )
+        raise UnusableImage(f"its header names {max(names) + 1} bands ({named}), it has {n_planes} planes")
     planes = {band: [n for n, name in names.items() if _letter(name) == band] for band in BANDS}
     if absent := [band for band in BANDS if not planes[band]]:
-        raise UnusableImage(f"band {', '.join(absent)} is missing; the file has {', '.join(names.values())}")
+        raise UnusableImage(f"band {', '.join(absent)} is missing; the file has {named}")
     if twice := [band for band in BANDS if len(planes[band]) > 1]:
-        raise UnusableImage(f"band {', '.join(twice)} stands twice in its header ({', '.join(names.values())})")
+        raise UnusableImage(f"band {', '.join(twice)} stands twice in its header ({named})")
     return [planes[band][0] for band in BANDS]
 
 

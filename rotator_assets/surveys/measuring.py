@@ -2,19 +2,25 @@
 
 Each galaxy's result is kept as a small JSON file under a key of everything it depends on, so that an interrupted
 survey goes on where it stopped, and one new file costs one measurement.
+
+The work is done in processes of their own, which this module is when run as a program: a line of JSON for each galaxy
+in, one out. A file that crashes or hangs its reader ends that process alone. (``multiprocessing`` would import the
+caller's main module again in each.)
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 import pandas as pd
 
@@ -27,6 +33,9 @@ METHOD = 1
 """Raised whenever the measurement itself changes: what was kept before is then measured anew."""
 FEW = 4
 """So many galaxies are measured in this process: starting others takes longer."""
+LIMIT_SECONDS = 600.0
+"""No galaxy takes so long: two million particles take half a minute."""
+WORKER = (sys.executable, "-m", "rotator_assets.surveys.measuring")
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,17 @@ class Job:
         content = [METHOD, self.path.name, stat.st_size, stat.st_mtime_ns, asdict(self.ellipse), asdict(self.options)]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
+    def to_json(self) -> str:
+        """The job on one line."""
+        return json.dumps({**asdict(self), "path": str(self.path)})
+
+    @classmethod
+    def from_json(cls, line: str) -> Job:
+        """The job of such a line."""
+        content = json.loads(line)
+        ellipse, options = HalfLightEllipse(**content["ellipse"]), MeasurementOptions(**content["options"])
+        return cls(content["survey"], content["galaxy_id"], Path(content["path"]), ellipse, options)
+
 
 def measure(job: Job) -> dict:
     """Columns of ``measured.Measurement``, ``usable`` and ``reason`` of one galaxy. Never raises for a bad file."""
@@ -61,52 +81,95 @@ def measure_all(
 ) -> pd.DataFrame:
     """One row a job, in their order: ``galaxy_id``, ``path`` and what ``measure`` gives.
 
-    ``cache``: folder of the results kept. A file that kills the process reading it is listed with that reason.
+    ``cache``: folder of the results kept. A file that kills the process reading it, or takes longer than
+    ``LIMIT_SECONDS``, is listed with that reason.
     """
     keys = {job.galaxy_id: job.key for job in jobs}
-    kept = {job.galaxy_id: _kept(cache, job.galaxy_id, keys[job.galaxy_id]) for job in jobs}
-    todo = [job for job in jobs if kept[job.galaxy_id] is None]
+    results = {job.galaxy_id: _kept(cache, job.galaxy_id, keys[job.galaxy_id]) for job in jobs}
+    todo = [job for job in jobs if results[job.galaxy_id] is None]
     on_progress(len(jobs) - len(todo), len(jobs))
     for number, (job, result) in enumerate(_measured(todo, workers or os.cpu_count() or 1), start=1):
-        kept[job.galaxy_id] = result
-        with replacing(cache / f"{job.galaxy_id}.json") as temporary:
-            temporary.write_text(json.dumps({"key": keys[job.galaxy_id], "result": result}), encoding="utf-8")
+        if result is None:
+            reason = f"{job.path.name}: reading it crashes or does not end; is the download complete?"
+            results[job.galaxy_id] = {"usable": False, "reason": reason}
+        else:
+            results[job.galaxy_id] = result
+            with replacing(cache / f"{job.galaxy_id}.json") as temporary:
+                temporary.write_text(json.dumps({"key": keys[job.galaxy_id], "result": result}), encoding="utf-8")
         on_progress(len(jobs) - len(todo) + number, len(jobs))
-    return pd.DataFrame([{"galaxy_id": job.galaxy_id, "path": str(job.path), **kept[job.galaxy_id]} for job in jobs])
+    return pd.DataFrame([{"galaxy_id": job.galaxy_id, "path": str(job.path), **results[job.galaxy_id]} for job in jobs])
 
 
-def _measured(jobs: list[Job], workers: int) -> Iterator[tuple[Job, dict]]:
+def _measured(jobs: list[Job], workers: int) -> Iterator[tuple[Job, dict | None]]:
+    """Each job with its result, as they come; None where there is none because the process ended."""
     if len(jobs) <= FEW or workers == 1:
         yield from ((job, measure(job)) for job in jobs)
         return
-    done = 0
+    idle: SimpleQueue[_Worker] = SimpleQueue()
+    started = [_Worker() for _ in range(min(workers, len(jobs)))]
+    for worker in started:
+        idle.put(worker)
+
+    def run(job: Job) -> tuple[Job, dict | None]:
+        worker = idle.get()
+        try:
+            return job, worker.measure(job)
+        finally:
+            idle.put(worker)
+
+    pool = ThreadPoolExecutor(len(started))
     try:
-        with _pool(workers) as pool:
-            for job, result in zip(jobs, pool.map(measure, jobs), strict=True):
-                yield job, result
-                done += 1
-    except BrokenProcessPool:
-        yield from ((job, _measured_apart(job)) for job in jobs[done:])
+        yield from (future.result() for future in as_completed([pool.submit(run, job) for job in jobs]))
+    finally:  # also where the caller stops half-way
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in started:
+            worker.stop()
 
 
-def _measured_apart(job: Job) -> dict:
-    """The result of a process of its own, which the file may kill."""
-    try:
-        with _pool(1) as pool:
-            return pool.submit(measure, job).result()
-    except BrokenProcessPool:
-        return {"usable": False, "reason": f"{job.path.name}: reading it ends the process; is the download complete?"}
+class _Worker:
+    """A process that measures one galaxy after another, and is started again when one of them ended it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen | None = None
+
+    def measure(self, job: Job) -> dict | None:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                WORKER,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # an interrupt is for the parent, which stops this
+            )
+        limit = threading.Timer(LIMIT_SECONDS, self._process.kill)
+        limit.start()
+        try:
+            self._process.stdin.write(job.to_json() + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except (BrokenPipeError, ValueError):
+            line = ""
+        finally:
+            limit.cancel()
+        if not line:
+            self.stop()
+        return json.loads(line) if line else None
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # Not forked: TensorFlow and HDF5 may have threads running in this process.
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-
-
-def _kept(cache: Path, galaxy_id: str, key: str) -> Mapping | None:
+def _kept(cache: Path, galaxy_id: str, key: str) -> dict | None:
     """The result kept for a galaxy, where it is one of the same key."""
     try:
         content = json.loads((cache / f"{galaxy_id}.json").read_text(encoding="utf-8"))
         return content["result"] if content["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+if __name__ == "__main__":
+    for request in sys.stdin:
+        print(json.dumps(measure(Job.from_json(request))), flush=True)

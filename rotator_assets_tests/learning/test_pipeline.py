@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rotator_assets.learning import pipeline
 from rotator_assets.learning.pipeline import TrainingBatches, network_input, random_transforms, transform
 from rotator_assets.recipes import Augmentation, Recipe
 from rotator_assets_tests.learning.planted import SIZE_PX, TINY
@@ -167,3 +168,73 @@ def test_a_memory_map_is_read_like_an_array(survey, tmp_path, bands):
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     from_map = batches((mapped, *survey[1:]), recipe=recipe)[1][0]
     np.testing.assert_array_equal(from_map, batches(survey, recipe=recipe)[1][0])
+
+
+MASKED = TINY.model_copy(update={"mask_neighbours": True, "normalization": "none", "augmentation": NOTHING})
+
+
+def crowded(n=6, size=64):
+    """Galaxies alone, and the same with a star beside each: float32 (n, size, size, 3)."""
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    generator = np.random.default_rng(4)
+    alone = np.exp(-np.hypot(y, x) / 4)[None, ..., None] + generator.normal(0, 0.01, (n, size, size, 3))
+    angle = generator.uniform(0, 2 * np.pi, n)[:, None, None]
+    stars = 3 * np.exp(-0.5 * ((x - 20 * np.cos(angle)) ** 2 + (y - 20 * np.sin(angle)) ** 2) / 4)
+    return alone.astype(np.float32), (alone + stars[..., None]).astype(np.float32), stars > 0.5
+
+
+@pytest.fixture
+def masks_found(monkeypatch):
+    """The number of masks found from here on, by an empty memory of masks."""
+    found = []
+    find = pipeline.neighbour_mask
+    monkeypatch.setattr(pipeline, "_MASKS", {})
+    monkeypatch.setattr(pipeline, "neighbour_mask", lambda image: found.append(1) or find(image))
+    return found
+
+
+def test_neighbours_are_shown_unless_the_recipe_masks_them(masks_found):
+    alone, images, stars = crowded()
+    rows = np.arange(len(images))
+    shown = network_input(images, rows, MASKED.model_copy(update={"mask_neighbours": False}))
+    np.testing.assert_array_equal(shown, images)
+    assert not masks_found
+    before = images.copy()
+    masked = network_input(images, rows, MASKED)
+    assert np.abs(masked - alone)[stars].mean() < 0.03 < np.abs(images - alone)[stars].mean()
+    np.testing.assert_array_equal(images, before)
+
+
+def test_training_and_test_images_are_masked_alike():
+    _, images, _ = crowded()
+    labels = np.arange(6) % 2
+    batch, _, _ = TrainingBatches(images, np.arange(6), labels, np.ones(6), MASKED, (1,))[0]
+    expected = network_input(images, np.arange(6), MASKED)
+    assert all(np.abs(expected - image).max(axis=(1, 2, 3)).min() < 1e-5 for image in batch)
+    assert len(batch) == 6 and not np.allclose(expected, images, atol=0.1)
+
+
+def test_masks_are_found_once_for_all_epochs_and_recipes(masks_found, tmp_path):
+    _, images, _ = crowded()
+    np.save(tmp_path / "images.npy", images)
+    batches = TrainingBatches(images, np.arange(5), np.zeros(5, int), np.ones(5), MASKED, (1,))
+    for number in range(4):
+        batches[number]
+    assert len(masks_found) == 5
+    again = network_input(np.load(tmp_path / "images.npy", mmap_mode="r"), np.arange(5), MASKED)
+    one_band = network_input(images, np.arange(5), MASKED.model_copy(update={"bands": "r"}))
+    assert len(masks_found) == 5
+    np.testing.assert_array_equal(again[..., 1:2], one_band)
+
+
+def test_the_memory_of_masks_is_bounded(masks_found, monkeypatch):
+    monkeypatch.setattr(pipeline, "_MOST_MASKS", 3)
+    _, images, _ = crowded()
+    first = network_input(images, np.arange(6), MASKED)
+    assert len(pipeline._MASKS) == 3 and len(masks_found) == 6
+    np.testing.assert_array_equal(network_input(images, np.arange(6), MASKED), first)
+
+
+def test_no_rows_are_no_images():
+    _, images, _ = crowded()
+    assert network_input(images, np.array([], dtype=int), MASKED).shape == (0, 64, 64, 3)

@@ -1,5 +1,6 @@
 """Image readers: every form, and every way an image can be unusable."""
 
+import re
 import struct
 import zlib
 
@@ -39,6 +40,13 @@ def test_cube(tmp_path, name):
         {"BANDS": "r,z,g,i"},
         {"BAND0": "r", "BAND1": "z", "BAND2": "g", "BAND3": "i"},
         {"FILTER0": "sloan/sdss_r", "FILTER1": "sloan/sdss_z", "FILTER2": "sloan/sdss_g", "FILTER3": "sloan/sdss_i"},
+        {"BANDS": "sdss_r sdss_z sdss_g sdss_i"},
+        {"BANDS": "RZGI"},
+        {"BAND1": "r'", "BAND2": "z'", "BAND3": "g'", "BAND4": "i'"},
+        {"FILTER1": "r", "FILTER2": "z", "FILTER3": "g", "FILTER4": "i"},
+        {"BANDS": "rzgi", "BAND0": "r", "BAND1": "z", "BAND2": "g", "BAND3": "i"},
+        {"BAND0": "r", "BAND2": "g", "BAND3": "i"},
+        {"BAND0": "r", "BAND1": "z", "BAND2": "g", "BAND3": "i", "FILTER0": "none", "FILTER1": "none"},
     ],
 )
 def test_bands_are_put_in_order_by_the_header(tmp_path, header):
@@ -63,6 +71,88 @@ def test_pixel_scale_agrees_with_astropy(tmp_path, keywords):
 
 def test_pixel_scale_is_none_where_nothing_tells_it(tmp_path):
     assert cube(write_cube(tmp_path / "1-1.fits", PLANES, wcs=False)).read().arcsec_per_pixel is None
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ({"BANDS": "grz"}, "band i is missing; the file has g, r, z"),
+        ({"BAND0": "g", "BAND1": "z", "BAND2": "i"}, "band r is missing; the file has g, z, i"),
+        ({"FILTER0": "sdss_u"}, "band g, r, i is missing; the file has sdss_u"),
+        ({"BANDS": "gri", "BAND0": "i", "BAND1": "r", "BAND2": "g"}, "names the bands in two ways that differ"),
+        ({"BANDS": "griz"}, "its header names 4 bands (g, r, i, z), it has 3 planes"),
+        ({"BANDS": "grr"}, "band i is missing"),
+        ({"BAND0": "g", "BAND1": "r", "BAND2": "i", "BANDS": "g r r"}, "names the bands in two ways that differ"),
+    ],
+)
+def test_bands_that_the_header_does_not_tell(tmp_path, header, words):
+    with pytest.raises(UnusableImage, match=re.escape(words)):
+        cube(write_cube(tmp_path / "1-1.fits", PLANES, header)).read()
+
+
+def test_a_band_that_stands_twice(tmp_path):
+    four = np.concatenate([PLANES, PLANES[:1]])
+    with pytest.raises(UnusableImage, match=r"band g stands twice in its header \(g, r, i, g\)"):
+        cube(write_cube(tmp_path / "1-1.fits", four, {"BANDS": "grig"})).read()
+
+
+def test_no_names_mean_g_r_i(tmp_path):
+    four = np.concatenate([PLANES, 0 * PLANES[:1]])
+    image = cube(write_cube(tmp_path / "1-1.fits", four)).read()
+    np.testing.assert_array_equal(image.pixels, np.moveaxis(PLANES, 0, 2))
+
+
+def mirrored(path):
+    """The same sky, stored with east to the right of north."""
+    with fits.open(path, mode="update") as hdus:
+        header = hdus[0].header
+        hdus[0].data = hdus[0].data[..., ::-1].copy()
+        header["CRPIX1"] = header["NAXIS1"] + 1 - header["CRPIX1"]
+        for i in (1, 2):
+            header[f"PC{i}_1"] = -header.get(f"PC{i}_1", float(i == 1))
+    return path
+
+
+def test_a_mirrored_image_is_mirrored_back(tmp_path):
+    expected = cube(write_cube(tmp_path / "a.fits", PLANES)).read()
+    found = cube(mirrored(write_cube(tmp_path / "b.fits", PLANES))).read()
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    assert found.pixels.flags.c_contiguous
+    assert found.coordinates.pixel(150, 30.001) == pytest.approx(expected.coordinates.pixel(150, 30.001))
+    assert found.north_angle_deg == pytest.approx(expected.north_angle_deg, abs=1e-3)
+
+
+def test_north_angle_of_an_image(tmp_path):
+    """`write_cube` turns by 30 degrees: +y lies 30 degrees west of north."""
+    assert cube(write_cube(tmp_path / "a.fits", PLANES)).read().north_angle_deg == pytest.approx(330, abs=1e-3)
+    bare = cube(write_cube(tmp_path / "b.fits", PLANES, wcs=False)).read()
+    assert bare.north_angle_deg is None and bare.coordinates is None
+
+
+def test_bands_that_show_another_sky(tmp_path):
+    paths = tuple(write_cube(tmp_path / f"1-1_{b}.fits", PLANES[0]) for b in "gri")
+    fits.setval(paths[2], "CRPIX1", value=13.0)
+    with pytest.raises(UnusableImage, match=r"^1-1_i.fits: shows the sky 3.0 pixels off the g band"):
+        ImageSource("bands", paths).read()
+    fits.setval(paths[2], "CRPIX1", value=10.5)
+    assert ImageSource("bands", paths).read().pixels.shape == (20, 20, 3)
+
+
+def test_a_mirrored_band_fits_the_others(tmp_path):
+    paths = tuple(write_cube(tmp_path / f"1-1_{b}.fits", PLANES["gri".index(b)]) for b in "gri")
+    mirrored(paths[0])
+    np.testing.assert_array_equal(ImageSource("bands", paths).read().pixels, np.moveaxis(PLANES, 0, 2))
+
+
+def test_coordinates_without_sense(tmp_path):
+    path = write_cube(tmp_path / "1-1.fits", PLANES, {"CDELT1": 0.0})
+    with pytest.raises(UnusableImage, match=r"^1-1.fits: its celestial coordinates \(CD, CDELT, PC\) have no inverse"):
+        cube(path).read()
+
+
+def test_a_packed_file_under_a_plain_name(tmp_path):
+    write_cube(tmp_path / "1-1.fits.gz", PLANES).rename(tmp_path / "1-1.fits")
+    np.testing.assert_array_equal(cube(tmp_path / "1-1.fits").read().pixels, np.moveaxis(PLANES, 0, 2))
 
 
 def test_synthetic_mark(tmp_path):

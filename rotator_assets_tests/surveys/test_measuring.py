@@ -1,14 +1,12 @@
 """Measuring a whole survey: in parallel, once a galaxy, whatever a file does."""
 
-import os
-import signal
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from rotator_assets.errors import UnusableKinematics
-from rotator_assets.surveys import SURVEYS, measuring
+from rotator_assets.surveys import measuring
 from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
 from rotator_assets.surveys.measuring import Job, measure_all
 from rotator_assets_tests.surveys.files import write_text
@@ -17,8 +15,10 @@ from rotator_assets_tests.surveys.files import write_text
 @pytest.fixture
 def jobs(tmp_path):
     """Six files that are no MAPS files."""
-    paths = [write_text(tmp_path / "maps" / f"manga-8000-190{k}-MAPS-SPX.fits", f"{k}") for k in range(6)]
-    return [Job("manga", f"8000-190{k}", path, HalfLightEllipse(), MeasurementOptions()) for k, path in enumerate(paths)]
+    names = [f"8000-190{k}" for k in range(6)]
+    paths = [write_text(tmp_path / "maps" / f"manga-{name}-MAPS-SPX.fits", name) for name in names]
+    job = Job("manga", "", tmp_path, HalfLightEllipse(), MeasurementOptions())
+    return [replace(job, galaxy_id=name, path=path) for name, path in zip(names, paths, strict=True)]
 
 
 def counting(monkeypatch, result=None):
@@ -78,25 +78,11 @@ def test_no_files_give_no_rows(tmp_path):
     assert measure_all([], tmp_path, lambda *_: None).empty
 
 
-class Killing(type(SURVEYS["manga"])):
-    """A survey one of whose files ends the process that reads it."""
-
-    def measure(self, path, ellipse, options):
-        if path.name.startswith("manga-8000-1903"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        raise UnusableKinematics("as always")
-
-
-def kill_on_one(job):
-    SURVEYS["manga"] = Killing()
-    return measuring_measure(job)
-
-
-measuring_measure = measuring.measure
-
-
-def test_a_file_that_kills_its_reader_is_listed_and_the_others_go_on(jobs, tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "measure", kill_on_one)
+def test_files_that_kill_or_hold_up_their_reader_are_listed_and_the_others_go_on(jobs, tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "WORKER", (sys.executable, "-m", "rotator_assets_tests.surveys.deadly_worker"))
+    monkeypatch.setattr(measuring, "LIMIT_SECONDS", 8.0)
     frame = measure_all(jobs, tmp_path / "kept", lambda *_: None, workers=2).set_index("galaxy_id")
-    assert "ends the process" in frame.loc["8000-1903", "reason"]
-    assert set(frame["reason"].drop("8000-1903")) == {"as always"}
+    lost = ["8000-1901", "8000-1903"]  # one is killed, one never ends
+    assert frame.loc[lost, "reason"].str.contains("crashes or does not end").all()
+    assert (frame["lambda_r"].drop(lost) == 0.5).all() and not frame.loc[lost, "usable"].any()
+    assert {path.stem for path in (tmp_path / "kept").glob("*.json")} == set(frame.index) - set(lost)
