@@ -35,12 +35,15 @@ class LabelSettings(BaseModel):
 
 
 class ImageSettings(BaseModel):
-    """Scale of images whose files do not tell it (PNG and JPG colour cut-outs). At most one of the two."""
+    """Scale of images whose files do not tell it (PNG and JPG colour cut-outs), at most one of the two; and checks."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pixels_per_r_eff: float | None = Field(None, gt=0, description="cut-outs scaled to the galaxy: pixels per R_e")
     arcsec_per_pixel: float | None = Field(None, gt=0, description="cut-outs of one angular scale")
+    check_centre: bool = Field(True, description="unusable where the galaxy is over a pixel off the centre (WCS)")
+    check_pixel_scale: bool = Field(True, description="unusable where pixels are not of 0.396 arcsec within 2 %")
+    check_saturation: bool = Field(True, description="observed images: unusable where many pixels are clipped")
 
     @model_validator(mode="after")
     def _one_scale(self) -> ImageSettings:
@@ -71,7 +74,9 @@ class MockSettings(BaseModel):
     psf: Literal["gaussian", "moffat"] = "gaussian"
     moffat_beta: float = Field(3.0, ge=2, le=100)
     sky: Literal["gaussian", "stamps"] = Field("gaussian", description="stamps: pasted from `<survey>/sky/*.fits`")
-    redshift: float | None = Field(None, ge=0.001, le=10, description="observe from this redshift instead of the file's")
+    redshift: float | None = Field(
+        None, ge=0.001, le=10, description="observe from this redshift instead of the file's"
+    )
     psf_fwhm_arcsec: tuple[Seeing, Seeing, Seeing] | None = Field(None, description="seeing in g, r, i")
     sky_sigma_nmgy: tuple[Depth, Depth, Depth] | None = Field(None, description="sky noise in g, r, i, nmgy a pixel")
 

@@ -154,7 +154,12 @@ def test_bad_settings_are_told_before_anything_runs(root):
 def test_status_of_an_empty_root_says_what_is_missing_and_where_to_get_it(tmp_path):
     done = rotators("status", data=tmp_path)
     assert done.returncode == 0, done.stderr
-    for text in ("manga-morphology-dl", "morphologies_deeplearn.hdf5", "https://", "datasets that can be built now: none"):
+    for text in (
+        "manga-morphology-dl",
+        "morphologies_deeplearn.hdf5",
+        "https://",
+        "datasets that can be built now: none",
+    ):
         assert text in done.stdout
 
 

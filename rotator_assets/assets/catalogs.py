@@ -38,7 +38,7 @@ def photometry_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam
     return _result(survey, "photometry", SURVEYS[survey].read_photometry(folder), folder)
 
 
-@dg.asset(**_COMMON, description="Every spin parameter lambda_R of the data root, of its tables and measured, by source.")
+@dg.asset(**_COMMON, description="Every lambda_R of the data root by source: of its tables, and measured.")
 def kinematics_catalog(
     context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], measured_kinematics: pd.DataFrame
 ) -> dg.MaterializeResult:

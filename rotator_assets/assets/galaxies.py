@@ -71,9 +71,7 @@ def lambda_r_agreement(
 
     survey = context.partition_key
     settings = load_settings(root).survey(survey)
-    pairs = lambda_r_pairs(
-        survey, kinematics_catalog, galaxies, settings.lambda_r_preference, settings.labels.boundary
-    )
+    pairs = lambda_r_pairs(survey, kinematics_catalog, galaxies, settings.lambda_r_preference, settings.labels.boundary)
     summary = agreement(pairs)
     synthetic = bool(galaxies["synthetic"].any())
     pictures = Pictures(root.figures / survey)

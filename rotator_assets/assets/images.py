@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import dagster as dg
 import numpy as np
@@ -13,18 +14,19 @@ from rotator_assets.assets.inputs import OWNERS, image_files, image_settings
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import UnusableImage
 from rotator_assets.partitions import DATASETS, Dataset, dataset_partitions, survey_to_dataset
-from rotator_assets.settings import ImageSettings, load_settings
+from rotator_assets.science.mock import MockOptions
+from rotator_assets.settings import ImageSettings, SurveySettings, load_settings
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
 from rotator_assets.storage.tensors import writing_tensor
 from rotator_assets.surveys import SURVEYS
-from rotator_assets.surveys.cutouts import Cutout, make_cutout
+from rotator_assets.surveys.cutouts import Cutout, Treatment, make_cutout, read_sky_stamps
 from rotator_assets.surveys.images import ImageSource
 
 _CHUNK = 64
 """Images read ahead at a time: what bounds the memory, whatever the number of galaxies."""
 
-_COMMON = {"group_name": "images", "owners": OWNERS, "partitions_def": dataset_partitions, "code_version": "1"}
+_COMMON = {"group_name": "images", "owners": OWNERS, "partitions_def": dataset_partitions, "code_version": "2"}
 
 
 @dg.asset(
@@ -44,16 +46,17 @@ def image_tensors(
     dataset = DATASETS[context.partition_key]
     settings = load_settings(root).survey(dataset.survey)
     folder = root.survey(dataset.survey)
-    sources = SURVEYS[dataset.survey].image_index(folder)
+    sources = SURVEYS[dataset.survey].image_index(folder, galaxies)
+    treatment = _treatment(dataset, settings, folder)
     rows = []
     with writing_tensor(root.tensors / dataset.key, dataset.crop_px, bool(galaxies["synthetic"].any())) as tensor:
-        for galaxy, cutout in _cutouts(galaxies, sources, dataset, settings.mock_seed):
+        for galaxy, cutout in _cutouts(galaxies, sources, treatment):
             source = sources.get(galaxy.galaxy_id)
             row = {
                 "dataset": dataset.key,
                 "galaxy_id": galaxy.galaxy_id,
                 "object_id": galaxy.object_id,
-                "path": str(source.paths[0].relative_to(folder)) if source else None,
+                "path": source.described(folder) if source else None,
                 "usable": isinstance(cutout, Cutout),
             }
             if isinstance(cutout, Cutout):
@@ -114,26 +117,42 @@ def labeled_images(
     )
 
 
+def _treatment(dataset: Dataset, settings: SurveySettings, folder: Path) -> Treatment:
+    """The dataset's treatment of images, with the sky stamps read where it needs them."""
+    mock = settings.mock.model_dump(exclude={"seed"})
+    stamps = read_sky_stamps(folder / "sky") if dataset.noise == "noisy" and settings.mock.sky == "stamps" else None
+    checks = settings.images.model_dump(include={"check_centre", "check_pixel_scale", "check_saturation"})
+    return Treatment(
+        dataset.survey,
+        dataset.noise,
+        dataset.crop_px,
+        mock_seed=settings.mock.seed,
+        mock=MockOptions(**mock),
+        stamps=stamps,
+        **checks,
+    )
+
+
 def _cutouts(
-    galaxies: pd.DataFrame, sources: dict[str, ImageSource], dataset: Dataset, mock_seed: int
+    galaxies: pd.DataFrame, sources: dict[str, ImageSource], treatment: Treatment
 ) -> Iterator[tuple[object, Cutout | str]]:
     """Each galaxy with its cut-out, or the reason why it has none, in the catalogue's order."""
 
     def cutout(galaxy) -> Cutout | str:
         source = sources.get(galaxy.galaxy_id)
         if source is None:
-            return f"no image file in {dataset.survey}/images"
+            return f"no image file in {treatment.survey}/images"
         try:
-            return make_cutout(source, dataset.survey, dataset.noise, dataset.crop_px, galaxy.galaxy_id, mock_seed)
+            return make_cutout(source, galaxy.galaxy_id, treatment, galaxy.ra, galaxy.dec)
         except UnusableImage as reason:
             return str(reason)
 
-    every = list(galaxies[["galaxy_id", "object_id", "r_eff_arcsec"]].itertuples(index=False))
+    every = list(galaxies[["galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec"]].itertuples(index=False))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(every), _CHUNK):
             chunk = every[start : start + _CHUNK]
             yield from zip(chunk, pool.map(cutout, chunk), strict=True)
-            progress.report(f"images {dataset.key}", start + len(chunk), len(every))
+            progress.report(f"images of {treatment.survey}", start + len(chunk), len(every))
 
 
 def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) -> float:
@@ -143,7 +162,8 @@ def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) 
         if settings.pixels_per_r_eff is not None:
             return settings.pixels_per_r_eff
         scale = settings.arcsec_per_pixel
-    return r_eff_arcsec / scale if scale is not None and pd.notna(r_eff_arcsec) else np.nan
+    known = scale is not None and pd.notna(r_eff_arcsec)
+    return r_eff_arcsec * cutout.angular_scale / scale if known else np.nan
 
 
 def _reasons(reasons: pd.Series) -> str:

@@ -152,7 +152,9 @@ def _survey_section(root: DataRoot, tables: TableStore, survey: str) -> "ReportS
             ),
             ReportTable(
                 "Sources of lambda_R, two by two: galaxies in both, agreement, labels that change",
-                tables.query(f"FROM lambda_r_agreement WHERE survey = '{survey}'").drop(columns=["survey", "synthetic"]),
+                tables.query(f"FROM lambda_r_agreement WHERE survey = '{survey}'").drop(
+                    columns=["survey", "synthetic"]
+                ),
                 f"DuckDB: FROM lambda_r_agreement WHERE survey = '{survey}'",
                 synthetic,
             ),

@@ -4,20 +4,22 @@ A network can learn from what stands beside a galaxy: slow rotators live in crow
 scale of an image that is normalized by its maximum.
 
 Galaxies are nearly point-symmetric, and sources beside them are not: a pixel is compared with the one opposite the
-galaxy's centre (as asymmetry is measured; Conselice, Bershady & Jangren 2000, ApJ 529, 886). A neighbour is a peak that
-outshines its opposite by more than the noise and by as much as the galaxy's own light there; it reaches as far as the
-light falls from its peak, before it rises towards the galaxy or another peak (watershed), and outshines its opposite.
+galaxy's centre (as asymmetry is measured; Conselice, Bershady & Jangren 2000, ApJ 529, 886). A neighbour is a source
+that photutils detects in the difference, around a peak of the light itself: it outshines its opposite, at the peak by
+more than the noise and by as much as the galaxy's own light there.
 This needs no threshold above the sky, so it serves noisy images, noiseless ones and 8-bit pictures alike, and what has
 a counterpart stays: spiral arms, rings, bars.
 
-What it cannot do: two neighbours opposite each other hide one another; peaks within the galaxy's half-light radius
-stay, as bright knots there are the galaxy's own; farther out, a bright knot of an irregular galaxy is taken for one.
+What it cannot do: of two neighbours opposite each other the fainter stays, and the brighter becomes a copy of it; peaks
+within the galaxy's half-light radius stay, as bright knots there are the galaxy's own; farther out, a bright knot of an
+irregular galaxy is taken for a neighbour.
 
 Images are (ny, nx, 3), bands g, r, i, finite, in any linear unit (an 8-bit stretch will do), the galaxy in the middle.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,8 +43,8 @@ BORDER_SHARE = 20
 
 def neighbour_mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     """True on sources other than the galaxy in the middle, bool (ny, nx). The same image gives the same mask."""
-    from scipy.ndimage import gaussian_filter, label, maximum_filter
-    from skimage.segmentation import watershed
+    from photutils.segmentation import detect_sources
+    from scipy.ndimage import gaussian_filter, maximum_filter
 
     light = gaussian_filter(np.asarray(image, dtype=np.float64).sum(axis=2), SMOOTHING_PX)
     sky = float(_border_median(light))
@@ -50,24 +52,18 @@ def neighbour_mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     opposite = _half_turn(light, twice_centre, sky)
     own = np.clip(np.minimum(light, opposite) - sky, 0, None)
     radius = _distance_px(light.shape, [whole / 2 for whole in twice_centre])
-    core, body = radius <= CENTRE_REACH_PX, radius <= _half_light_radius(own, radius)
-    excess = np.where(core, 0, light - opposite)
+    body = radius <= max(CENTRE_REACH_PX, _half_light_radius(own, radius))
     noise = 1.4826 * float(np.median(np.abs(light - opposite)))
     faintest = max(NOISE_SIGMAS * noise, FAINTEST_FRACTION * own.max())
-
+    excess = light - opposite
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that nothing was found
+        found = detect_sources(excess, np.maximum(faintest / 2, EDGE_CONTRAST * own), MIN_AREA_PX, mask=body)
+    if found is None:
+        return np.zeros(light.shape, dtype=bool)
     maxima = light == maximum_filter(light, 2 * PEAK_REACH_PX + 1)
     peaks = maxima & ~body & (excess > np.maximum(faintest, PEAK_CONTRAST * own))
-    if not peaks.any():
-        return peaks
-    galaxy = 1
-    markers = np.where(peaks, galaxy + 1 + np.arange(peaks.size).reshape(peaks.shape), 0)
-    markers[core | (maxima & body)] = galaxy
-    basins = watershed(-light, markers)
-    reach = (basins != galaxy) & (excess > np.maximum(faintest / 2, EDGE_CONTRAST * own))
-    pieces, _ = label(reach, structure=np.ones((3, 3)))
-    area = np.bincount(pieces.ravel())
-    kept = np.unique(pieces[peaks])
-    return np.isin(pieces, kept[(kept > 0) & (area[kept] >= MIN_AREA_PX)])
+    return np.isin(found.data, np.setdiff1d(found.data[peaks], [0]))
 
 
 def remove_neighbours(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -77,17 +73,24 @@ def remove_neighbours(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> ND
     of the galaxy around it. The opposite pixels have its light, the noise and its correlation as they are, and nothing
     random. Where the image does not reach as far on the other side, the median of its border is taken.
     """
-    if not mask.any():
-        return image.copy()
-    opposite = _half_turn(image, _twice_centre(image), _border_median(image))
-    return np.where(mask[..., None], opposite, image)
+    clean = image.copy()
+    y, x = np.nonzero(mask)
+    if len(y) == 0:
+        return clean
+    twice_centre, (ny, nx) = _twice_centre(image), mask.shape
+    opposite_y, opposite_x = twice_centre[0] - y, twice_centre[1] - x
+    there = (opposite_y >= 0) & (opposite_y < ny) & (opposite_x >= 0) & (opposite_x < nx)
+    clean[y[there], x[there]] = image[opposite_y[there], opposite_x[there]]
+    if not there.all():
+        clean[y[~there], x[~there]] = _border_median(image)
+    return clean
 
 
-def _half_turn(image: NDArray, twice_centre: tuple[int, int], beyond: NDArray | float) -> NDArray:
-    """The image turned by 180 degrees about a point, ``beyond`` where that reaches over the edge of the image."""
-    rows, columns = (whole - np.arange(n) for whole, n in zip(twice_centre, image.shape, strict=False))
-    ny, nx = image.shape[:2]
-    turned = image[np.ix_(rows.clip(0, ny - 1), columns.clip(0, nx - 1))]
+def _half_turn(light: NDArray, twice_centre: tuple[int, int], beyond: float) -> NDArray:
+    """An image (ny, nx) turned by 180 degrees about a point, ``beyond`` where that reaches over the image's edge."""
+    rows, columns = (whole - np.arange(n) for whole, n in zip(twice_centre, light.shape, strict=True))
+    ny, nx = light.shape
+    turned = light[np.ix_(rows.clip(0, ny - 1), columns.clip(0, nx - 1))]
     turned[(rows < 0) | (rows >= ny)] = beyond
     turned[:, (columns < 0) | (columns >= nx)] = beyond
     return turned

@@ -54,7 +54,11 @@ PHOTOMETRY = (
     Column("r_eff_arcsec", "DOUBLE", "half-light semi-major axis, arcsec"),
     Column("position_angle_deg", "DOUBLE", "position angle of the major axis, degrees east of north"),
     Column("sersic_n", "DOUBLE", "Sersic index of the r-band fit, dimensionless"),
-    Column("log_mass", "DOUBLE", "log10 of the stellar mass in h^-2 solar masses: NSA (h = 1), or bound within two half-mass radii (TNG)"),
+    Column(
+        "log_mass",
+        "DOUBLE",
+        "log10 of the stellar mass in h^-2 solar masses: NSA (h = 1), or bound within two half-mass radii (TNG)",
+    ),
     Column("psf_fwhm_arcsec", "DOUBLE", "r-band seeing FWHM of the kinematic data, arcsec"),
     Column("drp3qual", "BIGINT", "DRP3QUAL bit mask of the cube; bit 30 is CRITICAL"),
     Column("dapqual", "BIGINT", "DAPQUAL bit mask of the analysis; bit 30 is CRITICAL"),
@@ -212,6 +216,9 @@ TABLES: dict[str, Table] = {
                 Column("tensor_row", "INTEGER", "row of the tensor, from 0; NULL where not usable"),
                 UNIT,
                 Column("arcsec_per_pixel", "DOUBLE", "pixel scale, arcsec; NULL where not known"),
+                Column(
+                    "north_angle_deg", "DOUBLE", "degrees east of north of the image's +y axis; NULL where not told"
+                ),
                 Column("r_eff_pixels", "DOUBLE", "half-light semi-major axis, pixels; NULL where no scale is known"),
                 Column("psf_fwhm_g_arcsec", "DOUBLE", "FWHM of the mock g-band PSF, arcsec; NULL where none was added"),
                 Column("psf_fwhm_r_arcsec", "DOUBLE", "FWHM of the mock r-band PSF, arcsec; NULL where none was added"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,13 @@ from rotator_assets.science.mock import (
 )
 from rotator_assets.science.redshifting import SKIRT_REDSHIFT, angular_scale
 from rotator_assets.science.sky import SkyStamps
+from rotator_assets.surveys.image_checks import MAX_OFFSET_PX, SCALE_TOLERANCE, check_matches, check_unsaturated
 from rotator_assets.surveys.images import GalaxyImage, ImageSource, centre_crop, check_usable
 
 OBSERVED_PX = 128
 """Side of every mock observation, pixels: smaller crops are cut from it, so that crops differ in nothing else."""
 MAX_STAMP_VALUES = 64 * 1024**2
 """Values of all sky stamps together, which are held in memory: 256 MiB."""
-SCALE_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -45,40 +46,69 @@ class Cutout:
     angular_scale: float = 1.0
 
 
-def make_cutout(
-    source: ImageSource,
-    survey: str,
-    noise: str,
-    crop_px: int,
-    galaxy_id: str,
-    mock_seed: int,
-    options: MockOptions = SDSS_LIKE,
-    stamps: SkyStamps | None = None,
-) -> Cutout:
-    """The galaxy as a dataset of this noise and crop has it.
+@dataclass(frozen=True)
+class Treatment:
+    """How every image of a dataset is made, and what is checked of it.
 
-    ``observed``: the centre of the image as it is, which must fill the crop; ``options`` are for simulated images.
-    ``noisy``: a simulated image as SDSS would have seen it (`science.mock.observe`), its padding covered by sky.
-    ``noiseless``: the simulated image, padded with zeros; of the options it has the redshift. Raises UnusableImage
-    with the reason, InputError where the options ask for sky stamps that are missing or too small.
+    ``noise``: ``observed``, the centre of the image as it is, which must fill the crop; ``noisy``, a simulated image as
+    SDSS would have seen it (`science.mock.observe`), its padding covered by sky; ``noiseless``, the simulated image,
+    padded with zeros. ``mock`` is for simulated images, of which noiseless ones have the redshift alone.
+    """
+
+    survey: str
+    noise: Literal["observed", "noisy", "noiseless"]
+    crop_px: int
+    mock_seed: int = 0
+    mock: MockOptions = SDSS_LIKE
+    stamps: SkyStamps | None = None
+    check_centre: bool = True
+    check_pixel_scale: bool = True
+    check_saturation: bool = True
+
+
+def make_cutout(
+    source: ImageSource, galaxy_id: str, treatment: Treatment, ra: float | None = None, dec: float | None = None
+) -> Cutout:
+    """The galaxy, at ``ra`` and ``dec`` in degrees where they are known, as the dataset has it.
+
+    Raises UnusableImage with the reason, InputError where sky stamps are asked for that are missing or too small.
     """
     image = source.read()
-    conditions = {"image_unit": image.unit, "arcsec_per_pixel": image.arcsec_per_pixel}
-    if noise == "observed":
-        pixels = centre_crop(image.pixels, crop_px)
+    check_matches(
+        image,
+        ra,
+        dec,
+        arcsec_per_pixel=SDSS_ARCSEC_PER_PIXEL if treatment.check_pixel_scale else None,
+        max_offset_px=MAX_OFFSET_PX if treatment.check_centre else None,
+    )
+    conditions = {
+        "image_unit": image.unit,
+        "arcsec_per_pixel": image.arcsec_per_pixel,
+        "north_angle_deg": image.north_angle_deg,
+    }
+    if treatment.noise == "observed":
+        pixels = centre_crop(image.pixels, treatment.crop_px)
         check_usable(pixels)
+        if treatment.check_saturation:
+            check_unsaturated(pixels, image.unit)
         return Cutout(pixels, conditions, image.synthetic)
+    return _simulated(image, galaxy_id, treatment, conditions)
+
+
+def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditions: dict) -> Cutout:
+    """The cut-out of a simulated image."""
+    options, crop_px = treatment.mock, treatment.crop_px
     pixels = apparent(image.pixels, crop_px, options.redshift).astype(np.float32)
     check_usable(pixels)
     conditions["mock_redshift"] = options.redshift
     scale = 1.0 if options.redshift is None else angular_scale(SKIRT_REDSHIFT, options.redshift)
     synthetic = image.synthetic
-    if noise == "noisy":
-        seed = galaxy_seed(survey, galaxy_id, mock_seed)
-        observed, mock = observe(image.pixels, seed, max(OBSERVED_PX, crop_px), options, stamps)
+    if treatment.noise == "noisy":
+        seed = galaxy_seed(treatment.survey, galaxy_id, treatment.mock_seed)
+        observed, mock = observe(image.pixels, seed, max(OBSERVED_PX, crop_px), options, treatment.stamps)
         pixels = centre_crop(observed, crop_px)
         conditions |= _columns(mock)
-        synthetic |= mock.sky_stamp is not None and stamps.synthetic
+        synthetic |= mock.sky_stamp is not None and treatment.stamps.synthetic
     return Cutout(pixels, conditions, synthetic, scale)
 
 

@@ -70,7 +70,7 @@ def lacking(found: list[FoundInput]) -> list[str]:
 
 
 def _rows(path: Path) -> int | None:
-    """Rows of a table (of the first, where a file has several), without reading them; None where the file cannot be read."""
+    """Rows of a table, the first of its file, without reading them; None where the file cannot be read."""
     name = path.name.removesuffix(".gz")
     try:
         if name.endswith(".fits"):

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.errors import InputError
-from rotator_assets.files import walk_files
+from rotator_assets.surveys.archives import ImageFile, image_files
 from rotator_assets.surveys.base import (
     KINEMATICS,
     LAMBDA_R_NEEDED,
@@ -29,6 +29,7 @@ from rotator_assets.surveys.base import (
     read_lambda_r_csv,
     read_source,
 )
+from rotator_assets.surveys.frames import frame_sources
 from rotator_assets.surveys.images import BANDS, ImageSource, band_of
 from rotator_assets.surveys.maps import find_maps, measure_maps
 from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
@@ -38,7 +39,9 @@ from rotator_assets.surveys.tables import Table, read_fits_table
 MORPHOLOGY_TABLE = expected("deep-learning morphology", "required", [release.morphology for release in RELEASES])
 PYMORPH = expected("PyMorph photometry", "one of photometry", [release.pymorph for release in RELEASES])
 DRPALL = expected("drpall (NASA-Sloan Atlas photometry)", "one of photometry", [release.drpall for release in RELEASES])
-DAPALL = expected("dapall (the same photometry, DAPQUAL)", "one of photometry", [release.dapall for release in RELEASES])
+DAPALL = expected(
+    "dapall (the same photometry, DAPQUAL)", "one of photometry", [release.dapall for release in RELEASES]
+)
 USER_LAMBDA_R = ExpectedInput(
     "lambda_R, your own table",
     ("catalogs/[lL]ambda_[rR]*.csv",),
@@ -160,12 +163,15 @@ class Manga(Survey):
             min_coverage=options.min_coverage,
         )
 
-    def image_index(self, folder: Path) -> dict[str, ImageSource]:
-        """Images by PLATE-IFU. Of several forms the most exact: FITS cube, three FITS files, colour picture."""
-        cubes: dict[str, Path] = {}
-        bands: dict[str, list[Path]] = {}
-        colours: dict[str, Path] = {}
-        for path in walk_files(folder / "images"):
+    def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
+        """Images by PLATE-IFU, from files and tar archives. Of several forms the most exact.
+
+        That is: FITS cube, three FITS files, SDSS frames around the galaxy's position, colour picture.
+        """
+        cubes: dict[str, ImageFile] = {}
+        bands: dict[str, list[ImageFile]] = {}
+        colours: dict[str, ImageFile] = {}
+        for path in image_files(folder / "images"):
             match = _IMAGE_NAME.fullmatch(path.name)
             if match is None:
                 continue
@@ -175,10 +181,15 @@ class Manga(Survey):
                 bands.setdefault(match["id"], []).append(path)
             else:
                 cubes.setdefault(match["id"], path)
+        frames = {}
+        if galaxies is not None:
+            placed = galaxies.dropna(subset=["ra", "dec"])
+            frames = frame_sources(folder / "images", placed["galaxy_id"], placed["ra"], placed["dec"])
         complete = {i: paths for i, paths in bands.items() if {band_of(path) for path in paths} == set(BANDS)}
         return {  # later entries win; an incomplete set of bands stands only to say what it lacks
             **{i: ImageSource("bands", tuple(paths)) for i, paths in bands.items()},
             **{i: ImageSource("colour", (path,)) for i, path in colours.items()},
+            **frames,
             **{i: ImageSource("bands", tuple(paths)) for i, paths in complete.items()},
             **{i: ImageSource("cube", (path,)) for i, path in cubes.items()},
         }

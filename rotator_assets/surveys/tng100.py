@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rotator_assets.files import walk_files
 from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
+from rotator_assets.surveys.archives import image_files
 from rotator_assets.surveys.base import (
     KINEMATICS,
     LAMBDA_R_NEEDED,
@@ -124,7 +124,10 @@ class Tng100(Survey):
                 break
         pieces = GROUP_CATALOG.find(folder)
         if pieces:
-            known = {*self.read_morphology(folder).frame["galaxy_id"], *(name for frame in frames for name in frame.index)}
+            known = {
+                *self.read_morphology(folder).frame["galaxy_id"],
+                *(name for frame in frames for name in frame.index),
+            }
             subhalos = read_group_catalog(pieces, wanted=known)  # millions of others are not asked for
             note = f"of {len(pieces)} pieces"
             sources.append(SourceFile(pieces[0], GROUP_CATALOG.what, "snapshot 99", len(subhalos), False, note))
@@ -153,10 +156,10 @@ class Tng100(Survey):
             min_particles_per_bin=options.min_particles_per_bin,
         )
 
-    def image_index(self, folder: Path) -> dict[str, ImageSource]:
-        """Images by subhalo id, wherever they lie below ``images/`` (the tar has folders of its own)."""
+    def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
+        """Images by subhalo id, wherever they lie below ``images/``, unpacked or still in their tar."""
         index: dict[str, ImageSource] = {}
-        for path in walk_files(folder / "images"):
+        for path in image_files(folder / "images"):
             if match := _IMAGE_NAME.fullmatch(path.name):
                 index.setdefault(match["id"], ImageSource("counts", (path,)))
         return index

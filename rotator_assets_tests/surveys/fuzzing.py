@@ -25,7 +25,7 @@ import pandas as pd
 
 from rotator_assets.errors import InputError, UnusableImage, UnusableKinematics
 from rotator_assets.surveys import SURVEYS
-from rotator_assets.surveys.cutouts import make_cutout
+from rotator_assets.surveys.cutouts import Treatment, make_cutout
 from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
 from rotator_assets_tests.surveys.seeds import write_seeds
 
@@ -46,7 +46,7 @@ def read(folder: Path, name: str) -> None:
     kind = name.split("/")[1]
     if kind == "images":
         for galaxy_id, source in survey.image_index(where, GALAXIES).items():
-            make_cutout(source, survey.key, survey.noises[0], 32, galaxy_id, 1)
+            make_cutout(source, galaxy_id, Treatment(survey.key, survey.noises[0], 32), 150.0, 30.0)
     elif kind in ("maps", "cutouts"):
         for path in survey.kinematic_files(where).values():
             survey.measure(path, HalfLightEllipse(5.0, 0.3, 20.0, 2.0), MeasurementOptions())

@@ -10,7 +10,7 @@ from rotator_assets.errors import InputError, UnusableImage
 from rotator_assets.science.mock import MockOptions, counts_to_nanomaggies, galaxy_seed, observe
 from rotator_assets.science.redshifting import SKIRT_REDSHIFT, flux_scale
 from rotator_assets.surveys import cutouts
-from rotator_assets.surveys.cutouts import OBSERVED_PX, make_cutout, read_sky_stamps
+from rotator_assets.surveys.cutouts import OBSERVED_PX, Treatment, make_cutout, read_sky_stamps
 from rotator_assets.surveys.images import ImageSource, centre_crop
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, picture, write_cube
 
@@ -18,6 +18,7 @@ TYPICAL_SKY = (0.0175, 0.0277, 0.0465)
 CONDITIONS = {
     "image_unit": str,
     "arcsec_per_pixel": float,
+    "north_angle_deg": float,
     "mock_seed": int,
     "psf_profile": str,
     "moffat_beta": float,
@@ -43,7 +44,7 @@ def sky(size: int, seed: int = 0) -> np.ndarray:
 
 def cutout(source: ImageSource, noise: str = "noisy", crop_px: int = 64, **options):
     stamps = options.pop("stamps", None)
-    return make_cutout(source, "tng100", noise, crop_px, "6", 2020, MockOptions(**options), stamps)
+    return make_cutout(source, "6", Treatment("tng100", noise, crop_px, 2020, MockOptions(**options), stamps))
 
 
 def test_an_observed_image_is_cropped_and_keeps_its_values(tmp_path):
@@ -51,14 +52,14 @@ def test_an_observed_image_is_cropped_and_keeps_its_values(tmp_path):
     source = ImageSource("cube", (write_cube(tmp_path / "a.fits", planes),))
     made = cutout(source, "observed", redshift=0.2)  # options are for simulated galaxies
     np.testing.assert_array_equal(made.pixels, centre_crop(np.moveaxis(planes, 0, 2), 64))
-    assert set(made.conditions) == {"image_unit", "arcsec_per_pixel"} and made.angular_scale == 1.0
+    assert set(made.conditions) == {"image_unit", "arcsec_per_pixel", "north_angle_deg"} and made.angular_scale == 1.0
     with pytest.raises(UnusableImage, match="smaller than the 128-pixel crop"):
         cutout(source, "observed", 128)
 
 
 def test_without_options_it_is_the_observation_of_the_galaxy_s_seed(tmp_path):
     source = galaxy(tmp_path)
-    made = make_cutout(source, "tng100", "noisy", 64, "6", 2020)
+    made = make_cutout(source, "6", Treatment("tng100", "noisy", 64, 2020))
     image, conditions = observe(source.read().pixels, galaxy_seed("tng100", "6", 2020), OBSERVED_PX)
     np.testing.assert_array_equal(made.pixels, centre_crop(image, 64))
     assert made.conditions["psf_fwhm_r_arcsec"] == conditions.psf_fwhm_arcsec[1]
@@ -115,7 +116,7 @@ def test_a_noiseless_image_is_the_published_one_in_nanomaggies_padded_with_zeros
     made = cutout(source, "noiseless", 64)
     np.testing.assert_array_equal(centre_crop(made.pixels, 50), source.read().pixels)
     assert (made.pixels[:7] == 0).all() and (made.pixels[57:] == 0).all()
-    assert set(made.conditions) == {"image_unit", "arcsec_per_pixel", "mock_redshift"}
+    assert set(made.conditions) == {"image_unit", "arcsec_per_pixel", "north_angle_deg", "mock_redshift"}
 
 
 @pytest.mark.parametrize("noise", ["noisy", "noiseless"])
@@ -193,12 +194,12 @@ def test_more_stamps_than_fit_in_memory(tmp_path, monkeypatch):
 def test_a_published_galaxy_on_a_wide_frame_has_the_sky_asked_for(real_data, psf):
     source = ImageSource("counts", (real_data / "tng" / "images" / "broadband_117369.fits",))
     options = MockOptions(psf=psf, sky_sigma_nmgy=TYPICAL_SKY, psf_fwhm_arcsec=(1.47, 1.36, 1.29))
-    made = make_cutout(source, "tng100", "noisy", 400, "117369", 2020, options)
+    made = make_cutout(source, "117369", Treatment("tng100", "noisy", 400, 2020, options))
     background = np.concatenate([made.pixels[:110], made.pixels[-110:]])  # the galaxy's image has 155 pixels a side
     np.testing.assert_allclose(mad_std(background, axis=(0, 1)), TYPICAL_SKY, rtol=0.03)
     stamps = replace(options, sky="stamps", sky_sigma_nmgy=None)
     with pytest.raises(InputError, match="there are none"):
-        make_cutout(source, "tng100", "noisy", 64, "117369", 2020, stamps)
+        make_cutout(source, "117369", Treatment("tng100", "noisy", 64, 2020, stamps))
 
 
 @pytest.mark.real_data
