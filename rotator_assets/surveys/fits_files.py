@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import gzip
 import os
+import warnings
 from pathlib import Path
+
+# What a damaged file makes astropy warn of becomes a reason or an error of one line. A filter for good, as those of
+# `warnings.catch_warnings` are shared by all threads, and images are read in several.
+warnings.filterwarnings("ignore", module=r"astropy\.io\.fits")
 
 SYNTHETIC_KEYWORD = "SYNTHET"
 """Primary header keyword, T in a file that holds synthetic galaxies."""

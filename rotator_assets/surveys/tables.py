@@ -7,7 +7,6 @@ one line what is wrong with a file it cannot read. Nothing in a file is ever unp
 from __future__ import annotations
 
 import csv
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,29 +127,26 @@ def read_fits_table(
     such file, damaged or cut short, no such extension, an image there, missing column, wrong type, no rows.
     """
     from astropy.io import fits
-    from astropy.utils.exceptions import AstropyWarning
 
-    with _reading(path, "a FITS table"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyWarning)  # what matters of them is raised below
-        with fits.open(path, lazy_load_hdus=False) as hdus:
-            check_complete(path, hdus)
-            try:
-                hdu = hdus[extension]
-            except (KeyError, IndexError):
-                there = [h.name or str(number) for number, h in enumerate(hdus)]
-                raise InputError(f"{path}: has no extension {extension}; it has: {', '.join(there)}") from None
-            if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
-                raise InputError(f"{path}: extension {extension} is not a table")
+    with _reading(path, "a FITS table"), fits.open(path, lazy_load_hdus=False) as hdus:
+        check_complete(path, hdus)
+        try:
+            hdu = hdus[extension]
+        except (KeyError, IndexError):
+            there = [h.name or str(number) for number, h in enumerate(hdus)]
+            raise InputError(f"{path}: has no extension {extension}; it has: {', '.join(there)}") from None
+        if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+            raise InputError(f"{path}: extension {extension} is not a table")
 
-            def fetch(name: str) -> np.ndarray:
-                values = np.array(hdu.data[name])  # a copy: the file is closed afterwards
-                null = hdu.columns[name].null
-                if null is not None and values.dtype.kind in "iu":
-                    values = np.where(values == null, np.nan, values)
-                return values
+        def fetch(name: str) -> np.ndarray:
+            values = np.array(hdu.data[name])  # a copy: the file is closed afterwards
+            null = hdu.columns[name].null
+            if null is not None and values.dtype.kind in "iu":
+                values = np.where(values == null, np.nan, values)
+            return values
 
-            frame = _frame(path, hdu.columns.names, fetch, required, optional, sentinels)
-            return Table(frame, synthetic=hdus[0].header.get(SYNTHETIC_KEYWORD) is True)
+        frame = _frame(path, hdu.columns.names, fetch, required, optional, sentinels)
+        return Table(frame, synthetic=hdus[0].header.get(SYNTHETIC_KEYWORD) is True)
 
 
 def read_hdf5_table(

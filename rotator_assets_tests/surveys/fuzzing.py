@@ -8,13 +8,11 @@ from __future__ import annotations
 import argparse
 import bz2
 import gzip
-import io
 import json
 import resource
 import shutil
 import signal
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,12 +25,12 @@ from rotator_assets.errors import InputError, UnusableImage, UnusableKinematics
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.cutouts import Treatment, make_cutout
 from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
-from rotator_assets_tests.surveys.seeds import write_seeds
+from rotator_assets_tests.surveys.seeds import GALAXY, PLACE, write_seeds
 
 REASONS = (InputError, UnusableImage, UnusableKinematics)
 LIMIT_SECONDS = 10
 LIMIT_BYTES = 1 << 30
-GALAXIES = pd.DataFrame({"galaxy_id": ["8000-1901"], "ra": [150.0], "dec": [30.0]})
+GALAXIES = pd.DataFrame({"galaxy_id": [GALAXY], "ra": [PLACE[0]], "dec": [PLACE[1]]})
 
 
 class TooSlow(BaseException):
@@ -46,7 +44,7 @@ def read(folder: Path, name: str) -> None:
     kind = name.split("/")[1]
     if kind == "images":
         for galaxy_id, source in survey.image_index(where, GALAXIES).items():
-            make_cutout(source, galaxy_id, Treatment(survey.key, survey.noises[0], 32), 150.0, 30.0)
+            make_cutout(source, galaxy_id, Treatment(survey.key, survey.noises[0], 32))
     elif kind in ("maps", "cutouts"):
         for path in survey.kinematic_files(where).values():
             survey.measure(path, HalfLightEllipse(5.0, 0.3, 20.0, 2.0), MeasurementOptions())
@@ -180,31 +178,17 @@ def main() -> None:
 
 
 def _only(whole: Path, folder: Path, name: str) -> Path:
-    """A copy of the data root without the other files of the kind that is tried (or its survey's other catalogues)."""
+    """A data root with this file and those that are read together with it."""
     shutil.rmtree(folder, ignore_errors=True)
     survey, kind = name.split("/")[:2]
     if kind == "catalogs":
         shutil.copytree(whole / survey / kind, folder / survey / kind)
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(whole / name, folder / name)
-    for sibling in whole.glob(f"{survey}/images/8000-1901_*.fits"):
-        if "8000-1901_" in name:
-            shutil.copy(sibling, folder / survey / "images")
-    for sibling in whole.glob(f"{survey}/images/frame-*"):
-        if "frame-" in name:
-            shutil.copy(sibling, folder / survey / "images")
+    companions = next((f"{start}*" for start in (f"{GALAXY}_", "frame-") if start in name), None)
+    for path in (whole / name, *(whole.glob(f"{survey}/{kind}/{companions}") if companions else ())):
+        target = folder / path.relative_to(whole)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
     return folder
-
-
-def tar_of(files: dict[str, bytes]) -> bytes:
-    """A tar archive of these members."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 if __name__ == "__main__":
