@@ -64,7 +64,7 @@ def _write_manga(folder: Path) -> None:
     colours = np.clip(255 * planes[::-1].transpose(1, 2, 0), 0, 255).astype(np.uint8)
     for ending in ("png", "jpg"):
         Image.fromarray(colours).save(images / f"{GALAXY}.{ending}")
-    _write_tar(images / "cutouts.tar", images / f"{GALAXY}.png")
+    write_tar(images / "cutouts.tar", images / f"{GALAXY}.png")
     write_field(images, [PLACE], shape=(180, 180), ending=".fits.bz2")
 
 
@@ -82,10 +82,11 @@ def _write_tng100(folder: Path) -> None:
     write_cutout(folder / "cutouts" / "cutout_6.hdf5", galaxy(n=1500))
     planes = 1e3 * np.stack([*picture(SIDE), picture(SIDE)[0]])
     write_cube(folder / "images" / "broadband_6.fits", planes.astype(np.float32), BROADBAND_HEADER, wcs=False)
-    _write_tar(folder / "images" / "sdss.tar", folder / "images" / "broadband_6.fits")
+    write_tar(folder / "images" / "sdss.tar", folder / "images" / "broadband_6.fits")
 
 
-def _write_tar(path: Path, *members: Path) -> None:
+def write_tar(path: Path, *members: Path) -> None:
+    """A tar archive of these files, in folders of its own."""
     with tarfile.open(path, "w") as archive:
         for member in members:
             content = member.read_bytes()

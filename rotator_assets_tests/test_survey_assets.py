@@ -1,0 +1,151 @@
+"""Survey files of every kind through Dagster: measured lambda_R, agreement, frames, archives, settings, catalogues alone."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from rotator_assets.data_root import DataRoot
+from rotator_assets.errors import InputError
+from rotator_assets.runner import DATASET_ASSETS, SURVEY_ASSETS, Runner, Step, input_error, plan
+from rotator_assets.storage.tables import TableStore
+from rotator_assets.storage.tensors import open_tensor
+from rotator_assets_tests.surveys.files import (
+    BROADBAND_HEADER,
+    picture,
+    write_cube,
+    write_hdf5,
+    write_manga_catalogs,
+    write_text,
+)
+from rotator_assets_tests.surveys.maps_files import Disc
+from rotator_assets_tests.surveys.seeds import write_tar
+from rotator_assets_tests.surveys.test_frames import write_field
+from rotator_assets_tests.surveys.test_particles import galaxy, write_cutout
+
+MANGA = Step("catalogues of manga", SURVEY_ASSETS, "manga")
+TNG100 = Step("catalogues of tng100", SURVEY_ASSETS, "tng100")
+
+
+@pytest.fixture
+def root(tmp_path) -> DataRoot:
+    return DataRoot(tmp_path / "root")
+
+
+def materialize(root: DataRoot, *steps: Step) -> TableStore:
+    with Runner(root) as runner:
+        for step in steps:
+            runner.materialize(step)
+    return TableStore(root)
+
+
+def images_step(dataset: str) -> Step:
+    return Step(f"images {dataset}", DATASET_ASSETS, dataset)
+
+
+def tng_catalogs(root: DataRoot, ids=(6, 7)):
+    catalogs = root.survey("tng100") / "catalogs"
+    write_hdf5(
+        catalogs / "morphologies_deeplearn.hdf5", {"Snapshot_99": {"SubhaloID": list(ids), "P_Late": [0.1] * len(ids)}}
+    )
+    return catalogs
+
+
+def test_lambda_r_from_maps_labels_galaxies_and_is_compared_with_the_tables(root):
+    folder = write_manga_catalogs(root.survey("manga"))
+    disc = Disc()
+    disc.write(folder / "maps" / "manga-8000-1902-MAPS-HYB10-GAU-MILESHC.fits", "DR15", PLATEIFU="8000-1902")
+    disc.write(folder / "maps" / "deep" / "manga-8002-6101-MAPS-VOR10-GAU-MILESHC.fits", "DR15", PLATEIFU="8002-6101")
+    write_text(folder / "maps" / "manga-8000-1901-MAPS-SPX-GAU-MILESHC.fits", "not a FITS file")
+    tables = materialize(root, MANGA)
+    measured = tables.query("FROM measured_kinematics").set_index("galaxy_id")
+    assert measured["usable"].to_dict() == {"8000-1901": False, "8000-1902": True, "8002-6101": True}
+    assert "manga-8000-1901-MAPS" in measured.loc["8000-1901", "reason"]
+    assert measured.loc["8000-1902", "lambda_r_observed"] == pytest.approx(disc.lambda_r(), rel=0.01)
+    assert measured.loc["8002-6101", "path"] == "maps/deep/manga-8002-6101-MAPS-VOR10-GAU-MILESHC.fits"
+    chosen = tables.query("FROM galaxies").set_index("galaxy_id")["lambda_r_source"]
+    assert chosen["8000-1902"] == "dynpop"  # preferred
+    pairs = tables.query("FROM lambda_r_agreement").set_index(["reference", "source"])["n_galaxies"].to_dict()
+    assert pairs == {("dynpop", "pipe3d"): 2, ("dynpop", "maps"): 2, ("pipe3d", "maps"): 1}
+    assert (root.figures / "manga" / "lambda_r_agreement.png").is_file()
+
+    root.settings.write_text("manga: {lambda_r_preference: [maps, dynpop], kinematics: {beam_correction: none}}")
+    tables = materialize(root, MANGA)
+    rows = tables.query("FROM galaxies").set_index("galaxy_id")
+    assert rows.loc["8000-1902", "lambda_r_source"] == "maps"
+    assert rows.loc["8000-1902", "lambda_r"] == pytest.approx(disc.lambda_r(), rel=0.01)
+    lost = tables.query("FROM match_report WHERE step = 'kinematics: lambda_r (pipe3d)'")
+    assert "source is not in the preference" in set(lost["reason"])
+
+
+def test_star_particles_give_lambda_r_and_ellipticity_where_no_table_does(root):
+    tng_catalogs(root)
+    write_cutout(root.survey("tng100") / "cutouts" / "cutout_6.hdf5", galaxy(n=8000))
+    tables = materialize(root, TNG100)
+    row = tables.query("FROM labeled_galaxies WHERE galaxy_id = '6'").iloc[0]
+    assert (row["lambda_r_source"], row["axis_ratio_source"]) == ("particles", "lambda_r_particles")
+    assert row["rotator_type"] == 1 and row["ellipticity"] == pytest.approx(0.5, abs=0.05)
+    measured = tables.query("FROM measured_kinematics").iloc[0]
+    assert measured["n_particles"] > 1000 and measured["lambda_r_floor"] < 0.15
+    other = tables.query("FROM labeled_galaxies WHERE galaxy_id = '7'").iloc[0]
+    assert np.isnan(other["lambda_r"])
+
+
+def test_a_survey_without_any_lambda_r_says_what_would_give_it(root):
+    tng_catalogs(root)
+    with pytest.raises(Exception) as failure:
+        materialize(root, TNG100)
+    error = input_error(failure.value)
+    assert isinstance(error, InputError) and "lambda_r" in str(error) and "cutout_" in str(error)
+
+
+def test_simulated_images_are_read_from_their_tar_and_observed_as_the_settings_say(root):
+    catalogs = tng_catalogs(root)
+    write_text(catalogs / "lambda_r.csv", "subfind_id,lambda_r,ellipticity\n6,0.1,0.3\n7,0.2,0.3\n")
+    planes = np.stack([*picture(150), picture(150)[0]]) * 1e3
+    plain = [
+        write_cube(root.path / f"broadband_{k}.fits", planes.astype(np.float32), BROADBAND_HEADER, wcs=False)
+        for k in (6, 7)
+    ]
+    (root.survey("tng100") / "images").mkdir()
+    write_tar(root.survey("tng100") / "images" / "sdss.tar", *plain)
+    root.settings.write_text("tng100: {mock: {psf: moffat, redshift: 0.1, psf_fwhm_arcsec: [1.5, 1.4, 1.3]}}")
+    tables = materialize(root, TNG100, images_step("tng100-noisy-64"), images_step("tng100-noiseless-64"))
+    images = tables.query("FROM images").set_index(["dataset", "galaxy_id"])
+    assert images["usable"].all()
+    noisy, noiseless = images.loc[("tng100-noisy-64", "6")], images.loc[("tng100-noiseless-64", "6")]
+    assert noisy["path"] == "images/sdss.tar:sdss/data/broadband_6.fits"
+    assert (noisy["psf_profile"], noisy["psf_fwhm_r_arcsec"], noisy["mock_redshift"]) == ("moffat", 1.4, 0.1)
+    assert noiseless["mock_redshift"] == 0.1 and noiseless["psf_profile"] is None
+    pixels = open_tensor(root.tensors / "tng100-noiseless-64").images
+    assert pixels[0].sum() < 0.5 * np.asarray(planes).sum()  # dimmed
+
+
+def test_frames_give_the_images_that_files_do_not(root):
+    folder = write_manga_catalogs(root.survey("manga"))
+    write_field(folder / "images", [(210.0, 45.0)], ra=210.0, dec=45.0)
+    write_cube(folder / "images" / "8000-1901.fits", picture(128), {"CRVAL1": 210.0, "CRVAL2": 45.0})
+    write_cube(folder / "images" / "8000-1902.fits", picture(128))  # coordinates of another place
+    tables = materialize(root, MANGA, images_step("manga-observed-64"))
+    images = tables.query("FROM images").set_index("galaxy_id")
+    assert images.loc["8000-1901", "path"].endswith("8000-1901.fits")
+    assert images.loc["8001-3702", "usable"] and "frame-" in images.loc["8001-3702", "path"]  # its repeat observation
+    assert not images.loc["8000-1902", "usable"] and "RA 120.5" in images.loc["8000-1902", "reason"]
+    assert images.loc["8000-1901", "north_angle_deg"] == pytest.approx(330, abs=0.01)
+
+    root.settings.write_text("manga: {images: {check_centre: false}}")
+    tables = materialize(root, images_step("manga-observed-64"))
+    assert tables.query("SELECT usable FROM images WHERE galaxy_id = '8000-1902'")["usable"][0]
+
+
+@pytest.mark.real_data
+def test_a_survey_of_catalogues_alone_runs_and_is_reported(root, real_data):
+    folder = root.survey("atlas3d") / "catalogs"
+    folder.parent.mkdir(parents=True)
+    shutil.copytree(real_data / "atlas3d", folder)
+    with Runner(root) as runner:
+        outcome = runner.run(plan([], ["thesis"], surveys=("atlas3d",)))
+    assert not outcome.failed and not outcome.skipped
+    counts = TableStore(root).query("SELECT count(*) AS n, sum((rotator_type = 0)::INT) AS slow FROM labeled_galaxies")
+    assert (counts["n"][0], counts["slow"][0]) == (260, 36)
+    assert "Galaxies of atlas3d" in root.report.read_text()
