@@ -153,14 +153,14 @@ def query(sql: str, data: Path | None, form: str) -> None:
 @data_option
 def report(data: Path | None) -> None:
     """Make results/study_report.html anew from what has been materialized, and print where it is."""
-    from rotator_assets.runner import Runner, Step
+    from rotator_assets.runner import REPORT, Runner
     from rotator_assets.storage.tables import TableStore
 
     root = _root(data)
     if not TableStore(root).partitions("model_metrics"):
         raise InputError(f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {root.path}` first")
     with Runner(root) as runner:
-        runner.materialize(Step("study report", ("study_report",), None))
+        runner.materialize(REPORT)
     click.echo(root.report)
 
 

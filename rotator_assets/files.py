@@ -21,7 +21,10 @@ def is_abandoned(path: Path) -> bool:
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, sorted within each; linked folders are followed (once), hidden names left out."""
+    """Every file below a folder, sorted within each; linked folders are followed (once).
+
+    Hidden names are left out, and links to what is not there (any more).
+    """
     seen = set()
     for path, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(path)
@@ -30,7 +33,8 @@ def walk_files(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        yield from (Path(path, name) for name in sorted(names) if not name.startswith("."))
+        files = (Path(path, name) for name in sorted(names) if not name.startswith("."))
+        yield from (file for file in files if file.exists())
 
 
 @contextmanager

@@ -6,9 +6,12 @@ image are taken out of it first.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -18,8 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rotator_assets.errors import InputError
 
 RECIPES_FILE = Path(__file__).with_name("recipes.yaml")
+ENVIRONMENT_VARIABLE = "ROTATORS_RECIPES"
 
-Normalization = Literal["max_all", "log", "max_g", "max_r", "none", "asinh"]
+Normalization = Literal["max_all", "log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
 Bands = Literal["gri", "g", "r", "i"]
 
 
@@ -42,9 +46,12 @@ class Recipe(BaseModel):
 
     name: str
     population: Literal["early", "all"] = "early"
-    normalization: Normalization = "max_all"
+    normalization: Normalization = Field("max_all", description="equations: science/normalization.py")
     bands: Bands = "gri"
-    regularization: Literal["batchnorm", "dropout"] = "batchnorm"
+    regularization: Literal["batchnorm", "dropout"] = Field(
+        "batchnorm",
+        description="batch normalization, or dropout of 0.25 after each convolution and 0.5 after the dense layer",
+    )
     architecture: Literal["thesis"] = "thesis"
     mask_neighbours: bool = Field(
         False, description="replace other sources in an image by its opposite side, in training and in testing"
@@ -56,7 +63,7 @@ class Recipe(BaseModel):
     folds: int = Field(5, ge=2, le=50)
     validation_fraction: float = Field(0.15, gt=0, lt=0.5, description="share of the training part, by object")
     batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(3e-4, gt=0)
+    learning_rate: float = Field(3e-4, gt=0, allow_inf_nan=False)
     attribution_steps: int = Field(50, ge=2, description="points of the integrated-gradients quadrature")
     seed: int = Field(2020, ge=0)
 
@@ -79,36 +86,96 @@ class Recipe(BaseModel):
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
+def recipes_file() -> Path:
+    """The file that ``ROTATORS_RECIPES`` names, else the one that comes with the package."""
+    return Path(os.environ.get(ENVIRONMENT_VARIABLE) or RECIPES_FILE).expanduser().absolute()
+
+
 def load_recipes(path: Path | None = None) -> dict[str, Recipe]:
-    """Every recipe of the file by name, in the file's order.
+    """Every recipe of the file (default: `recipes_file`) by name, in the file's order.
 
     Raises InputError naming the file, the recipe and the key: unknown keys, values out of range, a name that is not
     letters, digits and hyphens.
     """
-    path = path or RECIPES_FILE
+    path = path or recipes_file()
+    recipes = {}
+    for name, values in _content(path).items():
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
+            raise InputError(f"{path}: recipe name {name!r} may hold only letters, digits and hyphens")
+        where = f"{path}: recipe '{name}': "
+        if values is not None and not isinstance(values, dict):
+            raise InputError(f"{where}expected a mapping of settings, got {type(values).__name__}")
+        if "name" in (values or {}):
+            raise InputError(f"{where}name: is not a setting, the recipe is named by its key")
+        try:
+            recipes[name] = Recipe.model_validate({**(values or {}), "name": name})
+        except ValidationError as error:
+            raise InputError(where + _mistake(error)) from None
+    return recipes
+
+
+class _OnceEach(yaml.SafeLoader):
+    """PyYAML's safe loader, which would let the last of two equal keys silently replace the first, told to refuse."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"'{key.value}' stands twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _content(path: Path) -> dict:
+    """What stands under ``recipes`` in the file."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); restore the recipes file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        remedy = f"restore it, or let {ENVIRONMENT_VARIABLE} name another recipes file"
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or no such date
         raise InputError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict) or not isinstance(content.get("recipes"), dict) or not content["recipes"]:
         raise InputError(f"{path}: expected a mapping 'recipes' of recipe names to settings")
     if unknown := set(content) - {"recipes"}:
-        raise InputError(f"{path}: unknown key '{sorted(map(str, unknown))[0]}' beside 'recipes'")
-    recipes = {}
-    for name, values in content["recipes"].items():
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
-            raise InputError(f"{path}: recipe name '{name}' may hold only letters, digits and hyphens")
-        if values is not None and not isinstance(values, dict):
-            raise InputError(f"{path}: recipe '{name}': expected a mapping of settings, got {type(values).__name__}")
-        try:
-            recipes[name] = Recipe(**{**(values or {}), "name": name})
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InputError(f"{path}: recipe '{name}'{f': {where}' if where else ''}: {first['msg']}") from None
-    return recipes
+        raise InputError(f"{path}: unknown key {sorted(map(str, unknown))[0]!r} beside 'recipes'")
+    return content["recipes"]
+
+
+def _mistake(error: ValidationError) -> str:
+    """The first mistake of a recipe in one line: key, what is wrong, the nearest key where it is unknown."""
+    first = error.errors()[0]
+    *outer, key = first["loc"] or ("",)
+    if first["type"] in ("extra_forbidden", "invalid_key"):
+        model: type[BaseModel] = Recipe
+        for field in outer:
+            model = model.model_fields[field].annotation
+        known = [name for name in model.model_fields if name != "name"]
+        nearest = difflib.get_close_matches(str(key), known, n=1)
+        hint = f"did you mean '{nearest[0]}'?" if nearest else f"the keys are {', '.join(known)}"
+        what = f"unknown key; {hint}"
+    else:
+        what = first["msg"].removeprefix("Value error, ")
+    where = ".".join(str(part) for part in first["loc"])
+    return " ".join(f"{where}: {what}".removeprefix(": ").split())
+
+
+def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]]:
+    """Names of recipes that differ from the reference in one setting alone, by that setting.
+
+    Each list begins with the reference and goes on in the order of ``recipes``: what one comparison of the study shows,
+    such as ``{"bands": ["thesis", "r-band"]}``. Settings of a block are named ``augmentation.shift``. Recipes that
+    differ in several settings, or in none, are in no list; without the reference there are no lists.
+    """
+    groups: dict[str, list[str]] = {}
+    if reference not in recipes:
+        return groups
+    settings = {name: recipe.model_dump(mode="json", exclude={"name"}) for name, recipe in recipes.items()}
+    for name, own in settings.items():
+        differing = [key for key, value in own.items() if value != settings[reference][key]]
+        if len(differing) == 1:
+            groups.setdefault(differing[0], [reference]).append(name)
+    return groups
 
 
 def reduced(recipe: Recipe, crop_px: int) -> Recipe:

@@ -96,6 +96,9 @@ class Step:
     """Asked for by name: run even if it is up to date."""
 
 
+REPORT = Step("study report", ("dataset_comparison", "study_report"), None, requested=True)
+
+
 @dataclass
 class Outcome:
     """What became of a plan."""
@@ -138,7 +141,7 @@ def plan(
         steps += trainings
         if trainings:
             steps.append(_comparison(key, tuple(step.title for step in trainings), requested=not only_stale))
-    steps.append(Step("study report", ("study_report",), None, requested=True))
+    steps.append(REPORT)
     return steps
 
 
@@ -154,8 +157,8 @@ def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
     for key, names in recipes.items():
         steps += plan([key], list(dict.fromkeys(names)), only_stale=True)
     steps += [_comparison(partition) for asset, partition in stale if asset == "recipe_comparison"]
-    by_title = {step.title: step for step in steps if step.assets != ("study_report",)}
-    return [*by_title.values(), Step("study report", ("study_report",), None, requested=True)]
+    by_title = {step.title: step for step in steps if step != REPORT}
+    return [*by_title.values(), REPORT]
 
 
 def _comparison(dataset: str, needs_one: tuple[str, ...] = (), requested: bool = False) -> Step:

@@ -1,13 +1,28 @@
-"""What is stale, as Dagster's own UI judges it. The one place that reaches into Dagster's internals."""
+"""What is stale and why, as Dagster's own UI judges it. The one place that reaches into Dagster's internals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.definitions.data_version import (
+    CachingStaleStatusResolver,
+    StaleCause,
+    StaleCauseCategory,
+    StaleStatus,
+)
+from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.loader import LoadingContext
+from pydantic import ValidationError
+
+from rotator_assets.assets.inputs import content_changes, last_observation, observed_content, training_recipe
+from rotator_assets.assets.learning import effective_recipe
+from rotator_assets.changes import changes
+from rotator_assets.partitions import DATASETS, split_training_key
+from rotator_assets.recipes import Recipe
+from rotator_assets.settings import Settings
 
 
 class _Loading(LoadingContext):
@@ -38,17 +53,84 @@ class Staleness:
         return self._resolver.get_status(dg.AssetKey(asset), partition) == StaleStatus.FRESH
 
     def stale(self) -> Iterator[tuple[str, str, str]]:
-        """Asset, partition and reason of everything that was made and no longer fits its inputs."""
+        """Asset, partition and reason of everything that was made and no longer fits its inputs.
+
+        The reason says what changed since the partition was made: ``training_recipe changed (normalization: max_all
+        -> log)``, ``image_tensors was updated``. Partitions that are no more (a recipe taken out) are left out.
+        """
         for key in sorted(self._graph.materializable_asset_keys):
-            if not self._graph.get(key).is_partitioned:
+            node = self._graph.get(key)
+            if not node.is_partitioned:
                 continue  # the report is made anew by every run
-            for partition in sorted(self._instance.get_materialized_partitions(key)):
+            known = set(node.partitions_def.get_partition_keys())
+            for partition in sorted(self._instance.get_materialized_partitions(key) & known):
                 if self._resolver.get_status(key, partition) == StaleStatus.STALE:
                     yield key.to_user_string(), partition, self._reason(key, partition)
 
     def _reason(self, key: dg.AssetKey, partition: str) -> str:
-        causes = self._resolver.get_stale_causes(key, partition)
-        return "; ".join(
-            f"{cause.dependency.asset_key.to_user_string()} {cause.reason}" if cause.dependency else cause.reason
-            for cause in causes
-        )
+        updated: dict[str, list[str]] = {}
+        reasons = []
+        for cause in self._resolver.get_stale_causes(key, partition):
+            if cause.category != StaleCauseCategory.DATA or cause.dependency is None:
+                reasons.append(self._code_reason(cause))
+            elif self._graph.get(cause.dependency.asset_key).is_external:
+                what = "; ".join(self._input_changes(cause))
+                reasons.append(f"{cause.dependency.asset_key.to_user_string()} changed ({what})")
+            else:
+                names = updated.setdefault(cause.dependency.asset_key.to_user_string(), [])
+                names += [part for part in (cause.dependency.partition_key or "").split("|") if part not in partition]
+        for asset, names in updated.items():
+            reasons.append(f"{asset} was updated" + (f" ({', '.join(names)})" if names else ""))
+        return "; ".join(reasons)
+
+    def _code_reason(self, cause: StaleCause) -> str:
+        """Why a partition is stale that was made by code, or from assets, other than those there are now."""
+        if cause.category != StaleCauseCategory.CODE:
+            return cause.reason
+        then = self._resolver._get_current_data_provenance(key=cause.key).code_version
+        return f"its code changed (version {then} -> {self._graph.get(cause.asset_key).code_version})"
+
+    def _input_changes(self, cause: StaleCause) -> list[str]:
+        """What changed in an input since the partition was made from it, whatever it was in between."""
+        asset, partition = cause.dependency.asset_key, cause.dependency.partition_key
+        seen = self._resolver._get_current_data_provenance(key=cause.key).input_storage_ids[asset]
+        name = asset.to_user_string()
+        then = last_observation(self._instance, name, partition, before_storage_id=seen + 1)
+        now = last_observation(self._instance, name, partition)
+        old, new = (observed_content(self._instance, observation) for observation in (then, now))
+        made = self._materialization(cause.key).metadata
+        if asset == training_recipe.key and "recipe" in made and new is not None:
+            dataset, _ = split_training_key(cause.partition_key)
+            synthetic = bool(made["synthetic"].value)
+            trained = {**made["recipe"].value, "profile": made["profile"].value}
+            return recipe_changes(trained, old, new, DATASETS[dataset].crop_px, synthetic)
+        return content_changes(name, old, new)
+
+    def _materialization(self, key: AssetKeyPartitionKey) -> dg.AssetMaterialization:
+        return self._resolver._get_latest_data_version_event(key=key)
+
+
+def recipe_changes(
+    trained: dict[str, Any], written: dict[str, Any] | None, now: dict[str, Any], crop_px: int, synthetic: bool
+) -> list[str]:
+    """What changed in a recipe since a training, in words.
+
+    ``trained``: the recipe that the networks keep, after the reduction of the quick profile, and its profile.
+    ``written``: the recipe in the file as it was last seen before the training (None: not recorded). ``now``: the one
+    in the file. What stood in the file is what a user recognizes, so it is compared where the networks confirm that it
+    was trained; it was not if it was edited and trained before anyone looked.
+    """
+
+    def effective(content: dict[str, Any]) -> dict[str, Any]:
+        settings = Settings(profile=content["profile"])
+        recipe = Recipe(name=trained["name"], **{key: value for key, value in content.items() if key != "profile"})
+        recipe, profile = effective_recipe(recipe, crop_px, settings, synthetic)
+        return {**recipe.model_dump(mode="json"), "profile": profile}
+
+    try:
+        confirmed = written is not None and effective(written) == trained
+    except ValidationError:  # written for another version of this project
+        confirmed = True
+    if confirmed:
+        return changes(written, now)
+    return changes(trained, effective(now)) or ["trained as it is now, before the change was noticed"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -84,13 +85,57 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
 
 
 def print_status(root: DataRoot) -> None:
-    """Inputs found and missing by survey, datasets that can be built, and what is stale."""
-    from rotator_assets.partitions import DATASETS
+    """Inputs found and missing by survey, datasets that can be built, and what is stale and why.
+
+    Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error; the inputs are told before.
+    """
+    print(f"data root: {root.path}{'' if root.path.is_dir() else ' (does not exist)'}")
+    complete = _print_inputs(root)
+
+    from rotator_assets.partitions import DATASETS  # reads recipes.yaml, and fails where it is wrong
+    from rotator_assets.settings import load_settings
+
+    load_settings(root)
+    ready = []
+    for key in complete:
+        ready += [d.key for d in DATASETS.values() if d.survey == key] or [f"{key} (catalogues alone)"]
+    print(f"datasets that can be built now: {', '.join(ready) or 'none'}")
+    if root.dagster_home.is_dir():
+        _print_stale(root)
+    else:
+        print("nothing was materialized yet")
+
+
+def grouped(stale: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Stale assets, partitions and reasons in few lines: one for all that went stale of one recipe or survey at once.
+
+    ``manga-observed-64|log`` stands for itself; several partitions as ``log: 2 (manga-observed-64, tng100-noisy-64)``.
+    """
+    by_asset: dict[tuple[str, str, str], list[str]] = {}
+    for asset, partition, reason in stale:
+        dataset, _, recipe = partition.partition("|")
+        by_asset.setdefault((recipe or dataset.split("-")[0], reason, asset), []).append(partition)
+    by_partitions: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for (subject, reason, asset), partitions in by_asset.items():
+        by_partitions.setdefault((subject, reason, tuple(partitions)), []).append(asset)
+    return [
+        (", ".join(assets), _listed(subject, partitions), reason)
+        for (subject, reason, partitions), assets in by_partitions.items()
+    ]
+
+
+def _listed(subject: str, partitions: Sequence[str]) -> str:
+    if len(partitions) == 1:
+        return partitions[0]
+    return f"{subject}: {len(partitions)} ({', '.join(partition.split('|')[0] for partition in partitions)})"
+
+
+def _print_inputs(root: DataRoot) -> list[str]:
+    """Show what files each survey has and lacks. Gives the surveys that lack nothing."""
     from rotator_assets.surveys import SURVEYS
     from rotator_assets.surveys.inventory import inventory, lacking
 
-    print(f"data root: {root.path}{'' if root.path.is_dir() else ' (does not exist)'}")
-    ready = []
+    complete = []
     for key, survey in SURVEYS.items():
         found = inventory(survey, root.survey(key))
         here = [f for f in found if f.paths]
@@ -109,21 +154,22 @@ def print_status(root: DataRoot) -> None:
         if missing := lacking(found):
             print(f"{key} cannot be built: it lacks {'; '.join(missing)}\n")
         else:
-            ready += [d.key for d in DATASETS.values() if d.survey == key] or [f"{key} (catalogues alone)"]
-    print(f"datasets that can be built now: {', '.join(ready) or 'none'}")
-    if not root.dagster_home.is_dir():
-        print("nothing was materialized yet")
-        return
+            complete.append(key)
+    return complete
+
+
+def _print_stale(root: DataRoot) -> None:
+    """Show what was made and no longer fits its inputs, why, and how to make it anew."""
     from rotator_assets.runner import Runner
 
     with Runner(root) as runner:
         runner.observe_inputs()
         stale = list(runner.staleness().stale())
-    if stale:
-        print_table(["asset", "partition", "why"], stale, title="stale: made from what has changed since")
-        print("make them anew with: rotators run --stale")
-    else:
+    if not stale:
         print("nothing is stale")
+        return
+    print_table(["asset", "partition", "why"], grouped(stale), title="stale: made from what has changed since")
+    print(f"make them anew with: rotators run --stale --data {shlex.quote(str(root.path))}")
 
 
 def _text(value: object) -> str:

@@ -31,6 +31,7 @@ ASSETS = {
     "roc_report": ("reports", "training"),
     "attribution_maps": ("reports", "training"),
     "recipe_comparison": ("reports", "dataset"),
+    "dataset_comparison": ("reports", None),
     "study_report": ("reports", None),
 }
 DATASET_KEYS = {

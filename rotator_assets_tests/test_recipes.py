@@ -3,9 +3,21 @@
 import pytest
 
 from rotator_assets.errors import InputError
-from rotator_assets.recipes import Recipe, load_recipes, reduced
+from rotator_assets.learning import network
+from rotator_assets.recipes import RECIPES_FILE, Recipe, load_recipes, recipes_file, reduced, varied
 
-NAMED = ["thesis", "all-types", "log", "max-g", "max-r", "unnormalized", "asinh", "dropout", "r-band"]
+BY_SETTING = {
+    "population": ["all-types"],
+    "normalization": ["log", "max-g", "max-r", "unnormalized", "asinh", "zscale", "standard"],
+    "regularization": ["dropout"],
+    "bands": ["r-band", "g-band", "i-band"],
+}
+NAMED = ["thesis", *(name for names in BY_SETTING.values() for name in names)]
+
+
+@pytest.fixture(autouse=True)
+def no_other_recipes_file(monkeypatch):
+    monkeypatch.delenv("ROTATORS_RECIPES", raising=False)
 
 
 def written(tmp_path, text):
@@ -16,26 +28,52 @@ def written(tmp_path, text):
 
 def test_the_named_recipes_are_there_and_differ_in_what_their_names_say():
     recipes = load_recipes()
-    assert list(recipes)[: len(NAMED)] == NAMED
+    assert list(recipes) == NAMED
     thesis = recipes["thesis"]
     assert (thesis.population, thesis.normalization, thesis.bands, thesis.regularization) == (
         "early", "max_all", "gri", "batchnorm",
     )  # fmt: skip
-    changed = {
-        name: {k for k, v in recipe.model_dump().items() if v != thesis.model_dump()[k]} - {"name"}
-        for name, recipe in recipes.items()
+    assert varied(recipes, "thesis") == {setting: ["thesis", *names] for setting, names in BY_SETTING.items()}
+    shown = [recipes[name].normalization for name in BY_SETTING["normalization"]]
+    assert shown == ["log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
+    assert [recipes[name].bands for name in BY_SETTING["bands"]] == ["r", "g", "i"]
+
+
+def test_dropout_is_what_its_description_says():
+    described = Recipe.model_fields["regularization"].description
+    assert f"dropout of {network.DROPOUT_CONVOLUTION} after each convolution" in described
+    assert f"{network.DROPOUT_DENSE} after the dense layer" in described
+
+
+def test_recipes_that_differ_in_several_settings_or_in_none_are_not_compared():
+    recipes = {
+        "two": Recipe(name="two", bands="r", normalization="log"),
+        "shifted": Recipe(name="shifted", augmentation={"shift": 0.1}),
+        "plain": Recipe(name="plain"),
+        "same": Recipe(name="same"),
+        "turned": Recipe(name="turned", augmentation={"shift": 0.1, "rotation_deg": 0}),
+        "r": Recipe(name="r", bands="r"),
     }
-    assert changed == {
-        "thesis": set(),
-        "all-types": {"population"},
-        "log": {"normalization"},
-        "max-g": {"normalization"},
-        "max-r": {"normalization"},
-        "unnormalized": {"normalization"},
-        "asinh": {"normalization"},
-        "dropout": {"regularization"},
-        "r-band": {"bands"},
-    }
+    assert varied(recipes, "plain") == {"augmentation.shift": ["plain", "shifted"], "bands": ["plain", "r"]}
+    assert varied(recipes, "r") == {"normalization": ["r", "two"], "bands": ["r", "plain", "same"]}
+    assert varied(recipes, "unknown") == {}
+    assert varied({"plain": recipes["plain"]}, "plain") == {}
+
+
+def test_the_variable_names_another_file(tmp_path, monkeypatch):
+    assert recipes_file() == RECIPES_FILE
+    monkeypatch.setenv("ROTATORS_RECIPES", "")
+    assert recipes_file() == RECIPES_FILE
+    path = written(tmp_path, "recipes: {mine: {bands: g}}")
+    monkeypatch.chdir(tmp_path)
+    for named in (str(path), "recipes.yaml"):
+        monkeypatch.setenv("ROTATORS_RECIPES", named)
+        assert recipes_file() == path
+        assert list(load_recipes()) == ["mine"]
+    assert list(load_recipes(RECIPES_FILE)) == NAMED
+    path.unlink()
+    with pytest.raises(InputError, match=r"cannot be read .*ROTATORS_RECIPES"):
+        load_recipes()
 
 
 def test_version_follows_content_not_name():
@@ -53,13 +91,29 @@ def test_neighbours_are_masked_where_the_file_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("recipes: {log: {normalisation: log}}", "recipe 'log': normalisation: Extra inputs"),
+        (
+            "recipes: {log: {normalisation: log}}",
+            "recipe 'log': normalisation: unknown key; did you mean 'normalization'?",
+        ),
+        ("recipes: {a: {colour: r}}", "recipe 'a': colour: unknown key; the keys are population, normalization, "),
+        ("recipes: {a: {1: r}}", "recipe 'a': 1: unknown key"),
+        ('recipes: {a: {"two\\nlines": r}}', "recipe 'a': two lines: unknown key"),
+        ("recipes: {a: {augmentation: {shfit: 3}}}", "augmentation.shfit: unknown key; did you mean 'shift'?"),
+        ("recipes: {a: {augmentation: 3}}", "recipe 'a': augmentation: Input should be"),
+        ("recipes: {a: {name: b}}", "recipe 'a': name: is not a setting"),
+        ("recipes: {a: {}, a: {bands: r}}", "'a' stands twice"),
+        ("recipes: {a: {epochs: 2, epochs: 3}}", "'epochs' stands twice"),
+        ("recipes: {a: {epochs: 2020-13-45}}", "is not valid YAML: month must be"),
+        ("[" * 3000, "is not valid YAML"),
+        ("recipes: {a: {learning_rate: .inf}}", "recipe 'a': learning_rate: Input should be a finite number"),
+        ("recipes: {a: {learning_rate: .nan}}", "recipe 'a': learning_rate: Input should be"),
         ("recipes: {log: {normalization: logarithm}}", "recipe 'log': normalization: Input should be"),
         ("recipes: {a: {epochs: 0}}", "recipe 'a': epochs:"),
-        ("recipes: {a: {augmentation: {spin: 3}}}", "augmentation.spin"),
+        ("recipes: {a: {augmentation: {spin: 3}}}", "augmentation.spin: unknown key; the keys are shift, rotation_deg"),
         ("recipes: {a: {mask_neighbours: perhaps}}", "recipe 'a': mask_neighbours:"),
         ("recipes: {a: {normalization: max_g, bands: r}}", "needs band g"),
         ("recipes: {a/b: {}}", "letters, digits and hyphens"),
+        ('recipes: {"a\\nb": {}}', "letters, digits and hyphens"),
         ("recipes: {a: [1]}", "expected a mapping of settings, got list"),
         ("recipes: {a: {}}\nextra: 1", "unknown key 'extra'"),
         ("[]", "expected a mapping 'recipes'"),
@@ -72,6 +126,12 @@ def test_mistakes_are_told_in_one_line(tmp_path, text, message):
         load_recipes(written(tmp_path, text))
     assert message in str(error.value) and "recipes.yaml" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_block_may_be_shared_and_changed(tmp_path):
+    text = "recipes: {a: &a {epochs: 3, bands: r}, b: {<<: *a, epochs: 4}}"
+    recipes = load_recipes(written(tmp_path, text))
+    assert [(recipe.epochs, recipe.bands) for recipe in recipes.values()] == [(3, "r"), (4, "r")]
 
 
 def test_no_file_says_so(tmp_path):

@@ -1,4 +1,4 @@
-"""Survey files of every kind through Dagster: measured lambda_R, agreement, frames, archives, settings, catalogues alone."""
+"""Survey files of every kind through Dagster: measured lambda_R, agreement, frames, archives, catalogues alone."""
 
 import shutil
 

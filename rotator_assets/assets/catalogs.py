@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from rotator_assets.assets.inputs import OWNERS, catalog_files
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, catalog_files
 from rotator_assets.data_root import DataRoot
 from rotator_assets.partitions import survey_partitions
 from rotator_assets.storage.schema import TABLES
@@ -21,6 +21,7 @@ _COMMON = {
     "deps": [catalog_files],
     "io_manager_key": "tables",
     "code_version": "2",
+    "automation_condition": FOLLOW_CHANGES,
 }
 
 
@@ -63,6 +64,7 @@ def _result(survey: str, kind: str, catalog: Catalog, folder: Path) -> dg.Materi
                 "release": source.release,
                 "path": str(source.path if not source.path.is_absolute() else source.path.relative_to(folder)),
                 "n_rows": source.rows,
+                "n_taken": source.taken,
                 "note": source.note or None,
                 "synthetic": source.synthetic,
             }

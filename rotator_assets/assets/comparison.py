@@ -1,35 +1,36 @@
-"""Group ``reports``, across trainings: the recipes of a dataset side by side."""
+"""Group ``reports``, across trainings: the recipes of a dataset side by side, and one recipe on two datasets."""
 
 import dagster as dg
 import pandas as pd
 
-from rotator_assets.assets.inputs import OWNERS
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS
+from rotator_assets.assets.learning import predictions
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
-from rotator_assets.partitions import dataset_partitions, dataset_to_training
+from rotator_assets.figures.study import ACROSS_DATASETS, FAMILIES, REFERENCE_RECIPE, study_auc
+from rotator_assets.learning.summary import DatasetPair
+from rotator_assets.partitions import DATASETS, Dataset, dataset_partitions, dataset_to_training
+from rotator_assets.recipes import load_recipes, varied
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
 
-_COMMON = {"group_name": "reports", "owners": OWNERS, "code_version": "1"}
-REFERENCE_RECIPE = "thesis"
+_COMMON = {"group_name": "reports", "owners": OWNERS, "kinds": {"duckdb", "matplotlib"}, "code_version": "2"}
 
 
 @dg.asset(
     **_COMMON,
     partitions_def=dataset_partitions,
+    automation_condition=FOLLOW_CHANGES,
     ins={"predictions": dg.AssetIn(partition_mapping=dataset_to_training)},
     deps=[dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
     io_manager_key="tables",
-    kinds={"duckdb", "matplotlib"},
     description="Every recipe trained on a dataset, best first, each against thesis on the same galaxies.",
 )
 def recipe_comparison(
     context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], predictions: pd.DataFrame
 ) -> dg.MaterializeResult:
-    from rotator_assets.figures.roc import comparison_figure
-    from rotator_assets.figures.study import study_auc
     from rotator_assets.learning.summary import compare_recipes
 
     dataset = context.partition_key
@@ -38,19 +39,118 @@ def recipe_comparison(
     synthetic = bool(predictions["synthetic"].any())
     frame = compare_recipes(predictions, REFERENCE_RECIPE).assign(dataset=dataset, synthetic=synthetic)
     frame = frame.reindex(columns=TABLES["recipe_comparison"].column_names)
-    curves = TableStore(root).query(f"SELECT * FROM roc_curves WHERE dataset = '{dataset}'")
-    pictures = Pictures(root.figures / dataset)
-    pictures.add(
-        "recipes",
-        comparison_figure(curves, frame, dataset=dataset, synthetic=synthetic, study=study_auc(dataset)),
-    )
+    pictures = _recipe_pictures(root, dataset, frame, synthetic)
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
         metadata={
             "dagster/row_count": len(frame),
             "recipes": ", ".join(frame["recipe"]),
+            "significant": ", ".join(frame.loc[frame["significant"].fillna(False), "recipe"]) or "none",
             "synthetic": synthetic,
             **pictures.metadata(),
         },
     )
+
+
+@dg.asset(
+    **_COMMON,
+    deps=[predictions, roc_report],
+    description="Crops, noise and surveys: every recipe on two datasets, on the same galaxies where both have them.",
+)
+def dataset_comparison(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
+    from rotator_assets.learning.summary import compare_datasets
+
+    tables = TableStore(root)
+    frame = compare_datasets(tables.query("FROM predictions"), dataset_pairs(list(DATASETS.values())))
+    version = tables.write("dataset_comparison", "all", frame)
+    tables.publish()
+    pictures = _dataset_pictures(root, frame)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(version),
+        metadata={
+            "dagster/row_count": len(frame),
+            "synthetic": bool(frame["synthetic"].any()),
+            **pictures.metadata(),
+        },
+    )
+
+
+def dataset_pairs(datasets: list[Dataset]) -> list[DatasetPair]:
+    """Datasets that differ in crop, noise or survey alone; the reference is the larger crop, noiseless, or observed.
+
+    Surveys are compared as they look through a telescope: observed against simulated with noise.
+    """
+    pairs = []
+    for one in datasets:
+        for reference in datasets:
+            same = {
+                "survey": one.survey == reference.survey,
+                "noise": one.noise == reference.noise,
+                "crop": one.crop_px == reference.crop_px,
+            }
+            if one.crop_px < reference.crop_px and same["survey"] and same["noise"]:
+                kind = "crop"
+            elif same["survey"] and same["crop"] and (one.noise, reference.noise) == ("noisy", "noiseless"):
+                kind = "noise"
+            elif not same["survey"] and same["crop"] and (one.noise, reference.noise) == ("noisy", "observed"):
+                kind = "survey"
+            else:
+                continue
+            pairs.append(DatasetPair(kind, one.key, reference.key, paired=same["survey"]))
+    return pairs
+
+
+def _recipe_pictures(root: DataRoot, dataset: str, frame: pd.DataFrame, synthetic: bool) -> Pictures:
+    """ROC overlays: of all recipes, and of each family that differs from the reference in one setting."""
+    from rotator_assets.figures.comparison import comparison_figure
+
+    curves = TableStore(root).query(f"FROM roc_curves WHERE dataset = '{dataset}'")
+    common = {"dataset": dataset, "synthetic": synthetic, "reference": REFERENCE_RECIPE, "study": study_auc(dataset)}
+    pictures = Pictures(root, dataset)
+    pictures.add("recipes", comparison_figure(curves, frame, **common))
+    families = varied(load_recipes(), REFERENCE_RECIPE)
+    for setting, name in FAMILIES.items():
+        rows = frame[frame["recipe"].isin(families.get(setting, []))]
+        if len(rows) < 2:
+            pictures.remove(name)
+            continue
+        pictures.add(name, comparison_figure(curves, rows, title=f"Recipes compared: {name}", **common))
+    return pictures
+
+
+def _dataset_pictures(root: DataRoot, frame: pd.DataFrame) -> Pictures:
+    """ROC overlays of the reference recipe on the two datasets of every pair."""
+    from rotator_assets.figures.comparison import Curve, dataset_figure, difference_text
+
+    tables = TableStore(root)
+    where = f"WHERE recipe = '{REFERENCE_RECIPE}'"
+    metrics = tables.query(f"FROM model_metrics {where}").set_index("dataset")
+    curves = tables.query(f"FROM roc_curves {where}")
+    pictures = Pictures(root, ACROSS_DATASETS)
+    for row in frame[frame["recipe"] == REFERENCE_RECIPE].itertuples():
+        change = difference_text(row.difference, row.low, row.high, row.p_value_adjusted)
+        sample = f"{row.n_galaxies} galaxies in both" if row.paired else "independent samples"
+        figure = dataset_figure(
+            [
+                Curve.of(key, metrics.loc[key], curves[curves["dataset"] == key])
+                for key in (row.dataset, row.reference_dataset)
+            ],
+            title=_TITLES[row.kind],
+            recipe=REFERENCE_RECIPE,
+            synthetic=row.synthetic,
+            detail=f"first − second ({sample}): {change}",
+        )
+        pictures.add(_picture_name(row.kind, DATASETS[row.dataset]), figure)
+    return pictures
+
+
+_TITLES = {
+    "crop": "Crops of the same images compared",
+    "noise": "With and without noise",
+    "survey": "Simulated and observed galaxies",
+}
+
+
+def _picture_name(kind: str, dataset: Dataset) -> str:
+    return f"crop_{dataset.survey}-{dataset.noise}" if kind == "crop" else f"{kind}_{dataset.crop_px}"

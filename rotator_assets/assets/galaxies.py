@@ -3,13 +3,13 @@
 import dagster as dg
 import pandas as pd
 
-from rotator_assets.assets.inputs import OWNERS, label_settings
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, label_settings
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.data_root import DataRoot
 from rotator_assets.partitions import survey_partitions
 from rotator_assets.settings import load_settings
 from rotator_assets.storage.schema import TABLES
-from rotator_assets.storage.tables import content_hash
+from rotator_assets.storage.tables import TableStore, content_hash
 from rotator_assets.surveys.agreement import agreement, lambda_r_pairs
 from rotator_assets.surveys.matching import early_types, label_galaxies, match_galaxies
 
@@ -20,6 +20,7 @@ _COMMON = {
     "partitions_def": survey_partitions,
     "io_manager_key": "tables",
     "code_version": "2",
+    "automation_condition": FOLLOW_CHANGES,
 }
 
 
@@ -41,6 +42,7 @@ def galaxies(
         jam_qual_min=settings.jam_qual_min,
         synthetic=any(bool(catalog["synthetic"].any()) for catalog in catalogs),
     )
+    losses = pd.concat([_files_read(TableStore(root), survey), losses], ignore_index=True)
     return _result("galaxies", matched, losses, {"with_lambda_r": int(matched["lambda_r"].notna().sum())})
 
 
@@ -71,10 +73,17 @@ def lambda_r_agreement(
 
     survey = context.partition_key
     settings = load_settings(root).survey(survey)
-    pairs = lambda_r_pairs(survey, kinematics_catalog, galaxies, settings.lambda_r_preference, settings.labels.boundary)
+    pairs = lambda_r_pairs(
+        survey,
+        kinematics_catalog,
+        galaxies,
+        settings.lambda_r_preference,
+        settings.labels.boundary,
+        settings.jam_qual_min,
+    )
     summary = agreement(pairs)
     synthetic = bool(galaxies["synthetic"].any())
-    pictures = Pictures(root.figures / survey)
+    pictures = Pictures(root, survey)
     pictures.add("lambda_r_agreement", agreement_figure(pairs, summary, dataset=survey, synthetic=synthetic))
     frame = summary.assign(synthetic=synthetic).reindex(columns=TABLES["lambda_r_agreement"].column_names)
     return dg.MaterializeResult(
@@ -88,12 +97,28 @@ def _pictures(root: DataRoot, survey: str, labeled: pd.DataFrame, boundary: str)
     from rotator_assets.figures.spin import class_histogram_figure, spin_ellipticity_figure
 
     synthetic = bool(labeled["synthetic"].any())
-    pictures = Pictures(root.figures / survey)
+    pictures = Pictures(root, survey)
     pictures.add(
         "spin_ellipticity", spin_ellipticity_figure(labeled, dataset=survey, synthetic=synthetic, boundary=boundary)
     )
     pictures.add("classes", class_histogram_figure(labeled, dataset=survey, synthetic=synthetic))
     return pictures
+
+
+def _files_read(tables: TableStore, survey: str) -> pd.DataFrame:
+    """The first steps of the match report: rows of each file, and how many were taken."""
+    files = tables.query(f"FROM input_files WHERE survey = '{survey}' ORDER BY catalog, what")
+    dropped = files["n_rows"] - files["n_taken"]
+    return pd.DataFrame(
+        {
+            "survey": survey,
+            "step": "file: " + files["path"],
+            "rows_in": files["n_rows"],
+            "rows_out": files["n_taken"],
+            "rows_dropped": dropped,
+            "reason": files["note"].fillna("").where(dropped > 0, ""),
+        }
+    )
 
 
 _FIRST_STEP = {"galaxies": 1, "labeled_galaxies": 101, "early_type_galaxies": 201}

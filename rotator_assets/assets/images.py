@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets import progress
-from rotator_assets.assets.inputs import OWNERS, image_files, image_settings
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, image_files, image_settings
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import UnusableImage
 from rotator_assets.partitions import DATASETS, Dataset, dataset_partitions, survey_to_dataset
@@ -20,13 +20,20 @@ from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
 from rotator_assets.storage.tensors import writing_tensor
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.archives import unreadable_archives
 from rotator_assets.surveys.cutouts import Cutout, Treatment, make_cutout, read_sky_stamps
 from rotator_assets.surveys.images import ImageSource
 
 _CHUNK = 64
 """Images read ahead at a time: what bounds the memory, whatever the number of galaxies."""
 
-_COMMON = {"group_name": "images", "owners": OWNERS, "partitions_def": dataset_partitions, "code_version": "2"}
+_COMMON = {
+    "group_name": "images",
+    "owners": OWNERS,
+    "partitions_def": dataset_partitions,
+    "code_version": "2",
+    "automation_condition": FOLLOW_CHANGES,
+}
 
 
 @dg.asset(
@@ -48,9 +55,12 @@ def image_tensors(
     folder = root.survey(dataset.survey)
     sources = SURVEYS[dataset.survey].image_index(folder, galaxies)
     treatment = _treatment(dataset, settings, folder)
+    lost = unreadable_archives(folder / "images")
+    for reason in lost:
+        context.log.warning(reason)
     rows = []
     with writing_tensor(root.tensors / dataset.key, dataset.crop_px, bool(galaxies["synthetic"].any())) as tensor:
-        for galaxy, cutout in _cutouts(galaxies, sources, treatment):
+        for galaxy, cutout in _cutouts(galaxies, sources, treatment, lost):
             source = sources.get(galaxy.galaxy_id)
             row = {
                 "dataset": dataset.key,
@@ -134,14 +144,21 @@ def _treatment(dataset: Dataset, settings: SurveySettings, folder: Path) -> Trea
 
 
 def _cutouts(
-    galaxies: pd.DataFrame, sources: dict[str, ImageSource], treatment: Treatment
+    galaxies: pd.DataFrame, sources: dict[str, ImageSource], treatment: Treatment, lost: list[str]
 ) -> Iterator[tuple[object, Cutout | str]]:
-    """Each galaxy with its cut-out, or the reason why it has none, in the catalogue's order."""
+    """Each galaxy with its cut-out, or the reason why it has none, in the catalogue's order.
+
+    ``lost``: why archives of images cannot be read.
+    """
 
     def cutout(galaxy) -> Cutout | str:
         source = sources.get(galaxy.galaxy_id)
         if source is None:
-            return f"no image file in {treatment.survey}/images"
+            unplaced = treatment.noise == "observed" and pd.isna(galaxy.ra)
+            archives = f"; an archive there cannot be read: {lost[0]}" if lost else ""
+            return (
+                f"no image file in {treatment.survey}/images{', no position to cut from frames' * unplaced}{archives}"
+            )
         try:
             return make_cutout(source, galaxy.galaxy_id, treatment, galaxy.ra, galaxy.dec)
         except UnusableImage as reason:
@@ -158,7 +175,7 @@ def _cutouts(
 def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) -> float:
     """Half-light semi-major axis in pixels, by the file's own scale or the folder's setting; NaN, never a guess."""
     scale = cutout.conditions["arcsec_per_pixel"]
-    if scale is None:
+    if scale is None and cutout.conditions["image_unit"] == "colour":
         if settings.pixels_per_r_eff is not None:
             return settings.pixels_per_r_eff
         scale = settings.arcsec_per_pixel

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets import progress
-from rotator_assets.assets.inputs import OWNERS, kinematic_files, kinematics_settings
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, kinematic_files, kinematics_settings
 from rotator_assets.data_root import DataRoot
 from rotator_assets.partitions import survey_partitions
 from rotator_assets.settings import load_settings
@@ -31,6 +31,7 @@ _ELLIPSE = {
     deps=[kinematic_files, kinematics_settings],
     io_manager_key="tables",
     code_version="1",
+    automation_condition=FOLLOW_CHANGES,
     description="lambda_R measured from the DAP maps or star particles there are; no rows where there are none.",
 )
 def measured_kinematics(
@@ -46,7 +47,7 @@ def measured_kinematics(
     measured = measure_all(
         jobs, root.measured / key, lambda done, total: progress.report(f"lambda_R of {key}", done, total)
     )
-    measured = measured.assign(survey=key, lambda_r_source=SURVEYS[key].lambda_r_sources[-1])
+    measured = measured.assign(survey=key, lambda_r_source=SURVEYS[key].measured_source)
     if jobs:
         measured["path"] = [str(job.path.relative_to(root.survey(key))) for job in jobs]
     frame = measured.reindex(columns=TABLES["measured_kinematics"].column_names)

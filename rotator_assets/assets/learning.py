@@ -1,12 +1,14 @@
 """Group ``learning``: the trained networks and their out-of-fold predictions."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 
 from rotator_assets import progress
-from rotator_assets.assets.inputs import OWNERS, training_recipe
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.partitions import (
@@ -18,23 +20,32 @@ from rotator_assets.partitions import (
 )
 from rotator_assets.recipes import Recipe, load_recipes, reduced
 from rotator_assets.settings import Settings, load_settings
-from rotator_assets.storage.models import TrainedModels, new_model_folder
+from rotator_assets.storage.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.storage.tables import TableStore, content_hash
 from rotator_assets.storage.tensors import ImageTensor
 
 if TYPE_CHECKING:
     from rotator_assets.learning.training import EpochLog
 
-_COMMON = {"group_name": "learning", "owners": OWNERS, "partitions_def": training_partitions, "code_version": "1"}
+_CODE_VERSION = "1"
+_COMMON = {
+    "group_name": "learning",
+    "owners": OWNERS,
+    "partitions_def": training_partitions,
+    "code_version": _CODE_VERSION,
+    "automation_condition": FOLLOW_CHANGES,
+}
 _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
+_OF_RECIPE = dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)
 
 TRAINING_POOL = "training"
+RETRIES, RETRY_SECONDS = 2, 10.0
 
 
 @dg.asset(
     **_COMMON,
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
-    deps=[dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
+    deps=[_OF_RECIPE],
     io_manager_key="models",
     pool=TRAINING_POOL,
     kinds={"keras", "tensorflow"},
@@ -53,27 +64,28 @@ def rotator_classifier(
         load_recipes()[name], DATASETS[dataset].crop_px, load_settings(root), image_tensors.synthetic
     )
     sample = training_sample(labeled_images, recipe, dataset, TableStore(root))
-    folder = new_model_folder(root.models / dataset / name)
+    content = _training_content(recipe, image_tensors, sample)
+    checkpoints = checkpoint_folder(root.models / dataset / name, content)
+    if checkpoints.is_dir():
+        context.log.info(f"going on where this training was interrupted: {checkpoints}")
 
     def on_epoch(log: "EpochLog") -> None:
-        note = f"loss {log.loss:.3f}, validation {log.val_loss:.3f}, AUC {log.val_auc:.3f}"
-        context.log.info(
-            f"fold {log.fold + 1}/{log.n_folds}, epoch {log.epoch}/{log.n_epochs}: {note}; "
-            f"{log.images_per_second:.0f} images/s, at most {log.seconds_left:.0f} s left"
-        )
+        _tell_epoch(context, log)
         done = log.fold * log.n_epochs + log.epoch
-        progress.report(f"training {dataset} {name}", done, log.n_folds * log.n_epochs, note)
+        progress.report(f"training {dataset} {name}", done, log.n_folds * log.n_epochs, _note(log))
 
-    trained = cross_validate(
-        image_tensors.images,
-        labels=sample["rotator_type"],
-        object_ids=sample["object_id"],
-        galaxy_ids=sample["galaxy_id"],
-        recipe=recipe,
-        rows=image_tensors.rows_of(sample["galaxy_id"]),
-        model_folder=folder,
-        on_epoch=on_epoch,
-    )
+    with _retrying(context), writing_models(root.models / dataset / name) as folder:
+        trained = cross_validate(
+            image_tensors.images,
+            labels=sample["rotator_type"],
+            object_ids=sample["object_id"],
+            galaxy_ids=sample["galaxy_id"],
+            recipe=recipe,
+            rows=image_tensors.rows_of(sample["galaxy_id"]),
+            model_folder=folder,
+            checkpoint_folder=checkpoints,
+            on_epoch=on_epoch,
+        )
     models = TrainedModels(
         folder=folder,
         recipe=recipe,
@@ -82,6 +94,7 @@ def rotator_classifier(
         device=trained.device,
         seconds=trained.seconds,
         synthetic=image_tensors.synthetic,
+        training=content,
     )
     key = {"dataset": dataset, "recipe": name, "synthetic": image_tensors.synthetic}
     folds = trained.predictions.assign(**key)
@@ -100,6 +113,7 @@ def rotator_classifier(
             "recipe": dg.MetadataValue.json(recipe.model_dump(mode="json")),
             "device": f"{trained.device} ({trained.policy})",
             "seconds": trained.seconds,
+            "images_per_second": trained.images_per_second,
             "validation_auc": float(history.groupby("fold")["val_auc"].max().mean()),
             "models": dg.MetadataValue.path(str(folder)),
             "synthetic": image_tensors.synthetic,
@@ -110,6 +124,7 @@ def rotator_classifier(
 @dg.asset(
     **_COMMON,
     ins={"image_tensors": _OF_DATASET},
+    deps=[_OF_RECIPE],
     io_manager_key="tables",
     kinds={"duckdb", "keras"},
     description="Each galaxy's probability of being fast, by the network that saw neither it nor its repeats.",
@@ -137,6 +152,55 @@ def predictions(
         data_version=dg.DataVersion(content_hash(frame[["galaxy_id", "probability_fast", "predicted_type"]])),
         metadata={"dagster/row_count": len(frame), "synthetic": image_tensors.synthetic},
     )
+
+
+@contextmanager
+def _retrying(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Ask Dagster for another attempt when the block fails by what may pass; after the last one, the error stands."""
+    try:
+        yield
+    except Exception as error:
+        if context.retry_number >= RETRIES or not is_transient(error):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        context.log.warning(f"{reason}; trying again in {RETRY_SECONDS:.0f} s")
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
+
+
+def is_transient(error: Exception) -> bool:
+    """True for what may go well the next time: a disk full or gone, memory or a GPU that others hold."""
+    if isinstance(error, OSError | MemoryError):
+        return True
+    from rotator_assets.learning.backend import tensorflow
+
+    errors = tensorflow().errors
+    return isinstance(error, errors.ResourceExhaustedError | errors.InternalError | errors.UnavailableError)
+
+
+def _training_content(recipe: Recipe, tensor: ImageTensor, sample: pd.DataFrame) -> str:
+    """Hash of all that decides what is trained; the checkpoints of equal content can be gone on with."""
+    labels = content_hash(sample[["galaxy_id", "object_id", "rotator_type"]])
+    return content_hash(pd.DataFrame({"part": [_CODE_VERSION, recipe.version, tensor.version, labels]}))
+
+
+def _tell_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
+    """One line in the run's log, and an observation whose numbers Dagster's UI plots over time."""
+    context.log.info(
+        f"fold {log.fold + 1}/{log.n_folds}, epoch {log.epoch}/{log.n_epochs}: {_note(log)}; "
+        f"{log.images_per_second:.0f} images/s, at most {log.seconds_left:.0f} s left"
+    )
+    told = ("fold", "epoch", "loss", "val_loss", "val_auc", "images_per_second", "seconds_left")
+    context.log_event(
+        dg.AssetObservation(
+            asset_key=context.asset_key,
+            partition=context.partition_key,
+            metadata={name: getattr(log, name) for name in told},
+        )
+    )
+
+
+def _note(log: "EpochLog") -> str:
+    return f"loss {log.loss:.3f}, validation {log.val_loss:.3f}, AUC {log.val_auc:.3f}"
 
 
 def effective_recipe(recipe: Recipe, crop_px: int, settings: Settings, synthetic: bool) -> tuple[Recipe, str]:

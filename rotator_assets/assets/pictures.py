@@ -1,32 +1,41 @@
-"""Pictures of an asset: saved under ``results/figures``, and shown in the Dagster UI."""
+"""Pictures of assets: a file under ``results/figures``, and a small copy in Dagster's metadata."""
 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from rotator_assets.data_root import DataRoot
+from rotator_assets.figures.study import STUDY_PICTURES
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_INLINE_BYTES = 150_000
 
-@dataclass
+
 class Pictures:
-    """Collects the pictures of one partition."""
+    """Pictures of one folder under ``results/figures``; those that a figure of the study may be, as PDF too."""
 
-    folder: Path
-    _inline: dict[str, bytes] = field(default_factory=dict)
+    def __init__(self, root: DataRoot, place: str) -> None:
+        self.folder = root.figures / place
+        self._place = place
+        self._inline: dict[str, bytes] = {}
 
     def add(self, name: str, figure: Figure) -> None:
-        """Save the figure as PNG and PDF, and keep a copy small enough for the UI."""
-        from rotator_assets.figures.style import png_bytes, save_figure
+        """Save the figure, and keep a copy small enough for the UI."""
+        from rotator_assets.figures.style import fit_png, save_picture
 
-        save_figure(figure, self.folder / f"{name}.png")
-        save_figure(figure, self.folder / f"{name}.pdf")
-        self._inline[name] = png_bytes(figure, max_bytes=150_000)
+        for_print = (self._place, name) in STUDY_PICTURES
+        data = save_picture(figure, self.folder / f"{name}.png", for_print=for_print)
+        self._inline[name] = fit_png(data, _INLINE_BYTES)
+
+    def remove(self, name: str) -> None:
+        """Of what can no longer be shown no picture stays."""
+        for ending in ("png", "pdf"):
+            (self.folder / f"{name}.{ending}").unlink(missing_ok=True)
 
     def metadata(self) -> dict[str, dg.MetadataValue]:
         """Each picture inline, as Markdown, and the folder of the full-sized ones."""

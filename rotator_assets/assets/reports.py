@@ -1,16 +1,18 @@
 """Group ``reports``, one training each: how well it tells fast from slow, and which pixels it looks at."""
 
+import json
+
 import dagster as dg
 import numpy as np
 import pandas as pd
 
 from rotator_assets import progress
-from rotator_assets.assets.inputs import OWNERS
-from rotator_assets.assets.pictures import Pictures
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
+from rotator_assets.assets.report_pictures import attribution_pictures, retraining_picture, roc_pictures
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.files import replacing
-from rotator_assets.partitions import dataset_to_training, split_training_key, training_partitions
+from rotator_assets.partitions import dataset_to_training, recipe_to_training, split_training_key, training_partitions
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import TableStore, content_hash
 from rotator_assets.storage.tensors import ImageTensor
@@ -20,7 +22,10 @@ _COMMON = {
     "owners": OWNERS,
     "partitions_def": training_partitions,
     "io_manager_key": "tables",
-    "code_version": "1",
+    "code_version": "2",
+    "automation_condition": FOLLOW_CHANGES,
+    # Named, so that an edited recipe marks all that was made with it at once.
+    "deps": [dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
 }
 _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
 
@@ -65,8 +70,19 @@ def roc_report(
     rows = image_tensors.rows_of(sample["galaxy_id"])
     rivals = baseline_scores(sample, image_tensors.images, rows, models.recipe)
     baselines = against_baselines(sample, rivals)
-    history = TableStore(root).read("training_history", context.partition_key)
-    pictures = _roc_pictures(root, metrics, sample, curve, baselines, rivals, history, image_tensors)
+    tables = TableStore(root)
+    pictures = roc_pictures(
+        root,
+        metrics,
+        sample,
+        curve,
+        baselines,
+        rivals,
+        tables.read("training_history", context.partition_key),
+        image_tensors,
+    )
+    _keep_in_history(tables, context.partition_key, models, metrics, curve.assign(**key))
+    retraining_picture(pictures, tables, dataset, recipe, models.folder.name)
     context.log.info(
         f"AUC {metrics['auc']:.3f} [{metrics['auc_low']:.3f}, {metrics['auc_high']:.3f}], n = {len(sample)}"
     )
@@ -149,7 +165,7 @@ def attribution_maps(
         maps.flush()
     columns = ["completeness_error", "fraction_within_half_light", "logit", "logit_baseline"]
     explained[columns] = numbers
-    pictures = _attribution_pictures(root, dataset, name, sample, explained, maps, image_tensors)
+    pictures = attribution_pictures(root, dataset, name, sample, explained, maps, image_tensors)
     inside = explained["fraction_within_half_light"]
     return dg.MaterializeResult(
         value={"attributions": explained},
@@ -177,111 +193,21 @@ def _with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame) -> p
     return predictions.merge(known, on="galaxy_id", how="left", validate="one_to_one")
 
 
-def _roc_pictures(
-    root: DataRoot,
-    metrics: dict,
-    sample: pd.DataFrame,
-    curve: pd.DataFrame,
-    baselines: pd.DataFrame,
-    rivals: dict[str, np.ndarray],
-    history: pd.DataFrame,
-    tensor: ImageTensor,
-) -> Pictures:
-    from rotator_assets.figures.images import gallery_figure
-    from rotator_assets.figures.roc import history_figure, roc_figure, score_histogram_figure
-    from rotator_assets.figures.spin import outcome_figure
-    from rotator_assets.learning.evaluation import roc_curve_frame
-
-    title = {name: metrics[name] for name in ("dataset", "recipe", "synthetic")}
-    truth = sample["rotator_type"].to_numpy()
-    counts = [[metrics["true_slow"], metrics["false_fast"]], [metrics["false_slow"], metrics["true_fast"]]]
-    point = (
-        metrics["false_fast"] / max(metrics["n_slow"], 1),
-        metrics["true_fast"] / max(metrics["n_galaxies"] - metrics["n_slow"], 1),
-        metrics["optimal_threshold"],
-    )
-    folds = [
-        roc_curve_frame(rows["rotator_type"].to_numpy(), rows["probability_fast"].to_numpy())
-        for _, rows in sample.groupby("fold")
-    ]
-    drawn = [
-        (b.baseline, roc_curve_frame(truth, rivals[b.baseline]), b.auc, b.auc_low, b.auc_high)
-        for b in baselines.itertuples()
-    ]
-    calibrated = (sample["image_unit"] == "nanomaggies").to_numpy()
-    pictures = Pictures(root.figures / metrics["dataset"] / metrics["recipe"])
-    sizes = {name: metrics[name] for name in ("auc", "auc_low", "auc_high", "n_galaxies", "n_slow")}
-    pictures.add(
-        "roc",
-        roc_figure(
-            curve,
-            **sizes,
-            **title,
-            optimal=point,
-            threshold_name="mean threshold",
-            fold_curves=folds,
-            baselines=drawn,
-            confusion=counts,
-            confusion_title="At each fold's threshold",
-        ),
-    )
-    pictures.add("gallery", gallery_figure(tensor.select(sample["galaxy_id"]), sample, **title, calibrated=calibrated))
-    pictures.add("outcomes", outcome_figure(sample, **title))
-    pictures.add(
-        "scores", score_histogram_figure(sample, **title, thresholds={"mean threshold": metrics["optimal_threshold"]})
-    )
-    pictures.add("history", history_figure(history, **title))
-    return pictures
-
-
-def _attribution_pictures(
-    root: DataRoot,
-    dataset: str,
-    recipe: str,
-    sample: pd.DataFrame,
-    explained: pd.DataFrame,
-    maps: np.ndarray,
-    tensor: ImageTensor,
-) -> Pictures:
-    from rotator_assets.figures.attribution import (
-        attribution_figure,
-        attribution_profile_figure,
-        mean_attribution_figure,
-    )
-
-    title = {"dataset": dataset, "recipe": recipe, "synthetic": tensor.synthetic}
-    calibrated = (sample["image_unit"] == "nanomaggies").to_numpy()
-    radius = sample["r_eff_pixels"] * np.sqrt(sample["axis_ratio"])
-    truth = sample["rotator_type"].to_numpy()
-    mean_maps, counts = {}, {}
-    for kind in (0, 1):
-        rows = np.flatnonzero(truth == kind)
-        counts[kind] = len(rows)
-        total = np.zeros(maps.shape[1:], dtype=np.float64)
-        for row in rows:
-            total += np.abs(maps[row])
-        mean_maps[kind] = total / max(len(rows), 1)
-    pictures = Pictures(root.figures / dataset / recipe)
-    pictures.add(
-        "attributions",
-        attribution_figure(
-            tensor.select(sample["galaxy_id"]),
-            maps,
-            sample,
-            **title,
-            calibrated=calibrated,
-            half_light=pd.DataFrame({"r_eff_pixels": radius}),
-        ),
-    )
-    pictures.add(
-        "mean_attributions",
-        mean_attribution_figure(
-            mean_maps, counts=counts, **title, r_eff_pixels=float(radius.median()) if radius.notna().any() else None
-        ),
-    )
-    profile = explained.assign(rotator_type=truth)
-    pictures.add("attribution_numbers", attribution_profile_figure(profile, **title))
-    return pictures
+def _keep_in_history(
+    tables: TableStore, partition: str, models: TrainedModels, metrics: dict, curve: pd.DataFrame
+) -> None:
+    """Add the training to the tables of all trainings there ever were, once however often it is reported."""
+    ended = max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras"))
+    training = {
+        "trained_at": pd.Timestamp(ended, unit="s").floor("ms"),
+        "training": models.folder.name,
+        "run_id": metrics["run_id"],
+        "recipe_version": models.recipe.version,
+        "recipe_content": json.dumps(models.recipe.model_dump(mode="json")),
+    }
+    kept = f"{partition}.{models.folder.name}"
+    tables.keep("roc_curves_history", kept, curve.assign(**training))
+    tables.keep("model_metrics_history", kept, pd.DataFrame([metrics]).assign(**training))
 
 
 def _confusion_markdown(metrics: dict) -> str:

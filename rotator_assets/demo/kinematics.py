@@ -1,4 +1,4 @@
-r"""Intrinsic shape and rotation of a galaxy as seen from any side.
+r"""Intrinsic shape and rotation of a galaxy as seen from any side, and the motions that show them.
 
 Shapes are triaxial ellipsoids with axes 1 : p : q; an oblate galaxy has p = 1. Angles in degrees: ``inclination`` is
 between the line of sight and the short axis (0 face-on, 90 edge-on), ``azimuth`` is the line of sight's angle around
@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+
+from rotator_assets.science import spin
 
 ALPHA = 0.15
 """Rotation curve and profile constant of the tensor virial theorem (Binney 2005, MNRAS 363, 937)."""
 
 KAPPA = 1.1
 """lambda_R against V/sigma (Emsellem et al. 2007, MNRAS 379, 401, appendix B)."""
+
+RISE_R_EFF = 0.4
+"""Rotation curves go as tanh: within so many half-light radii to three quarters of what they reach."""
+DISPERSION_SLOPE = 0.4
+"""Dispersions fall as (1 + m / R_e) to minus this power."""
 
 
 def projected_axis_ratio(
@@ -58,6 +66,46 @@ def lambda_r_of(v_sigma: ArrayLike) -> NDArray[np.float64]:
     """lambda_R of a regular rotator: kappa V/sigma / sqrt(1 + (kappa V/sigma)^2) (Emsellem et al. 2007, app. B)."""
     scaled = KAPPA * np.asarray(v_sigma, dtype=np.float64)
     return scaled / np.hypot(1, scaled)
+
+
+def effective_dispersion(log_mass_h2_msun: ArrayLike) -> NDArray[np.float64]:
+    """sigma_e in km/s, rms of rotation and dispersion within R_e, that goes with a stellar mass in the mean."""
+    return 10 ** (2.1 + 0.3 * (np.asarray(log_mass_h2_msun, dtype=np.float64) - 10.3))
+
+
+def motions(along: ArrayLike, across: ArrayLike, axis_ratio: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Line-of-sight velocity and dispersion of a rotator at places on the sky, each in a unit of its own.
+
+    Places along and across the major axis, in units of the half-light semi-major axis. The velocities are those of
+    circular motion in a thin disc of this apparent axis ratio; ``scaled_motions`` gives both their size.
+    """
+    along, across = np.asarray(along, dtype=np.float64), np.asarray(across, dtype=np.float64)
+    radius = np.hypot(along, across / axis_ratio)
+    cos_azimuth = np.divide(along, radius, out=np.zeros_like(radius), where=radius > 0)
+    return np.tanh(radius / RISE_R_EFF) * cos_azimuth, (1 + radius) ** -DISPERSION_SLOPE
+
+
+def scaled_motions(
+    motions: tuple[NDArray, NDArray],
+    weights: tuple[NDArray, NDArray],
+    inside: NDArray[np.bool_],
+    lambda_r: float,
+    sigma_e_km_s: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Velocities and dispersions in km/s that have this lambda_R and sigma_e inside the half-light ellipse.
+
+    ``motions``: both in any unit; ``weights``: flux and circular radius; one entry a spaxel or particle in each, and
+    ``inside`` says which of them count. lambda_R grows with the ratio of the two units, from 0 to 1.
+    """
+    velocity, dispersion = motions
+    flux, radius = (weight[inside] for weight in weights)
+
+    def excess(log_ratio: float) -> float:
+        return spin.lambda_r(flux, radius, np.exp(log_ratio) * velocity[inside], dispersion[inside]) - lambda_r
+
+    velocity = np.exp(brentq(excess, -12, 12)) * velocity
+    unit = sigma_e_km_s / spin.effective_dispersion(flux, velocity[inside], dispersion[inside])
+    return unit * velocity, unit * dispersion
 
 
 def _cos_sin(degrees: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,4 +1,7 @@
-"""The synthetic MaNGA survey: its rows and the truth of each. Tables: ``manga_tables``; images: ``images``."""
+"""The synthetic MaNGA survey: its rows and the truth of each.
+
+Tables: ``manga_tables``; images: ``images``; stellar maps: ``maps``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.demo.photometry import place
-from rotator_assets.demo.population import draw_population, losses
+from rotator_assets.demo.population import draw_population, losses, with_kinematics
 from rotator_assets.science.mock import (
     BANDS,
     draw_conditions,
@@ -44,7 +47,8 @@ def manga_truth(n_rows: int, seed: int) -> pd.DataFrame:
     """The truth of every row of the survey: galaxies, the last rows being repeat observations of some of them.
 
     Adds to ``population.draw_population``: names and sky position, distance, apparent sizes and magnitude, the seeing
-    and depth of its image (SDSS, as ``science.mock`` draws them), and ``loss``, what befalls it in the files.
+    and depth of its image (SDSS, as ``science.mock`` draws them), ``loss``, what befalls it in the files, and
+    ``has_kinematics``, whether it has stellar maps.
     """
     rng = np.random.default_rng([seed, 1])
     n_repeats = int(REPEAT_FRACTION * n_rows)
@@ -64,7 +68,8 @@ def manga_truth(n_rows: int, seed: int) -> pd.DataFrame:
     for k, band in enumerate(BANDS):
         truth[f"psf_fwhm_{band}_arcsec"] = [c.psf_fwhm_arcsec[k] for c in conditions]
         truth[f"sky_sigma_{band}_nmgy"] = [c.sky_sigma_nmgy[k] for c in conditions]
-    return truth.assign(loss=losses(n_rows, LOSSES, rng))
+    truth = truth.assign(loss=losses(n_rows, LOSSES, rng))
+    return truth.assign(has_kinematics=with_kinematics(truth, rng))
 
 
 def _plate_ifus(r_eff_arcsec: pd.Series) -> list[str]:

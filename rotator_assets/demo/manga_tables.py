@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from rotator_assets.demo.kinematics import effective_dispersion
 from rotator_assets.demo.marked import Column, write_fits_tables
 from rotator_assets.demo.photometry import angular_diameter_distance, total_flux
 from rotator_assets.demo.population import measured
@@ -256,7 +257,7 @@ def _dynpop(
         "Rmaj_arcsec_MGE": ("D", fits["r_eff_arcsec"]),
         "Lum_tot_MGE": ("D", -0.4 * (truth["abs_mag_r"] + 5 * np.log10(0.7) - 4.65)),
         "Lambda_Re": ("D", spin),
-        "Sigma_Re": ("D", 10 ** (2.1 + 0.3 * (truth["log_mass_h2_msun"] - 10.3) + rng.normal(0, 0.05, n))),
+        "Sigma_Re": ("D", effective_dispersion(truth["log_mass_h2_msun"]) * 10 ** rng.normal(0, 0.05, n)),
         "Eps_MGE": ("D", fits["ellipticity"]),
         "PA_phot": ("D", truth["position_angle_deg"]),
         "PA_kin": ("D", (truth["position_angle_deg"] + rng.normal(0, 5, n)) % 180),

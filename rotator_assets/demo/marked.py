@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -73,13 +74,40 @@ def write_fits_image(path: Path, pixels: NDArray[np.float32], cards: Sequence[tu
         file.write(bytes(-pixels.nbytes % FITS_BLOCK))
 
 
-def write_hdf5(path: Path, datasets: Mapping[str, NDArray], group: str = "/") -> None:
-    """One-dimensional datasets in a group."""
+def write_fits_maps(path: Path, cards: Sequence[tuple], maps: Mapping[str, tuple[NDArray, Sequence[tuple]]]) -> None:
+    """A gzipped file: a primary HDU of these cards alone, then images by name, each with cards of its own.
+
+    Whole numbers are written with 32 bits, others as float32. The same arguments give the same bytes.
+    """
+    primary = [("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True), *cards, SYNTHETIC_CARD]
+    parts = [fits.Header(primary).tostring().encode("ascii")]
+    for name, (values, own_cards) in maps.items():
+        stored = np.asarray(values).astype(">i4" if values.dtype.kind == "i" else ">f4")
+        sides = [(f"NAXIS{axis}", side) for axis, side in enumerate(stored.shape[::-1], start=1)]
+        shape = [("BITPIX", 32 if stored.dtype.kind == "i" else -32), ("NAXIS", stored.ndim), *sides]
+        kind = [("XTENSION", "IMAGE"), *shape, ("PCOUNT", 0), ("GCOUNT", 1), ("EXTNAME", name)]
+        parts += [fits.Header([*kind, *own_cards]).tostring().encode("ascii"), stored.tobytes()]
+        parts.append(bytes(-stored.nbytes % FITS_BLOCK))
+    path.write_bytes(gzip.compress(b"".join(parts), mtime=0))
+
+
+def write_hdf5(
+    path: Path,
+    datasets: Mapping[str, NDArray],
+    group: str = "/",
+    *,
+    header: Mapping[str, object] | None = None,
+    compressed: bool = False,
+) -> None:
+    """Datasets in a group; ``header``: attributes of a further group ``Header``."""
     with h5py.File(path, "w") as file:
         file.attrs["synthetic"] = True
+        if header:
+            file.create_group("Header").attrs.update(header)
         target = file.require_group(group)
+        how = {"compression": "gzip", "shuffle": True} if compressed else {}
         for name, values in datasets.items():
-            target[name] = values
+            target.create_dataset(name, data=values, **how)
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

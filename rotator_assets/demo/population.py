@@ -125,6 +125,11 @@ SUN_R_MAG = 4.65
 MEASUREMENT_ERRORS = {"lambda_r": 0.015, "ellipticity": 0.015, "log_r_eff": 0.04, "log_sersic_n": 0.12}
 """Standard deviations of what the catalogues give (natural logarithms)."""
 
+WITH_KINEMATICS, FEWEST_WITH_KINEMATICS, MOST_WITH_KINEMATICS = 0.1, 6, 20
+"""Share of the galaxies that have stellar maps or star particles, and how many they are at least and at most."""
+SLOW_WITH_KINEMATICS = 1 / 3
+"""Slow rotators among them."""
+
 
 def draw_population(n_galaxies: int, rng: np.random.Generator) -> pd.DataFrame:
     """The truth of ``n_galaxies`` distinct galaxies, in random order; what depends on the survey is not in it yet.
@@ -243,6 +248,20 @@ def measured(truth: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         },
         index=truth.index,
     )
+
+
+def with_kinematics(truth: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """The rows that have kinematic data of their own: a tenth of them, at least 6 and at most 20 (but all there are).
+
+    They are early types where there are enough: a third of them slow rotators, the others fast.
+    """
+    n = len(truth)
+    count = min(n, max(FEWEST_WITH_KINEMATICS, min(MOST_WITH_KINEMATICS, round(WITH_KINEMATICS * n))))
+    shuffled = truth.iloc[rng.permutation(n)]
+    early, slow = shuffled["is_early_type"], shuffled["rotator_type"] == 0
+    slow_early, n_slow = shuffled[early & slow], round(SLOW_WITH_KINEMATICS * count)
+    in_turn = [slow_early[:n_slow], shuffled[early & ~slow], slow_early[n_slow:], shuffled[~early]]
+    return truth.index.isin(pd.concat(in_turn).index[:count])
 
 
 def losses(n_rows: int, fractions: dict[str, float], rng: np.random.Generator) -> NDArray:

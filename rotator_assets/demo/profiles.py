@@ -25,6 +25,19 @@ def enclosed_fraction(radius: ArrayLike, r_eff: ArrayLike, n: ArrayLike) -> NDAr
     return gammainc(2 * n, b * (np.asarray(radius, dtype=np.float64) / r_eff) ** (1 / n))
 
 
+def radius_enclosing(fraction: ArrayLike, r_eff: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
+    """Radius within which a Sersic profile has this fraction of its light, in the unit of r_eff."""
+    n = np.asarray(n, dtype=np.float64)
+    return r_eff * (gammaincinv(2 * n, fraction) / gammaincinv(2 * n, 0.5)) ** n
+
+
+def surface_brightness(radius: ArrayLike, r_eff: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
+    """Of a Sersic profile, in units of that at r_eff (Graham & Driver 2005, eq. 1)."""
+    n = np.asarray(n, dtype=np.float64)
+    b = gammaincinv(2 * n, 0.5)
+    return np.exp(-b * ((np.asarray(radius, dtype=np.float64) / r_eff) ** (1 / n) - 1))
+
+
 def bulge_and_disc(bulge_to_total: float, bulge_r_eff: float, bulge_n: float, disc_r_eff: float) -> tuple[float, float]:
     """Half-light radius of both together, and the index of the one Sersic profile of the same R_80 / R_20.
 

@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 MANIFEST = "demo.json"
 """In each survey folder: what it was made with, and every file with its size in bytes."""
 
-SAMPLE_VERSION = 2
+SAMPLE_VERSION = 3
 """Another version makes another sample of the same arguments. Raise it with every change to what is drawn."""
 
 CHUNK = 10
@@ -37,23 +37,28 @@ README = f"""{SYNTHETIC_LINE}
 Everything in manga/ and tng100/ is synthetic: galaxies that do not exist, drawn by rotator_assets.demo in the formats
 of the published files, so that the project can be tried without any data. No result made from them says anything about
 real galaxies. Every file is marked: FITS primary header SYNTHET = T, HDF5 root attribute synthetic, first line
-"# synthetic" in CSV files. truth_manga.csv and truth_tng100.csv hold what every galaxy was drawn with; the project
-never reads them.
+"# synthetic" in CSV files. A few galaxies have stellar maps (manga/maps/) or star particles (tng100/cutouts/), to
+measure lambda_R from; their motions show the lambda_R that the galaxy was drawn with. truth_manga.csv and
+truth_tng100.csv hold what every galaxy was drawn with; the project never reads them.
 """
 
 
 @dataclass(frozen=True)
 class SurveySample:
-    """How one survey's folder is made, but for its images: its truth, and its tables from the truth."""
+    """How one survey's folder is made, but for the files of each galaxy: its truth, and its tables from the truth.
+
+    ``kinematics`` is the folder of stellar maps or star particles.
+    """
 
     name: str
     truth: Callable[[int, int], pd.DataFrame]
     write_tables: Callable[[Path, pd.DataFrame, int], None]
+    kinematics: str
 
 
 SURVEYS = {
-    "manga": SurveySample("MaNGA", manga_truth, write_manga_tables),
-    "tng100": SurveySample("TNG100", tng100_truth, write_tng100_tables),
+    "manga": SurveySample("MaNGA", manga_truth, write_manga_tables, "maps"),
+    "tng100": SurveySample("TNG100", tng100_truth, write_tng100_tables, "cutouts"),
 }
 
 
@@ -73,11 +78,11 @@ def write_sample(root: Path, n_galaxies: int, seed: int, workers: int | None, on
         for key, survey in SURVEYS.items():
             truth = survey.truth(n_galaxies, seed)
             write_csv(made / _truth_name(key), truth)
-            for name in ("catalogs", "images"):
+            for name in ("catalogs", "images", survey.kinematics):
                 (made / key / name).mkdir(parents=True)
             chunks = [truth.iloc[start : start + CHUNK] for start in range(0, n_galaxies, CHUNK)]
-            tasks = [(key, made / key / "images", chunk, seed) for chunk in chunks]
-            drawn = draw(_write_images, tasks)
+            tasks = [(key, made / key, chunk, seed) for chunk in chunks]
+            drawn = draw(_write_galaxies, tasks)
             survey.write_tables(made / key / "catalogs", truth, seed)
             stage = f"{survey.name} galaxies"
             on_progress(stage, 0, n_galaxies)
@@ -103,12 +108,18 @@ def _mapper(n_galaxies: int, workers: int | None) -> Iterator[Callable]:
         pool.shutdown(cancel_futures=True)
 
 
-def _write_images(task: tuple[str, Path, pd.DataFrame, int]) -> None:
+def _write_galaxies(task: tuple[str, Path, pd.DataFrame, int]) -> None:
+    """The image of every galaxy, and the stellar maps or star particles of those that have them."""
     from rotator_assets.demo.images import IMAGE_WRITERS  # GalSim takes a second to import
+    from rotator_assets.demo.maps import write_maps
+    from rotator_assets.demo.particles import write_cutout
 
     key, folder, truth, seed = task
+    write_kinematics = {"manga": write_maps, "tng100": write_cutout}[key]
     for row in truth.itertuples(index=False):
-        IMAGE_WRITERS[key](folder, row, seed)
+        IMAGE_WRITERS[key](folder / "images", row, seed)
+        if row.has_kinematics:
+            write_kinematics(folder / SURVEYS[key].kinematics, row, seed)
 
 
 def _truth_name(key: str) -> str:

@@ -1,4 +1,7 @@
-"""The synthetic TNG100 survey: the truth of its galaxies, and its tables. Images: ``images``."""
+"""The synthetic TNG100 survey: the truth of its galaxies, and its tables.
+
+Images: ``images``; star particles: ``particles``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pandas as pd
 
 from rotator_assets.demo.marked import write_csv, write_hdf5
 from rotator_assets.demo.photometry import place
-from rotator_assets.demo.population import draw_population, losses, measured
+from rotator_assets.demo.population import draw_population, losses, measured, with_kinematics
 from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
 
 REDSHIFT = 0.0485236
@@ -22,12 +25,22 @@ LOG_HALF_MASS_KPC, LOG_HALF_MASS_SLOPE, LOG_HALF_MASS_SCATTER = 0.53, 0.28, 0.09
 """log10 of half-mass radii in kpc at 10^10.3 h^-2 Msun: a shallow relation (Genel et al. 2018, MNRAS 474, 3976)."""
 HALF_MASS_LIMITS_KPC = (2.4, 6.7)
 
+BOX_CKPC_H = 75_000.0
+"""Side of the periodic box, in comoving kpc/h."""
+POSITION = ["box_x_ckpc_h", "box_y_ckpc_h", "box_z_ckpc_h"]
+EDGE_CKPC_H = 0.5
+"""Distance from the edge of the box that leaves half of a galaxy on its other side."""
+
 LOSSES = {"image missing": 0.006, "not in lambda_r": 0.01, "morphs unreliable": 0.03}
 """What befalls galaxies in the files, one thing at most: fraction of the galaxies."""
 
 
 def tng100_truth(n_galaxies: int, seed: int) -> pd.DataFrame:
-    """The truth of every galaxy: ``population.draw_population`` with names, apparent sizes and magnitude, ``loss``."""
+    """The truth of every galaxy: ``population.draw_population`` with names, apparent sizes and magnitude, ``loss``,
+    ``has_kinematics`` (whether there are star particles) and the place in the simulated box.
+
+    The first galaxy with star particles lies across the edge of the box.
+    """
     rng = np.random.default_rng([seed, 2])
     galaxies = draw_population(n_galaxies, rng).drop(columns="log_angular_size")
     galaxies.insert(0, "galaxy_id", rng.choice(np.arange(1000, 600_000), n_galaxies, replace=False))
@@ -37,7 +50,11 @@ def tng100_truth(n_galaxies: int, seed: int) -> pd.DataFrame:
     circularised_pc = 1000 * PROJECTED_TO_HALF_MASS_RADIUS * galaxies["half_mass_radius_kpc"]
     semi_major_pc = circularised_pc / np.sqrt(galaxies["axis_ratio"])
     galaxies = place(galaxies, REDSHIFT, semi_major_pc / PARSEC_PER_PIXEL * SDSS_ARCSEC_PER_PIXEL)
-    return galaxies.assign(loss=losses(n_galaxies, LOSSES, rng))
+    galaxies = galaxies.assign(loss=losses(n_galaxies, LOSSES, rng))
+    galaxies = galaxies.assign(has_kinematics=with_kinematics(galaxies, rng))
+    galaxies[POSITION] = rng.uniform(0, BOX_CKPC_H, (n_galaxies, 3))
+    galaxies.loc[galaxies["has_kinematics"].idxmax(), POSITION[0]] = EDGE_CKPC_H
+    return galaxies
 
 
 def write_tng100_tables(folder: Path, truth: pd.DataFrame, seed: int) -> None:

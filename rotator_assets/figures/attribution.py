@@ -57,21 +57,25 @@ def attribution_figure(
     draw nothing. All maps have one colour scale, symmetric about zero; it ends at the 99.5th percentile of what is
     shown.
     """
+    width, height = 1.45 * examples + 2.2, 7.3
     figure = style.new_figure(
-        1.45 * examples + 2.2,
-        7.6,
+        width,
+        height,
         title="What speaks for slow and for fast",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
         detail="integrated gradients",
+        arranged=False,
     )
     calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), len(predictions))
     score = numbers(predictions, "probability_fast")
     chosen = attribution_examples(predictions, examples)
     sums = {int(row): band_sum(maps[row]) for rows in chosen.values() for row in rows}
     limit = _symmetric_limit(sums.values())
-    grid = figure.subplots(2 * len(CLASSES), examples, squeeze=False)
+    place = {"left": 1.05 / width, "right": 1 - 1.3 / width, "top": 1 - 1.0 / height, "bottom": 0.15 / height}
+    rows = figure.add_gridspec(5, examples, height_ratios=(1, 1, 0.2, 1, 1), wspace=0.1, hspace=0.06, **place)
+    grid = np.array([[figure.add_subplot(rows[row, column]) for column in range(examples)] for row in (0, 1, 3, 4)])
     scale = None
     for axes in grid.flat:
         style.bare(axes)
@@ -95,7 +99,8 @@ def attribution_figure(
             label = f"{name}\nP(fast) = {score[row]:.2f}"
             top.set_title(label, size=style.SMALL_SIZE, color=style.INK, pad=3, parse_math=False)
     if scale is not None:
-        bar = figure.colorbar(scale, ax=list(grid.flat), extend="both", extendfrac=0.03, fraction=0.03, aspect=40)
+        strip = figure.add_axes((1 - 1.05 / width, 0.5 / height, 0.16 / width, 1 - 1.75 / height))
+        bar = figure.colorbar(scale, cax=strip, extend="both", extendfrac=0.03)
         bar.set_label("Attribution to the logit of P(fast) per pixel, summed over bands", size=style.TEXT_SIZE)
         bar.ax.tick_params(labelsize=style.SMALL_SIZE)
         for look, height, align in zip(CLASSES, (-0.04, 1.04), ("top", "bottom"), strict=True):

@@ -80,19 +80,22 @@ def gallery_figure(
     ``predicted_type``. ``calibrated``: see ``rgb``; one value, or one an image. Examples are spread evenly over the
     scores of their outcome, highest first. Frames have the colour of what the galaxy truly is.
     """
+    width, height = 1.3 * examples + 1.5, 7.4
     figure = style.new_figure(
-        1.3 * examples + 1.5,
-        7.4,
+        width,
+        height,
         title="Galaxies by outcome",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
         detail="examples spread evenly over P(fast)",
+        arranged=False,
     )
     calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), len(predictions))
     true, called = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
     score = numbers(predictions, "probability_fast")
-    grid = figure.subplots(len(OUTCOMES), examples, squeeze=False)
+    place = {"left": 1.45 / width, "right": 1 - 0.1 / width, "top": 1 - 1.05 / height, "bottom": 0.1 / height}
+    grid = figure.subplots(len(OUTCOMES), examples, squeeze=False, gridspec_kw={**place, "wspace": 0.1, "hspace": 0.35})
     shown = gallery_examples(predictions, examples)
     for line, outcome in zip(grid, OUTCOMES, strict=True):
         look = CLASSES[outcome.rotator_type]

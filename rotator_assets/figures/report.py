@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import jinja2
+import numpy as np
 import pandas as pd
 
 from rotator_assets.figures.style import numbers
@@ -28,11 +29,15 @@ _SIZES = ((1200, 80), (960, 70), (800, 60), (800, 45), (650, 45), (500, 40), (30
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A picture: its PNG (the bytes, or the file) and the figure of the study that it answers to (``"9"``)."""
+    """A picture: its PNG (the bytes, or the file), and the number of the study's figure that it answers to.
+
+    Pictures without a number are numbered S1, S2 and so on. Without a PNG it is not made yet; the caption then says
+    what it needs.
+    """
 
     caption: str
-    png: bytes | Path
-    study_figure: str | None = None
+    png: bytes | Path | None
+    number: int | None = None
     synthetic: bool | None = None
     """Whether it shows synthetic data; None: as the report."""
 
@@ -73,17 +78,20 @@ class ReportContext:
 
 
 def render_report(context: ReportContext, *, max_bytes: int = MAX_BYTES) -> str:
-    """The report as HTML: no script, nothing loaded from elsewhere, every text escaped, figures numbered throughout.
+    """The report as HTML: no script, nothing loaded from elsewhere, every text escaped, tables numbered throughout.
 
     Pictures are inlined as they are while the file stays under ``max_bytes``; where it would not, the largest are
-    compressed (WebP) until it does. Raises ValueError for two sections with one anchor, a picture that is no PNG, and
-    pictures that cannot be made to fit.
+    compressed (WebP) until it does. Raises ValueError for two sections with one anchor, two figures with one number, a
+    picture that is no PNG, and pictures that cannot be made to fit.
     """
     anchors = [section.anchor for section in context.sections]
     for anchor in anchors:
         if anchors.count(anchor) > 1 or anchor == "study" or not re.fullmatch(r"[A-Za-z][\w-]*", anchor):
             raise ValueError(f"section anchor '{anchor}' must be unique: a letter, then letters, digits, - and _")
     figures = [figure for section in context.sections for figure in section.figures]
+    numbered = [figure.number for figure in figures if figure.number is not None]
+    if len(numbered) > len(set(numbered)):
+        raise ValueError("two figures have the same number")
     page = _environment().get_template(TEMPLATE)
     values = {
         "context": context,
@@ -151,7 +159,10 @@ def _data_urls(figures: Sequence[ReportFigure], room: int) -> list[str]:
     """The pictures as data URLs, together within ``room`` bytes before base64."""
     pictures = []
     for figure in figures:
-        data = figure.png if isinstance(figure.png, bytes) else figure.png.read_bytes()
+        data = figure.png.read_bytes() if isinstance(figure.png, Path) else figure.png
+        if data is None:
+            pictures.append(b"")
+            continue
         if not data.startswith(_PNG):
             raise ValueError(f"the picture of '{figure.caption}' is no PNG")
         pictures.append(data)
@@ -181,7 +192,9 @@ def _compress(data: bytes, max_bytes: int) -> bytes:
 
     with Image.open(io.BytesIO(data)) as opened:
         picture = opened.convert("RGB")
-    for width, quality in _SIZES:
+    excess = len(data) / max(max_bytes, 1)
+    start = min(int(np.log2(excess) / 1.6), len(_SIZES) - 1)  # WebP is less than half as large at first
+    for width, quality in _SIZES[start:]:
         picture.thumbnail((width, picture.height), Image.Resampling.LANCZOS, reducing_gap=2.0)
         buffer = io.BytesIO()
         picture.save(buffer, "WEBP", quality=quality, method=2)

@@ -1,4 +1,4 @@
-"""How well slow and fast rotators are told apart: ROC curves, scores, the course of training, recipes compared.
+"""How well slow and fast rotators are told apart: ROC curves, scores, the course of training.
 
 Fast is the positive class and the score is ``probability_fast``: a false positive is a slow rotator called fast.
 """
@@ -66,18 +66,18 @@ def roc_figure(
     if curve.empty or not np.isfinite(auc):
         style.say(axes, UNDEFINED)
     else:
-        _roc_line(axes, curve, f"network: {_auc(auc, auc_low, auc_high)}", color=style.INK, lw=2.2, zorder=4)
+        roc_line(axes, curve, f"network: {auc_text(auc, auc_low, auc_high)}", color=style.INK, lw=2.2, zorder=4)
         if optimal is not None and np.all(np.isfinite(optimal[:2])):
             label = f"{threshold_name} {optimal[2]:.2f}: FPR {optimal[0]:.2f}, TPR {optimal[1]:.2f}"
             axes.plot(*optimal[:2], "D", ms=8, mfc="white", mec=style.INK, mew=1.8, label=label, zorder=5)
         for number, (name, rival, *values) in enumerate(baselines):
             colour = style.OTHER_COLOURS[number % len(style.OTHER_COLOURS)]
             dashes = style.DASHES[number % len(style.DASHES)]
-            _roc_line(axes, rival, f"{name}: {_auc(*values)}", color=colour, lw=1.4, ls=dashes, zorder=3)
+            roc_line(axes, rival, f"{name}: {auc_text(*values)}", color=colour, lw=1.4, ls=dashes, zorder=3)
         for number, fold in enumerate(fold_curves):
             label = f"each of {len(fold_curves)} folds" if number == 0 else None
-            _roc_line(axes, fold, label, color="#A6A6A6", lw=0.8)
-    _chance(axes)
+            roc_line(axes, fold, label, color="#A6A6A6", lw=0.8)
+    chance_line(axes)
     place = {"loc": "upper left", "borderaxespad": 0} if confusion is not None else {"loc": "lower right"}
     beside.legend(
         *axes.get_legend_handles_labels(),
@@ -168,75 +168,20 @@ def history_figure(history: pd.DataFrame, *, dataset: str, recipe: str, syntheti
     return figure
 
 
-def comparison_figure(
-    curves: pd.DataFrame,
-    metrics: pd.DataFrame,
-    *,
-    dataset: str,
-    synthetic: bool,
-    study: Mapping[str, tuple[float, float]] | None = None,
-) -> Figure:
-    """ROC curves of several recipes, and their AUCs with 95 % intervals.
-
-    ``curves``: ``recipe``, ``false_positive_rate``, ``true_positive_rate``. ``metrics``: one row a recipe in the order
-    shown: ``recipe``, ``auc``, ``auc_low``, ``auc_high``, ``n_galaxies``, ``n_slow``. ``study``: lowest and highest AUC
-    that the study gives, by recipe.
-    """
-    figure = style.new_figure(10.5, 5.2, title="Recipes compared", dataset=dataset, recipe=None, synthetic=synthetic)
-    axes, forest = figure.subplots(1, 2, width_ratios=(1, 1.15))
-    style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
-    for row, metric in enumerate(metrics.itertuples()):
-        colour = (style.INK, *style.OTHER_COLOURS)[row % (len(style.OTHER_COLOURS) + 1)]
-        dashes = ("-", *style.DASHES)[row % (len(style.DASHES) + 1)]
-        if np.isfinite(metric.auc):
-            _roc_line(axes, curves[curves["recipe"] == metric.recipe], metric.recipe, color=colour, lw=1.4, ls=dashes)
-            forest.plot([metric.auc_low, metric.auc_high], [row, row], color=colour, lw=2, solid_capstyle="butt")
-            forest.plot(metric.auc, row, "o", ms=7, color=colour, zorder=4)
-        text = _auc(metric.auc, metric.auc_low, metric.auc_high)
-        forest.annotate(
-            f"{text}\n{metric.n_galaxies} galaxies, {metric.n_slow} slow",
-            (1.02, row),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            size=style.SMALL_SIZE + 0.5,
-            color=style.INK,
-            annotation_clip=False,
-        )
-        if study and metric.recipe in study:
-            low, high = study[metric.recipe]
-            forest.plot([low, high], [row + 0.28] * 2, color=style.GREY, lw=2)
-            forest.plot((low + high) / 2, row + 0.28, "D", ms=6, mfc="white", mec=style.GREY, mew=1.5)
-    style.dress(forest, x="Area under the ROC curve (95 % interval)")
-    forest.axvline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
-    forest.set_yticks(range(len(metrics)), list(metrics["recipe"]))
-    forest.set_ylim(max(len(metrics), 1) - 0.4, -0.6)
-    lows = [*numbers(metrics, "auc_low"), *(low for low, _ in (study or {}).values()), 0.48]
-    forest.set_xlim(max(0.0, np.nanmin(lows) - 0.03), 1.0)
-    forest.plot([], [], "o-", color=style.INK, label="here")
-    if study:
-        forest.plot([], [], "D", ms=6, mfc="white", mec=style.GREY, mew=1.5, label="the study")
-    if metrics.empty:
-        style.say(axes, "No recipe was trained")
-        style.say(forest, "No recipe was trained")
-    forest.legend(
-        fontsize=style.TEXT_SIZE, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1
-    )
-    _chance(axes)
-    style.legend(axes, loc="lower right")
-    return figure
-
-
-def _chance(axes: Axes) -> None:
+def chance_line(axes: Axes) -> None:
+    """The diagonal of a score that says nothing, and the limits of every ROC curve."""
     axes.plot([0, 1], [0, 1], color=style.GREY, lw=0.8, ls="--", label="chance")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
 
 
-def _roc_line(axes: Axes, curve: pd.DataFrame, label: str | None, **look) -> None:
+def roc_line(axes: Axes, curve: pd.DataFrame, label: str | None, **look) -> None:
+    """One curve: ``false_positive_rate`` and ``true_positive_rate``."""
     x, y = numbers(curve, "false_positive_rate"), numbers(curve, "true_positive_rate")
     axes.plot(x, y, label=label, **look)
 
 
-def _auc(auc: float, low: float, high: float) -> str:
+def auc_text(auc: float, low: float, high: float) -> str:
+    """An AUC with its interval, as legends have it."""
     if not np.isfinite(auc):
         return "not defined"
     return f"{auc:.3f}" + (f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) and np.isfinite(high) else "")

@@ -102,27 +102,32 @@ def outcome_figure(
     return figure
 
 
-def class_histogram_figure(galaxies: pd.DataFrame, *, dataset: str, synthetic: bool) -> Figure:
+def class_histogram_figure(
+    galaxies: pd.DataFrame, *, dataset: str, synthetic: bool, recipe: str | None = None
+) -> Figure:
     """Numbers of slow and fast rotators among early and late types (figures 8, 12 and 17 of the study).
 
-    ``galaxies``: ``rotator_type`` and ``is_early_type``. Percentages are of the labelled galaxies of that type.
+    ``galaxies``: ``rotator_type`` and ``is_early_type``. Percentages are of the labelled galaxies of that type. With
+    a ``recipe`` they are its sample, and a type that is not in it is left out.
     """
     early, kind = numbers(galaxies, "is_early_type"), numbers(galaxies, "rotator_type")
     figure = style.new_figure(
         6.4,
         4.6,
-        title="Slow and fast rotators",
+        title="Sample trained on" if recipe else "Slow and fast rotators",
         dataset=dataset,
-        recipe=None,
+        recipe=recipe,
         synthetic=synthetic,
         detail=_of_unknown_type(early),
     )
     axes = figure.subplots()
     ticks, top = [], 0
-    for position, (value, name) in enumerate(TYPES):
+    types = [(value, name) for value, name in TYPES if recipe is None or (early == value).any()] or list(TYPES)
+    for position, (value, name) in enumerate(types):
         here = early == value
         labelled = int((here & np.isfinite(kind)).sum())
-        ticks.append(f"{name}\n{labelled} labelled, {int(here.sum()) - labelled} not")
+        unlabelled = int(here.sum()) - labelled
+        ticks.append(f"{name}\n{labelled} labelled" + ("" if recipe and not unlabelled else f", {unlabelled} not"))
         for shift, look in zip((-0.2, 0.2), CLASSES, strict=True):
             count = int((here & (kind == look.value)).sum())
             top = max(top, count)
@@ -140,8 +145,8 @@ def class_histogram_figure(galaxies: pd.DataFrame, *, dataset: str, synthetic: b
             )
     style.dress(axes, y="Number of galaxies")
     axes.grid(visible=False, axis="x")
-    axes.set_xticks(range(len(TYPES)), ticks)
-    axes.set_xlim(-0.6, len(TYPES) - 0.4)
+    axes.set_xticks(range(len(types)), ticks)
+    axes.set_xlim(-0.6, len(types) - 0.4)
     axes.set_ylim(0, max(1, 1.22 * top))
     style.legend(axes, loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.09), borderaxespad=0, frameon=False)
     if not top:

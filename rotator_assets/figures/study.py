@@ -1,4 +1,4 @@
-"""What the study found, in numbers, and the comparison of what is found here with it.
+"""What the study showed and said, by figure and by number, and how what is found here stands to it.
 
 The study: "Investigating the morphologies of slow and fast rotators with deep learning" (2020).
 """
@@ -6,34 +6,163 @@ The study: "Investigating the morphologies of slow and fast rotators with deep l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+REFERENCE_RECIPE = "thesis"
+ACROSS_DATASETS = "datasets"
+"""Folder of the pictures that compare datasets."""
+FAMILIES = {
+    "regularization": "regularization",
+    "bands": "colour",
+    "normalization": "normalization",
+    "population": "population",
+}
+"""Name of the picture that compares recipes differing in one setting, by the setting."""
+
+_MANGA = ("manga-observed-128", "manga-observed-64")
+_NOISY = ("tng100-noisy-128", "tng100-noisy-64")
+
+
+@dataclass(frozen=True)
+class StudyFigure:
+    """One figure of the study: which picture answers to it, and what has to be there for it.
+
+    ``folders``: under ``results/figures``; the first that has the picture is shown.
+    """
+
+    number: int
+    caption: str
+    picture: str
+    folders: tuple[str, ...]
+    needs: str
+
+    def folder(self, figures: Path) -> str | None:
+        """The folder whose picture is shown; None where none has it yet."""
+        return next((name for name in self.folders if (figures / name / f"{self.picture}.png").is_file()), None)
+
+    def shown(self, folder: str) -> str:
+        """The caption, with what is shown where that is a training, and why where it is the second choice."""
+        dataset, _, recipe = folder.partition("/")
+        which = f" Shown: {dataset}, recipe {recipe}." if recipe else ""
+        if folder != self.folders[0]:
+            which += f" ({self.folders[0].partition('/')[0]} was not trained.)"
+        return self.caption + which
+
+
+def _of_survey(number: int, caption: str, picture: str, survey: str) -> StudyFigure:
+    return StudyFigure(number, caption, picture, (survey,), f"the labelled galaxies of {survey}")
+
+
+def _of_training(number: int, caption: str, picture: str, datasets: tuple[str, ...], recipe: str) -> StudyFigure:
+    folders = tuple(f"{dataset}/{recipe}" for dataset in datasets)
+    return StudyFigure(number, caption, picture, folders, f"{' or '.join(datasets)} with {recipe}")
+
+
+def _of_recipes(number: int, caption: str, setting: str, dataset: str, recipe: str) -> StudyFigure:
+    needs = f"{dataset} with {REFERENCE_RECIPE} and {recipe}"
+    return StudyFigure(number, caption, FAMILIES[setting], (dataset,), needs)
+
+
+def _of_crops(number: int, caption: str, images: str) -> StudyFigure:
+    needs = f"{images}-128 and {images}-64 with {REFERENCE_RECIPE}"
+    return StudyFigure(number, caption, f"crop_{images}", (ACROSS_DATASETS,), needs)
+
+
+_SPIN = "Spin parameter and ellipticity of {}, with the threshold, early and late types."
+_CLASSES = "Slow and fast rotators of the sample trained on: {}."
+_ROC = "ROC curve with the optimal point: {}."
+_GALLERY = "Galleries of the four outcomes: {}."
+_OUTCOMES = "Spin parameter and ellipticity by outcome: {}."
+_MAPS = "Images above their attribution maps: {}."
+_ALL, _EARLY, _TNG = "all types, observed", "early types, observed", "early types, simulated with noise"
+
+STUDY_FIGURES = (
+    _of_survey(3, _SPIN.format("MaNGA galaxies"), "spin_ellipticity", "manga"),
+    _of_training(8, _CLASSES.format(_ALL), "sample", _MANGA, "all-types"),
+    _of_training(9, _ROC.format(_ALL), "roc", _MANGA, "all-types"),
+    _of_training(10, _GALLERY.format(_ALL), "gallery", _MANGA, "all-types"),
+    _of_training(11, _OUTCOMES.format(_ALL), "outcomes", _MANGA, "all-types"),
+    _of_training(12, _CLASSES.format(_EARLY), "sample", _MANGA, "thesis"),
+    _of_training(13, _ROC.format(_EARLY), "roc", _MANGA, "thesis"),
+    _of_training(14, _GALLERY.format(_EARLY), "gallery", _MANGA, "thesis"),
+    _of_training(15, _OUTCOMES.format(_EARLY), "outcomes", _MANGA, "thesis"),
+    _of_training(16, _MAPS.format(_EARLY), "attributions", _MANGA, "thesis"),
+    _of_training(17, _CLASSES.format(_TNG), "sample", _NOISY, "thesis"),
+    _of_survey(18, _SPIN.format("TNG100 galaxies"), "spin_ellipticity", "tng100"),
+    _of_training(19, _ROC.format(_TNG), "roc", _NOISY, "thesis"),
+    _of_training(20, _GALLERY.format(_TNG), "gallery", _NOISY, "thesis"),
+    _of_training(21, _OUTCOMES.format(_TNG), "outcomes", _NOISY, "thesis"),
+    _of_training(22, _MAPS.format("simulated with noise, 128 px"), "attributions", ("tng100-noisy-128",), "thesis"),
+    _of_recipes(23, "Batch normalization and dropout.", "regularization", "tng100-noisy-128", "dropout"),
+    _of_recipes(24, "Three bands and single ones.", "bands", "tng100-noisy-128", "r-band"),
+    _of_recipes(25, "Normalizations, with noise.", "normalization", "tng100-noisy-128", "another normalization"),
+    _of_crops(26, "Crops of 128 and 64 pixels, with noise.", "tng100-noisy"),
+    _of_training(27, _MAPS.format("simulated with noise, 64 px"), "attributions", ("tng100-noisy-64",), "thesis"),
+    _of_recipes(28, "Normalizations, without noise.", "normalization", "tng100-noiseless-128", "another normalization"),
+    _of_crops(29, "Crops of 128 and 64 pixels, without noise.", "tng100-noiseless"),
+    _of_training(30, _MAPS.format("without noise, 128 px"), "attributions", ("tng100-noiseless-128",), "thesis"),
+    _of_training(31, _MAPS.format("without noise, 64 px"), "attributions", ("tng100-noiseless-64",), "thesis"),
+)
+"""Every figure of the study that shows data, in its order."""
+
+STUDY_PICTURES = {(folder, figure.picture) for figure in STUDY_FIGURES for folder in figure.folders}
+"""Folder and name of every picture that may answer to a figure of the study: these are made for print, too."""
+
+Expected = Literal["equal", "higher", "lower"]
+
 
 @dataclass(frozen=True)
 class StudyResult:
-    """AUC given by the study: lowest and highest (equal where it gives one), None where it gives words only."""
+    """AUC given by the study: lowest and highest (equal where it gives one), None where it gives words only.
+
+    ``expected``: how the study has it beside the thesis recipe on the same dataset; ``chance``: near chance.
+    """
 
     auc_low: float | None
     auc_high: float | None
     words: str
+    expected: Expected | None = None
+    chance: bool = False
 
 
-_MANGA = {
+@dataclass(frozen=True)
+class StudyContrast:
+    """One recipe on two datasets, as the study has it: the first is higher or lower."""
+
+    dataset: str
+    reference: str
+    words: str
+    expected: Expected
+
+
+_VARIANTS = {
+    "r-band": StudyResult(None, None, "r alone as good as g, r and i", "equal"),
+    "dropout": StudyResult(None, None, "batch normalization slightly better than dropout", "lower"),
+    "unnormalized": StudyResult(None, None, "near chance without normalization", "lower", chance=True),
+}
+_OBSERVED = {
     "thesis": StudyResult(0.78, 0.78, "early types"),
     "all-types": StudyResult(0.92, 0.92, "early and late types"),
-    "r-band": StudyResult(None, None, "r alone as good as g, r and i"),
-    "dropout": StudyResult(None, None, "batch normalization slightly better than dropout"),
-    "unnormalized": StudyResult(None, None, "near chance without normalization"),
+    **_VARIANTS,
 }
 STUDY_RESULTS: dict[tuple[str, str], StudyResult] = {
-    **{(f"manga-observed-{crop}", recipe): result for crop in (128, 64) for recipe, result in _MANGA.items()},
-    **{(f"tng100-noisy-{crop}", "thesis"): StudyResult(0.68, 0.70, "with noise") for crop in (128, 64)},
+    **{(dataset, recipe): result for dataset in _MANGA for recipe, result in _OBSERVED.items()},
+    **{(dataset, "thesis"): StudyResult(0.68, 0.70, "with noise") for dataset in _NOISY},
+    **{("tng100-noisy-128", recipe): result for recipe, result in _VARIANTS.items()},
     ("tng100-noiseless-128", "thesis"): StudyResult(0.72, 0.72, "without noise"),
-    ("tng100-noiseless-64", "thesis"): StudyResult(0.79, 0.79, "without noise"),
+    ("tng100-noiseless-64", "thesis"): StudyResult(0.79, 0.79, "without noise, 64 px"),
 }
 """By dataset and recipe. A result that the study does not tie to one crop stands against both."""
+STUDY_CONTRASTS = (
+    StudyContrast("tng100-noisy-128", "tng100-noiseless-128", "0.68–0.70 with noise, 0.72 without", "lower"),
+    StudyContrast("tng100-noiseless-64", "tng100-noiseless-128", "0.79 at 64 px, 0.72 at 128 px", "higher"),
+    StudyContrast("tng100-noisy-128", "manga-observed-128", "0.68–0.70 simulated, 0.78 observed", "lower"),
+    StudyContrast("tng100-noisy-64", "manga-observed-64", "0.68–0.70 simulated, 0.78 observed", "lower"),
+)
 
 
 def study_auc(dataset: str) -> dict[str, tuple[float, float]]:
@@ -45,25 +174,75 @@ def study_auc(dataset: str) -> dict[str, tuple[float, float]]:
     }
 
 
-def study_comparison(metrics: pd.DataFrame, *, synthetic: bool) -> pd.DataFrame:
-    """What the study said and what was found here, one row a result of the study.
+def study_comparison(
+    metrics: pd.DataFrame, recipes: pd.DataFrame, datasets: pd.DataFrame, *, synthetic: bool
+) -> pd.DataFrame:
+    """What the study said and what was found here, one row a result of the study, with where the numbers stand.
 
-    ``metrics``: the table ``model_metrics`` (``dataset``, ``recipe``, ``auc``, ``auc_low``, ``auc_high``,
-    ``n_galaxies``). With ``synthetic`` data no verdict is given: made-up galaxies neither confirm nor refute.
+    ``metrics``, ``recipes``, ``datasets``: the tables ``model_metrics``, ``recipe_comparison`` and
+    ``dataset_comparison``, empty ones perhaps. An AUC is judged by whether its interval holds the study's; a
+    comparison by the difference here and its corrected p-value. With ``synthetic`` data nothing is held against the
+    study: made-up galaxies neither confirm nor refute it.
     """
     found = {(row.dataset, row.recipe): row for row in metrics.itertuples()}
-    table = pd.DataFrame(
-        [
-            {
-                "dataset": dataset,
-                "recipe": recipe,
-                "the study": _said(result),
-                **_here(result, found.get((dataset, recipe)), synthetic),
-            }
-            for (dataset, recipe), result in STUDY_RESULTS.items()
-        ]
-    )
-    return table.astype({"galaxies": "Int64"})
+    beside = {(row.dataset, row.recipe): row for row in recipes.itertuples()}
+    across = {(row.dataset, row.reference_dataset, row.recipe): row for row in datasets.itertuples()}
+    rows = [
+        _result_row(key, result, found.get(key), beside.get(key), synthetic) for key, result in STUDY_RESULTS.items()
+    ]
+    rows += [
+        _contrast_row(contrast, across.get((contrast.dataset, contrast.reference, REFERENCE_RECIPE)), synthetic)
+        for contrast in STUDY_CONTRASTS
+    ]
+    return pd.DataFrame(rows).astype({"galaxies": "Int64"})
+
+
+def _result_row(key: tuple[str, str], result: StudyResult, row, beside, synthetic: bool) -> dict[str, object]:
+    dataset, recipe = key
+    table = "recipe_comparison" if result.expected else "model_metrics"
+    difference, verdict = "", ""
+    if row is not None and np.isfinite(row.auc):
+        if result.expected is None:
+            verdict = _auc_verdict(result, row, synthetic)
+        elif beside is not None and pd.notna(beside.p_value_adjusted):
+            difference = _with_interval(
+                beside.auc_difference, beside.auc_difference_low, beside.auc_difference_high, "+.3f"
+            )
+            verdict = _difference_verdict(
+                beside.auc_difference, beside.p_value_adjusted, result.expected, "thesis", synthetic
+            )
+        if result.chance and np.isfinite(row.auc_low):
+            near = "not told from chance" if row.auc_low <= 0.5 <= row.auc_high else "told from chance"
+            verdict = "; ".join(part for part in (near, verdict) if part)
+    return {
+        "dataset": dataset,
+        "recipe": recipe,
+        "the study": _said(result),
+        "here: AUC [95 % interval]": _found(row),
+        "galaxies": pd.NA if row is None else row.n_galaxies,
+        "difference [95 % interval]": difference,
+        "verdict": verdict,
+        "in DuckDB": f"FROM {table} WHERE dataset = '{dataset}' AND recipe = '{recipe}'",
+    }
+
+
+def _contrast_row(contrast: StudyContrast, row, synthetic: bool) -> dict[str, object]:
+    known = row is not None and pd.notna(row.p_value_adjusted)
+    where = f"dataset = '{contrast.dataset}' AND reference_dataset = '{contrast.reference}'"
+    return {
+        "dataset": f"{contrast.dataset} against {contrast.reference}",
+        "recipe": REFERENCE_RECIPE,
+        "the study": contrast.words,
+        "here: AUC [95 % interval]": f"{row.auc:.3f} against {row.reference_auc:.3f}" if row is not None else "not run",
+        "galaxies": pd.NA if row is None else row.n_galaxies,
+        "difference [95 % interval]": _with_interval(row.difference, row.low, row.high, "+.3f") if known else "",
+        "verdict": _difference_verdict(
+            row.difference, row.p_value_adjusted, contrast.expected, contrast.reference, synthetic
+        )
+        if known
+        else "",
+        "in DuckDB": f"FROM dataset_comparison WHERE recipe = '{REFERENCE_RECIPE}' AND {where}",
+    }
 
 
 def _said(result: StudyResult) -> str:
@@ -73,20 +252,37 @@ def _said(result: StudyResult) -> str:
     return f"AUC {value} ({result.words})"
 
 
-def _here(result: StudyResult, row: tuple | None, synthetic: bool) -> dict[str, object]:
+def _found(row) -> str:
     if row is None:
-        return {"here: AUC [95 % interval]": "not run", "galaxies": pd.NA, "verdict": ""}
-    if not np.isfinite(row.auc):
-        return {"here: AUC [95 % interval]": "not defined", "galaxies": row.n_galaxies, "verdict": ""}
-    verdict = ""
+        return "not run"
+    return _with_interval(row.auc, row.auc_low, row.auc_high, ".3f") if np.isfinite(row.auc) else "not defined"
+
+
+def _auc_verdict(result: StudyResult, row, synthetic: bool) -> str:
     if synthetic:
-        verdict = "synthetic: not comparable"
-    elif result.auc_low is not None and result.auc_high is not None and np.isfinite(row.auc_low + row.auc_high):
-        below, above = row.auc_high < result.auc_low, row.auc_low > result.auc_high
-        verdict = "below the study" if below else "above the study" if above else "within the interval"
-    interval = f" [{row.auc_low:.3f}, {row.auc_high:.3f}]" if np.isfinite(row.auc_low + row.auc_high) else ""
-    return {
-        "here: AUC [95 % interval]": f"{row.auc:.3f}{interval}",
-        "galaxies": row.n_galaxies,
-        "verdict": verdict,
-    }
+        return "synthetic: not comparable"
+    if not np.isfinite(row.auc_low + row.auc_high):
+        return ""
+    below, above = row.auc_high < result.auc_low, row.auc_low > result.auc_high
+    return "below the study" if below else "above the study" if above else "within the interval"
+
+
+def _difference_verdict(
+    difference: float, p_value_adjusted: float, expected: Expected, other: str, synthetic: bool
+) -> str:
+    """Whether the difference is significant after correction, and whether that is what the study has."""
+    if p_value_adjusted >= 0.05:
+        here, text = "equal", "no significant difference"
+    else:
+        here = "higher" if difference > 0 else "lower"
+        text = f"significantly {here} than {other}"
+    if synthetic:
+        return f"synthetic: {text}"
+    if here == expected:
+        return f"{text}, as in the study"
+    return text if here == "equal" else f"{text}, unlike the study"
+
+
+def _with_interval(value: float, low: float, high: float, style: str) -> str:
+    interval = f" [{low:{style}}, {high:{style}}]" if np.isfinite(low + high) else ""
+    return f"{value:{style}}{interval}"

@@ -26,7 +26,7 @@ class AucInterval:
 
 @dataclass(frozen=True)
 class AucDifference:
-    """AUC of a minus AUC of b on the same galaxies, its confidence interval, and the two-sided p-value of equality."""
+    """AUC of a minus AUC of b, its confidence interval, and the two-sided p-value of equality."""
 
     difference: float
     low: float
@@ -63,8 +63,23 @@ def delong_paired(labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, l
     Equal orders of the galaxies give a difference of 0 with p = 1. Raises ValueError as `delong_interval` does.
     """
     aucs, covariance = _delong(labels, [scores_a, scores_b])
-    difference = float(aucs[0] - aucs[1])
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    return _difference(float(aucs[0] - aucs[1]), variance, level)
+
+
+def delong_independent(
+    labels_a: ArrayLike, scores_a: ArrayLike, labels_b: ArrayLike, scores_b: ArrayLike, level: float = 0.95
+) -> AucDifference:
+    """Do the AUCs of two samples that share no galaxy differ? Their DeLong variances add up.
+
+    Raises ValueError as `delong_interval` does.
+    """
+    a, b = delong_interval(labels_a, scores_a), delong_interval(labels_b, scores_b)
+    return _difference(a.auc - b.auc, a.variance + b.variance, level)
+
+
+def _difference(difference: float, variance: float, level: float) -> AucDifference:
+    """Normal interval and test of a difference; an interval of everything where the variance is not known."""
     if np.isnan(variance):
         return AucDifference(difference, -1.0, 1.0, float("nan"))
     error = float(np.sqrt(max(variance, 0.0)))
@@ -73,6 +88,20 @@ def delong_paired(labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, l
     return AucDifference(
         difference, max(difference - half_width, -1.0), min(difference + half_width, 1.0), float(p_value)
     )
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """p-values corrected for their number after Holm (1979, Scand. J. Statist. 6, 65), float64 (n,), in their order.
+
+    The smallest of m is multiplied by m, the next by m - 1 and so on, none becomes smaller than the one before it or
+    greater than 1. NaN stays NaN and does not count.
+    """
+    p_values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p_values)[: int(np.isfinite(p_values).sum())]  # NaN sorts last
+    adjusted = np.full(p_values.shape, np.nan)
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1.0)
+    return adjusted
 
 
 def roc_curve_frame(labels: ArrayLike, scores: ArrayLike) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from scipy.special import expit
 from rotator_assets.errors import InputError
 from rotator_assets.files import replacing
 from rotator_assets.learning.backend import compute_policy, device_name, tensorflow
+from rotator_assets.learning.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.learning.evaluation import youden_threshold
 from rotator_assets.learning.folds import Split, plan_splits
 from rotator_assets.learning.network import build_network, inference_function, settle_batchnorm
@@ -28,27 +29,7 @@ if TYPE_CHECKING:
 
 
 class TrainingStopped(KeyboardInterrupt):
-    """``should_stop`` asked for the training to end; the folds finished before are saved."""
-
-
-@dataclass(frozen=True)
-class EpochLog:
-    """State of the training after one epoch; folds count from 0, epochs from 1.
-
-    ``loss`` and ``val_loss``: binary cross-entropy in nats, classes weighted as the recipe says. ``val_auc``: exact AUC
-    of the validation part. ``images_per_second``: training only, without validation. ``seconds_left``: until the last
-    fold ends if none stops early.
-    """
-
-    fold: int
-    n_folds: int
-    epoch: int
-    n_epochs: int
-    loss: float
-    val_loss: float
-    val_auc: float
-    images_per_second: float
-    seconds_left: float
+    """``should_stop`` asked for the training to end; it goes on from its checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +40,7 @@ class CrossValidation:
     rotator_type, predicted_type, threshold (of its fold). ``history``: one row a fold and epoch: fold, epoch, loss,
     val_loss, val_auc. ``folds``: one row a fold: fold, n_train, n_validation, n_test, epochs, best_epoch, threshold,
     seconds. ``device``: name of the processor or GPU; ``policy``: Keras dtype policy of the training.
+    ``images_per_second``: median over the epochs. ``seconds``: with those before an interruption.
     """
 
     predictions: pd.DataFrame
@@ -66,6 +48,7 @@ class CrossValidation:
     folds: pd.DataFrame
     device: str
     policy: str
+    images_per_second: float
     seconds: float
 
 
@@ -78,6 +61,7 @@ def cross_validate(
     *,
     model_folder: Path,
     rows: ArrayLike | None = None,
+    checkpoint_folder: Path | None = None,
     on_epoch: Callable[[EpochLog], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> CrossValidation:
@@ -100,26 +84,29 @@ def cross_validate(
         Existing folder; gets ``fold-<k>.keras``, float32 networks for inference, each complete or absent.
     rows
         Row of ``images`` of each galaxy, shape (n,); default 0 to n - 1.
+    checkpoint_folder
+        Where the training's state is kept; made where absent, the caller's to remove. A folder that a training of the
+        same arguments left when it was interrupted: the training goes on after the last epoch kept there, to the same
+        networks as without the interruption. None: nothing is kept.
     on_epoch
-        Called after every epoch.
+        Called after every epoch trained.
     should_stop
         Asked after every batch; True ends the training by raising TrainingStopped.
 
     Raises InputError, before anything is trained, when there are too few galaxies for the folds; also when the loss
-    is no longer finite.
+    is no longer finite. Raises OSError where a disk is full or gone.
     """
-    started = time.monotonic()
     labels, object_ids = np.asarray(labels, dtype=np.int8), np.asarray(object_ids)
     rows = np.arange(len(labels)) if rows is None else np.asarray(rows, dtype=np.int64)
     splits = plan_splits(labels, object_ids, recipe.folds, recipe.validation_fraction, recipe.seed)
-    trainer = _Trainer(images, rows, labels, recipe, on_epoch, should_stop)
+    started = time.monotonic()
+    trainer = _Trainer(images, rows, labels, recipe, Checkpoints(checkpoint_folder, recipe), on_epoch, should_stop)
 
     fold_of = np.empty(len(labels), dtype=np.int8)
     probability, threshold = np.empty(len(labels)), np.empty(len(labels))
     history, folds = [], []
     for split in splits:
-        fold_started = time.monotonic()
-        network, epochs = trainer.train(split)
+        network, state = trainer.train(split)
         with replacing(model_folder / f"fold-{split.fold}.keras", ending=".keras") as temporary:
             network.save(temporary)
 
@@ -129,17 +116,17 @@ def cross_validate(
         fold_of[split.test] = split.fold
         threshold[split.test] = youden_threshold(labels[split.validation], _probability(validated))
         probability[split.test] = _probability(tested)
-        history += epochs
+        history += state.epochs
         folds.append(
             {
                 "fold": split.fold,
                 "n_train": len(split.train),
                 "n_validation": len(split.validation),
                 "n_test": len(split.test),
-                "epochs": len(epochs),
-                "best_epoch": min(epochs, key=lambda log: log.val_loss).epoch,
+                "epochs": len(state.epochs),
+                "best_epoch": state.best_epoch,
                 "threshold": threshold[split.test[0]],
-                "seconds": time.monotonic() - fold_started,
+                "seconds": state.seconds,
             }
         )
     predictions = pd.DataFrame(
@@ -160,7 +147,8 @@ def cross_validate(
         folds=pd.DataFrame(folds),
         device=device_name(),
         policy=trainer.policy,
-        seconds=time.monotonic() - started,
+        images_per_second=float(np.median([log.images_per_second for log in history])),
+        seconds=time.monotonic() - started + trainer.seconds_before,
     )
 
 
@@ -207,6 +195,17 @@ def _logits(
     return logits
 
 
+class _LaterBatches(TrainingBatches):
+    """The batches of a fold after the epochs that are done, the first of them number 0."""
+
+    def __init__(self, epochs_done: int, *arguments) -> None:
+        super().__init__(*arguments)
+        self._first = epochs_done * self.per_epoch
+
+    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        return super().__getitem__(self._first + int(number))
+
+
 class _Trainer:
     """One compiled network for all folds: tracing it costs seconds, giving it fresh weights costs nothing."""
 
@@ -216,6 +215,7 @@ class _Trainer:
         rows: NDArray[np.int64],
         labels: NDArray[np.int8],
         recipe: Recipe,
+        checkpoints: Checkpoints,
         on_epoch: Callable[[EpochLog], None] | None,
         should_stop: Callable[[], bool] | None,
     ) -> None:
@@ -223,7 +223,9 @@ class _Trainer:
         from keras import losses, optimizers
 
         self.images, self.rows, self.labels, self.recipe = images, rows, labels, recipe
-        self.on_epoch, self.should_stop = on_epoch, should_stop
+        self.checkpoints, self.on_epoch, self.should_stop = checkpoints, on_epoch, should_stop
+        self.seconds_before = 0.0
+        """Spent before an interruption on what its checkpoints hold."""
         self.policy = compute_policy()
         self.network = build_network(recipe, images.shape[1], policy=self.policy)
         self.network.compile(
@@ -237,25 +239,39 @@ class _Trainer:
         self._started = time.monotonic()
         self._epochs_run = 0
 
-    def train(self, split: Split) -> tuple[keras.Model, list[EpochLog]]:
-        """The fold's network, in float32, with the weights of its best epoch; and the log of its epochs."""
+    def train(self, split: Split) -> tuple[keras.Model, FoldState]:
+        """The fold's network, in float32, with the weights of its best epoch; and what its training came to."""
+        recipe, started = self.recipe, time.monotonic()
+        network = build_network(recipe, self.images.shape[1], seed=(recipe.seed, split.fold))
+        live = FoldState(network=self.network.variables, optimizer=self.network.optimizer.variables)
+        state = self.checkpoints.load(split.fold, live) or FoldState()
+        before = state.seconds
+        self.seconds_before += before
+        if not state.is_finished(recipe):
+            batches = self._batches(split, len(state.epochs))
+            if not state.epochs:
+                settle_batchnorm(network, batches[0][0])
+                state.network, state.optimizer = network.variables, self._fresh_optimizer
+            _assign(live.network, state.network)
+            _assign(live.optimizer, state.optimizer)
+            state.network, state.optimizer = live.network, live.optimizer
+            self._fit(split, batches, state, started - before)
+        _assign(network.variables, state.best)
+        state.seconds = before + time.monotonic() - started
+        return network, state
+
+    def _batches(self, split: Split, epochs_done: int) -> TrainingBatches:
+        """The batches of the fold's epochs that are left."""
+        chosen = self.labels[split.train]
+        weights = self._weights(split.train)[chosen]
+        seed = (self.recipe.seed, split.fold)
+        return _LaterBatches(epochs_done, self.images, self.rows[split.train], chosen, weights, self.recipe, seed)
+
+    def _fit(self, split: Split, batches: TrainingBatches, state: FoldState, started: float) -> None:
+        """Train until the fold is finished, the state, and its checkpoint, following every epoch."""
         from keras import callbacks
 
-        recipe = self.recipe
-        network = build_network(recipe, self.images.shape[1], seed=(recipe.seed, split.fold))
-        _assign(self.network.optimizer.variables, self._fresh_optimizer)
         weights = self._weights(split.train)
-        batches = TrainingBatches(
-            self.images,
-            self.rows[split.train],
-            self.labels[split.train],
-            weights[self.labels[split.train]],
-            recipe,
-            seed=(recipe.seed, split.fold),
-        )
-        settle_batchnorm(network, batches[0][0])
-        _assign(self.network.variables, network.variables)
-        epochs: list[EpochLog] = []
         epoch_started = 0.0
 
         def on_epoch_begin(epoch: int, logs: dict) -> None:
@@ -264,32 +280,34 @@ class _Trainer:
 
         def on_train_batch_end(batch: int, logs: dict) -> None:
             if self.should_stop is not None and self.should_stop():
-                raise TrainingStopped(f"stopped in fold {split.fold}, epoch {len(epochs) + 1}")
+                raise TrainingStopped(f"stopped in fold {split.fold}, epoch {len(state.epochs) + 1}")
 
         def on_epoch_end(epoch: int, logs: dict) -> None:
             rate = len(split.train) / (time.monotonic() - epoch_started)
-            logs.update(self._validate(split.validation, weights))  # EarlyStopping, called next, reads val_loss
-            epochs.append(self._log(split.fold, epoch + 1, rate, logs))
+            logs.update(self._validate(split.validation, weights))
+            log = self._log(split.fold, epoch + 1, rate, logs)
+            state.epochs.append(log)
+            if state.best_epoch == log.epoch:
+                state.best = [variable.numpy() for variable in self.network.variables]
+            state.seconds = time.monotonic() - started
+            self.network.stop_training = state.is_finished(self.recipe)
+            self.checkpoints.save(split.fold, state)
             if self.on_epoch is not None:
-                self.on_epoch(epochs[-1])
+                self.on_epoch(log)
 
         self.network.fit(
             batches.dataset(),
-            epochs=recipe.epochs,
+            initial_epoch=len(state.epochs),
+            epochs=self.recipe.epochs,
             steps_per_epoch=batches.per_epoch,
             shuffle=False,
             verbose=0,
             callbacks=[
                 callbacks.LambdaCallback(
                     on_epoch_begin=on_epoch_begin, on_train_batch_end=on_train_batch_end, on_epoch_end=on_epoch_end
-                ),
-                callbacks.EarlyStopping(
-                    monitor="val_loss", mode="min", patience=recipe.patience, restore_best_weights=True
-                ),
+                )
             ],
         )
-        _assign(network.variables, self.network.variables)
-        return network, epochs
 
     def _weights(self, train: NDArray[np.int64]) -> NDArray[np.float32]:
         """Weights of the classes slow and fast: inverse to their share of the training part, 1 on average over it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ class TrainedModels:
 
     ``thresholds``: for each fold the probability at and above which a galaxy is called fast, from its validation
     part. ``recipe`` is the one trained, after the reduction of the quick profile if ``profile`` is ``quick``.
+    ``training``: hash of all that decides what is trained; "" where it was not noted.
     """
 
     folder: Path
@@ -33,6 +36,7 @@ class TrainedModels:
     device: str
     seconds: float
     synthetic: bool
+    training: str = ""
 
     def load(self, fold: int) -> keras.Model:
         """The network of one fold, in inference-ready state."""
@@ -41,15 +45,33 @@ class TrainedModels:
         return load_model(self.folder / f"fold-{fold}.keras")
 
 
-def new_model_folder(parent: Path) -> Path:
-    """A fresh folder for the networks of a training in progress; seen by nobody until `commit_models` names it."""
+@contextmanager
+def writing_models(parent: Path) -> Iterator[Path]:
+    """A fresh folder for the networks of a training in progress; seen by nobody until `commit_models` names it.
+
+    It is gone again when the block fails or is interrupted.
+    """
     folder = parent / f"training-{uuid.uuid4().hex[:12]}"
     folder.mkdir(parents=True)
-    return folder
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def checkpoint_folder(parent: Path, training: str) -> Path:
+    """Where an interrupted training of this content left its checkpoints, or a new one will; those of others go.
+
+    They go a day after they were last written to: they may be of a training that still runs.
+    """
+    chosen = parent / f".checkpoints-{training}"
+    _remove_abandoned(parent, ".checkpoints-*", keep=chosen)
+    return chosen
 
 
 def commit_models(models: TrainedModels) -> None:
-    """Make the models the ones their parent folder stands for, in one step.
+    """Make the models the ones their parent folder stands for, in one step; the training's checkpoints go.
 
     Older ones are removed after a day: another run may still be training beside these, or reading the last ones.
     """
@@ -62,12 +84,12 @@ def commit_models(models: TrainedModels) -> None:
         "device": models.device,
         "seconds": models.seconds,
         "synthetic": models.synthetic,
+        "training": models.training,
     }
     with replacing(parent / _MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    for old in parent.glob("training-*"):
-        if old != models.folder and is_abandoned(old):
-            shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(checkpoint_folder(parent, models.training), ignore_errors=True)
+    _remove_abandoned(parent, "training-*", keep=models.folder)
 
 
 def open_models(parent: Path) -> TrainedModels:
@@ -84,4 +106,12 @@ def open_models(parent: Path) -> TrainedModels:
         device=manifest["device"],
         seconds=manifest["seconds"],
         synthetic=manifest["synthetic"],
+        training=manifest.get("training", ""),
     )
+
+
+def _remove_abandoned(parent: Path, pattern: str, keep: Path) -> None:
+    """Remove the folders of the pattern, but for one, into which nothing was written for a day."""
+    for old in parent.glob(pattern):
+        if old != keep and is_abandoned(old):
+            shutil.rmtree(old, ignore_errors=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -79,6 +80,16 @@ class TableStore:
                 superseded.unlink(missing_ok=True)
         return content_hash(frame)
 
+    def keep(self, table: str, partition: str, frame: pd.DataFrame) -> bool:
+        """Write a partition that is never replaced, as history needs it; False where it is there already.
+
+        Raises KeyError for a missing column.
+        """
+        if self._versions(table, partition):
+            return False
+        self.write(table, partition, frame)
+        return True
+
     def read(self, table: str, partition: str) -> pd.DataFrame:
         """One partition as a frame of the schema's columns, its rows in the order they were written.
 
@@ -103,15 +114,19 @@ class TableStore:
         return sorted((self.root.tables / table).glob(f"{_file_stem(partition)}.{digits}.parquet"))
 
     def query(self, sql: str) -> pd.DataFrame:
-        """Result of a query over every table, as a frame."""
-        with self.connect() as connection:
+        """Result of a query, as a frame."""
+        # A view costs a look at every file of its table, so only those that may be asked for are made.
+        with self._connect([table for table in TABLES.values() if table.name in sql]) as connection:
             return connection.sql(sql).df()
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own with every table as a view. It locks nothing and cannot change the tables."""
+        return self._connect(TABLES.values())
+
+    def _connect(self, tables: Iterable[Table]) -> duckdb.DuckDBPyConnection:
         self._write_schema_files()
         connection = duckdb.connect()
-        connection.execute(self._view_statements())
+        connection.execute(self._view_statements(tables))
         return connection
 
     def publish(self) -> None:
@@ -120,7 +135,7 @@ class TableStore:
         The file is written anew and swapped in only where its views would change (new schema or moved root).
         """
         self._write_schema_files()
-        statements = self._view_statements()
+        statements = self._view_statements(TABLES.values())
         stamp = self.root.tables / ".published"
         version = hashlib.sha256(statements.encode()).hexdigest()
         if stamp.is_file() and stamp.read_text() == f"{version} {_identity(self.root.database)}":
@@ -160,9 +175,9 @@ class TableStore:
                     with replacing(path) as temporary:
                         connection.execute(f"COPY ({select}) TO {_quoted(str(temporary))} (FORMAT parquet)")
 
-    def _view_statements(self) -> str:
+    def _view_statements(self, tables: Iterable[Table]) -> str:
         statements = []
-        for table in TABLES.values():
+        for table in tables:
             columns = ", ".join(f'"{name}"' for name in table.column_names)
             pattern = _quoted(f"{_literal(str(self.root.tables.absolute() / table.name))}/*.parquet")
             statements.append(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.science.spin import is_slow_rotator
-from rotator_assets.surveys.matching import LAMBDA_R_RANGE
+from rotator_assets.surveys.matching import LAMBDA_R_RANGE, passes_jam_quality
 
 PAIRS = {
     "survey": "object",
@@ -43,14 +43,19 @@ AGREEMENT = (
 
 
 def lambda_r_pairs(
-    survey: str, kinematics: pd.DataFrame, galaxies: pd.DataFrame, preference: Sequence[str], boundary: str
+    survey: str,
+    kinematics: pd.DataFrame,
+    galaxies: pd.DataFrame,
+    preference: Sequence[str],
+    boundary: str,
+    jam_qual_min: int | None = None,
 ) -> pd.DataFrame:
     """Every galaxy of the morphology catalogue that two sources have a valid lambda_R of, once a pair of sources.
 
     The more preferred of the two is the ``reference``. Columns ``PAIRS``. ``kinematics`` (``base.KINEMATICS``) and
     ``galaxies`` (``galaxy_id``, ``ellipticity``); labels are by the ellipticity of ``galaxies`` and ``boundary``.
     """
-    valid = kinematics[kinematics["lambda_r"].between(*LAMBDA_R_RANGE)]
+    valid = kinematics[kinematics["lambda_r"].between(*LAMBDA_R_RANGE) & passes_jam_quality(kinematics, jam_qual_min)]
     present = set(valid["lambda_r_source"])
     ordered = [source for source in preference if source in present] + sorted(present.difference(preference))
     values = {

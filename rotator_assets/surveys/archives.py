@@ -12,7 +12,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -90,17 +90,30 @@ def image_files(folder: Path) -> Iterator[ImageFile]:
     """Every plain file below a folder, then every member of the tar archives below it.
 
     Files come in the order of `walk_files`, archives too, members sorted by path: whoever keeps the first of a name
-    prefers plain files. The archives themselves are not given. Raises InputError, when the plain files are through,
-    for an archive that is compressed or damaged.
+    prefers plain files. The archives themselves are not given. One that is compressed or damaged is passed over:
+    `unreadable_archives` tells.
     """
-    archives = []
     for path in walk_files(folder):
-        if path.name.casefold().endswith((".tar", *COMPRESSED_TARS)):
-            archives.append(path)
-        else:
+        if not _is_archive(path):
             yield path
-    for archive in archives:
-        yield from tar_members(archive)
+    for archive in filter(_is_archive, walk_files(folder)):
+        with suppress(InputError):
+            yield from tar_members(archive)
+
+
+def unreadable_archives(folder: Path) -> list[str]:
+    """Why archives below a folder cannot be read, a line for each that cannot."""
+    reasons = []
+    for archive in filter(_is_archive, walk_files(folder)):
+        try:
+            tar_members(archive)
+        except InputError as error:
+            reasons.append(str(error))
+    return reasons
+
+
+def _is_archive(path: Path) -> bool:
+    return path.name.casefold().endswith((".tar", *COMPRESSED_TARS))
 
 
 def tar_members(path: Path) -> tuple[ArchiveMember, ...]:

@@ -62,14 +62,22 @@ KINEMATICS = {
     "lambda_r_error": NUMBER,
     "lambda_r_source": TEXT,
     "ellipticity": NUMBER,
+    "r_eff_arcsec": NUMBER,
+    "position_angle_deg": NUMBER,
+    "drp3qual": WHOLE,
+    "dapqual": WHOLE,
     "jam_qual": WHOLE,
 }
-"""Columns of a kinematics catalogue: one row a galaxy_id and source. ``jam_qual``: DynPop's ``Qual`` of its JAM fit."""
+"""Columns of a kinematics catalogue: one row a galaxy_id and source.
+
+Shape and quality masks come with lambda_R where it is measured from maps or particles, and serve where photometry lacks
+them. ``jam_qual``: DynPop's ``Qual`` of its JAM fit.
+"""
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that was read. ``rows`` are the rows of its table; ``note`` says what of them was not taken, if any."""
+    """A file that was read: the rows of its table, how many were ``taken``, and what was not, and why (``note``)."""
 
     path: Path
     what: str
@@ -77,6 +85,12 @@ class SourceFile:
     rows: int
     synthetic: bool
     note: str = ""
+    taken: int = -1
+    """All rows, where it is not given."""
+
+    def __post_init__(self) -> None:
+        if self.taken < 0:
+            object.__setattr__(self, "taken", self.rows)
 
 
 @dataclass(frozen=True)
@@ -92,10 +106,7 @@ class Catalog:
         return any(source.synthetic for source in self.sources)
 
     def with_measured(self, measured: pd.DataFrame) -> Catalog:
-        """A kinematics catalogue and, below it, the usable rows of what was measured (``measured.Measurement``).
-
-        Where photometry lacks it, the ellipticity of the aperture may serve for the label: it is taken along.
-        """
+        """A kinematics catalogue and, below it, the usable rows of what was measured (``measured.Measurement``)."""
         usable = measured[measured["usable"].fillna(False).astype(bool)]
         if usable.empty:
             return self
@@ -103,7 +114,8 @@ class Catalog:
         synthetic = bool(usable["synthetic"].any())
         where = Path(Path(usable["path"].iloc[0]).parts[0])
         releases = ", ".join(sorted({release for release in usable["release"] if isinstance(release, str)} - {""}))
-        source = SourceFile(where, "measured here", releases, len(measured), synthetic)
+        note = f"files not usable: {len(measured) - len(usable)}" if len(usable) < len(measured) else ""
+        source = SourceFile(where, "measured here", releases, len(measured), synthetic, note, len(usable))
         return Catalog(frame, (*self.sources, source))
 
 
@@ -120,15 +132,23 @@ class ExpectedInput:
     needed: str
     where: str
     size: str
+    several: bool = False
+    """All its files are used, one a galaxy or piece; else the newest alone."""
 
     def find(self, folder: Path) -> list[Path]:
         """The files there are, newest release first (by the numbers in their names: DR17 before DR15)."""
-        paths = {
-            path
-            for pattern in self.patterns
-            for path in (_below(folder, pattern) if "**" in pattern else folder.glob(pattern))
-            if path.is_file()
-        }
+        deep: dict[str, list[str]] = {}
+        paths = set()
+        for pattern in self.patterns:
+            top, below, name = pattern.partition("/**/")
+            if below:
+                deep.setdefault(top, []).append(name.casefold())
+            else:
+                paths.update(path for path in folder.glob(pattern) if path.is_file())
+        for top, names in deep.items():  # at any depth, through linked folders too, which glob does not follow
+            for path in walk_files(folder / top):
+                if any(fnmatchcase(path.name.casefold(), name) for name in names):
+                    paths.add(path)
         return sorted(paths, key=lambda path: (_numbers(path), path.name), reverse=True)
 
 
@@ -143,6 +163,8 @@ class Survey(ABC):
     """What its images can be made into: ``observed``, or ``noisy`` and ``noiseless`` for simulated ones."""
     lambda_r_sources: tuple[str, ...]
     """Where its lambda_R may come from, the most preferred first."""
+    measured_source: str | None = None
+    """That of the sources which is measured from its ``kinematic_files``."""
     expected_inputs: tuple[ExpectedInput, ...]
 
     @abstractmethod
@@ -176,12 +198,6 @@ class Survey(ABC):
     def kinematics_inputs(self) -> tuple[ExpectedInput, ...]:
         """Those of the expected inputs that give lambda_R."""
         return tuple(i for i in self.expected_inputs if i.needed == LAMBDA_R_NEEDED)
-
-
-def _below(folder: Path, pattern: str) -> list[Path]:
-    """Files that match ``top/**/name`` at any depth, through linked folders too (glob does not follow them)."""
-    top, _, name = pattern.partition("/**/")
-    return [path for path in walk_files(folder / top) if fnmatchcase(path.name, name)]
 
 
 def release_of(path: Path) -> str:
@@ -233,8 +249,8 @@ def read_source(
         f"other releases, not read ({', '.join(p.name for p in older)})": len(older),
     }
     note = "; ".join(f"{what}: {count}" for what, count in notes.items() if count)
-    source = SourceFile(path, expected.what, release_of(path), len(frame), table.synthetic, note)
-    return source, frame[~unnamed & ~repeated].reset_index(drop=True)
+    taken = frame[~unnamed & ~repeated].reset_index(drop=True)
+    return SourceFile(path, expected.what, release_of(path), len(frame), table.synthetic, note, len(taken)), taken
 
 
 def read_lambda_r_csv(path: Path) -> Table:

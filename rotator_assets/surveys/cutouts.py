@@ -98,14 +98,16 @@ def make_cutout(
 def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditions: dict) -> Cutout:
     """The cut-out of a simulated image."""
     options, crop_px = treatment.mock, treatment.crop_px
-    pixels = apparent(image.pixels, crop_px, options.redshift).astype(np.float32)
+    source_redshift = image.redshift or SKIRT_REDSHIFT
+    pixels = apparent(image.pixels, crop_px, options.redshift, source_redshift).astype(np.float32)
     check_usable(pixels)
     conditions["mock_redshift"] = options.redshift
-    scale = 1.0 if options.redshift is None else angular_scale(SKIRT_REDSHIFT, options.redshift)
+    scale = 1.0 if options.redshift is None else angular_scale(source_redshift, options.redshift)
     synthetic = image.synthetic
     if treatment.noise == "noisy":
         seed = galaxy_seed(treatment.survey, galaxy_id, treatment.mock_seed)
-        observed, mock = observe(image.pixels, seed, max(OBSERVED_PX, crop_px), options, treatment.stamps)
+        size = max(OBSERVED_PX, crop_px)
+        observed, mock = observe(image.pixels, seed, size, options, treatment.stamps, source_redshift)
         pixels = centre_crop(observed, crop_px)
         conditions |= _columns(mock)
         synthetic |= mock.sky_stamp is not None and treatment.stamps.synthetic

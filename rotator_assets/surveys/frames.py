@@ -61,15 +61,19 @@ class FrameSource(ImageSource):
     def read(self) -> GalaxyImage:
         """The cut-out, the galaxy in pixel size // 2 of both axes; scale and north are the r band's there.
 
-        Raises UnusableImage where a band is missing or unreadable, and where the galaxy is too near the edge.
+        Near the edge of a frame it is as large as fits. Raises UnusableImage where a band is missing or unreadable, and
+        where the galaxy is on the edge.
         """
         frames = {_FRAME_NAME.fullmatch(path.name)["band"]: path for path in self.paths}
         if absent := [band for band in BANDS if band not in frames]:
             raise UnusableImage(f"{self.paths[0].name}: the field's frame of band {', '.join(absent)} is missing")
-        cuts = {}
+        whole, sizes = {}, []
         for band in BANDS:
             with reading(frames[band]):
-                cuts[band] = _cut(_FRAMES(frames[band]), self.ra, self.dec, self.size_px)
+                whole[band] = _FRAMES(frames[band])
+                sizes.append(_largest_cut(whole[band], self.ra, self.dec))
+        size = min(self.size_px, *sizes)
+        cuts = {band: _cut(frame, self.ra, self.dec, size) for band, frame in whole.items()}
         r = cuts["r"].coordinates
         return GalaxyImage(
             pixels=np.stack([cuts[band].pixels for band in BANDS], axis=2),
@@ -163,14 +167,19 @@ def _read_frame(path: Path) -> Frame:
         return Frame(pixels, coordinates, hdus[0].header.get(SYNTHETIC_KEYWORD) is True)
 
 
-def _cut(frame: Frame, ra: float, dec: float, size_px: int) -> Frame:
-    """The ``size_px`` square whose pixel size_px // 2 holds the position."""
+def _largest_cut(frame: Frame, ra: float, dec: float) -> int:
+    """Side of the largest square, an even number of pixels, around the position. Raises UnusableImage outside."""
     ny, nx = frame.pixels.shape
+    place = np.rint(frame.coordinates.pixel(ra, dec))
+    half = min(*place, *(np.array([nx, ny]) - place)) if np.isfinite(place).all() else 0
+    if half < 1:
+        raise UnusableImage(f"the galaxy at RA {ra:.4f}, Dec {dec:.4f} is on the frame's edge or outside")
+    return 2 * int(half)
+
+
+def _cut(frame: Frame, ra: float, dec: float, size_px: int) -> Frame:
+    """The ``size_px`` square, which must fit, whose pixel size_px // 2 holds the position."""
     x, y = (int(np.rint(value)) - size_px // 2 for value in frame.coordinates.pixel(ra, dec))
-    if min(x, y) < 0 or x + size_px > nx or y + size_px > ny:
-        edge = _to_edge(frame.coordinates, (ny, nx), ra, dec)
-        where = f"{edge:.0f} pixels from the frame's edge" if edge >= 0 else "outside the frame"
-        raise UnusableImage(f"the galaxy is {where}, the cut-out of {size_px} pixels needs {size_px // 2}")
     pixels = frame.pixels[y : y + size_px, x : x + size_px].copy()  # a view would keep the frame in memory
     return Frame(pixels, frame.coordinates.cut(x, y), frame.synthetic)
 

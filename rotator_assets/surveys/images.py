@@ -41,7 +41,7 @@ class GalaxyImage:
     0..1, not calibrated); ``arcsec_per_pixel``: None where the file does not tell. ``north_angle_deg``: position angle
     of the +y axis (towards later rows), degrees east of north in [0, 360), so 0 where north is up; east is always to
     the left of north. ``coordinates``: where the sky is in the pixels. Both None where the file has no celestial
-    coordinates.
+    coordinates. ``redshift``: where a simulated image places its galaxy (``USE_Z``), None where it does not tell.
     """
 
     pixels: NDArray[np.float32]
@@ -50,6 +50,7 @@ class GalaxyImage:
     synthetic: bool
     north_angle_deg: float | None = None
     coordinates: TangentPlane | None = None
+    redshift: float | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,9 @@ def _read_fits(file: ImageFile) -> _FitsImage:
 def _calibrated(pixels: NDArray, header: Mapping, coordinates: TangentPlane | None, synthetic: bool) -> GalaxyImage:
     pixels = np.ascontiguousarray(pixels, dtype=np.float32)
     if coordinates is None:
-        return GalaxyImage(pixels, pixel_scale_arcsec(header), "nanomaggies", synthetic)
+        placed = header.get("USE_Z")
+        redshift = float(placed) if isinstance(placed, int | float) and 0 < placed < math.inf else None
+        return GalaxyImage(pixels, pixel_scale_arcsec(header), "nanomaggies", synthetic, redshift=redshift)
     scale, north = coordinates.arcsec_per_pixel, coordinates.north_angle_deg()
     return GalaxyImage(pixels, scale, "nanomaggies", synthetic, north, coordinates)
 

@@ -18,11 +18,6 @@ class FoundInput:
     paths: tuple[Path, ...]
 
     @property
-    def is_table(self) -> bool:
-        """True for a catalogue, whose newest file is read; False for a file a galaxy."""
-        return self.expected.patterns[0].startswith("catalogs/")
-
-    @property
     def summary(self) -> str:
         """The newest file's name, and how many more there are; empty where there is none."""
         if not self.paths:
@@ -33,14 +28,14 @@ class FoundInput:
     @property
     def release(self) -> str:
         """Release of the newest catalogue as its name tells it; empty where it does not."""
-        return release_of(self.paths[0]) if self.paths and self.is_table else ""
+        return release_of(self.paths[0]) if self.paths and not self.expected.several else ""
 
     @property
     def rows(self) -> str:
-        """Rows of the newest catalogue, as its header announces them; files, where there is one a galaxy."""
+        """Rows of the newest catalogue, as its header announces them; files, where all of them are used."""
         if not self.paths:
             return ""
-        if not self.is_table:
+        if self.expected.several:
             return f"{len(self.paths)} file{'s' if len(self.paths) > 1 else ''}"
         count = _rows(self.paths[0])
         return "cannot be read" if count is None else f"{count} rows"

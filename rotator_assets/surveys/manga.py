@@ -57,17 +57,22 @@ MAPS = ExpectedInput(
     LAMBDA_R_NEEDED,
     "https://data.sdss.org/sas/dr17/manga/spectro/analysis/v3_1_1/3.1.0/HYB10-MILESHC-MASTARSSP/PLATE/IFU/",
     "5 MB a galaxy",
+    several=True,
 )
+_IMAGE_SUFFIXES = ("fits", "fits.gz", "fits.bz2", "png", "jpg", "jpeg")
 IMAGES = ExpectedInput(
     "images",
-    tuple(f"images/**/*.{suffix}" for suffix in ("fits", "fits.gz", "fits.bz2", "png", "jpg", "jpeg", "tar")),
+    tuple(f"images/**/*.{suffix}" for suffix in (*_IMAGE_SUFFIXES, "tar")),
     "required",
     "https://www.legacysurvey.org/viewer/fits-cutout?ra=RA&dec=DEC&layer=sdss&pixscale=0.396&size=128&bands=gri, "
     "saved as <plateifu>.fits; or frames: https://data.sdss.org/sas/dr17/eboss/photoObj/frames/301/",
     "0.2 MB a galaxy",
+    several=True,
 )
 
-_IMAGE_NAME = re.compile(r"(?P<id>\d+-\d+)(?:_[gri](?=\.fits))?\.(?P<suffix>fits|fits\.gz|png|jpg|jpeg)", re.IGNORECASE)
+_IMAGE_NAME = re.compile(
+    rf"(?P<id>\d+-\d+)(?:_[gri](?=\.fits))?\.(?P<suffix>{'|'.join(map(re.escape, _IMAGE_SUFFIXES))})", re.IGNORECASE
+)
 
 
 class Manga(Survey):
@@ -76,6 +81,7 @@ class Manga(Survey):
     key = "manga"
     noises = ("observed",)
     lambda_r_sources = ("user", "dynpop", "pipe3d", "maps")
+    measured_source = "maps"
     expected_inputs = (
         MORPHOLOGY_TABLE,
         PYMORPH,

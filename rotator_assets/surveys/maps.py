@@ -37,6 +37,9 @@ MIN_MIRRORED = 10
 """So many spaxels with a counterpart across the centre are needed to tell the systemic velocity from rotation."""
 CRITICAL = 1 << 30
 """The bit of MANGA_DAPQUAL and MANGA_DRP3QUAL that says a galaxy should not be used."""
+QUALITY = ("DAPQUAL", "DRP3QUAL")
+MANY_ZERO_DISPERSIONS = 0.5
+"""Above this share of dispersions below the instrumental correction, lambda_R is a matter of that correction."""
 
 _FILE_NAME = re.compile(r"manga-(?P<id>\d+-\d+)-MAPS-(?P<daptype>[^.]+)\.fits(\.gz)?")
 
@@ -62,7 +65,6 @@ def measure_maps(
     aperture: Literal["header", "photometry"] = "header",
     beam_correction: Literal["graham2018", "none"] = "graham2018",
     mask_bits: int | None = None,
-    reject_critical: bool = False,
     min_coverage: float = 0.0,
     min_bins: int = MIN_BINS,
 ) -> Measurement:
@@ -71,7 +73,7 @@ def measure_maps(
     ``aperture``: whose ellipse comes first, the header's (REFF, ECOOELL, ECOOPA: elliptical Petrosian photometry of the
     NASA-Sloan Atlas; REFF is the semi-major axis) or ``ellipse``; what one lacks the other gives, and ``note`` says so.
     The Sersic index is always that of ``ellipse``, the PSF the header's RFWHM. ``mask_bits``: bits that leave a spaxel
-    out, None for the layout's. ``reject_critical``: refuse galaxies that DAPQUAL or DRP3QUAL mark instead of noting it.
+    out, None for the layout's.
     ``min_coverage``: least share of the ellipse's area with data, in [0, 1]. ``min_bins``: fewest independent bins.
 
     The systemic velocity is the flux-weighted mean of the spaxels in the aperture whose counterpart across the centre
@@ -90,7 +92,7 @@ def measure_maps(
     maps = read_maps(path, mask_bits)
     with naming(path):
         _check_identity(path, maps.header)
-        notes = _quality_notes(maps.header, reject_critical)
+        notes = [f"{key} CRITICAL" for key in QUALITY if (_mask(maps.header, key) or 0) & CRITICAL]
         chosen = _choose_ellipse(maps.header, ellipse, aperture, notes)
         return _measure(maps, chosen, beam_correction, min_coverage, min_bins, notes)
 
@@ -126,6 +128,9 @@ def _measure(
         raise UnusableKinematics("no motion inside the half-light ellipse: velocities and dispersions are all zero")
     velocity_error = _filled(maps.velocity_error[inside][first])
     squared_error = np.where(dispersion > 0, 2 * observed * _filled(maps.observed_dispersion_error[inside][first]), 0.0)
+    zero_fraction = float(np.mean(instrumental >= observed))
+    if zero_fraction > MANY_ZERO_DISPERSIONS:
+        notes.append(f"{zero_fraction:.0%} of the dispersions lie below the instrumental correction")
     error = spin.lambda_r_error(weight, 1.0, velocity, dispersion, velocity_error, squared_error)
     if math.isnan(error):
         notes.append("the file states no errors")
@@ -150,9 +155,11 @@ def _measure(
         n_pixels=len(flux),
         n_bins=len(first),
         coverage=coverage,
-        zero_dispersion_fraction=float(np.mean(instrumental > observed)),
+        zero_dispersion_fraction=zero_fraction,
         n_particles=0,
         lambda_r_floor=NAN,
+        drp3qual=_mask(maps.header, "DRP3QUAL"),
+        dapqual=_mask(maps.header, "DAPQUAL"),
         release=maps.release,
         note="; ".join(notes),
         synthetic=maps.header.get(SYNTHETIC_KEYWORD) is True,
@@ -222,11 +229,10 @@ def _check_identity(path: Path, header: Mapping) -> None:
         raise UnusableKinematics(f"holds galaxy {held} by its header: rename or replace the file")
 
 
-def _quality_notes(header: Mapping, reject_critical: bool) -> list[str]:
-    marked = [key for key in ("DAPQUAL", "DRP3QUAL") if int(_number(header, key, above=0.0, missing=0)) & CRITICAL]
-    if marked and reject_critical:
-        raise UnusableKinematics(f"{' and '.join(marked)} CRITICAL: the pipelines mark the galaxy as unusable")
-    return [f"{key} CRITICAL" for key in marked]
+def _mask(header: Mapping, key: str) -> int | None:
+    """A quality mask of the header; None where it has none."""
+    value = _number(header, key)
+    return int(value) if math.isfinite(value) and value >= 0 else None
 
 
 def _rank(daptype: str) -> tuple[int, int]:

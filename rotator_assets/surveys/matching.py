@@ -26,6 +26,9 @@ GALAXIES = {
 }
 """Columns of the matched galaxies."""
 
+_MEASURED_TOO = ("r_eff_arcsec", "position_angle_deg", "drp3qual", "dapqual")
+"""What photometry and kinematics both may have."""
+
 LOSSES = ("survey", "step", "rows_in", "rows_out", "rows_dropped", "reason")
 """Columns of a loss report: a row for every step and reason that dropped rows, one with no reason where none did."""
 
@@ -46,9 +49,9 @@ def match_galaxies(
 
     One galaxy a morphology row, in its order, whatever it lacks. ``preference`` orders the sources of lambda_R; the
     first with a valid value for a galaxy gives it. Axis ratios are valid in (0, 1], lambda_R in ``LAMBDA_R_RANGE``;
-    others become missing and are counted, as is lambda_R of DynPop where ``Qual`` is below ``jam_qual_min``. Where
-    photometry has no axis ratio, the ellipticity that came with lambda_R gives it (``axis_ratio_source`` is then
-    ``lambda_r_`` and the source of that).
+    others become missing and are counted, as is lambda_R of DynPop where ``Qual`` is missing or below ``jam_qual_min``.
+    Where photometry has no axis ratio, the ellipticity that came with lambda_R gives it (``axis_ratio_source`` is then
+    ``lambda_r_`` and the source of that); size, position angle and quality masks likewise.
     """
     report = _Report(survey)
     galaxies = conform(morphology, MORPHOLOGY).reset_index(drop=True)
@@ -73,6 +76,9 @@ def match_galaxies(
     lambda_r, shaped = _choose_kinematics(report, kinematics, ids, preference, jam_qual_min)
     galaxies = galaxies.join(lambda_r, on="galaxy_id")
 
+    for column in _MEASURED_TOO:
+        values = kinematics.dropna(subset=[column]).drop_duplicates("galaxy_id").set_index("galaxy_id")[column]
+        galaxies[column] = galaxies[column].fillna(ids.map(values).astype(galaxies[column].dtype))
     galaxies["ellipticity"] = 1 - galaxies["axis_ratio"]
     filled = galaxies["ellipticity"].isna() & ids.isin(shaped.index)
     galaxies.loc[filled, "ellipticity"] = ids[filled].map(shaped["ellipticity"])
@@ -159,6 +165,13 @@ def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return labeled[kept].reset_index(drop=True), report.frame()
 
 
+def passes_jam_quality(kinematics: pd.DataFrame, jam_qual_min: int | None) -> pd.Series:
+    """False for lambda_R of DynPop whose ``Qual`` is missing or below the least that is asked for, None for none."""
+    if jam_qual_min is None:
+        return pd.Series(True, index=kinematics.index)
+    return (kinematics["lambda_r_source"] != "dynpop") | (kinematics["jam_qual"].fillna(-9) >= jam_qual_min)
+
+
 def _choose_kinematics(
     report: _Report,
     kinematics: pd.DataFrame,
@@ -172,7 +185,6 @@ def _choose_kinematics(
     present = list(dict.fromkeys(kinematics["lambda_r_source"]))
     for source in [*(s for s in preference if s in present), *(s for s in present if s not in preference)]:
         rows = kinematics[kinematics["lambda_r_source"] == source]
-        poor = rows["jam_qual"] < jam_qual_min if jam_qual_min is not None else pd.Series(False, index=rows.index)
         kept = report.step(
             f"kinematics: lambda_r ({source})",
             len(rows),
@@ -181,7 +193,7 @@ def _choose_kinematics(
                 "galaxy is not in the morphology catalogue": ~rows["galaxy_id"].isin(ids),
                 "repeats an earlier row": rows["galaxy_id"].duplicated(),
                 "no value": rows["lambda_r"].isna(),
-                f"JAM quality below {jam_qual_min}": poor.fillna(False),
+                f"JAM quality missing or below {jam_qual_min}": ~passes_jam_quality(rows, jam_qual_min),
                 f"outside {list(LAMBDA_R_RANGE)}": ~rows["lambda_r"].between(*LAMBDA_R_RANGE),
                 "a preferred source has a value": rows["galaxy_id"].isin(taken),
             },
@@ -203,7 +215,9 @@ def _choose_kinematics(
             },
         )
         shaped = shaped[kept]
-    return lambda_r.drop(columns="ellipticity"), shaped.set_index("galaxy_id")[["ellipticity", "lambda_r_source"]]
+    return lambda_r.drop(columns=["ellipticity", *_MEASURED_TOO]), shaped.set_index("galaxy_id")[
+        ["ellipticity", "lambda_r_source"]
+    ]
 
 
 class _Report:

@@ -73,6 +73,9 @@ class Measurement:
     """Star particles in the aperture; 0 for maps."""
     lambda_r_floor: float
     """lambda_R that a galaxy without rotation would show by the finite number of its particles; NaN for maps."""
+    drp3qual: int | None
+    dapqual: int | None
+    """Quality masks of the cube and its analysis, None where the file has none."""
     release: str
     """Layout of the file: ``DR15``, ``DR17``; empty for particles."""
     note: str

@@ -31,8 +31,6 @@ from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
 
 METHOD = 1
 """Raised whenever the measurement itself changes: what was kept before is then measured anew."""
-FEW = 4
-"""So many galaxies are measured in this process: starting others takes longer."""
 LIMIT_SECONDS = 600.0
 """No galaxy takes so long: two million particles take half a minute."""
 WORKER = (sys.executable, "-m", "rotator_assets.surveys.measuring")
@@ -82,27 +80,24 @@ def measure_all(
     """One row a job, in their order: ``galaxy_id``, ``path`` and what ``measure`` gives.
 
     ``cache``: folder of the results kept. A file that kills the process reading it, or takes longer than
-    ``LIMIT_SECONDS``, is listed with that reason.
+    ``LIMIT_SECONDS``, is listed with that reason. ``workers``: processes, as many as there are cores by default; 0
+    measures in this one.
     """
     keys = {job.galaxy_id: job.key for job in jobs}
     results = {job.galaxy_id: _kept(cache, job.galaxy_id, keys[job.galaxy_id]) for job in jobs}
     todo = [job for job in jobs if results[job.galaxy_id] is None]
     on_progress(len(jobs) - len(todo), len(jobs))
-    for number, (job, result) in enumerate(_measured(todo, workers or os.cpu_count() or 1), start=1):
-        if result is None:
-            reason = f"{job.path.name}: reading it crashes or does not end; is the download complete?"
-            results[job.galaxy_id] = {"usable": False, "reason": reason}
-        else:
-            results[job.galaxy_id] = result
-            with replacing(cache / f"{job.galaxy_id}.json") as temporary:
-                temporary.write_text(json.dumps({"key": keys[job.galaxy_id], "result": result}), encoding="utf-8")
+    for number, (job, result) in enumerate(_measured(todo, os.cpu_count() or 1 if workers is None else workers), 1):
+        results[job.galaxy_id] = result
+        with replacing(cache / f"{job.galaxy_id}.json") as temporary:
+            temporary.write_text(json.dumps({"key": keys[job.galaxy_id], "result": result}), encoding="utf-8")
         on_progress(len(jobs) - len(todo) + number, len(jobs))
     return pd.DataFrame([{"galaxy_id": job.galaxy_id, "path": str(job.path), **results[job.galaxy_id]} for job in jobs])
 
 
-def _measured(jobs: list[Job], workers: int) -> Iterator[tuple[Job, dict | None]]:
-    """Each job with its result, as they come; None where there is none because the process ended."""
-    if len(jobs) <= FEW or workers == 1:
+def _measured(jobs: list[Job], workers: int) -> Iterator[tuple[Job, dict]]:
+    """Each job with its result, as they come."""
+    if not jobs or not workers:
         yield from ((job, measure(job)) for job in jobs)
         return
     idle: SimpleQueue[_Worker] = SimpleQueue()
@@ -110,7 +105,7 @@ def _measured(jobs: list[Job], workers: int) -> Iterator[tuple[Job, dict | None]
     for worker in started:
         idle.put(worker)
 
-    def run(job: Job) -> tuple[Job, dict | None]:
+    def run(job: Job) -> tuple[Job, dict]:
         worker = idle.get()
         try:
             return job, worker.measure(job)
@@ -132,7 +127,7 @@ class _Worker:
     def __init__(self) -> None:
         self._process: subprocess.Popen | None = None
 
-    def measure(self, job: Job) -> dict | None:
+    def measure(self, job: Job) -> dict:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
                 WORKER,
@@ -151,9 +146,11 @@ class _Worker:
             line = ""
         finally:
             limit.cancel()
-        if not line:
-            self.stop()
-        return json.loads(line) if line else None
+        if line:
+            return json.loads(line)
+        self.stop()
+        reason = f"{job.path.name}: reading it crashes or does not end; is the download complete?"
+        return {"usable": False, "reason": reason}
 
     def stop(self) -> None:
         if self._process is not None:

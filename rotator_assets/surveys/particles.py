@@ -133,6 +133,8 @@ def _measurement(
         zero_dispersion_fraction=0.0,
         n_particles=spin.n_particles,
         lambda_r_floor=spin.lambda_r_floor,
+        drp3qual=None,
+        dapqual=None,
         release="",
         note="; ".join(notes),
         synthetic=synthetic,

@@ -51,7 +51,7 @@ MORPHS = tuple(
         (f"catalogs/**/morphs_{band}.hdf5", f"images/**/morphs_{band}.hdf5"),
         "optional",
         "https://www.tng-project.org/api/TNG100-1/files/skirt_images_sdss.99.tar",
-        "part of the images' tar",
+        "in the images' tar: unpack it",
     )
     for band in "rig"
 )
@@ -61,6 +61,7 @@ GROUP_CATALOG = ExpectedInput(
     "optional",
     "https://www.tng-project.org/api/TNG100-1/files/groupcat-99/ (all 448 pieces)",
     "12 GB",
+    several=True,
 )
 LAMBDA_R = ExpectedInput(
     "lambda_R",
@@ -76,6 +77,7 @@ CUTOUTS = ExpectedInput(
     "https://www.tng-project.org/api/TNG100-1/snapshots/99/subhalos/ID/cutout.hdf5"
     "?stars=Coordinates,Velocities,Masses,GFM_StellarFormationTime,GFM_StellarPhotometrics",
     "1 to 50 MB a galaxy",
+    several=True,
 )
 IMAGES = ExpectedInput(
     "images",
@@ -83,6 +85,15 @@ IMAGES = ExpectedInput(
     "required",
     "https://www.tng-project.org/api/TNG100-1/files/skirt_images_sdss.99.tar (in images/, unpacked or as it is)",
     "1 MB a galaxy",
+    several=True,
+)
+SKY = ExpectedInput(
+    "blank sky to paste behind simulated galaxies (setting mock.sky: stamps)",
+    ("sky/**/*.fits", "sky/**/*.fits.gz"),
+    "optional",
+    "your own cut-outs of SDSS frames, 128 pixels a side or more, g, r, i in nanomaggies",
+    "any",
+    several=True,
 )
 
 _IMAGE_NAME = re.compile(r"broadband_(?P<id>\d+)\.fits(\.gz)?")
@@ -94,7 +105,8 @@ class Tng100(Survey):
     key = "tng100"
     noises = ("noisy", "noiseless")
     lambda_r_sources = ("user", "particles")
-    expected_inputs = (MORPHOLOGY_TABLE, *MORPHS, GROUP_CATALOG, LAMBDA_R, CUTOUTS, IMAGES)
+    measured_source = "particles"
+    expected_inputs = (MORPHOLOGY_TABLE, *MORPHS, GROUP_CATALOG, LAMBDA_R, CUTOUTS, IMAGES, SKY)
 
     def read_morphology(self, folder: Path) -> Catalog:
         """``P_Late`` of group ``Snapshot_99``, every row in its order. Positions, redshift and T-Type are missing.

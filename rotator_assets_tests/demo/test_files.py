@@ -194,7 +194,7 @@ def test_unusable_images(tmp_path):
 
 def test_every_file_is_marked(root):
     for path in (p for p in root.rglob("*") if p.is_file()):
-        if path.suffix == ".fits":
+        if path.name.endswith((".fits", ".fits.gz")):
             assert fits.getheader(path)["SYNTHET"] is True
             assert fits.getheader(path).comments["SYNTHET"] == "synthetic galaxies, not observations"
         elif path.suffix == ".hdf5":
@@ -204,6 +204,14 @@ def test_every_file_is_marked(root):
             assert json.loads(path.read_text())["synthetic"] is True
         else:
             assert path.read_text().startswith("# synthetic\n")
+
+
+def test_the_manifest_lists_every_file(root):
+    for survey, folders in (("manga", {"catalogs", "images", "maps"}), ("tng100", {"catalogs", "images", "cutouts"})):
+        manifest = json.loads((root / survey / "demo.json").read_text())
+        there = {p.relative_to(root / survey).as_posix(): p.stat().st_size for p in (root / survey).rglob("*.*")}
+        assert manifest["files"] == {name: size for name, size in there.items() if name != "demo.json"}
+        assert {name.split("/")[0] for name in manifest["files"]} == folders
 
 
 def test_the_same_bytes_from_any_number_of_workers(root, tmp_path):

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from rotator_assets.demo.kinematics import lambda_r_of, potential_ratio, projected_axis_ratio, v_over_sigma
+from rotator_assets.demo.kinematics import (
+    lambda_r_of,
+    motions,
+    potential_ratio,
+    projected_axis_ratio,
+    scaled_motions,
+    v_over_sigma,
+)
 
 
 def seen_axis_ratio(p: float, q: float, inclination_deg: float, azimuth_deg: float) -> float:
@@ -64,3 +71,26 @@ def test_no_rotation_is_seen_from_the_pole_nor_where_anisotropy_makes_the_shape(
 def test_rotation_rises_with_inclination():
     seen = v_over_sigma(0.7, 0.42, np.linspace(0, 90, 10))
     assert (np.diff(seen) > 0).all()
+
+
+def test_rotation_changes_sign_across_the_centre_and_dispersion_does_not():
+    along, across = np.random.default_rng(1).normal(0, 1, (2, 50))
+    velocity, dispersion = motions(along, across, 0.6)
+    opposite = motions(-along, -across, 0.6)
+    np.testing.assert_allclose(opposite, [-velocity, dispersion])
+    np.testing.assert_allclose(motions([0.0, 0.0], [0.0, 2.0], 0.6)[0], 0, atol=1e-12)  # centre and minor axis
+    assert motions(5.0, 0.0, 0.6)[0] == pytest.approx(1) and (dispersion <= 1).all()
+
+
+@pytest.mark.parametrize("lambda_r", [0.004, 0.07, 0.5, 0.82])
+def test_scaled_motions_have_the_spin_and_dispersion_asked_for(lambda_r):
+    """By the sums of Emsellem et al. (2007), eq. 6, written out; what is outside the ellipse does not count."""
+    rng = np.random.default_rng(1)
+    along, across, flux = *rng.normal(0, 1, (2, 500)), rng.uniform(0.1, 1, 500)
+    radius, inside = np.hypot(along, across), np.hypot(along, across) < 1.2
+    flux[~inside] = np.nan
+    velocity, dispersion = scaled_motions(motions(along, across, 0.7), (flux, radius), inside, lambda_r, 150.0)
+    f, r, v, s = (values[inside] for values in (flux, radius, velocity, dispersion))
+    assert np.sum(f * r * abs(v)) / np.sum(f * r * np.sqrt(v**2 + s**2)) == pytest.approx(lambda_r, rel=1e-6)
+    assert np.sqrt(np.sum(f * (v**2 + s**2)) / np.sum(f)) == pytest.approx(150.0)
+    assert np.isfinite(velocity).all() and np.isfinite(dispersion).all()

@@ -6,7 +6,7 @@ from scipy.special import gammaincinv
 
 from rotator_assets.demo.manga import manga_truth
 from rotator_assets.demo.population import Normal, draw_population, losses, measured
-from rotator_assets.demo.profiles import bulge_and_disc, enclosed_fraction
+from rotator_assets.demo.profiles import bulge_and_disc, enclosed_fraction, radius_enclosing, surface_brightness
 from rotator_assets.demo.tng100 import tng100_truth
 from rotator_assets.science.spin import is_slow_rotator
 
@@ -118,3 +118,15 @@ def test_bulge_and_disc_enclose_half_of_both():
     assert (gammaincinv(2 * index, 0.8) / gammaincinv(2 * index, 0.2)) ** index == pytest.approx(
         concentration, rel=0.01
     )
+
+
+@pytest.mark.parametrize("n", [0.8, 1.0, 4.0, 6.0])
+def test_radii_surface_brightness_and_growth_belong_together(n):
+    fractions = np.linspace(0.01, 0.99, 30)
+    np.testing.assert_allclose(enclosed_fraction(radius_enclosing(fractions, 3.0, n), 3.0, n), fractions)
+    assert surface_brightness(3.0, 3.0, n) == pytest.approx(1)
+    radius = np.geomspace(1e-6, radius_enclosing(0.99, 3.0, n), 20_001)
+    light = 2 * np.pi * radius * surface_brightness(radius, 3.0, n)
+    grown = np.concatenate([[0], np.cumsum((light[1:] + light[:-1]) / 2 * np.diff(radius))])
+    half = np.interp(3.0, radius, grown)
+    assert half / grown[-1] == pytest.approx(0.5 / 0.99, rel=1e-4)

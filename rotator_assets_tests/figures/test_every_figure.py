@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from rotator_assets.figures import attribution, images, roc, spin, style
+from rotator_assets.figures import attribution, comparison, images, roc, spin, style
 from rotator_assets_tests.figures import made_up
 
 TITLE = {"dataset": "manga-observed-64", "recipe": "thesis"}
@@ -35,6 +35,7 @@ def _makers(frame: pd.DataFrame) -> dict[str, partial]:
     return {
         "spin": partial(spin.spin_ellipticity_figure, frame, **DATASET),
         "classes": partial(spin.class_histogram_figure, frame, **DATASET),
+        "sample": partial(spin.class_histogram_figure, known, **TITLE),
         "outcome": partial(spin.outcome_figure, known, **TITLE),
         "match": partial(spin.match_figure, report if len(frame) else report.iloc[:0], **DATASET),
         "roc": partial(
@@ -56,7 +57,20 @@ def _makers(frame: pd.DataFrame) -> dict[str, partial]:
             made_up.history(3 if len(frame) else 0) if len(frame) else made_up.history().iloc[:0],
             **TITLE,
         ),
-        "comparison": partial(roc.comparison_figure, curve.assign(recipe="thesis"), metrics, **DATASET),
+        "comparison": partial(comparison.comparison_figure, curve.assign(recipe="thesis"), metrics, **DATASET),
+        "datasets": partial(
+            comparison.dataset_figure,
+            [_curve(name, curve, auc, sizes) for name in ("manga-observed-128", "manga-observed-64")],
+            title="Crops of the same images compared",
+            recipe="thesis",
+            detail="first − second (1433 galaxies in both): +0.012 [-0.010, +0.034], p (Holm) 0.28",
+        ),
+        "retraining": partial(
+            comparison.retraining_figure,
+            _curve("2025-03-04 05:06, now", curve, auc, sizes),
+            [_curve(f"2025-03-0{day} 05:06\nnormalization: max_all -> log", curve, auc, sizes) for day in range(1, 8)],
+            **TITLE,
+        ),
         "gallery": partial(images.gallery_figure, pictures, known, **TITLE),
         "attribution": partial(
             attribution.attribution_figure, pictures, pictures - 0.1, known, half_light=half_light, **TITLE
@@ -70,6 +84,10 @@ def _makers(frame: pd.DataFrame) -> dict[str, partial]:
         ),
         "profile": partial(attribution.attribution_profile_figure, numbers, **TITLE),
     }
+
+
+def _curve(name: str, points: pd.DataFrame, auc: tuple[float, float, float], sizes: dict) -> comparison.Curve:
+    return comparison.Curve(name, points, *auc, **sizes)
 
 
 ALL = _makers(made_up.galaxies())

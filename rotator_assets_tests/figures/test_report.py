@@ -47,13 +47,13 @@ def context(tmp_path):
                 "thesis",
                 "manga-thesis",
                 figures=[
-                    ReportFigure("ROC curve.", _png(), "9"),
+                    ReportFigure("ROC curve.", _png(), 9),
                     ReportFigure(f'"Scores" {HOSTILE}', file),
                 ],
                 level=3,
             ),
         ],
-        study_table=study.study_comparison(pd.DataFrame(), synthetic=True),
+        study_table=study.study_comparison(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), synthetic=True),
     )
 
 
@@ -88,6 +88,20 @@ def test_the_report_needs_nothing_from_elsewhere(context):
     assert not re.search(r"https?:|//cdn|@import|url\(", html)
 
 
+def test_a_figure_that_is_not_made_yet_says_what_it_needs(context):
+    figures = [ReportFigure("needs tng100-noisy-64 with thesis", None, 27), ReportFigure("Scores.", _png())]
+    page = _Page(report.render_report(replace(context, sections=[ReportSection("t", "t", figures=figures)])))
+    assert "Figure 27: not made yet; needs tng100-noisy-64 with thesis" in page.text
+    assert "Figure S1. Synthetic data. Scores." in page.text
+    assert sum(tag == "img" for tag, _ in page.tags) == 1
+
+
+def test_two_figures_of_one_number_are_refused(context):
+    figures = [ReportFigure("A.", _png(), 9), ReportFigure("B.", _png(), 9)]
+    with pytest.raises(ValueError, match="same number"):
+        report.render_report(replace(context, sections=[ReportSection("t", "t", figures=figures)]))
+
+
 def test_hostile_text_is_shown_as_text(context):
     html = report.render_report(context)
     assert "<script" not in html
@@ -95,12 +109,12 @@ def test_hostile_text_is_shown_as_text(context):
     assert _Page(html).text.count(HOSTILE) >= 4
 
 
-def test_figures_and_tables_are_numbered_through_and_synthetic_ones_say_so(context):
+def test_figures_have_the_studys_numbers_or_their_own_and_synthetic_ones_say_so(context):
     html = report.render_report(context)
     text = _Page(html).text
     for piece in (
-        "Figure 1. Synthetic data. ROC curve. (Compare figure 9 of the study.)",
-        "Figure 2. Synthetic data.",
+        "Figure 9. Synthetic data. ROC curve.",
+        "Figure S1. Synthetic data.",
         "Table 1. Synthetic data.",
         "Table 2. Synthetic data. Galaxies.",
         "Written 2025-03-04 05:06 UTC",
@@ -121,7 +135,7 @@ def test_a_report_of_real_data_does_not_claim_to_be_synthetic(context):
     assert "ynthetic data" not in _Page(report.render_report(replace(real, study_table=pd.DataFrame()))).text
     one = replace(context.sections[1], figures=[ReportFigure("Mock.", _png(), synthetic=True)])
     text = _Page(report.render_report(replace(real, sections=[one]))).text
-    assert "Figure 1. Synthetic data. Mock." in text
+    assert "Figure S1. Synthetic data. Mock." in text
     assert "Some pictures and numbers below" in text
 
 

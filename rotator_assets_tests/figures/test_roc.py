@@ -1,8 +1,7 @@
 import numpy as np
-import pandas as pd
 import pytest
 
-from rotator_assets.figures import roc, study, style
+from rotator_assets.figures import roc, style
 from rotator_assets_tests.figures import made_up
 
 TITLE = {"dataset": "manga-observed-64", "recipe": "thesis", "synthetic": False}
@@ -113,58 +112,3 @@ def test_history_without_validation_auc_is_drawn():
     figure = roc.history_figure(made_up.history(folds=20).assign(val_auc=np.nan, val_loss=np.nan), **TITLE)
     assert made_up.legend_texts(figure.axes[1]) == ["chance"]
     assert style.render(figure, dpi=40)
-
-
-def test_comparison_lists_every_recipe_in_order_with_the_study(curve):
-    recipes = [f"recipe-{number}" for number in range(9)]
-    metrics = pd.DataFrame(
-        {"recipe": recipes, "auc": 0.7, "auc_low": 0.65, "auc_high": 0.75, "n_galaxies": 300, "n_slow": 70}
-    )
-    metrics.loc[8, ["auc", "auc_low", "auc_high"]] = np.nan
-    curves = pd.concat([curve.assign(recipe=recipe) for recipe in recipes[:8]])
-    figure = roc.comparison_figure(curves, metrics, dataset="d", synthetic=False, study={"recipe-1": (0.68, 0.70)})
-    axes, forest = figure.axes
-    assert made_up.legend_texts(axes) == [*recipes[:8], "chance"]
-    looks = {(line.get_color(), str(line.get_linestyle())) for line in axes.lines}
-    assert len(looks) == 9
-    assert [label.get_text() for label in forest.get_yticklabels()] == recipes
-    assert forest.yaxis_inverted()
-    written = [text.get_text() for text in forest.texts]
-    assert written[0] == "0.700 [0.650, 0.750]\n300 galaxies, 70 slow"
-    assert written[8].startswith("not defined")
-    diamonds = [line.get_xdata() for line in forest.lines if line.get_marker() == "D" and len(line.get_xdata())]
-    np.testing.assert_allclose(diamonds, [[0.69]])
-    assert "the study" in made_up.legend_texts(forest)
-
-
-def test_study_numbers_by_dataset():
-    assert study.study_auc("manga-observed-64") == {"thesis": (0.78, 0.78), "all-types": (0.92, 0.92)}
-    assert study.study_auc("tng100-noisy-128") == {"thesis": (0.68, 0.70)}
-    assert study.study_auc("tng100-noiseless-128") == {"thesis": (0.72, 0.72)}
-    assert study.study_auc("tng100-noiseless-64") == {"thesis": (0.79, 0.79)}
-    assert study.study_auc("unknown") == {}
-
-
-def test_every_result_of_the_study_names_a_recipe_that_exists():
-    from rotator_assets.recipes import load_recipes
-
-    assert {recipe for _, recipe in study.STUDY_RESULTS} <= set(load_recipes())
-
-
-@pytest.mark.parametrize(
-    ("interval", "verdict"),
-    [((0.75, 0.80), "within the interval"), ((0.60, 0.70), "below the study"), ((0.80, 0.9), "above the study")],
-)
-def test_verdicts_come_from_the_interval(interval, verdict):
-    metrics = pd.DataFrame(
-        [{"dataset": "manga-observed-64", "recipe": "thesis", "auc": np.mean(interval), "auc_low": interval[0],
-          "auc_high": interval[1], "n_galaxies": 1433}]
-    )  # fmt: skip
-    table = study.study_comparison(metrics, synthetic=False).set_index(["dataset", "recipe"])
-    row = table.loc[("manga-observed-64", "thesis")]
-    assert row["verdict"] == verdict and row["galaxies"] == 1433
-    assert row["the study"] == "AUC 0.78 (early types)"
-    assert row["here: AUC [95 % interval]"] == f"{np.mean(interval):.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
-    assert table.loc[("tng100-noisy-64", "thesis"), "here: AUC [95 % interval]"] == "not run"
-    made_up_data = study.study_comparison(metrics, synthetic=True)
-    assert set(made_up_data["verdict"]) == {"", "synthetic: not comparable"}

@@ -93,6 +93,17 @@ def test_bars_are_the_counts_and_percentages_are_of_the_labelled(frame):
     assert axes.get_ylabel() == "Number of galaxies"
 
 
+def test_the_sample_of_a_training_shows_only_the_types_in_it(frame):
+    known = frame[frame["rotator_type"].notna()]
+    early = known[known["is_early_type"].fillna(False).astype(bool)]
+    title = {"dataset": "manga-observed-64", "recipe": "thesis", "synthetic": False}
+    (axes,) = spin.class_histogram_figure(early, **title).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == [f"Early types\n{len(early)} labelled"]
+    assert [bar.get_height() for bar in axes.patches] == [(early["rotator_type"] == kind).sum() for kind in (0, 1)]
+    (axes,) = spin.class_histogram_figure(known, **title).axes
+    assert len(axes.patches) == 4
+
+
 def test_lost_rows_are_told_with_their_reason():
     report = pd.DataFrame(
         {

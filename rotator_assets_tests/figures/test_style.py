@@ -19,7 +19,7 @@ def figure():
 def test_importing_the_modules_loads_no_matplotlib():
     code = (
         "import sys\n"
-        "from rotator_assets.figures import attribution, images, report, roc, spin, study, style\n"
+        "from rotator_assets.figures import attribution, comparison, images, report, roc, spin, study, style\n"
         "print([name for name in ('matplotlib', 'tensorflow', 'dagster', 'PIL') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -71,8 +71,8 @@ def test_numbers_turns_what_is_missing_into_nan(values):
 
 def test_png_obeys_its_limit(figure):
     full = style.png_bytes(figure, 10_000_000)
-    smaller, smallest = style.png_bytes(figure, len(full) // 2), style.png_bytes(figure, 15_000)
-    assert len(smaller) <= len(full) // 2 and len(smallest) <= 15_000
+    smaller, smallest = style.png_bytes(figure, len(full) // 2), style.png_bytes(figure, 22_000)
+    assert len(smaller) <= len(full) // 2 and len(smallest) <= 22_000
     for data in (full, smaller, smallest):
         assert Image.open(io.BytesIO(data)).format == "PNG"
     assert Image.open(io.BytesIO(smaller)).size == Image.open(io.BytesIO(full)).size
@@ -85,6 +85,17 @@ def test_files_are_the_same_every_time(figure, tmp_path):
         first = style.save_figure(figure, tmp_path / "new" / name).read_bytes()
         assert style.save_figure(figure, tmp_path / "new" / name).read_bytes() == first
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.pdf", "a.png"]
+
+
+def test_a_picture_for_print_has_more_dots_and_a_pdf(figure, tmp_path):
+    path = tmp_path / "a.png"
+    printed = style.save_picture(figure, path, for_print=True)
+    assert path.read_bytes() == printed and path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    screen = style.save_picture(figure, path, for_print=False)
+    assert path.read_bytes() == screen and not path.with_suffix(".pdf").exists()
+    widths = [Image.open(io.BytesIO(data)).width for data in (printed, screen)]
+    assert widths == [round(9 * style.PRINT_DPI), round(9 * style.SCREEN_DPI)]
+    assert style.fit_png(screen, len(screen)) == screen and len(style.fit_png(screen, 22_000)) <= 22_000
 
 
 def test_a_picture_is_saved_whole_or_not_at_all(figure, tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """ROC statistics against brute force, published formulas, simulations and scikit-learn."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,9 +12,11 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from rotator_assets.learning.evaluation import (
     balanced_accuracy,
     confusion,
+    delong_independent,
     delong_interval,
     delong_paired,
     fold_aucs,
+    holm,
     roc_curve_frame,
     wilson_interval,
     youden_threshold,
@@ -139,6 +143,45 @@ def test_paired_test_sees_a_real_difference_and_no_other():
         first, second = np.random.default_rng(seed + 1000).normal(size=(2, 80))
         p_values.append(delong_paired(labels, scores + first, scores + second).p_value)
     assert 0.01 <= np.mean(np.array(p_values) < 0.05) <= 0.1
+
+
+def test_independent_samples_add_their_variances_and_keep_the_level():
+    labels, scores = sample(80, 160, 1.0, seed=1)
+    others, other_scores = sample(60, 90, 2.0, seed=2)
+    a, b = delong_interval(labels, scores), delong_interval(others, other_scores)
+    found = delong_independent(labels, scores, others, other_scores)
+    assert found.difference == pytest.approx(a.auc - b.auc)
+    assert found.high - found.low == pytest.approx(2 * 1.959964 * np.sqrt(a.variance + b.variance))
+    z = abs(a.auc - b.auc) / np.sqrt(a.variance + b.variance)
+    assert found.p_value == pytest.approx(math.erfc(z / math.sqrt(2)))
+    p_values = [delong_independent(*sample(40, 40, 1.0, s), *sample(40, 40, 1.0, s + 1000)).p_value for s in range(200)]
+    assert 0.01 <= np.mean(np.array(p_values) < 0.05) <= 0.1
+
+
+def test_independent_samples_of_one_galaxy_a_class_have_no_test():
+    found = delong_independent([0, 1, 1], [0.2, 0.1, 0.3], *sample(40, 40, 1.0, 1))
+    assert (found.low, found.high) == (-1, 1) and np.isnan(found.p_value)
+
+
+def test_holm_by_hand():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm([0.04, np.nan, 0.01]), [0.04, np.nan, 0.02])
+    np.testing.assert_allclose(holm([0.6, 0.5]), [1, 1])
+    assert holm([]).size == 0 and np.isnan(holm([np.nan])).all()
+
+
+@few
+@given(p_values=st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_rejects_exactly_what_stepping_down_rejects(p_values):
+    """Holm's own words: compare the k-th smallest with level / (m - k + 1), and stop at the first that is larger."""
+    level, rejected = 0.05, set()
+    for step, index in enumerate(np.argsort(p_values, kind="stable")):
+        if p_values[index] * (len(p_values) - step) > level:
+            break
+        rejected.add(int(index))
+    adjusted = holm(p_values)
+    assert set(np.flatnonzero(adjusted <= level)) == rejected
+    assert (adjusted >= p_values).all() and (adjusted <= np.minimum(np.multiply(p_values, len(p_values)), 1)).all()
 
 
 @few

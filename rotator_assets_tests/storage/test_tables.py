@@ -139,6 +139,22 @@ def test_superseded_files_are_removed_once_no_query_can_need_them(store, monkeyp
     assert store.query("SELECT DISTINCT true_positive_rate AS v FROM roc_curves")["v"].tolist() == [0.9]
 
 
+def test_what_is_kept_is_never_replaced_and_new_keys_add_rows(store):
+    assert store.keep("roc_curves", "d|thesis.training-1", roc(0.25))
+    assert not store.keep("roc_curves", "d|thesis.training-1", roc(0.75, rows=9))
+    assert store.query("SELECT true_positive_rate AS v FROM roc_curves")["v"].tolist() == [0.25] * 3
+    assert store.keep("roc_curves", "d|thesis.training-2", roc(0.5))
+    assert store.partitions("roc_curves") == ["d|thesis.training-1", "d|thesis.training-2"]
+    assert sorted(store.query("SELECT DISTINCT true_positive_rate AS v FROM roc_curves")["v"]) == [0.25, 0.5]
+    assert store.read("roc_curves", "d|thesis.training-1")["true_positive_rate"].tolist() == [0.25] * 3
+
+
+def test_what_is_kept_lacks_no_column(store):
+    with pytest.raises(KeyError, match="threshold"):
+        store.keep("roc_curves", "k", roc(0.7).drop(columns="threshold"))
+    assert store.partitions("roc_curves") == []
+
+
 def _write_often(root, recipe: str) -> None:
     store = TableStore(DataRoot(root))
     for turn in range(20):

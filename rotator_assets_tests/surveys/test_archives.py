@@ -14,7 +14,15 @@ from PIL import Image
 
 from rotator_assets.errors import InputError, UnusableImage
 from rotator_assets.surveys import archives
-from rotator_assets.surveys.archives import ArchiveMember, described, image_files, label, tar_members, unpacked
+from rotator_assets.surveys.archives import (
+    ArchiveMember,
+    described,
+    image_files,
+    label,
+    tar_members,
+    unpacked,
+    unreadable_archives,
+)
 from rotator_assets.surveys.images import ImageSource
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, picture, write_cube, write_text
 
@@ -143,8 +151,10 @@ def test_what_is_no_archive_says_so(tmp_path, content):
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "A.TAR.BZ2", "a.tar.xz"])
 def test_compressed_archives_are_to_be_decompressed_first(tmp_path, name):
     (tmp_path / name).write_bytes(b"")
-    with pytest.raises(InputError, match="is compressed; images are read inside an uncompressed"):
-        list(image_files(tmp_path))
+    write_tar(tmp_path / "whole.tar", {"b.fits": b"b"})
+    assert [file.name for file in image_files(tmp_path)] == ["b.fits"]  # the others are read all the same
+    (reason,) = unreadable_archives(tmp_path)
+    assert name in reason and "is compressed; images are read inside an uncompressed" in reason
 
 
 @settings(max_examples=80, deadline=None)

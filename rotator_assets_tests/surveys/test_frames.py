@@ -219,18 +219,27 @@ def test_a_bad_header_does_not_hide_the_field(tmp_path):
         source_of(tmp_path).read()
 
 
-def test_too_near_the_edge(tmp_path):
+def test_near_the_edge_the_cutout_is_as_large_as_fits(tmp_path):
     place = frame_wcs("r").wcs_pix2world([[40, 150]], 0)[0]
-    message = unusable(tmp_path, lambda folder: None, "needs 64", *place)
-    assert "pixels from the frame's edge, the cut-out of 128 pixels needs 64" in message
+    write_field(tmp_path, [tuple(place)])
+    image = source_of(tmp_path, *place).read()
+    side = image.pixels.shape[0]
+    assert image.pixels.shape == (side, side, 3) and 70 <= side <= 80  # 40 less the shift between bands, twice
+    for band in range(3):
+        assert centroid(image.pixels[..., band]) == pytest.approx((side // 2, side // 2), abs=0.6)
     assert source_of(tmp_path, *place, size_px=64).read().pixels.shape == (64, 64, 3)
+
+
+def test_on_the_edge_of_one_band_there_is_no_cutout(tmp_path):
+    place = frame_wcs("r").wcs_pix2world([[1, 150]], 0)[0]
+    unusable(tmp_path, lambda folder: None, "is on the frame's edge or outside", *place)
 
 
 def test_a_band_that_shows_another_place(tmp_path):
     def move(folder):
         write_frame(folder, "g", dec=DEC + 0.1)
 
-    unusable(tmp_path, move, "the galaxy is outside the frame")
+    unusable(tmp_path, move, "is on the frame's edge or outside")
 
 
 def test_a_frame_is_read_once_for_all_its_galaxies(tmp_path, monkeypatch):

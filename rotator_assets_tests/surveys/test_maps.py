@@ -306,13 +306,14 @@ def test_low_coverage_is_noted_or_refused(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["DAPQUAL", "DRP3QUAL"])
-def test_galaxies_marked_critical_are_noted_or_refused(tmp_path, key):
-    path = DISC.write(tmp_path / "disc.fits", **{key: (1 << 30) | 4})
-    assert measure_maps(path, EXPONENTIAL).note == f"{key} CRITICAL"
-    with pytest.raises(UnusableKinematics, match=f"{key} CRITICAL"):
-        measure_maps(path, EXPONENTIAL, reject_critical=True)
-    harmless = DISC.write(tmp_path / "harmless.fits", **{key: (1 << 29) - 1})
-    assert measure_maps(harmless, EXPONENTIAL, reject_critical=True).note == ""
+def test_quality_masks_are_handed_on_and_critical_ones_noted(tmp_path, key):
+    column = key.lower()
+    marked = measure_maps(DISC.write(tmp_path / "disc.fits", **{key: (1 << 30) | 4}), EXPONENTIAL)
+    assert marked.note == f"{key} CRITICAL" and getattr(marked, column) == (1 << 30) | 4
+    harmless = measure_maps(DISC.write(tmp_path / "harmless.fits", **{key: (1 << 29) - 1}), EXPONENTIAL)
+    assert harmless.note == "" and getattr(harmless, column) == (1 << 29) - 1
+    absent = measure_maps(DISC.write(tmp_path / "absent.fits", **{key: "unknown"}), EXPONENTIAL)
+    assert absent.note == "" and getattr(absent, column) is None
 
 
 def test_errors_that_are_not_stated_are_the_median_of_the_others(tmp_path):

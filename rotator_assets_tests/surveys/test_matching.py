@@ -211,7 +211,7 @@ def test_jam_quality_cuts_dynpop_alone():
     nothing = frame(PHOTOMETRY, galaxy_id=[])
     galaxies, losses = match_galaxies("manga", morphology, nothing, kinematics, PREFERENCE, False, jam_qual_min=1)
     assert galaxies["lambda_r"].tolist() == [0.1, 0.4, 0.3]
-    assert reasons(losses, "kinematics: lambda_r (dynpop)") == {"JAM quality below 1": 1}
+    assert reasons(losses, "kinematics: lambda_r (dynpop)") == {"JAM quality missing or below 1": 1}
 
 
 @pytest.mark.real_data

@@ -1,0 +1,160 @@
+"""Which pictures a training is reported by. Each is drawn once, for the file and for the UI."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.assets.pictures import Pictures
+from rotator_assets.changes import changes
+from rotator_assets.data_root import DataRoot
+from rotator_assets.storage.tables import TableStore
+from rotator_assets.storage.tensors import ImageTensor
+
+_CHANGES_SHOWN = 3
+
+
+def roc_pictures(
+    root: DataRoot,
+    metrics: dict,
+    sample: pd.DataFrame,
+    curve: pd.DataFrame,
+    baselines: pd.DataFrame,
+    rivals: dict[str, np.ndarray],
+    history: pd.DataFrame,
+    tensor: ImageTensor,
+) -> Pictures:
+    """ROC curve, sample, gallery, outcomes, scores and course of one training."""
+    from rotator_assets.figures.images import gallery_figure
+    from rotator_assets.figures.roc import history_figure, roc_figure, score_histogram_figure
+    from rotator_assets.figures.spin import class_histogram_figure, outcome_figure
+    from rotator_assets.learning.evaluation import roc_curve_frame
+
+    title = {name: metrics[name] for name in ("dataset", "recipe", "synthetic")}
+    truth = sample["rotator_type"].to_numpy()
+    counts = [[metrics["true_slow"], metrics["false_fast"]], [metrics["false_slow"], metrics["true_fast"]]]
+    point = (
+        metrics["false_fast"] / max(metrics["n_slow"], 1),
+        metrics["true_fast"] / max(metrics["n_galaxies"] - metrics["n_slow"], 1),
+        metrics["optimal_threshold"],
+    )
+    folds = [
+        roc_curve_frame(rows["rotator_type"].to_numpy(), rows["probability_fast"].to_numpy())
+        for _, rows in sample.groupby("fold")
+    ]
+    drawn = [
+        (b.baseline, roc_curve_frame(truth, rivals[b.baseline]), b.auc, b.auc_low, b.auc_high)
+        for b in baselines.itertuples()
+    ]
+    calibrated = (sample["image_unit"] == "nanomaggies").to_numpy()
+    pictures = Pictures(root, f"{metrics['dataset']}/{metrics['recipe']}")
+    sizes = {name: metrics[name] for name in ("auc", "auc_low", "auc_high", "n_galaxies", "n_slow")}
+    pictures.add(
+        "roc",
+        roc_figure(
+            curve,
+            **sizes,
+            **title,
+            optimal=point,
+            threshold_name="mean threshold",
+            fold_curves=folds,
+            baselines=drawn,
+            confusion=counts,
+            confusion_title="At each fold's threshold",
+        ),
+    )
+    pictures.add("sample", class_histogram_figure(sample, **title))
+    pictures.add("gallery", gallery_figure(tensor.select(sample["galaxy_id"]), sample, **title, calibrated=calibrated))
+    pictures.add("outcomes", outcome_figure(sample, **title))
+    pictures.add(
+        "scores", score_histogram_figure(sample, **title, thresholds={"mean threshold": metrics["optimal_threshold"]})
+    )
+    pictures.add("history", history_figure(history, **title))
+    return pictures
+
+
+def attribution_pictures(
+    root: DataRoot,
+    dataset: str,
+    recipe: str,
+    sample: pd.DataFrame,
+    explained: pd.DataFrame,
+    maps: np.ndarray,
+    tensor: ImageTensor,
+) -> Pictures:
+    """Attribution maps of one training: examples, means, and what they come to in numbers."""
+    from rotator_assets.figures.attribution import (
+        attribution_figure,
+        attribution_profile_figure,
+        mean_attribution_figure,
+    )
+
+    title = {"dataset": dataset, "recipe": recipe, "synthetic": tensor.synthetic}
+    calibrated = (sample["image_unit"] == "nanomaggies").to_numpy()
+    radius = sample["r_eff_pixels"] * np.sqrt(sample["axis_ratio"])
+    truth = sample["rotator_type"].to_numpy()
+    mean_maps, counts = {}, {}
+    for kind in (0, 1):
+        rows = np.flatnonzero(truth == kind)
+        counts[kind] = len(rows)
+        total = np.zeros(maps.shape[1:], dtype=np.float64)
+        for row in rows:
+            total += np.abs(maps[row])
+        mean_maps[kind] = total / max(len(rows), 1)
+    pictures = Pictures(root, f"{dataset}/{recipe}")
+    pictures.add(
+        "attributions",
+        attribution_figure(
+            tensor.select(sample["galaxy_id"]),
+            maps,
+            sample,
+            **title,
+            calibrated=calibrated,
+            half_light=pd.DataFrame({"r_eff_pixels": radius}),
+        ),
+    )
+    pictures.add(
+        "mean_attributions",
+        mean_attribution_figure(
+            mean_maps, counts=counts, **title, r_eff_pixels=float(radius.median()) if radius.notna().any() else None
+        ),
+    )
+    profile = explained.assign(rotator_type=truth)
+    pictures.add("attribution_numbers", attribution_profile_figure(profile, **title))
+    return pictures
+
+
+def retraining_picture(pictures: Pictures, tables: TableStore, dataset: str, recipe: str, training: str) -> None:
+    """ROC curve of a training over those of the trainings before it, where there are any."""
+    from rotator_assets.figures.comparison import Curve, retraining_figure
+
+    def curve(name: str, row: pd.Series) -> Curve:
+        return Curve.of(name, row, curves[curves["training"] == row["training"]])
+
+    kept = [key for key in tables.partitions("model_metrics_history") if key.startswith(f"{dataset}|{recipe}.")]
+    metrics = pd.concat([tables.read("model_metrics_history", key) for key in kept]).sort_values("trained_at")
+    curves = pd.concat([tables.read("roc_curves_history", key) for key in kept])
+    now = metrics[metrics["training"] == training].iloc[0]
+    earlier = metrics[metrics["trained_at"] < now["trained_at"]]
+    if earlier.empty:
+        pictures.remove("history_roc")
+        return
+    content = json.loads(now["recipe_content"])
+    figure = retraining_figure(
+        curve(f"{now['trained_at']:%Y-%m-%d %H:%M}, now", now),
+        [curve(f"{then['trained_at']:%Y-%m-%d %H:%M}{_since(then, content)}", then) for _, then in earlier.iterrows()],
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=bool(metrics["synthetic"].any()),
+    )
+    pictures.add("history_roc", figure)
+
+
+def _since(then: pd.Series, content: dict) -> str:
+    """What has changed in the recipe since a training, a line each; the first where there are many."""
+    lines = changes(json.loads(then["recipe_content"]), content)
+    if len(lines) > _CHANGES_SHOWN:
+        lines = [*lines[: _CHANGES_SHOWN - 1], f"and {len(lines) - _CHANGES_SHOWN + 1} other settings"]
+    return "".join(f"\n{line}" for line in lines) or ", same recipe"

@@ -1,0 +1,59 @@
+"""What differs between two contents, in words: settings, recipes, folders of files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+ABSENT = "(absent)"
+_NAMES_SHOWN = 3
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """One line a setting that differs, as ``normalization: max_all -> log``; nested keys are joined by dots.
+
+    A key that one side lacks reads ``mask_neighbours: (absent) -> False``. Lists are shown in full, tuples as lists.
+    In the order of ``new``, then what only ``old`` had.
+    """
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    return [
+        f"{key}: {_shown(before, key)} -> {_shown(after, key)}"
+        for key in dict.fromkeys([*after, *before])
+        if key not in before or key not in after or before[key] != after[key]
+    ]
+
+
+def file_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Which files are new, gone or changed between two states of a folder, as ``2 files new (a.fits, b.fits)``.
+
+    Each state gives by path whatever tells that a file has changed (size and time, say). Counts, and the first names.
+    """
+    kinds = {
+        "new": [path for path in new if path not in old],
+        "gone": [path for path in old if path not in new],
+        "changed": [path for path in new if path in old and old[path] != new[path]],
+    }
+    return [f"{_counted(paths)} {kind} ({_first(paths)})" for kind, paths in kinds.items() if paths]
+
+
+def _leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+
+
+def _shown(leaves: Mapping[str, Any], key: str) -> str:
+    if key not in leaves:
+        return ABSENT
+    value = leaves[key]
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def _counted(paths: Collection[str]) -> str:
+    return f"{len(paths)} file{'s' if len(paths) != 1 else ''}"
+
+
+def _first(paths: list[str]) -> str:
+    return ", ".join([*paths[:_NAMES_SHOWN], *(["..."] if len(paths) > _NAMES_SHOWN else [])])
