@@ -18,6 +18,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rotator_assets.changes import changes
 from rotator_assets.errors import InputError
 
 RECIPES_FILE = Path(__file__).with_name("recipes.yaml")
@@ -170,11 +171,11 @@ def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]
     groups: dict[str, list[str]] = {}
     if reference not in recipes:
         return groups
-    settings = {name: recipe.model_dump(mode="json", exclude={"name"}) for name, recipe in recipes.items()}
-    for name, own in settings.items():
-        differing = [key for key, value in own.items() if value != settings[reference][key]]
+    contents = {name: recipe.model_dump(mode="json", exclude={"name"}) for name, recipe in recipes.items()}
+    for name, content in contents.items():
+        differing = changes(contents[reference], content)
         if len(differing) == 1:
-            groups.setdefault(differing[0], [reference]).append(name)
+            groups.setdefault(differing[0].split(":")[0], [reference]).append(name)
     return groups
 
 

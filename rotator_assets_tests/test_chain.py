@@ -186,7 +186,8 @@ def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, m
     changed = {**recipes, RECIPE: recipes[RECIPE].model_copy(update={"normalization": "log"})}
     monkeypatch.setattr(inputs, "load_recipes", lambda: changed)
     reason = "training_recipe changed (normalization: max_all -> log)"
-    assert _reasons(changed_root) == {("rotator_classifier", f"{DATASET}|{RECIPE}"): reason}
+    made_with_it = ("rotator_classifier", "predictions", "roc_report", "attribution_maps")
+    assert _reasons(changed_root) == {(asset, f"{DATASET}|{RECIPE}"): reason for asset in made_with_it}
     log = recipes["log"].model_copy(update={"epochs": 3})
     monkeypatch.setattr(inputs, "load_recipes", lambda: {**recipes, "log": log})
     assert _stale(changed_root) == set()
@@ -315,6 +316,7 @@ def test_images_marked_synthetic_mark_all_that_is_made_of_them(small_demo_root, 
 
     root = DataRoot(tmp_path / "root")
     shutil.copytree(small_demo_root, root.path)
+    shutil.rmtree(root.survey("manga") / "maps")
     for path in (root.survey("manga") / "catalogs").glob("*.fits"):
         fits.delval(path, "SYNTHET")
     steps = [step for step in plan([DATASET], []) if step.title.startswith(("catalogues", "images"))]
@@ -368,4 +370,6 @@ def _cut(path: Path, size: int) -> None:
         start = (data.shape[-1] - size) // 2
         cut = data[:, start : start + size, start : start + size].copy()
         header = hdus[0].header
+    for axis in (1, 2):
+        header[f"CRPIX{axis}"] -= start
     fits.writeto(path, cut, header, overwrite=True)

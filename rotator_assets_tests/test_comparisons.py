@@ -10,7 +10,8 @@ import pytest
 
 from rotator_assets.assets import reports
 from rotator_assets.assets.comparison import dataset_comparison, dataset_pairs, recipe_comparison
-from rotator_assets.assets.report_pictures import ReportPictures, retraining_picture
+from rotator_assets.assets.pictures import Pictures
+from rotator_assets.assets.report_pictures import retraining_picture
 from rotator_assets.assets.report_sections import study_section
 from rotator_assets.data_root import DataRoot
 from rotator_assets.figures.study import STUDY_FIGURES
@@ -136,10 +137,10 @@ def _models(root: DataRoot, name: str, ended: float, **changes) -> TrainedModels
     return TrainedModels(folder, recipe, "quick", (0.5,), "cpu", 1.0, True)
 
 
-def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str) -> ReportPictures:
+def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str) -> Pictures:
     metrics, curve = metrics_and_curve(predictions(NOISY, "thesis", seed), run_id)
     reports._keep_in_history(TableStore(root), f"{NOISY}|thesis", models, metrics, curve)
-    pictures = ReportPictures(root, f"{NOISY}/thesis")
+    pictures = Pictures(root, f"{NOISY}/thesis")
     retraining_picture(pictures, TableStore(root), NOISY, "thesis", models.folder.name)
     return pictures
 

@@ -74,6 +74,8 @@ def make_cutout(
     Raises UnusableImage with the reason, InputError where sky stamps are asked for that are missing or too small.
     """
     image = source.read()
+    if treatment.noise == "observed":
+        centre_crop(image.pixels, treatment.crop_px)  # too small an image is told as that, whatever else it lacks
     check_matches(
         image,
         ra,

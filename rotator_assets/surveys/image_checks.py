@@ -45,8 +45,8 @@ def check_matches(
     if max_offset_px is not None and known:
         offset = _offset_px(image, ra, dec)
         if offset > max_offset_px:
-            where = f"{offset:.1f} pixels off the centre" if np.isfinite(offset) else "nowhere near"
-            raise UnusableImage(f"the galaxy at RA {ra:.4f}, Dec {dec:.4f} is {where}")
+            where = f"{offset:.0f} pixels off the centre" if np.isfinite(offset) else "far outside the image"
+            raise UnusableImage(f"the galaxy is {where}, by the file's celestial coordinates")
 
 
 def _offset_px(image: GalaxyImage, ra: float, dec: float) -> float:
