@@ -45,7 +45,7 @@ def check_matches(
     if max_offset_px is not None and known:
         offset = _offset_px(image, ra, dec)
         if offset > max_offset_px:
-            where = f"{offset:.0f} pixels off the centre" if np.isfinite(offset) else "far outside the image"
+            where = f"{np.ceil(offset):.0f} pixels off the centre" if np.isfinite(offset) else "far outside the image"
             raise UnusableImage(f"the galaxy is {where}, by the file's celestial coordinates")
 
 
