@@ -217,13 +217,8 @@ def render(figure: Figure, *, kind: str = "png", dpi: float = PRINT_DPI) -> byte
     return buffer.getvalue()
 
 
-def png_bytes(figure: Figure, max_bytes: int = 200_000) -> bytes:
-    """The figure as a PNG of at most ``max_bytes`` (the Dagster UI inlines no more)."""
-    return fit_png(render(figure, dpi=SCREEN_DPI), max_bytes)
-
-
 def fit_png(data: bytes, max_bytes: int) -> bytes:
-    """The PNG as it is where it fits, else `shrink_png`."""
+    """The PNG as it is where it fits (the Dagster UI inlines at most 200 kB), else `shrink_png`."""
     return data if len(data) <= max_bytes else shrink_png(data, max_bytes)
 
 

@@ -31,7 +31,7 @@ def test_drawing_uses_no_pyplot():
         "import sys\n"
         "from rotator_assets_tests.figures import made_up\n"
         "from rotator_assets.figures import spin, style\n"
-        "style.png_bytes(spin.class_histogram_figure(made_up.galaxies(9), dataset='manga', synthetic=True))\n"
+        "style.render(spin.class_histogram_figure(made_up.galaxies(9), dataset='manga', synthetic=True))\n"
         "print('matplotlib.pyplot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -70,14 +70,15 @@ def test_numbers_turns_what_is_missing_into_nan(values):
 
 
 def test_png_obeys_its_limit(figure):
-    full = style.png_bytes(figure, 10_000_000)
-    smaller, smallest = style.png_bytes(figure, len(full) // 2), style.png_bytes(figure, 22_000)
+    full = style.render(figure, dpi=style.SCREEN_DPI)
+    assert style.fit_png(full, len(full)) is full
+    smaller, smallest = style.fit_png(full, len(full) // 2), style.fit_png(full, 22_000)
     assert len(smaller) <= len(full) // 2 and len(smallest) <= 22_000
     for data in (full, smaller, smallest):
         assert Image.open(io.BytesIO(data)).format == "PNG"
     assert Image.open(io.BytesIO(smaller)).size == Image.open(io.BytesIO(full)).size
     with pytest.raises(ValueError, match="does not fit into 100 bytes"):
-        style.png_bytes(figure, 100)
+        style.fit_png(full, 100)
 
 
 def test_files_are_the_same_every_time(figure, tmp_path):
