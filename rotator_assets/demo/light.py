@@ -17,7 +17,8 @@ from scipy.fft import next_fast_len
 from scipy.special import ndtr
 
 from rotator_assets.demo.photometry import ARM_G_R, ARM_LIGHT, nanomaggies
-from rotator_assets.science.mock import FWHM_PER_SIGMA, SDSS_ARCSEC_PER_PIXEL
+from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
+from rotator_assets.science.psf import FWHM_PER_SIGMA
 
 LIGHT_ENDS_R_EFF = 8.0
 """Sersic profiles are cut off at this many half-light radii (SDSS's own de Vaucouleurs models: 8)."""

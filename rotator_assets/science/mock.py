@@ -25,7 +25,6 @@ from rotator_assets.science.psf import (
     convolve_psf,
     psf_reach_px,
 )
-from rotator_assets.science.psf import FWHM_PER_SIGMA as FWHM_PER_SIGMA
 from rotator_assets.science.redshifting import REDSHIFT_LIMITS, SKIRT_REDSHIFT, at_redshift
 from rotator_assets.science.sky import SkyStamps
 

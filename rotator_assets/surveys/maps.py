@@ -66,7 +66,6 @@ def measure_maps(
     beam_correction: Literal["graham2018", "none"] = "graham2018",
     mask_bits: int | None = None,
     min_coverage: float = 0.0,
-    min_bins: int = MIN_BINS,
 ) -> Measurement:
     """lambda_R of one galaxy inside its half-light ellipse.
 
@@ -74,7 +73,7 @@ def measure_maps(
     NASA-Sloan Atlas; REFF is the semi-major axis) or ``ellipse``; what one lacks the other gives, and ``note`` says so.
     The Sersic index is always that of ``ellipse``, the PSF the header's RFWHM. ``mask_bits``: bits that leave a spaxel
     out, None for the layout's.
-    ``min_coverage``: least share of the ellipse's area with data, in [0, 1]. ``min_bins``: fewest independent bins.
+    ``min_coverage``: least share of the ellipse's area with data, in [0, 1].
 
     The systemic velocity is the flux-weighted mean of the spaxels in the aperture whose counterpart across the centre
     is usable too. With complete coverage that is the mean of all; with incomplete coverage the mean of all would take
@@ -94,11 +93,11 @@ def measure_maps(
         _check_identity(path, maps.header)
         notes = [f"{key} CRITICAL" for key in QUALITY if (_mask(maps.header, key) or 0) & CRITICAL]
         chosen = _choose_ellipse(maps.header, ellipse, aperture, notes)
-        return _measure(maps, chosen, beam_correction, min_coverage, min_bins, notes)
+        return _measure(maps, chosen, beam_correction, min_coverage, notes)
 
 
 def _measure(
-    maps: DapMaps, ellipse: HalfLightEllipse, beam_correction: str, min_coverage: float, min_bins: int, notes: list[str]
+    maps: DapMaps, ellipse: HalfLightEllipse, beam_correction: str, min_coverage: float, notes: list[str]
 ) -> Measurement:
     a, ellipticity = ellipse.semi_major_arcsec, ellipse.ellipticity
     angle = 0.0 if math.isnan(ellipse.position_angle_deg) else ellipse.position_angle_deg
@@ -106,9 +105,9 @@ def _measure(
     inside = maps.usable & spin.in_ellipse(west, north, a * math.sqrt(1 - ellipticity), ellipticity, angle)
     west, north, flux, velocity = west[inside], north[inside], maps.flux[inside], maps.velocity[inside]
     _, first, bin_of = np.unique(maps.bin_id[inside], return_index=True, return_inverse=True)
-    if len(first) < min_bins:
+    if len(first) < MIN_BINS:
         within = f"the half-light ellipse (semi-major axis {a:.3g} arcsec)"
-        raise UnusableKinematics(f"{len(first)} usable bins inside {within}, at least {min_bins} are needed")
+        raise UnusableKinematics(f"{len(first)} usable bins inside {within}, at least {MIN_BINS} are needed")
     spaxel_area = _spaxel_area(maps.east_arcsec, maps.north_arcsec)
     coverage = spin.ellipse_coverage(len(flux), spaxel_area, a, ellipticity)
     if coverage < min_coverage:

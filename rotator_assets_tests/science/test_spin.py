@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import ellipe
 
-from rotator_assets.science.mock import FWHM_PER_SIGMA
+from rotator_assets.science.psf import FWHM_PER_SIGMA
 from rotator_assets.science.spin import (
     beam_corrected_lambda_r,
     beam_correction_valid,

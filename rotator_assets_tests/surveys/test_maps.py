@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import griddata
 
 from rotator_assets.errors import UnusableKinematics
-from rotator_assets.science.mock import FWHM_PER_SIGMA
+from rotator_assets.science.psf import FWHM_PER_SIGMA
 from rotator_assets.science.spin import beam_corrected_lambda_r
 from rotator_assets.surveys.dap_files import PixelMask
 from rotator_assets.surveys.maps import find_maps, measure_maps
