@@ -8,11 +8,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rotator_assets.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.errors import InputError
+
+if TYPE_CHECKING:
+    from rotator_assets.plans import Step
 
 DEMO_ROOT = Path("data/demo")
 
@@ -59,7 +63,21 @@ def demo(data: Path | None, galaxies: int | None, seed: int) -> None:
 @click.option("--recipe", "-r", "recipes", multiple=True, help="Recipe of recipes.yaml; repeatable.")
 @click.option("--all", "everything", is_flag=True, help="Every dataset that can be built here, with every recipe.")
 @click.option("--stale", is_flag=True, help="Only what is missing or no longer fits its inputs.")
-def run(data: Path | None, datasets: Sequence[str], recipes: Sequence[str], everything: bool, stale: bool) -> None:
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Trainings at a time; default: 1 with a GPU, else one a processor, at most 4.",
+)
+def run(
+    data: Path | None,
+    datasets: Sequence[str],
+    recipes: Sequence[str],
+    everything: bool,
+    stale: bool,
+    jobs: int | None,
+) -> None:
     """Materialize what datasets and recipes need, and every asset of their partitions."""
     root = _root(data)
     if everything and (datasets or recipes):
@@ -77,14 +95,14 @@ def run(data: Path | None, datasets: Sequence[str], recipes: Sequence[str], ever
     chosen_datasets = [dataset_of(key).key for key in dict.fromkeys(datasets)]
     load_settings(root)
     if stale and not (everything or datasets or recipes):
-        _rerun_stale(root)
+        _rerun_stale(root, jobs)
         return
     chosen_recipes = list(dict.fromkeys(recipes)) or (list(known) if everything or stale else ["thesis"])
     if chosen_datasets:
-        _materialize(root, chosen_datasets, chosen_recipes, only_stale=stale)
+        _materialize(root, chosen_datasets, chosen_recipes, jobs, only_stale=stale)
     else:
         datasets, catalogs_only = _buildable(root)
-        _materialize(root, datasets, chosen_recipes, only_stale=stale, surveys=catalogs_only)
+        _materialize(root, datasets, chosen_recipes, jobs, only_stale=stale, surveys=catalogs_only)
 
 
 @cli.command()
@@ -153,7 +171,8 @@ def query(sql: str, data: Path | None, form: str) -> None:
 @data_option
 def report(data: Path | None) -> None:
     """Make results/study_report.html anew from what has been materialized, and print where it is."""
-    from rotator_assets.runner import REPORT, Runner
+    from rotator_assets.plans import REPORT
+    from rotator_assets.runner import Runner
     from rotator_assets.storage.tables import TableStore
 
     root = _root(data)
@@ -205,22 +224,24 @@ def _materialize(
     root: DataRoot,
     datasets: list[str],
     recipes: list[str],
+    jobs: int | None = None,
     only_stale: bool = False,
     surveys: tuple[str, ...] = (),
 ) -> None:
-    from rotator_assets.runner import plan
+    from rotator_assets.plans import plan
 
     for survey in dict.fromkeys(key.split("-")[0] for key in datasets):
         if not root.survey(survey).is_dir():
             raise InputError(
                 f"{root.survey(survey)}: there is no such folder; see `rotators status` for what to put there"
             )
-    _execute(root, plan(datasets, recipes, only_stale, surveys))
+    _execute(root, plan(datasets, recipes, only_stale, surveys), jobs)
 
 
-def _rerun_stale(root: DataRoot) -> None:
+def _rerun_stale(root: DataRoot, jobs: int | None) -> None:
     """Everything that was made once and no longer fits its inputs, with what has to come before it."""
-    from rotator_assets.runner import Runner, plan_stale
+    from rotator_assets.plans import plan_stale
+    from rotator_assets.runner import Runner
 
     if not root.dagster_home.is_dir():
         raise InputError(f"{root.path}: nothing was made yet; run `rotators run --dataset …` first")
@@ -230,15 +251,18 @@ def _rerun_stale(root: DataRoot) -> None:
     if not stale:
         click.echo("nothing is stale")
         return
-    _execute(root, plan_stale(stale))
+    _execute(root, plan_stale(stale), jobs)
 
 
-def _execute(root: DataRoot, steps: list) -> None:
+def _execute(root: DataRoot, steps: list[Step], jobs: int | None) -> None:
     from rotator_assets.runner import Runner, input_error
     from rotator_assets.terminal import Progress
+    from rotator_assets.workers import default_jobs
+
+    jobs = min(jobs or default_jobs(), max(1, sum(step.is_training for step in steps)))
 
     with Progress() as progress, Runner(root) as runner:
-        outcome = runner.run(steps, progress.step)
+        outcome = runner.run(steps, lambda step, n, state: progress.step(step, n, len(steps), state), jobs)
     for title, reason in outcome.skipped.items():
         click.echo(f"not run: {title} ({reason})")
     if outcome.failed:

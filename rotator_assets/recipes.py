@@ -188,8 +188,8 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
     return recipe.model_copy(
         update={
             "folds": min(recipe.folds, 2),
-            "epochs": min(recipe.epochs, 6 if large else 14),
+            "epochs": min(recipe.epochs, 4 if large else 10),
             "batch_size": min(recipe.batch_size, 16),
-            "attribution_steps": min(recipe.attribution_steps, 8 if large else 10),
+            "attribution_steps": min(recipe.attribution_steps, 3 if large else 5),
         }
     )

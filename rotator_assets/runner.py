@@ -1,11 +1,10 @@
-"""Materializes, in order and in this process, what datasets and recipes need. The command line's hands."""
+"""Materializes what datasets and recipes need, in this process and in workers. The command line's hands."""
 
 from __future__ import annotations
 
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
@@ -17,21 +16,9 @@ from rotator_assets.data_root import DataRoot
 from rotator_assets.definitions import definitions
 from rotator_assets.errors import InputError
 from rotator_assets.files import replacing
-from rotator_assets.partitions import DATASETS, training_key
+from rotator_assets.plans import Outcome, Step, next_step
 from rotator_assets.staleness import Staleness
-
-SURVEY_ASSETS = (
-    "morphology_catalog",
-    "photometry_catalog",
-    "measured_kinematics",
-    "kinematics_catalog",
-    "galaxies",
-    "lambda_r_agreement",
-    "labeled_galaxies",
-    "early_type_galaxies",
-)
-DATASET_ASSETS = ("image_tensors", "labeled_images")
-TRAINING_ASSETS = ("rotator_classifier", "predictions", "roc_report", "attribution_maps")
+from rotator_assets.workers import Workers
 
 INSTANCE_SETTINGS = {
     "telemetry": {"enabled": False},
@@ -81,90 +68,6 @@ def _birth(pid: int) -> str:
         return "running"
 
 
-@dataclass(frozen=True)
-class Step:
-    """One Dagster run: some assets of one partition."""
-
-    title: str
-    assets: tuple[str, ...]
-    partition: str | None
-    needs: tuple[str, ...] = ()
-    """Titles of the steps without which this one cannot run."""
-    needs_one: tuple[str, ...] = ()
-    """Titles of steps of which at least one must have gone well."""
-    requested: bool = False
-    """Asked for by name: run even if it is up to date."""
-
-
-REPORT = Step("study report", ("dataset_comparison", "study_report"), None, requested=True)
-
-
-@dataclass
-class Outcome:
-    """What became of a plan."""
-
-    done: list[str] = field(default_factory=list)
-    fresh: list[str] = field(default_factory=list)
-    failed: dict[str, BaseException] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    def without(self, step: Step) -> list[str]:
-        """What the step needs and does not have."""
-        lost = self.failed.keys() | self.skipped.keys()
-        missing = [need for need in step.needs if need in lost]
-        return missing or [need for need in step.needs_one if lost.issuperset(step.needs_one)]
-
-
-def plan(
-    datasets: list[str], recipes: list[str], only_stale: bool = False, surveys: tuple[str, ...] = ()
-) -> list[Step]:
-    """The steps from catalogue files to the report, in an order in which each comes after what it needs.
-
-    ``surveys``: further ones of which the catalogues alone are wanted.
-    """
-    steps = []
-    for survey in dict.fromkeys([*(DATASETS[key].survey for key in datasets), *surveys]):
-        steps.append(Step(f"catalogues of {survey}", SURVEY_ASSETS, survey))
-    for key in datasets:
-        labels = f"catalogues of {DATASETS[key].survey}"
-        steps.append(Step(f"images {key}", DATASET_ASSETS, key, needs=(labels,)))
-        trainings = [
-            Step(
-                f"training {key} {recipe}",
-                TRAINING_ASSETS,
-                training_key(key, recipe),
-                needs=(f"images {key}",),
-                requested=not only_stale,
-            )
-            for recipe in recipes
-        ]
-        steps += trainings
-        if trainings:
-            steps.append(_comparison(key, tuple(step.title for step in trainings), requested=not only_stale))
-    steps.append(REPORT)
-    return steps
-
-
-def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
-    """The steps that make stale partitions anew, with what has to come before them; nothing that never was."""
-    surveys = [partition for asset, partition in stale if asset in SURVEY_ASSETS]
-    recipes: dict[str, list[str]] = {}
-    for asset, partition in stale:
-        if asset not in SURVEY_ASSETS:
-            dataset, _, recipe = partition.partition("|")
-            recipes.setdefault(dataset, []).extend([recipe] if recipe else [])
-    steps = [Step(f"catalogues of {survey}", SURVEY_ASSETS, survey) for survey in surveys]
-    for key, names in recipes.items():
-        steps += plan([key], list(dict.fromkeys(names)), only_stale=True)
-    steps += [_comparison(partition) for asset, partition in stale if asset == "recipe_comparison"]
-    by_title = {step.title: step for step in steps if step != REPORT}
-    return [*by_title.values(), REPORT]
-
-
-def _comparison(dataset: str, needs_one: tuple[str, ...] = (), requested: bool = False) -> Step:
-    return Step(f"comparison {dataset}", ("recipe_comparison",), dataset, needs_one=needs_one, requested=requested)
-
-
 class Runner:
     """Runs steps on the data root's own Dagster instance, so that they show in its UI."""
 
@@ -189,32 +92,54 @@ class Runner:
         for observation in observe_inputs(self.instance, self.root):
             self.instance.report_runless_asset_event(observation)
 
-    def run(self, steps: list[Step], on_step: Callable[[Step, int, int, str], None] | None = None) -> Outcome:
+    def run(self, steps: list[Step], on_step: Callable[[Step, int, str], None] | None = None, jobs: int = 1) -> Outcome:
         """Run every step whose needs were met; a failure stops what depends on it, and nothing else.
 
-        ``on_step`` is told step, number, total and one of: start, done, fresh, failed, skipped.
+        ``on_step`` is told step, how many steps are settled, and one of: start, done, fresh, failed, skipped.
+        ``jobs``: trainings at a time; more than one run in processes of their own, all other steps in this one.
         """
         tell = on_step or (lambda *_: None)
-        outcome = Outcome()
+        outcome, waiting = Outcome(), list(steps)
+
+        def settle(step: Step, state: str) -> None:
+            tell(step, len(outcome), state)
+
+        def end(step: Step, error: Exception | None) -> None:
+            if error is None:
+                outcome.done.append(step.title)
+            else:  # reported at the end; other steps go on
+                outcome.failed[step.title] = error
+            settle(step, "done" if error is None else "failed")
+
         self.observe_inputs()
-        for number, step in enumerate(steps, start=1):
-            missing = outcome.without(step)
-            if missing:
-                outcome.skipped[step.title] = f"needs {missing[0]}"
-                tell(step, number, len(steps), "skipped")
-            elif not step.requested and self.is_fresh(step):
-                outcome.fresh.append(step.title)
-                tell(step, number, len(steps), "fresh")
-            else:
-                tell(step, number, len(steps), "start")
-                try:
-                    self.materialize(step)
-                    outcome.done.append(step.title)
-                    tell(step, number, len(steps), "done")
-                except Exception as error:  # reported at the end; other steps go on
-                    outcome.failed[step.title] = error
-                    tell(step, number, len(steps), "failed")
+        with Workers(self.root, jobs if jobs > 1 else 0) as workers:
+            while waiting or workers.running:
+                step = next_step(waiting, workers.running, may_train=jobs == 1 or workers.idle)
+                if step is None:
+                    end(*workers.wait())
+                    continue
+                waiting.remove(step)
+                if missing := outcome.without(step):
+                    outcome.skipped[step.title] = f"needs {missing[0]}"
+                    settle(step, "skipped")
+                elif not step.requested and self.is_fresh(step):
+                    outcome.fresh.append(step.title)
+                    settle(step, "fresh")
+                else:
+                    settle(step, "start")
+                    if step.is_training and jobs > 1:
+                        workers.start(step)
+                    else:
+                        end(step, self._attempt(step))
         return outcome
+
+    def _attempt(self, step: Step) -> Exception | None:
+        """Materialize the step; what it raised."""
+        try:
+            self.materialize(step)
+        except Exception as error:
+            return error
+        return None
 
     def materialize(self, step: Step) -> None:
         """One Dagster run of the step. Raises what the asset raised, and KeyboardInterrupt when interrupted."""

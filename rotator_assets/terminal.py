@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column, Table
 from rich.text import Text
 
 from rotator_assets import progress as reports
 from rotator_assets.data_root import DataRoot
+
+if TYPE_CHECKING:
+    from rotator_assets.plans import Step
 
 _WIDE = 10_000
 """Columns to lay a table out for where no terminal bounds it: nothing is cut in a pipe or a file."""
@@ -36,8 +41,9 @@ class Progress:
             disable=not self._console.is_terminal,
         )
         self._steps = None
-        self._stage = None
-        self._started = 0.0
+        self._stages: dict[str, TaskID] = {}
+        self._running: dict[Step, float] = {}
+        self._changing = threading.Lock()  # several trainings may report at once
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -51,27 +57,32 @@ class Progress:
 
     def stage(self, name: str, done: int, total: int, note: str = "") -> None:
         """Show how far the work in hand is."""
-        if self._stage is None:
-            self._stage = self._bars.add_task(name, total=total, note=note)
-        self._bars.update(self._stage, description=f"  {name}", completed=done, total=total, note=note)
-        if done == total:
-            self._bars.remove_task(self._stage)
-            self._stage = None
+        with self._changing:
+            if name not in self._stages:
+                self._stages[name] = self._bars.add_task(name, total=total, note=note)
+            self._bars.update(self._stages[name], description=f"  {name}", completed=done, total=total, note=note)
+            if done == total:
+                self._bars.remove_task(self._stages.pop(name))
 
-    def step(self, step: object, number: int, total: int, state: str) -> None:
-        """Show what became of one step of a run."""
+    def step(self, step: Step, settled: int, total: int, state: str) -> None:
+        """Show what became of one step of a run, of ``total`` of which ``settled`` are over."""
         if self._steps is None:
             self._steps = self._bars.add_task("steps", total=total, note="")
         if state == "start":
-            self._started = time.monotonic()
+            self._running[step] = time.monotonic()
             self._bars.update(self._steps, description=step.title)
             return
-        if self._stage is not None:
-            self._bars.remove_task(self._stage)
-            self._stage = None
-        self._bars.update(self._steps, completed=number)
-        seconds = f" in {time.monotonic() - self._started:.1f} s" if state in ("done", "failed") else ""
-        self._console.print(f"{number}/{total} {step.title}: {state}{seconds}")
+        seconds = f" in {time.monotonic() - self._running.pop(step):.1f} s" if step in self._running else ""
+        self._remove_bars_left()
+        self._bars.update(self._steps, completed=settled)
+        self._console.print(f"{settled}/{total} {step.title}: {state}{seconds}")
+
+    def _remove_bars_left(self) -> None:
+        """A step that failed leaves a bar behind."""
+        at_work = tuple(step.partition.replace("|", " ") for step in self._running if step.partition)
+        with self._changing:
+            for name in [name for name in self._stages if not name.endswith(at_work)]:
+                self._bars.remove_task(self._stages.pop(name))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:

@@ -14,8 +14,9 @@ import yaml
 from sklearn.metrics import roc_auc_score
 
 from rotator_assets.data_root import DataRoot
+from rotator_assets.plans import REPORT, Step, plan, plan_stale
 from rotator_assets.recipes import ENVIRONMENT_VARIABLE
-from rotator_assets.runner import REPORT, Runner, Step, plan, plan_stale
+from rotator_assets.runner import Runner
 from rotator_assets.storage.models import open_models
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore

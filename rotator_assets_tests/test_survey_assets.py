@@ -7,7 +7,8 @@ import pytest
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
-from rotator_assets.runner import DATASET_ASSETS, SURVEY_ASSETS, Runner, Step, input_error, plan
+from rotator_assets.plans import DATASET_ASSETS, SURVEY_ASSETS, Step, plan
+from rotator_assets.runner import Runner, input_error
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.storage.tensors import open_tensor
 from rotator_assets_tests.surveys.files import (

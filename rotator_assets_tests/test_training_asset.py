@@ -15,8 +15,9 @@ from rotator_assets.errors import InputError
 from rotator_assets.learning import checkpoints as checkpoints_module
 from rotator_assets.learning import training
 from rotator_assets.partitions import training_key
+from rotator_assets.plans import Step
 from rotator_assets.recipes import load_recipes
-from rotator_assets.runner import Runner, Step, input_error
+from rotator_assets.runner import Runner, input_error
 from rotator_assets.storage.models import open_models
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore

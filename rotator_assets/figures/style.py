@@ -236,7 +236,7 @@ def shrink_png(data: bytes, max_bytes: int) -> bytes:
         size = (round(picture.width * scale), round(picture.height * scale))
         smaller = picture if scale == 1 else picture.resize(size, Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
-        smaller.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG")
+        smaller.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "PNG")
         if buffer.tell() <= max_bytes:
             return buffer.getvalue()
         scale *= min(0.9, 0.95 * (max_bytes / buffer.tell()) ** 0.5)  # size grows with the number of dots
