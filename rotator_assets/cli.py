@@ -44,6 +44,7 @@ def demo(data: Path | None, galaxies: int | None, seed: int) -> None:
     The root is --data, else ROTATORS_DATA, else data/demo; one that holds other files is left alone.
     """
     from rotator_assets.demo import DEFAULT_GALAXIES, write_demo
+    from rotator_assets.plans import plan
     from rotator_assets.terminal import Progress
 
     root = _root(data or (None if os.environ.get(ENVIRONMENT_VARIABLE) else DEMO_ROOT))
@@ -54,15 +55,18 @@ def demo(data: Path | None, galaxies: int | None, seed: int) -> None:
             seed=seed,
             on_progress=lambda stage, done, total: progress.stage(f"synthetic {stage}", done, total),
         )
-    _materialize(root, ["manga-observed-64", "tng100-noisy-64"], ["thesis"])
+    _execute(root, plan(["manga-observed-64", "tng100-noisy-64"], ["thesis"]), jobs=None)
 
 
 @cli.command()
 @data_option
 @click.option("--dataset", "-d", "datasets", multiple=True, help="Dataset, such as manga-observed-64; repeatable.")
 @click.option("--recipe", "-r", "recipes", multiple=True, help="Recipe of recipes.yaml; repeatable.")
-@click.option("--all", "everything", is_flag=True, help="Every dataset that can be built here, with every recipe.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All datasets that can be built here, all recipes of the study."
+)
 @click.option("--stale", is_flag=True, help="Only what is missing or no longer fits its inputs.")
+@click.option("--questions", is_flag=True, help="Also what a referee would ask of each training: see the README.")
 @click.option(
     "--jobs",
     "-j",
@@ -76,6 +80,7 @@ def run(
     recipes: Sequence[str],
     everything: bool,
     stale: bool,
+    questions: bool,
     jobs: int | None,
 ) -> None:
     """Materialize what datasets and recipes need, and every asset of their partitions."""
@@ -85,7 +90,8 @@ def run(
     if not (everything or stale or datasets or recipes):
         raise click.UsageError("say what to run: --dataset D, --recipe R, --stale or --all")
     from rotator_assets.partitions import dataset as dataset_of
-    from rotator_assets.recipes import load_recipes
+    from rotator_assets.plans import plan
+    from rotator_assets.recipes import load_recipes, study_recipes
     from rotator_assets.settings import load_settings
 
     known = load_recipes()
@@ -97,12 +103,17 @@ def run(
     if stale and not (everything or datasets or recipes):
         _rerun_stale(root, jobs)
         return
-    chosen_recipes = list(dict.fromkeys(recipes)) or (list(known) if everything or stale else ["thesis"])
+    chosen_recipes = list(dict.fromkeys(recipes)) or (study_recipes() if everything or stale else ["thesis"])
     if chosen_datasets:
-        _materialize(root, chosen_datasets, chosen_recipes, jobs, only_stale=stale)
+        catalogs_only: tuple[str, ...] = ()
     else:
-        datasets, catalogs_only = _buildable(root)
-        _materialize(root, datasets, chosen_recipes, jobs, only_stale=stale, surveys=catalogs_only)
+        chosen_datasets, catalogs_only = _buildable(root)
+    for survey in dict.fromkeys(key.split("-")[0] for key in chosen_datasets):
+        if not root.survey(survey).is_dir():
+            raise InputError(
+                f"{root.survey(survey)}: there is no such folder; see `rotators status` for what to put there"
+            )
+    _execute(root, plan(chosen_datasets, chosen_recipes, stale, catalogs_only, questions), jobs)
 
 
 @cli.command()
@@ -218,24 +229,6 @@ def _buildable(root: DataRoot) -> tuple[list[str], tuple[str, ...]]:
         raise InputError(f"{root.path}: holds none of {folders}; see `rotators status` for what to put there")
     datasets = [key for key, dataset in DATASETS.items() if dataset.survey in here]
     return datasets, tuple(key for key in here if not SURVEYS[key].noises)
-
-
-def _materialize(
-    root: DataRoot,
-    datasets: list[str],
-    recipes: list[str],
-    jobs: int | None = None,
-    only_stale: bool = False,
-    surveys: tuple[str, ...] = (),
-) -> None:
-    from rotator_assets.plans import plan
-
-    for survey in dict.fromkeys(key.split("-")[0] for key in datasets):
-        if not root.survey(survey).is_dir():
-            raise InputError(
-                f"{root.survey(survey)}: there is no such folder; see `rotators status` for what to put there"
-            )
-    _execute(root, plan(datasets, recipes, only_stale, surveys), jobs)
 
 
 def _rerun_stale(root: DataRoot, jobs: int | None) -> None:

@@ -8,18 +8,20 @@ from rotator_assets.assets import (
     catalogs,
     checks,
     comparison,
+    ellipticity,
     galaxies,
     images,
     inputs,
     kinematics,
     learning,
+    referee,
     reports,
     study,
 )
 from rotator_assets.data_root import DataRoot
 from rotator_assets.storage.io_managers import ModelIOManager, TableIOManager, TensorIOManager
 
-_MODULES = [catalogs, kinematics, galaxies, images, learning, reports, comparison, study]
+_MODULES = [catalogs, kinematics, galaxies, images, learning, reports, comparison, ellipticity, referee, study]
 
 jobs = [
     dg.define_asset_job(
@@ -36,6 +38,11 @@ jobs = [
         "train_and_report",
         selection=dg.AssetSelection.assets("rotator_classifier", "predictions", "roc_report", "attribution_maps"),
         description="One training, a dataset and a recipe, and all that is reported of it.",
+    ),
+    dg.define_asset_job(
+        "answer_questions",
+        selection=dg.AssetSelection.assets("ellipticity_report", "intervals_report", "label_noise_report"),
+        description="What a referee would ask of one training: plain rivals, intervals, calibration, label noise.",
     ),
 ]
 

@@ -18,6 +18,9 @@ SURVEY_ASSETS = (
 )
 DATASET_ASSETS = ("image_tensors", "labeled_images")
 TRAINING_ASSETS = ("rotator_classifier", "predictions", "roc_report", "attribution_maps")
+MORPHOLOGY_ASSETS = ("image_morphology",)
+QUESTION_ASSETS = ("ellipticity_report", "intervals_report", "label_noise_report")
+CURVE_ASSETS = ("learning_curve",)
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,16 @@ class Outcome:
 
 
 def plan(
-    datasets: list[str], recipes: list[str], only_stale: bool = False, surveys: tuple[str, ...] = ()
+    datasets: list[str],
+    recipes: list[str],
+    only_stale: bool = False,
+    surveys: tuple[str, ...] = (),
+    questions: bool = False,
 ) -> list[Step]:
     """The steps from catalogue files to the report, in an order in which each comes after what it needs.
 
-    ``surveys``: further ones of which the catalogues alone are wanted.
+    ``surveys``: further ones of which the catalogues alone are wanted. ``questions``: also what a referee would ask of
+    each training.
     """
     steps = []
     for survey in dict.fromkeys([*(DATASETS[key].survey for key in datasets), *surveys]):
@@ -89,21 +97,47 @@ def plan(
         steps += trainings
         if trainings:
             steps.append(_comparison(key, tuple(step.title for step in trainings), requested=not only_stale))
+        if trainings and questions:
+            steps += _questions(key, recipes, requested=not only_stale)
     steps.append(REPORT)
     return steps
+
+
+def _questions(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
+    """What is asked of each training of a dataset, and of all of them together."""
+    images, morphology = f"images {dataset}", f"morphology {dataset}"
+    trainings = [f"training {dataset} {recipe}" for recipe in recipes]
+    return [
+        Step(morphology, MORPHOLOGY_ASSETS, dataset, needs=(images,)),
+        *(
+            Step(
+                f"questions {dataset} {recipe}",
+                QUESTION_ASSETS,
+                training_key(dataset, recipe),
+                needs=(morphology, training),
+                requested=requested,
+            )
+            for recipe, training in zip(recipes, trainings, strict=True)
+        ),
+        Step(f"learning curve {dataset}", CURVE_ASSETS, dataset, needs_one=tuple(trainings), requested=requested),
+    ]
 
 
 def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
     """The steps that make stale partitions anew, with what has to come before them; nothing that never was."""
     surveys = [partition for asset, partition in stale if asset in SURVEY_ASSETS]
     recipes: dict[str, list[str]] = {}
+    asked: dict[str, list[str]] = {}
     for asset, partition in stale:
         if asset not in SURVEY_ASSETS:
             dataset, _, recipe = partition.partition("|")
             recipes.setdefault(dataset, []).extend([recipe] if recipe else [])
+            if asset in (*MORPHOLOGY_ASSETS, *QUESTION_ASSETS, *CURVE_ASSETS):
+                asked.setdefault(dataset, []).extend([recipe] if recipe else [])
     steps = [Step(f"catalogues of {survey}", SURVEY_ASSETS, survey) for survey in surveys]
     for key, names in recipes.items():
         steps += plan([key], list(dict.fromkeys(names)), only_stale=True)
+        steps += _questions(key, list(dict.fromkeys(asked[key])), requested=False) if key in asked else []
     steps += [_comparison(partition) for asset, partition in stale if asset == "recipe_comparison"]
     by_title: dict[str, Step] = {}
     for step in steps:

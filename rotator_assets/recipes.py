@@ -1,7 +1,8 @@
 """Recipes: everything that decides how a network is trained, named in ``recipes.yaml`` and validated here.
 
 That includes what it is shown: population, bands, normalization, and (``mask_neighbours``) whether other sources in an
-image are taken out of it first.
+image are taken out of it first. The file has the study's own recipes under ``recipes`` and, under ``variants``, those
+that ask what else could have been done; the two differ in nothing but that.
 """
 
 from __future__ import annotations
@@ -53,18 +54,40 @@ class Recipe(BaseModel):
         "batchnorm",
         description="batch normalization, or dropout of 0.25 after each convolution and 0.5 after the dense layer",
     )
-    architecture: Literal["thesis"] = "thesis"
+    architecture: Literal["thesis", "small", "residual", "dihedral", "mobilenet"] = Field(
+        "thesis", description="layers: learning/architectures.py"
+    )
     mask_neighbours: bool = Field(
         False, description="replace other sources in an image by its opposite side, in training and in testing"
     )
     augmentation: Augmentation = Augmentation()
-    class_weights: bool = Field(True, description="weigh classes by the inverse of their frequency in training")
+    imbalance: Literal["weights", "focal", "oversample", "none"] = Field(
+        "weights",
+        description="what makes up for unequal classes: weights inverse to their frequency in training, those with the "
+        "focal loss, drawing the rarer class again, or nothing",
+    )
+    label: Literal["settings", "emsellem2011", "cappellari2016"] = Field(
+        "settings", description="boundary between slow and fast; settings: that of the data root's settings.yaml"
+    )
+    boundary_gap: float = Field(
+        0.0, ge=0, lt=1, description="leave out galaxies whose lambda_R is closer than this to the boundary"
+    )
     epochs: int = Field(20, ge=1, le=10_000)
     patience: int = Field(8, ge=1, description="epochs without a better validation loss before stopping")
+    split: Literal["kfold", "holdout"] = Field(
+        "kfold", description="test every galaxy in one of the folds, or a fifth of them by one network (80/20)"
+    )
     folds: int = Field(5, ge=2, le=50)
+    repeats: int = Field(1, ge=1, le=100, description="trainings with other splits and other initial weights")
+    training_fraction: float = Field(
+        1.0, gt=0, le=1, description="share of the training part of each fold that is used, by object"
+    )
     validation_fraction: float = Field(0.15, gt=0, lt=0.5, description="share of the training part, by object")
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(3e-4, gt=0, allow_inf_nan=False)
+    test_time_averaging: bool = Field(
+        False, description="predict the mean logit of an image's eight turned and mirrored copies"
+    )
     attribution_steps: int = Field(50, ge=2, description="points of the integrated-gradients quadrature")
     seed: int = Field(2020, ge=0)
 
@@ -81,6 +104,11 @@ class Recipe(BaseModel):
         return tuple("gri".index(band) for band in self.bands)
 
     @property
+    def networks(self) -> int:
+        """How many networks are trained: one a fold and repeat, or one a repeat where a part is held out."""
+        return self.repeats * (self.folds if self.split == "kfold" else 1)
+
+    @property
     def version(self) -> str:
         """Hash of all that decides the result (the name does not): equal versions train equal networks."""
         content = json.dumps(self.model_dump(exclude={"name"}), sort_keys=True)
@@ -93,26 +121,33 @@ def recipes_file() -> Path:
 
 
 def load_recipes(path: Path | None = None) -> dict[str, Recipe]:
-    """Every recipe of the file (default: `recipes_file`) by name, in the file's order.
+    """Every recipe of the file (default: `recipes_file`) by name: those under ``recipes``, then those of ``variants``.
 
     Raises InputError naming the file, the recipe and the key: unknown keys, values out of range, a name that is not
-    letters, digits and hyphens.
+    letters, digits and hyphens, a name in both places.
     """
     path = path or recipes_file()
-    recipes = {}
-    for name, values in _content(path).items():
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
-            raise InputError(f"{path}: recipe name {name!r} may hold only letters, digits and hyphens")
-        where = f"{path}: recipe '{name}': "
-        if values is not None and not isinstance(values, dict):
-            raise InputError(f"{where}expected a mapping of settings, got {type(values).__name__}")
-        if "name" in (values or {}):
-            raise InputError(f"{where}name: is not a setting, the recipe is named by its key")
-        try:
-            recipes[name] = Recipe.model_validate({**(values or {}), "name": name})
-        except ValidationError as error:
-            raise InputError(where + _mistake(error)) from None
-    return recipes
+    return {name: _recipe(path, name, values) for group in _content(path).values() for name, values in group.items()}
+
+
+def study_recipes(path: Path | None = None) -> list[str]:
+    """Names of the study's own recipes, those under ``recipes``. Raises InputError where the file is not one."""
+    return list(_content(path or recipes_file())["recipes"])
+
+
+def _recipe(path: Path, name: object, values: object) -> Recipe:
+    """One recipe of the file, checked."""
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
+        raise InputError(f"{path}: recipe name {name!r} may hold only letters, digits and hyphens")
+    where = f"{path}: recipe '{name}': "
+    if values is not None and not isinstance(values, dict):
+        raise InputError(f"{where}expected a mapping of settings, got {type(values).__name__}")
+    if "name" in (values or {}):
+        raise InputError(f"{where}name: is not a setting, the recipe is named by its key")
+    try:
+        return Recipe.model_validate({**(values or {}), "name": name})
+    except ValidationError as error:
+        raise InputError(where + _mistake(error)) from None
 
 
 class _OnceEach(yaml.SafeLoader):
@@ -127,8 +162,8 @@ class _OnceEach(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _content(path: Path) -> dict:
-    """What stands under ``recipes`` in the file."""
+def _content(path: Path) -> dict[str, dict]:
+    """What stands under ``recipes`` and ``variants`` in the file, by these names."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)
     except OSError as error:
@@ -138,9 +173,15 @@ def _content(path: Path) -> dict:
         raise InputError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict) or not isinstance(content.get("recipes"), dict) or not content["recipes"]:
         raise InputError(f"{path}: expected a mapping 'recipes' of recipe names to settings")
-    if unknown := set(content) - {"recipes"}:
-        raise InputError(f"{path}: unknown key {sorted(map(str, unknown))[0]!r} beside 'recipes'")
-    return content["recipes"]
+    if unknown := set(content) - {"recipes", "variants"}:
+        raise InputError(f"{path}: unknown key {sorted(map(str, unknown))[0]!r} beside 'recipes' and 'variants'")
+    content = {"recipes": content["recipes"], "variants": content.get("variants", {})}
+    if not isinstance(content["variants"], dict):
+        raise InputError(f"{path}: expected a mapping 'variants' of recipe names to settings")
+    for name in content["recipes"]:
+        if name in content["variants"]:
+            raise InputError(f"{path}: recipe '{name}' stands under 'recipes' and under 'variants'; rename one")
+    return content
 
 
 def _mistake(error: ValidationError) -> str:
@@ -180,7 +221,7 @@ def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]
 
 
 def reduced(recipe: Recipe, crop_px: int) -> Recipe:
-    """The recipe with the fewer folds, epochs and quadrature points of the quick profile.
+    """The recipe with the fewer folds, repeats, epochs and quadrature points of the quick profile.
 
     Larger crops are reduced further, so that every training of a synthetic root takes about as long.
     """
@@ -188,6 +229,7 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
     return recipe.model_copy(
         update={
             "folds": min(recipe.folds, 2),
+            "repeats": 1,
             "epochs": min(recipe.epochs, 4 if large else 10),
             "batch_size": min(recipe.batch_size, 16),
             "attribution_steps": min(recipe.attribution_steps, 3 if large else 5),

@@ -12,6 +12,7 @@ import yaml
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from rotator_assets.assets.inputs import observe_inputs
+from rotator_assets.assets.learning import TRAINING_POOL
 from rotator_assets.data_root import DataRoot
 from rotator_assets.definitions import definitions
 from rotator_assets.errors import InputError
@@ -47,6 +48,9 @@ def open_instance(root: DataRoot) -> dg.DagsterInstance:
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags=here)):
         if _birth(int(run.tags[_PID_TAG])) != run.tags[_BIRTH_TAG]:
             instance.report_run_failed(run, "The process of this run is gone: it was killed.")
+    # Dagster gives a pool its limit when it first meets it in the queue, and starts that first lot all at once.
+    if TRAINING_POOL not in instance.event_log_storage.get_concurrency_keys():
+        instance.event_log_storage.initialize_concurrency_limit_to_default(TRAINING_POOL)
     return instance
 
 

@@ -41,6 +41,7 @@ def predictions(dataset: str, recipe: str, seed: int = 1, count: int = 90) -> pd
             "object_id": [f"o{number}" for number in range(count)],
             "fold": np.arange(count) // 3 % 2,
             "probability_fast": score,
+            "probability_fast_calibrated": score,
             "rotator_type": kind,
             "predicted_type": (score > 0.6).astype(int),
             "synthetic": True,

@@ -31,6 +31,11 @@ ASSETS = {
     "roc_report": ("reports", "training"),
     "attribution_maps": ("reports", "training"),
     "recipe_comparison": ("reports", "dataset"),
+    "image_morphology": ("questions", "dataset"),
+    "ellipticity_report": ("questions", "training"),
+    "intervals_report": ("questions", "training"),
+    "label_noise_report": ("questions", "training"),
+    "learning_curve": ("questions", "dataset"),
     "dataset_comparison": ("reports", None),
     "study_report": ("reports", None),
 }

@@ -3,8 +3,16 @@
 import pytest
 
 from rotator_assets.errors import InputError
-from rotator_assets.learning import network
-from rotator_assets.recipes import RECIPES_FILE, Recipe, load_recipes, recipes_file, reduced, varied
+from rotator_assets.learning import architectures
+from rotator_assets.recipes import (
+    RECIPES_FILE,
+    Recipe,
+    load_recipes,
+    recipes_file,
+    reduced,
+    study_recipes,
+    varied,
+)
 
 BY_SETTING = {
     "population": ["all-types"],
@@ -12,7 +20,18 @@ BY_SETTING = {
     "regularization": ["dropout"],
     "bands": ["r-band", "g-band", "i-band"],
 }
-NAMED = ["thesis", *(name for names in BY_SETTING.values() for name in names)]
+STUDY = ["thesis", *(name for names in BY_SETTING.values() for name in names)]
+VARIANTS = {
+    "split": ["holdout"],
+    "repeats": ["repeated"],
+    "imbalance": ["unweighted", "focal", "oversampled"],
+    "architecture": ["small", "residual", "dihedral", "mobilenet"],
+    "test_time_averaging": ["averaged"],
+    "training_fraction": ["fraction-10", "fraction-20", "fraction-40", "fraction-70"],
+    "label": ["cappellari2016"],
+    "boundary_gap": ["clear-cut"],
+}
+NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names)]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +52,9 @@ def test_the_named_recipes_are_there_and_differ_in_what_their_names_say():
     assert (thesis.population, thesis.normalization, thesis.bands, thesis.regularization) == (
         "early", "max_all", "gri", "batchnorm",
     )  # fmt: skip
-    assert varied(recipes, "thesis") == {setting: ["thesis", *names] for setting, names in BY_SETTING.items()}
+    families = {**BY_SETTING, **VARIANTS}
+    assert varied(recipes, "thesis") == {setting: ["thesis", *names] for setting, names in families.items()}
+    assert study_recipes() == STUDY
     shown = [recipes[name].normalization for name in BY_SETTING["normalization"]]
     assert shown == ["log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
     assert [recipes[name].bands for name in BY_SETTING["bands"]] == ["r", "g", "i"]
@@ -41,8 +62,8 @@ def test_the_named_recipes_are_there_and_differ_in_what_their_names_say():
 
 def test_dropout_is_what_its_description_says():
     described = Recipe.model_fields["regularization"].description
-    assert f"dropout of {network.DROPOUT_CONVOLUTION} after each convolution" in described
-    assert f"{network.DROPOUT_DENSE} after the dense layer" in described
+    assert f"dropout of {architectures.DROPOUT_CONVOLUTION} after each convolution" in described
+    assert f"{architectures.DROPOUT_DENSE} after the dense layer" in described
 
 
 def test_recipes_that_differ_in_several_settings_or_in_none_are_not_compared():
@@ -69,7 +90,7 @@ def test_the_variable_names_another_file(tmp_path, monkeypatch):
     for named in (str(path), "recipes.yaml"):
         monkeypatch.setenv("ROTATORS_RECIPES", named)
         assert recipes_file() == path
-        assert list(load_recipes()) == ["mine"]
+        assert list(load_recipes()) == study_recipes() == ["mine"]
     assert list(load_recipes(RECIPES_FILE)) == NAMED
     path.unlink()
     with pytest.raises(InputError, match=r"cannot be read .*ROTATORS_RECIPES"):
@@ -116,6 +137,16 @@ def test_neighbours_are_masked_where_the_file_says_so(tmp_path):
         ('recipes: {"a\\nb": {}}', "letters, digits and hyphens"),
         ("recipes: {a: [1]}", "expected a mapping of settings, got list"),
         ("recipes: {a: {}}\nextra: 1", "unknown key 'extra'"),
+        ("recipes: {a: {class_weights: true}}", "recipe 'a': class_weights: unknown key"),
+        ("recipes: {a: {}}\nvariants: {b: {bands: q}}", "recipe 'b': bands: Input should be"),
+        ("recipes: {a: {}}\nvariants: {b/c: {}}", "letters, digits and hyphens"),
+        ("recipes: {a: {}}\nvariants: {a: {bands: r}}", "recipe 'a' stands under 'recipes' and under 'variants'"),
+        ("recipes: {a: {}}\nvariants: [b]", "expected a mapping 'variants'"),
+        ("variants: {a: {}}", "expected a mapping 'recipes'"),
+        ("recipes: {a: {training_fraction: 0}}", "recipe 'a': training_fraction:"),
+        ("recipes: {a: {repeats: 0}}", "recipe 'a': repeats:"),
+        ("recipes: {a: {label: emsellem}}", "recipe 'a': label: Input should be"),
+        ("recipes: {a: {architecture: resnet}}", "recipe 'a': architecture: Input should be"),
         ("[]", "expected a mapping 'recipes'"),
         ("recipes: {a: {epochs: 2", "is not valid YAML"),
         ("recipes: !!python/object/apply:os.system ['true']", "is not valid YAML"),
@@ -139,11 +170,17 @@ def test_no_file_says_so(tmp_path):
         load_recipes(tmp_path / "recipes.yaml")
 
 
+def test_networks_are_counted():
+    assert Recipe(name="a", folds=5).networks == 5
+    assert Recipe(name="a", folds=5, repeats=3).networks == 15
+    assert Recipe(name="a", folds=5, repeats=3, split="holdout").networks == 3
+
+
 def test_reduced_never_asks_for_more():
     small = Recipe(name="a", folds=2, epochs=1, batch_size=4, attribution_steps=3)
     assert reduced(small, 128) == small
     for crop in (64, 128):
         for recipe in load_recipes().values():
             less = reduced(recipe, crop)
-            assert less.folds <= recipe.folds and less.epochs <= recipe.epochs
+            assert less.folds <= recipe.folds and less.epochs <= recipe.epochs and less.repeats == 1
             assert less.normalization == recipe.normalization and less.seed == recipe.seed

@@ -5,8 +5,10 @@ import os
 import signal
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit, logit
 
 from rotator_assets.assets import learning
 from rotator_assets.data_root import DataRoot
@@ -91,6 +93,30 @@ def observed_epochs(instance) -> list[tuple[int, int]]:
 def left_behind(root: DataRoot) -> list[str]:
     """Names of what lies in the models' folder that is not a finished training."""
     return sorted(path.name.partition("-")[0] for path in (root.models / DATASET / RECIPE).iterdir())
+
+
+def test_repeats_are_kept_apart_and_predicted_together(root, monkeypatch):
+    recipes = learning.load_recipes()
+    changed = recipes[RECIPE].model_copy(update={"repeats": 2, "epochs": 1})
+    monkeypatch.setattr(learning, "load_recipes", lambda: {**recipes, RECIPE: changed})
+    monkeypatch.setattr(learning, "reduced", lambda recipe, crop_px: recipe)
+    with Runner(root) as runner:
+        materialize_inputs(runner)
+        runner.materialize(Step("both", ("rotator_classifier", "predictions"), TRAINING.partition))
+    tables = TableStore(root)
+    folds, together = (tables.read(name, str(TRAINING.partition)) for name in ("training_folds", "predictions"))
+    apart = tables.read("repeat_predictions", str(TRAINING.partition))
+    n = len(tables.read("labeled_images", DATASET))
+    assert (len(folds), len(apart), len(together)) == (2 * n, 2 * n, n)
+    assert set(apart["fold"]) == {0, 1, 2, 3} and set(together["fold"]) == {0, 1}
+    assert (apart["fold"] // 2 == apart["repeat"]).all()
+    of_galaxy = apart[apart["galaxy_id"] == together["galaxy_id"][5]]
+    mean_logit = logit(of_galaxy["probability_fast"]).mean()
+    assert together["probability_fast"][5] == pytest.approx(expit(mean_logit))
+    kept = folds[folds["galaxy_id"] == together["galaxy_id"][5]]
+    assert together["predicted_type"][5] == (together["probability_fast"][5] >= kept["threshold"].mean())
+    calibrated = np.mean(logit(of_galaxy["probability_fast"].to_numpy()) / kept["temperature"].to_numpy())
+    assert together["probability_fast_calibrated"][5] == pytest.approx(expit(calibrated))
 
 
 def events(instance, kind: dg.DagsterEventType) -> list:

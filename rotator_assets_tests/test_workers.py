@@ -8,10 +8,11 @@ import time
 import pytest
 
 from rotator_assets import progress
+from rotator_assets.assets.learning import TRAINING_POOL
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.plans import SURVEY_ASSETS, Step, plan
-from rotator_assets.runner import Runner
+from rotator_assets.runner import Runner, open_instance
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.workers import TrainingFailed, Workers, default_jobs
 
@@ -77,3 +78,12 @@ def test_trainings_side_by_side_come_out_as_in_one_process(finished_root, tmp_pa
 
 def test_by_default_there_is_at_least_one_job():
     assert 1 <= default_jobs() <= 4
+
+
+def test_trainings_of_the_ui_queue_from_the_first_one_and_a_limit_that_was_set_stays(tmp_path):
+    root = DataRoot(tmp_path)
+    with open_instance(root) as instance:
+        assert instance.event_log_storage.get_concurrency_info(TRAINING_POOL).slot_count == 1
+        instance.event_log_storage.set_concurrency_slots(TRAINING_POOL, 2)
+    with open_instance(root) as instance:
+        assert instance.event_log_storage.get_concurrency_info(TRAINING_POOL).slot_count == 2

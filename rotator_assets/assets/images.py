@@ -97,7 +97,7 @@ def image_tensors(
 
 
 @dg.asset(
-    **_COMMON,
+    **{**_COMMON, "code_version": "3"},
     ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
     deps=[image_tensors],
     io_manager_key="tables",
@@ -109,6 +109,7 @@ def labeled_images(
 ) -> dg.MaterializeResult:
     images = TableStore(root).read("images", context.partition_key)
     wanted = ["dataset", "galaxy_id", "tensor_row", "image_unit", "r_eff_pixels", "synthetic"]
+    wanted += ["arcsec_per_pixel", "psf_fwhm_r_arcsec"]
     usable = images.loc[images["usable"], wanted]
     labeled = labeled_galaxies[labeled_galaxies["rotator_type"].notna()].drop(columns="synthetic")
     frame = labeled.merge(usable, on="galaxy_id", how="inner", validate="one_to_one")

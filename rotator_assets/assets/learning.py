@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from rotator_assets import progress
@@ -19,6 +20,7 @@ from rotator_assets.partitions import (
     training_partitions,
 )
 from rotator_assets.recipes import Recipe, load_recipes, reduced
+from rotator_assets.science.spin import is_slow_rotator, spin_threshold
 from rotator_assets.settings import Settings, load_settings
 from rotator_assets.storage.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.storage.tables import TableStore, content_hash
@@ -27,7 +29,7 @@ from rotator_assets.storage.tensors import ImageTensor
 if TYPE_CHECKING:
     from rotator_assets.learning.training import EpochLog
 
-_CODE_VERSION = "1"
+_CODE_VERSION = "2"
 _COMMON = {
     "group_name": "learning",
     "owners": OWNERS,
@@ -97,7 +99,7 @@ def rotator_classifier(
         training=content,
     )
     key = {"dataset": dataset, "recipe": name, "synthetic": image_tensors.synthetic}
-    folds = trained.predictions.assign(**key)
+    folds = trained.tested.assign(**key)
     history = trained.history.assign(**key)
     return dg.MaterializeResult(
         value=(models, {"training_folds": folds, "training_history": history}),
@@ -107,7 +109,7 @@ def rotator_classifier(
         metadata={
             "galaxies": len(sample),
             "slow": int((sample["rotator_type"] == 0).sum()),
-            "folds": recipe.folds,
+            "networks": recipe.networks,
             "epochs": recipe.epochs,
             "profile": profile,
             "recipe": dg.MetadataValue.json(recipe.model_dump(mode="json")),
@@ -127,7 +129,7 @@ def rotator_classifier(
     deps=[_OF_RECIPE],
     io_manager_key="tables",
     kinds={"duckdb", "keras"},
-    description="Each galaxy's probability of being fast, by the network that saw neither it nor its repeats.",
+    description="Each galaxy's probability of being fast, by networks that saw neither it nor its repeats.",
 )
 def predictions(
     context: dg.AssetExecutionContext,
@@ -137,19 +139,23 @@ def predictions(
 ) -> dg.MaterializeResult:
     from scipy.special import expit
 
-    from rotator_assets.learning.training import predict_logits
+    from rotator_assets.learning.training import out_of_fold_predictions, predict_logits
 
-    folds = TableStore(root).read("training_folds", context.partition_key)
-    probability = pd.Series(index=folds.index, dtype=float)
-    for fold, tested in folds.groupby("fold"):
+    dataset, name = split_training_key(context.partition_key)
+    key = {"dataset": dataset, "recipe": name, "synthetic": image_tensors.synthetic}
+    tested = TableStore(root).read("training_folds", context.partition_key).assign(logit=float("nan"))
+    for fold, part in tested.groupby("fold"):
         model = rotator_classifier.load(int(fold))
-        rows = image_tensors.rows_of(tested["galaxy_id"])
+        rows = image_tensors.rows_of(part["galaxy_id"])
         logits = predict_logits(model, image_tensors.images, rows, rotator_classifier.recipe)
-        probability[tested.index] = expit(logits.astype(float))
-    frame = folds.assign(probability_fast=probability, predicted_type=(probability >= folds["threshold"]).astype(int))
+        tested.loc[part.index, "logit"] = logits.astype(float)
+    tested["probability_fast"] = expit(tested["logit"])
+    frame = out_of_fold_predictions(tested).assign(**key)
     return dg.MaterializeResult(
-        value=frame,
-        data_version=dg.DataVersion(content_hash(frame[["galaxy_id", "probability_fast", "predicted_type"]])),
+        value={"predictions": frame, "repeat_predictions": tested},
+        data_version=dg.DataVersion(
+            content_hash(frame[["galaxy_id", "probability_fast", "predicted_type", "probability_fast_calibrated"]])
+        ),
         metadata={"dagster/row_count": len(frame), "synthetic": image_tensors.synthetic},
     )
 
@@ -210,7 +216,7 @@ def effective_recipe(recipe: Recipe, crop_px: int, settings: Settings, synthetic
 
 
 def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, tables: TableStore) -> pd.DataFrame:
-    """The rows of the recipe's population. Raises InputError where there is none, saying why."""
+    """The rows of the recipe's population, with its labels. Raises InputError where there is none, saying why."""
     sample = labeled_images[labeled_images["is_early_type"]] if recipe.population == "early" else labeled_images
     if sample.empty:
         listed = tables.query(
@@ -222,4 +228,23 @@ def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, 
             f"{dataset}: no labelled galaxy of the population '{recipe.population}' has a usable image{why}; "
             f"see: SELECT * FROM images WHERE dataset = '{dataset}'"
         )
+    sample = _relabelled(sample, recipe)
+    if sample.empty:
+        raise InputError(
+            f"{dataset}: no galaxy lies at least {recipe.boundary_gap} from the boundary between slow and fast; "
+            f"lower boundary_gap of recipe '{recipe.name}'"
+        )
     return sample.reset_index(drop=True)
+
+
+def _relabelled(sample: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """The sample by the recipe's boundary, without the galaxies that are too close to it."""
+    if recipe.label != "settings":
+        lambda_r, ellipticity = (sample[name].to_numpy(float) for name in ("lambda_r", "ellipticity"))
+        sample = sample.assign(
+            spin_threshold=spin_threshold(ellipticity, recipe.label),
+            rotator_type=np.where(is_slow_rotator(lambda_r, ellipticity, recipe.label), 0, 1).astype(np.int8),
+        )
+    if recipe.boundary_gap > 0:
+        sample = sample[(sample["lambda_r"] - sample["spin_threshold"]).abs() >= recipe.boundary_gap]
+    return sample

@@ -157,4 +157,4 @@ def _since(then: pd.Series, content: dict) -> str:
     lines = changes(json.loads(then["recipe_content"]), content)
     if len(lines) > _CHANGES_SHOWN:
         lines = [*lines[: _CHANGES_SHOWN - 1], f"and {len(lines) - _CHANGES_SHOWN + 1} other settings"]
-    return "".join(f"\n{line}" for line in lines) or ", same recipe"
+    return "\nsince then: " + "\n".join(lines) if lines else ", same recipe"

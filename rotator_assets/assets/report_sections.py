@@ -109,7 +109,7 @@ def across_section(root: DataRoot, compared: pd.DataFrame, shown: Shown) -> Repo
             "both (DeLong, paired); surveys are independent samples. p-values are corrected for the number of "
             "comparisons of a kind (Holm)." + _also(ACROSS_DATASETS, pictures, shown)
         ),
-        figures=_figures(root, ACROSS_DATASETS, pictures, synthetic, shown),
+        figures=figures_of(root, ACROSS_DATASETS, pictures, synthetic, shown),
         tables=[
             ReportTable(
                 "Difference of the AUC: dataset minus reference dataset",
@@ -210,7 +210,7 @@ def survey_section(root: DataRoot, tables: TableStore, survey: str, shown: Shown
         title=f"Galaxies of {survey}",
         anchor=f"survey-{survey}",
         intro=_also(survey, SURVEY_FIGURES, shown),
-        figures=_figures(root, survey, SURVEY_FIGURES, synthetic, shown),
+        figures=figures_of(root, survey, SURVEY_FIGURES, synthetic, shown),
         tables=[
             ReportTable(
                 "Matching and labelling, step by step",
@@ -242,7 +242,7 @@ def dataset_section(root: DataRoot, tables: TableStore, dataset: str, synthetic:
         title=dataset,
         anchor=dataset,
         intro=_also(dataset, DATASET_FIGURES, shown),
-        figures=_figures(root, dataset, DATASET_FIGURES, synthetic, shown),
+        figures=figures_of(root, dataset, DATASET_FIGURES, synthetic, shown),
         tables=[
             ReportTable(
                 "Recipes, best first; differences to thesis on the same galaxies (DeLong, paired; Holm)",
@@ -273,7 +273,7 @@ def training_section(root: DataRoot, baselines: pd.DataFrame, row, shown: Shown)
         title=f"{row.dataset}: {row.recipe}",
         anchor=f"{row.dataset}-{row.recipe}",
         intro=intro,
-        figures=_figures(root, folder, wanted, row.synthetic, shown),
+        figures=figures_of(root, folder, wanted, row.synthetic, shown),
         tables=[
             ReportTable(
                 "Plain classifiers on the same galaxies and folds, and the network's gain over each",
@@ -286,7 +286,9 @@ def training_section(root: DataRoot, baselines: pd.DataFrame, row, shown: Shown)
     )
 
 
-def _figures(root: DataRoot, folder: str, wanted: dict[str, str], synthetic: bool, shown: Shown) -> list[ReportFigure]:
+def figures_of(
+    root: DataRoot, folder: str, wanted: dict[str, str], synthetic: bool, shown: Shown
+) -> list[ReportFigure]:
     """The pictures that there are and that no figure of the study shows already, with their captions."""
     from rotator_assets.figures.report import ReportFigure
 

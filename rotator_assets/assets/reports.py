@@ -52,13 +52,13 @@ def roc_report(
 
     dataset, recipe = split_training_key(context.partition_key)
     models = rotator_classifier
-    sample = _with_galaxies(predictions, labeled_images)
+    sample = with_galaxies(predictions, labeled_images)
     key = {"dataset": dataset, "recipe": recipe, "synthetic": models.synthetic}
     metrics = {
         **key,
         **summarize(sample),
         "optimal_threshold": float(np.mean(models.thresholds)),
-        "folds": models.recipe.folds,
+        "folds": models.recipe.networks,
         "epochs": models.recipe.epochs,
         "profile": models.profile,
         "recipe_version": models.recipe.version,
@@ -131,7 +131,7 @@ def attribution_maps(
 
     dataset, name = split_training_key(context.partition_key)
     recipe = rotator_classifier.recipe
-    sample = _with_galaxies(predictions, labeled_images)
+    sample = with_galaxies(predictions, labeled_images)
     rows_of_sample = image_tensors.rows_of(sample["galaxy_id"])
     radius = (sample["r_eff_pixels"] * np.sqrt(sample["axis_ratio"])).to_numpy(float)
     baseline = empty_sky_baseline(recipe, image_tensors.size_px)
@@ -182,7 +182,7 @@ def attribution_maps(
     )
 
 
-def _with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame) -> pd.DataFrame:
+def with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame) -> pd.DataFrame:
     """Predictions with what is known of each galaxy, in the predictions' order. Raises InputError where one is not."""
     known = labeled_images.drop(columns=["dataset", "object_id", "rotator_type", "synthetic"])
     if missing := sorted(set(predictions["galaxy_id"]) - set(known["galaxy_id"])):

@@ -8,8 +8,11 @@ import dagster as dg
 import pandas as pd
 
 from rotator_assets.assets.comparison import dataset_comparison, recipe_comparison
+from rotator_assets.assets.ellipticity import ellipticity_report
 from rotator_assets.assets.galaxies import early_type_galaxies, labeled_galaxies, lambda_r_agreement
 from rotator_assets.assets.inputs import OWNERS
+from rotator_assets.assets.question_sections import questions_section
+from rotator_assets.assets.referee import intervals_report, label_noise_report, learning_curve
 from rotator_assets.assets.report_sections import (
     across_section,
     dataset_section,
@@ -39,6 +42,10 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
         attribution_maps,
         recipe_comparison,
         dataset_comparison,
+        ellipticity_report,
+        intervals_report,
+        label_noise_report,
+        learning_curve,
     ],
     kinds={"html", "matplotlib"},
     description="Every figure and table in one HTML file that opens offline.",
@@ -59,6 +66,7 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
     sections += [
         survey_section(root, tables, survey, shown) for survey in SURVEYS if (galaxies["survey"] == survey).any()
     ]
+    sections += questions_section(root, tables, metrics)
     for dataset in DATASETS:
         trained = metrics[metrics["dataset"] == dataset]
         if trained.empty:

@@ -20,6 +20,10 @@ FAMILIES = {
     "bands": "colour",
     "normalization": "normalization",
     "population": "population",
+    "architecture": "architectures",
+    "imbalance": "imbalance",
+    "training_fraction": "training_fraction",
+    "label": "label",
 }
 """Name of the picture that compares recipes differing in one setting, by the setting."""
 

@@ -24,9 +24,9 @@ MOST_TIME_WRITING = 0.03
 
 @dataclass(frozen=True)
 class EpochLog:
-    """State of the training after one epoch; folds count from 0, epochs from 1.
+    """State of the training after one epoch; folds count from 0, on and on over the repeats, epochs from 1.
 
-    ``loss`` and ``val_loss``: binary cross-entropy in nats, classes weighted as the recipe says. ``val_auc``: exact AUC
+    ``loss`` and ``val_loss``: the recipe's loss in nats (`imbalance`). ``val_auc``: exact AUC
     of the validation part. ``images_per_second``: training only, without validation. ``seconds_left``: until the last
     fold ends if none stops early.
     """

@@ -112,7 +112,7 @@ def roc_curve_frame(labels: ArrayLike, scores: ArrayLike) -> pd.DataFrame:
     """
     from sklearn.metrics import roc_curve
 
-    labels, scores = _checked(labels, scores)
+    labels, scores = checked_scores(labels, scores)
     false_positive_rate, true_positive_rate, threshold = roc_curve(labels, scores)
     threshold[0] = np.nextafter(scores.max(), np.inf)
     return pd.DataFrame(
@@ -130,7 +130,7 @@ def youden_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     It lies half way between two neighbouring scores, so that it does not hang on one galaxy's exact value; of several
     equally good ones the middle one is taken. Where all scores are equal it is that score.
     """
-    labels, scores = _checked(labels, scores)
+    labels, scores = checked_scores(labels, scores)
     values, inverse = np.unique(scores, return_inverse=True)
     if len(values) == 1:
         return float(values[0])
@@ -165,7 +165,9 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float,
     z, share = _quantile(level), successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half_width = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return max(0.0, float(centre - half_width)), min(1.0, float(centre + half_width))
+    # The ends of the range are exact where the share is one of them, whatever the rounding of the sums.
+    low = float(centre - half_width) if successes > 0 else 0.0
+    return low, float(centre + half_width) if successes < n else 1.0
 
 
 def fold_aucs(labels: ArrayLike, scores: ArrayLike, folds: ArrayLike) -> NDArray[np.float64]:
@@ -174,7 +176,7 @@ def fold_aucs(labels: ArrayLike, scores: ArrayLike, folds: ArrayLike) -> NDArray
     The networks of different folds need not agree in scale, and their pooled AUC suffers from it; the mean of these
     does not.
     """
-    labels, scores = _checked(labels, scores)
+    labels, scores = checked_scores(labels, scores)
     folds = np.asarray(folds)
     return np.array([_delong(labels[folds == fold], [scores[folds == fold]])[0][0] for fold in np.unique(folds)])
 
@@ -188,7 +190,7 @@ def _delong(labels: ArrayLike, score_sets: list[ArrayLike]) -> tuple[NDArray[np.
     """
     over_slow, under_fast = [], []
     for scores in score_sets:
-        checked, values = _checked(labels, scores)
+        checked, values = checked_scores(labels, scores)
         is_fast = checked == 1
         ranks = rankdata(values)
         over_slow.append((ranks[is_fast] - rankdata(values[is_fast])) / np.sum(~is_fast))
@@ -200,8 +202,11 @@ def _delong(labels: ArrayLike, score_sets: list[ArrayLike]) -> tuple[NDArray[np.
     return np.mean(over_slow, axis=1), covariance
 
 
-def _checked(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """Both as arrays of one length; raises ValueError unless both classes occur and all scores are finite."""
+def checked_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """Both as arrays of one length, int8 and float64.
+
+    Raises ValueError unless both classes occur and all scores are finite.
+    """
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if labels.shape != scores.shape or labels.ndim != 1:
         raise ValueError(f"labels and scores must be one-dimensional and equally long: {labels.shape}, {scores.shape}")

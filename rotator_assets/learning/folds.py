@@ -13,37 +13,62 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.errors import InputError
+from rotator_assets.recipes import Recipe
+
+HOLDOUT_PARTS = 5
+"""The study tests one part of so many, 20 %."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """One fold: row numbers (int64, ascending) of the galaxies that train, validate and are tested."""
+    """One network's galaxies: row numbers (int64, ascending) of those that train, validate and are tested.
+
+    ``fold`` counts the networks from 0, on and on over the repeats. ``seed``: of all that is random in its training.
+    """
 
     fold: int
+    repeat: int
+    seed: tuple[int, int]
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
 
 
-def plan_splits(
-    labels: ArrayLike, object_ids: ArrayLike, n_folds: int, validation_fraction: float, seed: int
-) -> list[Split]:
-    """Every fold's split: each galaxy is tested once, by a network that saw none of its observations.
+def plan_splits(labels: ArrayLike, object_ids: ArrayLike, recipe: Recipe) -> list[Split]:
+    """Every network's split: in each repeat a galaxy is tested at most once, by one that saw none of its observations.
+
+    Folds test every galaxy; a held-out part, the first of `HOLDOUT_PARTS` folds, tests a fifth. A recipe that trains on
+    a fraction of the galaxies has the same folds and tests the same galaxies as without, and what trains (validates) at
+    one fraction also does at every larger one.
 
     Raises InputError when a class has too few objects for a training, a validation and a test part in every fold.
     """
     labels, object_ids = np.asarray(labels), np.asarray(object_ids)
-    folds = assign_folds(labels, object_ids, n_folds, seed)
+    tested_in = recipe.folds if recipe.split == "kfold" else HOLDOUT_PARTS
+    per_repeat = recipe.networks // recipe.repeats
     splits = []
-    for fold in range(n_folds):
-        rest = np.flatnonzero(folds != fold)
-        validates = validation_mask(labels[rest], object_ids[rest], validation_fraction, seed)
-        split = Split(fold, rest[~validates], rest[validates], np.flatnonzero(folds == fold))
-        for part in (split.train, split.validation, split.test):
-            _require([int(np.sum(labels[part] == label)) for label in (0, 1)], 1, f"part of fold {fold}")
-        check_no_leak(object_ids, split.train, split.validation, split.test)
-        splits.append(split)
+    for repeat in range(recipe.repeats):
+        seed = repeat_seed(recipe.seed, repeat)
+        folds = assign_folds(labels, object_ids, tested_in, seed)
+        for fold in range(per_repeat):
+            rest = np.flatnonzero(folds != fold)
+            validates = validation_mask(labels[rest], object_ids[rest], recipe.validation_fraction, seed)
+            train, validation = (
+                part[fraction_mask(labels[part], object_ids[part], recipe.training_fraction, seed)]
+                for part in (rest[~validates], rest[validates])
+            )
+            number = repeat * per_repeat + fold
+            split = Split(number, repeat, (seed, fold), train, validation, np.flatnonzero(folds == fold))
+            for part in (split.train, split.validation, split.test):
+                _require([int(np.sum(labels[part] == label)) for label in (0, 1)], 1, f"part of fold {number}")
+            check_no_leak(object_ids, split.train, split.validation, split.test)
+            splits.append(split)
     return splits
+
+
+def repeat_seed(seed: int, repeat: int) -> int:
+    """The seed of a repeat's folds and trainings; that of the first is the recipe's own."""
+    return seed if repeat == 0 else int(np.random.SeedSequence((seed, repeat)).generate_state(1)[0])
 
 
 def assign_folds(labels: ArrayLike, object_ids: ArrayLike, n_folds: int, seed: int) -> NDArray[np.int8]:
@@ -74,8 +99,7 @@ def validation_mask(labels: ArrayLike, object_ids: ArrayLike, fraction: float, s
     Raises InputError when a class has fewer than two objects.
     """
     labels = _checked(labels)
-    objects, inverse = np.unique(object_ids, return_inverse=True)
-    is_fast = np.bincount(inverse, labels) / np.bincount(inverse) >= 0.5
+    objects, inverse, is_fast = _objects(labels, object_ids)
     _require([np.sum(~is_fast), np.sum(is_fast)], 2, "a training and a validation part in every fold")
     generator = np.random.default_rng(seed)
     chosen = np.zeros(len(objects), dtype=bool)
@@ -83,6 +107,25 @@ def validation_mask(labels: ArrayLike, object_ids: ArrayLike, fraction: float, s
         count = np.clip(round(fraction * len(members)), 1, len(members) - 1)
         chosen[generator.permutation(members)[:count]] = True
     return chosen[inverse]
+
+
+def fraction_mask(labels: ArrayLike, object_ids: ArrayLike, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """True for the share ``fraction``, above 0, of each class's objects (at least one), bool of shape (n,).
+
+    A smaller share is part of every larger one; 1 is all.
+    """
+    objects, inverse, is_fast = _objects(_checked(labels), object_ids)
+    generator = np.random.default_rng((seed, 1))
+    chosen = np.zeros(len(objects), dtype=bool)
+    for members in (np.flatnonzero(~is_fast), np.flatnonzero(is_fast)):
+        chosen[generator.permutation(members)[: max(1, round(fraction * len(members)))]] = True
+    return chosen[inverse]
+
+
+def _objects(labels: NDArray[np.int8], object_ids: ArrayLike) -> tuple[NDArray, NDArray[np.int64], NDArray[np.bool_]]:
+    """The objects (m,), each row's object (n,), and which objects are fast (m,), most of their rows being so."""
+    objects, inverse = np.unique(object_ids, return_inverse=True)
+    return objects, inverse, np.bincount(inverse, labels) / np.bincount(inverse) >= 0.5
 
 
 def check_no_leak(object_ids: ArrayLike, *parts: NDArray) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.learning.backend import tensorflow
+from rotator_assets.learning.imbalance import epoch_order, images_per_epoch
 from rotator_assets.recipes import Augmentation, Recipe
 from rotator_assets.science.neighbours import neighbour_mask, remove_neighbours
 from rotator_assets.science.normalization import normalize
@@ -33,6 +34,12 @@ def network_input(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: 
     ``images``: raw fluxes (n, ny, nx, 3) in the order g, r, i; may be memory-mapped, only ``rows`` are read.
     """
     return normalize(_raw(images, rows, recipe), recipe.normalization, recipe.bands)
+
+
+def symmetries(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Square images (n, size, size, bands) as they are, turned by quarters, and mirrored: eight views of each."""
+    both = (images, images.swapaxes(1, 2))
+    return [np.flip(view, axes) for view in both for axes in ((), (1,), (2,), (1, 2))]
 
 
 def random_transforms(
@@ -80,9 +87,9 @@ def transform(images: NDArray[np.float32], transforms: NDArray[np.float32]) -> N
 class TrainingBatches:
     """The batches of one fold's training, all epochs in a row; each is a function of ``seed`` and its number alone.
 
-    An epoch visits every galaxy once, in a new order, in batches of equal size (to one galaxy; none larger than the
-    recipe's). Fluxes are transformed before they are normalized, so that a training image is normalized exactly as a
-    test image is.
+    An epoch visits every galaxy once, and those of a rarer class that is oversampled more often, in a new order, in
+    batches of equal size (to one galaxy; none larger than the recipe's). Fluxes are transformed before they are
+    normalized, so that a training image is normalized exactly as a test image is.
     """
 
     def __init__(
@@ -95,19 +102,20 @@ class TrainingBatches:
         seed: Sequence[int],
     ) -> None:
         self.images, self.rows, self.recipe, self.seed = images, rows, recipe, tuple(seed)
-        self.labels, self.weights = labels.astype(np.float32), weights.astype(np.float32)
-        self.per_epoch = -(-len(rows) // recipe.batch_size)
+        self.labels, self.weights = labels, weights.astype(np.float32)
+        self.images_per_epoch = images_per_epoch(labels, recipe)
+        self.per_epoch = -(-self.images_per_epoch // recipe.batch_size)
 
     def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Batch ``number``, counted from 0 over all epochs: images (b, ny, nx, bands), labels and weights (b, 1)."""
         epoch, position = divmod(int(number), self.per_epoch)
-        order = np.random.default_rng((*self.seed, 0, epoch)).permutation(len(self.rows))
+        order = epoch_order(self.labels, self.recipe, np.random.default_rng((*self.seed, 0, epoch)))
         chosen = np.array_split(order, self.per_epoch)[position]
         flux = _raw(self.images, self.rows[chosen], self.recipe)
         generator = np.random.default_rng((*self.seed, 1, number))
         flux = transform(flux, random_transforms(self.recipe.augmentation, len(flux), flux.shape[1], generator))
         seen = normalize(flux, self.recipe.normalization, self.recipe.bands)
-        return seen, self.labels[chosen, None], self.weights[chosen, None]
+        return seen, self.labels[chosen, None].astype(np.float32), self.weights[chosen, None]
 
     def dataset(self) -> tf.data.Dataset:
         """All batches of the recipe's epochs, prepared in a thread beside the training."""

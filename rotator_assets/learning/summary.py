@@ -28,6 +28,18 @@ PIXEL_BASELINE = "pixels (PCA, logistic regression)"
 SIGNIFICANT = 0.05
 """Largest corrected p-value of a difference that is called significant."""
 
+_BASELINE_COLUMNS = (
+    "baseline",
+    "n_galaxies",
+    "n_slow",
+    "auc",
+    "auc_low",
+    "auc_high",
+    "auc_gain",
+    "auc_gain_low",
+    "auc_gain_high",
+    "p_value",
+)
 _DATASET_COLUMNS = (
     "kind",
     "recipe",
@@ -83,9 +95,12 @@ def baseline_scores(
     """Out-of-fold probabilities of plain classifiers on the same galaxies and folds, by the baseline's name.
 
     ``sample``: a row a galaxy with rotator_type, fold and the catalogue columns; ``rows``: of its image.
-    A baseline whose columns are empty throughout is left out.
+    A baseline whose columns are empty throughout is left out; all are where one network tests all galaxies, as those it
+    was trained on are not in the sample.
     """
     truth, folds = sample["rotator_type"].to_numpy(int), sample["fold"].to_numpy()
+    if len(np.unique(folds)) < 2:
+        return {}
     scores = {
         name: tabular_baseline(sample[columns].to_numpy(float), truth, folds)
         for name, columns in TABULAR_BASELINES.items()
@@ -111,7 +126,7 @@ def against_baselines(predictions: pd.DataFrame, rivals: dict[str, NDArray[np.fl
                 "p_value": gain.p_value,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_BASELINE_COLUMNS)
 
 
 def compare_recipes(predictions: pd.DataFrame, reference: str) -> pd.DataFrame:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
+from rotator_assets.errors import InputError
 from rotator_assets.files import is_abandoned, replacing
 from rotator_assets.recipes import Recipe
 
@@ -22,7 +25,7 @@ _MANIFEST = "model.json"
 
 @dataclass(frozen=True)
 class TrainedModels:
-    """The networks of one dataset and recipe, one a fold, with what made them.
+    """The networks of one dataset and recipe, one a fold and repeat, with what made them.
 
     ``thresholds``: for each fold the probability at and above which a galaxy is called fast, from its validation
     part. ``recipe`` is the one trained, after the reduction of the quick profile if ``profile`` is ``quick``.
@@ -39,7 +42,7 @@ class TrainedModels:
     training: str = ""
 
     def load(self, fold: int) -> keras.Model:
-        """The network of one fold, in inference-ready state."""
+        """The network of one fold, counted on over the repeats, in inference-ready state."""
         from rotator_assets.learning.training import load_model
 
         return load_model(self.folder / f"fold-{fold}.keras")
@@ -93,14 +96,23 @@ def commit_models(models: TrainedModels) -> None:
 
 
 def open_models(parent: Path) -> TrainedModels:
-    """The models a folder stands for. Raises FileNotFoundError where none were committed."""
+    """The models a folder stands for.
+
+    Raises FileNotFoundError where none were committed, InputError where their recipe has settings that are no more.
+    """
     path = parent / _MANIFEST
     if not path.is_file():
         raise FileNotFoundError(f"{parent} holds no trained model; materialize rotator_classifier first")
     manifest = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        recipe = Recipe(**manifest["recipe"])
+    except ValidationError:
+        raise InputError(
+            f"{path}: was trained by another version of this program; materialize rotator_classifier again"
+        ) from None
     return TrainedModels(
         folder=parent / manifest["folder"],
-        recipe=Recipe(**manifest["recipe"]),
+        recipe=recipe,
         profile=manifest["profile"],
         thresholds=tuple(manifest["thresholds"]),
         device=manifest["device"],

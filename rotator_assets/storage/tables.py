@@ -99,8 +99,10 @@ class TableStore:
         if not versions:
             raise FileNotFoundError(f"table {table} has no partition {partition}; materialize the asset first")
         columns = ", ".join(f'"{name}"' for name in TABLES[table].column_names)
+        self._write_schema_files()  # columns that a file was written without are NULL
+        empty = _quoted(f"{_literal(str(self.root.tables / table))}/_schema-*.parquet")
+        source = f"read_parquet([{_quoted(_literal(str(versions[-1])))}, {empty}], union_by_name = true)"
         with duckdb.connect() as connection:
-            source = f"read_parquet({_quoted(_literal(str(versions[-1])))})"
             return connection.sql(f"SELECT {columns} FROM {source} WHERE _is_row").df()
 
     def partitions(self, table: str) -> list[str]:

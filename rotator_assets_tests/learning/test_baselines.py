@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from rotator_assets.learning.baselines import pixel_baseline, tabular_baseline
+from rotator_assets.learning.baselines import BOOSTING, CLASSIFIERS, LOGISTIC, pixel_baseline, tabular_baseline
 from rotator_assets.learning.folds import assign_folds
 from rotator_assets.recipes import Recipe
 
@@ -58,3 +58,28 @@ def test_pixels_find_the_planted_signal_without_seeing_the_test_galaxies(survey)
     shuffled[rows[test[0]]] = 7
     after = pixel_baseline(shuffled, rows, labels, folds, RECIPE)
     np.testing.assert_array_equal(after[test[1:]], probability[test[1:]])
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_columns_and_pixels_together_see_training_galaxies_alone(table, classifier):
+    features, labels, folds = table
+    pixels = np.random.default_rng(3).normal(size=(150, 60)).astype(np.float32)
+    options = {"classifier": classifier, "seed": 1}
+    before = tabular_baseline(features, labels, folds, pixels=pixels, **options)
+    assert roc_auc_score(labels, before) > 0.7
+    np.testing.assert_array_equal(before, tabular_baseline(features, labels, folds, pixels=pixels, **options))
+    test = np.flatnonzero(folds == 1)
+    pixels[test[0]] += 100
+    flipped = np.where(folds == 1, 1 - labels, labels)
+    after = tabular_baseline(features, flipped, folds, pixels=pixels, **options)
+    np.testing.assert_array_equal(before[test[1:]], after[test[1:]])
+
+
+def test_boosting_finds_what_no_line_separates():
+    random = np.random.default_rng(5)
+    value = random.uniform(-1, 1, 200)
+    labels = (np.abs(value) > 0.5).astype(int)
+    folds = assign_folds(labels, np.arange(200), 3, seed=0)
+    scores = {name: tabular_baseline(value[:, None], labels, folds, classifier=name) for name in CLASSIFIERS}
+    assert roc_auc_score(labels, scores[BOOSTING]) > 0.95
+    assert roc_auc_score(labels, scores[LOGISTIC]) < 0.65

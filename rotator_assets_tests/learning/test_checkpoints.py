@@ -16,7 +16,8 @@ from rotator_assets.learning import checkpoints as checkpoints_module
 from rotator_assets.learning import training
 from rotator_assets.learning.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.learning.folds import plan_splits
-from rotator_assets.learning.training import TrainingStopped, cross_validate
+from rotator_assets.learning.trainer import TrainingStopped
+from rotator_assets.learning.training import cross_validate
 from rotator_assets_tests.learning.planted import TINY, galaxy_ids
 
 SHORT = TINY.model_copy(update={"folds": 2, "epochs": 3})
@@ -232,7 +233,7 @@ def test_an_interrupted_training_comes_to_the_same_networks(survey, tmp_path, un
 
 def test_patience_counts_the_epochs_before_the_interruption(survey, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints_module, "MOST_TIME_WRITING", 1.0)
-    first = plan_splits(survey[1], survey[2], SHORT.folds, SHORT.validation_fraction, SHORT.seed)[0]
+    first = plan_splits(survey[1], survey[2], SHORT)[0]
     monkeypatch.setattr(training, "plan_splits", lambda *_: [first])
     recipe = SHORT.model_copy(update={"epochs": 30, "patience": 2, "learning_rate": 0.03})
     whole = train(survey, tmp_path / "whole", recipe)

@@ -239,6 +239,11 @@ def test_wilson_interval_is_that_of_scipy(n, share, level):
     assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
+@pytest.mark.parametrize("n", range(1, 200, 7))
+def test_wilson_interval_holds_the_share_at_its_ends(n):
+    assert wilson_interval(0, n)[0] == 0 and wilson_interval(n, n)[1] == 1
+
+
 def test_wilson_interval_of_nothing():
     assert wilson_interval(0, 0) == (0, 1)
 

@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rotator_assets.errors import InputError
-from rotator_assets.learning.folds import assign_folds, check_no_leak, validation_mask
+from rotator_assets.learning import folds as folds_module
+from rotator_assets.learning.folds import (
+    HOLDOUT_PARTS,
+    assign_folds,
+    check_no_leak,
+    fraction_mask,
+    plan_splits,
+    repeat_seed,
+    validation_mask,
+)
+from rotator_assets.recipes import Recipe
 
 
 @st.composite
@@ -91,3 +101,94 @@ def test_a_leak_is_named():
     check_no_leak(objects, [0, 2], [1])
     with pytest.raises(ValueError, match="object a stands on more than one side"):
         check_no_leak(objects, [0], [1], [2])
+
+
+def made_up(n_slow=40, n_fast=110, n_repeated=15, seed=0):
+    """Labels and object ids of a survey in which some objects are observed twice."""
+    labels = np.repeat([0, 1], [n_slow, n_fast])
+    objects = np.arange(n_slow + n_fast)
+    again = np.random.default_rng(seed).choice(len(objects), n_repeated, replace=False)
+    return np.concatenate([labels, labels[again]]), np.concatenate([objects, objects[again]])
+
+
+def splits_of(survey, **changes):
+    return plan_splits(*survey, Recipe(name="x", **changes))
+
+
+def test_each_repeat_tests_every_galaxy_once_by_folds_of_its_own():
+    survey = made_up()
+    splits = splits_of(survey, folds=4, repeats=3)
+    assert [split.fold for split in splits] == list(range(12))
+    assert [split.repeat for split in splits] == [0] * 4 + [1] * 4 + [2] * 4
+    assert len({split.seed for split in splits}) == 12
+    assignments = []
+    for repeat in range(3):
+        tests = [split.test for split in splits if split.repeat == repeat]
+        assert sorted(np.concatenate(tests)) == list(range(len(survey[0])))
+        assignments.append({frozenset(test) for test in tests})
+    assert not assignments[0] & assignments[1] and not assignments[1] & assignments[2]
+
+
+def test_more_repeats_leave_the_first_as_it_was():
+    survey = made_up()
+    alone, first = splits_of(survey, folds=4), splits_of(survey, folds=4, repeats=2)[:4]
+    for one, other in zip(alone, first, strict=True):
+        assert one.fold == other.fold and one.seed == other.seed == (2020, one.fold)
+        for part in ("train", "validation", "test"):
+            np.testing.assert_array_equal(getattr(one, part), getattr(other, part))
+    assert repeat_seed(5, 0) == 5 and len({repeat_seed(seed, k) for seed in (5, 6) for k in range(4)}) == 8
+
+
+def test_a_held_out_part_is_the_fifth_that_the_study_tests():
+    survey = made_up()
+    (split,) = splits_of(survey, split="holdout", folds=2)  # whatever the number of folds
+    assert split.fold == 0 and HOLDOUT_PARTS == 5
+    assert len(split.test) == pytest.approx(len(survey[0]) / 5, rel=0.05)
+    assert np.mean(survey[0][split.test]) == pytest.approx(np.mean(survey[0]), abs=0.02)
+    fold = splits_of(survey, folds=5)[0]
+    for part in ("train", "validation", "test"):
+        np.testing.assert_array_equal(getattr(split, part), getattr(fold, part))
+    tests = [tuple(split.test) for split in splits_of(survey, split="holdout", repeats=3)]
+    assert len(set(tests)) == 3
+
+
+def test_smaller_fractions_are_parts_of_larger_ones_and_test_the_same_galaxies():
+    survey = made_up()
+    before = splits_of(survey, training_fraction=0.1)
+    for fraction in (0.2, 0.4, 0.7, 1.0):
+        now = splits_of(survey, training_fraction=fraction)
+        for small, large in zip(before, now, strict=True):
+            assert set(small.train) < set(large.train) and set(small.validation) <= set(large.validation)
+            np.testing.assert_array_equal(small.test, large.test)
+            whole = splits_of(survey)[large.fold]
+            assert len(large.train) == pytest.approx(fraction * len(whole.train), abs=6)
+            assert np.mean(survey[0][large.train]) == pytest.approx(np.mean(survey[0][whole.train]), abs=0.1)
+        before = now
+
+
+@few
+@given(survey=surveys(), fraction=st.floats(0.01, 1), seed=st.integers(0, 2**31), shuffle=st.integers(0, 100))
+def test_a_fraction_holds_whole_objects_of_both_classes_whatever_the_order(survey, fraction, seed, shuffle):
+    labels, objects = survey
+    mask = fraction_mask(labels, objects, fraction, seed)
+    check_no_leak(objects, mask, ~mask)
+    assert mask.any() and (fraction < 1 or mask.all())
+    order = np.random.default_rng(shuffle).permutation(len(labels))
+    np.testing.assert_array_equal(fraction_mask(labels[order], objects[order], fraction, seed), mask[order])
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"repeats": 2}, {"split": "holdout"}, {"training_fraction": 0.3}, {"repeats": 2, "folds": 3}]
+)
+def test_no_object_stands_on_two_sides(changes):
+    labels, objects = made_up(seed=4)
+    for split in splits_of((labels, objects), **changes):
+        sides = [set(objects[part]) for part in (split.train, split.validation, split.test)]
+        assert all(sides) and sum(map(len, sides)) == len(set.union(*sides))
+
+
+def test_folds_that_part_an_object_are_refused(monkeypatch):
+    labels, objects = made_up()
+    monkeypatch.setattr(folds_module, "assign_folds", lambda labels, *_: np.arange(len(labels)) % 5)
+    with pytest.raises(ValueError, match="stands on more than one side"):
+        splits_of((labels, objects))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rotator_assets.learning import pipeline
-from rotator_assets.learning.pipeline import TrainingBatches, network_input, random_transforms, transform
+from rotator_assets.learning.pipeline import TrainingBatches, network_input, random_transforms, symmetries, transform
 from rotator_assets.recipes import Augmentation, Recipe
 from rotator_assets_tests.learning.planted import SIZE_PX, TINY
 
@@ -53,6 +53,13 @@ def test_a_quarter_turn_is_exact(survey):
     quarter[0] = [0, -1, last, 1, 0, 0, 0, 0]
     image = survey[0][:1]
     np.testing.assert_allclose(transform(image, quarter)[0], np.rot90(image[0]), atol=1e-5)
+
+
+def test_symmetries_are_all_turns_and_mirrorings(survey):
+    images = survey[0][:3]
+    expected = [np.rot90(view, turns, (1, 2)) for view in (images, images[:, ::-1]) for turns in range(4)]
+    assert {view.tobytes() for view in symmetries(images)} == {view.tobytes() for view in expected}
+    assert len({view.tobytes() for view in expected}) == 8
 
 
 def test_rotations_keep_size_and_centre():

@@ -1,14 +1,20 @@
 """Training: learns a planted signal, nothing from shuffled labels, and never looks at the test galaxies."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from rotator_assets.errors import InputError
 from rotator_assets.learning import training
+from rotator_assets.learning.calibration import fit_temperature
 from rotator_assets.learning.evaluation import delong_interval, fold_aucs, youden_threshold
 from rotator_assets.learning.folds import check_no_leak, plan_splits
-from rotator_assets.learning.training import TrainingStopped, cross_validate, load_model, predict_logits
+from rotator_assets.learning.pipeline import network_input, symmetries
+from rotator_assets.learning.trainer import TrainingStopped
+from rotator_assets.learning.training import cross_validate, load_model, predict_logits
 from rotator_assets_tests.learning.planted import TINY, galaxy_ids, planted_survey
 
 
@@ -25,8 +31,10 @@ def run(survey, recipe, folder, **options):
 @pytest.fixture
 def one_fold(survey, monkeypatch):
     """Trainings run fold 0 of the survey only, with these galaxies on each side whatever the labels are."""
-    split = plan_splits(survey[1], survey[2], TINY.folds, TINY.validation_fraction, TINY.seed)[0]
-    monkeypatch.setattr(training, "plan_splits", lambda *_: [split])
+    split = plan_splits(survey[1], survey[2], TINY)[0]
+    monkeypatch.setattr(
+        training, "plan_splits", lambda labels, objects, recipe: [replace(split, seed=(recipe.seed, split.fold))]
+    )
     return split
 
 
@@ -81,7 +89,7 @@ def test_saved_networks_give_the_predictions_and_the_thresholds_of_the_validatio
     result, folder, _ = trained
     images, labels, objects = survey
     assert sorted(path.name for path in folder.iterdir()) == [f"fold-{fold}.keras" for fold in range(3)]
-    for split in plan_splits(labels, objects, TINY.folds, TINY.validation_fraction, TINY.seed):
+    for split in plan_splits(labels, objects, TINY):
         network = load_model(folder / f"fold-{split.fold}.keras")
         probability = 1 / (1 + np.exp(-predict_logits(network, images, split.test, TINY).astype(np.float64)))
         np.testing.assert_allclose(probability, result.predictions.probability_fast[split.test], rtol=1e-6)
@@ -100,8 +108,7 @@ def test_saved_networks_give_the_predictions_and_the_thresholds_of_the_validatio
 def test_the_same_seed_gives_the_same_result_and_another_another(survey, tmp_path, one_fold):
     first = run(survey, short(), tmp_path / "first")
     second = run(survey, short(), tmp_path / "second")
-    test = one_fold.test
-    pd.testing.assert_frame_equal(first.predictions.loc[test], second.predictions.loc[test])
+    pd.testing.assert_frame_equal(first.predictions, second.predictions)
     pd.testing.assert_frame_equal(first.history, second.history)
     other = run(survey, short(seed=8), tmp_path / "other")
     assert not np.allclose(first.history.loss, other.history.loss)
@@ -111,31 +118,44 @@ def test_the_same_seed_gives_the_same_result_and_another_another(survey, tmp_pat
 def test_a_fold_does_not_depend_on_those_before_it(survey, tmp_path, monkeypatch, regularization):
     recipe = short(regularization=regularization)
     whole = run(survey, recipe, tmp_path)
-    last = plan_splits(survey[1], survey[2], TINY.folds, TINY.validation_fraction, TINY.seed)[2]
+    last = plan_splits(survey[1], survey[2], TINY)[2]
     monkeypatch.setattr(training, "plan_splits", lambda *_: [last])
     alone = run(survey, recipe, tmp_path)
     expected = whole.history[whole.history.fold == 2].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone.history, expected)
 
 
-def test_test_galaxies_are_never_looked_at(survey, tmp_path, one_fold):
+LEAK_TESTED = {
+    "thesis": {},
+    "oversampled": {"imbalance": "oversample"},
+    "focal, averaged": {"imbalance": "focal", "test_time_averaging": True},
+}
+
+
+@pytest.mark.parametrize("changes", LEAK_TESTED.values(), ids=LEAK_TESTED)
+def test_test_galaxies_are_never_looked_at(survey, tmp_path, one_fold, changes):
+    """Whatever their labels and images, the network, its history, threshold and temperature stay, bit by bit."""
     images, labels, objects = survey
-    before = run(survey, short(), tmp_path / "before")
+    recipe = short(**changes)
+    before = run(survey, recipe, tmp_path / "before")
+    weights = load_model(tmp_path / "before" / "fold-0.keras").get_weights()
 
-    flipped = labels.copy()
+    generator = np.random.default_rng(0)
+    flipped, garbage = labels.copy(), images.copy()
     flipped[one_fold.test] = 1 - flipped[one_fold.test]
-    after = run((images, flipped, objects), short(), tmp_path / "labels")
-    np.testing.assert_array_equal(
-        after.predictions.probability_fast[one_fold.test], before.predictions.probability_fast[one_fold.test]
-    )
-    pd.testing.assert_frame_equal(after.history, before.history)
-    assert after.folds.threshold[0] == before.folds.threshold[0]
+    garbage[one_fold.test] = generator.normal(50, 100, garbage[one_fold.test].shape)
+    for name, scrambled in {"labels": (images, flipped, objects), "images": (garbage, labels, objects)}.items():
+        after = run(scrambled, recipe, tmp_path / name)
+        pd.testing.assert_frame_equal(after.history, before.history)
+        assert_same_but_seconds(after.folds, before.folds)
+        for one, two in zip(load_model(tmp_path / name / "fold-0.keras").get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(one, two)
+        same = np.array_equal(after.tested.logit, before.tested.logit)
+        assert same == (name == "labels")
 
-    garbage = images.copy()
-    garbage[one_fold.test] = np.random.default_rng(0).normal(50, 100, garbage[one_fold.test].shape)
-    after = run((garbage, labels, objects), short(), tmp_path / "images")
-    pd.testing.assert_frame_equal(after.history, before.history)
-    assert after.folds.threshold[0] == before.folds.threshold[0]
+
+def assert_same_but_seconds(folds, expected):
+    pd.testing.assert_frame_equal(folds.drop(columns="seconds"), expected.drop(columns="seconds"))
 
 
 def test_validation_galaxies_do_not_train(survey, tmp_path, one_fold):
@@ -206,9 +226,106 @@ def test_classes_weigh_the_same_unless_the_recipe_says_otherwise(survey, tmp_pat
     uneven_survey = images[uneven], labels[uneven], objects[uneven]
     still = short(epochs=1, folds=2, learning_rate=1e-9)
     weighted = run(uneven_survey, still, tmp_path)
-    unweighted = run(uneven_survey, still.model_copy(update={"class_weights": False}), tmp_path)
+    unweighted = run(uneven_survey, still.model_copy(update={"imbalance": "none"}), tmp_path)
     assert not np.allclose(weighted.history.val_loss, unweighted.history.val_loss)
     np.testing.assert_allclose(weighted.history.val_auc, unweighted.history.val_auc)
+
+
+def test_repeats_are_other_trainings_whose_logits_are_averaged(survey, tmp_path):
+    images, _, objects = survey
+    recipe = short(epochs=1, folds=2)
+    once = run(survey, recipe, tmp_path / "once")
+    twice = run(survey, recipe.model_copy(update={"repeats": 2}), tmp_path / "twice")
+    assert sorted(path.name for path in (tmp_path / "twice").iterdir()) == [f"fold-{k}.keras" for k in range(4)]
+    assert list(twice.folds.fold) == [0, 1, 2, 3] and list(twice.folds.repeat) == [0, 0, 1, 1]
+    assert set(twice.history.fold) == {0, 1, 2, 3}
+
+    first = twice.tested[twice.tested.repeat == 0].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first, once.tested)
+    second = twice.tested[twice.tested.repeat == 1].reset_index(drop=True)
+    for frame in (first, second, once.predictions, twice.predictions):
+        assert list(frame.galaxy_id) == list(galaxy_ids(objects))
+    assert not np.allclose(first.logit, second.logit)
+
+    predictions = twice.predictions
+    np.testing.assert_allclose(predictions.probability_fast, expit((first.logit + second.logit) / 2))
+    np.testing.assert_allclose(predictions.threshold, (first.threshold + second.threshold) / 2)
+    np.testing.assert_array_equal(predictions.fold, first.fold)
+    scaled = first.logit / first.temperature + second.logit / second.temperature
+    np.testing.assert_allclose(predictions.probability_fast_calibrated, expit(scaled / 2))
+    assert (predictions.predicted_type == (predictions.probability_fast >= predictions.threshold)).all()
+
+    for fold, tested in second.groupby("fold"):
+        network = load_model(tmp_path / "twice" / f"fold-{fold}.keras")
+        logits = predict_logits(network, images, tested.index.to_numpy(), recipe)
+        np.testing.assert_allclose(logits, tested.logit, rtol=1e-4, atol=1e-5)
+
+
+def test_a_held_out_part_alone_is_predicted_by_one_network(survey, tmp_path):
+    _, labels, objects = survey
+    held_out = run(survey, short(epochs=1, split="holdout"), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["fold-0.keras"]
+    (split,) = plan_splits(labels, objects, short(split="holdout"))
+    assert list(held_out.predictions.galaxy_id) == list(galaxy_ids(objects)[split.test])
+    assert set(held_out.predictions.fold) == {0} and held_out.folds.n_test[0] == len(split.test)
+
+
+def test_a_fraction_of_the_galaxies_trains_and_all_are_tested(survey, tmp_path):
+    result = run(survey, short(epochs=1, training_fraction=0.3), tmp_path)
+    whole = plan_splits(survey[1], survey[2], TINY)
+    assert list(result.predictions.galaxy_id) == list(galaxy_ids(survey[2]))
+    for split, fold in zip(whole, result.folds.itertuples(), strict=True):
+        assert fold.n_test == len(split.test)
+        assert fold.n_train == pytest.approx(0.3 * len(split.train), abs=4)
+        assert fold.n_validation == pytest.approx(0.3 * len(split.validation), abs=3)
+
+
+def test_averaging_in_testing_trains_the_same_networks(survey, tmp_path, one_fold):
+    images, labels, _ = survey
+    plain = run(survey, short(), tmp_path / "plain")
+    averaged = run(survey, short(test_time_averaging=True), tmp_path / "averaged")
+    pd.testing.assert_frame_equal(averaged.history, plain.history)
+    network = load_model(tmp_path / "plain" / "fold-0.keras")
+
+    def mean_logits(rows):
+        views = symmetries(network_input(images, rows, TINY))
+        return np.mean([network(view, training=False) for view in views], axis=0)[:, 0].astype(np.float64)
+
+    np.testing.assert_allclose(averaged.tested.logit, mean_logits(one_fold.test), atol=1e-5)
+    assert not np.allclose(averaged.tested.logit, plain.tested.logit, atol=1e-4)
+    threshold = youden_threshold(labels[one_fold.validation], expit(mean_logits(one_fold.validation)))
+    assert averaged.folds.threshold[0] == pytest.approx(threshold, rel=1e-4)
+    temperature = fit_temperature(labels[one_fold.validation], mean_logits(one_fold.validation))
+    assert averaged.folds.temperature[0] == pytest.approx(temperature, rel=1e-3)
+
+
+def test_averaged_predictions_do_not_know_how_an_image_lies(trained, survey):
+    images, (_, folder, _) = survey[0], trained
+    network, averaging = load_model(folder / "fold-0.keras"), TINY.model_copy(update={"test_time_averaging": True})
+    rows = np.arange(6)
+    expected = predict_logits(network, images, rows, averaging)
+    turned = np.rot90(images[:6], axes=(1, 2))[:, ::-1]
+    np.testing.assert_allclose(predict_logits(network, turned, rows, averaging), expected, atol=1e-5)
+    plain, plain_turned = (predict_logits(network, seen, rows, TINY) for seen in (images, turned))
+    assert np.abs(plain - plain_turned).max() > 1e-3
+
+
+def test_temperatures_are_those_of_the_validation_part(trained, survey):
+    result, folder, _ = trained
+    images, labels, objects = survey
+    for split in plan_splits(labels, objects, TINY):
+        logits = predict_logits(load_model(folder / f"fold-{split.fold}.keras"), images, split.validation, TINY)
+        expected = fit_temperature(labels[split.validation], logits)
+        assert result.folds.temperature[split.fold] == pytest.approx(expected, rel=1e-3)
+    tested = result.tested
+    np.testing.assert_allclose(result.predictions.probability_fast_calibrated, expit(tested.logit / tested.temperature))
+
+
+@pytest.mark.parametrize("imbalance", ["focal", "oversample"])
+def test_other_remedies_for_unequal_classes_learn_too(survey, tmp_path, one_fold, imbalance):
+    result = run(survey, short(epochs=6, learning_rate=1e-3, imbalance=imbalance), tmp_path)
+    assert result.history.loss.iloc[-1] < 0.8 * result.history.loss.iloc[0]
+    assert result.history.val_auc.max() > 0.8
 
 
 def test_unreadable_networks_say_what_to_do(tmp_path):

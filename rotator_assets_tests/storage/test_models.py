@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from rotator_assets.errors import InputError
 from rotator_assets.files import ABANDONED_SECONDS
 from rotator_assets.recipes import Recipe
 from rotator_assets.storage.models import (
@@ -87,3 +88,12 @@ def test_a_manifest_from_before_the_content_was_noted_is_opened(tmp_path):
     del manifest["training"]
     (tmp_path / "model.json").write_text(json.dumps(manifest))
     assert open_models(tmp_path) == dataclasses.replace(models, training="")
+
+
+def test_a_recipe_with_settings_that_are_no_more_says_what_to_do(tmp_path):
+    commit_models(trained(tmp_path))
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    manifest["recipe"]["no_such_setting"] = True
+    (tmp_path / "model.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="another version of this program; materialize rotator_classifier again"):
+        open_models(tmp_path)

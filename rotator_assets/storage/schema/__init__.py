@@ -2,8 +2,12 @@
 
 from rotator_assets.storage.schema.columns import Column, Table
 from rotator_assets.storage.schema.galaxies import GALAXY_TABLES
+from rotator_assets.storage.schema.questions import QUESTION_TABLES
+from rotator_assets.storage.schema.referee import REFEREE_TABLES
 from rotator_assets.storage.schema.trainings import TRAINING_TABLES
 
-TABLES: dict[str, Table] = {table.name: table for table in (*GALAXY_TABLES, *TRAINING_TABLES)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (*GALAXY_TABLES, *TRAINING_TABLES, *QUESTION_TABLES, *REFEREE_TABLES)
+}
 
 __all__ = ["TABLES", "Column", "Table"]

@@ -21,6 +21,9 @@ from rotator_assets.storage.schema.columns import (
     Table,
 )
 
+SCALE = Column("arcsec_per_pixel", "DOUBLE", "pixel scale, arcsec; NULL where not known")
+PSF_R = Column("psf_fwhm_r_arcsec", "DOUBLE", "FWHM of the mock r-band PSF, arcsec; NULL where none was added")
+
 GALAXY_TABLES = (
     Table(
         "morphology_catalog",
@@ -150,11 +153,11 @@ GALAXY_TABLES = (
             Column("reason", "VARCHAR", "why the image is not usable; NULL where it is"),
             Column("tensor_row", "INTEGER", "row of the tensor, from 0; NULL where not usable"),
             UNIT,
-            Column("arcsec_per_pixel", "DOUBLE", "pixel scale, arcsec; NULL where not known"),
+            SCALE,
             Column("north_angle_deg", "DOUBLE", "degrees east of north of the image's +y axis; NULL where not told"),
             Column("r_eff_pixels", "DOUBLE", "half-light semi-major axis, pixels; NULL where no scale is known"),
             Column("psf_fwhm_g_arcsec", "DOUBLE", "FWHM of the mock g-band PSF, arcsec; NULL where none was added"),
-            Column("psf_fwhm_r_arcsec", "DOUBLE", "FWHM of the mock r-band PSF, arcsec; NULL where none was added"),
+            PSF_R,
             Column("psf_fwhm_i_arcsec", "DOUBLE", "FWHM of the mock i-band PSF, arcsec; NULL where none was added"),
             Column("sky_sigma_g_nmgy", "DOUBLE", "mock sky noise in g, nanomaggies a pixel; NULL where none"),
             Column("sky_sigma_r_nmgy", "DOUBLE", "mock sky noise in r, nanomaggies a pixel; NULL where none"),
@@ -182,6 +185,9 @@ GALAXY_TABLES = (
             Column("axis_ratio", "DOUBLE", "minor over major axis b/a of the light, dimensionless"),
             Column("r_eff_pixels", "DOUBLE", "half-light semi-major axis, pixels; NULL where no scale is known"),
             Column("sersic_n", "DOUBLE", "Sersic index of the r-band fit, dimensionless"),
+            *(c for c in GALAXIES if c.name in ("redshift", "r_eff_arcsec", "log_mass", "psf_fwhm_arcsec")),
+            SCALE,
+            PSF_R,
             SYNTHETIC,
         ),
     ),

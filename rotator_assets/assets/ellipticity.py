@@ -1,0 +1,136 @@
+"""Group ``questions``: is it only ellipticity? Structure of each image, and plain classifiers beside the network."""
+
+import dagster as dg
+import pandas as pd
+
+from rotator_assets import progress
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
+from rotator_assets.assets.pictures import Pictures
+from rotator_assets.assets.reports import with_galaxies
+from rotator_assets.data_root import DataRoot
+from rotator_assets.partitions import (
+    dataset_partitions,
+    dataset_to_training,
+    recipe_to_training,
+    split_training_key,
+    training_partitions,
+)
+from rotator_assets.storage.models import TrainedModels
+from rotator_assets.storage.schema import TABLES
+from rotator_assets.storage.tables import content_hash
+from rotator_assets.storage.tensors import ImageTensor
+
+_COMMON = {
+    "group_name": "questions",
+    "owners": OWNERS,
+    "io_manager_key": "tables",
+    "code_version": "1",
+    "automation_condition": FOLLOW_CHANGES,
+}
+_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
+
+
+@dg.asset(
+    **_COMMON,
+    partitions_def=dataset_partitions,
+    kinds={"duckdb", "parquet"},
+    description="Gini, M20, concentration, asymmetry and colour of every labelled image, by statmorph.",
+)
+def image_morphology(
+    context: dg.AssetExecutionContext, image_tensors: ImageTensor, labeled_images: pd.DataFrame
+) -> dg.MaterializeResult:
+    from rotator_assets.science.morphology import measure_all
+
+    dataset = context.partition_key
+    measured = measure_all(
+        image_tensors.images,
+        image_tensors.rows_of(labeled_images["galaxy_id"]),
+        (labeled_images["image_unit"] == "colour").to_numpy(),
+        lambda done, total: progress.report(f"morphology of {dataset}", done, total),
+    )
+    frame = measured.assign(
+        dataset=dataset, galaxy_id=labeled_images["galaxy_id"].to_numpy(), synthetic=image_tensors.synthetic
+    ).reindex(columns=TABLES["image_morphology"].column_names)
+    reasons = frame["reason"].dropna().value_counts()
+    return dg.MaterializeResult(
+        value=frame,
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": int(frame["usable"].sum()),
+            "images": len(frame),
+            "unusable": dg.MetadataValue.md("\n".join(f"- {n} x {reason}" for reason, n in reasons.items()) or "none"),
+            "synthetic": image_tensors.synthetic,
+        },
+    )
+
+
+@dg.asset(
+    **_COMMON,
+    partitions_def=training_partitions,
+    ins={name: _OF_DATASET for name in ("image_tensors", "labeled_images", "image_morphology")},
+    # Named, so that an edited recipe marks all that was made with it at once.
+    deps=[dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
+    kinds={"duckdb", "scikitlearn", "matplotlib"},
+    description="Is it only ellipticity? A ladder of features, matched and binned AUCs, what the label alone explains.",
+)
+def ellipticity_report(
+    context: dg.AssetExecutionContext,
+    root: dg.ResourceParam[DataRoot],
+    predictions: pd.DataFrame,
+    rotator_classifier: TrainedModels,
+    image_tensors: ImageTensor,
+    labeled_images: pd.DataFrame,
+    image_morphology: pd.DataFrame,
+) -> dg.MaterializeResult:
+    from rotator_assets.learning.baselines import coarse_pixels
+    from rotator_assets.learning.ladder import feature_ladder, steps_of
+    from rotator_assets.learning.matching import binned, ellipticity_tests, r_eff_over_psf
+
+    dataset, name = split_training_key(context.partition_key)
+    recipe = rotator_classifier.recipe
+    measured = image_morphology.drop(columns=["dataset", "usable", "reason", "flag", "synthetic"])
+    sample = with_galaxies(predictions, labeled_images).merge(measured, on="galaxy_id", how="left")
+    sample["r_eff_over_psf"] = r_eff_over_psf(sample)
+    _, missing = steps_of(sample)
+    if missing:
+        context.log.warning(f"no galaxy has a value of {', '.join(missing)}: left out of the ladder")
+    pixels = coarse_pixels(image_tensors.images, image_tensors.rows_of(sample["galaxy_id"]), recipe)
+    synthetic = rotator_classifier.synthetic
+    found = {
+        "feature_baselines": feature_ladder(sample, pixels, recipe.seed),
+        "ellipticity_tests": ellipticity_tests(sample, recipe.seed),
+        "auc_in_bins": binned(sample),
+    }
+    frames = {table: frame.assign(dataset=dataset, recipe=name, synthetic=synthetic) for table, frame in found.items()}
+    pictures = _pictures(root, dataset, name, frames, synthetic)
+    ladder = frames["feature_baselines"]
+    best = ladder.loc[ladder["auc"].idxmax()]
+    return dg.MaterializeResult(
+        value=frames,
+        data_version=dg.DataVersion("-".join(content_hash(frame) for frame in frames.values())),
+        metadata={
+            "dagster/row_count": len(ladder),
+            "best_baseline": f"{best['features']}, {best['model']}: {best['auc']:.3f}",
+            "networks_gain_over_it": float(best["network_gain"]),
+            "left_out": ", ".join(missing) or "nothing",
+            "tests": dg.MetadataValue.md(_markdown(frames["ellipticity_tests"])),
+            "synthetic": synthetic,
+            **pictures.metadata(),
+        },
+    )
+
+
+def _pictures(root: DataRoot, dataset: str, recipe: str, frames: dict[str, pd.DataFrame], synthetic: bool) -> Pictures:
+    from rotator_assets.figures.ellipticity import bins_figure, ladder_figure
+
+    title = {"dataset": dataset, "recipe": recipe, "synthetic": synthetic}
+    pictures = Pictures(root, f"{dataset}/{recipe}")
+    tests = frames["ellipticity_tests"]
+    pictures.add("feature_ladder", ladder_figure(frames["feature_baselines"], tests, **title))
+    pictures.add("auc_in_bins", bins_figure(frames["auc_in_bins"], tests, **title))
+    return pictures
+
+
+def _markdown(tests: pd.DataFrame) -> str:
+    lines = [f"| {t.quantity} | {t.auc:.3f} [{t.auc_low:.3f}, {t.auc_high:.3f}] |" for t in tests.itertuples()]
+    return "\n".join(["| | AUC |", "|---|---|", *lines])

@@ -1,0 +1,217 @@
+"""Group ``questions``: intervals and calibration, label noise, and what more galaxies would give."""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
+from rotator_assets.assets.pictures import Pictures
+from rotator_assets.assets.reports import roc_report
+from rotator_assets.data_root import DataRoot
+from rotator_assets.errors import InputError
+from rotator_assets.figures.study import REFERENCE_RECIPE
+from rotator_assets.partitions import (
+    DATASETS,
+    dataset_partitions,
+    dataset_to_training,
+    recipe_to_training,
+    split_training_key,
+    training_partitions,
+)
+from rotator_assets.recipes import Recipe, load_recipes, varied
+from rotator_assets.settings import load_settings
+from rotator_assets.storage.schema import TABLES
+from rotator_assets.storage.tables import TableStore, content_hash
+from rotator_assets.surveys.agreement import LAMBDA_R_RANGE, passes_jam_quality
+
+_COMMON = {
+    "group_name": "questions",
+    "owners": OWNERS,
+    "io_manager_key": "tables",
+    "code_version": "1",
+    "automation_condition": FOLLOW_CHANGES,
+    "kinds": {"duckdb", "matplotlib"},
+}
+_OF_TRAINING = {
+    **_COMMON,
+    "partitions_def": training_partitions,
+    "deps": [dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
+}
+_SEED = 2020
+_MORE = (10, 100)
+"""Times as many galaxies as there are, to which the learning curve is extrapolated."""
+
+
+@dg.asset(**_OF_TRAINING, description="Every number with its uncertainty; precision and recall; calibration.")
+def intervals_report(
+    context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], predictions: pd.DataFrame
+) -> dg.MaterializeResult:
+    from rotator_assets.figures.referee import precision_recall_figure, reliability_figure
+    from rotator_assets.learning.referee import calibration_curves, referee_metrics
+    from rotator_assets.learning.scores import precision_recall_frame
+
+    dataset, recipe = split_training_key(context.partition_key)
+    key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
+    repeats = _repeats(TableStore(root), context.partition_key)
+    metrics = {**key, **referee_metrics(predictions, repeats, seed=_SEED)}
+    curves = calibration_curves(predictions)
+    curve = precision_recall_frame(predictions["rotator_type"], predictions["probability_fast"])
+    pictures = Pictures(root, f"{dataset}/{recipe}")
+    pictures.add("reliability", reliability_figure(curves, metrics, **key))
+    pictures.add("precision_recall", precision_recall_figure(curve, metrics, **key))
+    frame = pd.DataFrame([metrics])
+    told = ("auc", "auc_error", "auc_bootstrap_error", "pr_auc_slow", "prevalence", "balanced_accuracy", "brier", "ece")
+    return dg.MaterializeResult(
+        value={"referee_metrics": frame, "calibration_curves": curves.assign(**key)},
+        data_version=dg.DataVersion(content_hash(frame) + content_hash(curves)),
+        metadata={**{name: metrics[name] for name in told}, "synthetic": key["synthetic"], **pictures.metadata()},
+    )
+
+
+@dg.asset(
+    **_OF_TRAINING,
+    ins={"labeled_images": dg.AssetIn(partition_mapping=dataset_to_training)},
+    description="The same scores against other labels: errors, boundary and source of lambda_R; cuts about it.",
+)
+def label_noise_report(
+    context: dg.AssetExecutionContext,
+    root: dg.ResourceParam[DataRoot],
+    predictions: pd.DataFrame,
+    labeled_images: pd.DataFrame,
+) -> dg.MaterializeResult:
+    from rotator_assets.figures.referee import label_noise_figure
+    from rotator_assets.learning.label_noise import ASSUMED_ERROR, label_noise_variants
+
+    dataset, recipe = split_training_key(context.partition_key)
+    survey = DATASETS[dataset].survey
+    key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
+    tables = TableStore(root)
+    known = labeled_images[["galaxy_id", "lambda_r", "ellipticity", "spin_threshold"]]
+    errors = tables.read("labeled_galaxies", survey)[["galaxy_id", "lambda_r_error"]]
+    sample = predictions.merge(known, on="galaxy_id", validate="one_to_one")
+    sample = sample.merge(errors.drop_duplicates("galaxy_id"), on="galaxy_id", how="left", validate="one_to_one")
+    if len(sample) < len(predictions):
+        raise InputError(
+            f"{len(predictions) - len(sample)} galaxies have a prediction but no label or image any more; materialize "
+            "rotator_classifier and predictions again (`rotators run` does)"
+        )
+    variants = label_noise_variants(sample, _sources(tables, root, survey), seed=_SEED)
+    frame = variants.assign(**key, assumed_error=ASSUMED_ERROR)
+    pictures = Pictures(root, f"{dataset}/{recipe}")
+    pictures.add("label_noise", label_noise_figure(variants, **key))
+    drawn = variants[variants["ceiling"].notna()]
+    return dg.MaterializeResult(
+        value={"label_noise": frame},
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": len(frame),
+            **{name: float(drawn[name].iloc[0]) for name in ("ceiling", "ceiling_ranked") if len(drawn)},
+            "assumed_error": ASSUMED_ERROR,
+            "synthetic": key["synthetic"],
+            **pictures.metadata(),
+        },
+    )
+
+
+@dg.asset(
+    **_COMMON,
+    partitions_def=dataset_partitions,
+    deps=[dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
+    description="AUC against the number of training galaxies, fitted and extrapolated with its uncertainty.",
+)
+def learning_curve(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
+    from rotator_assets.figures.referee import learning_curve_figure
+    from rotator_assets.learning.learning_curve import FEWEST_POINTS, fit_learning_curve
+
+    dataset = context.partition_key
+    recipes = load_recipes()
+    names = varied(recipes, REFERENCE_RECIPE).get("training_fraction", [REFERENCE_RECIPE])
+    metrics = TableStore(root).query(f"FROM model_metrics WHERE dataset = '{dataset}'")
+    points = _curve_points(metrics[metrics["recipe"].isin(names)], recipes)
+    missing = [name for name in names if name not in set(points["recipe"])]
+    fit, needs = None, ""
+    if points["n_train"].nunique() >= FEWEST_POINTS:
+        fit = fit_learning_curve(points["n_train"], points["auc"], points["auc_error"], seed=_SEED)
+    else:
+        needs = f"needs trainings with {FEWEST_POINTS} different numbers of galaxies"
+        needs += f"; not trained: {', '.join(missing)}" if missing else "; recipes that differ in training_fraction"
+    synthetic = bool(points["synthetic"].any())
+    pictures = Pictures(root, dataset)
+    pictures.add(
+        "learning_curve", learning_curve_figure(points, fit, dataset=dataset, needs=needs, synthetic=synthetic)
+    )
+    summary = {**_fit_row(fit), "dataset": dataset, "n_points": len(points), "note": needs, "synthetic": synthetic}
+    frame = pd.DataFrame([summary]).reindex(columns=TABLES["learning_curve_fit"].column_names)
+    return dg.MaterializeResult(
+        value={"learning_curve": points, "learning_curve_fit": frame},
+        data_version=dg.DataVersion(content_hash(points)),
+        metadata={
+            "dagster/row_count": len(points),
+            "needs": needs or "nothing",
+            "synthetic": synthetic,
+            **pictures.metadata(),
+        },
+    )
+
+
+def _repeats(tables: TableStore, partition: str) -> pd.DataFrame:
+    """Out-of-fold predictions of repeated trainings; no rows where there are none."""
+    if partition not in tables.partitions("repeat_predictions"):
+        return pd.DataFrame({"repeat": [], "rotator_type": [], "probability_fast": []})
+    return tables.read("repeat_predictions", partition)
+
+
+def _sources(tables: TableStore, root: DataRoot, survey: str) -> pd.DataFrame:
+    """Every valid lambda_R where a survey has several sources of it; no rows where it has one."""
+    kinematics = tables.read("kinematics_catalog", survey)
+    valid = kinematics["lambda_r"].between(*LAMBDA_R_RANGE)
+    valid &= passes_jam_quality(kinematics, load_settings(root).survey(survey).jam_qual_min)
+    found = kinematics[valid].drop_duplicates(["galaxy_id", "lambda_r_source"])
+    return found if found["lambda_r_source"].nunique() > 1 else found.iloc[:0]
+
+
+def _curve_points(metrics: pd.DataFrame, recipes: dict[str, Recipe]) -> pd.DataFrame:
+    """Rows of ``learning_curve``: a training each, fewest galaxies first."""
+    from scipy.special import logit
+    from scipy.stats import norm
+
+    fraction = metrics["recipe"].map(lambda name: recipes[name].training_fraction).astype(float)
+    validation = metrics["recipe"].map(lambda name: recipes[name].validation_fraction).astype(float)
+    # The interval is symmetric in logit(AUC); its half width there is that of AUC over AUC (1 - AUC).
+    width = logit(metrics["auc_high"].astype(float)) - logit(metrics["auc_low"].astype(float))
+    auc = metrics["auc"].astype(float)
+    points = metrics.assign(
+        training_fraction=fraction,
+        n_train=metrics["n_galaxies"] * (1 - 1 / metrics["folds"]) * (1 - validation) * fraction,
+        auc_error=width / (2 * norm.ppf(0.975)) * auc * (1 - auc),
+    )
+    points = points.reindex(columns=TABLES["learning_curve"].column_names)
+    return points.sort_values("n_train").reset_index(drop=True)
+
+
+def _fit_row(fit) -> dict:
+    """Columns of ``learning_curve_fit`` that the fit gives; none without one."""
+    if fit is None:
+        return {}
+    low, high = np.quantile(fit.draws[:, 0], [0.025, 0.975])
+    error = float(np.sqrt(fit.covariance[0, 0]))
+    row = {
+        "n_largest": fit.n_largest,
+        "a": fit.a,
+        "a_low": min(low, fit.a),
+        "a_high": max(high, fit.a),
+        "a_error": error if np.isfinite(error) else np.nan,
+        "b": fit.b,
+        "c": fit.c,
+        "chi_squared": fit.chi_squared,
+        "constrained": fit.constrained,
+    }
+    for times in _MORE:
+        more = times * fit.n_largest
+        low, high = fit.interval(more)
+        row |= {
+            f"auc_{times}x": float(fit.at(more)),
+            f"auc_{times}x_low": float(low),
+            f"auc_{times}x_high": float(high),
+        }
+    return row

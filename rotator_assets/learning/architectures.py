@@ -1,0 +1,224 @@
+"""The architectures a recipe may name: from an image to one logit, of Keras' own layers and operations alone.
+
+Each is a function of the maker of layers and of the image, and is read from its file again in safe mode. What a
+recipe's ``regularization`` means is the same in all of them but ``mobilenet``: batch normalization (momentum 0.9) after
+each convolution, or dropout of 0.25 in its place; where there is a dense layer, dropout of 0.5 after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+FILTERS = (32, 64, 128)
+SMALL_FILTERS = (16, 32, 64, 96)
+RESIDUAL_FILTERS = (16, 32, 64)
+BLOCKS_PER_STAGE = 2
+KERNEL_PX = 3
+DENSE_UNITS = 64
+BATCHNORM_MOMENTUM = 0.9
+"""Keras' default 0.99 needs some hundred updates before inference agrees with training; trainings here may be short."""
+DROPOUT_CONVOLUTION, DROPOUT_DENSE = 0.25, 0.5
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes a network's layers: their dtype policy, their regularization, and seeds drawn one after the other."""
+
+    batchnorm: bool
+    policy: str
+    seeds: np.random.Generator
+
+    def weights(self) -> keras.initializers.Initializer:
+        """Keras' default initial weights, by a seed of their own."""
+        from keras import initializers
+
+        return initializers.GlorotUniform(seed=self._seed())
+
+    def convolution(self, name: str, filters: int, *, kernel_px: int = KERNEL_PX, strides: int = 1) -> keras.Layer:
+        from keras import layers
+
+        return layers.Conv2D(
+            filters,
+            kernel_px,
+            strides,
+            padding="same",
+            use_bias=not self.batchnorm,
+            kernel_initializer=self.weights(),
+            dtype=self.policy,
+            name=name,
+        )
+
+    def normalization(self, name: str) -> keras.Layer:
+        from keras import layers
+
+        return layers.BatchNormalization(momentum=BATCHNORM_MOMENTUM, dtype=self.policy, name=f"batchnorm_{name}")
+
+    def dropout(self, name: str, rate: float) -> keras.Layer:
+        from keras import layers
+
+        return layers.Dropout(rate, seed=self._seed(), dtype=self.policy, name=f"dropout_{name}")
+
+    def regularization(self, name: str) -> keras.Layer:
+        """What follows a convolution: batch normalization, or dropout."""
+        return self.normalization(name) if self.batchnorm else self.dropout(name, DROPOUT_CONVOLUTION)
+
+    def relu(self, name: str) -> keras.Layer:
+        from keras import layers
+
+        return layers.ReLU(dtype=self.policy, name=f"relu_{name}")
+
+    def pooling(self, name: str) -> keras.Layer:
+        from keras import layers
+
+        return layers.MaxPooling2D(dtype=self.policy, name=f"pooling_{name}")
+
+    def averaged(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """The mean of each feature over the image, (n, filters)."""
+        from keras import layers
+
+        return layers.GlobalAveragePooling2D(dtype=self.policy, name="average")(features)
+
+    def logit(self, features: keras.KerasTensor, name: str = "logit") -> keras.KerasTensor:
+        """One number an image, float32 (n, 1)."""
+        from keras import layers
+
+        return layers.Dense(1, kernel_initializer=self.weights(), dtype="float32", name=name)(features)
+
+    def _seed(self) -> int:
+        return int(self.seeds.integers(2**31))
+
+
+def thesis(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
+    """Three convolutions, the first two followed by 2x2 max pooling, then a dense layer of 64 units and one output.
+
+    The study gives the 131072 values that enter the dense layer at 128 px (32 x 32 pixels x 128 filters), its 64 units,
+    the one output, and the choice between batch normalization and dropout. This project's choices within that: 32, 64
+    and 128 filters of 3x3 pixels with 'same' padding; batch normalization after the pooling, where it costs a third
+    less time than before it, and after the dense layer, whose units otherwise die in the first steps of some trainings;
+    dropout of 0.25 after each convolution and 0.5 after the dense layer; ReLU throughout.
+    """
+    from keras import layers
+
+    x = image
+    for block, filters in enumerate(FILTERS, start=1):
+        x = make.convolution(f"convolution_{block}", filters)(x)
+        if block < len(FILTERS):
+            x = make.pooling(f"{block}")(x)
+        x = make.relu(f"{block}")(make.regularization(f"{block}")(x))
+    x = layers.Flatten(dtype=make.policy, name="flatten")(x)
+    x = layers.Dense(
+        DENSE_UNITS,
+        use_bias=not make.batchnorm,
+        kernel_initializer=make.weights(),
+        dtype=make.policy,
+        name="dense",
+    )(x)
+    if make.batchnorm:
+        x = make.normalization("dense")(x)
+    x = make.relu("dense")(x)
+    if not make.batchnorm:
+        x = make.dropout("dense", DROPOUT_DENSE)(x)
+    return make.logit(x)
+
+
+def small(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
+    """Four convolutions (16, 32, 64, 96 filters), 2x2 max pooling between them, global average pooling, one output.
+
+    Eighty thousand parameters, whatever the size of the image (Lin, Chen & Yan 2014, arXiv:1312.4400, for the pooling).
+    """
+    return make.logit(_small_features(make, image))
+
+
+def residual(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
+    """A convolution of stride 2, three stages of two residual blocks (16, 32, 64 filters), global average pooling.
+
+    Blocks are those of He et al. (2016, CVPR, arXiv:1512.03385): two 3x3 convolutions beside a shortcut, which is a 1x1
+    convolution where a stage halves the image. Dropout, where it replaces batch normalization, stands in the branch.
+    """
+    from keras import layers
+
+    x = make.convolution("stem", RESIDUAL_FILTERS[0], strides=2)(image)
+    x = make.relu("stem")(make.regularization("stem")(x))
+    for stage, filters in enumerate(RESIDUAL_FILTERS, start=1):
+        for block in range(1, BLOCKS_PER_STAGE + 1):
+            name = f"{stage}_{block}"
+            strides = 2 if block == 1 and stage > 1 else 1
+            y = make.convolution(f"convolution_{name}a", filters, strides=strides)(x)
+            y = make.relu(f"{name}a")(make.regularization(f"{name}a")(y))
+            y = make.regularization(f"{name}b")(make.convolution(f"convolution_{name}b", filters)(y))
+            if strides > 1:
+                x = make.convolution(f"shortcut_{stage}", filters, kernel_px=1, strides=strides)(x)
+            x = make.relu(f"{name}b")(layers.Add(dtype=make.policy, name=f"sum_{name}")([x, y]))
+    return make.logit(make.averaged(x))
+
+
+def dihedral(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
+    """The ``small`` network's logit averaged over the eight symmetries of the square: flips and quarter turns.
+
+    All eight are shown to the same weights, in training as in inference, so the logit is invariant under them by
+    construction (averaging over a group, as in Cohen & Welling 2016, ICML, arXiv:1602.07576, but of the output alone).
+    """
+    from keras import layers, ops
+
+    turned = layers.Permute((2, 1, 3), dtype="float32", name="diagonal")(image)
+    seen = [ops.flip(x, axes) if axes else x for x in (image, turned) for axes in ((), (1,), (2,), (1, 2))]
+    together = layers.Concatenate(axis=0, dtype="float32", name="symmetries")(seen)
+    logits = make.logit(_small_features(make, together), "logits")
+    return ops.mean(ops.reshape(logits, (len(seen), -1, 1)), axis=0)
+
+
+def mobilenet(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
+    """MobileNetV3-Small (Howard et al. 2019, ICCV, arXiv:1905.02244) of ``keras.applications`` from random weights.
+
+    Global average pooling and one output follow it. It has batch normalization throughout whatever the recipe says;
+    ``regularization: dropout`` adds dropout of 0.5 before the output. Images of at least 32 pixels a side.
+    """
+    from keras import applications, layers, models
+
+    def remade(layer: keras.Layer) -> keras.Layer:
+        """The layer with the maker's policy, seeds and momentum, which `keras.applications` takes from elsewhere."""
+        config = layer.get_config()
+        if isinstance(layer, layers.Layer):  # others are plain sums and products
+            config["dtype"] = make.policy
+        for key in ("kernel_initializer", "depthwise_initializer"):
+            if key in config:
+                config[key] = make.weights()
+        if "momentum" in config:
+            config["momentum"] = BATCHNORM_MOMENTUM
+        return type(layer).from_config(config)
+
+    published = applications.MobileNetV3Small(
+        input_shape=tuple(image.shape[1:]), include_top=False, weights=None, include_preprocessing=False
+    )
+    x = models.clone_model(published, input_tensors=image, clone_function=remade).output
+    x = make.averaged(x)
+    if not make.batchnorm:
+        x = make.dropout("average", DROPOUT_DENSE)(x)
+    return make.logit(x)
+
+
+ARCHITECTURES: dict[str, Callable[[Maker, keras.KerasTensor], keras.KerasTensor]] = {
+    "thesis": thesis,
+    "small": small,
+    "residual": residual,
+    "dihedral": dihedral,
+    "mobilenet": mobilenet,
+}
+
+
+def _small_features(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
+    """What the last layer of ``small`` sees, (n, 96)."""
+    x = image
+    for block, filters in enumerate(SMALL_FILTERS, start=1):
+        x = make.convolution(f"convolution_{block}", filters)(x)
+        if block < len(SMALL_FILTERS):
+            x = make.pooling(f"{block}")(x)
+        x = make.relu(f"{block}")(make.regularization(f"{block}")(x))
+    return make.averaged(x)

@@ -1,0 +1,167 @@
+"""How well scores tell fast from slow among galaxies that are alike, and how well by the label's definition alone.
+
+Labels are 0 (slow) and 1 (fast), shape (n,); a higher score means more likely fast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+
+from rotator_assets.learning.evaluation import delong_interval
+
+CALIPERS = {"ellipticity": 0.05, "log_mass": 0.1, "r_eff_over_psf": 0.3, "redshift": 0.005}
+"""What may explain the network's success, and by how much less two galaxies that are alike in it differ."""
+N_BINS = 4
+N_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def auc_in_bins(labels: ArrayLike, scores: ArrayLike, values: ArrayLike, n_bins: int = N_BINS) -> pd.DataFrame:
+    """AUC with its DeLong interval among galaxies of similar ``values`` (n,), in bins of about equal numbers.
+
+    Columns low, high (of the bin: low <= value < high, the last with its end), n_galaxies, n_slow, auc, auc_low,
+    auc_high; the last three NaN where a class is absent. Galaxies without a value are in no bin; bins whose limits
+    coincide are one.
+    """
+    labels, scores, values = np.asarray(labels), np.asarray(scores, float), np.asarray(values, float)
+    known = np.isfinite(values)
+    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, n_bins + 1))) if known.any() else np.empty(0)
+    if len(edges) == 1:
+        edges = np.repeat(edges, 2)
+    number = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(len(edges) - 2, 0))
+    rows = []
+    for position in range(len(edges) - 1):
+        chosen = known & (number == position)
+        row = {
+            "low": edges[position],
+            "high": edges[position + 1],
+            "n_galaxies": int(chosen.sum()),
+            "n_slow": int((labels[chosen] == 0).sum()),
+        }
+        if 0 < row["n_slow"] < row["n_galaxies"]:
+            auc = delong_interval(labels[chosen], scores[chosen])
+            row |= {"auc": auc.auc, "auc_low": auc.low, "auc_high": auc.high}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["low", "high", "n_galaxies", "n_slow", "auc", "auc_low", "auc_high"])
+
+
+def matched_auc(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    values: ArrayLike,
+    object_ids: ArrayLike,
+    caliper: float,
+    seed: int,
+    n_resamples: int = N_RESAMPLES,
+) -> Estimate:
+    """Share of the pairs of a slow and a fast galaxy alike in ``values`` in which the fast one scores higher.
+
+    Alike: closer than ``caliper``. A tie counts half, so among all pairs this is the AUC. The interval is from
+    percentiles of a bootstrap over objects, whose repeat observations (equal ``object_ids``) stay together. NaN where
+    no pair is alike.
+    """
+    labels, scores, values = np.asarray(labels), np.asarray(scores, float), np.asarray(values, float)
+    slow, fast = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
+    alike = (np.abs(values[slow, None] - values[fast]) < caliper).astype(np.float32)
+    if not alike.any():
+        return Estimate(np.nan, np.nan, np.nan)
+    difference = scores[fast] - scores[slow, None]
+    won = alike * (0.5 + 0.5 * np.sign(difference)).astype(np.float32)
+    _, members = np.unique(np.asarray(object_ids), return_inverse=True)
+    n_objects = members.max() + 1
+    drawn = np.random.default_rng(seed).multinomial(n_objects, np.full(n_objects, 1 / n_objects), n_resamples)
+    slow_weight, fast_weight = (drawn[:, members[chosen]].astype(np.float32) for chosen in (slow, fast))
+    pairs, wins = (((slow_weight @ matrix) * fast_weight).sum(axis=1, dtype=float) for matrix in (alike, won))
+    low, high = np.quantile(wins[pairs > 0] / pairs[pairs > 0], [0.025, 0.975])
+    return Estimate(float(won.sum(dtype=float) / alike.sum(dtype=float)), float(low), float(high))
+
+
+def auc_by_definition(
+    scores: ArrayLike,
+    lambda_r: ArrayLike,
+    spin_threshold: ArrayLike,
+    seed: int,
+    n_permutations: int = N_RESAMPLES,
+) -> Estimate:
+    """AUC that scores reach by the label's definition alone: mean over permutations of lambda_R among the galaxies.
+
+    The label compares lambda_R with a threshold that rises with ellipticity, so whatever goes with ellipticity tells
+    something of the label even where lambda_R goes with nothing. Each permutation keeps every galaxy's score and
+    threshold, and labels it anew; the limits are percentiles of the permutations. A score that rises with ellipticity
+    comes out below 0.5: at large ellipticity more of the same lambda_R are slow. NaN where no permutation has both
+    classes.
+    """
+    spin, threshold = np.asarray(lambda_r, float), np.asarray(spin_threshold, float)
+    ranks = rankdata(scores)
+    generator = np.random.default_rng(seed)
+    is_fast = np.array([generator.permutation(spin) >= threshold for _ in range(n_permutations)])
+    n_fast = is_fast.sum(axis=1)
+    n_pairs = n_fast * (len(ranks) - n_fast)
+    both = n_pairs > 0
+    if not both.any():
+        return Estimate(np.nan, np.nan, np.nan)
+    aucs = (is_fast[both] @ ranks - n_fast[both] * (n_fast[both] + 1) / 2) / n_pairs[both]
+    low, high = np.quantile(aucs, [0.025, 0.975])
+    return Estimate(float(aucs.mean()), float(low), float(high))
+
+
+def r_eff_over_psf(sample: pd.DataFrame) -> NDArray[np.float64]:
+    """Half-light semi-major axis over the FWHM of the seeing, float64 (n,); NaN where either is not known.
+
+    In the image where that is known (``r_eff_pixels``, ``arcsec_per_pixel``; ``psf_fwhm_r_arcsec`` of a mock
+    observation), else by the catalogue (``r_eff_arcsec``; ``psf_fwhm_arcsec`` of the kinematic data).
+    """
+    size = (sample["r_eff_pixels"] * sample["arcsec_per_pixel"]).fillna(sample["r_eff_arcsec"])
+    seeing = sample["psf_fwhm_r_arcsec"].fillna(sample["psf_fwhm_arcsec"])
+    return (size / seeing.where(seeing > 0)).to_numpy(float)
+
+
+def binned(sample: pd.DataFrame) -> pd.DataFrame:
+    """`auc_in_bins` of the network's scores for every variable of ``CALIPERS`` that has values, by ``variable``."""
+    truth, score = sample["rotator_type"].to_numpy(int), sample["probability_fast"].to_numpy(float)
+    tables = [auc_in_bins(truth, score, sample[name]).assign(variable=name) for name in CALIPERS]
+    return pd.concat(tables, ignore_index=True)
+
+
+def ellipticity_tests(sample: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """AUCs beside the network's that tell how much of it is the ellipticity, a row each.
+
+    Columns quantity, auc, auc_low, auc_high, n_galaxies, n_slow. ``sample``: rotator_type, probability_fast,
+    object_id, lambda_r, spin_threshold and the variables of ``CALIPERS``. A variable with no pair that is alike is left
+    out.
+    """
+    truth, score = sample["rotator_type"].to_numpy(int), sample["probability_fast"].to_numpy(float)
+    spin, threshold = sample["lambda_r"], sample["spin_threshold"]
+    ellipticity = sample["ellipticity"].to_numpy(float)
+    found = {
+        "network": _of_delong(truth, score),
+        "network, by the label's definition alone": auc_by_definition(score, spin, threshold, seed),
+        "ellipticity": _of_delong(truth, ellipticity),
+        "ellipticity, by the label's definition alone": auc_by_definition(ellipticity, spin, threshold, seed),
+    }
+    for name, caliper in CALIPERS.items():
+        quantity = f"network, pairs within {caliper:g} in {name}"
+        found[quantity] = matched_auc(truth, score, sample[name], sample["object_id"], caliper, seed)
+    rows = [
+        {"quantity": quantity, "auc": e.value, "auc_low": e.low, "auc_high": e.high} for quantity, e in found.items()
+    ]
+    table = pd.DataFrame(rows).dropna(subset="auc", ignore_index=True)
+    return table.assign(n_galaxies=len(truth), n_slow=int((truth == 0).sum()))
+
+
+def _of_delong(truth: NDArray, score: NDArray) -> Estimate:
+    auc = delong_interval(truth, score)
+    return Estimate(auc.auc, auc.low, auc.high)

@@ -1,0 +1,83 @@
+"""The assets that ask whether it is only ellipticity, on a small planted survey; nothing is trained."""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+
+from rotator_assets.assets.ellipticity import ellipticity_report, image_morphology
+from rotator_assets.data_root import DataRoot
+from rotator_assets.learning.folds import assign_folds
+from rotator_assets.partitions import training_key
+from rotator_assets.recipes import Recipe
+from rotator_assets.storage.models import TrainedModels
+from rotator_assets.storage.schema import TABLES
+from rotator_assets.storage.tables import TableStore
+from rotator_assets.storage.tensors import ImageTensor
+from rotator_assets_tests.learning.planted import planted_survey
+
+DATASET = "manga-observed-64"
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """The tensor, labeled_images and predictions of 66 small galaxies."""
+    images, kind, objects = planted_survey(n_objects=60)
+    random = np.random.default_rng(1)
+    ids = tuple(f"g{number}" for number in range(len(kind)))
+    ellipticity = np.where(kind == 1, 0.5, 0.2) + random.uniform(-0.15, 0.15, len(kind))
+    labeled = pd.DataFrame({"galaxy_id": ids, "ellipticity": ellipticity, "spin_threshold": 0.31 * ellipticity**0.5})
+    labeled["lambda_r"] = labeled["spin_threshold"] + np.where(kind == 1, 0.1, -0.1)
+    for column in ("r_eff_pixels", "arcsec_per_pixel", "psf_fwhm_r_arcsec", "psf_fwhm_arcsec", "log_mass"):
+        labeled[column] = np.nan
+    for column in ("sersic_n", "r_eff_arcsec", "redshift"):
+        labeled[column] = random.uniform(0.5, 4, len(kind))
+    labeled = labeled.assign(
+        dataset=DATASET, object_id=objects, rotator_type=kind, synthetic=True, image_unit="nanomaggies"
+    )
+    predictions = labeled[["galaxy_id", "object_id", "rotator_type"]].assign(
+        dataset=DATASET,
+        recipe="thesis",
+        fold=assign_folds(kind, objects, 3, seed=0),
+        probability_fast=1 / (1 + np.exp(-random.normal(kind, 1))),
+        synthetic=True,
+    )
+    return ImageTensor(images, ids, "v", True), labeled, predictions
+
+
+@pytest.fixture(scope="module")
+def measured(planted):
+    tensor, labeled, _ = planted
+    some = labeled.iloc[:6]
+    return image_morphology(dg.build_asset_context(partition_key=DATASET), tensor, some)
+
+
+def test_morphology_is_a_row_an_image(measured):
+    frame = measured.value
+    assert list(frame.columns) == TABLES["image_morphology"].column_names
+    assert frame["galaxy_id"].tolist() == [f"g{number}" for number in range(6)]
+    assert measured.metadata["dagster/row_count"] == frame["usable"].sum() >= 4
+    assert frame["reason"].isna().tolist() == frame["usable"].tolist()
+    assert frame["synthetic"].all()
+
+
+def test_the_report_writes_its_tables_and_pictures(planted, measured, tmp_path):
+    tensor, labeled, predictions = planted
+    root = DataRoot(tmp_path)
+    recipe = Recipe(name="thesis", folds=3)
+    models = TrainedModels(tmp_path, recipe, "quick", (0.5,), "cpu", 1.0, True)
+    context = dg.build_asset_context(partition_key=training_key(DATASET, "thesis"))
+    result = ellipticity_report(context, root, predictions, models, tensor, labeled, measured.value)
+    tables = TableStore(root)
+    for name, frame in result.value.items():
+        tables.write(name, f"{DATASET}|thesis", frame)
+        assert set(frame.columns) == set(TABLES[name].column_names)
+        assert frame["synthetic"].all() and (frame["recipe"] == "thesis").all()
+    assert set(result.value) == {"feature_baselines", "ellipticity_tests", "auc_in_bins"}
+    assert result.metadata["left_out"] == "log_mass"
+    # Discs are the fast ones and their ellipticities differ, so a line in it tells them apart.
+    first = result.value["feature_baselines"].iloc[0]
+    assert first["features"] == "ellipticity" and first["auc"] > 0.9 and first["network_gain"] < 0
+    assert (result.value["auc_in_bins"]["variable"] != "r_eff_over_psf").all()
+    folder = root.figures / DATASET / "thesis"
+    assert {path.name for path in folder.iterdir()} == {"feature_ladder.png", "auc_in_bins.png"}
