@@ -14,14 +14,17 @@ from rotator_assets.assets import (
     inputs,
     kinematics,
     learning,
+    planted,
     referee,
     reports,
     study,
+    transfer,
 )
 from rotator_assets.data_root import DataRoot
 from rotator_assets.storage.io_managers import ModelIOManager, TableIOManager, TensorIOManager
 
-_MODULES = [catalogs, kinematics, galaxies, images, learning, reports, comparison, ellipticity, referee, study]
+_QUESTIONS = [ellipticity, referee, transfer, planted]
+_MODULES = [catalogs, kinematics, galaxies, images, learning, reports, comparison, *_QUESTIONS, study]
 
 jobs = [
     dg.define_asset_job(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from rotator_assets.errors import InputError
-from rotator_assets.recipes import load_recipes
+from rotator_assets.recipes import Recipe, load_recipes
 from rotator_assets.surveys import SURVEYS
 
 CROPS_PX = (128, 64)
@@ -40,6 +40,24 @@ def dataset(key: str) -> Dataset:
     if key not in DATASETS:
         raise InputError(f"there is no dataset '{key}'; the datasets are: {', '.join(DATASETS)}")
     return DATASETS[key]
+
+
+def other_dataset(recipe: Recipe, own: str) -> str:
+    """Key of the dataset that a recipe with ``other_survey`` also trains on, of the same crop as the own one.
+
+    Raises InputError where there is no such dataset, or it is of the survey that is tested.
+    """
+    key = f"{recipe.other_survey}-{DATASETS[own].crop_px}"
+    if key not in DATASETS:
+        known = ", ".join(dict.fromkeys(f"{d.survey}-{d.noise}" for d in DATASETS.values()))
+        raise InputError(
+            f"recipe '{recipe.name}': other_survey: there is no '{recipe.other_survey}'; there are: {known}"
+        )
+    if DATASETS[key].survey == DATASETS[own].survey:
+        raise InputError(
+            f"recipe '{recipe.name}' trains on {recipe.other_survey} and is meant for another survey than that of {own}"
+        )
+    return key
 
 
 survey_partitions = dg.StaticPartitionsDefinition(list(SURVEYS))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rotator_assets.partitions import DATASETS, training_key
+from rotator_assets.partitions import DATASETS, other_dataset, training_key
+from rotator_assets.recipes import load_recipes
 
 SURVEY_ASSETS = (
     "morphology_catalog",
@@ -20,7 +21,7 @@ DATASET_ASSETS = ("image_tensors", "labeled_images")
 TRAINING_ASSETS = ("rotator_classifier", "predictions", "roc_report", "attribution_maps")
 MORPHOLOGY_ASSETS = ("image_morphology",)
 QUESTION_ASSETS = ("ellipticity_report", "intervals_report", "label_noise_report")
-CURVE_ASSETS = ("learning_curve",)
+ACROSS_RECIPES_ASSETS = ("learning_curve", "transfer_report")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Step:
         return self.assets == TRAINING_ASSETS
 
 
+PLANTED = Step("planted truth", ("planted_truth",), None)
 REPORT = Step("study report", ("dataset_comparison", "study_report"), None, requested=True)
 
 
@@ -78,18 +80,21 @@ def plan(
     ``surveys``: further ones of which the catalogues alone are wanted. ``questions``: also what a referee would ask of
     each training.
     """
+    trained_on = {(key, recipe): _trained_on(key, recipe) for key in datasets for recipe in recipes}
+    with_images = list(dict.fromkeys([*datasets, *(other for keys in trained_on.values() for other in keys)]))
     steps = []
-    for survey in dict.fromkeys([*(DATASETS[key].survey for key in datasets), *surveys]):
+    for survey in dict.fromkeys([*(DATASETS[key].survey for key in with_images), *surveys]):
         steps.append(Step(f"catalogues of {survey}", SURVEY_ASSETS, survey))
-    for key in datasets:
+    for key in with_images:
         labels = f"catalogues of {DATASETS[key].survey}"
         steps.append(Step(f"images {key}", DATASET_ASSETS, key, needs=(labels,)))
+    for key in datasets:
         trainings = [
             Step(
                 f"training {key} {recipe}",
                 TRAINING_ASSETS,
                 training_key(key, recipe),
-                needs=(f"images {key}",),
+                needs=tuple(f"images {needed}" for needed in trained_on[key, recipe]),
                 requested=not only_stale,
             )
             for recipe in recipes
@@ -99,8 +104,15 @@ def plan(
             steps.append(_comparison(key, tuple(step.title for step in trainings), requested=not only_stale))
         if trainings and questions:
             steps += _questions(key, recipes, requested=not only_stale)
-    steps.append(REPORT)
+    steps += [PLANTED, REPORT] if questions else [REPORT]
     return steps
+
+
+def _trained_on(dataset: str, name: str) -> list[str]:
+    """The dataset, and that of the other survey where the recipe trains on one. Raises InputError where it cannot."""
+    recipe = load_recipes().get(name)
+    other = [other_dataset(recipe, dataset)] if recipe is not None and recipe.other_survey is not None else []
+    return [dataset, *other]
 
 
 def _questions(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
@@ -119,7 +131,7 @@ def _questions(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
             )
             for recipe, training in zip(recipes, trainings, strict=True)
         ),
-        Step(f"learning curve {dataset}", CURVE_ASSETS, dataset, needs_one=tuple(trainings), requested=requested),
+        Step(f"questions {dataset}", ACROSS_RECIPES_ASSETS, dataset, needs_one=tuple(trainings), requested=requested),
     ]
 
 
@@ -132,7 +144,7 @@ def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
         if asset not in SURVEY_ASSETS:
             dataset, _, recipe = partition.partition("|")
             recipes.setdefault(dataset, []).extend([recipe] if recipe else [])
-            if asset in (*MORPHOLOGY_ASSETS, *QUESTION_ASSETS, *CURVE_ASSETS):
+            if asset in (*MORPHOLOGY_ASSETS, *QUESTION_ASSETS, *ACROSS_RECIPES_ASSETS):
                 asked.setdefault(dataset, []).extend([recipe] if recipe else [])
     steps = [Step(f"catalogues of {survey}", SURVEY_ASSETS, survey) for survey in surveys]
     for key, names in recipes.items():

@@ -72,6 +72,14 @@ class Recipe(BaseModel):
     boundary_gap: float = Field(
         0.0, ge=0, lt=1, description="leave out galaxies whose lambda_R is closer than this to the boundary"
     )
+    other_survey: str | None = Field(
+        None, description="survey and noise, such as tng100-noisy, whose galaxies of the same crop train too"
+    )
+    other_use: Literal["before", "beside", "instead"] = Field(
+        "before",
+        description="the other survey's galaxies train a first network, from whose weights the others start; join each "
+        "training part; or alone train the network that is tested",
+    )
     epochs: int = Field(20, ge=1, le=10_000)
     patience: int = Field(8, ge=1, description="epochs without a better validation loss before stopping")
     split: Literal["kfold", "holdout"] = Field(
@@ -105,8 +113,9 @@ class Recipe(BaseModel):
 
     @property
     def networks(self) -> int:
-        """How many networks are trained: one a fold and repeat, or one a repeat where a part is held out."""
-        return self.repeats * (self.folds if self.split == "kfold" else 1)
+        """Networks that are tested: one a fold and repeat; one a repeat with a part held out, or trained on others."""
+        alone = self.split == "holdout" or (self.other_survey is not None and self.other_use == "instead")
+        return self.repeats * (1 if alone else self.folds)
 
     @property
     def version(self) -> str:

@@ -36,6 +36,8 @@ ASSETS = {
     "intervals_report": ("questions", "training"),
     "label_noise_report": ("questions", "training"),
     "learning_curve": ("questions", "dataset"),
+    "transfer_report": ("questions", "dataset"),
+    "planted_truth": ("questions", None),
     "dataset_comparison": ("reports", None),
     "study_report": ("reports", None),
 }

@@ -85,7 +85,8 @@ def predictions_are_whole(root: Root) -> dg.AssetCheckResult:
     wrong = TableStore(root).query(
         """SELECT count(*) AS n FROM training_folds f LEFT JOIN predictions p USING (dataset, recipe, galaxy_id)
         WHERE (dataset, recipe) IN (SELECT (dataset, recipe) FROM predictions)
-        AND (p.probability_fast IS NULL OR p.probability_fast NOT BETWEEN 0 AND 1 OR (f.repeat = 0 AND p.fold <> f.fold))"""
+        AND (p.probability_fast IS NULL OR p.probability_fast NOT BETWEEN 0 AND 1
+        OR (f.repeat = 0 AND p.fold <> f.fold))"""
     )
     return _found(int(wrong["n"][0]), "galaxies lack a prediction of their own fold")
 

@@ -96,22 +96,24 @@ def ellipticity_report(
         context.log.warning(f"no galaxy has a value of {', '.join(missing)}: left out of the ladder")
     pixels = coarse_pixels(image_tensors.images, image_tensors.rows_of(sample["galaxy_id"]), recipe)
     synthetic = rotator_classifier.synthetic
+    if sample["fold"].nunique() > 1:
+        ladder = feature_ladder(sample, pixels, recipe.seed)
+    else:
+        context.log.warning("one network tests every galaxy: plain classifiers, which need folds, are left out")
+        ladder = pd.DataFrame(columns=TABLES["feature_baselines"].column_names)
     found = {
-        "feature_baselines": feature_ladder(sample, pixels, recipe.seed),
+        "feature_baselines": ladder,
         "ellipticity_tests": ellipticity_tests(sample, recipe.seed),
         "auc_in_bins": binned(sample),
     }
     frames = {table: frame.assign(dataset=dataset, recipe=name, synthetic=synthetic) for table, frame in found.items()}
     pictures = _pictures(root, dataset, name, frames, synthetic)
-    ladder = frames["feature_baselines"]
-    best = ladder.loc[ladder["auc"].idxmax()]
     return dg.MaterializeResult(
         value=frames,
         data_version=dg.DataVersion("-".join(content_hash(frame) for frame in frames.values())),
         metadata={
             "dagster/row_count": len(ladder),
-            "best_baseline": f"{best['features']}, {best['model']}: {best['auc']:.3f}",
-            "networks_gain_over_it": float(best["network_gain"]),
+            **_best(ladder),
             "left_out": ", ".join(missing) or "nothing",
             "tests": dg.MetadataValue.md(_markdown(frames["ellipticity_tests"])),
             "synthetic": synthetic,
@@ -126,9 +128,23 @@ def _pictures(root: DataRoot, dataset: str, recipe: str, frames: dict[str, pd.Da
     title = {"dataset": dataset, "recipe": recipe, "synthetic": synthetic}
     pictures = Pictures(root, f"{dataset}/{recipe}")
     tests = frames["ellipticity_tests"]
-    pictures.add("feature_ladder", ladder_figure(frames["feature_baselines"], tests, **title))
+    if len(frames["feature_baselines"]):
+        pictures.add("feature_ladder", ladder_figure(frames["feature_baselines"], tests, **title))
+    else:
+        pictures.remove("feature_ladder")
     pictures.add("auc_in_bins", bins_figure(frames["auc_in_bins"], tests, **title))
     return pictures
+
+
+def _best(ladder: pd.DataFrame) -> dict[str, str | float]:
+    """The plain classifier with the largest AUC; nothing where there is none."""
+    if ladder.empty:
+        return {}
+    best = ladder.loc[ladder["auc"].idxmax()]
+    return {
+        "best_baseline": f"{best['features']}, {best['model']}: {best['auc']:.3f}",
+        "networks_gain_over_it": float(best["network_gain"]),
+    }
 
 
 def _markdown(tests: pd.DataFrame) -> str:

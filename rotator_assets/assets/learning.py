@@ -15,6 +15,7 @@ from rotator_assets.errors import InputError
 from rotator_assets.partitions import (
     DATASETS,
     dataset_to_training,
+    other_dataset,
     recipe_to_training,
     split_training_key,
     training_partitions,
@@ -24,7 +25,7 @@ from rotator_assets.science.spin import is_slow_rotator, spin_threshold
 from rotator_assets.settings import Settings, load_settings
 from rotator_assets.storage.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.storage.tables import TableStore, content_hash
-from rotator_assets.storage.tensors import ImageTensor
+from rotator_assets.storage.tensors import ImageTensor, open_tensor
 
 if TYPE_CHECKING:
     from rotator_assets.learning.training import EpochLog
@@ -60,13 +61,25 @@ def rotator_classifier(
     labeled_images: pd.DataFrame,
 ) -> dg.MaterializeResult:
     from rotator_assets.learning.training import cross_validate
+    from rotator_assets.learning.transfer import OtherGalaxies
 
     dataset, name = split_training_key(context.partition_key)
     recipe, profile = effective_recipe(
         load_recipes()[name], DATASETS[dataset].crop_px, load_settings(root), image_tensors.synthetic
     )
     sample = training_sample(labeled_images, recipe, dataset, TableStore(root))
-    content = _training_content(recipe, image_tensors, sample)
+    parts, other, synthetic = [(image_tensors, sample)], None, image_tensors.synthetic
+    if recipe.other_survey is not None:
+        tensor, galaxies = _other_survey(root, recipe, dataset)
+        parts.append((tensor, galaxies))
+        synthetic |= tensor.synthetic
+        other = OtherGalaxies(
+            tensor.images,
+            tensor.rows_of(galaxies["galaxy_id"]),
+            galaxies["rotator_type"].to_numpy("int8"),
+            galaxies["object_id"].to_numpy(),
+        )
+    content = _training_content(recipe, parts)
     checkpoints = checkpoint_folder(root.models / dataset / name, content)
     if checkpoints.is_dir():
         context.log.info(f"going on where this training was interrupted: {checkpoints}")
@@ -85,6 +98,7 @@ def rotator_classifier(
             recipe=recipe,
             rows=image_tensors.rows_of(sample["galaxy_id"]),
             model_folder=folder,
+            other=other,
             checkpoint_folder=checkpoints,
             on_epoch=on_epoch,
         )
@@ -95,10 +109,11 @@ def rotator_classifier(
         thresholds=tuple(trained.folds.sort_values("fold")["threshold"]),
         device=trained.device,
         seconds=trained.seconds,
-        synthetic=image_tensors.synthetic,
+        synthetic=synthetic,
         training=content,
+        parameters=trained.parameters,
     )
-    key = {"dataset": dataset, "recipe": name, "synthetic": image_tensors.synthetic}
+    key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
     folds = trained.tested.assign(**key)
     history = trained.history.assign(**key)
     return dg.MaterializeResult(
@@ -110,6 +125,7 @@ def rotator_classifier(
             "galaxies": len(sample),
             "slow": int((sample["rotator_type"] == 0).sum()),
             "networks": recipe.networks,
+            "parameters": trained.parameters,
             "epochs": recipe.epochs,
             "profile": profile,
             "recipe": dg.MetadataValue.json(recipe.model_dump(mode="json")),
@@ -118,7 +134,7 @@ def rotator_classifier(
             "images_per_second": trained.images_per_second,
             "validation_auc": float(history.groupby("fold")["val_auc"].max().mean()),
             "models": dg.MetadataValue.path(str(folder)),
-            "synthetic": image_tensors.synthetic,
+            "synthetic": synthetic,
         },
     )
 
@@ -142,7 +158,7 @@ def predictions(
     from rotator_assets.learning.training import out_of_fold_predictions, predict_logits
 
     dataset, name = split_training_key(context.partition_key)
-    key = {"dataset": dataset, "recipe": name, "synthetic": image_tensors.synthetic}
+    key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
     tested = TableStore(root).read("training_folds", context.partition_key).assign(logit=float("nan"))
     for fold, part in tested.groupby("fold"):
         model = rotator_classifier.load(int(fold))
@@ -156,7 +172,7 @@ def predictions(
         data_version=dg.DataVersion(
             content_hash(frame[["galaxy_id", "probability_fast", "predicted_type", "probability_fast_calibrated"]])
         ),
-        metadata={"dagster/row_count": len(frame), "synthetic": image_tensors.synthetic},
+        metadata={"dagster/row_count": len(frame), "synthetic": rotator_classifier.synthetic},
     )
 
 
@@ -183,10 +199,27 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, errors.ResourceExhaustedError | errors.InternalError | errors.UnavailableError)
 
 
-def _training_content(recipe: Recipe, tensor: ImageTensor, sample: pd.DataFrame) -> str:
+def _training_content(recipe: Recipe, parts: list[tuple[ImageTensor, pd.DataFrame]]) -> str:
     """Hash of all that decides what is trained; the checkpoints of equal content can be gone on with."""
-    labels = content_hash(sample[["galaxy_id", "object_id", "rotator_type"]])
-    return content_hash(pd.DataFrame({"part": [_CODE_VERSION, recipe.version, tensor.version, labels]}))
+    content = [_CODE_VERSION, recipe.version]
+    for tensor, sample in parts:
+        content += [tensor.version, content_hash(sample[["galaxy_id", "object_id", "rotator_type"]])]
+    return content_hash(pd.DataFrame({"part": content}))
+
+
+def _other_survey(root: DataRoot, recipe: Recipe, dataset: str) -> tuple[ImageTensor, pd.DataFrame]:
+    """Images and labelled galaxies of the survey the recipe also trains on. Raises InputError where there are none."""
+    key = other_dataset(recipe, dataset)
+    tables = TableStore(root)
+    try:
+        tensor = open_tensor(root.tensors / key)
+        labeled = tables.read("labeled_images", key)
+    except FileNotFoundError:
+        raise InputError(
+            f"recipe '{recipe.name}' also trains on {key}, which has no images yet; materialize image_tensors and "
+            "labeled_images of it (`rotators run` does)"
+        ) from None
+    return tensor, training_sample(labeled, recipe, key, tables)
 
 
 def _tell_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:

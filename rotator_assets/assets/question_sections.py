@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rotator_assets.assets.planted import PLANTED
 from rotator_assets.assets.report_sections import figures_of
 from rotator_assets.data_root import DataRoot
 from rotator_assets.storage.tables import TableStore
@@ -20,7 +21,11 @@ FIGURES = {
     "precision_recall": "Precision and recall of slow rotators, with their share of the sample.",
     "label_noise": "The same scores against other labels, and without galaxies near the boundary.",
 }
-CURVE = {"learning_curve": "AUC against the number of galaxies that train, extrapolated."}
+ACROSS_RECIPES = {
+    "learning_curve": "AUC against the number of galaxies that train, extrapolated.",
+    "transfer": "Networks trained on another survey, and how its galaxies differ.",
+}
+TRUTH = {"planted": "Networks on synthetic galaxies whose classes differ in the disc alone."}
 _TABLES = {
     "feature_baselines": "Plain classifiers, the network's gain over each, and what its logit adds to their features",
     "ellipticity_tests": "What the label's own definition explains, and pairs matched in one property",
@@ -48,8 +53,22 @@ def questions_section(root: DataRoot, tables: TableStore, metrics: pd.DataFrame)
         title="What a referee would ask",
         anchor="questions",
         intro=intro,
-        figures=[f for dataset, mark in synthetic.items() for f in figures_of(root, dataset, CURVE, mark, {})],
-        tables=[ReportTable("Learning curves: AUC = a - b (n / n_largest)^-c", curves, "FROM learning_curve_fit")],
+        figures=figures_of(root, PLANTED, TRUTH, True, {})
+        + [f for dataset, mark in synthetic.items() for f in figures_of(root, dataset, ACROSS_RECIPES, mark, {})],
+        tables=[
+            ReportTable("Learning curves: AUC = a - b (n / n_largest)^-c", curves, "DuckDB: FROM learning_curve_fit"),
+            ReportTable(
+                "Training on another survey",
+                tables.query("FROM transfer ORDER BY dataset, auc DESC"),
+                "DuckDB: FROM transfer",
+            ),
+            ReportTable(
+                "Planted differences and what networks find of them",
+                tables.query("FROM planted_truth ORDER BY strength"),
+                "DuckDB: FROM planted_truth",
+                True,
+            ),
+        ],
     )
     sections = [
         _training_section(root, tables, folder, bool(mark))

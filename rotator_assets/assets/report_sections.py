@@ -139,6 +139,7 @@ def results_section(root: DataRoot, tables: TableStore, metrics: pd.DataFrame) -
             "fold_auc_max",
             "optimal_threshold",
             "folds",
+            "parameters",
             "epochs",
             "seconds",
             "device",

@@ -59,6 +59,7 @@ def roc_report(
         **summarize(sample),
         "optimal_threshold": float(np.mean(models.thresholds)),
         "folds": models.recipe.networks,
+        "parameters": models.parameters,
         "epochs": models.recipe.epochs,
         "profile": models.profile,
         "recipe_version": models.recipe.version,

@@ -11,6 +11,7 @@ from rotator_assets.assets.comparison import dataset_comparison, recipe_comparis
 from rotator_assets.assets.ellipticity import ellipticity_report
 from rotator_assets.assets.galaxies import early_type_galaxies, labeled_galaxies, lambda_r_agreement
 from rotator_assets.assets.inputs import OWNERS
+from rotator_assets.assets.planted import planted_truth
 from rotator_assets.assets.question_sections import questions_section
 from rotator_assets.assets.referee import intervals_report, label_noise_report, learning_curve
 from rotator_assets.assets.report_sections import (
@@ -22,6 +23,7 @@ from rotator_assets.assets.report_sections import (
     training_section,
 )
 from rotator_assets.assets.reports import attribution_maps, roc_report
+from rotator_assets.assets.transfer import transfer_report
 from rotator_assets.data_root import DataRoot
 from rotator_assets.partitions import DATASETS
 from rotator_assets.storage.tables import TableStore
@@ -46,6 +48,8 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
         intervals_report,
         label_noise_report,
         learning_curve,
+        transfer_report,
+        planted_truth,
     ],
     kinds={"html", "matplotlib"},
     description="Every figure and table in one HTML file that opens offline.",

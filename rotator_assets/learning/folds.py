@@ -44,8 +44,7 @@ def plan_splits(labels: ArrayLike, object_ids: ArrayLike, recipe: Recipe) -> lis
     Raises InputError when a class has too few objects for a training, a validation and a test part in every fold.
     """
     labels, object_ids = np.asarray(labels), np.asarray(object_ids)
-    tested_in = recipe.folds if recipe.split == "kfold" else HOLDOUT_PARTS
-    per_repeat = recipe.networks // recipe.repeats
+    tested_in, per_repeat = (recipe.folds, recipe.folds) if recipe.split == "kfold" else (HOLDOUT_PARTS, 1)
     splits = []
     for repeat in range(recipe.repeats):
         seed = repeat_seed(recipe.seed, repeat)

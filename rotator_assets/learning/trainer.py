@@ -67,12 +67,22 @@ class Trainer:
         self.network.optimizer.build(self.network.trainable_variables)
         self._infer = inference_function(self.network)
         self._fresh_optimizer = [variable.numpy() for variable in self.network.optimizer.variables]
+        self._initial: list[NDArray] | None = None
+        self._n_trainings, self._begun = recipe.networks, 0
         self._started = time.monotonic()
         self._epochs_run = 0
+
+    def train_first(self, split: Split) -> list[EpochLog]:
+        """Train a network from whose weights all later ones start; the logs of its epochs."""
+        self._n_trainings += 1
+        network, state = self.train(split)
+        self._initial = [variable.numpy() for variable in network.variables]
+        return state.epochs
 
     def train(self, split: Split) -> tuple[keras.Model, FoldState]:
         """The fold's network, in float32, with the weights of its best epoch; and what its training came to."""
         recipe, started = self.recipe, time.monotonic()
+        self._begun += 1
         network = build_network(recipe, self.images.shape[1], seed=split.seed)
         live = FoldState(network=self.network.variables, optimizer=self.network.optimizer.variables)
         state = self.checkpoints.load(split.fold, live) or FoldState()
@@ -81,7 +91,10 @@ class Trainer:
         if not state.is_finished(recipe):
             batches = self._batches(split, len(state.epochs))
             if not state.epochs:
-                settle_batchnorm(network, batches[0][0])
+                if self._initial is None:
+                    settle_batchnorm(network, batches[0][0])
+                else:
+                    _assign(network.variables, self._initial)
                 state.network, state.optimizer = network.variables, self._fresh_optimizer
             _assign(live.network, state.network)
             _assign(live.optimizer, state.optimizer)
@@ -160,10 +173,10 @@ class Trainer:
             )
         recipe = self.recipe
         self._epochs_run += 1
-        epochs_left = recipe.epochs * (recipe.networks - fold) - epoch
+        epochs_left = recipe.epochs * (self._n_trainings - self._begun + 1) - epoch
         return EpochLog(
             fold=fold,
-            n_folds=recipe.networks,
+            n_folds=self._n_trainings,
             epoch=epoch,
             n_epochs=recipe.epochs,
             loss=float(logs["loss"]),

@@ -22,6 +22,7 @@ from rotator_assets.learning.evaluation import youden_threshold
 from rotator_assets.learning.folds import plan_splits
 from rotator_assets.learning.network import inference_function, logits_of
 from rotator_assets.learning.trainer import Trainer
+from rotator_assets.learning.transfer import OtherGalaxies, StackedImages, with_other_galaxies
 from rotator_assets.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class CrossValidation:
     epoch: fold, epoch, loss, val_loss, val_auc. ``folds``: one row a fold: fold, repeat, n_train, n_validation, n_test,
     epochs, best_epoch, threshold, temperature, seconds. ``device``: name of the processor or GPU; ``policy``: Keras
     dtype policy of the training. ``images_per_second``: median over the epochs. ``seconds``: with those before an
-    interruption.
+    interruption. ``parameters``: numbers that one network learns.
     """
 
     tested: pd.DataFrame
@@ -49,6 +50,7 @@ class CrossValidation:
     policy: str
     images_per_second: float
     seconds: float
+    parameters: int
 
 
 def cross_validate(
@@ -60,6 +62,7 @@ def cross_validate(
     *,
     model_folder: Path,
     rows: ArrayLike | None = None,
+    other: OtherGalaxies | None = None,
     checkpoint_folder: Path | None = None,
     on_epoch: Callable[[EpochLog], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -83,6 +86,8 @@ def cross_validate(
         Existing folder; gets ``fold-<k>.keras``, float32 networks for inference, each complete or absent.
     rows
         Row of ``images`` of each galaxy, shape (n,); default 0 to n - 1.
+    other
+        Galaxies of the survey that ``recipe.other_survey`` names, which train as `with_other_galaxies` says.
     checkpoint_folder
         Where the training's state is kept; made where absent, the caller's to remove. A folder that a training of the
         same arguments left when it was interrupted: the training goes on after the last epoch kept there, to the same
@@ -97,16 +102,22 @@ def cross_validate(
     """
     labels, object_ids = np.asarray(labels, dtype=np.int8), np.asarray(object_ids)
     rows = np.arange(len(labels)) if rows is None else np.asarray(rows, dtype=np.int64)
-    splits = plan_splits(labels, object_ids, recipe)
+    splits, first = plan_splits(labels, object_ids, recipe), None
     started = time.monotonic()
     policy = compute_policy()
     checkpoints = Checkpoints(checkpoint_folder, recipe)
-    trainer = Trainer(images, rows, labels, recipe, policy, checkpoints, on_epoch, should_stop)
-
     galaxies = pd.DataFrame(
         {"galaxy_id": np.asarray(galaxy_ids), "object_id": object_ids, "rotator_type": labels}, index=range(len(labels))
     )
+    if other is not None:
+        first, splits = with_other_galaxies(splits, len(labels), other, recipe)
+        rows = np.concatenate([rows, len(images) + other.rows])
+        labels = np.concatenate([labels, other.labels])
+        images = StackedImages(images, other.images)
+    trainer = Trainer(images, rows, labels, recipe, policy, checkpoints, on_epoch, should_stop)
     tested, history, folds = [], [], []
+    if first is not None:
+        history += trainer.train_first(first)
     for split in splits:
         network, state = trainer.train(split)
         with replacing(model_folder / f"fold-{split.fold}.keras", ending=".keras") as temporary:
@@ -146,6 +157,7 @@ def cross_validate(
         policy=policy,
         images_per_second=float(np.median([log.images_per_second for log in history])),
         seconds=time.monotonic() - started + trainer.seconds_before,
+        parameters=sum(int(np.prod(variable.shape)) for variable in trainer.network.trainable_variables),
     )
 
 

@@ -57,7 +57,7 @@ def with_other_galaxies(
 ) -> tuple[Split | None, list[Split]]:
     """The split of a training before all others, where there is one, and the splits of the networks that are tested.
 
-    Row numbers of the other galaxies follow those of the ``n_own`` own ones. By ``recipe.other_survey.use``:
+    Row numbers of the other galaxies follow those of the ``n_own`` own ones. By ``recipe.other_use``:
 
     - ``before``: a first network is trained on the other galaxies; the others start from its weights;
     - ``beside``: the other galaxies join every training part; the own ones alone validate;
@@ -68,12 +68,11 @@ def with_other_galaxies(
     others = n_own + np.arange(len(other.labels))
     seed = recipe.seed
     validates = validation_mask(other.labels, other.object_ids, recipe.validation_fraction, seed)
-    use = recipe.other_survey.use
-    if use == "beside":
+    if recipe.other_use == "beside":
         return None, [replace(split, train=np.concatenate([split.train, others])) for split in splits]
     alone = Split(0, 0, (seed, 0), others[~validates], others[validates], np.empty(0, dtype=np.int64))
     check_no_leak(np.asarray(other.object_ids), alone.train - n_own, alone.validation - n_own)
-    if use == "before":
+    if recipe.other_use == "before":
         return replace(alone, fold=len(splits)), list(splits)
     every = np.arange(n_own)
     return None, [

@@ -29,7 +29,8 @@ class TrainedModels:
 
     ``thresholds``: for each fold the probability at and above which a galaxy is called fast, from its validation
     part. ``recipe`` is the one trained, after the reduction of the quick profile if ``profile`` is ``quick``.
-    ``training``: hash of all that decides what is trained; "" where it was not noted.
+    ``training``: hash of all that decides what is trained; "" where it was not noted. ``parameters``: numbers that one
+    network learns; None where it was not noted.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class TrainedModels:
     seconds: float
     synthetic: bool
     training: str = ""
+    parameters: int | None = None
 
     def load(self, fold: int) -> keras.Model:
         """The network of one fold, counted on over the repeats, in inference-ready state."""
@@ -88,6 +90,7 @@ def commit_models(models: TrainedModels) -> None:
         "seconds": models.seconds,
         "synthetic": models.synthetic,
         "training": models.training,
+        "parameters": models.parameters,
     }
     with replacing(parent / _MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
@@ -119,6 +122,7 @@ def open_models(parent: Path) -> TrainedModels:
         seconds=manifest["seconds"],
         synthetic=manifest["synthetic"],
         training=manifest.get("training", ""),
+        parameters=manifest.get("parameters"),
     )
 
 

@@ -135,4 +135,42 @@ REFEREE_TABLES = (
             SYNTHETIC,
         ),
     ),
+    Table(
+        "transfer",
+        "One row a dataset and recipe that trains on another survey: what that gives, and how much of a drop is due to "
+        "the galaxies' being others.",
+        (
+            DATASET,
+            RECIPE,
+            Column("other_dataset", "VARCHAR", "dataset of the other survey"),
+            Column("other_use", "VARCHAR", "whether it trains before, beside or instead of the dataset's own galaxies"),
+            Column("training_fraction", "DOUBLE", "share of the own training galaxies that train too"),
+            *SAMPLE,
+            *AUC,
+            Column("difference", "DOUBLE", "AUC minus that of thesis, trained on the own galaxies (same galaxies)"),
+            Column("difference_low", "DOUBLE", "lower end of its 95 % interval (DeLong, paired)"),
+            Column("difference_high", "DOUBLE", "upper end of its 95 % interval (DeLong, paired)"),
+            Column("p_value", "DOUBLE", "two-sided p-value of no difference (DeLong, paired)"),
+            Column("auc_at_home", "DOUBLE", "AUC of thesis on the other dataset; NULL where not trained"),
+            Column("variables", "VARCHAR", "in which the tested galaxies are weighted to be as the trained ones"),
+            Column("n_effective", "DOUBLE", "galaxies of equal weight that would say as much as the weighted ones"),
+            *_interval("auc_reweighted", "AUC of the weighted galaxies", _BOOTSTRAP),
+            *_interval("explained", "auc_reweighted minus auc: the drop that these variables explain", _BOOTSTRAP),
+            SYNTHETIC,
+        ),
+    ),
+    Table(
+        "planted_truth",
+        "One row a strength: networks trained on synthetic galaxies whose classes differ in the disc alone.",
+        (
+            Column("strength", "DOUBLE", "difference of the classes' discs, standard deviations of their share"),
+            *SAMPLE,
+            *AUC,
+            Column(
+                "best_auc", "DOUBLE", "AUC of the best possible classifier, which knows each disc, on these galaxies"
+            ),
+            Column("best_auc_expected", "DOUBLE", "AUC expected of it: Phi(strength / sqrt(2))"),
+            SYNTHETIC,
+        ),
+    ),
 )

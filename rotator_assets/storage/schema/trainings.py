@@ -33,6 +33,7 @@ METRICS = (
     Column("true_slow", "INTEGER", "slow rotators called slow"),
     Column("false_slow", "INTEGER", "fast rotators called slow"),
     Column("folds", "INTEGER", "number of networks: folds, times the repeats"),
+    Column("parameters", "INTEGER", "numbers that one network learns"),
     Column("epochs", "INTEGER", "largest number of epochs a fold may train"),
     Column("profile", "VARCHAR", "full, or quick: fewer folds and epochs"),
     VERSION,

@@ -1,0 +1,44 @@
+"""Planted galaxies differ between the classes in the disc alone, by the amount asked for, and networks find that."""
+
+import numpy as np
+import pytest
+
+from rotator_assets.demo.planted import SPREAD_DISC, best_auc, planted_galaxies
+from rotator_assets.learning.evaluation import delong_interval
+from rotator_assets.learning.training import cross_validate
+from rotator_assets.recipes import Recipe
+
+
+def test_the_best_classifier_reaches_the_area_of_two_gaussians():
+    assert best_auc(0) == 0.5
+    assert best_auc(2) == pytest.approx(0.9214, abs=1e-4)
+    galaxies = planted_galaxies(200, 2.0, seed=1, size_px=8)
+    found = delong_interval(galaxies.labels, galaxies.disc_share)
+    assert found.low < best_auc(2) < found.high
+
+
+def test_strength_moves_the_disc_alone():
+    none, strong = (planted_galaxies(40, strength, seed=3, size_px=48) for strength in (0.0, 3.0))
+    moved = strong.disc_share - none.disc_share
+    inside = (strong.disc_share > 0.02) & (strong.disc_share < 0.98)
+    assert moved[inside] == pytest.approx(((none.labels - 0.5) * 3 * SPREAD_DISC)[inside])
+    flux = none.images.sum(axis=(1, 2)), strong.images.sum(axis=(1, 2))
+    assert flux[1] == pytest.approx(flux[0], rel=0.1)  # what lies beyond the image differs
+    assert not np.array_equal(none.images, strong.images)
+    assert np.array_equal(planted_galaxies(40, 3.0, seed=3, size_px=48).images, strong.images)
+
+
+def test_a_network_finds_a_strong_difference_and_none_where_there_is_none(tmp_path):
+    recipe = Recipe(name="tiny", folds=2, epochs=8, batch_size=16)
+    aucs = {}
+    for strength in (0.0, 6.0):
+        galaxies = planted_galaxies(96, strength, seed=5, size_px=32)
+        folder = tmp_path / f"{strength:g}"
+        folder.mkdir()
+        trained = cross_validate(
+            galaxies.images, galaxies.labels, np.arange(96), np.arange(96), recipe, model_folder=folder
+        )
+        aucs[strength] = delong_interval(galaxies.labels, trained.predictions["probability_fast"])
+    assert aucs[6.0].low > 0.6
+    assert aucs[6.0].auc > aucs[0.0].auc + 0.2
+    assert pytest.approx(aucs[0.0].auc, abs=0.2) == 0.5
