@@ -2,8 +2,8 @@
 
 Every galaxy is a spheroid (n = 4) with an exponential disc. The disc's share of the light is Gaussian, and higher on
 average in fast rotators by ``strength`` standard deviations; brightness, size, shape, colour and orientation are drawn
-alike for both. No classifier can do better than one that knows each galaxy's share of the disc, whose area under the ROC
-curve is Phi(strength / sqrt(2)).
+alike for both. No classifier can do better than one that knows each galaxy's share of the disc, whose area under the
+ROC curve is Phi(strength / sqrt(2)).
 """
 
 from __future__ import annotations
@@ -46,11 +46,17 @@ def planted_galaxies(n: int, strength: float, seed: int, size_px: int = 64) -> P
     sigma = np.array([10 ** (0.4 * (22.5 - mean)) * SDSS_ARCSEC_PER_PIXEL**2 for mean, _ in SKY_SIGMA_MAG_ARCSEC2])
     images = np.empty((n, size_px, size_px, 3), dtype=np.float32)
     for row in range(n):
+        parts = ((1 - share[row], 0.8, 4.0), (share[row], 1.2, 1.0))
         components = [
             Component(
-                magnitude[row] - 2.5 * np.log10(part), G_R, size[row] * scale, n_sersic, axis_ratio[row], angle[row]
+                magnitude[row] - 2.5 * np.log10(part),
+                G_R,
+                scale * size[row],
+                sersic_n,
+                axis_ratio[row],
+                angle[row],
             )
-            for part, scale, n_sersic in ((1 - share[row], 0.8, 4.0), (share[row], 1.2, 1.0))
+            for part, scale, sersic_n in parts
         ]
         light = np.moveaxis(draw(components, [], size_px, PSF_FWHM_ARCSEC), 0, -1)
         images[row] = light + sigma * generator.standard_normal(light.shape)

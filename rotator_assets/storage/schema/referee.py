@@ -166,9 +166,7 @@ REFEREE_TABLES = (
             Column("strength", "DOUBLE", "difference of the classes' discs, standard deviations of their share"),
             *SAMPLE,
             *AUC,
-            Column(
-                "best_auc", "DOUBLE", "AUC of the best possible classifier, which knows each disc, on these galaxies"
-            ),
+            Column("best_auc", "DOUBLE", "AUC here of the best possible classifier, which knows each galaxy's disc"),
             Column("best_auc_expected", "DOUBLE", "AUC expected of it: Phi(strength / sqrt(2))"),
             SYNTHETIC,
         ),
