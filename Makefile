@@ -15,7 +15,7 @@ demo: .venv/.synced
 	@$(RUN) rotators demo
 
 test: .venv/.synced
-	$(RUN) pytest
+	$(RUN) pytest -n auto --dist loadfile
 
 # The UI and the daemon on one data root; runs made by `rotators` on that root show here, and the other way round.
 ui: .venv/.synced
