@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rotator_assets.partitions import DATASETS, other_dataset, training_key
-from rotator_assets.recipes import load_recipes
+from rotator_assets.recipes import Recipe, load_recipes
 
 SURVEY_ASSETS = (
     "morphology_catalog",
@@ -80,7 +80,8 @@ def plan(
     ``surveys``: further ones of which the catalogues alone are wanted. ``questions``: also what a referee would ask of
     each training.
     """
-    trained_on = {(key, recipe): _trained_on(key, recipe) for key in datasets for recipe in recipes}
+    known = load_recipes()
+    trained_on = {(key, name): _trained_on(key, known[name]) for key in datasets for name in recipes}
     with_images = list(dict.fromkeys([*datasets, *(other for keys in trained_on.values() for other in keys)]))
     steps = []
     for survey in dict.fromkeys([*(DATASETS[key].survey for key in with_images), *surveys]):
@@ -108,11 +109,9 @@ def plan(
     return steps
 
 
-def _trained_on(dataset: str, name: str) -> list[str]:
+def _trained_on(dataset: str, recipe: Recipe) -> list[str]:
     """The dataset, and that of the other survey where the recipe trains on one. Raises InputError where it cannot."""
-    recipe = load_recipes().get(name)
-    other = [other_dataset(recipe, dataset)] if recipe is not None and recipe.other_survey is not None else []
-    return [dataset, *other]
+    return [dataset] if recipe.other_survey is None else [dataset, other_dataset(recipe, dataset)]
 
 
 def _questions(dataset: str, recipes: list[str], requested: bool) -> list[Step]:

@@ -31,7 +31,16 @@ VARIANTS = {
     "label": ["cappellari2016"],
     "boundary_gap": ["clear-cut"],
 }
-NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names)]
+ON_ANOTHER_SURVEY = {
+    "tng-instead": ("tng100-noisy", "instead", 1.0),
+    "noiseless-instead": ("tng100-noiseless", "instead", 1.0),
+    "manga-instead": ("manga-observed", "instead", 1.0),
+    "tng-before": ("tng100-noisy", "before", 1.0),
+    "tng-before-10": ("tng100-noisy", "before", 0.1),
+    "tng-before-30": ("tng100-noisy", "before", 0.3),
+    "tng-beside": ("tng100-noisy", "beside", 1.0),
+}
+NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names), *ON_ANOTHER_SURVEY]
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +61,12 @@ def test_the_named_recipes_are_there_and_differ_in_what_their_names_say():
     assert (thesis.population, thesis.normalization, thesis.bands, thesis.regularization) == (
         "early", "max_all", "gri", "batchnorm",
     )  # fmt: skip
-    families = {**BY_SETTING, **VARIANTS}
+    families = {**BY_SETTING, **VARIANTS, "other_survey": ["tng-before"]}
     assert varied(recipes, "thesis") == {setting: ["thesis", *names] for setting, names in families.items()}
     assert study_recipes() == STUDY
+    for name, settings in ON_ANOTHER_SURVEY.items():
+        recipe = recipes[name]
+        assert (recipe.other_survey, recipe.other_use, recipe.training_fraction) == settings
     shown = [recipes[name].normalization for name in BY_SETTING["normalization"]]
     assert shown == ["log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
     assert [recipes[name].bands for name in BY_SETTING["bands"]] == ["r", "g", "i"]

@@ -226,13 +226,12 @@ def _result_row(key: tuple[str, str], result: StudyResult, row, beside, syntheti
         "galaxies": pd.NA if row is None else row.n_galaxies,
         "difference [95 % interval]": difference,
         "verdict": verdict,
-        "in DuckDB": f"FROM {table} WHERE dataset = '{dataset}' AND recipe = '{recipe}'",
+        "in DuckDB": f"FROM {table}",
     }
 
 
 def _contrast_row(contrast: StudyContrast, row, synthetic: bool) -> dict[str, object]:
     known = row is not None and pd.notna(row.p_value_adjusted)
-    where = f"dataset = '{contrast.dataset}' AND reference_dataset = '{contrast.reference}'"
     return {
         "dataset": f"{contrast.dataset} against {contrast.reference}",
         "recipe": REFERENCE_RECIPE,
@@ -245,7 +244,7 @@ def _contrast_row(contrast: StudyContrast, row, synthetic: bool) -> dict[str, ob
         )
         if known
         else "",
-        "in DuckDB": f"FROM dataset_comparison WHERE recipe = '{REFERENCE_RECIPE}' AND {where}",
+        "in DuckDB": "FROM dataset_comparison",
     }
 
 

@@ -24,7 +24,7 @@ def _recipe(use: str, **settings) -> Recipe:
 def _galaxies(n: int, seed: int, strength: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Images of noise with a bright middle where the galaxy is fast."""
     generator = np.random.default_rng(seed)
-    labels = np.arange(n) % 2
+    labels = np.arange(n) // 2 % 2
     images = generator.uniform(0, 1, (n, 16, 16, 3)).astype(np.float32)
     images[:, 6:10, 6:10] += strength * 3 * labels[:, None, None, None]
     return images, labels.astype(np.int8)
