@@ -54,6 +54,7 @@ def metrics_and_curve(sample: pd.DataFrame, run_id: str = "run-1") -> tuple[dict
     made = {
         "optimal_threshold": 0.6,
         "folds": 2,
+        "parameters": 8_000_000,
         "epochs": 3,
         "profile": "quick",
         "recipe_version": "v",

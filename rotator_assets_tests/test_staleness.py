@@ -34,12 +34,12 @@ def test_what_stood_in_the_file_is_told_and_not_what_the_quick_profile_made_of_i
 
 
 def test_without_a_record_of_the_file_the_networks_recipe_is_compared():
-    assert _told(_trained(), None, _written(epochs=10, bands="r")) == ["bands: gri -> r", "epochs: 14 -> 10"]
+    assert _told(_trained(), None, _written(epochs=7, bands="r")) == ["bands: gri -> r", "epochs: 10 -> 7"]
     assert _told(_trained("full"), None, _written("quick", folds=2), synthetic=False) == [
-        "epochs: 20 -> 14",
+        "epochs: 20 -> 10",
         "folds: 5 -> 2",
         "batch_size: 64 -> 16",
-        "attribution_steps: 50 -> 10",
+        "attribution_steps: 50 -> 5",
         "profile: full -> quick",
     ]
 

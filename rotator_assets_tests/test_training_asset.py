@@ -211,14 +211,14 @@ def test_a_terminated_run_leaves_nothing_half_written_and_the_next_goes_on(root,
 def test_checkpoints_of_another_recipe_labels_or_images_are_not_taken(root, change):
     tensor = open_tensor(root.tensors / DATASET)
     sample = TableStore(root).read("labeled_images", DATASET)
-    content = learning._training_content(TINY, tensor, sample)
-    assert content == learning._training_content(TINY.model_copy(update={"name": "other"}), tensor, sample.copy())
+    content = learning._training_content(TINY, [(tensor, sample)])
+    assert content == learning._training_content(TINY.model_copy(update={"name": "other"}), [(tensor, sample.copy())])
     recipe = TINY.model_copy(update={"seed": 8}) if change == "recipe" else TINY
     if change == "labels":
         sample.loc[3, "rotator_type"] = 1 - sample.loc[3, "rotator_type"]
     if change == "images":
         tensor = dataclasses.replace(tensor, version="other")
-    assert content != learning._training_content(recipe, tensor, sample)
+    assert content != learning._training_content(recipe, [(tensor, sample)])
 
 
 OTHER_DATASET, OTHER_RECIPE = "tng100-noisy-64", "log"
