@@ -61,7 +61,7 @@ def transfer_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[Da
         context.log.info("no recipe that trains on another survey was trained here")
         pictures.remove("transfer")
     return dg.MaterializeResult(
-        value=frame,
+        value={"transfer": frame},
         data_version=dg.DataVersion(content_hash(frame)),
         metadata={
             "dagster/row_count": len(frame),

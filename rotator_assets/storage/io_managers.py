@@ -19,7 +19,8 @@ class TableIOManager(dg.IOManager):
     """Keeps frames as tables.
 
     An asset gives one frame, the table of its own name, or a dict of table names to frames, of which its own is
-    written last. Loading gives the own table: of one partition, or of all that exist where an asset takes several.
+    written last. The one partition of an asset without partitions is "all". Loading gives the own table: of one
+    partition, or of all that exist where an asset takes several.
     """
 
     def __init__(self, root: DataRoot) -> None:
@@ -28,9 +29,10 @@ class TableIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Frames) -> None:
         asset = context.asset_key.path[-1]
         frames = obj if isinstance(obj, dict) else {asset: obj}
+        own = context.partition_key if context.has_asset_partitions else "all"
         for table in sorted(frames, key=lambda name: name == asset):
             shared = TABLES[table].shared
-            partition = f"{context.partition_key}.{asset}" if shared else context.partition_key
+            partition = f"{own}.{asset}" if shared else own
             self._tables.write(table, partition, frames[table])
         self._tables.publish()
 
