@@ -122,6 +122,7 @@ def test_recipes_are_overlaid_by_family_and_a_family_that_is_gone_has_no_picture
         dg.build_asset_context(partition_key=NOISY), root, pd.concat(trainings.values(), ignore_index=True)
     )
     assert both.value["n_in_both"].dropna().tolist() == [90, 90]
+    assert both.value["parameters"].notna().all() and both.value["seconds"].notna().all()
     names = {path.stem for path in (root.figures / NOISY).glob("*.png")}
     assert names == {"recipes", "regularization", "colour"}
     assert (root.figures / NOISY / "colour.pdf").is_file() and not (root.figures / NOISY / "recipes.pdf").is_file()

@@ -64,12 +64,15 @@ def kept(result: dg.MaterializeResult, root: DataRoot, partition: str) -> dict[s
 
 def test_intervals_of_a_training_are_tables_and_pictures(root, predictions):
     partition = training_key(DATASET, RECIPE)
+    course = pd.DataFrame({"fold": 0, "epoch": [1, 2, 3], "val_loss": [0.7, 0.6, 0.65], "loss": 0.6, "val_auc": 0.7})
+    written("training_history", course, root, partition)
     tables = kept(intervals_report(context(partition), root, predictions), root, partition)
     row = tables["referee_metrics"].iloc[0]
     assert (row["dataset"], row["recipe"], row["n_galaxies"], row["synthetic"]) == (DATASET, RECIPE, COUNT, True)
     assert row["n_repeats"] == 0 and pd.isna(row["seed_auc_std"]) and pd.isna(row["brier_calibrated"])
     assert row["auc_low"] < row["auc"] < row["auc_high"]
     assert set(tables["calibration_curves"]["stage"]) == {"before"}
+    assert tables["convergence"][["epochs", "best_epoch"]].to_numpy().tolist() == [[3, 2]]
     folder = root.figures / DATASET / RECIPE
     assert {path.name for path in folder.iterdir()} == {"reliability.png", "precision_recall.png"}
 

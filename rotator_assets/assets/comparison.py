@@ -38,6 +38,10 @@ def recipe_comparison(
         raise InputError(f"{dataset}: no recipe was trained yet; materialize rotator_classifier and predictions first")
     synthetic = bool(predictions["synthetic"].any())
     frame = compare_recipes(predictions, REFERENCE_RECIPE).assign(dataset=dataset, synthetic=synthetic)
+    costs = TableStore(root).query(
+        f"SELECT recipe, folds, parameters, seconds FROM model_metrics WHERE dataset = '{dataset}'"
+    )
+    frame = frame.merge(costs, on="recipe", how="left")
     frame = frame.reindex(columns=TABLES["recipe_comparison"].column_names)
     pictures = _recipe_pictures(root, dataset, frame, synthetic)
     return dg.MaterializeResult(

@@ -4,34 +4,22 @@ import dagster as dg
 import pandas as pd
 
 from rotator_assets import progress
-from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
 from rotator_assets.assets.pictures import Pictures
+from rotator_assets.assets.questions import QUESTION, QUESTION_OF_TRAINING
 from rotator_assets.assets.reports import with_galaxies
 from rotator_assets.data_root import DataRoot
-from rotator_assets.partitions import (
-    dataset_partitions,
-    dataset_to_training,
-    recipe_to_training,
-    split_training_key,
-    training_partitions,
-)
+from rotator_assets.partitions import dataset_partitions, dataset_to_training, split_training_key
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.storage.tensors import ImageTensor
 
-_COMMON = {
-    "group_name": "questions",
-    "owners": OWNERS,
-    "io_manager_key": "tables",
-    "code_version": "1",
-    "automation_condition": FOLLOW_CHANGES,
-}
 _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
 
 
 @dg.asset(
-    **_COMMON,
+    **QUESTION,
+    code_version="1",
     partitions_def=dataset_partitions,
     kinds={"duckdb", "parquet"},
     description="Gini, M20, concentration, asymmetry and colour of every labelled image, by statmorph.",
@@ -65,11 +53,9 @@ def image_morphology(
 
 
 @dg.asset(
-    **_COMMON,
-    partitions_def=training_partitions,
+    **QUESTION_OF_TRAINING,
+    code_version="1",
     ins={name: _OF_DATASET for name in ("image_tensors", "labeled_images", "image_morphology")},
-    # Named, so that an edited recipe marks all that was made with it at once.
-    deps=[dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
     kinds={"duckdb", "scikitlearn", "matplotlib"},
     description="Is it only ellipticity? A ladder of features, matched and binned AUCs, what the label alone explains.",
 )

@@ -30,6 +30,7 @@ _TABLES = {
     "feature_baselines": "Plain classifiers, the network's gain over each, and what its logit adds to their features",
     "ellipticity_tests": "What the label's own definition explains, and pairs matched in one property",
     "referee_metrics": "Every number with its uncertainty",
+    "convergence": "Epochs to converge, and how far each network overfits",
     "label_noise": "Other labels: AUC of the same scores, and what a perfect classifier would reach",
 }
 

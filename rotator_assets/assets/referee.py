@@ -4,55 +4,44 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
 from rotator_assets.assets.pictures import Pictures
+from rotator_assets.assets.questions import QUESTION, QUESTION_OF_TRAINING
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.figures.study import REFERENCE_RECIPE
-from rotator_assets.partitions import (
-    DATASETS,
-    dataset_partitions,
-    dataset_to_training,
-    recipe_to_training,
-    split_training_key,
-    training_partitions,
-)
+from rotator_assets.partitions import DATASETS, dataset_partitions, dataset_to_training, split_training_key
 from rotator_assets.recipes import Recipe, load_recipes, varied
 from rotator_assets.settings import load_settings
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
 from rotator_assets.surveys.agreement import LAMBDA_R_RANGE, passes_jam_quality
 
-_COMMON = {
-    "group_name": "questions",
-    "owners": OWNERS,
-    "io_manager_key": "tables",
-    "code_version": "1",
-    "automation_condition": FOLLOW_CHANGES,
-    "kinds": {"duckdb", "matplotlib"},
-}
-_OF_TRAINING = {
-    **_COMMON,
-    "partitions_def": training_partitions,
-    "deps": [dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
-}
+_KINDS = {"duckdb", "matplotlib"}
 _SEED = 2020
 _MORE = (10, 100)
 """Times as many galaxies as there are, to which the learning curve is extrapolated."""
 
 
-@dg.asset(**_OF_TRAINING, description="Every number with its uncertainty; precision and recall; calibration.")
+@dg.asset(
+    **QUESTION_OF_TRAINING,
+    code_version="2",
+    kinds=_KINDS,
+    description="Every number with its uncertainty; precision and recall; calibration; epochs to converge.",
+)
 def intervals_report(
     context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], predictions: pd.DataFrame
 ) -> dg.MaterializeResult:
     from rotator_assets.figures.referee import precision_recall_figure, reliability_figure
+    from rotator_assets.learning.convergence import convergence
     from rotator_assets.learning.referee import calibration_curves, referee_metrics
     from rotator_assets.learning.scores import precision_recall_frame
 
     dataset, recipe = split_training_key(context.partition_key)
     key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
-    repeats = _repeats(TableStore(root), context.partition_key)
+    tables = TableStore(root)
+    repeats = _repeats(tables, context.partition_key)
+    courses = convergence(tables.read("training_history", context.partition_key))
     metrics = {**key, **referee_metrics(predictions, repeats, seed=_SEED)}
     curves = calibration_curves(predictions)
     curve = precision_recall_frame(predictions["rotator_type"], predictions["probability_fast"])
@@ -62,14 +51,26 @@ def intervals_report(
     frame = pd.DataFrame([metrics])
     told = ("auc", "auc_error", "auc_bootstrap_error", "pr_auc_slow", "prevalence", "balanced_accuracy", "brier", "ece")
     return dg.MaterializeResult(
-        value={"referee_metrics": frame, "calibration_curves": curves.assign(**key)},
-        data_version=dg.DataVersion(content_hash(frame) + content_hash(curves)),
-        metadata={**{name: metrics[name] for name in told}, "synthetic": key["synthetic"], **pictures.metadata()},
+        value={
+            "referee_metrics": frame,
+            "calibration_curves": curves.assign(**key),
+            "convergence": courses.assign(**key),
+        },
+        data_version=dg.DataVersion("-".join(map(content_hash, (frame, curves, courses)))),
+        metadata={
+            **{name: metrics[name] for name in told},
+            "median_converged_epoch": float(courses["converged_epoch"].median()),
+            "networks_still_improving": int(courses["still_improving"].sum()),
+            "synthetic": key["synthetic"],
+            **pictures.metadata(),
+        },
     )
 
 
 @dg.asset(
-    **_OF_TRAINING,
+    **QUESTION_OF_TRAINING,
+    code_version="1",
+    kinds=_KINDS,
     ins={"labeled_images": dg.AssetIn(partition_mapping=dataset_to_training)},
     description="The same scores against other labels: errors, boundary and source of lambda_R; cuts about it.",
 )
@@ -114,7 +115,9 @@ def label_noise_report(
 
 
 @dg.asset(
-    **_COMMON,
+    **QUESTION,
+    code_version="1",
+    kinds=_KINDS,
     partitions_def=dataset_partitions,
     deps=[dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
     description="AUC against the number of training galaxies, fitted and extrapolated with its uncertainty.",

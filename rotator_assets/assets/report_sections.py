@@ -246,7 +246,8 @@ def dataset_section(root: DataRoot, tables: TableStore, dataset: str, synthetic:
         figures=figures_of(root, dataset, DATASET_FIGURES, synthetic, shown),
         tables=[
             ReportTable(
-                "Recipes, best first; differences to thesis on the same galaxies (DeLong, paired; Holm)",
+                "Recipes, best first; differences to thesis on the galaxies of both, by the recipe's own labels "
+                "(DeLong, paired; Holm)",
                 compared.drop(columns=["dataset", "synthetic"]),
                 f"DuckDB: FROM recipe_comparison WHERE dataset = '{dataset}'",
                 synthetic,

@@ -3,9 +3,9 @@
 import dagster as dg
 import pandas as pd
 
-from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS
 from rotator_assets.assets.learning import training_sample
 from rotator_assets.assets.pictures import Pictures
+from rotator_assets.assets.questions import QUESTION
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.data_root import DataRoot
 from rotator_assets.figures.study import REFERENCE_RECIPE
@@ -18,11 +18,8 @@ _SEED = 2020
 
 
 @dg.asset(
-    group_name="questions",
-    owners=OWNERS,
-    io_manager_key="tables",
+    **QUESTION,
     code_version="1",
-    automation_condition=FOLLOW_CHANGES,
     partitions_def=dataset_partitions,
     deps=[dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
     kinds={"duckdb", "matplotlib"},
@@ -92,24 +89,19 @@ def _row(
     recipe: Recipe,
 ) -> dict:
     """One recipe's row of ``transfer``."""
-    from rotator_assets.learning.evaluation import delong_interval, delong_paired
+    from rotator_assets.learning.evaluation import delong_paired, size_and_auc
     from rotator_assets.learning.shift import likeness_weights, reweighted_auc, variables_of
 
     other = other_dataset(recipe, dataset)
     scored = predictions[predictions["recipe"] == name].set_index("galaxy_id")
     truth, score = scored["rotator_type"].to_numpy(int), scored["probability_fast"].to_numpy(float)
-    auc = delong_interval(truth, score)
     row = {
         "dataset": dataset,
         "recipe": name,
         "other_dataset": other,
         "other_use": recipe.other_use,
         "training_fraction": recipe.training_fraction,
-        "n_galaxies": len(scored),
-        "n_slow": int((truth == 0).sum()),
-        "auc": auc.auc,
-        "auc_low": auc.low,
-        "auc_high": auc.high,
+        **size_and_auc(truth, score),
         "synthetic": bool(scored["synthetic"].any()),
     }
     reference = predictions[predictions["recipe"] == REFERENCE_RECIPE].set_index("galaxy_id")["probability_fast"]

@@ -57,6 +57,33 @@ def delong_interval(labels: ArrayLike, scores: ArrayLike, level: float = 0.95) -
     return AucInterval(auc, float(low), float(high), variance)
 
 
+def size_and_auc(labels: ArrayLike, scores: ArrayLike) -> dict[str, float | int]:
+    """Numbers of galaxies and of slow ones, AUC and its interval, named as in every table: n_galaxies, n_slow, auc, ...
+
+    Raises ValueError as `delong_interval` does.
+    """
+    auc = delong_interval(labels, scores)
+    labels = np.asarray(labels)
+    return {
+        "n_galaxies": len(labels),
+        "n_slow": int((labels == 0).sum()),
+        "auc": auc.auc,
+        "auc_low": auc.low,
+        "auc_high": auc.high,
+    }
+
+
+def aucs_of_labelings(is_fast: NDArray[np.bool_], scores: ArrayLike) -> NDArray[np.float64]:
+    """AUC of the same scores (m,) against each of b sets of labels (b, m), float64 (b,): Mann & Whitney by mid-ranks.
+
+    NaN where a set has one class alone.
+    """
+    n_fast = is_fast.sum(axis=1)
+    n_pairs = n_fast * (is_fast.shape[1] - n_fast)
+    above = is_fast @ rankdata(scores) - n_fast * (n_fast + 1) / 2
+    return np.divide(above, n_pairs, out=np.full(len(is_fast), np.nan), where=n_pairs > 0)
+
+
 def delong_paired(labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, level: float = 0.95) -> AucDifference:
     """Do two scores of the same galaxies differ in AUC? DeLong's test for correlated ROC curves.
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
-from rotator_assets.learning.evaluation import delong_interval
+from rotator_assets.learning.evaluation import aucs_of_labelings, delong_interval, size_and_auc
 from rotator_assets.science.spin import is_slow_rotator
 
 ASSUMED_ERROR = 0.02
@@ -89,14 +88,14 @@ def expected_auc_from_label_noise(
     is_fast = is_fast[with_both]
     truth = lambda_r >= threshold
     margin = (lambda_r - threshold) / error
-    network = _aucs(is_fast, scores)
+    network = aucs_of_labelings(is_fast, scores)
     low, high = np.quantile(network, [0.025, 0.975])
     return LabelNoise(
         auc=float(network.mean()),
         auc_low=float(low),
         auc_high=float(high),
-        ceiling=float(_aucs(is_fast, truth).mean()),
-        ceiling_ranked=float(_aucs(is_fast, margin).mean()),
+        ceiling=float(aucs_of_labelings(is_fast, truth).mean()),
+        ceiling_ranked=float(aucs_of_labelings(is_fast, margin).mean()),
         label_change_fraction=float(np.mean(is_fast != truth)),
         n_assumed_error=int(assumed.sum()),
     )
@@ -166,15 +165,7 @@ def _against(labels: NDArray[np.int64], scores: NDArray[np.float64], truth: NDAr
         "label_change_fraction": float(np.mean(labels != truth)) if len(labels) else np.nan,
     }
     if len(np.unique(labels)) == 2:
-        interval = delong_interval(labels, scores)
-        row |= {"auc": interval.auc, "auc_low": interval.low, "auc_high": interval.high}
+        row |= size_and_auc(labels, scores)
     if len(np.unique(truth)) == 2:
         row["reference_auc"] = delong_interval(truth, scores).auc
     return row
-
-
-def _aucs(is_fast: NDArray[np.bool_], scores: NDArray) -> NDArray[np.float64]:
-    """AUC of the same scores (m,) against each set of labels (b, m), float64 (b,): Mann & Whitney by mid-ranks."""
-    n_fast = is_fast.sum(axis=1)
-    above = is_fast @ rankdata(scores) - n_fast * (n_fast + 1) / 2
-    return above / (n_fast * (is_fast.shape[1] - n_fast))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from rotator_assets.learning.baselines import CLASSIFIERS, tabular_baseline
-from rotator_assets.learning.evaluation import delong_interval, delong_paired, holm
+from rotator_assets.learning.evaluation import delong_interval, delong_paired, holm, size_and_auc
 
 STEPS = {
     "ellipticity": ("ellipticity",),
@@ -76,14 +76,9 @@ def feature_ladder(sample: pd.DataFrame, pixels: NDArray[np.float32], seed: int)
 
 def _compared(truth: NDArray, network: NDArray, alone: NDArray, together: NDArray) -> dict[str, float | int]:
     """AUC of a classifier's scores, the network's gain over it, and what its logit adds to it."""
-    auc = delong_interval(truth, alone)
     gain, added = delong_paired(truth, network, alone), delong_paired(truth, together, alone)
     return {
-        "n_galaxies": len(truth),
-        "n_slow": int((truth == 0).sum()),
-        "auc": auc.auc,
-        "auc_low": auc.low,
-        "auc_high": auc.high,
+        **size_and_auc(truth, alone),
         "network_gain": gain.difference,
         "gain_low": gain.low,
         "gain_high": gain.high,

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
-from rotator_assets.learning.evaluation import delong_interval
+from rotator_assets.learning.evaluation import aucs_of_labelings, delong_interval, size_and_auc
 
 CALIPERS = {"ellipticity": 0.05, "log_mass": 0.1, "r_eff_over_psf": 0.3, "redshift": 0.005}
 """What may explain the network's success, and by how much less two galaxies that are alike in it differ."""
@@ -52,8 +51,7 @@ def auc_in_bins(labels: ArrayLike, scores: ArrayLike, values: ArrayLike, n_bins:
             "n_slow": int((labels[chosen] == 0).sum()),
         }
         if 0 < row["n_slow"] < row["n_galaxies"]:
-            auc = delong_interval(labels[chosen], scores[chosen])
-            row |= {"auc": auc.auc, "auc_low": auc.low, "auc_high": auc.high}
+            row |= size_and_auc(labels[chosen], scores[chosen])
         rows.append(row)
     return pd.DataFrame(rows, columns=["low", "high", "n_galaxies", "n_slow", "auc", "auc_low", "auc_high"])
 
@@ -105,17 +103,13 @@ def auc_by_definition(
     classes.
     """
     spin, threshold = np.asarray(lambda_r, float), np.asarray(spin_threshold, float)
-    ranks = rankdata(scores)
     generator = np.random.default_rng(seed)
     is_fast = np.array([generator.permutation(spin) >= threshold for _ in range(n_permutations)])
-    n_fast = is_fast.sum(axis=1)
-    n_pairs = n_fast * (len(ranks) - n_fast)
-    both = n_pairs > 0
-    if not both.any():
+    aucs = aucs_of_labelings(is_fast, scores)
+    if np.isnan(aucs).all():
         return Estimate(np.nan, np.nan, np.nan)
-    aucs = (is_fast[both] @ ranks - n_fast[both] * (n_fast[both] + 1) / 2) / n_pairs[both]
-    low, high = np.quantile(aucs, [0.025, 0.975])
-    return Estimate(float(aucs.mean()), float(low), float(high))
+    low, high = np.nanquantile(aucs, [0.025, 0.975])
+    return Estimate(float(np.nanmean(aucs)), float(low), float(high))
 
 
 def r_eff_over_psf(sample: pd.DataFrame) -> NDArray[np.float64]:

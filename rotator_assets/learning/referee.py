@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rotator_assets.learning.evaluation import delong_interval
+from rotator_assets.learning.evaluation import delong_interval, size_and_auc
 from rotator_assets.learning.resampling import bootstrap, bootstrap_auc, weighted_average_precision
 from rotator_assets.learning.scores import (
     Rate,
@@ -32,17 +32,13 @@ def referee_metrics(
     labels = predictions["rotator_type"].to_numpy(int)
     objects = predictions["object_id"].to_numpy()
     scores = predictions["probability_fast"].to_numpy(float)
-    delong, resampled = delong_interval(labels, scores), bootstrap_auc(labels, scores, objects, n, seed)
+    resampled = bootstrap_auc(labels, scores, objects, n, seed)
     precision = bootstrap(lambda weights: weighted_average_precision(labels, scores, weights), labels, objects, n, seed)
     rates = recalls(labels, predictions["predicted_type"].to_numpy(int))
     return {
-        "n_galaxies": len(labels),
-        "n_slow": int((labels == 0).sum()),
+        **size_and_auc(labels, scores),
         "prevalence": float((labels == 0).mean()),
-        "auc": delong.auc,
-        "auc_low": delong.low,
-        "auc_high": delong.high,
-        "auc_error": float(np.sqrt(delong.variance)),
+        "auc_error": float(np.sqrt(delong_interval(labels, scores).variance)),
         "auc_bootstrap_low": resampled.low,
         "auc_bootstrap_high": resampled.high,
         "auc_bootstrap_error": resampled.error,

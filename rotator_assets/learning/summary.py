@@ -17,6 +17,7 @@ from rotator_assets.learning.evaluation import (
     delong_paired,
     fold_aucs,
     holm,
+    size_and_auc,
 )
 from rotator_assets.recipes import Recipe
 
@@ -78,7 +79,7 @@ def summarize(predictions: pd.DataFrame) -> dict[str, float | int]:
     by_fold = fold_aucs(truth, score, predictions["fold"].to_numpy())
     counts = confusion(truth, predictions["predicted_type"].to_numpy(int))
     return {
-        **_size_and_auc(truth, score),
+        **size_and_auc(truth, score),
         "fold_auc_mean": float(by_fold.mean()),
         "fold_auc_min": float(by_fold.min()),
         "fold_auc_max": float(by_fold.max()),
@@ -119,7 +120,7 @@ def against_baselines(predictions: pd.DataFrame, rivals: dict[str, NDArray[np.fl
         rows.append(
             {
                 "baseline": name,
-                **_size_and_auc(truth, rival),
+                **size_and_auc(truth, rival),
                 "auc_gain": gain.difference,
                 "auc_gain_low": gain.low,
                 "auc_gain_high": gain.high,
@@ -135,11 +136,12 @@ def compare_recipes(predictions: pd.DataFrame, reference: str) -> pd.DataFrame:
     ``predictions``: columns recipe, galaxy_id, rotator_type, probability_fast. Gives the columns of
     ``recipe_comparison`` but dataset and synthetic: paired differences (DeLong), with p-values corrected for their
     number after Holm. They are missing for the reference, and where it is absent or shares no galaxy of both classes.
+    A recipe that labels galaxies otherwise than the reference is compared by its own labels, for both scores.
     """
     by_recipe = {recipe: rows.set_index("galaxy_id") for recipe, rows in predictions.groupby("recipe")}
     rows = []
     for recipe, scored in by_recipe.items():
-        row = {"recipe": recipe, **_size_and_auc(scored["rotator_type"].to_numpy(int), scored["probability_fast"])}
+        row = {"recipe": recipe, **size_and_auc(scored["rotator_type"].to_numpy(int), scored["probability_fast"])}
         both = _in_both(scored, by_recipe[reference]) if recipe != reference and reference in by_recipe else None
         if both is not None:
             change = delong_paired(both["rotator_type"], both["probability_fast"], both["reference"])
@@ -218,14 +220,3 @@ def _in_both(scored: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame | No
     """The galaxies that both predict, the reference's probabilities beside the others; None but with both classes."""
     both = scored.join(reference["probability_fast"].rename("reference"), how="inner")
     return both if both["rotator_type"].nunique() == 2 else None
-
-
-def _size_and_auc(truth: NDArray, score: NDArray | pd.Series) -> dict[str, float | int]:
-    auc = delong_interval(truth, score)
-    return {
-        "n_galaxies": len(truth),
-        "n_slow": int((truth == 0).sum()),
-        "auc": auc.auc,
-        "auc_low": auc.low,
-        "auc_high": auc.high,
-    }

@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from rotator_assets.learning.evaluation import (
+    aucs_of_labelings,
     balanced_accuracy,
     confusion,
     delong_independent,
@@ -18,6 +19,7 @@ from rotator_assets.learning.evaluation import (
     fold_aucs,
     holm,
     roc_curve_frame,
+    size_and_auc,
     wilson_interval,
     youden_threshold,
 )
@@ -268,3 +270,19 @@ def test_fold_aucs_do_not_mix_the_folds():
 def test_unusable_scores_are_refused(labels, scores, message):
     with pytest.raises(ValueError, match=message):
         delong_interval(labels, scores)
+
+
+def test_aucs_of_many_labelings_are_scikit_learns_and_nan_with_one_class():
+    generator = np.random.default_rng(3)
+    scores = generator.integers(0, 12, 40) / 12  # with ties
+    labelings = generator.random((5, 40)) < 0.4
+    found = aucs_of_labelings(np.vstack([labelings, np.ones((1, 40), bool)]), scores)
+    np.testing.assert_allclose(found[:5], [roc_auc_score(labels, scores) for labels in labelings])
+    assert np.isnan(found[5])
+
+
+def test_a_sample_is_described_by_the_names_of_the_tables():
+    labels, scores = sample(30, 50, 1.0, 4)
+    auc = delong_interval(labels, scores)
+    described = {"n_galaxies": 80, "n_slow": 30, "auc": auc.auc, "auc_low": auc.low, "auc_high": auc.high}
+    assert size_and_auc(labels, scores) == described

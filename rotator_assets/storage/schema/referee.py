@@ -5,6 +5,7 @@ from __future__ import annotations
 from rotator_assets.storage.schema.columns import (
     AUC,
     DATASET,
+    FOLD,
     RECIPE,
     SAMPLE,
     SYNTHETIC,
@@ -58,6 +59,24 @@ REFEREE_TABLES = (
             Column(
                 "seed_auc_std", "DOUBLE", "standard deviation of the AUCs of single repeats, apart from sampling error"
             ),
+            SYNTHETIC,
+        ),
+    ),
+    Table(
+        "convergence",
+        "The course of each network of a training: epochs to converge, and how far it overfits.",
+        (
+            DATASET,
+            RECIPE,
+            FOLD,
+            Column("epochs", "INTEGER", "epochs trained"),
+            Column("converged_epoch", "INTEGER", "first epoch whose val_loss is within 0.01 nats of the lowest"),
+            Column("best_epoch", "INTEGER", "epoch of the lowest val_loss, whose weights are kept"),
+            Column("best_val_loss", "DOUBLE", "val_loss there, nats"),
+            Column("best_val_auc", "DOUBLE", "val_auc there"),
+            Column("still_improving", "BOOLEAN", "true where that is the last epoch: more might have been better"),
+            Column("overfitting_nats", "DOUBLE", "rise of val_loss from there to the last epoch, nats"),
+            Column("gap_nats", "DOUBLE", "val_loss minus loss (of augmented images) at the last epoch, nats"),
             SYNTHETIC,
         ),
     ),

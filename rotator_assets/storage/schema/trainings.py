@@ -19,6 +19,9 @@ from rotator_assets.storage.schema.columns import (
 REPEAT = Column("repeat", "INTEGER", "repeat of the cross-validation, from 0; folds count on over the repeats")
 VERSION = Column("recipe_version", "VARCHAR", "hash of the recipe's content as trained")
 RUN = Column("run_id", "VARCHAR", "Dagster run that made the row")
+NETWORKS = Column("folds", "INTEGER", "number of networks: folds, times the repeats")
+PARAMETERS = Column("parameters", "INTEGER", "numbers that one network learns")
+SECONDS = Column("seconds", "DOUBLE", "wall time of the training, s")
 METRICS = (
     DATASET,
     RECIPE,
@@ -32,13 +35,13 @@ METRICS = (
     Column("false_fast", "INTEGER", "slow rotators called fast"),
     Column("true_slow", "INTEGER", "slow rotators called slow"),
     Column("false_slow", "INTEGER", "fast rotators called slow"),
-    Column("folds", "INTEGER", "number of networks: folds, times the repeats"),
-    Column("parameters", "INTEGER", "numbers that one network learns"),
+    NETWORKS,
+    PARAMETERS,
     Column("epochs", "INTEGER", "largest number of epochs a fold may train"),
     Column("profile", "VARCHAR", "full, or quick: fewer folds and epochs"),
     VERSION,
     Column("device", "VARCHAR", "device the training ran on"),
-    Column("seconds", "DOUBLE", "wall time of the training, s"),
+    SECONDS,
     RUN,
     SYNTHETIC,
 )
@@ -178,6 +181,9 @@ TRAINING_TABLES = (
             Column("p_value", "DOUBLE", "two-sided p-value of no difference (DeLong, paired)"),
             Column("p_value_adjusted", "DOUBLE", "p_value after Holm's correction for all comparisons of the dataset"),
             Column("significant", "BOOLEAN", "true where p_value_adjusted is below 0.05; NULL for thesis"),
+            PARAMETERS,
+            NETWORKS,
+            SECONDS,
             SYNTHETIC,
         ),
     ),

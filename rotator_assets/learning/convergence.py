@@ -1,0 +1,37 @@
+"""How many epochs a training needs, and from which on it learns its own galaxies by heart. pandas only."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+CLOSE_NATS = 0.01
+"""A validation loss this close to the lowest counts as converged: it is less than what validation parts differ by."""
+
+
+def convergence(history: pd.DataFrame) -> pd.DataFrame:
+    """The course of each network in numbers, a row a fold.
+
+    ``history``: fold, epoch (from 1), loss, val_loss (nats) and val_auc, as in ``training_history``. Columns:
+    ``epochs`` trained; ``converged_epoch``, the first whose val_loss is within ``CLOSE_NATS`` of the lowest;
+    ``best_epoch``, that of the lowest val_loss, whose weights are kept; ``best_val_loss`` and ``best_val_auc`` there;
+    ``still_improving``, where that is the last epoch; ``overfitting_nats``, how much val_loss rose from there to the
+    last epoch; ``gap_nats``, val_loss minus loss at the last epoch (the latter of augmented images).
+    """
+    rows = []
+    for fold, course in history.sort_values("epoch").groupby("fold"):
+        best, last = course.loc[course["val_loss"].idxmin()], course.iloc[-1]
+        close = course["val_loss"] <= best["val_loss"] + CLOSE_NATS
+        rows.append(
+            {
+                "fold": fold,
+                "epochs": int(last["epoch"]),
+                "converged_epoch": int(course.loc[close, "epoch"].min()),
+                "best_epoch": int(best["epoch"]),
+                "best_val_loss": best["val_loss"],
+                "best_val_auc": best["val_auc"],
+                "still_improving": bool(best["epoch"] == last["epoch"]),
+                "overfitting_nats": last["val_loss"] - best["val_loss"],
+                "gap_nats": last["val_loss"] - last["loss"],
+            }
+        )
+    return pd.DataFrame(rows)
