@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -89,6 +90,11 @@ def run(
         raise click.UsageError("--all takes every dataset and recipe: leave out --dataset and --recipe")
     if not (everything or stale or datasets or recipes):
         raise click.UsageError("say what to run: --dataset D, --recipe R, --stale or --all")
+    everything_stale = stale and not (everything or datasets or recipes)
+    if everything_stale and questions:
+        raise click.UsageError(
+            "--stale alone redoes the questions that were asked: leave out --questions, or name a --dataset or --recipe"
+        )
     from rotator_assets.partitions import dataset as dataset_of
     from rotator_assets.plans import plan
     from rotator_assets.recipes import load_recipes, study_recipes
@@ -100,7 +106,7 @@ def run(
             raise InputError(f"there is no recipe '{name}'; the recipes are: {', '.join(known)}")
     chosen_datasets = [dataset_of(key).key for key in dict.fromkeys(datasets)]
     load_settings(root)
-    if stale and not (everything or datasets or recipes):
+    if everything_stale:
         _rerun_stale(root, jobs)
         return
     chosen_recipes = list(dict.fromkeys(recipes)) or (study_recipes() if everything or stale else ["thesis"])
@@ -280,6 +286,9 @@ def _write(data: bytes) -> None:
 
 def main() -> None:
     """Entry point: one line on standard error says what is wrong and what to do."""
+    # A script's background job ignores SIGINT, and Dagster gives SIGTERM the same handler: nothing would end a run.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
     try:
         # Not cli.main(), which writes an empty line of its own when interrupted.
         with cli.make_context("rotators", sys.argv[1:]) as context:

@@ -65,7 +65,8 @@ def _birth(pid: int) -> str:
     """When a process started, in the kernel's ticks; "running" where that cannot be told, "" where there is none."""
     try:
         os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+        state, *fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return "" if state == "Z" else fields[18]  # a zombie is gone, only not yet reaped
     except ProcessLookupError:
         return ""
     except OSError:

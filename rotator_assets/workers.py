@@ -1,7 +1,8 @@
 """Processes of their own for the trainings of a plan, so that several share the processors.
 
 A worker is this module run as a program: a line of JSON for each step in; lines of JSON with its progress, and at last
-with what became of it, out. (``multiprocessing`` would import the caller's main module again in each.)
+with what became of it, out. The end of its input stops it, whether its parent closed it or was killed.
+(``multiprocessing`` would import the caller's main module again in each.)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +25,8 @@ from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.plans import Step
 
+WORKER = (sys.executable, "-m", "rotator_assets.workers")
+"""How a worker is started; the data root comes after it."""
 STOP_SECONDS = 20.0
 """A worker that is told to stop has this long to tidy up."""
 _MOST_JOBS = 4
@@ -55,7 +59,7 @@ class Workers:
     def __exit__(self, *error: object) -> None:
         workers = [*self._free, *self._busy.values()]
         for worker in workers:
-            worker.interrupt()
+            worker.close()
         for worker in workers:
             worker.stop()
 
@@ -82,7 +86,7 @@ class Workers:
         if worker.is_alive:
             self._free.append(worker)
         else:
-            worker.stop()
+            worker.close()
         return step, error
 
 
@@ -91,7 +95,7 @@ class _Worker:
 
     def __init__(self, root: DataRoot) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rotator_assets.workers", str(root.path)],
+            [*WORKER, str(root.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -120,20 +124,18 @@ class _Worker:
         try:
             self._process.stdin.write(json.dumps(asdict(step)) + "\n")
             self._process.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):  # it died, or was closed just now
             return
         for line in self._process.stdout:
             yield json.loads(line)
 
-    def interrupt(self) -> None:
-        """Tell it to stop; a run in hand ends as interrupted and leaves nothing half-written."""
-        if self.is_alive:
-            self._process.send_signal(signal.SIGINT)
-
-    def stop(self) -> None:
-        """Wait until it has stopped; kill it where that takes long."""
+    def close(self) -> None:
+        """End its input: a run in hand ends as interrupted and leaves nothing half-written, and the process ends."""
         with contextlib.suppress(OSError):
             self._process.stdin.close()
+
+    def stop(self) -> None:
+        """Wait until it has ended; kill it where that takes long."""
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -142,21 +144,32 @@ class _Worker:
 
 
 def main(root: DataRoot) -> None:
-    """Run the steps that stand on standard input, one a line, until there are no more."""
+    """Run the steps that stand on standard input, one a line. Its end interrupts what is in hand then."""
+    # A parent that a script started in the background ignores interrupts, and leaves that to its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    lines: SimpleQueue[str] = SimpleQueue()
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Thread(target=_listen, args=(lines,), daemon=True).start()
+        _run(root, iter(lines.get, ""))
+
+
+def _run(root: DataRoot, lines: Iterator[str]) -> None:
+    """Run the steps, one a line."""
     from rotator_assets.runner import Runner, input_error
 
     # Only answers go to the parent; what libraries print goes where errors go.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     def answer(**content: object) -> None:
-        print(json.dumps(content), file=answers, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # a parent that is gone needs none
+            os.write(answers, f"{json.dumps(content)}\n".encode())
 
     def tell(stage: str, done: int, total: int, note: str) -> None:
         answer(stage=stage, done=done, total=total, note=note)
 
     with Runner(root) as runner, progress.listening(tell):
-        for line in sys.stdin:
+        for line in lines:
             step = Step(**{name: _tuple(value) for name, value in json.loads(line).items()})
             try:
                 runner.materialize(step)
@@ -167,11 +180,22 @@ def main(root: DataRoot) -> None:
                 answer(state="done")
 
 
+def _listen(lines: SimpleQueue[str]) -> None:
+    """Pass the lines of standard input on; at its end interrupt the process, and end it where that takes long."""
+    # Not sys.stdin, which the interpreter could not close at its end while this waits for a line.
+    with os.fdopen(os.dup(sys.stdin.fileno())) as steps:
+        for line in steps:
+            lines.put(line)
+    os.kill(os.getpid(), signal.SIGINT)
+    lines.put("")  # for the case that Dagster, between two phases of a run, takes the interrupt and goes on
+    time.sleep(STOP_SECONDS)
+    os._exit(1)
+
+
 def _tuple(value: object) -> object:
     """JSON's lists as the tuples they were."""
     return tuple(value) if isinstance(value, list) else value
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        main(DataRoot(Path(sys.argv[1])))
+    main(DataRoot(Path(sys.argv[1])))

@@ -1,9 +1,11 @@
 """Fixtures of every test."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,17 +28,32 @@ def small_demo_root(tmp_path_factory) -> Path:
     """Synthetic files of 90 galaxies a survey, in the published formats; not to be changed by a test."""
     from rotator_assets.demo import write_demo
 
-    root = tmp_path_factory.mktemp("demo")
-    write_demo(root, n_galaxies=90, seed=7)
-    return root
+    return _made_once(tmp_path_factory, "demo", lambda root: write_demo(root, n_galaxies=90, seed=7))
 
 
 @pytest.fixture(scope="session")
 def finished_root(small_demo_root, tmp_path_factory) -> Path:
-    """A copy of the small demo root on which the command line has run `thesis` on manga-observed-64."""
-    root = tmp_path_factory.mktemp("finished") / "root"
-    shutil.copytree(small_demo_root, root)
-    command = [str(Path(sys.executable).with_name("rotators")), "run", "-d", "manga-observed-64", "-r", "thesis"]
-    done = subprocess.run([*command, "--data", str(root)], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    return root
+    """A copy of the small demo root on which the command line has run `thesis`; not to be changed by a test either."""
+
+    def finish(root: Path) -> None:
+        shutil.copytree(small_demo_root, root)
+        command = [str(Path(sys.executable).with_name("rotators")), "run", "-d", "manga-observed-64", "-r", "thesis"]
+        done = subprocess.run([*command, "--data", str(root)], capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+
+    return _made_once(tmp_path_factory, "finished", finish)
+
+
+def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process of the test session to need it makes; the others of pytest-xdist wait for it."""
+    session = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session = session.parent
+    folder, made = session / f"shared-{name}", session / f"{name}.made"
+    with (session / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # where another process failed to make it
+            make(folder)
+            made.touch()
+    return folder

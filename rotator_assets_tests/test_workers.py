@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,11 +13,15 @@ from rotator_assets import progress
 from rotator_assets.assets.learning import TRAINING_POOL
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
-from rotator_assets.plans import SURVEY_ASSETS, Step, plan
+from rotator_assets.plans import SURVEY_ASSETS, TRAINING_ASSETS, Step, plan
 from rotator_assets.runner import Runner, open_instance
 from rotator_assets.storage.tables import TableStore
-from rotator_assets.workers import TrainingFailed, Workers, default_jobs
+from rotator_assets.workers import STOP_SECONDS, TrainingFailed, Workers, default_jobs
 
+SLEEPING = (sys.executable, "-m", "rotator_assets_tests.sleeping_worker")
+SLEEPY, STUBBORN = (
+    Step(f"training {recipe}", TRAINING_ASSETS, f"manga-observed-64|{recipe}") for recipe in ("thesis", "log")
+)
 MANGA = Step("catalogues of manga", SURVEY_ASSETS, "manga")
 NOWHERE = Step("catalogues of atlas3d", SURVEY_ASSETS, "atlas3d")
 
@@ -27,6 +33,13 @@ def root(small_demo_root, tmp_path_factory) -> DataRoot:
     with Runner(DataRoot(root)) as runner:
         runner.observe_inputs()
     return DataRoot(root)
+
+
+@pytest.fixture
+def empty_root(tmp_path) -> DataRoot:
+    """A root of no files."""
+    open_instance(DataRoot(tmp_path)).dispose()
+    return DataRoot(tmp_path)
 
 
 def test_a_worker_runs_steps_fails_with_its_reason_and_goes_on(root):
@@ -43,8 +56,8 @@ def test_a_worker_runs_steps_fails_with_its_reason_and_goes_on(root):
     assert len(TableStore(root).read("galaxies", "manga")) == 90
 
 
-def test_a_worker_that_is_killed_fails_its_step_alone(root):
-    with Workers(root, 1) as workers:
+def test_a_worker_that_is_killed_fails_its_step_alone(empty_root):
+    with Workers(empty_root, 1) as workers:
         workers.start(MANGA)
         os.kill(workers._busy[MANGA.title]._process.pid, signal.SIGKILL)
         _, error = workers.wait()
@@ -54,12 +67,53 @@ def test_a_worker_that_is_killed_fails_its_step_alone(root):
         assert isinstance(workers.wait()[1], InputError)
 
 
-def test_leaving_stops_what_still_runs(root):
-    with Workers(root, 2) as workers:
-        workers.start(MANGA)
-        process = workers._busy[MANGA.title]._process
-        time.sleep(1)
-    assert process.poll() is not None
+def test_a_worker_without_a_step_ends_at_once_and_well(empty_root):
+    with Workers(empty_root, 1) as workers:
+        workers.start(NOWHERE)
+        workers.wait()
+        process = workers._free[0]._process
+        left = time.monotonic()
+    assert process.returncode == 0
+    assert time.monotonic() - left < STOP_SECONDS / 2
+
+
+def test_leaving_interrupts_what_still_runs(empty_root, monkeypatch, capfd):
+    monkeypatch.setattr("rotator_assets.workers.WORKER", SLEEPING)
+    with Workers(empty_root, 1) as workers:
+        workers.start(SLEEPY)
+        process = workers._busy[SLEEPY.title]._process
+        while "thesis sleeps" not in capfd.readouterr().err:
+            time.sleep(0.1)
+    assert process.returncode == 0
+    assert capfd.readouterr().err.splitlines() == ["thesis is interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "last_words"),
+    [
+        (signal.SIGKILL, -signal.SIGKILL, []),
+        (signal.SIGTERM, 130, ["rotators: interrupted; what was finished is kept"]),
+    ],
+)
+def test_workers_end_with_a_run_in_the_background_even_where_interrupts_fail(empty_root, end, status, last_words):
+    empty_root.survey("manga").mkdir()
+    code = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from rotator_assets import cli, plans, workers
+from rotator_assets_tests.test_workers import SLEEPING, SLEEPY, STUBBORN
+workers.WORKER = SLEEPING
+plans.plan = lambda *_: [SLEEPY, STUBBORN]
+cli.main()
+"""
+    asked = ["run", "-d", "manga-observed-64", "--jobs", "2", "--data", str(empty_root.path)]
+    command = [sys.executable, "-c", code, *asked]
+    parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert sorted(parent.stderr.readline() for _ in range(2)) == ["log sleeps\n", "thesis sleeps\n"]
+    parent.send_signal(end)
+    _, said = parent.communicate(timeout=STOP_SECONDS)  # standard error is the workers' too, and ends with them
+    assert parent.returncode == status
+    assert sorted(said.splitlines()) == ["log is interrupted", *last_words, "thesis is interrupted"]
 
 
 def test_trainings_side_by_side_come_out_as_in_one_process(finished_root, tmp_path):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -99,9 +99,9 @@ class TableStore:
         if not versions:
             raise FileNotFoundError(f"table {table} has no partition {partition}; materialize the asset first")
         columns = ", ".join(f'"{name}"' for name in TABLES[table].column_names)
-        self._write_schema_files()  # columns that a file was written without are NULL
-        empty = _quoted(f"{_literal(str(self.root.tables / table))}/_schema-*.parquet")
-        source = f"read_parquet([{_quoted(_literal(str(versions[-1])))}, {empty}], union_by_name = true)"
+        self._write_schema_files([TABLES[table]])  # columns that a file was written without are NULL
+        files = ", ".join(_quoted(_literal(str(path))) for path in (versions[-1], self._schema_file(TABLES[table])))
+        source = f"read_parquet([{files}], union_by_name = true)"
         with duckdb.connect() as connection:
             return connection.sql(f"SELECT {columns} FROM {source} WHERE _is_row").df()
 
@@ -125,8 +125,8 @@ class TableStore:
         """A connection of its own with every table as a view. It locks nothing and cannot change the tables."""
         return self._connect(TABLES.values())
 
-    def _connect(self, tables: Iterable[Table]) -> duckdb.DuckDBPyConnection:
-        self._write_schema_files()
+    def _connect(self, tables: Collection[Table]) -> duckdb.DuckDBPyConnection:
+        self._write_schema_files(tables)
         connection = duckdb.connect()
         connection.execute(self._view_statements(tables))
         return connection
@@ -136,7 +136,7 @@ class TableStore:
 
         The file is written anew and swapped in only where its views would change (new schema or moved root).
         """
-        self._write_schema_files()
+        self._write_schema_files(TABLES.values())
         statements = self._view_statements(TABLES.values())
         stamp = self.root.tables / ".published"
         version = hashlib.sha256(statements.encode()).hexdigest()
@@ -166,16 +166,19 @@ class TableStore:
             raise InputError(f"{target}: cannot be written: {str(error).splitlines()[0]}") from None
         return rows
 
-    def _write_schema_files(self) -> None:
-        """A file of no rows beside the partitions, so that every view can be made, and has every column, always."""
+    def _write_schema_files(self, tables: Iterable[Table]) -> None:
+        """A file of no rows beside each table's partitions, so that its view can be made, and has every column."""
+        missing = [table for table in tables if not self._schema_file(table).is_file()]
+        if not missing:
+            return
         with duckdb.connect() as connection:
-            for table in TABLES.values():
-                select = _empty_select(table)
-                version = hashlib.sha256(select.encode()).hexdigest()[:12]
-                path = self.root.tables / table.name / f"_schema-{version}.parquet"
-                if not path.is_file():
-                    with replacing(path) as temporary:
-                        connection.execute(f"COPY ({select}) TO {_quoted(str(temporary))} (FORMAT parquet)")
+            for table in missing:
+                with replacing(self._schema_file(table)) as temporary:
+                    connection.execute(f"COPY ({_empty_select(table)}) TO {_quoted(str(temporary))} (FORMAT parquet)")
+
+    def _schema_file(self, table: Table) -> Path:
+        version = hashlib.sha256(_empty_select(table).encode()).hexdigest()[:12]
+        return self.root.tables / table.name / f"_schema-{version}.parquet"
 
     def _view_statements(self, tables: Iterable[Table]) -> str:
         statements = []

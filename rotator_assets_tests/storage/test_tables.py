@@ -3,6 +3,7 @@
 import multiprocessing
 import subprocess
 import sys
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -17,7 +18,10 @@ from rotator_assets.storage.tables import TableStore, content_hash
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path, monkeypatch):
+    """Tables of a schema of three, of which views are made in no time."""
+    for name in set(TABLES) - {"galaxies", "match_report", "roc_curves"}:
+        monkeypatch.delitem(TABLES, name)
     return TableStore(DataRoot(tmp_path))
 
 
@@ -66,7 +70,8 @@ def test_a_missing_column_is_refused_by_name_and_leaves_the_old_partition(store)
     assert store.query("SELECT DISTINCT true_positive_rate AS v FROM roc_curves")["v"].tolist() == [0.5]
 
 
-def test_every_table_and_column_has_a_comment_in_the_database(store):
+def test_every_table_and_column_has_a_comment_in_the_database(tmp_path):
+    store = TableStore(DataRoot(tmp_path))
     store.publish()
     with duckdb.connect(str(store.root.database), read_only=True) as connection:
         views = connection.sql("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal").fetchall()
@@ -153,6 +158,54 @@ def test_what_is_kept_lacks_no_column(store):
     with pytest.raises(KeyError, match="threshold"):
         store.keep("roc_curves", "k", roc(0.7).drop(columns="threshold"))
     assert store.partitions("roc_curves") == []
+
+
+@pytest.fixture
+def written_with_an_older_schema(store, monkeypatch):
+    """The store, with rows in roc_curves from a time when there was no ``threshold``, and that time's database."""
+    now = TABLES["roc_curves"]
+    then = replace(now, columns=tuple(column for column in now.columns if column.name != "threshold"))
+    with monkeypatch.context() as patch:
+        patch.setitem(TABLES, "roc_curves", then)
+        store.write("roc_curves", "k", roc(0.25, rows=2))
+        store.publish()
+        assert "threshold" not in store.read("roc_curves", "k")
+    return store
+
+
+def test_rows_of_an_older_schema_are_read_with_null_in_the_new_column(written_with_an_older_schema):
+    store = written_with_an_older_schema
+    rows = store.read("roc_curves", "k")
+    assert rows["true_positive_rate"].tolist() == [0.25, 0.25]
+    assert rows["threshold"].isna().tolist() == [True, True]
+
+
+def test_rows_of_an_older_schema_are_queried_with_null_in_the_new_column(written_with_an_older_schema):
+    ask = "SELECT recipe, threshold FROM roc_curves"
+    assert written_with_an_older_schema.query(ask).to_dict("list") == {
+        "recipe": ["thesis"] * 2,
+        "threshold": pytest.approx([np.nan] * 2, nan_ok=True),
+    }
+
+
+def test_the_database_shows_rows_of_an_older_schema_beside_new_ones(written_with_an_older_schema):
+    store = written_with_an_older_schema
+    store.write("roc_curves", "new", roc(0.75, rows=1).assign(threshold=0.5))
+    store.publish()
+    with duckdb.connect(str(store.root.database), read_only=True) as connection:
+        rows = connection.sql("SELECT true_positive_rate, threshold FROM roc_curves ORDER BY ALL").fetchall()
+    assert rows == [(0.25, None), (0.25, None), (0.75, 0.5)]
+
+
+def test_reading_one_table_makes_no_files_of_others(store):
+    store.write("roc_curves", "k", roc(0.5))
+    store.read("roc_curves", "k")
+    assert [folder.name for folder in store.root.tables.iterdir()] == ["roc_curves"]
+    empty = next(store.root.tables.glob("roc_curves/_schema-*.parquet"))
+    before = empty.stat().st_ino
+    assert store.query("SELECT count(*) AS n FROM match_report, roc_curves")["n"].tolist() == [0]
+    assert {folder.name for folder in store.root.tables.iterdir()} == {"roc_curves", "match_report"}
+    assert empty.stat().st_ino == before
 
 
 def _write_often(root, recipe: str) -> None:
