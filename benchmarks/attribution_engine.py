@@ -1,49 +1,116 @@
-"""Integrated gradients: this project's engine against alibi as it comes. Prints their ratio and largest difference."""
+"""Integrated gradients: this project's engine against alibi as it comes, each in a process of its own.
+
+Both explain the same network with the same steps and images. Alibi is handed the Keras model and keeps its own
+settings. Prints a Markdown table: images a second, their ratio and that of the processor time taken (which other work
+on the machine changes less), the most memory of each process, and the largest difference between the maps relative to
+the largest attribution.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
-from rotator_assets.learning.attribution import METHODS, empty_sky_baseline, integrated_gradients
+from rotator_assets.learning.attribution import alibi_maps, integrated_gradients
 from rotator_assets.learning.backend import device_name
 from rotator_assets.learning.network import build_network, settle_batchnorm
 from rotator_assets.recipes import load_recipes
 
+ENGINES = {"ours": lambda *work: integrated_gradients(*work).maps, "alibi": alibi_maps}
+SKY_SIGMA = 0.01
+REPEATS_OF_ONE = 5
+"""A single galaxy takes less than a second, so the median of several runs is taken."""
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=64, help="side of the images, pixels")
-    parser.add_argument("--galaxies", type=int, default=16)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, nargs="+", default=[64, 128], help="sides of the images, pixels")
+    parser.add_argument("--galaxies", type=int, nargs="+", default=[1, 50, 1000])
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--recipe", default="thesis")
+    parser.add_argument("--alibi-most", type=int, help="explain at most so many galaxies by alibi, and extrapolate")
+    parser.add_argument("--child", nargs=3, metavar=("ENGINE", "GALAXIES", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.child:
+        engine, galaxies, path = options.child
+        print(json.dumps(measure(engine, options, int(galaxies), Path(path))))
+        return
+    print(f"{device_name()}, recipe {options.recipe}, {options.steps} steps\n")
+    print("| pixels | galaxies | images/s, ours | alibi | ratio | ratio, CPU | GB, ours | alibi | largest difference |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for size_px in options.size:
+        for galaxies in options.galaxies:
+            print(compared(options, size_px, galaxies), flush=True)
 
-    recipe = load_recipes()["thesis"]
-    images = np.random.default_rng(0).random((options.galaxies, options.size, options.size, 3), dtype=np.float32)
-    network = build_network(recipe, options.size)
-    settle_batchnorm(network, images)
-    baseline = empty_sky_baseline(recipe, options.size)
 
-    from alibi.explainers import IntegratedGradients
+def compared(options: argparse.Namespace, size_px: int, galaxies: int) -> str:
+    """One row of the table."""
+    fewer = min(galaxies, options.alibi_most or galaxies)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {engine: Path(folder, f"{engine}.npy") for engine in ENGINES}
+        counts = {"ours": galaxies, "alibi": fewer}
+        found = {engine: in_a_process(engine, options, size_px, counts[engine], paths[engine]) for engine in ENGINES}
+        ours, theirs = (np.load(paths[engine], mmap_mode="r")[:fewer] for engine in ENGINES)
+        difference = np.abs(ours - theirs).max() / np.abs(theirs).max()
+    rates, cpu_rates = (
+        {engine: counts[engine] / one[kind] for engine, one in found.items()} for kind in ("seconds", "cpu_seconds")
+    )
+    note = "" if fewer == galaxies else f" (extrapolated from {fewer})"
+    cells = [
+        f"{size_px} | {galaxies} | {rates['ours']:.2f} | {rates['alibi']:.2f}{note}",
+        f"{rates['ours'] / rates['alibi']:.1f} | {cpu_rates['ours'] / cpu_rates['alibi']:.1f}",
+        f"{found['ours']['gigabytes']:.2f} | {found['alibi']['gigabytes']:.2f}{note and f' (of {fewer})'}",
+        f"{difference:.0e}",
+    ]
+    return f"| {' | '.join(cells)} |"
 
-    alibi = IntegratedGradients(network, n_steps=options.steps, method=METHODS[0], internal_batch_size=32)
-    integrated_gradients(network, images[:1], baseline, options.steps)  # compile
 
-    started = time.perf_counter()
-    ours = integrated_gradients(network, images, baseline, options.steps).maps
-    our_seconds = time.perf_counter() - started
+def in_a_process(engine: str, options: argparse.Namespace, size_px: int, galaxies: int, path: Path) -> dict:
+    """What `measure` gives in a new process, whose memory is that of one engine alone."""
+    command = [sys.executable, __file__, "--child", engine, str(galaxies), str(path), "--size", str(size_px)]
+    command += ["--steps", str(options.steps), "--recipe", options.recipe]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
-    started = time.perf_counter()
-    baselines = np.broadcast_to(baseline, images.shape).copy()
-    theirs = alibi.explain(images, baselines=baselines).attributions[0]
-    their_seconds = time.perf_counter() - started
 
-    difference = np.abs(ours - theirs).max() / np.abs(theirs).max()
-    print(f"{device_name()}: {options.galaxies} images of {options.size} px, {options.steps} steps")
-    print(f"speed, ours over alibi's: {their_seconds / our_seconds:.2f}")
-    print(f"largest difference over the largest attribution: {difference:.1e}")
+def measure(engine: str, options: argparse.Namespace, galaxies: int, path: Path) -> dict:
+    """Seconds and peak memory of one engine; its maps go to the file. What is made once a process does not count."""
+    recipe = load_recipes()[options.recipe]
+    size_px = options.size[0]
+    images = made_up_galaxies(galaxies, size_px)[..., recipe.band_indices]
+    network = build_network(recipe, size_px)
+    settle_batchnorm(network, made_up_galaxies(16, size_px)[..., recipe.band_indices])
+    baseline = np.zeros_like(images[0])
+    ENGINES[engine](network, images[:1], baseline, 2)  # imports, and what TensorFlow prepares at the first use
+    runs = []
+    for _ in range(REPEATS_OF_ONE if galaxies == 1 else 1):
+        started = time.perf_counter(), time.process_time()
+        maps = ENGINES[engine](network, images, baseline, options.steps)
+        runs.append((time.perf_counter() - started[0], time.process_time() - started[1]))
+    np.save(path, maps)
+    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    seconds, cpu_seconds = np.median(runs, axis=0)
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "gigabytes": gigabytes}
+
+
+def made_up_galaxies(n: int, size_px: int) -> np.ndarray:
+    """Exponential discs of many shapes on noisy sky, brightest pixel 1, float32 (n, size_px, size_px, 3)."""
+    generator = np.random.default_rng(0)
+    y, x = np.mgrid[:size_px, :size_px] - (size_px - 1) / 2
+    images = generator.normal(0, SKY_SIGMA, (n, size_px, size_px, 3)).astype(np.float32)
+    for image in images:
+        angle, axis_ratio = generator.uniform(0, np.pi), generator.uniform(0.2, 1)
+        along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+        light = np.exp(-np.hypot(along, across / axis_ratio) / (generator.uniform(0.05, 0.15) * size_px))
+        image += light[..., None] * [0.5, 0.8, 1.0]
+    return images / images.max(axis=(1, 2, 3), keepdims=True)
 
 
 if __name__ == "__main__":

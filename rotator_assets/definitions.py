@@ -5,6 +5,8 @@ from __future__ import annotations
 import dagster as dg
 
 from rotator_assets.assets import (
+    attribution_tests,
+    attributions,
     catalogs,
     checks,
     comparison,
@@ -23,8 +25,8 @@ from rotator_assets.assets import (
 from rotator_assets.data_root import DataRoot
 from rotator_assets.storage.io_managers import ModelIOManager, TableIOManager, TensorIOManager
 
-_QUESTIONS = [ellipticity, referee, transfer, planted]
-_MODULES = [catalogs, kinematics, galaxies, images, learning, reports, comparison, *_QUESTIONS, study]
+_QUESTIONS = [ellipticity, referee, attribution_tests, transfer, planted]
+_MODULES = [catalogs, kinematics, galaxies, images, learning, reports, attributions, comparison, *_QUESTIONS, study]
 
 jobs = [
     dg.define_asset_job(
@@ -44,7 +46,9 @@ jobs = [
     ),
     dg.define_asset_job(
         "answer_questions",
-        selection=dg.AssetSelection.assets("ellipticity_report", "intervals_report", "label_noise_report"),
+        selection=dg.AssetSelection.assets(
+            "ellipticity_report", "intervals_report", "label_noise_report", "attribution_tests"
+        ),
         description="What a referee would ask of one training: plain rivals, intervals, calibration, label noise.",
     ),
 ]
@@ -54,7 +58,7 @@ def definitions(root: DataRoot) -> dg.Definitions:
     """The code location over one data root."""
     return dg.Definitions(
         assets=[*inputs.INPUTS, *dg.load_assets_from_modules(_MODULES)],
-        asset_checks=dg.load_asset_checks_from_modules([checks]),
+        asset_checks=dg.load_asset_checks_from_modules([checks, attribution_tests]),
         jobs=jobs,
         sensors=[inputs.input_changes],
         resources={

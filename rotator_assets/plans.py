@@ -20,7 +20,7 @@ SURVEY_ASSETS = (
 DATASET_ASSETS = ("image_tensors", "labeled_images")
 TRAINING_ASSETS = ("rotator_classifier", "predictions", "roc_report", "attribution_maps")
 MORPHOLOGY_ASSETS = ("image_morphology",)
-QUESTION_ASSETS = ("ellipticity_report", "intervals_report", "label_noise_report")
+QUESTION_ASSETS = ("ellipticity_report", "intervals_report", "label_noise_report", "attribution_tests")
 ACROSS_RECIPES_ASSETS = ("learning_curve", "transfer_report")
 
 

@@ -96,7 +96,17 @@ class Recipe(BaseModel):
     test_time_averaging: bool = Field(
         False, description="predict the mean logit of an image's eight turned and mirrored copies"
     )
-    attribution_steps: int = Field(50, ge=2, description="points of the integrated-gradients quadrature")
+    attribution_steps: int = Field(
+        50, ge=2, description="points of the integrated-gradients quadrature; more where they do not suffice"
+    )
+    attribution_method: Literal["riemann_middle", "gausslegendre", "riemann_left", "riemann_right"] = Field(
+        "riemann_middle", description="rule of that quadrature, by its name in alibi"
+    )
+    attribution_baseline: Literal["sky", "blurred", "noise"] = Field(
+        "sky",
+        description="what an image is compared with: empty sky, itself strongly blurred, or several skies with its own "
+        "noise (learning/baseline_images.py)",
+    )
     seed: int = Field(2020, ge=0)
 
     @model_validator(mode="after")

@@ -133,11 +133,10 @@ def test_runs_and_checks_show_in_the_roots_own_instance(changed_root):
         metadata = event.asset_materialization.metadata
         assert metadata["figure_roc"].md_str.startswith("![roc](data:image/png;base64,")
         assert 0 <= metadata["auc"].value <= 1
-        checks = {key.name for key in runner.definitions.resolve_asset_graph().asset_check_keys}
-        done = runner.instance.event_log_storage.get_latest_asset_check_execution_by_key(
-            list(runner.definitions.resolve_asset_graph().asset_check_keys)
-        )
-        assert {key.name for key in done} == checks
+        every = list(runner.definitions.resolve_asset_graph().asset_check_keys)
+        done = runner.instance.event_log_storage.get_latest_asset_check_execution_by_key(every)
+        asked_for = {"attribution_tests"}
+        assert {key.name for key in done} == {key.name for key in every if key.asset_key.path[0] not in asked_for}
         failed = {key.name for key, record in done.items() if record.status.value != "SUCCEEDED"}
         assert failed <= {"attributions_are_complete"}  # a warning: few steps and a network of few galaxies
 

@@ -35,6 +35,7 @@ ASSETS = {
     "ellipticity_report": ("questions", "training"),
     "intervals_report": ("questions", "training"),
     "label_noise_report": ("questions", "training"),
+    "attribution_tests": ("questions", "training"),
     "learning_curve": ("questions", "dataset"),
     "transfer_report": ("questions", "dataset"),
     "planted_truth": ("questions", None),

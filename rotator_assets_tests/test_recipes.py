@@ -1,9 +1,13 @@
 """Recipes: the named ones, versions that follow content, and a clear line for each mistake."""
 
+from typing import get_args
+
+import numpy as np
 import pytest
 
 from rotator_assets.errors import InputError
-from rotator_assets.learning import architectures
+from rotator_assets.learning import architectures, attribution
+from rotator_assets.learning.baseline_images import baselines
 from rotator_assets.recipes import (
     RECIPES_FILE,
     Recipe,
@@ -40,7 +44,8 @@ ON_ANOTHER_SURVEY = {
     "tng-before-30": ("tng100-noisy", "before", 0.3),
     "tng-beside": ("tng100-noisy", "beside", 1.0),
 }
-NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names), *ON_ANOTHER_SURVEY]
+SEVERAL_SETTINGS = ["long", "ensemble"]
+NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names), *SEVERAL_SETTINGS, *ON_ANOTHER_SURVEY]
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +61,7 @@ def written(tmp_path, text):
 
 def test_the_named_recipes_are_there_and_differ_in_what_their_names_say():
     recipes = load_recipes()
-    assert list(recipes) == NAMED
+    assert sorted(recipes) == sorted(NAMED)
     thesis = recipes["thesis"]
     assert (thesis.population, thesis.normalization, thesis.bands, thesis.regularization) == (
         "early", "max_all", "gri", "batchnorm",
@@ -76,6 +81,15 @@ def test_dropout_is_what_its_description_says():
     described = Recipe.model_fields["regularization"].description
     assert f"dropout of {architectures.DROPOUT_CONVOLUTION} after each convolution" in described
     assert f"{architectures.DROPOUT_DENSE} after the dense layer" in described
+
+
+def test_quadrature_and_baseline_may_be_any_that_there_are():
+    settings = Recipe.model_fields
+    assert set(get_args(settings["attribution_method"].annotation)) == set(attribution.METHODS)
+    for kind in get_args(settings["attribution_baseline"].annotation):
+        assert baselines(np.zeros((1, 4, 4, 3), np.float32), [0], Recipe(name="a", attribution_baseline=kind)).ndim == 5
+    default = Recipe(name="a")
+    assert (default.attribution_method, default.attribution_baseline) == ("riemann_middle", "sky")
 
 
 def test_recipes_that_differ_in_several_settings_or_in_none_are_not_compared():
@@ -157,6 +171,8 @@ def test_neighbours_are_masked_where_the_file_says_so(tmp_path):
         ("variants: {a: {}}", "expected a mapping 'recipes'"),
         ("recipes: {a: {training_fraction: 0}}", "recipe 'a': training_fraction:"),
         ("recipes: {a: {repeats: 0}}", "recipe 'a': repeats:"),
+        ("recipes: {a: {attribution_method: simpson}}", "recipe 'a': attribution_method: Input should be"),
+        ("recipes: {a: {attribution_baseline: black}}", "recipe 'a': attribution_baseline: Input should be"),
         ("recipes: {a: {label: emsellem}}", "recipe 'a': label: Input should be"),
         ("recipes: {a: {architecture: resnet}}", "recipe 'a': architecture: Input should be"),
         ("[]", "expected a mapping 'recipes'"),
@@ -196,3 +212,5 @@ def test_reduced_never_asks_for_more():
             less = reduced(recipe, crop)
             assert less.folds <= recipe.folds and less.epochs <= recipe.epochs and less.repeats == 1
             assert less.normalization == recipe.normalization and less.seed == recipe.seed
+            assert less.attribution_method == recipe.attribution_method
+            assert less.attribution_baseline == recipe.attribution_baseline

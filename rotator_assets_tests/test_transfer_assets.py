@@ -87,10 +87,15 @@ def test_planted_truth_is_a_table_and_a_picture_without_partitions(root, monkeyp
     monkeypatch.setattr(planted, "load_recipes", lambda: {"thesis": tiny})
     monkeypatch.setattr(planted, "STRENGTHS", (0.0, 3.0))
     monkeypatch.setattr(planted, "N_GALAXIES", 40)
+    monkeypatch.setattr(planted, "N_MARKED", 24)
     monkeypatch.setattr(planted, "SIZE_PX", 16)
     materialized(planted_truth, root)
     rows = TableStore(root).query("FROM planted_truth ORDER BY strength")
     assert rows["strength"].tolist() == [0.0, 3.0]
     assert rows["best_auc_expected"].tolist() == pytest.approx([0.5, 0.983], abs=1e-3)
     assert rows["best_auc"][1] > 0.9 and rows["synthetic"].all()
+    mark = TableStore(root).query("FROM planted_mark").iloc[0]
+    assert mark["n_galaxies"] == 24 and mark["n_slow"] == 12 and mark["mark_area"] == 4 / 256
+    assert 0 < mark["share_in_mark_low"] < mark["share_in_mark"] < mark["share_in_mark_high"] < 1
     assert (root.figures / "planted" / "planted.png").is_file()
+    assert (root.figures / "planted" / "corner_mark.png").is_file()

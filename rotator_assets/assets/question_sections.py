@@ -20,18 +20,28 @@ FIGURES = {
     "reliability": "Share of fast rotators among galaxies of one predicted probability.",
     "precision_recall": "Precision and recall of slow rotators, with their share of the sample.",
     "label_noise": "The same scores against other labels, and without galaxies near the boundary.",
+    "attribution_methods": "Some galaxies and their attribution maps by several methods.",
+    "attribution_agreement": "Rank correlations of the maps by different methods and baselines.",
+    "attribution_cascade": "Maps compared with those of networks with randomized layers, and of other folds.",
+    "deletion_curves": "The logit while pixels are taken away, or put in, in the order of each map.",
+    "attribution_convergence": "Completeness error against the steps of integrated gradients.",
 }
 ACROSS_RECIPES = {
     "learning_curve": "AUC against the number of galaxies that train, extrapolated.",
     "transfer": "Networks trained on another survey, and how its galaxies differ.",
 }
-TRUTH = {"planted": "Networks on synthetic galaxies whose classes differ in the disc alone."}
+TRUTH = {
+    "planted": "Networks on synthetic galaxies whose classes differ in the disc alone.",
+    "corner_mark": "A leak planted in a corner of the images, and the maps that find it.",
+}
 _TABLES = {
     "feature_baselines": "Plain classifiers, the network's gain over each, and what its logit adds to their features",
     "ellipticity_tests": "What the label's own definition explains, and pairs matched in one property",
     "referee_metrics": "Every number with its uncertainty",
     "convergence": "Epochs to converge, and how far each network overfits",
     "label_noise": "Other labels: AUC of the same scores, and what a perfect classifier would reach",
+    "attribution_sanity": "Likeness of attribution maps to those of randomized networks and of other folds",
+    "deletion_areas": "Deletion and insertion: what the order of each map gains over a random one",
 }
 
 
@@ -67,6 +77,12 @@ def questions_section(root: DataRoot, tables: TableStore, metrics: pd.DataFrame)
                 "Planted differences and what networks find of them",
                 tables.query("FROM planted_truth ORDER BY strength"),
                 "DuckDB: FROM planted_truth",
+                True,
+            ),
+            ReportTable(
+                "A planted corner mark, and the share of attribution in it",
+                tables.query("FROM planted_mark"),
+                "DuckDB: FROM planted_mark",
                 True,
             ),
         ],

@@ -75,57 +75,6 @@ def roc_pictures(
     return pictures
 
 
-def attribution_pictures(
-    root: DataRoot,
-    dataset: str,
-    recipe: str,
-    sample: pd.DataFrame,
-    explained: pd.DataFrame,
-    maps: np.ndarray,
-    tensor: ImageTensor,
-) -> Pictures:
-    """Attribution maps of one training: examples, means, and what they come to in numbers."""
-    from rotator_assets.figures.attribution import (
-        attribution_figure,
-        attribution_profile_figure,
-        mean_attribution_figure,
-    )
-
-    title = {"dataset": dataset, "recipe": recipe, "synthetic": tensor.synthetic}
-    calibrated = (sample["image_unit"] == "nanomaggies").to_numpy()
-    radius = sample["r_eff_pixels"] * np.sqrt(sample["axis_ratio"])
-    truth = sample["rotator_type"].to_numpy()
-    mean_maps, counts = {}, {}
-    for kind in (0, 1):
-        rows = np.flatnonzero(truth == kind)
-        counts[kind] = len(rows)
-        total = np.zeros(maps.shape[1:], dtype=np.float64)
-        for row in rows:
-            total += np.abs(maps[row])
-        mean_maps[kind] = total / max(len(rows), 1)
-    pictures = Pictures(root, f"{dataset}/{recipe}")
-    pictures.add(
-        "attributions",
-        attribution_figure(
-            tensor.select(sample["galaxy_id"]),
-            maps,
-            sample,
-            **title,
-            calibrated=calibrated,
-            half_light=pd.DataFrame({"r_eff_pixels": radius}),
-        ),
-    )
-    pictures.add(
-        "mean_attributions",
-        mean_attribution_figure(
-            mean_maps, counts=counts, **title, r_eff_pixels=float(radius.median()) if radius.notna().any() else None
-        ),
-    )
-    profile = explained.assign(rotator_type=truth)
-    pictures.add("attribution_numbers", attribution_profile_figure(profile, **title))
-    return pictures
-
-
 def retraining_picture(pictures: Pictures, tables: TableStore, dataset: str, recipe: str, training: str) -> None:
     """ROC curve of a training over those of the trainings before it, where there are any."""
     from rotator_assets.figures.comparison import Curve, retraining_figure

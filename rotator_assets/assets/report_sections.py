@@ -31,10 +31,21 @@ DATASET_FIGURES = {
     "recipes": "All recipes compared.",
     **{name: f"Recipes compared that differ from thesis in one setting: {name}." for name in FAMILIES.values()},
 }
+ATTRIBUTION_FIGURES = {
+    "attributions": "Galaxies above their attribution maps, with the half-light ellipse.",
+    "aligned_attributions": "Attribution maps of galaxies turned to the major axis, scaled to the half-light radius "
+    "and averaged.",
+    "attribution_shares": "Share of the attribution within ellipses beside that of the light.",
+    "attribution_radii": "Attribution and light by elliptical radius.",
+    "attribution_directions": "Elongation of the attribution against the galaxy's own, and the balance of its signs.",
+    "mean_attributions": "Mean absolute attribution of slow and fast rotators as they lie, and its growth with radius.",
+    "attribution_numbers": "Completeness of the attributions, and their share within the half-light radius.",
+}
+BRIEF_ATTRIBUTION_FIGURES = ("attributions", "aligned_attributions")
+ATTRIBUTION_GROUPS = ("slow", "fast", "slow minus fast")
 BRIEF_FIGURES = {
     "roc": "ROC curve of the out-of-fold predictions, plain baselines, and the confusion.",
     "history_roc": "The ROC curve over those of the trainings before it.",
-    "attributions": "Galaxies above their integrated-gradient maps.",
 }
 FULL_FIGURES = {
     "roc": BRIEF_FIGURES["roc"],
@@ -42,9 +53,6 @@ FULL_FIGURES = {
     "sample": "Slow and fast rotators of the sample trained on.",
     "gallery": "Examples of the four outcomes, evenly spread over their scores.",
     "outcomes": "Spin parameter and ellipticity of the galaxies called right and wrong.",
-    "attributions": BRIEF_FIGURES["attributions"],
-    "mean_attributions": "Mean absolute attribution of slow and fast rotators, and its growth with radius.",
-    "attribution_numbers": "Completeness of the attributions, and their share within the half-light radius.",
     "scores": "Predicted probabilities of slow and fast rotators.",
     "history": "Loss and validation AUC by epoch and fold.",
 }
@@ -286,6 +294,56 @@ def training_section(root: DataRoot, baselines: pd.DataFrame, row, shown: Shown)
         ],
         level=3,
     )
+
+
+def attribution_section(root: DataRoot, tables: TableStore, row, shown: Shown) -> ReportSection | None:
+    """What one training looks at: its gallery of maps, and what they come to in numbers; None where nothing is."""
+    from rotator_assets.figures.report import ReportSection, ReportTable
+
+    folder = f"{row.dataset}/{row.recipe}"
+    wanted = ATTRIBUTION_FIGURES
+    if row.recipe not in FULL_RECIPES:
+        wanted = {name: wanted[name] for name in BRIEF_ATTRIBUTION_FIGURES}
+    where = f"WHERE dataset = '{row.dataset}' AND recipe = '{row.recipe}'"
+    means = tables.query(f"FROM attribution_summary {where} AND galaxies IN {ATTRIBUTION_GROUPS}")
+    if means.empty:
+        return None
+    reasons = tables.query(
+        f"""SELECT coalesce(reason, 'every number is known') AS numbers, count(*) AS galaxies FROM attributions {where}
+        GROUP BY ALL ORDER BY galaxies DESC"""
+    )
+    return ReportSection(
+        title=f"{row.dataset}: {row.recipe}: where the network looks",
+        anchor=f"{row.dataset}-{row.recipe}-attributions",
+        intro=(
+            "Attributions add up to the difference of the logit between a galaxy's image and the recipe's baseline; "
+            "positive ones speak for a fast rotator. R_e is the half-light semi-major axis. Shares are of the absolute "
+            "attribution. Each map is a FITS file with its image beside it: "
+            f"results/attributions/{folder}/fits." + _also(folder, wanted, shown)
+        ),
+        figures=figures_of(root, folder, wanted, row.synthetic, shown),
+        tables=[
+            ReportTable(
+                "Attributions in numbers: means over galaxies, 95 % intervals (bootstrap over physical galaxies)",
+                _side_by_side(means),
+                f"DuckDB: FROM attribution_summary {where}",
+                row.synthetic,
+            ),
+            ReportTable("What could be measured", reasons, f"DuckDB: FROM attributions {where}", row.synthetic),
+        ],
+        level=3,
+    )
+
+
+def _side_by_side(means: pd.DataFrame) -> pd.DataFrame:
+    """Means with their intervals, a row a measure and a column a group of galaxies."""
+    texts = [
+        f"{row.mean:.3f} [{row.low:.3f}, {row.high:.3f}]" if pd.notna(row.mean) else None
+        for row in means.itertuples(index=False)
+    ]
+    table = means.assign(text=texts).pivot(index="measure", columns="galaxies", values="text")
+    order = [group for group in ATTRIBUTION_GROUPS if group in table]
+    return table.loc[means["measure"].drop_duplicates(), order].reset_index().rename_axis(columns=None)
 
 
 def figures_of(

@@ -1,4 +1,4 @@
-"""Group ``reports``, one training each: how well it tells fast from slow, and which pixels it looks at."""
+"""Group ``reports``, one training each: how well it tells fast from slow."""
 
 import json
 
@@ -6,35 +6,27 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from rotator_assets import progress
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
-from rotator_assets.assets.report_pictures import attribution_pictures, retraining_picture, roc_pictures
+from rotator_assets.assets.report_pictures import retraining_picture, roc_pictures
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
-from rotator_assets.files import replacing
 from rotator_assets.partitions import dataset_to_training, recipe_to_training, split_training_key, training_partitions
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import TableStore, content_hash
 from rotator_assets.storage.tensors import ImageTensor
 
-_COMMON = {
-    "group_name": "reports",
-    "owners": OWNERS,
-    "partitions_def": training_partitions,
-    "io_manager_key": "tables",
-    "code_version": "2",
-    "automation_condition": FOLLOW_CHANGES,
-    # Named, so that an edited recipe marks all that was made with it at once.
-    "deps": [dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
-}
 _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
-
-_EXPLAINED_AT_ONCE = 512
-"""Galaxies whose attribution maps are in memory together."""
 
 
 @dg.asset(
-    **_COMMON,
+    group_name="reports",
+    owners=OWNERS,
+    partitions_def=training_partitions,
+    io_manager_key="tables",
+    code_version="2",
+    automation_condition=FOLLOW_CHANGES,
+    # Named, so that an edited recipe marks all that was made with it at once.
+    deps=[dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
     kinds={"duckdb", "matplotlib"},
     description="ROC curve with AUC and interval, the confusion at the threshold, plain baselines, and a gallery.",
@@ -104,80 +96,6 @@ def roc_report(
             "baselines": dg.MetadataValue.md(_baselines_markdown(baselines)),
             "profile": models.profile,
             "synthetic": models.synthetic,
-            **pictures.metadata(),
-        },
-    )
-
-
-@dg.asset(
-    **_COMMON,
-    ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
-    kinds={"duckdb", "matplotlib"},
-    description="Integrated gradients of the logit for every galaxy, by the network that never saw it.",
-)
-def attribution_maps(
-    context: dg.AssetExecutionContext,
-    root: dg.ResourceParam[DataRoot],
-    predictions: pd.DataFrame,
-    rotator_classifier: TrainedModels,
-    image_tensors: ImageTensor,
-    labeled_images: pd.DataFrame,
-) -> dg.MaterializeResult:
-    from rotator_assets.learning.attribution import (
-        empty_sky_baseline,
-        fraction_within_radius,
-        integrated_gradients,
-    )
-    from rotator_assets.learning.pipeline import network_input
-
-    dataset, name = split_training_key(context.partition_key)
-    recipe = rotator_classifier.recipe
-    sample = with_galaxies(predictions, labeled_images)
-    rows_of_sample = image_tensors.rows_of(sample["galaxy_id"])
-    radius = (sample["r_eff_pixels"] * np.sqrt(sample["axis_ratio"])).to_numpy(float)
-    baseline = empty_sky_baseline(recipe, image_tensors.size_px)
-    explained = sample[["galaxy_id"]].assign(dataset=dataset, recipe=name, synthetic=image_tensors.synthetic)
-    explained["map_row"] = np.arange(len(sample))
-    numbers = np.full((len(sample), 4), np.nan)
-    path = root.attributions / dataset / name / "maps.npy"
-    done, stage = 0, f"attributions {dataset} {name}"
-    with replacing(path) as temporary:
-        shape = (len(sample), image_tensors.size_px, image_tensors.size_px)
-        maps = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
-        for fold, tested in sample.groupby("fold"):
-            model = rotator_classifier.load(int(fold))
-            for start in range(0, len(tested), _EXPLAINED_AT_ONCE):
-                rows = tested.index[start : start + _EXPLAINED_AT_ONCE].to_numpy()
-                inputs = network_input(image_tensors.images, rows_of_sample[rows], recipe)
-                result = integrated_gradients(
-                    model,
-                    inputs,
-                    baseline,
-                    recipe.attribution_steps,
-                    on_progress=lambda here, _, before=done: progress.report(stage, before + here, len(sample)),
-                )
-                maps[rows] = result.maps.sum(axis=-1)
-                inside = fraction_within_radius(result.maps, radius[rows])
-                numbers[rows] = np.column_stack(
-                    [result.completeness_error, inside, result.logit, result.logit_baseline]
-                )
-                done += len(rows)
-                context.log.info(f"explained {done} of {len(sample)} galaxies")
-        maps.flush()
-    columns = ["completeness_error", "fraction_within_half_light", "logit", "logit_baseline"]
-    explained[columns] = numbers
-    pictures = attribution_pictures(root, dataset, name, sample, explained, maps, image_tensors)
-    inside = explained["fraction_within_half_light"]
-    return dg.MaterializeResult(
-        value={"attributions": explained},
-        data_version=dg.DataVersion(content_hash(explained)),
-        metadata={
-            "dagster/row_count": len(explained),
-            "median_completeness_error": float(explained["completeness_error"].median()),
-            **({"median_fraction_within_half_light": float(inside.median())} if inside.notna().any() else {}),
-            "steps": recipe.attribution_steps,
-            "maps": dg.MetadataValue.path(str(path)),
-            "synthetic": image_tensors.synthetic,
             **pictures.metadata(),
         },
     )

@@ -7,6 +7,8 @@ from importlib.metadata import version
 import dagster as dg
 import pandas as pd
 
+from rotator_assets.assets.attribution_tests import attribution_tests
+from rotator_assets.assets.attributions import attribution_maps
 from rotator_assets.assets.comparison import dataset_comparison, recipe_comparison
 from rotator_assets.assets.ellipticity import ellipticity_report
 from rotator_assets.assets.galaxies import early_type_galaxies, labeled_galaxies, lambda_r_agreement
@@ -16,13 +18,14 @@ from rotator_assets.assets.question_sections import questions_section
 from rotator_assets.assets.referee import intervals_report, label_noise_report, learning_curve
 from rotator_assets.assets.report_sections import (
     across_section,
+    attribution_section,
     dataset_section,
     results_section,
     study_section,
     survey_section,
     training_section,
 )
-from rotator_assets.assets.reports import attribution_maps, roc_report
+from rotator_assets.assets.reports import roc_report
 from rotator_assets.assets.transfer import transfer_report
 from rotator_assets.data_root import DataRoot
 from rotator_assets.partitions import DATASETS
@@ -47,6 +50,7 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
         ellipticity_report,
         intervals_report,
         label_noise_report,
+        attribution_tests,
         learning_curve,
         transfer_report,
         planted_truth,
@@ -76,7 +80,10 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
         if trained.empty:
             continue
         sections.append(dataset_section(root, tables, dataset, bool(trained["synthetic"].any()), shown))
-        sections += [training_section(root, baselines, row, shown) for row in trained.itertuples()]
+        for row in trained.itertuples():
+            sections.append(training_section(root, baselines, row, shown))
+            looked_at = attribution_section(root, tables, row, shown)
+            sections += [looked_at] if looked_at else []
     save_report(
         ReportContext(
             title="Slow and fast rotators by their images alone",

@@ -4,6 +4,8 @@ Every galaxy is a spheroid (n = 4) with an exponential disc. The disc's share of
 average in fast rotators by ``strength`` standard deviations; brightness, size, shape, colour and orientation are drawn
 alike for both. No classifier can do better than one that knows each galaxy's share of the disc, whose area under the
 ROC curve is Phi(strength / sqrt(2)).
+
+A leak can be planted instead: galaxies alike in all, and a mark in a corner of the images of fast rotators.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL, SKY_SIGMA_MAG_ARC
 MEAN_DISC, SPREAD_DISC = 0.5, 0.11
 PSF_FWHM_ARCSEC = {"g": 1.4, "r": 1.3, "i": 1.25}
 G_R = 0.75
+MARK_FRACTION = 1 / 8
+"""Side of the planted mark, as a fraction of the image's."""
+_MARK_PEAK = 0.5
+"""Brightness of the mark in each band, as a fraction of the image's brightest pixel there."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,25 @@ def planted_galaxies(n: int, strength: float, seed: int, size_px: int = 64) -> P
         light = np.moveaxis(draw(components, [], size_px, PSF_FWHM_ARCSEC), 0, -1)
         images[row] = light + sigma * generator.standard_normal(light.shape)
     return PlantedGalaxies(images, labels, share)
+
+
+def marked_galaxies(n: int, seed: int, size_px: int = 64) -> PlantedGalaxies:
+    """Galaxies whose discs do not differ, with a square mark (`mark_pixels`) in the images of the fast ones: a leak."""
+    galaxies = planted_galaxies(n, 0.0, seed, size_px)
+    mark, fast = mark_pixels(size_px), galaxies.labels == 1
+    peak = galaxies.images.max(axis=(1, 2))
+    galaxies.images[np.ix_(fast, np.arange(size_px), np.arange(size_px))] += (
+        _MARK_PEAK * mark[None, :, :, None] * peak[fast][:, None, None]
+    )
+    return galaxies
+
+
+def mark_pixels(size_px: int) -> NDArray[np.bool_]:
+    """Where the mark is: bool (size_px, size_px), a square one mark's side away from the first row and column."""
+    side = max(1, round(size_px * MARK_FRACTION))
+    mark = np.zeros((size_px, size_px), dtype=bool)
+    mark[side : 2 * side, side : 2 * side] = True
+    return mark
 
 
 def best_auc(strength: float) -> float:

@@ -1,4 +1,4 @@
-"""What the network finds of a difference of known strength."""
+"""What the network finds of a difference of known strength, and where the maps find a planted mark."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from rotator_assets.figures import style
+from rotator_assets.figures.images import rgb
 from rotator_assets.figures.style import numbers
 
 if TYPE_CHECKING:
@@ -40,4 +42,42 @@ def planted_figure(rows: pd.DataFrame) -> Figure:
     axes.set_ylim(0.35, 1.02)
     style.dress(axes, x="Discs of fast rotators brighter by (standard deviations of the disc's share)", y="AUC")
     style.legend(axes, loc="lower right")
+    return figure
+
+
+def mark_figure(images: ArrayLike, mean_map: ArrayLike, mark: ArrayLike, *, found: dict) -> Figure:
+    """A galaxy without the mark and one with it, and where the maps of the marked ones find what the network uses.
+
+    ``images``: ``(2, ny, nx, 3)``, a slow rotator, then a fast one; ``mean_map``: mean absolute attribution of the
+    marked images, ``(ny, nx)``; ``mark``: bool ``(ny, nx)``; ``found``: the row of ``planted_mark``.
+    """
+    figure = style.new_figure(
+        9.4,
+        4.1,
+        title="Is a leak found by the attribution maps?",
+        dataset="galaxies alike but for a mark in a corner of the fast ones' images",
+        recipe=None,
+        synthetic=True,
+        detail=f"AUC {found['auc']:.3f}",
+    )
+    panels = figure.subplots(1, 3)
+    for axes, image, look in zip(panels, images, style.CLASSES, strict=False):
+        axes.imshow(rgb(image), origin="lower", interpolation="nearest")
+        axes.set_title(f"{look.name.capitalize()} rotator", size=style.LABEL_SIZE, color=look.colour)
+    share = 100 * np.asarray(mean_map) / np.sum(mean_map)
+    picture = panels[2].imshow(share, origin="lower", cmap="viridis", vmin=0, interpolation="nearest")
+    rows, columns = np.flatnonzero(np.any(mark, axis=1)), np.flatnonzero(np.any(mark, axis=0))
+    x, y = columns[[0, -1, -1, 0, 0]], rows[[0, 0, -1, -1, 0]]
+    edge = 0.5 * np.array([-1, 1, 1, -1, -1]), 0.5 * np.array([-1, -1, 1, 1, -1])
+    panels[2].plot(x + edge[0], y + edge[1], color="white", lw=1.2, ls="--")
+    panels[2].set_title("Mean |attribution|, fast rotators", size=style.LABEL_SIZE, color=style.INK)
+    for axes in panels:
+        style.bare(axes)
+    low, high = 100 * found["share_in_mark_low"], 100 * found["share_in_mark_high"]
+    text = f"{100 * found['share_in_mark']:.0f} % [{low:.0f}, {high:.0f}] of it in the mark,\n"
+    text += f"which is {100 * found['mark_area']:.1f} % of the area"
+    panels[2].set_xlabel(text, size=style.TEXT_SIZE, color=style.INK)
+    bar = figure.colorbar(picture, ax=panels[2], shrink=0.75)
+    bar.set_label("Share of the total per pixel (%)", size=style.TEXT_SIZE)
+    bar.ax.tick_params(labelsize=style.SMALL_SIZE)
     return figure

@@ -1,4 +1,4 @@
-r"""Integrated gradients: how much each pixel moves the network's logit away from that of an empty sky.
+r"""Integrated gradients: how much each pixel moves the network's logit away from that of an image without a galaxy.
 
 With F the logit, x the network's input and x0 the baseline, pixel i is given
 
@@ -6,33 +6,40 @@ With F the logit, x the network's input and x0 the baseline, pixel i is given
 
 (Sundararajan, Taly & Yan 2017, ICML, arXiv:1703.01365, eq. 1). Positive pixels speak for a fast rotator, negative ones
 for a slow one; over the whole image they add up to F(x) - F(x0) (completeness). The logit is explained, not the
-probability, whose gradients vanish where the network is sure. The path, the quadrature and the sums are alibi's.
+probability, whose gradients vanish where the network is sure.
+
+Nodes and weights of the quadrature are alibi's; `gradients` sums the gradients, one image after the other, so that an
+image's map and the memory it takes do not depend on the others. Alibi's own engine is the reference (`alibi_maps`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from rotator_assets.learning.backend import tensorflow
+from rotator_assets.learning.baseline_images import baselines
+from rotator_assets.learning.gradients import PathGradients
+from rotator_assets.learning.pipeline import network_input, symmetries, turned_back
 from rotator_assets.recipes import Recipe
-from rotator_assets.science.normalization import normalize
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
 METHODS = ("riemann_middle", "gausslegendre", "riemann_left", "riemann_right")
 """Alibi's rules of quadrature whose weights add up to 1; those of its riemann_trapezoid add up to 1 - 1/n_steps."""
-
-_PATH_VALUES = 2**22
-"""Most values of interpolated images held at once (above one image); alibi keeps a few float64 arrays of this size."""
+COMPLETENESS_TOLERANCE = 0.05
+"""Largest completeness error that is left at a recipe's own number of steps."""
+MOST_DOUBLINGS = 4
+"""How often the steps are doubled for an image that exceeds it: up to 16 times the recipe's."""
+Quadrature = Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""From a number of steps to nodes in [0, 1] and weights."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class Attributions:
 
     ``maps``: float32 (n, ny, nx, bands), in logits. ``logit`` F(x), ``logit_baseline`` F(x0), ``delta`` (sum of the map
     minus F(x) - F(x0)) and ``completeness_error`` (|delta| / |F(x) - F(x0)|; 0 where both vanish): float64 (n,).
+    ``n_steps``: points of the quadrature, int32 (n,).
     """
 
     maps: NDArray[np.float32]
@@ -48,28 +56,20 @@ class Attributions:
     logit_baseline: NDArray[np.float64]
     delta: NDArray[np.float64]
     completeness_error: NDArray[np.float64]
-
-
-def empty_sky_baseline(recipe: Recipe, size_px: int) -> NDArray[np.float32]:
-    """What the network sees of an image without any flux, float32 (size_px, size_px, n_bands)."""
-    empty = np.zeros((1, size_px, size_px, len(recipe.bands)), dtype=np.float32)
-    return normalize(empty, recipe.normalization, recipe.bands)[0]
+    n_steps: NDArray[np.int32]
 
 
 def integrated_gradients(
     model: keras.Model,
     images: NDArray[np.float32],
-    baseline: NDArray[np.float32],
+    baselines: NDArray[np.float32],
     n_steps: int = 50,
     method: str = "riemann_middle",
     *,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Attributions:
-    """Attributions of the model's logit, in inference mode, by alibi's `IntegratedGradients` at compiled speed.
-
-    Images are explained in chunks, so memory does not grow with their number, and the result does not depend on how
-    they are cut.
+    """Attributions of the model's logit, in inference mode.
 
     Parameters
     ----------
@@ -77,120 +77,188 @@ def integrated_gradients(
         Functional Keras model in float32 from images to one logit.
     images
         Normalized images (`network_input`), float32 (n, ny, nx, bands).
-    baseline
-        The image the path starts from, (ny, nx, bands).
+    baselines
+        The image the paths start from, (ny, nx, bands), or one an image, (n, ny, nx, bands).
     n_steps, method
         Points and rule of the quadrature, one of `METHODS`.
     batch_size
-        Images whose gradients are computed at once.
+        Points of a path whose gradients are computed at once; by default as many as fit into the memory budget.
     on_progress
-        Called after each chunk with the number of images done and n.
+        Called after each image with the number of images done and n.
 
     Raises ValueError for another method.
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown quadrature '{method}': use {', '.join(METHODS)}")
-    model = _CompiledLogit(model)
+    quadrature = _quadrature(method)
     images = np.asarray(images, dtype=np.float32)
-    logit_baseline = float(model(baseline[None])[0, 0])
-    maps = np.empty_like(images)
-    logit = np.empty(len(images))
-    chunk = max(1, _PATH_VALUES // (n_steps * int(np.prod(images.shape[1:]))))
-    for start in range(0, len(images), chunk):
-        part = slice(start, min(start + chunk, len(images)))
-        maps[part], logit[part] = _explain(model, images[part], baseline, n_steps, method, batch_size)
-        if on_progress is not None:
-            on_progress(part.stop, len(images))
-    difference = logit - logit_baseline
-    delta = maps.sum(axis=(1, 2, 3), dtype=np.float64) - difference
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.where(delta == 0, 0.0, np.abs(delta) / np.abs(difference))
-    return Attributions(maps, logit, np.full(len(images), logit_baseline), delta, error)
+    starts = np.broadcast_to(np.asarray(baselines, dtype=np.float32), images.shape)
+    network = PathGradients(model, batch_size)
+    pairs = zip(images[:, None], starts[:, None], strict=True)
+    explained = (_Paths(network, image, start).explained(n_steps, quadrature) for image, start in pairs)
+    return _collected(explained, images.shape, on_progress)
+
+
+def explain(
+    model: keras.Model,
+    images: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    tolerance: float = COMPLETENESS_TOLERANCE,
+    most_doublings: int = MOST_DOUBLINGS,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Attributions:
+    """Attributions of these rows of the raw images by the recipe: its bands, baseline, quadrature and steps.
+
+    Of several baselines an image (``noise``) the mean attribution is given, and F(x0) is their mean logit. Where the
+    recipe predicts the mean logit over an image's eight `symmetries`, that mean is explained: integrated gradients are
+    linear in the network, so its map is the mean of the views' maps, each turned back.
+
+    Parameters
+    ----------
+    model
+        Functional Keras model in float32 from the recipe's images to one logit.
+    images, rows
+        Raw fluxes (m, ny, nx, 3), as `network_input` takes them, and the rows to explain, (n,).
+    recipe
+        The one the model was trained by.
+    tolerance, most_doublings
+        The steps of an image whose completeness error exceeds the tolerance are doubled, at most so often, and the map
+        with the smallest error is kept. One whose F(x) and F(x0) hardly differ may never reach it: its error tells.
+    on_progress
+        Called after each image with the number of images done and n.
+    """
+    quadrature = _quadrature(recipe.attribution_method)
+    network = PathGradients(model)
+    explained = (
+        _refined(_paths(network, images, row, recipe), recipe.attribution_steps, quadrature, tolerance, most_doublings)
+        for row in rows
+    )
+    return _collected(explained, (len(rows), *images.shape[1:3], len(recipe.bands)), on_progress)
+
+
+def alibi_maps(
+    model: keras.Model,
+    images: NDArray[np.float32],
+    baselines: NDArray[np.float32],
+    n_steps: int = 50,
+    method: str = "riemann_middle",
+) -> NDArray[np.float32]:
+    """What alibi as it comes gives for the arguments of `integrated_gradients`, float32 (n, ny, nx, bands).
+
+    It is handed the Keras model itself, differentiates it operation by operation, and holds all points of all paths:
+    slow and large, so meant for a few images.
+    """
+    tensorflow()
+    from alibi.explainers import IntegratedGradients
+
+    images = np.asarray(images, dtype=np.float32)
+    starts = np.broadcast_to(np.asarray(baselines, dtype=np.float32), images.shape).copy()
+    explainer = IntegratedGradients(model, n_steps=n_steps, method=method)
+    with _without_warning_of_one_output():
+        return explainer.explain(images, baselines=starts, target=None).attributions[0].astype(np.float32)
 
 
 def check_against_alibi(
-    model: keras.Model, images: NDArray[np.float32], baseline: NDArray[np.float32], n_steps: int = 50
+    model: keras.Model,
+    images: NDArray[np.float32],
+    baselines: NDArray[np.float32],
+    n_steps: int = 50,
+    method: str = "riemann_middle",
 ) -> float:
-    """Largest difference between `integrated_gradients` and alibi as it comes, relative to the largest attribution.
-
-    Alibi is handed the Keras model itself and differentiates it operation by operation: slow, so meant for a few
-    images.
-    """
-    reference, _ = _explain(model, np.asarray(images, np.float32), baseline, n_steps, METHODS[0], batch_size=32)
-    ours = integrated_gradients(model, images, baseline, n_steps).maps
+    """Largest difference between `integrated_gradients` and `alibi_maps`, relative to the largest attribution."""
+    reference = alibi_maps(model, images, baselines, n_steps, method)
+    ours = integrated_gradients(model, images, baselines, n_steps, method).maps
     largest = np.abs(reference).max(initial=0)
     return float(np.abs(ours - reference).max(initial=0) / largest) if largest > 0 else float(np.abs(ours).max())
 
 
-def fraction_within_radius(maps: NDArray[np.float32], radius_px: ArrayLike) -> NDArray[np.float64]:
-    """Share of the absolute attribution, all bands together, in pixels whose centre lies in a circle; float64 (n,).
+@dataclass(frozen=True)
+class _Explained:
+    """One image's attributions, as `Attributions` has them."""
 
-    The circle is centred on the image; ``radius_px``, in pixels, is one number or one an image (n,). NaN where the
-    radius is NaN or the map is zero everywhere.
+    map: NDArray[np.float32]
+    logit: float
+    logit_baseline: float
+    n_steps: int
+
+    @property
+    def delta(self) -> float:
+        return float(self.map.sum(dtype=np.float64)) - (self.logit - self.logit_baseline)
+
+    @property
+    def completeness_error(self) -> float:
+        if self.delta == 0:
+            return 0.0
+        difference = abs(self.logit - self.logit_baseline)
+        return abs(self.delta) / difference if difference > 0 else np.inf
+
+
+class _Paths:
+    """The paths whose mean attribution is that of one image: from each baseline to it, in each of its views.
+
+    ``image``, ``starts``: (1, ny, nx, bands) and (k, ny, nx, bands); ``averaged``: over the eight `symmetries`.
     """
-    n, ny, nx, _ = maps.shape
-    y, x = np.ogrid[:ny, :nx]
-    distance = np.hypot(y - (ny - 1) / 2, x - (nx - 1) / 2)
-    radius = np.broadcast_to(np.asarray(radius_px, dtype=np.float64), n)
-    weight = np.abs(maps).sum(axis=3, dtype=np.float64)
-    inside = np.sum(weight, axis=(1, 2), where=distance <= radius[:, None, None])
-    total = weight.sum(axis=(1, 2))
-    known = np.isfinite(radius) & (total > 0)
-    return np.divide(inside, total, out=np.full(n, np.nan), where=known)
+
+    def __init__(
+        self, network: PathGradients, image: NDArray[np.float32], starts: NDArray[np.float32], averaged: bool = False
+    ) -> None:
+        self._network = network
+        self._images = symmetries(image) if averaged else [image]
+        self._starts = symmetries(starts) if averaged else [starts]
+        logits = network.logits(np.concatenate([*self._images, *self._starts]))
+        self._logit = float(logits[: len(self._images)].mean())
+        self._logit_baseline = float(logits[len(self._images) :].mean())
+
+    def explained(self, n_steps: int, quadrature: Quadrature) -> _Explained:
+        nodes, weights = quadrature(n_steps)
+        maps = [
+            np.mean([(image[0] - x0) * self._network.summed(image[0], x0, nodes, weights) for x0 in starts], axis=0)
+            for image, starts in zip(self._images, self._starts, strict=True)
+        ]
+        mean = turned_back([view[None] for view in maps])[0] if len(maps) > 1 else maps[0]
+        return _Explained(mean.astype(np.float32), self._logit, self._logit_baseline, n_steps)
 
 
-class _CompiledLogit:
-    """A Keras model as alibi sees one, whose value and gradient come from one compiled function.
-
-    Alibi records the model's operations one by one to differentiate them, which holds every activation and, were the
-    forward pass alone compiled, would also compute the gradients of all weights. Here the gradient with respect to the
-    image is part of the compiled function and handed over as the operation's own.
-    """
-
-    def __init__(self, model: keras.Model) -> None:
-        tf = tensorflow()
-        self.inputs, self.output_shape = model.inputs, model.output_shape
-        self._model = model  # keeps the weights alive
-
-        def logit_and_gradient(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            logit = model(images, training=False)
-            return logit, tf.gradients(logit, images)[0]
-
-        signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-        compiled = tf.function(logit_and_gradient).get_concrete_function(signature)
-
-        @tf.custom_gradient
-        def logit(images: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-            value, gradient = compiled(images)
-
-            def backward(upstream: tf.Tensor, variables: list | None = None) -> tuple[tf.Tensor, list]:
-                return upstream[:, :, None, None] * gradient, [None] * len(variables or [])
-
-            return value, backward
-
-        self._logit = logit
-
-    def __call__(self, images: ArrayLike) -> tf.Tensor:
-        tf = tensorflow()
-        return self._logit(tf.cast(images, tf.float32))
+def _paths(network: PathGradients, images: NDArray[np.float32], row: int, recipe: Recipe) -> _Paths:
+    """The paths of one row by the recipe."""
+    seen, starts = network_input(images, [row], recipe), baselines(images, [row], recipe)[0]
+    return _Paths(network, seen, starts, recipe.test_time_averaging)
 
 
-def _explain(
-    model: keras.Model | _CompiledLogit,
-    images: NDArray[np.float32],
-    baseline: NDArray[np.float32],
-    n_steps: int,
-    method: str,
-    batch_size: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Alibi's attributions (n, ny, nx, bands) and the model's logits (n,)."""
-    tensorflow()
-    from alibi.explainers import IntegratedGradients
+def _refined(paths: _Paths, n_steps: int, quadrature: Quadrature, tolerance: float, most_doublings: int) -> _Explained:
+    """The attributions with as many doublings of the steps as the tolerance needs, or the best of all tries."""
+    best = paths.explained(n_steps, quadrature)
+    for doubling in range(1, most_doublings + 1):
+        if best.completeness_error <= tolerance:
+            break
+        finer = paths.explained(n_steps * 2**doubling, quadrature)
+        best = min(best, finer, key=lambda explained: explained.completeness_error)
+    return best
 
-    explainer = IntegratedGradients(model, n_steps=n_steps, method=method, internal_batch_size=batch_size)
-    with _without_warning_of_one_output():
-        explanation = explainer.explain(images, baselines=np.broadcast_to(baseline, images.shape).copy(), target=None)
-    return explanation.attributions[0], explanation.predictions[:, 0]
+
+def _collected(
+    explained: Iterable[_Explained], shape: tuple[int, ...], on_progress: Callable[[int, int], None] | None
+) -> Attributions:
+    """All images' attributions, ``maps`` of this shape."""
+    n = shape[0]
+    maps, numbers, n_steps = np.empty(shape, dtype=np.float32), np.empty((4, n)), np.empty(n, dtype=np.int32)
+    for number, one in enumerate(explained):
+        maps[number], n_steps[number] = one.map, one.n_steps
+        numbers[:, number] = one.logit, one.logit_baseline, one.delta, one.completeness_error
+        if on_progress is not None:
+            on_progress(number + 1, n)
+    return Attributions(maps, *numbers, n_steps)
+
+
+def _quadrature(method: str) -> Quadrature:
+    """Alibi's rule of this name."""
+    if method not in METHODS:
+        raise ValueError(f"unknown quadrature '{method}': use {', '.join(METHODS)}")
+    tensorflow()  # quietly, before alibi imports it
+    from alibi.utils.approximation_methods import approximation_parameters
+
+    weights, nodes = approximation_parameters(method)
+    return lambda n_steps: (np.asarray(nodes(n_steps)), np.asarray(weights(n_steps)))
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from rotator_assets.science.normalization import normalize
 if TYPE_CHECKING:
     import tensorflow as tf
 
+_FLIPS = ((), (1,), (2,), (1, 2))
+"""Axes of images (n, ny, nx, ...) along which they are mirrored."""
 _MASKS: dict[bytes, bytes] = {}
 """Masks of neighbours by the hash of their image, packed to bits; empty where there is no neighbour."""
 _MOST_MASKS = 2**15
@@ -39,7 +41,13 @@ def network_input(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: 
 def symmetries(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """Square images (n, size, size, bands) as they are, turned by quarters, and mirrored: eight views of each."""
     both = (images, images.swapaxes(1, 2))
-    return [np.flip(view, axes) for view in both for axes in ((), (1,), (2,), (1, 2))]
+    return [np.flip(view, axes) for view in both for axes in _FLIPS]
+
+
+def turned_back(views: Sequence[NDArray]) -> NDArray:
+    """Mean of maps (n, size, size, ...) of the eight `symmetries` of images, in their order, each turned back first."""
+    upright = [np.flip(view, axes) for view, axes in zip(views, 2 * _FLIPS, strict=True)]
+    return np.mean([*upright[:4], *(view.swapaxes(1, 2) for view in upright[4:])], axis=0)
 
 
 def random_transforms(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rotator_assets.demo.planted import SPREAD_DISC, best_auc, planted_galaxies
+from rotator_assets.demo.planted import SPREAD_DISC, best_auc, mark_pixels, marked_galaxies, planted_galaxies
 from rotator_assets.learning.evaluation import delong_interval
 from rotator_assets.learning.training import cross_validate
 from rotator_assets.recipes import Recipe
@@ -42,3 +42,15 @@ def test_a_network_finds_a_strong_difference_and_none_where_there_is_none(tmp_pa
     assert aucs[6.0].low > 0.6
     assert aucs[6.0].auc > aucs[0.0].auc + 0.2
     assert pytest.approx(aucs[0.0].auc, abs=0.2) == 0.5
+
+
+def test_the_mark_is_in_the_images_of_fast_rotators_and_nothing_else_differs():
+    plain, marked = planted_galaxies(10, 0.0, seed=3, size_px=48), marked_galaxies(10, seed=3, size_px=48)
+    mark = mark_pixels(48)
+    assert mark.sum() == 36 and not mark[:6].any() and not mark[:, :6].any() and not mark[12:].any()
+    added = marked.images - plain.images
+    slow = plain.labels == 0
+    assert (added[slow] == 0).all() and (added[:, ~mark] == 0).all()
+    peak = plain.images[~slow].max(axis=(1, 2))
+    assert added[~slow][:, mark] == pytest.approx(np.repeat(0.5 * peak[:, None], 36, axis=1), rel=1e-4)
+    assert np.array_equal(marked.labels, plain.labels) and np.array_equal(marked.disc_share, plain.disc_share)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from rotator_assets.science.alignment import CELLS, RunningMean
 from rotator_assets.science.spin import is_slow_rotator
 
 SIZE = 32
@@ -76,3 +77,60 @@ def line(axes, label_start: str):
     """The one line whose label starts so."""
     (found,) = [line for line in axes.lines if str(line.get_label()).startswith(label_start)]
     return found
+
+
+GROUPS = ("slow", "fast", "true slow", "false fast", "true fast", "false slow")
+
+
+def aligned_means(missing: tuple[str, ...] = (), count: int = 4, seed: int = 5) -> dict[str, RunningMean]:
+    """Mean maps by class and outcome, of ``count`` made-up galaxies each."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:CELLS, :CELLS] * 6 / CELLS - 3
+    means = {group: RunningMean((CELLS, CELLS, 3)) for group in GROUPS}
+    for number, group in enumerate(name for name in GROUPS if name not in missing):
+        light = np.exp(-np.hypot(x, 2 * y) / (0.5 + 0.1 * number))
+        for _ in range(count):
+            noise = random.normal(0, 0.02, (CELLS, CELLS))
+            means[group].add(np.stack([0.3 * np.cos(3 * x) * light + noise, light + np.abs(noise), light], axis=-1))
+    return means
+
+
+def attribution_profiles() -> pd.DataFrame:
+    """Rows of ``attribution_profiles`` of every group, nine galaxies each."""
+    radius = np.arange(12) * 0.25 + 0.125
+    shape = {"absolute": np.exp(-radius), "light": np.exp(-2 * radius), "signed": 0.1 * np.sin(3 * radius)}
+    return pd.concat(
+        [
+            pd.DataFrame({"galaxies": group, "quantity": name, "radius_r_eff": radius, "n_galaxies": 9, "mean": values})
+            for group in GROUPS
+            for name, values in shape.items()
+        ],
+        ignore_index=True,
+    ).assign(low=lambda frame: frame["mean"] - 0.01, high=lambda frame: frame["mean"] + 0.01)
+
+
+def attribution_summary(groups: tuple[str, ...] = ("slow", "fast", "slow minus fast")) -> pd.DataFrame:
+    """Rows of ``attribution_summary``: shares within ellipses."""
+    shares = ("fraction", "light", "area", "fraction_minus_light")
+    rows = [
+        {"galaxies": group, "measure": f"{share}_within_{name}", "mean": 0.1 + 0.2 * number + 0.02 * place}
+        for place, share in enumerate(shares)
+        for number, name in enumerate(("half_r_eff", "r_eff", "two_r_eff"))
+        for group in groups
+    ]
+    frame = pd.DataFrame(rows, columns=["galaxies", "measure", "mean"])
+    return frame.assign(n_galaxies=9, low=frame["mean"] - 0.02, high=frame["mean"] + 0.03, median=frame["mean"])
+
+
+def attribution_shapes(count: int, seed: int = 6) -> pd.DataFrame:
+    """Columns of ``attributions`` with ``rotator_type``."""
+    random = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "rotator_type": np.arange(count) % 2,
+            "angle_to_major_axis_deg": random.uniform(0, 90, count),
+            "light_ellipticity": random.uniform(0, 0.6, count),
+            "attribution_ellipticity": random.uniform(0, 0.5, count),
+            "sign_balance": random.normal(0, 0.1, count),
+        }
+    )

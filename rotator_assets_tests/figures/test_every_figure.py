@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from rotator_assets.figures import attribution, comparison, images, roc, spin, style
+from rotator_assets.figures import attribution, attribution_numbers, comparison, images, roc, spin, style
 from rotator_assets_tests.figures import made_up
 
 TITLE = {"dataset": "manga-observed-64", "recipe": "thesis"}
@@ -83,6 +83,25 @@ def _makers(frame: pd.DataFrame) -> dict[str, partial]:
             **TITLE,
         ),
         "profile": partial(attribution.attribution_profile_figure, numbers, **TITLE),
+        "aligned": partial(
+            attribution_numbers.aligned_attribution_figure,
+            made_up.aligned_means(() if len(known) else made_up.GROUPS),
+            axis_ratio=0.6,
+            **TITLE,
+        ),
+        "radii": partial(
+            attribution_numbers.attribution_radial_figure,
+            made_up.attribution_profiles().iloc[: None if len(known) else 0],
+            **TITLE,
+        ),
+        "shares": partial(
+            attribution_numbers.attribution_share_figure,
+            made_up.attribution_summary().iloc[: None if len(known) else 0],
+            **TITLE,
+        ),
+        "directions": partial(
+            attribution_numbers.attribution_direction_figure, made_up.attribution_shapes(len(known)), **TITLE
+        ),
     }
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from rotator_assets.learning import pipeline
-from rotator_assets.learning.pipeline import TrainingBatches, network_input, random_transforms, symmetries, transform
+from rotator_assets.learning.pipeline import (
+    TrainingBatches,
+    network_input,
+    random_transforms,
+    symmetries,
+    transform,
+    turned_back,
+)
 from rotator_assets.recipes import Augmentation, Recipe
 from rotator_assets_tests.learning.planted import SIZE_PX, TINY
 
@@ -60,6 +67,14 @@ def test_symmetries_are_all_turns_and_mirrorings(survey):
     expected = [np.rot90(view, turns, (1, 2)) for view in (images, images[:, ::-1]) for turns in range(4)]
     assert {view.tobytes() for view in symmetries(images)} == {view.tobytes() for view in expected}
     assert len({view.tobytes() for view in expected}) == 8
+
+
+def test_maps_of_the_symmetries_are_turned_back(survey):
+    images = survey[0][:2]
+    np.testing.assert_allclose(turned_back(symmetries(images)), images, rtol=1e-6)
+    one_alone = [np.zeros_like(images) for _ in range(8)]
+    one_alone[5] = 8 * symmetries(images)[5]
+    np.testing.assert_allclose(turned_back(one_alone), images, rtol=1e-6)
 
 
 def test_rotations_keep_size_and_centre():

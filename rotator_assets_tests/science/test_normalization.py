@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler, scale
 
 from rotator_assets.recipes import Normalization
 from rotator_assets.science import normalization
-from rotator_assets.science.normalization import METHODS, normalize, zscale_limits
+from rotator_assets.science.normalization import METHODS, normalize, normalize_like, zscale_limits
 
 BY_MAXIMUM = ("max_all", "log", "max_g", "max_r", "asinh")
 FACTOR_FREE = [name for name, method in METHODS.items() if method.factor_free]
@@ -273,6 +273,62 @@ def test_zscale_of_a_mostly_constant_image_takes_its_extremes():
     image[0, 30:34, 30:34] = np.arange(1, 17).reshape(4, 4, 1)
     for shifted in (image, image + 3):
         np.testing.assert_allclose(normalize(shifted, "zscale"), image / 16, atol=1e-6)
+
+
+@every_method
+@few
+@given(images=images)
+def test_like_itself_is_the_same(method, images):
+    np.testing.assert_array_equal(normalize_like(images, images, method), normalize(images, method))
+
+
+@pytest.mark.parametrize("method", ["max_all", "max_g", "max_r", "zscale", "standard", "none"])
+def test_like_another_is_linear_by_the_numbers_of_the_other(method):
+    other, added = galaxy(1), 0.1 * np.random.default_rng(2).random((64, 64, 3)).astype(np.float32)
+    z1, z2 = zscale_limits(other)
+    scale = {
+        "max_all": 1 / other.max(),
+        "max_g": 1 / other[..., 0].max(),
+        "max_r": 1 / other[..., 1].max(),
+        "zscale": 1 / (z2 - z1),
+        "standard": 1 / other.astype(float).std(),
+        "none": 1.0,
+    }[method]
+    zero = {"zscale": -z1 * scale, "standard": -other.astype(float).mean() * scale}.get(method, 0.0)
+    expected = zero + scale * added.astype(float)
+    if method == "zscale":
+        expected = expected.clip(0, 1)
+    before = other.copy()
+    result = normalize_like(added[None], other[None], method)
+    np.testing.assert_allclose(result[0], expected, rtol=1e-4, atol=1e-5)
+    assert result.dtype == np.float32 and not np.shares_memory(result, added)
+    np.testing.assert_array_equal(other, before)
+
+
+@pytest.mark.parametrize(("method", "stretch"), [("log", LogStretch(1000)), ("asinh", AsinhStretch(0.1))])
+def test_like_another_is_stretched_from_its_maximum(method, stretch):
+    other = galaxy(1)
+    relative = np.linspace(-0.5, 1, 48).reshape(1, 4, 4, 3)
+    like = np.broadcast_to(other[:4, :4], (1, 4, 4, 3)).copy()
+    expected = stretch(relative.clip(0) if method == "log" else relative, clip=False)
+    np.testing.assert_allclose(normalize_like(relative * like.max(), like, method), expected, atol=1e-5)
+
+
+@every_method
+def test_like_another_each_by_the_one_of_its_place(method):
+    some, others = np.stack([galaxy(0), galaxy(1)]), np.stack([galaxy(2, core_px=3), 5 * galaxy(3)])
+    alone = [normalize_like(some[[k]], others[[k]], method)[0] for k in range(2)]
+    np.testing.assert_array_equal(normalize_like(some, others, method), alone)
+
+
+@pytest.mark.parametrize("method", [*BY_MAXIMUM, *OFFSET_FREE])
+def test_like_an_image_without_signal_is_zeros(method):
+    assert not normalize_like(galaxy()[None], np.full((1, 64, 64, 3), -1.0), method).any()
+
+
+def test_like_an_image_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="cannot be normalized like others of shape"):
+        normalize_like(np.zeros((2, 4, 4, 3)), np.zeros((1, 4, 4, 3)), "max_all")
 
 
 def test_bands_name_the_last_axis():

@@ -148,25 +148,6 @@ TRAINING_TABLES = (
         ),
     ),
     Table(
-        "attributions",
-        "Integrated gradients of the logit, one row a galaxy with an out-of-fold prediction.",
-        (
-            DATASET,
-            RECIPE,
-            GALAXY,
-            Column("completeness_error", "DOUBLE", "|sum of the map - (F(x) - F(baseline))| / |F(x) - F(baseline)|"),
-            Column(
-                "fraction_within_half_light",
-                "DOUBLE",
-                "share of the absolute attribution within the circularized half-light radius; NULL where not known",
-            ),
-            Column("logit", "DOUBLE", "F(x): logit of the galaxy's image"),
-            Column("logit_baseline", "DOUBLE", "F(baseline): logit of an empty sky"),
-            Column("map_row", "INTEGER", "row of the maps file under results/attributions, from 0"),
-            SYNTHETIC,
-        ),
-    ),
-    Table(
         "recipe_comparison",
         "Recipes of one dataset, best first, each against thesis on the galaxies both predict.",
         (

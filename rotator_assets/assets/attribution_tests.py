@@ -1,0 +1,148 @@
+"""Group ``questions``: what of an attribution map is the network's, and what is the method's or the image's?"""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from rotator_assets import progress
+from rotator_assets.assets.pictures import Pictures
+from rotator_assets.assets.questions import QUESTION_OF_TRAINING
+from rotator_assets.assets.reports import with_galaxies
+from rotator_assets.data_root import DataRoot
+from rotator_assets.partitions import dataset_to_training, split_training_key
+from rotator_assets.storage.models import TrainedModels
+from rotator_assets.storage.tables import TableStore, content_hash
+from rotator_assets.storage.tensors import ImageTensor
+
+_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
+_SEED = 2020
+GALAXIES = {"full": 40, "quick": 8}
+"""Galaxies tested, half of each class, at 64 pixels; fewer of larger images."""
+STEPS = {"full": (4, 8, 16, 32, 64, 128), "quick": (5, 10, 20)}
+"""Quadrature points at which completeness is tested, on some of the galaxies."""
+_CONVERGED = 8
+"""Galaxies of each class whose completeness is tested."""
+_SHOWN = 2
+"""Galaxies of each class whose maps are drawn."""
+
+
+@dg.asset(
+    **QUESTION_OF_TRAINING,
+    code_version="1",
+    ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
+    kinds={"keras", "duckdb", "matplotlib"},
+    description="Attribution maps by seven methods, against randomized networks and other folds, by deleting pixels.",
+)
+def attribution_tests(
+    context: dg.AssetExecutionContext,
+    root: dg.ResourceParam[DataRoot],
+    predictions: pd.DataFrame,
+    rotator_classifier: TrainedModels,
+    image_tensors: ImageTensor,
+    labeled_images: pd.DataFrame,
+) -> dg.MaterializeResult:
+    from rotator_assets.learning import examination
+
+    dataset, name = split_training_key(context.partition_key)
+    key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic or image_tensors.synthetic}
+    count = round(GALAXIES[rotator_classifier.profile] * min(1, 64 / image_tensors.size_px))
+    sample = balanced_sample(with_galaxies(predictions, labeled_images), max(1, count // 2), _SEED)
+    found = examination.examine(
+        rotator_classifier.load,
+        sample,
+        image_tensors.images,
+        image_tensors.rows_of(sample["galaxy_id"]),
+        rotator_classifier.recipe,
+        steps=STEPS[rotator_classifier.profile],
+        n_converged=_CONVERGED,
+        seed=_SEED,
+        on_progress=lambda done, total: progress.report(f"tests of attributions {dataset} {name}", done, total),
+    )
+    frames = {
+        "attribution_agreement": examination.agreement(found, _SEED),
+        "attribution_sanity": examination.dependence(found, _SEED),
+        "deletion_curves": examination.mean_curves(found),
+        "deletion_areas": examination.areas(found, _SEED),
+        "attribution_convergence": examination.convergence(found),
+    }
+    frames = {table: frame.assign(**key) for table, frame in frames.items()}
+    pictures = _pictures(root, key, frames, found, image_tensors)
+    areas = frames["deletion_areas"].set_index(["kind", "method"])["gain"]
+    return dg.MaterializeResult(
+        value=frames,
+        data_version=dg.DataVersion("".join(content_hash(frame) for frame in frames.values())),
+        metadata={
+            "galaxies": len(sample),
+            **{f"{kind}_gain": float(areas[kind, examination.IG_SKY]) for kind in ("deletion", "insertion")},
+            "synthetic": key["synthetic"],
+            **pictures.metadata(),
+        },
+    )
+
+
+def balanced_sample(galaxies: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+    """At most ``count`` galaxies of each class, drawn without replacement; fewer where a class has fewer."""
+    generator = np.random.default_rng(seed)
+    shuffled = galaxies.iloc[generator.permutation(len(galaxies))]
+    return shuffled.groupby("rotator_type").head(count).reset_index(drop=True)
+
+
+def _pictures(root: DataRoot, key: dict, frames: dict[str, pd.DataFrame], found, tensor: ImageTensor) -> Pictures:
+    from rotator_assets.figures import saliency
+
+    shown = found.sample.groupby("rotator_type").head(_SHOWN).sort_values("rotator_type", kind="stable")
+    pictures = Pictures(root, f"{key['dataset']}/{key['recipe']}")
+    pictures.add(
+        "attribution_methods",
+        saliency.methods_figure(
+            tensor.images[tensor.rows_of(shown["galaxy_id"])],
+            {method: maps[shown.index] for method, maps in found.maps.items()},
+            shown,
+            calibrated=(shown["image_unit"] != "colour").to_numpy(),
+            **key,
+        ),
+    )
+    pictures.add("attribution_agreement", saliency.agreement_figure(frames["attribution_agreement"], **key))
+    pictures.add("attribution_cascade", saliency.cascade_figure(frames["attribution_sanity"], **key))
+    curves = saliency.deletion_figure(frames["deletion_curves"], frames["deletion_areas"], **key)
+    pictures.add("deletion_curves", curves)
+    pictures.add("attribution_convergence", saliency.convergence_figure(frames["attribution_convergence"], **key))
+    return pictures
+
+
+@dg.asset_check(
+    asset=attribution_tests,
+    description="Maps depend on what was learned: with every layer randomized they are less like the network's own "
+    "than those of another fold's network, beyond the intervals (signed, integrated gradients).",
+)
+def cascade_destroys_maps(root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
+    rows = TableStore(root).query(
+        """SELECT dataset, recipe, arg_max(signed_correlation_high, depth) FILTER (test = 'cascade') AS randomized,
+        any_value(signed_correlation_low) FILTER (test = 'folds') AS across_folds
+        FROM attribution_sanity WHERE method = 'ig_sky' GROUP BY ALL"""
+    )
+    # Without other folds there is nothing to compare with but no likeness at all.
+    failed = rows[~(rows["randomized"] < rows["across_folds"].fillna(0.5))]
+    return _told(failed, "trainings whose maps survive the randomization of every layer")
+
+
+@dg.asset_check(
+    asset=attribution_tests,
+    description="The network heeds the pixels that integrated gradients point at: taking them away lowers, and putting "
+    "them in raises, the logit sooner than random pixels do, beyond the interval.",
+)
+def maps_beat_random_order(root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
+    failed = TableStore(root).query(
+        "SELECT dataset, recipe, kind FROM deletion_areas WHERE method = 'ig_sky' AND NOT coalesce(gain_low > 0, false)"
+    )
+    return _told(failed, "curves are no better than a random order of pixels")
+
+
+def _told(failed: pd.DataFrame, what: str) -> dg.AssetCheckResult:
+    which = ", ".join(failed["dataset"] + "|" + failed["recipe"])
+    return dg.AssetCheckResult(
+        passed=failed.empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(failed)} {what}",
+        metadata={"count": len(failed), "which": which or "none"},
+    )
