@@ -221,4 +221,4 @@ def test_the_check_against_alibi_sees_a_few_galaxies_of_one_fold(made, monkeypat
     models = Models(root.models, R_BAND, "full", (0.5, 0.5), "cpu", 1.0, False)
     monkeypatch.setattr("rotator_assets.assets.checks.open_models", lambda folder: models)
     assert checked(attributions_agree_with_alibi, root).passed == passes
-    assert seen == [(0, (2, SIZE, SIZE, 1), (SIZE, SIZE, 1))]
+    assert seen == [(0, (2, SIZE, SIZE, 1), (2, SIZE, SIZE, 1))]
