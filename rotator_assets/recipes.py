@@ -96,8 +96,12 @@ class Recipe(BaseModel):
     test_time_averaging: bool = Field(
         False, description="predict the mean logit of an image's eight turned and mirrored copies"
     )
-    attribution_steps: int = Field(
-        50, ge=2, description="points of the integrated-gradients quadrature; more where they do not suffice"
+    attribution_steps: int = Field(50, ge=2, description="points of the integrated-gradients quadrature at first")
+    attribution_doublings: int = Field(
+        4,
+        ge=0,
+        le=8,
+        description="how often these are doubled, at most, for an image whose map misses 5 % of the logit",
     )
     attribution_method: Literal["riemann_middle", "gausslegendre", "riemann_left", "riemann_right"] = Field(
         "riemann_middle", description="rule of that quadrature, by its name in alibi"
@@ -252,5 +256,6 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
             "epochs": min(recipe.epochs, 4 if large else 10),
             "batch_size": min(recipe.batch_size, 16),
             "attribution_steps": min(recipe.attribution_steps, 3 if large else 5),
+            "attribution_doublings": min(recipe.attribution_doublings, 1),
         }
     )

@@ -205,7 +205,7 @@ def test_networks_are_counted():
 
 
 def test_reduced_never_asks_for_more():
-    small = Recipe(name="a", folds=2, epochs=1, batch_size=4, attribution_steps=3)
+    small = Recipe(name="a", folds=2, epochs=1, batch_size=4, attribution_steps=3, attribution_doublings=0)
     assert reduced(small, 128) == small
     for crop in (64, 128):
         for recipe in load_recipes().values():

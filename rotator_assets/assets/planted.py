@@ -130,5 +130,5 @@ def _maps(model: "keras.Model", images: NDArray, rows: NDArray, recipe: Recipe) 
     """Integrated gradients of these rows, summed over bands, (n, ny, nx)."""
     from rotator_assets.learning.attribution import explain
 
-    recipe = recipe.model_copy(update={"attribution_steps": _STEPS})
-    return explain(model, images, rows, recipe, most_doublings=0).maps.sum(axis=-1)
+    recipe = recipe.model_copy(update={"attribution_steps": _STEPS, "attribution_doublings": 0})
+    return explain(model, images, rows, recipe).maps.sum(axis=-1)

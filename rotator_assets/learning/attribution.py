@@ -36,8 +36,6 @@ METHODS = ("riemann_middle", "gausslegendre", "riemann_left", "riemann_right")
 """Alibi's rules of quadrature whose weights add up to 1; those of its riemann_trapezoid add up to 1 - 1/n_steps."""
 COMPLETENESS_TOLERANCE = 0.05
 """Largest completeness error that is left at a recipe's own number of steps."""
-MOST_DOUBLINGS = 4
-"""How often the steps are doubled for an image that exceeds it: up to 16 times the recipe's."""
 Quadrature = Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]]
 """From a number of steps to nodes in [0, 1] and weights."""
 
@@ -104,7 +102,6 @@ def explain(
     recipe: Recipe,
     *,
     tolerance: float = COMPLETENESS_TOLERANCE,
-    most_doublings: int = MOST_DOUBLINGS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Attributions:
     """Attributions of these rows of the raw images by the recipe: its bands, baseline, quadrature and steps.
@@ -121,18 +118,16 @@ def explain(
         Raw fluxes (m, ny, nx, 3), as `network_input` takes them, and the rows to explain, (n,).
     recipe
         The one the model was trained by.
-    tolerance, most_doublings
-        The steps of an image whose completeness error exceeds the tolerance are doubled, at most so often, and the map
-        with the smallest error is kept. One whose F(x) and F(x0) hardly differ may never reach it: its error tells.
+    tolerance
+        The steps of an image whose completeness error exceeds it are doubled, at most as often as the recipe says, and
+        the map with the smallest error is kept. One whose F(x) and F(x0) hardly differ may never reach it: its error
+        tells.
     on_progress
         Called after each image with the number of images done and n.
     """
     quadrature = _quadrature(recipe.attribution_method)
     network = PathGradients(model)
-    explained = (
-        _refined(_paths(network, images, row, recipe), recipe.attribution_steps, quadrature, tolerance, most_doublings)
-        for row in rows
-    )
+    explained = (_refined(_paths(network, images, row, recipe), recipe, quadrature, tolerance) for row in rows)
     return _collected(explained, (len(rows), *images.shape[1:3], len(recipe.bands)), on_progress)
 
 
@@ -225,13 +220,13 @@ def _paths(network: PathGradients, images: NDArray[np.float32], row: int, recipe
     return _Paths(network, seen, starts, recipe.test_time_averaging)
 
 
-def _refined(paths: _Paths, n_steps: int, quadrature: Quadrature, tolerance: float, most_doublings: int) -> _Explained:
+def _refined(paths: _Paths, recipe: Recipe, quadrature: Quadrature, tolerance: float) -> _Explained:
     """The attributions with as many doublings of the steps as the tolerance needs, or the best of all tries."""
-    best = paths.explained(n_steps, quadrature)
-    for doubling in range(1, most_doublings + 1):
+    best = paths.explained(recipe.attribution_steps, quadrature)
+    for doubling in range(1, recipe.attribution_doublings + 1):
         if best.completeness_error <= tolerance:
             break
-        finer = paths.explained(n_steps * 2**doubling, quadrature)
+        finer = paths.explained(recipe.attribution_steps * 2**doubling, quadrature)
         best = min(best, finer, key=lambda explained: explained.completeness_error)
     return best
 

@@ -132,9 +132,10 @@ class _Network:
         self, steps: int, *, kind: str = "sky", rows: NDArray | None = None, model: keras.Model | None = None
     ) -> Attributions:
         """Integrated gradients of all galaxies or of these rows, at exactly so many steps, by this or another model."""
-        recipe = self.recipe.model_copy(update={"attribution_steps": steps, "attribution_baseline": kind})
+        exactly = {"attribution_steps": steps, "attribution_doublings": 0, "attribution_baseline": kind}
+        recipe = self.recipe.model_copy(update=exactly)
         rows = self.rows if rows is None else rows
-        return explain(model or self.model, self._images, rows, recipe, most_doublings=0)
+        return explain(model or self.model, self._images, rows, recipe)
 
     def coarse_maps(self, explainer: Explainer | None = None) -> dict[str, NDArray[np.float32]]:
         """Maps to compare with this or another network's: integrated gradients at few steps, and Grad-CAM."""

@@ -216,11 +216,11 @@ def test_a_mean_over_the_symmetries_is_explained_as_the_network_that_averages(ne
 
 
 def test_steps_are_doubled_for_those_that_miss_the_tolerance_alone(network, survey):
-    recipe = TINY.model_copy(update={"attribution_steps": 3})
+    recipe = TINY.model_copy(update={"attribution_steps": 3, "attribution_doublings": 3})
     rows = np.arange(12)
     plain = explain(network, survey[0], rows, recipe, tolerance=np.inf)
     tolerance = float(np.median(plain.completeness_error))
-    refined = explain(network, survey[0], rows, recipe, tolerance=tolerance, most_doublings=3)
+    refined = explain(network, survey[0], rows, recipe, tolerance=tolerance)
     missed = plain.completeness_error > tolerance
     assert missed.sum() == 6 and (plain.n_steps == 3).all()
     assert (refined.n_steps[~missed] == 3).all() and set(refined.n_steps) <= {3, 6, 12, 24}
@@ -235,7 +235,7 @@ def test_steps_are_doubled_for_those_that_miss_the_tolerance_alone(network, surv
 
 
 def test_no_more_than_the_most_doublings_are_tried_and_the_best_is_kept(network, survey, monkeypatch):
-    recipe, tried = TINY.model_copy(update={"attribution_steps": 2}), []
+    recipe, tried = TINY.model_copy(update={"attribution_steps": 2, "attribution_doublings": 3}), []
     summed = PathGradients.summed
 
     def counted(self, image, baseline, nodes, weights):
@@ -243,7 +243,7 @@ def test_no_more_than_the_most_doublings_are_tried_and_the_best_is_kept(network,
         return summed(self, image, baseline, nodes, weights)
 
     monkeypatch.setattr(PathGradients, "summed", counted)
-    result = explain(network, survey[0], [0], recipe, tolerance=-1, most_doublings=3)
+    result = explain(network, survey[0], [0], recipe, tolerance=-1)
     assert tried == [2, 4, 8, 16]
     seen = network_input(survey[0], [0], recipe)
     errors = [integrated_gradients(network, seen, BASELINE, steps).completeness_error[0] for steps in tried[:4]]
@@ -258,8 +258,8 @@ def test_an_image_that_changes_nothing_keeps_an_error_that_tells(survey):
     inputs = Input((SIZE_PX, SIZE_PX, 3))
     brightest = ops.max(layers.Flatten()(inputs), axis=1, keepdims=True)
     network = Model(inputs, ops.relu(brightest - 0.3) - ops.relu(brightest - 1.0) - 0.7 * ops.relu(brightest))
-    recipe = TINY.model_copy(update={"attribution_steps": 2})
-    result = explain(network, survey[0], [0], recipe, most_doublings=2)
+    recipe = TINY.model_copy(update={"attribution_steps": 2, "attribution_doublings": 2})
+    result = explain(network, survey[0], [0], recipe)
     assert result.logit[0] == pytest.approx(0, abs=1e-6)
     assert result.completeness_error[0] > 0.05 and np.isfinite(result.maps).all()
 

@@ -42,8 +42,8 @@ def test_a_galaxy_is_explained_by_the_network_of_its_fold(found, trained, survey
 
     row = found.sample.iloc[7]
     model = load_model(trained[1] / f"fold-{row['fold']}.keras")
-    recipe = TINY.model_copy(update={"attribution_steps": 8})
-    alone = explain(model, survey[0], np.array([row["row"]]), recipe, most_doublings=0).maps[0].sum(axis=-1)
+    recipe = TINY.model_copy(update={"attribution_steps": 8, "attribution_doublings": 0})
+    alone = explain(model, survey[0], np.array([row["row"]]), recipe).maps[0].sum(axis=-1)
     np.testing.assert_allclose(found.maps["ig_sky"][7], alone, atol=1e-5 * np.abs(alone).max())
 
 
