@@ -256,6 +256,6 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
             "epochs": min(recipe.epochs, 4 if large else 10),
             "batch_size": min(recipe.batch_size, 16),
             "attribution_steps": min(recipe.attribution_steps, 3 if large else 5),
-            "attribution_doublings": min(recipe.attribution_doublings, 1),
+            "attribution_doublings": min(recipe.attribution_doublings, 0 if large else 1),
         }
     )

@@ -113,8 +113,8 @@ def agreement_figure(agreement: pd.DataFrame, *, dataset: str, recipe: str, synt
     """Median rank correlations of the methods' maps; ``agreement``: rows of ``attribution_agreement``."""
     n = int(numbers(agreement, "n_galaxies").max()) if len(agreement) else 0
     figure = style.new_figure(
-        11.6,
-        6.8,
+        12.6,
+        6.4,
         title="Do the methods agree?",
         dataset=dataset,
         recipe=recipe,
@@ -132,7 +132,7 @@ def agreement_figure(agreement: pd.DataFrame, *, dataset: str, recipe: str, synt
         for row in agreement.itertuples():
             one, two = methods.index(row.method), methods.index(row.reference)
             square[one, two] = square[two, one] = getattr(row, column)
-        picture = axes.imshow(square, cmap="PuOr", vmin=-1, vmax=1)
+        picture = axes.imshow(square, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
         for (y, x), value in np.ndenumerate(square):
             if np.isfinite(value):
                 colour = "white" if abs(value) > 0.7 else style.INK
