@@ -104,8 +104,9 @@ def made_up_galaxies(n: int, size_px: int) -> np.ndarray:
     """Exponential discs of many shapes on noisy sky, brightest pixel 1, float32 (n, size_px, size_px, 3)."""
     generator = np.random.default_rng(0)
     y, x = np.mgrid[:size_px, :size_px] - (size_px - 1) / 2
-    images = generator.normal(0, SKY_SIGMA, (n, size_px, size_px, 3)).astype(np.float32)
-    for image in images:
+    images = np.empty((n, size_px, size_px, 3), dtype=np.float32)
+    for image in images:  # one after the other, so that the first ones do not depend on their number
+        image[:] = generator.normal(0, SKY_SIGMA, image.shape)
         angle, axis_ratio = generator.uniform(0, np.pi), generator.uniform(0.2, 1)
         along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
         light = np.exp(-np.hypot(along, across / axis_ratio) / (generator.uniform(0.05, 0.15) * size_px))

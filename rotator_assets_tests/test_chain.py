@@ -21,6 +21,7 @@ from rotator_assets.storage.models import open_models
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.schema.questions import QUESTION_TABLES
 from rotator_assets.storage.schema.referee import REFEREE_TABLES
+from rotator_assets.storage.schema.saliency import SALIENCY_TABLES
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.storage.tensors import open_tensor
 from rotator_assets_tests.test_cli import ROTATORS, complaint, rotators
@@ -35,7 +36,7 @@ def tables(finished_root):
 
 
 def test_every_table_of_the_chain_is_filled_and_marked_synthetic(tables):
-    asked = {table.name for table in (*QUESTION_TABLES, *REFEREE_TABLES)}
+    asked = {table.name for table in (*QUESTION_TABLES, *REFEREE_TABLES, *SALIENCY_TABLES)}
     for name in TABLES.keys() - {"dataset_comparison"} - asked:  # one dataset has nothing to be compared with
         rows = tables.query(f'SELECT count(*) AS n, bool_and(synthetic) AS synthetic FROM "{name}"')
         assert rows["n"][0] > 0 and bool(rows["synthetic"][0]), name
