@@ -40,6 +40,7 @@ def test_without_a_record_of_the_file_the_networks_recipe_is_compared():
         "folds: 5 -> 2",
         "batch_size: 64 -> 16",
         "attribution_steps: 50 -> 5",
+        "attribution_doublings: 4 -> 1",
         "profile: full -> quick",
     ]
 
