@@ -283,7 +283,14 @@ def test_stale_partitions_are_planned_with_what_comes_before_them():
 def _start_training(root: DataRoot) -> subprocess.Popen:
     """`rotators run` of a second training on a finished root, once that is at work."""
     command = [ROTATORS, "run", "-d", DATASET, "-r", OTHER_RECIPE, "--data", str(root.path)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As in a terminal, however the tests were started.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     for _ in range(600):
         if list((root.models / DATASET / OTHER_RECIPE).glob("training-*")) or process.poll() is not None:
             break
