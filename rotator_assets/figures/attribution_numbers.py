@@ -17,12 +17,12 @@ from rotator_assets.figures import style
 from rotator_assets.figures.attribution import TOWARDS
 from rotator_assets.figures.style import CLASSES, OUTCOMES, numbers
 from rotator_assets.science.alignment import REACH_R_EFF, RunningMean
+from rotator_assets.science.attribution_shape import RADII_R_EFF
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RADII_R_EFF = (0.5, 1.0, 2.0)
 _WITHIN = {"half_r_eff": "0.5", "r_eff": "1", "two_r_eff": "2"}
 _OUTCOMES = sorted(OUTCOMES, key=lambda outcome: (outcome.rotator_type, not outcome.right))
 _COLOURS = {look.value: look.colour for look in CLASSES}
