@@ -255,13 +255,15 @@ def _rerun_stale(root: DataRoot, jobs: int | None) -> None:
 
 def _execute(root: DataRoot, steps: list[Step], jobs: int | None) -> None:
     from rotator_assets.runner import Runner, input_error
-    from rotator_assets.terminal import Progress
+    from rotator_assets.terminal import Progress, print_notices
     from rotator_assets.workers import default_jobs
 
     jobs = min(jobs or default_jobs(), max(1, sum(step.is_training for step in steps)))
 
     with Progress() as progress, Runner(root) as runner:
         outcome = runner.run(steps, lambda step, n, state: progress.step(step, n, len(steps), state), jobs)
+    settled = {*outcome.done, *outcome.fresh}
+    print_notices(root, [step for step in steps if step.title in settled])
     for title, reason in outcome.skipped.items():
         click.echo(f"not run: {title} ({reason})")
     if outcome.failed:

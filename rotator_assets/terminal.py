@@ -96,7 +96,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
 
 
 def print_status(root: DataRoot) -> None:
-    """Inputs found and missing by survey, datasets that can be built, and what is stale and why.
+    """Inputs found and missing by survey, datasets that can be built, notices, and what is stale and why.
 
     Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error; the inputs are told before.
     """
@@ -111,10 +111,19 @@ def print_status(root: DataRoot) -> None:
     for key in complete:
         ready += [d.key for d in DATASETS.values() if d.survey == key] or [f"{key} (catalogues alone)"]
     print(f"datasets that can be built now: {', '.join(ready) or 'none'}")
+    print_notices(root)
     if root.dagster_home.is_dir():
         _print_stale(root)
     else:
         print("nothing was materialized yet")
+
+
+def print_notices(root: DataRoot, steps: Iterable[Step] | None = None) -> None:
+    """What was supplied and is not used as the user may expect, a line each: of some steps, or all there is."""
+    from rotator_assets.notices import notices_of
+
+    for survey, notice in notices_of(root, steps):
+        print(f"notice: {survey}: {notice}")
 
 
 def grouped(stale: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, catalog_files
 from rotator_assets.data_root import DataRoot
+from rotator_assets.notices import noticed
 from rotator_assets.partitions import survey_partitions
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
@@ -29,14 +30,14 @@ _COMMON = {
 def morphology_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
     survey = context.partition_key
     folder = root.survey(survey)
-    return _result(survey, "morphology", SURVEYS[survey].read_morphology(folder), folder)
+    return _result(context, "morphology", SURVEYS[survey].read_morphology(folder), folder)
 
 
 @dg.asset(**_COMMON, description="Axis ratio, size, Sersic index, mass and data quality of each catalogue entry.")
 def photometry_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
     survey = context.partition_key
     folder = root.survey(survey)
-    return _result(survey, "photometry", SURVEYS[survey].read_photometry(folder), folder)
+    return _result(context, "photometry", SURVEYS[survey].read_photometry(folder), folder)
 
 
 @dg.asset(**_COMMON, description="Every lambda_R of the data root by source: of its tables, and measured.")
@@ -48,11 +49,11 @@ def kinematics_catalog(
     catalog = survey.read_kinematics(folder).with_measured(measured_kinematics)
     if catalog.frame.empty:
         raise missing(folder, *survey.kinematics_inputs)
-    return _result(survey.key, "kinematics", catalog, folder)
+    return _result(context, "kinematics", catalog, folder)
 
 
-def _result(survey: str, kind: str, catalog: Catalog, folder: Path) -> dg.MaterializeResult:
-    table = f"{kind}_catalog"
+def _result(context: dg.AssetExecutionContext, kind: str, catalog: Catalog, folder: Path) -> dg.MaterializeResult:
+    survey, table = context.partition_key, f"{kind}_catalog"
     frame = catalog.frame.assign(survey=survey, synthetic=catalog.synthetic)
     frame = frame.reindex(columns=TABLES[table].column_names)
     files = pd.DataFrame(
@@ -72,13 +73,16 @@ def _result(survey: str, kind: str, catalog: Catalog, folder: Path) -> dg.Materi
         ],
         columns=TABLES["input_files"].column_names,
     )
+    lost = [notice for source in catalog.sources for notice in source.notices]
+    notices, told = noticed(context, survey, lost, catalog.synthetic)
     lines = [f"| {f.what} | {f.release} | {f.path} | {f.n_rows} |" for f in files.itertuples()]
     return dg.MaterializeResult(
-        value={table: frame, "input_files": files},
+        value={table: frame, "input_files": files, **notices},
         data_version=dg.DataVersion(content_hash(frame)),
         metadata={
             "dagster/row_count": len(frame),
             "files": dg.MetadataValue.md("\n".join(["| table | release | file | rows |", "|---|---|---|---|", *lines])),
             "synthetic": catalog.synthetic,
+            **told,
         },
     )

@@ -77,7 +77,10 @@ them. ``jam_qual``: DynPop's ``Qual`` of its JAM fit.
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that was read: the rows of its table, how many were ``taken``, and what was not, and why (``note``)."""
+    """A file that was read: the rows of its table, how many were ``taken``, and what was not, and why (``note``).
+
+    ``notices``: what the user has to be told of it, a sentence each.
+    """
 
     path: Path
     what: str
@@ -87,6 +90,7 @@ class SourceFile:
     note: str = ""
     taken: int = -1
     """All rows, where it is not given."""
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.taken < 0:
@@ -243,14 +247,16 @@ def read_source(
         row = int(np.flatnonzero(unnamed | repeated)[0])
         what = "has no galaxy id" if unnamed.iloc[row] else f"repeats the galaxy id {frame['galaxy_id'].iloc[row]}"
         raise InputError(f"{path}: row {row + 1} {what}; every row must name one galaxy of its own")
-    notes = {
-        "rows without an id, left out": int(unnamed.sum()),
-        "rows that repeat an earlier id, left out": int(repeated.sum()),
-        f"other releases, not read ({', '.join(p.name for p in older)})": len(older),
-    }
+    lost = {"without an id": int(unnamed.sum()), "that repeat an earlier id": int(repeated.sum())}
+    notes = {f"rows {which}, left out": count for which, count in lost.items()}
+    notes[f"other releases, not read ({', '.join(p.name for p in older)})"] = len(older)
     note = "; ".join(f"{what}: {count}" for what, count in notes.items() if count)
+    notices = [f"{path.name}: {count} of {len(frame)} rows left out, {which}" for which, count in lost.items() if count]
+    notices += [f"{other.name} is not read, as {path.name} is there: keep the one that counts" for other in older]
     taken = frame[~unnamed & ~repeated].reset_index(drop=True)
-    return SourceFile(path, expected.what, release_of(path), len(frame), table.synthetic, note, len(taken)), taken
+    release = release_of(path)
+    read_as = SourceFile(path, expected.what, release, len(frame), table.synthetic, note, len(taken), tuple(notices))
+    return read_as, taken
 
 
 def read_lambda_r_csv(path: Path) -> Table:

@@ -116,6 +116,18 @@ GALAXY_TABLES = (
         shared=True,
     ),
     Table(
+        "notices",
+        "What was supplied and is not used as one may expect, by the step that found it.",
+        (
+            SURVEY,
+            Column("asset", "VARCHAR", "asset that found it"),
+            Column("partition", "VARCHAR", "survey or dataset that the asset was made for"),
+            Column("notice", "VARCHAR", "which file, what of it is not used, why, and what to do"),
+            SYNTHETIC,
+        ),
+        shared=True,
+    ),
+    Table(
         "galaxies",
         "Matched catalogues: every row of the morphology catalogue, with NULL for what no table gives.",
         GALAXIES,

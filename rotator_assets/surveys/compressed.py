@@ -1,0 +1,94 @@
+"""Files in any common compression, told by their content: downloads and browsers change names, and pack or unpack."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import BinaryIO, Protocol
+
+MAX_UNPACKED_BYTES = 2**32
+"""What unpacks to more is refused: the largest catalogue, dapall of DR17, has 0.6 GB."""
+
+_IN_MEMORY_BYTES = 2**26
+"""Longer content goes to a temporary file."""
+_CHUNK_BYTES = 2**20
+_MAX_LAYERS = 3
+"""A web server may pack once more what was packed already."""
+
+
+class Openable(Protocol):
+    """A path, or a member of an archive."""
+
+    def open(self, mode: str) -> BinaryIO: ...
+
+
+@contextmanager
+def unpacked(file: Openable, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[BinaryIO]:
+    """The content of a file as a stream that can be read in any order, whatever its name and compression.
+
+    Knows gzip, bzip2, xz and zip of one file, also one in another; a file that is not compressed is given as it is.
+    Raises ValueError where the content is longer than ``max_bytes``, for a zip archive of several files, and for
+    compress (``.Z``) and zstd; and what gzip, bz2, lzma and zipfile raise on damaged files.
+    """
+    with ExitStack() as stack:
+        stream = stack.enter_context(file.open("rb"))
+        for _ in range(_MAX_LAYERS):
+            opener = _opener(stream)
+            if opener is None:
+                break
+            stream = stack.enter_context(_copy(opener, stream, max_bytes))
+        yield stream
+
+
+def _open_xz(stream: BinaryIO) -> BinaryIO:
+    return lzma.open(stream)
+
+
+def _open_zip(stream: BinaryIO) -> BinaryIO:
+    archive = zipfile.ZipFile(stream)
+    names = [member.filename for member in archive.infolist() if not member.is_dir()]
+    if len(names) != 1:
+        raise ValueError(f"is a zip archive of {len(names)} files where one is expected: unpack it")
+    return archive.open(names[0])
+
+
+def _refuse(kind: str, command: str) -> Callable[[BinaryIO], BinaryIO]:
+    def refuse(stream: BinaryIO) -> BinaryIO:
+        raise ValueError(f"is compressed by {kind}, which is not read: unpack it with {command}")
+
+    return refuse
+
+
+_OPENERS: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": _open_xz,
+    b"PK\x03\x04": _open_zip,
+    b"\x1f\x9d": _refuse("compress", "uncompress"),
+    b"\x28\xb5\x2f\xfd": _refuse("zstd", "unzstd"),
+}
+"""By the first bytes of a file."""
+
+
+def _opener(stream: BinaryIO) -> Callable[[BinaryIO], BinaryIO] | None:
+    start = stream.read(max(map(len, _OPENERS)))
+    stream.seek(0)
+    return next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), None)
+
+
+@contextmanager
+def _copy(opener: Callable[[BinaryIO], BinaryIO], stream: BinaryIO, max_bytes: int) -> Iterator[BinaryIO]:
+    """The unpacked content: going back in a packed stream would begin anew each time."""
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as content:
+        with opener(stream) as packed:
+            while chunk := packed.read(_CHUNK_BYTES):
+                content.write(chunk)
+                if content.tell() > max_bytes:
+                    raise ValueError(f"unpacks to more than {max_bytes / 1e6:.0f} MB: it is not what its name says")
+        content.seek(0)
+        yield content
