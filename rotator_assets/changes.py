@@ -23,17 +23,18 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def file_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def file_changes(old: Mapping[str, Any], new: Mapping[str, Any], what: str = "file") -> list[str]:
     """Which files are new, gone or changed between two states of a folder, as ``2 files new (a.fits, b.fits)``.
 
     Each state gives by path whatever tells that a file has changed (size and time, say). Counts, and the first names.
+    ``what`` they are called where they are no files.
     """
     kinds = {
         "new": [path for path in new if path not in old],
         "gone": [path for path in old if path not in new],
         "changed": [path for path in new if path in old and old[path] != new[path]],
     }
-    return [f"{_counted(paths)} {kind} ({_first(paths)})" for kind, paths in kinds.items() if paths]
+    return [f"{_counted(paths, what)} {kind} ({_first(paths)})" for kind, paths in kinds.items() if paths]
 
 
 def _leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -51,8 +52,8 @@ def _shown(leaves: Mapping[str, Any], key: str) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
-def _counted(paths: Collection[str]) -> str:
-    return f"{len(paths)} file{'s' if len(paths) != 1 else ''}"
+def _counted(paths: Collection[str], what: str) -> str:
+    return f"{len(paths)} {what}{'s' if len(paths) != 1 else ''}"
 
 
 def _first(paths: list[str]) -> str:

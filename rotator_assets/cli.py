@@ -245,7 +245,7 @@ def _rerun_stale(root: DataRoot, jobs: int | None) -> None:
     if not root.dagster_home.is_dir():
         raise InputError(f"{root.path}: nothing was made yet; run `rotators run --dataset …` first")
     with Runner(root) as runner:
-        runner.observe_inputs()
+        runner.observe()
         stale = [(asset, partition) for asset, partition, _ in runner.staleness().stale()]
     if not stale:
         click.echo("nothing is stale")

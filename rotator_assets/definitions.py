@@ -13,9 +13,9 @@ from rotator_assets.assets import (
     ellipticity,
     galaxies,
     images,
-    inputs,
     kinematics,
     learning,
+    observing,
     planted,
     referee,
     reports,
@@ -57,10 +57,10 @@ jobs = [
 def definitions(root: DataRoot) -> dg.Definitions:
     """The code location over one data root."""
     return dg.Definitions(
-        assets=[*inputs.INPUTS, *dg.load_assets_from_modules(_MODULES)],
+        assets=[*observing.OBSERVED, *dg.load_assets_from_modules(_MODULES)],
         asset_checks=dg.load_asset_checks_from_modules([checks, attribution_tests]),
         jobs=jobs,
-        sensors=[inputs.input_changes],
+        sensors=[observing.input_changes],
         resources={
             "root": root,
             "tables": TableIOManager(root),

@@ -12,6 +12,8 @@ from rotator_assets.recipes import Recipe, load_recipes
 from rotator_assets.surveys import SURVEYS
 
 CROPS_PX = (128, 64)
+WHOLE = "all"
+"""Stands for the one partition of what has no partitions, in tables and where partitions are listed."""
 
 
 @dataclass(frozen=True)

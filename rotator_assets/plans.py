@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rotator_assets.partitions import DATASETS, other_dataset, training_key
+from rotator_assets.partitions import DATASETS, WHOLE, other_dataset, training_key
 from rotator_assets.recipes import Recipe, load_recipes
 
 SURVEY_ASSETS = (
@@ -135,12 +135,16 @@ def _questions(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
 
 
 def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
-    """The steps that make stale partitions anew, with what has to come before them; nothing that never was."""
-    surveys = [partition for asset, partition in stale if asset in SURVEY_ASSETS]
+    """The steps that make stale partitions anew, with what has to come before them; nothing that never was.
+
+    The report comes last: it is made anew whatever was.
+    """
+    parted = [(asset, partition) for asset, partition in stale if partition != WHOLE]
+    surveys = [partition for asset, partition in parted if asset in SURVEY_ASSETS]
     recipes: dict[str, list[str]] = {}
     asked: dict[str, list[str]] = {}
-    for asset, partition in stale:
-        if asset not in SURVEY_ASSETS:
+    for asset, partition in parted:
+        if asset not in (*SURVEY_ASSETS, "recipe_comparison"):
             dataset, _, recipe = partition.partition("|")
             recipes.setdefault(dataset, []).extend([recipe] if recipe else [])
             if asset in (*MORPHOLOGY_ASSETS, *QUESTION_ASSETS, *ACROSS_RECIPES_ASSETS):
@@ -154,7 +158,8 @@ def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
     for step in steps:
         if step != REPORT:
             by_title.setdefault(step.title, step)  # the comparison of a dataset's trainings waits for them
-    return [*by_title.values(), REPORT]
+    planted = [PLANTED] if ("planted_truth", WHOLE) in stale else []
+    return [*by_title.values(), *planted, REPORT]
 
 
 def next_step(waiting: list[Step], running: set[str], may_train: bool) -> Step | None:

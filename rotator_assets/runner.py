@@ -11,8 +11,8 @@ import dagster as dg
 import yaml
 from dagster._core.errors import DagsterExecutionInterruptedError
 
-from rotator_assets.assets.inputs import observe_inputs
 from rotator_assets.assets.learning import TRAINING_POOL
+from rotator_assets.assets.observing import observe
 from rotator_assets.data_root import DataRoot
 from rotator_assets.definitions import definitions
 from rotator_assets.errors import InputError
@@ -92,9 +92,12 @@ class Runner:
     def __exit__(self, *_) -> None:
         self.instance.dispose()
 
-    def observe_inputs(self) -> None:
-        """Report the inputs that changed since they were last seen, so that staleness is known."""
-        for observation in observe_inputs(self.instance, self.root):
+    def observe(self) -> None:
+        """Report the inputs and results that changed since they were last seen, so that staleness is known.
+
+        Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error.
+        """
+        for observation in observe(self.instance, self.root):
             self.instance.report_runless_asset_event(observation)
 
     def run(self, steps: list[Step], on_step: Callable[[Step, int, str], None] | None = None, jobs: int = 1) -> Outcome:
@@ -116,7 +119,7 @@ class Runner:
                 outcome.failed[step.title] = error
             settle(step, "done" if error is None else "failed")
 
-        self.observe_inputs()
+        self.observe()
         with Workers(self.root, jobs if jobs > 1 else 0) as workers:
             while waiting or workers.running:
                 step = next_step(waiting, workers.running, may_train=jobs == 1 or workers.idle)
@@ -147,7 +150,11 @@ class Runner:
         return None
 
     def materialize(self, step: Step) -> None:
-        """One Dagster run of the step. Raises what the asset raised, and KeyboardInterrupt when interrupted."""
+        """One Dagster run of the step, from inputs as they are now.
+
+        Raises what the asset raised, InputError as `observe` does, and KeyboardInterrupt when interrupted.
+        """
+        self.observe()
         try:
             self._execute(step)
         except DagsterExecutionInterruptedError:
@@ -168,6 +175,7 @@ class Runner:
 
     def is_fresh(self, step: Step) -> bool:
         """True where every asset of the step is there and made from what its inputs are now."""
+        self.observe()
         staleness = self.staleness()
         return all(staleness.is_fresh(asset, step.partition) for asset in step.assets)
 

@@ -17,10 +17,11 @@ from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.loader import LoadingContext
 from pydantic import ValidationError
 
-from rotator_assets.assets.inputs import content_changes, last_observation, observed_content, training_recipe
+from rotator_assets.assets.inputs import training_recipe
 from rotator_assets.assets.learning import effective_recipe
+from rotator_assets.assets.observing import content_changes, last_observation, observed_content
 from rotator_assets.changes import changes
-from rotator_assets.partitions import DATASETS, split_training_key
+from rotator_assets.partitions import DATASETS, WHOLE, split_training_key
 from rotator_assets.recipes import Recipe
 from rotator_assets.settings import Settings
 
@@ -55,19 +56,22 @@ class Staleness:
     def stale(self) -> Iterator[tuple[str, str, str]]:
         """Asset, partition and reason of everything that was made and no longer fits its inputs.
 
+
         The reason says what changed since the partition was made: ``training_recipe changed (normalization: max_all
-        -> log)``, ``image_tensors was updated``. Partitions that are no more (a recipe taken out) are left out.
+        -> log)``, ``image_tensors was updated``. Partitions that are no more (a recipe taken out) are left out; the
+        partition of what has none is `WHOLE`.
         """
         for key in sorted(self._graph.materializable_asset_keys):
             node = self._graph.get(key)
-            if not node.is_partitioned:
-                continue  # the report is made anew by every run
-            known = set(node.partitions_def.get_partition_keys())
-            for partition in sorted(self._instance.get_materialized_partitions(key) & known):
+            made: list[str | None] = [None]
+            if node.is_partitioned:
+                known = set(node.partitions_def.get_partition_keys())
+                made = sorted(self._instance.get_materialized_partitions(key) & known)
+            for partition in made:
                 if self._resolver.get_status(key, partition) == StaleStatus.STALE:
-                    yield key.to_user_string(), partition, self._reason(key, partition)
+                    yield key.to_user_string(), partition or WHOLE, self._reason(key, partition)
 
-    def _reason(self, key: dg.AssetKey, partition: str) -> str:
+    def _reason(self, key: dg.AssetKey, partition: str | None) -> str:
         updated: dict[str, list[str]] = {}
         reasons = []
         for cause in self._resolver.get_stale_causes(key, partition):
@@ -78,13 +82,18 @@ class Staleness:
                 reasons.append(f"{cause.dependency.asset_key.to_user_string()} changed ({what})")
             else:
                 names = updated.setdefault(cause.dependency.asset_key.to_user_string(), [])
-                names += [part for part in (cause.dependency.partition_key or "").split("|") if part not in partition]
+                parts = (cause.dependency.partition_key or "").split("|")
+                names += [part for part in parts if part not in (partition or "")]
         for asset, names in updated.items():
             reasons.append(f"{asset} was updated" + (f" ({', '.join(names)})" if names else ""))
         return "; ".join(reasons)
 
     def _code_reason(self, cause: StaleCause) -> str:
         """Why a partition is stale that was made by code, or from assets, other than those there are now."""
+        if cause.category == StaleCauseCategory.DEPENDENCIES:
+            asset = cause.dependency.asset_key
+            is_new = asset in self._graph.get(cause.asset_key).parent_keys
+            return f"{'has a new' if is_new else 'no longer has the'} input ({asset.to_user_string()})"
         if cause.category != StaleCauseCategory.CODE:
             return cause.reason
         then = self._resolver._get_current_data_provenance(key=cause.key).code_version

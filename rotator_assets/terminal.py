@@ -183,7 +183,7 @@ def _print_stale(root: DataRoot) -> None:
     from rotator_assets.runner import Runner
 
     with Runner(root) as runner:
-        runner.observe_inputs()
+        runner.observe()
         stale = list(runner.staleness().stale())
     if not stale:
         print("nothing is stale")

@@ -2,13 +2,15 @@
 
 import os
 import time
+from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
 
-from rotator_assets.assets import inputs
-from rotator_assets.assets.inputs import input_changes, last_observation, observe_inputs, observed_content, read_inputs
+from rotator_assets.assets import observing
+from rotator_assets.assets.inputs import read_inputs
+from rotator_assets.assets.observing import input_changes, last_observation, observe, observed_content
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.recipes import ENVIRONMENT_VARIABLE, RECIPES_FILE, load_recipes
@@ -53,7 +55,7 @@ def _write(root, name, text):
 
 def _observe(instance, root) -> dict[tuple[str, str], str]:
     """What changed, by input and partition, as reported to the instance."""
-    observations = observe_inputs(instance, root)
+    observations = observe(instance, root)
     for observation in observations:
         instance.report_runless_asset_event(observation)
     return {(o.asset_key.to_user_string(), o.partition): o.metadata["changed"].value for o in observations}
@@ -149,18 +151,18 @@ def test_links_to_nowhere_and_names_that_are_not_utf8_stop_nothing(instance, roo
 
 def test_a_change_from_a_state_that_was_not_kept_says_so(instance, root):
     _observe(instance, root)
-    for path in (inputs.Path(instance.root_directory) / "inputs").iterdir():
+    for path in (Path(instance.root_directory) / "inputs").iterdir():
         path.write_bytes(b"not a list of files")
     _write(root, "d.fits", "new")
     assert _observe(instance, root) == {("image_files", "manga"): "what it was before is not recorded"}
 
 
 def test_lists_of_files_do_not_pile_up(instance, root, monkeypatch):
-    monkeypatch.setattr(inputs, "_MANIFESTS_KEPT", 2)
+    monkeypatch.setattr(observing, "_MANIFESTS_KEPT", 2)
     for number in range(4):
         _write(root, "a.fits", "x" * number)
         _observe(instance, root)
-    kept = inputs.Path(instance.root_directory) / "inputs"
+    kept = Path(instance.root_directory) / "inputs"
     assert len(list(kept.glob("image_files.manga.*"))) == 2 and len(list(kept.glob("image_files.tng100.*"))) == 1
 
 

@@ -76,7 +76,7 @@ def failing(monkeypatch):
 
 def materialize_inputs(runner: Runner) -> None:
     """As if the chain had made the tensor and the labels."""
-    runner.observe_inputs()
+    runner.observe()
     for asset in ("image_tensors", "labeled_images"):
         runner.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=DATASET))
 

@@ -31,7 +31,7 @@ def root(small_demo_root, tmp_path_factory) -> DataRoot:
     root = tmp_path_factory.mktemp("workers") / "root"
     shutil.copytree(small_demo_root, root)
     with Runner(DataRoot(root)) as runner:
-        runner.observe_inputs()
+        runner.observe()
     return DataRoot(root)
 
 

@@ -5,13 +5,15 @@ import pandas as pd
 
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS
 from rotator_assets.assets.learning import predictions
+from rotator_assets.assets.observing import observe_before_reading
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.reports import roc_report
+from rotator_assets.assets.results import all_scores, dataset_scores
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.figures.study import ACROSS_DATASETS, FAMILIES, REFERENCE_RECIPE, study_auc
 from rotator_assets.learning.summary import DatasetPair
-from rotator_assets.partitions import DATASETS, Dataset, dataset_partitions, dataset_to_training
+from rotator_assets.partitions import DATASETS, WHOLE, Dataset, dataset_partitions, dataset_to_training
 from rotator_assets.recipes import load_recipes, varied
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
@@ -23,17 +25,17 @@ _COMMON = {"group_name": "reports", "owners": OWNERS, "kinds": {"duckdb", "matpl
     **_COMMON,
     partitions_def=dataset_partitions,
     automation_condition=FOLLOW_CHANGES,
-    ins={"predictions": dg.AssetIn(partition_mapping=dataset_to_training)},
-    deps=[dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
+    deps=[dg.AssetDep(asset, partition_mapping=dataset_to_training) for asset in (predictions, roc_report)]
+    + [dataset_scores],
     io_manager_key="tables",
     description="Every recipe trained on a dataset, best first, each against thesis on the same galaxies.",
 )
-def recipe_comparison(
-    context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], predictions: pd.DataFrame
-) -> dg.MaterializeResult:
+def recipe_comparison(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
     from rotator_assets.learning.summary import compare_recipes
 
     dataset = context.partition_key
+    observe_before_reading(context, root, dataset_scores)
+    predictions = TableStore(root).query(f"FROM predictions WHERE dataset = '{dataset}'")
     if predictions.empty:
         raise InputError(f"{dataset}: no recipe was trained yet; materialize rotator_classifier and predictions first")
     synthetic = bool(predictions["synthetic"].any())
@@ -59,15 +61,16 @@ def recipe_comparison(
 
 @dg.asset(
     **_COMMON,
-    deps=[predictions, roc_report],
+    deps=[predictions, roc_report, all_scores],
     description="Crops, noise and surveys: every recipe on two datasets, on the same galaxies where both have them.",
 )
 def dataset_comparison(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
     from rotator_assets.learning.summary import compare_datasets
 
+    observe_before_reading(context, root, all_scores)
     tables = TableStore(root)
     frame = compare_datasets(tables.query("FROM predictions"), dataset_pairs(list(DATASETS.values())))
-    version = tables.write("dataset_comparison", "all", frame)
+    version = tables.write("dataset_comparison", WHOLE, frame)
     tables.publish()
     pictures = _dataset_pictures(root, frame)
     return dg.MaterializeResult(

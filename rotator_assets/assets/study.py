@@ -13,6 +13,7 @@ from rotator_assets.assets.comparison import dataset_comparison, recipe_comparis
 from rotator_assets.assets.ellipticity import ellipticity_report
 from rotator_assets.assets.galaxies import early_type_galaxies, labeled_galaxies, lambda_r_agreement
 from rotator_assets.assets.inputs import OWNERS
+from rotator_assets.assets.observing import observe_before_reading
 from rotator_assets.assets.planted import planted_truth
 from rotator_assets.assets.question_sections import questions_section
 from rotator_assets.assets.referee import intervals_report, label_noise_report, learning_curve
@@ -26,6 +27,7 @@ from rotator_assets.assets.report_sections import (
     training_section,
 )
 from rotator_assets.assets.reports import roc_report
+from rotator_assets.assets.results import all_results
 from rotator_assets.assets.transfer import transfer_report
 from rotator_assets.data_root import DataRoot
 from rotator_assets.partitions import DATASETS
@@ -40,6 +42,7 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
     owners=OWNERS,
     code_version="2",
     deps=[
+        all_results,
         labeled_galaxies,
         early_type_galaxies,
         lambda_r_agreement,
@@ -62,6 +65,7 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
     from rotator_assets.figures.report import ReportContext, save_report
     from rotator_assets.figures.study import study_comparison
 
+    observe_before_reading(context, root, all_results)
     tables = TableStore(root)
     metrics = tables.query("FROM model_metrics ORDER BY dataset, recipe")
     galaxies = tables.query("FROM labeled_galaxies")

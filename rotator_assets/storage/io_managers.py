@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from rotator_assets.data_root import DataRoot
-from rotator_assets.partitions import split_training_key
+from rotator_assets.partitions import WHOLE, split_training_key
 from rotator_assets.storage.models import TrainedModels, commit_models, open_models
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore
@@ -29,7 +29,7 @@ class TableIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Frames) -> None:
         asset = context.asset_key.path[-1]
         frames = obj if isinstance(obj, dict) else {asset: obj}
-        own = context.partition_key if context.has_asset_partitions else "all"
+        own = context.partition_key if context.has_asset_partitions else WHOLE
         for table in sorted(frames, key=lambda name: name == asset):
             shared = TABLES[table].shared
             partition = f"{own}.{asset}" if shared else own

@@ -33,11 +33,12 @@ _BOOKKEEPING = {"_partition": "VARCHAR", "_version": "UBIGINT", "_is_row": "BOOL
 """Columns of the files beside the schema's. One row a file has ``_is_row`` false: a version of no rows counts too."""
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def _literal(path: str) -> str:
+def literal_path(path: str) -> str:
     """A path as a glob pattern that matches itself alone."""
     return re.sub(r"([*?\[])", r"[\1]", path)
 
@@ -65,7 +66,7 @@ class TableStore:
         frame = frame[schema.column_names]
         older = self._versions(table, partition)
         version = max(time.time_ns(), *(_version(path) + 1 for path in older), 0)
-        stamp = f"{_quoted(partition)} AS _partition, CAST({version} AS UBIGINT) AS _version"
+        stamp = f"{quoted(partition)} AS _partition, CAST({version} AS UBIGINT) AS _version"
         rows = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in schema.columns)
         mark = ", ".join(f"CAST(NULL AS {c.type})" for c in schema.columns)
         target = self.root.tables / table / f"{_file_stem(partition)}.{version:0{_VERSION_DIGITS}d}.parquet"
@@ -73,7 +74,7 @@ class TableStore:
             connection.register("frame", _without_nan(frame))
             connection.execute(
                 f"COPY (SELECT {rows}, {stamp}, true AS _is_row FROM frame UNION ALL SELECT {mark}, {stamp}, false) "
-                f"TO {_quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
+                f"TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
             )
         for superseded, newer in pairwise(older):
             if _age_seconds(newer) > SUPERSEDED_SECONDS:
@@ -100,15 +101,19 @@ class TableStore:
             raise FileNotFoundError(f"table {table} has no partition {partition}; materialize the asset first")
         columns = ", ".join(f'"{name}"' for name in TABLES[table].column_names)
         self._write_schema_files([TABLES[table]])  # columns that a file was written without are NULL
-        files = ", ".join(_quoted(_literal(str(path))) for path in (versions[-1], self._schema_file(TABLES[table])))
+        files = ", ".join(quoted(literal_path(str(path))) for path in (versions[-1], self._schema_file(TABLES[table])))
         source = f"read_parquet([{files}], union_by_name = true)"
         with duckdb.connect() as connection:
             return connection.sql(f"SELECT {columns} FROM {source} WHERE _is_row").df()
 
     def partitions(self, table: str) -> list[str]:
         """Keys of the partitions written, sorted; two-dimensional keys joined by ``|``."""
-        files = (self.root.tables / table).glob("[!_.]*.parquet")
-        return sorted({path.name.rsplit(".", 2)[0].replace("__", "|") for path in files})
+        return sorted(self.latest_files(table))
+
+    def latest_files(self, table: str) -> dict[str, Path]:
+        """The file of each partition's latest version, by partition."""
+        files = sorted((self.root.tables / table).glob("[!_.]*.parquet"))  # versions of a partition in their order
+        return {path.name.rsplit(".", 2)[0].replace("__", "|"): path for path in files}
 
     def _versions(self, table: str, partition: str) -> list[Path]:
         """Files of a partition, the latest last."""
@@ -155,7 +160,7 @@ class TableStore:
         rows = {}
         try:
             with self.connect() as source, replacing(target) as temporary:
-                source.execute(f"ATTACH {_quoted(str(temporary))} AS exported")
+                source.execute(f"ATTACH {quoted(str(temporary))} AS exported")
                 for table in TABLES.values():
                     source.execute(f'CREATE TABLE exported."{table.name}" AS SELECT * FROM "{table.name}"')
                     source.execute(_comments(table, "TABLE", "exported."))
@@ -174,7 +179,7 @@ class TableStore:
         with duckdb.connect() as connection:
             for table in missing:
                 with replacing(self._schema_file(table)) as temporary:
-                    connection.execute(f"COPY ({_empty_select(table)}) TO {_quoted(str(temporary))} (FORMAT parquet)")
+                    connection.execute(f"COPY ({_empty_select(table)}) TO {quoted(str(temporary))} (FORMAT parquet)")
 
     def _schema_file(self, table: Table) -> Path:
         version = hashlib.sha256(_empty_select(table).encode()).hexdigest()[:12]
@@ -184,7 +189,7 @@ class TableStore:
         statements = []
         for table in tables:
             columns = ", ".join(f'"{name}"' for name in table.column_names)
-            pattern = _quoted(f"{_literal(str(self.root.tables.absolute() / table.name))}/*.parquet")
+            pattern = quoted(f"{literal_path(str(self.root.tables.absolute() / table.name))}/*.parquet")
             statements.append(
                 f'CREATE VIEW "{table.name}" AS SELECT {columns} FROM ('
                 f"SELECT *, max(_version) OVER (PARTITION BY _partition) AS _latest "
@@ -217,8 +222,8 @@ def _age_seconds(path: Path) -> float:
 
 def _comments(table: Table, kind: str, schema: str = "") -> str:
     name = f'{schema}"{table.name}"'
-    lines = [f"COMMENT ON {kind} {name} IS {_quoted(table.comment)};"]
-    lines += [f'COMMENT ON COLUMN {name}."{c.name}" IS {_quoted(c.comment)};' for c in table.columns]
+    lines = [f"COMMENT ON {kind} {name} IS {quoted(table.comment)};"]
+    lines += [f'COMMENT ON COLUMN {name}."{c.name}" IS {quoted(c.comment)};' for c in table.columns]
     return "\n".join(lines)
 
 
