@@ -8,7 +8,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
 
-.PHONY: demo test ui lint benchmark clean
+.PHONY: demo test ui lint processors clean
 .DEFAULT_GOAL := demo
 
 demo: .venv/.synced
@@ -24,6 +24,10 @@ ui: .venv/.synced
 lint: .venv/.synced
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
+
+# The numerical tests as other processors run them: in float32 and bfloat16, by other kernels.
+processors: .venv/.synced
+	$(RUN) python benchmarks/processors.py
 
 clean:
 	rm -rf .venv .uv data/demo

@@ -148,6 +148,8 @@ def alibi_maps(
 
     images = np.asarray(images, dtype=np.float32)
     starts = np.broadcast_to(np.asarray(baselines, dtype=np.float32), images.shape).copy()
+    if len(images) == 0:
+        return np.empty_like(images)
     explainer = IntegratedGradients(model, n_steps=n_steps, method=method)
     with _without_warning_of_one_output():
         return explainer.explain(images, baselines=starts, target=None).attributions[0].astype(np.float32)
@@ -164,7 +166,9 @@ def check_against_alibi(
     reference = alibi_maps(model, images, baselines, n_steps, method)
     ours = integrated_gradients(model, images, baselines, n_steps, method).maps
     largest = np.abs(reference).max(initial=0)
-    return float(np.abs(ours - reference).max(initial=0) / largest) if largest > 0 else float(np.abs(ours).max())
+    return (
+        float(np.abs(ours - reference).max(initial=0) / largest) if largest > 0 else float(np.abs(ours).max(initial=0))
+    )
 
 
 @dataclass(frozen=True)

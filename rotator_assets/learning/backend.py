@@ -9,11 +9,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from rotator_assets.errors import InputError
+
 _START_UP_NOISE = (b"absl::InitializeLog", b"cudart_stub.cc", b"cpu_feature_guard.cc", b"oneDNN custom operations")
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+PRECISION_VARIABLE = "ROTATORS_PRECISION"
+"""Environment variable that says what trainings compute in, whatever the hardware: ``float32`` or ``bfloat16``."""
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def tensorflow() -> ModuleType:
@@ -38,13 +44,39 @@ def compute_policy() -> str:
 
     ``mixed_bfloat16`` (products in bfloat16, weights and sums in float32) where the hardware multiplies bfloat16: GPUs
     of compute capability 8 and above, CPUs with AVX512-BF16 or AMX; elsewhere it would be emulated: ``float32``.
+    `PRECISION_VARIABLE` decides instead where it is set, so that a training can be repeated on another machine; a
+    training records its policy. Raises InputError where it is neither ``float32`` nor ``bfloat16``, or is ``bfloat16``
+    where that cannot be computed.
     """
+    if wanted := os.environ.get(PRECISION_VARIABLE):
+        if wanted not in _POLICIES:
+            raise InputError(f"{PRECISION_VARIABLE}={wanted}: use {' or '.join(_POLICIES)}, or unset it")
+        if wanted == "bfloat16" and not computes_bfloat16():
+            raise InputError(f"{PRECISION_VARIABLE}=bfloat16: cannot be computed here; use float32, or unset it")
+        return _POLICIES[wanted]
     gpu = _gpu_details()
     if gpu is not None:
         fast = gpu.get("compute_capability", (0, 0))[0] >= 8
     else:
-        fast = bool(_BFLOAT16_FLAGS & set(_cpu_field("flags").split()))
+        fast = bool(_BFLOAT16_FLAGS & set(_cpu_field("flags").split())) and computes_bfloat16()
     return "mixed_bfloat16" if fast else "float32"
+
+
+@cache
+def computes_bfloat16() -> bool:
+    """Whether a convolution in bfloat16 can be computed, fast or not.
+
+    Tried, since no flag says so: oneDNN has none for AVX2, be it all that the processor has or all that it may use.
+    """
+    tf = tensorflow()
+    image, kernel = tf.ones((1, 4, 4, 3), tf.bfloat16), tf.ones((3, 3, 3, 4), tf.bfloat16)
+    try:
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            summed = tf.reduce_sum(tf.nn.conv2d(image, kernel, 1, "SAME"))
+        return bool(tf.reduce_all(tf.math.is_finite(tape.gradient(summed, kernel))))
+    except tf.errors.OpError:
+        return False
 
 
 def _gpu_details() -> dict | None:

@@ -69,10 +69,13 @@ class FoldState:
 
 
 class Checkpoints:
-    """The states of a recipe's folds, in a folder of this training alone; without a folder nothing is kept."""
+    """The states of a recipe's folds, in a folder of this training alone; without a folder nothing is kept.
 
-    def __init__(self, folder: Path | None, recipe: Recipe) -> None:
-        self._folder, self._recipe = folder, recipe
+    ``policy``: the dtype policy of the training; what was kept of another one is not gone on with.
+    """
+
+    def __init__(self, folder: Path | None, recipe: Recipe, policy: str) -> None:
+        self._folder, self._recipe, self._policy = folder, recipe, policy
         self._next = 0.0
 
     def save(self, fold: int, state: FoldState) -> None:
@@ -89,13 +92,15 @@ class Checkpoints:
         arrays = {f"{part}.{i}": np.asarray(value) for part, values in parts.items() for i, value in enumerate(values)}
         arrays["epochs"] = np.array([astuple(log) for log in state.epochs], dtype=np.float64)
         arrays["seconds"] = np.float64(state.seconds)
+        arrays["policy"] = np.array(self._policy)
         with replacing(self._path(fold), ending=".npz") as temporary:
             np.savez(temporary, allow_pickle=False, **arrays)
         ended = time.monotonic()
         self._next = ended + (ended - started) * (1 / MOST_TIME_WRITING - 1)
 
     def load(self, fold: int, like: FoldState) -> FoldState | None:
-        """The state kept of a fold; None where there is none, or one that is damaged or of another network.
+        """The state kept of a fold; None where there is none, or one that is damaged, of another network, or of
+        another policy.
 
         ``like``: a state whose network and optimizer have the shapes and types to expect. Raises OSError where the
         disk does not answer.
@@ -107,6 +112,8 @@ class Checkpoints:
                 if archive.testzip() is not None:
                     return None
             with np.load(self._path(fold), allow_pickle=False) as arrays:
+                if arrays["policy"] != self._policy:
+                    return None
                 state = FoldState(
                     epochs=[EpochLog(*map(int, row[:4]), *map(float, row[4:])) for row in arrays["epochs"]],
                     seconds=float(arrays["seconds"]),

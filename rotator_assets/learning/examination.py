@@ -37,6 +37,9 @@ BRIGHTNESS, RANDOM = "brightness", "random"
 """Orders of pixels that know nothing of the network."""
 CASCADE, FOLDS = "cascade", "folds"
 DELETION, INSERTION = "deletion", "insertion"
+_PAIR_COLUMNS = ("galaxy_id", "test", "method", "reference", "depth", "absolute", "signed")
+_CURVE_COLUMNS = ("galaxy_id", "kind", "method", "share", "logit")
+_ERROR_COLUMNS = ("galaxy_id", "n_steps", "completeness_error")
 _RANDOM_ORDERS = 3
 _COARSE_STEPS = 16
 """Quadrature points of maps that are only compared: their ranks are those of many steps to a hundredth."""
@@ -112,9 +115,16 @@ def examine(
         done += len(tested)
         if on_progress is not None:
             on_progress(done, len(sample))
-    together = {method: np.concatenate(parts) for method, parts in maps.items()}
+    none = np.empty((0, *images.shape[1:3]), dtype=np.float32)
+    together = {method: np.concatenate([none, *parts]) for method, parts in maps.items()}
     pairs += _across_folds(sample, together, elsewhere)
-    return Examination(sample, together, *(pd.concat(frames, ignore_index=True) for frames in (pairs, curves, errors)))
+    frames = (_stacked(pairs, _PAIR_COLUMNS), _stacked(curves, _CURVE_COLUMNS), _stacked(errors, _ERROR_COLUMNS))
+    return Examination(sample, together, *frames)
+
+
+def _stacked(frames: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The frames one below the other; where there is none, an empty one of these columns."""
+    return pd.concat(frames, ignore_index=True)[list(columns)] if frames else pd.DataFrame(columns=list(columns))
 
 
 class _Network:

@@ -58,7 +58,7 @@ class PathGradients:
         """Of images (n, ny, nx, bands): float64 (n,)."""
         parts = np.split(images, range(self.batch_size, len(images), self.batch_size))
         with _full_float32():
-            return np.concatenate([self._infer(part).numpy()[:, 0] for part in parts]).astype(np.float64)
+            return np.concatenate([self._infer(part)[:, 0] for part in parts]).astype(np.float64)
 
     def summed(
         self,
@@ -69,8 +69,10 @@ class PathGradients:
     ) -> NDArray[np.float64]:
         """Sum over k of weights[k] times the gradient at baseline + nodes[k] (image - baseline), of the image's shape.
 
-        ``image``, ``baseline``: float32 (ny, nx, bands). ``nodes``, ``weights``: (n_steps,).
+        ``image``, ``baseline``: float32 (ny, nx, bands). ``nodes``, ``weights``: (n_steps,). Of no nodes it is zero.
         """
+        if len(nodes) == 0:
+            return np.zeros(image.shape)
         n_batches = -(-len(nodes) // self.batch_size)
         parts = zip(np.array_split(nodes, n_batches), np.array_split(weights, n_batches), strict=True)
         with _full_float32():

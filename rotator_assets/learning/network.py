@@ -52,10 +52,12 @@ def settle_batchnorm(model: keras.Model, images: NDArray[np.float32]) -> None:
     """Set the moving means and variances of fresh weights to those of a first batch of training images.
 
     They start at 0 and 1, and normalized images, mostly dark sky, have variances hundreds of times smaller: without
-    this, inference is far from training for the first hundred batches.
+    this, inference is far from training for the first hundred batches. Raises ValueError where there is no image.
     """
     from keras import layers
 
+    if len(images) == 0:
+        raise ValueError("batch normalization cannot settle on no images")
     normalizations = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
     if not normalizations:
         return
@@ -66,24 +68,38 @@ def settle_batchnorm(model: keras.Model, images: NDArray[np.float32]) -> None:
         layer.momentum = BATCHNORM_MOMENTUM
 
 
-def inference_function(model: keras.Model) -> Callable[[NDArray[np.float32]], tf.Tensor]:
-    """The model in inference mode, compiled once for batches of any size.
+def compiled(
+    model: keras.Model, function: Callable[[tf.Tensor], tf.Tensor]
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """A function of a batch of the model's images, compiled once for batches of any size.
 
-    The function maps normalized images, float32 (b, ny, nx, bands), to logits, a float32 tensor (b, 1), by the
-    weights the model has when it is called.
+    The only way in which a network is given images outside its training. An empty batch gives an empty result and is
+    never computed: there some processors' convolutions return the wrong shape.
+
+    ``function``: of a tensor (b, ny, nx, bands), float32, to one with a row an image, of a shape that is known but for
+    b. What is returned maps arrays to arrays, by the weights the model has when it is called.
     """
     tf = tensorflow()
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-    compiled = tf.function(lambda images: model(images, training=False)).get_concrete_function(signature)
+    concrete = tf.function(function).get_concrete_function(signature)
+    result = concrete.structured_outputs
+    nothing = np.empty((0, *result.shape[1:]), result.dtype.as_numpy_dtype)
 
-    def infer(images: NDArray[np.float32], model: keras.Model = model) -> tf.Tensor:  # keeps the model's weights alive
-        return compiled(tf.constant(images, tf.float32))
+    def run(images: NDArray[np.float32], model: keras.Model = model) -> NDArray[np.float32]:  # keeps its weights alive
+        if len(images) == 0:
+            return nothing.copy()
+        return concrete(tf.constant(images, tf.float32)).numpy()
 
-    return infer
+    return run
+
+
+def inference_function(model: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """The model in inference mode, `compiled`: normalized images (b, ny, nx, bands) to logits, float32 (b, 1)."""
+    return compiled(model, lambda images: model(images, training=False))
 
 
 def logits_of(
-    infer: Callable[[NDArray[np.float32]], tf.Tensor],
+    infer: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     images: NDArray[np.float32],
     rows: NDArray[np.int64],
     recipe: Recipe,
@@ -100,7 +116,7 @@ def logits_of(
         batch = slice(start, start + batch_size)
         seen = network_input(images, rows[batch], recipe)
         views = symmetries(seen) if averaged else [seen]
-        logits[batch] = np.mean([infer(view).numpy()[:, 0] for view in views], axis=0)
+        logits[batch] = np.mean([infer(view)[:, 0] for view in views], axis=0)
     return logits
 
 

@@ -148,7 +148,7 @@ class TrainingBatches:
 
 def _raw(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
     """The recipe's bands of these rows, as stored, or without the galaxies' neighbours where the recipe says so."""
-    flux = images[rows]
+    flux = images[np.asarray(rows, dtype=np.int64)]
     if recipe.mask_neighbours:
         for image in flux:  # a copy, as rows are picked by number
             image[:] = remove_neighbours(image, _mask(image))

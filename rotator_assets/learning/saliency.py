@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.learning.backend import tensorflow
-from rotator_assets.learning.network import inference_function
+from rotator_assets.learning.network import compiled, inference_function
 from rotator_assets.learning.pipeline import turned_back
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 NOISE, NOISY_COPIES = 0.1, 25
 """SmoothGrad: standard deviation of the noise as a fraction of the image's range, and copies averaged."""
-Batched = Callable[[Any], Any]
-"""A compiled function of a batch of images, float32 (b, ny, nx, bands), to a tensor with a row an image."""
+Batched = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""A compiled function of a batch of images, float32 (b, ny, nx, bands), to an array with a row an image."""
 _BATCH = 64
 
 
@@ -115,38 +115,33 @@ class Explainer:
     def _gradient(self) -> Batched:
         """The gradient of the logit by the image, (b, ny, nx, bands)."""
         tf = tensorflow()
-        return self._compiled(lambda batch: tf.gradients(self.model(batch, training=False), batch)[0])
+        return compiled(self.model, lambda batch: tf.gradients(self.model(batch, training=False), batch)[0])
 
     @cached_property
     def _weighted_features(self) -> Batched:
         """Grad-CAM's maps of the views of each image that the last layer sees, (b, views, ny, nx)."""
         tf = tensorflow()
-        from keras import Model
+        from keras import KerasTensor, Model
 
         placed = [layer for layer in self.model.layers if len(layer.output.shape) == 4 and layer.output.shape[1] > 1]
         with_features = Model(self.model.inputs, [placed[-1].output, self.model.output])
+        n_views = with_features.compute_output_spec(KerasTensor((1, *self.model.input_shape[1:])))[0].shape[0]
 
         def weighted_features(batch: tf.Tensor) -> tf.Tensor:
             features, logit = with_features(batch, training=False)
             importance = tf.reduce_mean(tf.gradients(logit, features)[0], axis=(1, 2), keepdims=True)
             found = tf.reduce_sum(importance * features, axis=-1, keepdims=True)
             found = tf.image.resize(found, batch.shape[1:3])[..., 0]
-            by_view = tf.reshape(found, (-1, tf.shape(batch)[0], *batch.shape[1:3]))
+            by_view = tf.reshape(found, (n_views, -1, *batch.shape[1:3]))
             return tf.transpose(by_view, (1, 0, 2, 3))
 
-        return self._compiled(weighted_features)
-
-    def _compiled(self, function: Callable[[tf.Tensor], tf.Tensor]) -> Batched:
-        tf = tensorflow()
-        signature = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
-        return tf.function(function).get_concrete_function(signature)
+        return compiled(self.model, weighted_features)
 
 
 def _in_batches(function: Batched, images: NDArray[np.float32]) -> NDArray[np.float32]:
     """What a compiled function gives of all images."""
-    tf = tensorflow()
     batches = np.array_split(images, max(1, -(-len(images) // _BATCH)))
-    return np.concatenate([function(tf.constant(batch, tf.float32)).numpy() for batch in batches])
+    return np.concatenate([function(batch) for batch in batches])
 
 
 def _starts(side: int, patch: int, stride: int) -> list[int]:

@@ -105,7 +105,7 @@ def cross_validate(
     splits, first = plan_splits(labels, object_ids, recipe), None
     started = time.monotonic()
     policy = compute_policy()
-    checkpoints = Checkpoints(checkpoint_folder, recipe)
+    checkpoints = Checkpoints(checkpoint_folder, recipe, policy)
     galaxies = pd.DataFrame(
         {"galaxy_id": np.asarray(galaxy_ids), "object_id": object_ids, "rotator_type": labels}, index=range(len(labels))
     )

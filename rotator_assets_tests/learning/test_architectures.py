@@ -5,8 +5,9 @@ import pytest
 
 from rotator_assets.learning.architectures import ARCHITECTURES, BATCHNORM_MOMENTUM
 from rotator_assets.learning.attribution import integrated_gradients
+from rotator_assets.learning.backend import computes_bfloat16
 from rotator_assets.learning.imbalance import training_loss
-from rotator_assets.learning.network import build_network, describe, inference_function, settle_batchnorm
+from rotator_assets.learning.network import build_network, describe, settle_batchnorm
 from rotator_assets.learning.pipeline import symmetries
 from rotator_assets.learning.training import cross_validate, load_model
 from rotator_assets.recipes import Recipe
@@ -42,8 +43,9 @@ def test_regularization_is_what_the_recipe_says(architecture, regularization):
     if regularization == "dropout":
         used, unused = unused, used
     assert kinds(network).count(used) >= 3 and unused not in kinds(network)
-    logit = network(images(2, bands=1))
-    assert logit.shape == (2, 1) and logit.dtype == "float32"
+    if computes_bfloat16():
+        logit = network(images(2, bands=1))
+        assert logit.shape == (2, 1) and logit.dtype == "float32"
     assert {layer.dtype_policy.name for layer in network.layers} == {"float32", "mixed_bfloat16"}
     assert {weight.dtype for weight in network.weights} == {"float32"}
 
@@ -99,8 +101,6 @@ def test_a_network_is_the_same_from_its_file_and_can_be_explained(architecture, 
     network.save(tmp_path / "network.keras")
     loaded = load_model(tmp_path / "network.keras")
     np.testing.assert_array_equal(loaded(images(), training=False), network(images(), training=False))
-    for batch in (images(5), images(0)):
-        assert inference_function(loaded)(batch).shape == (len(batch), 1)
     nearby = 0.8 * images(1)[0]  # a path so short that few units switch on it
     explained = integrated_gradients(loaded, images(1), nearby, n_steps=50)
     assert explained.completeness_error[0] < 0.05 and abs(explained.logit - explained.logit_baseline)[0] > 1e-3
@@ -124,7 +124,8 @@ def test_mobilenet_is_the_published_one_by_our_seeds_and_policy(mobilenet, tmp_p
     assert len(normalizations) > 30 and {layer.momentum for layer in normalizations} == {BATCHNORM_MOMENTUM}
     assert {layer.dtype_policy.name for layer in mixed.layers} == {"float32", "mixed_bfloat16"}
     assert {layer.dtype_policy.name for layer in network.layers} == {"float32"}
-    assert mixed(images(2, bands=1)).dtype == "float32"
+    if computes_bfloat16():
+        assert mixed(images(2, bands=1)).dtype == "float32"
 
     network.set_weights(fresh)
     settle_batchnorm(network, images(16, bands=1, seed=9))

@@ -47,7 +47,7 @@ def assert_same(values, expected):
 
 
 def test_what_is_saved_is_loaded(tmp_path):
-    kept = Checkpoints(tmp_path / "new", TINY)
+    kept = Checkpoints(tmp_path / "new", TINY, "float32")
     kept.save(1, state())
     loaded = kept.load(1, state())
     assert loaded.epochs == state().epochs and loaded.seconds == 12.5
@@ -58,23 +58,23 @@ def test_what_is_saved_is_loaded(tmp_path):
 
 
 def test_a_finished_fold_keeps_its_best_network_alone(tmp_path):
-    kept = Checkpoints(tmp_path, TINY)
+    kept = Checkpoints(tmp_path, TINY, "float32")
     kept.save(0, state(TINY.epochs))
     loaded = kept.load(0, state())
     assert_same(loaded.best, state().best)
     assert loaded.network == loaded.optimizer == []
     longer = TINY.model_copy(update={"epochs": TINY.epochs + 1, "patience": 50})
-    assert Checkpoints(tmp_path, longer).load(0, state()) is None  # it cannot be trained on
+    assert Checkpoints(tmp_path, longer, "float32").load(0, state()) is None  # it cannot be trained on
 
 
 def test_nothing_is_kept_without_a_folder():
-    kept = Checkpoints(None, TINY)
+    kept = Checkpoints(None, TINY, "float32")
     kept.save(0, state())
     assert kept.load(0, state()) is None
 
 
 def test_a_state_of_another_network_is_not_taken(tmp_path):
-    kept = Checkpoints(tmp_path, TINY)
+    kept = Checkpoints(tmp_path, TINY, "float32")
     kept.save(0, state())
     wider, fewer, other_type = state(), state(), state()
     wider.network = [np.zeros((2, 4), np.float32), wider.network[1]]
@@ -84,11 +84,18 @@ def test_a_state_of_another_network_is_not_taken(tmp_path):
         assert kept.load(0, like) is None
 
 
+def test_a_state_of_another_precision_is_not_taken(tmp_path):
+    for n_epochs in (2, TINY.epochs):
+        Checkpoints(tmp_path, TINY, "float32").save(0, state(n_epochs))
+        assert Checkpoints(tmp_path, TINY, "mixed_bfloat16").load(0, state()) is None
+        assert Checkpoints(tmp_path, TINY, "float32").load(0, state()) is not None
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_damaged_file_counts_as_none(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("damaged")
-    kept = Checkpoints(folder, TINY)
+    kept = Checkpoints(folder, TINY, "float32")
     kept.save(0, state())
     path = folder / "fold-0.npz"
     content = bytearray(path.read_bytes())
@@ -106,11 +113,11 @@ def test_a_damaged_file_counts_as_none(tmp_path_factory, data):
 def test_pickled_arrays_are_not_loaded(tmp_path):
     arrays = {"epochs": np.array([log(1)], dtype=object), "seconds": np.array(1.0)}
     np.savez(tmp_path / "fold-0.npz", allow_pickle=True, **arrays)
-    assert Checkpoints(tmp_path, TINY).load(0, state()) is None
+    assert Checkpoints(tmp_path, TINY, "float32").load(0, state()) is None
 
 
 def test_a_write_that_is_interrupted_leaves_the_state_before(tmp_path, monkeypatch):
-    kept = Checkpoints(tmp_path, TINY)
+    kept = Checkpoints(tmp_path, TINY, "float32")
     kept.save(0, state(1))
 
     def part(path, **arrays):
@@ -120,7 +127,7 @@ def test_a_write_that_is_interrupted_leaves_the_state_before(tmp_path, monkeypat
     monkeypatch.setattr(checkpoints_module.np, "savez", part)
     monkeypatch.setattr(checkpoints_module, "MOST_TIME_WRITING", 1.0)
     with pytest.raises(DagsterExecutionInterruptedError):
-        Checkpoints(tmp_path, TINY).save(0, state(2))
+        Checkpoints(tmp_path, TINY, "float32").save(0, state(2))
     assert [path.name for path in tmp_path.iterdir()] == ["fold-0.npz"]
     assert len(kept.load(0, state()).epochs) == 1
 
@@ -137,7 +144,7 @@ def test_writing_takes_no_more_than_its_share_of_the_time(tmp_path, monkeypatch)
 
     monkeypatch.setattr(checkpoints_module.np, "savez", slow)
     monkeypatch.setattr(checkpoints_module.time, "monotonic", lambda: now)
-    kept = Checkpoints(tmp_path, TINY.model_copy(update={"epochs": 10_000, "patience": 10_000}))
+    kept = Checkpoints(tmp_path, TINY.model_copy(update={"epochs": 10_000, "patience": 10_000}), "float32")
     for epoch in range(1, 1001):
         now += 1.0
         kept.save(0, state(1) if epoch > 1 else state(epoch))

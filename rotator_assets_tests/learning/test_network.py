@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from rotator_assets.errors import InputError
 from rotator_assets.learning import backend
 from rotator_assets.learning.network import build_network, describe, inference_function, settle_batchnorm
 from rotator_assets.recipes import Recipe
@@ -47,8 +48,9 @@ def test_every_recipe_gives_one_float32_logit(bands, regularization):
     for policy in ("float32", "mixed_bfloat16"):
         network = build_network(recipe, 16, policy=policy)
         assert not type(network).__module__.startswith("rotator_assets")  # functional, not subclassed
-        logit = network(np.zeros((2, 16, 16, len(bands)), np.float32))
-        assert logit.shape == (2, 1) and logit.dtype == "float32"
+        if policy == "float32" or backend.computes_bfloat16():
+            logit = network(np.zeros((2, 16, 16, len(bands)), np.float32))
+            assert logit.shape == (2, 1) and logit.dtype == "float32"
         assert {weight.dtype for weight in network.weights} == {"float32"}
     kinds = [row["kind"] for row in describe(network)]
     used, unused = "BatchNormalization", "Dropout"
@@ -76,7 +78,7 @@ def test_batchnorm_settles_on_the_images():
     network = build_network(THESIS, 16)
     images = np.random.default_rng(0).exponential(0.02, (64, 16, 16, 3)).astype(np.float32)
     settle_batchnorm(network, images)
-    training, inference = network(images, training=True).numpy(), inference_function(network)(images).numpy()
+    training, inference = network(images, training=True).numpy(), inference_function(network)(images)
     np.testing.assert_allclose(inference, training, atol=1e-3 * np.ptp(training))
     assert {layer.momentum for layer in network.layers if hasattr(layer, "momentum")} == {0.9}
 
@@ -85,18 +87,37 @@ def test_compiled_inference_follows_the_weights_and_any_batch_size():
     network = build_network(Recipe(name="x", regularization="dropout"), 16)
     infer = inference_function(network)
     images = np.random.default_rng(0).random((5, 16, 16, 3), dtype=np.float32)
-    for batch in (images, images[:2], images[:0]):
+    for batch in (images, images[:2]):
         np.testing.assert_allclose(infer(batch), network(batch, training=False), atol=1e-6)
     network.set_weights([2 * weight for weight in network.get_weights()])
     np.testing.assert_allclose(infer(images), network(images, training=False), rtol=1e-5)
 
 
+def test_the_precision_of_trainings_can_be_set(monkeypatch):
+    monkeypatch.setattr(backend, "computes_bfloat16", lambda: True)
+    for precision, policy in (("float32", "float32"), ("bfloat16", "mixed_bfloat16")):
+        monkeypatch.setenv(backend.PRECISION_VARIABLE, precision)
+        assert backend.compute_policy() == policy
+    monkeypatch.setenv(backend.PRECISION_VARIABLE, "float16")
+    with pytest.raises(InputError, match="ROTATORS_PRECISION=float16: use float32 or bfloat16"):
+        backend.compute_policy()
+    monkeypatch.setattr(backend, "computes_bfloat16", lambda: False)
+    monkeypatch.setenv(backend.PRECISION_VARIABLE, "bfloat16")
+    with pytest.raises(InputError, match="ROTATORS_PRECISION=bfloat16: cannot be computed here; use float32"):
+        backend.compute_policy()
+
+
 def test_the_device_has_a_name_and_a_policy(monkeypatch):
+    monkeypatch.delenv(backend.PRECISION_VARIABLE, raising=False)
     assert backend.device_name().strip()
     assert backend.compute_policy() in ("float32", "mixed_bfloat16")
     monkeypatch.setattr(backend, "_gpu_details", lambda: None)
+    monkeypatch.setattr(backend, "computes_bfloat16", lambda: True)
     monkeypatch.setattr(backend, "_cpu_field", {"flags": "sse avx512_bf16", "model name": "Some CPU"}.get)
     assert (backend.device_name(), backend.compute_policy()) == ("Some CPU", "mixed_bfloat16")
+    monkeypatch.setattr(backend, "computes_bfloat16", lambda: False)  # though the processor could
+    assert backend.compute_policy() == "float32"
+    monkeypatch.setattr(backend, "computes_bfloat16", lambda: True)
     monkeypatch.setattr(backend, "_cpu_field", {"flags": "sse avx512f", "model name": "Old CPU"}.get)
     assert backend.compute_policy() == "float32"
     for capability, policy in (((7, 5), "float32"), ((8, 0), "mixed_bfloat16"), ((9, 0), "mixed_bfloat16")):
