@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,7 +146,7 @@ def ui(data: Path | None, port: int) -> None:
     os.execv(command[0], command)
 
 
-@cli.command()
+@cli.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with a remark: -- ...
 @click.argument("sql")
 @data_option
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
@@ -156,32 +154,27 @@ def query(sql: str, data: Path | None, form: str) -> None:
     """Run SQL on the results; never waits for a run, never holds one up."""
     import duckdb
 
+    from rotator_assets.query_output import as_csv, as_json, print_answer
     from rotator_assets.storage.tables import TableStore
-    from rotator_assets.terminal import print_table
 
     root = _root(data)
     if not root.path.is_dir():
         raise InputError(f"{root.path}: there is no such data root; name one with --data or run `rotators demo`")
     with TableStore(root).connect() as connection:
         try:
-            relation = connection.sql(sql)
-            if relation is None:
-                return
-            if form == "csv":
-                with tempfile.NamedTemporaryFile(suffix=".csv") as file:
-                    relation.write_csv(file.name)
-                    _write(Path(file.name).read_bytes())
-                return
-            columns, rows = relation.columns, relation.fetchall()
+            if not connection.extract_statements(sql):
+                raise InputError("query: there is no statement in it; ask for a table, say: FROM galaxies LIMIT 10")
+            answer = connection.sql(sql)
+            if answer is None:  # older releases of DuckDB, for statements that give no rows
+                _write(b"[]\n" if form == "json" else b"")
+            elif form == "json":
+                _write(as_json(answer).encode())
+            elif form == "csv":
+                _write(as_csv(answer))
+            else:
+                print_answer(answer)
         except duckdb.Error as error:
             raise InputError(f"query: {' '.join(str(error).split())}") from None
-    if form == "json":
-        if repeated := [name for name in columns if columns.count(name) > 1]:
-            raise InputError(f"query: two columns are named '{repeated[0]}'; give one of them another name with AS")
-        records = [dict(zip(columns, map(_plain, row), strict=True)) for row in rows]
-        _write((json.dumps(records, ensure_ascii=False, default=str) + "\n").encode())
-    else:
-        print_table(columns, rows)
 
 
 @cli.command()
@@ -273,11 +266,6 @@ def _execute(root: DataRoot, steps: list[Step], jobs: int | None) -> None:
         raise SystemExit(2 if all(errors.values()) else 1)
     click.echo(f"report: {root.report}")
     click.echo(f"database: {root.database}")
-
-
-def _plain(value: object) -> object:
-    """NaN and infinities, which JSON does not know, as null."""
-    return None if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))) else value
 
 
 def _write(data: bytes) -> None:

@@ -6,11 +6,13 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column, Table
@@ -22,8 +24,18 @@ from rotator_assets.data_root import DataRoot
 if TYPE_CHECKING:
     from rotator_assets.plans import Step
 
-_WIDE = 10_000
+_WIDE = 1_000_000
 """Columns to lay a table out for where no terminal bounds it: nothing is cut in a pipe or a file."""
+
+_LONG = 30
+"""Texts longer than this may be wrapped within their column."""
+
+
+def output_console() -> Console:
+    """Standard output: as wide as the terminal, or boundless and without colours in a pipe or a file."""
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, width=_WIDE, force_terminal=False, color_system=None)
 
 
 class Progress:
@@ -85,14 +97,55 @@ class Progress:
                 self._bars.remove_task(self._stages.pop(name))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    """A table on standard output; NULL as an empty cell."""
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
-    heads = (Column(Text(name)) for name in columns)
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    title: str | None = None,
+    numbers: Collection[str] = (),
+    console: Console | None = None,
+) -> None:
+    """A table on standard output, or on ``console``; None as an empty cell. Nothing is cut.
+
+    Where a terminal is too narrow for it, even with long texts wrapped, each row is a record instead: one column below
+    another. ``numbers``: columns to align on the right.
+    """
+    console = console or output_console()
+    texts = [["" if value is None else str(value) for value in row] for row in rows]
+    if console.is_terminal and _room_needed(console, columns, texts) > console.width:
+        _print_records(console, columns, texts, title)
+        return
+    heads = (Column(Text(c), overflow="fold", justify="right" if c in numbers else "left") for c in columns)
     table = Table(*heads, title=Text(title) if title else None, box=box.SIMPLE_HEAD, title_justify="left")
-    for row in rows:
-        table.add_row(*(Text("" if value is None else _text(value)) for value in row))
+    for row in texts:
+        table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _print_records(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
+    if title:
+        console.print(Text(title))
+    if not rows:
+        console.print(Text(f"no rows; the columns are: {', '.join(columns)}"))
+    for number, row in enumerate(rows, start=1):
+        console.rule(f"{number} of {len(rows)}", align="left", style="")
+        record = Table.grid(Column(no_wrap=True), Column(overflow="fold"), padding=(0, 2, 0, 0))
+        for name, value in zip(columns, row, strict=True):
+            record.add_row(Text(name), Text(value))
+        console.print(record)
+
+
+def _room_needed(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns of a terminal that a table needs at least."""
+    least = [_least_width([name, *(row[n] for row in rows)]) for n, name in enumerate(columns)]
+    empty = Table(*(Column(min_width=width) for width in least), box=box.SIMPLE_HEAD)
+    return Measurement.get(console, console.options.update(width=_WIDE), empty).minimum
+
+
+def _least_width(texts: Sequence[str]) -> int:
+    """Width of a column in which texts that are longer than _LONG wrap between words."""
+    line = max(cell_len(line) for text in texts for line in text.split("\n"))
+    word = max((cell_len(word) for text in texts for word in text.split()), default=0)
+    return max(word, min(line, _LONG))
 
 
 def print_status(root: DataRoot) -> None:
@@ -190,7 +243,3 @@ def _print_stale(root: DataRoot) -> None:
         return
     print_table(["asset", "partition", "why"], grouped(stale), title="stale: made from what has changed since")
     print(f"make them anew with: rotators run --stale --data {shlex.quote(str(root.path))}")
-
-
-def _text(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,10 +1,15 @@
 """The command line: exit status, one line on standard error, and output that scripts can read."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import duckdb
@@ -31,12 +36,14 @@ def complaint(done) -> str:
     return lines[0]
 
 
-@pytest.fixture
-def root(tmp_path):
-    store = TableStore(DataRoot(tmp_path))
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A root with two rows in one table; not to be changed by a test."""
+    root = tmp_path_factory.mktemp("root")
+    store = TableStore(DataRoot(root))
     store.write("roc_curves", "manga-observed-64|thesis", roc(0.25, rows=2))
     store.publish()
-    return tmp_path
+    return root
 
 
 def test_csv_is_a_header_and_rows_and_nothing_else(root):
@@ -51,6 +58,50 @@ def test_csv_is_a_header_and_rows_and_nothing_else(root):
 def test_csv_of_no_rows_is_the_header(root):
     done = rotators("query", "SELECT dataset FROM model_metrics", "--format", "csv", data=root)
     assert (done.returncode, done.stdout) == (0, "dataset\n")
+
+
+@pytest.mark.parametrize("sql", ["CREATE TABLE t (a INTEGER)", "SET threads = 1", "SELECT 1 AS a WHERE false"])
+def test_json_of_no_rows_is_an_empty_list(root, sql):
+    done = rotators("query", sql, "--format", "json", data=root)
+    assert (done.returncode, done.stderr, json.loads(done.stdout)) == (0, "", [])
+
+
+def test_a_query_may_begin_with_a_remark(root):
+    sql = "-- how many = ?\nSELECT count(*) AS n FROM roc_curves;"
+    assert rotators("query", sql, "--format", "csv", data=root).stdout == "n\n2\n"
+
+
+@pytest.mark.parametrize("sql", ["", "  ", "-- a remark"])
+def test_a_query_of_no_statement_is_told(root, sql):
+    assert "no statement" in complaint(rotators("query", sql, data=root))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_terminal_shows_a_wide_table_whole(root, width):
+    lines = _on_a_terminal(
+        width, "query", "FROM roc_curves LEFT JOIN model_metrics USING (dataset) LIMIT 1", "--data", root
+    )
+    assert max(map(len, lines)) <= width
+    assert any(line.split() == ["threshold"] for line in lines)
+    assert any(line.split() == ["false_positive_rate", "0.25"] for line in lines)
+
+
+def _on_a_terminal(width: int, *arguments) -> list[str]:
+    """Lines that the command shows on a terminal of so many columns."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "ROTATORS_DATA")}
+    command = subprocess.Popen(
+        [ROTATORS, *map(str, arguments)], stdin=its, stdout=its, stderr=its, env=environment | {"TERM": "dumb"}
+    )
+    os.close(its)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux tells that the other end was closed
+        while part := os.read(ours, 65_536):
+            shown += part
+    os.close(ours)
+    assert command.wait(60) == 0, shown
+    return shown.decode().splitlines()
 
 
 def test_json_knows_null_and_no_nan(root):
@@ -109,9 +160,9 @@ def test_a_session_left_open_in_duckdb_does_not_stop_query_or_export(root, tmp_p
     with duckdb.connect(str(root / "rotators.duckdb")) as session:
         session.execute("BEGIN; SELECT * FROM roc_curves")
         assert rotators("query", "FROM roc_curves", data=root).returncode == 0
-        done = rotators("export", root / "out.duckdb", data=root)
+        done = rotators("export", tmp_path / "out.duckdb", data=root)
         assert done.returncode == 0, done.stderr
-    with duckdb.connect(str(root / "out.duckdb"), read_only=True) as exported:
+    with duckdb.connect(str(tmp_path / "out.duckdb"), read_only=True) as exported:
         assert exported.sql("SELECT count(*) FROM roc_curves").fetchall() == [(2,)]
 
 
@@ -146,10 +197,10 @@ def test_a_root_that_is_not_there_is_told(tmp_path):
     assert "no such data root" in complaint(rotators("query", "SELECT 1", data=tmp_path / "nowhere"))
 
 
-def test_bad_settings_are_told_before_anything_runs(root):
-    (root / "manga").mkdir()
-    (root / "settings.yaml").write_text("manga: {labels: {ttype: 3}}")
-    assert "manga.labels.ttype" in complaint(rotators("run", "--dataset", "manga-observed-64", data=root))
+def test_bad_settings_are_told_before_anything_runs(tmp_path):
+    (tmp_path / "manga").mkdir()
+    (tmp_path / "settings.yaml").write_text("manga: {labels: {ttype: 3}}")
+    assert "manga.labels.ttype" in complaint(rotators("run", "--dataset", "manga-observed-64", data=tmp_path))
 
 
 def test_status_of_an_empty_root_says_what_is_missing_and_where_to_get_it(tmp_path):

@@ -25,6 +25,9 @@ from rotator_assets.errors import InputError
 from rotator_assets.files import replacing
 from rotator_assets.storage.schema import TABLES, Table
 
+STORAGE_VERSION = "v1.4.0"
+"""Database files can be opened by this DuckDB, the lowest that pyproject.toml allows, and by every later one."""
+
 _VERSION_DIGITS = 20
 SUPERSEDED_SECONDS = 900.0
 """How long a superseded file stays: a query that takes longer between listing files and reading them may fail."""
@@ -144,10 +147,11 @@ class TableStore:
         self._write_schema_files(TABLES.values())
         statements = self._view_statements(TABLES.values())
         stamp = self.root.tables / ".published"
-        version = hashlib.sha256(statements.encode()).hexdigest()
+        version = hashlib.sha256(f"{STORAGE_VERSION}\n{statements}".encode()).hexdigest()
         if stamp.is_file() and stamp.read_text() == f"{version} {_identity(self.root.database)}":
             return
-        with replacing(self.root.database) as temporary, duckdb.connect(str(temporary)) as connection:
+        with replacing(self.root.database) as temporary, duckdb.connect() as connection:
+            connection.execute(f"{_attach(temporary, 'published')}; USE published")
             connection.execute(statements)
         with replacing(stamp) as temporary:
             temporary.write_text(f"{version} {_identity(self.root.database)}")
@@ -160,7 +164,7 @@ class TableStore:
         rows = {}
         try:
             with self.connect() as source, replacing(target) as temporary:
-                source.execute(f"ATTACH {quoted(str(temporary))} AS exported")
+                source.execute(_attach(temporary, "exported"))
                 for table in TABLES.values():
                     source.execute(f'CREATE TABLE exported."{table.name}" AS SELECT * FROM "{table.name}"')
                     source.execute(_comments(table, "TABLE", "exported."))
@@ -197,6 +201,11 @@ class TableStore:
             )
             statements.append(_comments(table, "VIEW"))
         return "\n".join(statements)
+
+
+def _attach(path: Path, name: str) -> str:
+    """Statement that makes a new database file."""
+    return f"ATTACH {quoted(str(path))} AS {name} (STORAGE_VERSION {quoted(STORAGE_VERSION)})"
 
 
 def _identity(path: Path) -> str:
