@@ -31,7 +31,7 @@ _COMMON = {
     "group_name": "images",
     "owners": OWNERS,
     "partitions_def": dataset_partitions,
-    "code_version": "2",
+    "code_version": "3",
     "automation_condition": FOLLOW_CHANGES,
 }
 

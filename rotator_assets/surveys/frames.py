@@ -27,9 +27,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.errors import UnusableImage
 from rotator_assets.files import walk_files
+from rotator_assets.surveys.bands import BANDS, check_band
+from rotator_assets.surveys.calibration import nanomaggies_per_unit
 from rotator_assets.surveys.coordinates import TangentPlane
 from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
-from rotator_assets.surveys.images import BANDS, GalaxyImage, ImageSource, reading
+from rotator_assets.surveys.images import GalaxyImage, ImageSource, reading
+from rotator_assets.surveys.keywords import own_keywords
 
 CUTOUT_PX = 128
 MAX_FRAME_VALUES = 4096 * 4096
@@ -159,12 +162,15 @@ def _sky(hdu) -> TangentPlane:
 def _read_frame(path: Path) -> Frame:
     from astropy.io import fits
 
-    with fits.open(path, memmap=False) as hdus:
-        coordinates = _sky(hdus[0])
-        pixels = np.asarray(hdus[0].data, dtype=np.float32)
+    with fits.open(path, memmap=False, uint=False) as hdus:
+        coordinates, keywords = _sky(hdus[0]), own_keywords(hdus[0].header)
+        band = _FRAME_NAME.fullmatch(path.name)["band"]
+        check_band(keywords, band)
+        factor = nanomaggies_per_unit(keywords, band, coordinates.arcsec_per_pixel)
+        pixels = np.asarray(hdus[0].data if factor == 1 else hdus[0].data * factor, dtype=np.float32)
         if coordinates.is_mirrored:
             pixels, coordinates = pixels[:, ::-1], coordinates.mirrored(pixels.shape[1])
-        return Frame(pixels, coordinates, hdus[0].header.get(SYNTHETIC_KEYWORD) is True)
+        return Frame(pixels, coordinates, keywords.get(SYNTHETIC_KEYWORD) is True)
 
 
 def _largest_cut(frame: Frame, ra: float, dec: float) -> int:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from rotator_assets.errors import UnusableImage
 from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
-from rotator_assets.surveys.images import BANDS, GalaxyImage
+from rotator_assets.surveys.bands import BANDS
+from rotator_assets.surveys.images import GalaxyImage
 
 MAX_OFFSET_PX = 1.0
 SCALE_TOLERANCE = 0.02

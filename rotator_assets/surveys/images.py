@@ -8,27 +8,25 @@ mirrored back, so position angles mean the same in every image. Whatever is wron
 
 from __future__ import annotations
 
-import math
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.errors import UnusableImage
 from rotator_assets.science.mock import counts_to_nanomaggies
-from rotator_assets.surveys.archives import ImageFile, described, label, unpacked
-from rotator_assets.surveys.coordinates import TangentPlane, pixel_scale_arcsec
-from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
+from rotator_assets.surveys.archives import ImageFile, described, label
+from rotator_assets.surveys.bands import BANDS, band_planes, check_band, named_bands
+from rotator_assets.surveys.calibration import check_skirt_bands, is_counts_a_second, nanomaggies_per_unit
+from rotator_assets.surveys.coordinates import SQUARE_WITHIN, TangentPlane, pixel_scale_arcsec
+from rotator_assets.surveys.fits_images import MAX_VALUES, FitsImage, read_fits
+from rotator_assets.surveys.keywords import number
 
-BANDS = "gri"
-MAX_VALUES = 4096 * 4096 * 3
-"""Larger images are refused before their pixels are read: a cut-out of one galaxy has a few hundred pixels a side."""
 MAX_BAND_OFFSET_PX = 1.0
 """Bands in files of their own may be registered this badly."""
 
@@ -69,7 +67,9 @@ class ImageSource:
         """The image. Raises UnusableImage with the reason."""
         if self.form == "bands":
             return _read_bands(self.paths)
-        return {"cube": _read_cube, "counts": _read_counts, "colour": _read_colour}[self.form](self.paths[0])
+        if self.form == "colour":
+            return _read_colour(self.paths[0])
+        return _read_cube(self.paths[0], skirt_counts=self.form == "counts")
 
     def described(self, folder: Path) -> str:
         """Path of its (first) file relative to ``folder``; ``archive.tar:path`` for a member of an archive."""
@@ -113,97 +113,80 @@ def reading(file: ImageFile) -> Iterator[None]:
         raise UnusableImage(f"{label(file)}: cannot be read ({reason})") from error
 
 
-@dataclass(frozen=True)
-class _FitsImage:
-    """The first image of a FITS file: native data, mirrored back where it was mirrored."""
+def _read_cube(file: ImageFile, skirt_counts: bool = False) -> GalaxyImage:
+    """g, r and i of a cube (band, y, x), or of flat images in extensions named by their bands.
 
-    data: NDArray
-    header: Mapping
-    coordinates: TangentPlane | None
-    synthetic: bool
-
-
-def _check_size(shape: tuple[int, ...]) -> None:
-    if math.prod(shape) > MAX_VALUES:
-        raise UnusableImage(f"has shape {shape}, too large for a cut-out of one galaxy")
-
-
-def _check_whole(stream: BinaryIO, hdus) -> None:
-    """As `fits_files.check_complete`, of an open file."""
-    length = stream.seek(0, os.SEEK_END)
-    for number, hdu in enumerate(hdus):
-        end = hdu.fileinfo()["datLoc"] + hdu.size
-        if length < end:
-            raise UnusableImage(f"cut short: extension {number} ends at byte {end}, the file has {length}")
-
-
-def _read_fits(file: ImageFile) -> _FitsImage:
-    from astropy.io import fits
-
-    with unpacked(file) as stream, fits.open(stream, memmap=False) as hdus:
-        _check_whole(stream, hdus)
-        for hdu in hdus:
-            if hdu.is_image and len(hdu.shape) >= 2:
-                _check_size(hdu.shape)
-                data, coordinates = hdu.data, TangentPlane.from_header(hdu.header)
-                if coordinates is not None and coordinates.is_mirrored:
-                    data, coordinates = data[..., ::-1], coordinates.mirrored(data.shape[-1])
-                return _FitsImage(data, hdu.header, coordinates, hdus[0].header.get(SYNTHETIC_KEYWORD) is True)
-    raise UnusableImage("holds no image")
-
-
-def _calibrated(pixels: NDArray, header: Mapping, coordinates: TangentPlane | None, synthetic: bool) -> GalaxyImage:
-    pixels = np.ascontiguousarray(pixels, dtype=np.float32)
-    if coordinates is None:
-        placed = header.get("USE_Z")
-        redshift = float(placed) if isinstance(placed, int | float) and 0 < placed < math.inf else None
-        return GalaxyImage(pixels, pixel_scale_arcsec(header), "nanomaggies", synthetic, redshift=redshift)
-    scale, north = coordinates.arcsec_per_pixel, coordinates.north_angle_deg()
-    return GalaxyImage(pixels, scale, "nanomaggies", synthetic, north, coordinates)
-
-
-def _read_cube(file: ImageFile) -> GalaxyImage:
-    """g, r and i of a cube (band, y, x)."""
+    ``skirt_counts``: counts a second without a zero point are those of published SKIRT images, whose four planes need
+    no names.
+    """
     with reading(file):
-        image = _read_fits(file)
-        if image.data.ndim != 3:
-            raise UnusableImage(f"has shape {image.data.shape}, a cube (band, y, x) is needed")
-        planes = image.data[band_order(image.header, len(image.data))]
-        return _calibrated(np.moveaxis(planes, 0, 2), image.header, image.coordinates, image.synthetic)
-
-
-def _read_counts(file: ImageFile) -> GalaxyImage:
-    """A cube in counts a second, as SKIRT images are published."""
-    image = _read_cube(file)
-    return replace(image, pixels=counts_to_nanomaggies(image.pixels))
+        images = read_fits(file)
+        if None not in images:
+            return _of_planes({band: _in_nanomaggies(image, band) for band, image in images.items()})
+        image = images[None]
+        n_planes = len(image.planes)
+        if n_planes == 1:
+            raise UnusableImage(f"has shape {image.planes.shape[1:]}, a cube (band, y, x) is needed")
+        skirt_counts = skirt_counts and is_counts_a_second(image.keywords)
+        names = named_bands(image.keywords, n_planes)
+        order = band_planes(names, image.wavelengths_um, n_planes, unnamed=4 if skirt_counts else 3)
+        scale = _scale(image)
+        pixels = np.moveaxis(image.planes[order], 0, 2)
+        if skirt_counts:
+            check_skirt_bands([names[n] for n in order if n in names])
+            pixels = counts_to_nanomaggies(pixels)
+        else:
+            at = [image.wavelengths_um[n] if image.wavelengths_um else None for n in order]
+            factors = [nanomaggies_per_unit(image.keywords, b, scale, um) for b, um in zip(BANDS, at, strict=True)]
+            pixels = _scaled(pixels, factors)
+        return _galaxy_image(pixels, image, scale, image.synthetic)
 
 
 def _read_bands(files: tuple[ImageFile, ...]) -> GalaxyImage:
     """One file a band, ``<galaxy_id>_g.fits`` and so on; pixel scale and coordinates are the r band's."""
     by_band = {band_of(file): file for file in files}
-    read: dict[str, _FitsImage] = {}
+    images: dict[str, FitsImage] = {}
     for band in BANDS:
         if band not in by_band:
             there = ", ".join(label(file) for file in files)
             raise UnusableImage(f"{there}: the file of band {band} is missing")
         with reading(by_band[band]):
-            image = _read_fits(by_band[band])
-            data = image.data
-            plane = data[0] if data.ndim == 3 and len(data) == 1 else data
-            if plane.ndim != 2:
-                raise UnusableImage(f"has shape {data.shape}, one band (y, x) is needed")
-            if read and plane.shape != read["g"].data.shape:
-                raise UnusableImage(f"has shape {plane.shape}, the g band has {read['g'].data.shape}")
-            read[band] = replace(image, data=plane)
-            _check_registered(read["g"], read[band])
+            image = _one_plane(read_fits(by_band[band]), band)
+            check_band(image.keywords, band)
+            images[band] = _in_nanomaggies(image, band)
+            _check_fits_to(images["g"], images[band])
     with reading(by_band["r"]):
-        planes = np.stack([read[band].data for band in BANDS], axis=2)
-        synthetic = any(image.synthetic for image in read.values())
-        return _calibrated(planes, read["r"].header, read["r"].coordinates, synthetic)
+        return _of_planes(images)
 
 
-def _check_registered(first: _FitsImage, other: _FitsImage) -> None:
-    """Raises UnusableImage where the reference point of one band lies elsewhere in the other."""
+def _one_plane(images: dict[str | None, FitsImage], band: str) -> FitsImage:
+    image = images.get(None) or images[band]
+    if len(image.planes) != 1:
+        raise UnusableImage(f"has shape {image.planes.shape}, one band (y, x) is needed")
+    return image
+
+
+def _in_nanomaggies(image: FitsImage, band: str) -> FitsImage:
+    factor = nanomaggies_per_unit(image.keywords, band, _scale(image))
+    return replace(image, planes=_scaled(image.planes, factor))
+
+
+def _of_planes(images: dict[str, FitsImage]) -> GalaxyImage:
+    """Flat images of g, r and i, each in nanomaggies."""
+    for image in images.values():
+        _check_fits_to(images["g"], image)
+    planes = np.stack([images[band].planes[0] for band in BANDS], axis=2)
+    synthetic = any(image.synthetic for image in images.values())
+    return _galaxy_image(planes, images["r"], _scale(images["r"]), synthetic)
+
+
+def _check_fits_to(first: FitsImage, other: FitsImage) -> None:
+    """Raises UnusableImage where a band has another shape or pixel scale than g, or shows another part of the sky."""
+    if other.planes.shape[1:] != first.planes.shape[1:]:
+        raise UnusableImage(f"has shape {other.planes.shape[1:]}, the g band has {first.planes.shape[1:]}")
+    scales = _scale(first), _scale(other)
+    if None not in scales and abs(scales[1] / scales[0] - 1) > SQUARE_WITHIN - 1:
+        raise UnusableImage(f"has pixels of {scales[1]:.3f} arcsec, the g band has {scales[0]:.3f}")
     if first.coordinates is None or other.coordinates is None:
         return
     here = first.coordinates
@@ -213,63 +196,40 @@ def _check_registered(first: _FitsImage, other: _FitsImage) -> None:
         raise UnusableImage(f"shows the sky {offset:.1f} pixels off the g band")
 
 
+def _scale(image: FitsImage) -> float | None:
+    """Side of a pixel in arcsec."""
+    return pixel_scale_arcsec(image.keywords) if image.coordinates is None else image.coordinates.arcsec_per_pixel
+
+
+def _scaled(pixels: NDArray, factors: float | list[float]) -> NDArray:
+    """Pixels times a factor, or one a band; untouched where all are 1."""
+    factors = np.array(factors)
+    return pixels if (factors == 1).all() else pixels * factors
+
+
+def _galaxy_image(pixels: NDArray, image: FitsImage, scale: float | None, synthetic: bool) -> GalaxyImage:
+    pixels = np.ascontiguousarray(pixels, dtype=np.float32)
+    if image.coordinates is None:
+        redshift = number(image.keywords, "USE_Z") or number(image.keywords, "REDSHIFT")
+        placed = redshift if redshift is not None and redshift > 0 else None
+        return GalaxyImage(pixels, scale, "nanomaggies", synthetic, redshift=placed)
+    north = image.coordinates.north_angle_deg()
+    return GalaxyImage(pixels, scale, "nanomaggies", synthetic, north, image.coordinates)
+
+
 def _read_colour(file: ImageFile) -> GalaxyImage:
     """An 8-bit picture with R, G, B = i, r, g (the SDSS and Legacy Survey convention); transparency is ignored."""
     from PIL import Image
 
     with reading(file), file.open("rb") as stream, Image.open(stream) as picture:
-        _check_size((picture.height, picture.width, 3))
+        if picture.height * picture.width * 3 > MAX_VALUES:
+            raise UnusableImage(f"is {picture.height} x {picture.width} pixels, too large for a cut-out of one galaxy")
         if picture.mode not in ("RGB", "RGBA", "P"):
             raise UnusableImage(f"has colour mode {picture.mode}, not three channels")
         synthetic = str(picture.info.get("synthetic", "")).casefold() == "true"
         rgb = np.asarray(picture.convert("RGB") if picture.mode == "P" else picture)[..., :3]
         pixels = np.ascontiguousarray(rgb[::-1, :, ::-1], dtype=np.float32) / np.float32(255)
         return GalaxyImage(pixels, None, "colour", synthetic)
-
-
-def band_order(header: Mapping, n_planes: int) -> list[int]:
-    """Planes of g, r and i in a cube, by its header; the first three where it names none.
-
-    ``BANDS`` (``gri``, or ``g,r,i``), else ``BAND0`` .. or ``FILTER0`` .. (``r``, ``sloan/sdss_r``), counted from 0 or
-    1, in any order. Raises UnusableImage where a band is missing or stands twice, where more bands are named than there
-    are planes, and where ``BANDS`` and ``BAND0`` .. differ.
-    """
-    listed, numbered = _listed_bands(header), _numbered_bands(header, n_planes)
-    if listed and numbered and any(_letter(listed[n]) != _letter(name) for n, name in numbered.items() if n in listed):
-        raise UnusableImage("its header names the bands in two ways that differ (BANDS and BAND or FILTER)")
-    names = listed or numbered
-    if not names:
-        if n_planes < len(BANDS):
-            raise UnusableImage(f"has {n_planes} planes, three bands are needed")
-        return [0, 1, 2]
-    named = ", ".join(names.values())
-    if max(names) >= n_planes:
-        raise UnusableImage(f"its header names {max(names) + 1} bands ({named}), it has {n_planes} planes")
-    planes = {band: [n for n, name in names.items() if _letter(name) == band] for band in BANDS}
-    if absent := [band for band in BANDS if not planes[band]]:
-        raise UnusableImage(f"band {', '.join(absent)} is missing; the file has {named}")
-    if twice := [band for band in BANDS if len(planes[band]) > 1]:
-        raise UnusableImage(f"band {', '.join(twice)} stands twice in its header ({named})")
-    return [planes[band][0] for band in BANDS]
-
-
-def _listed_bands(header: Mapping) -> dict[int, str]:
-    names = re.split(r"[\s,;]+", str(header.get("BANDS", "")).strip())
-    return dict(enumerate(names[0] if len(names) == 1 else names))
-
-
-def _numbered_bands(header: Mapping, n_planes: int) -> dict[int, str]:
-    for key in ("BAND", "FILTER"):
-        first = 0 if f"{key}0" in header else 1
-        names = {n: str(header[f"{key}{n + first}"]) for n in range(n_planes) if f"{key}{n + first}" in header}
-        if names:
-            return names
-    return {}
-
-
-def _letter(name: str) -> str:
-    """``r`` of ``r``, ``R`` or ``sloan/sdss_r``."""
-    return (re.findall(r"[a-z]+", name.casefold()) or [""])[-1]
 
 
 def band_of(file: ImageFile) -> str | None:

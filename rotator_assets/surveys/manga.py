@@ -15,6 +15,7 @@ import pandas as pd
 
 from rotator_assets.errors import InputError
 from rotator_assets.surveys.archives import ImageFile, image_files
+from rotator_assets.surveys.bands import BANDS
 from rotator_assets.surveys.base import (
     KINEMATICS,
     LAMBDA_R_NEEDED,
@@ -30,7 +31,7 @@ from rotator_assets.surveys.base import (
     read_source,
 )
 from rotator_assets.surveys.frames import frame_sources
-from rotator_assets.surveys.images import BANDS, ImageSource, band_of
+from rotator_assets.surveys.images import ImageSource, band_of
 from rotator_assets.surveys.maps import find_maps, measure_maps
 from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
 from rotator_assets.surveys.releases import DYNPOP, PIPE3D, RELEASES, PublishedTable, expected

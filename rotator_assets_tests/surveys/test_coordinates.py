@@ -1,5 +1,7 @@
 """Celestial coordinates of images, against astropy.wcs."""
 
+import re
+
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord, position_angle
@@ -127,10 +129,71 @@ def test_coordinates_without_sense_are_unusable(change):
         TangentPlane.from_header(cards)
 
 
-def test_scale_of_other_headers():
-    assert pixel_scale_arcsec({"PIXSCALE": 0.396, "CTYPE1": "pc"}) == 0.396
-    assert pixel_scale_arcsec({"CTYPE1": "pc", "CDELT1": 388.0}) is None
-    assert pixel_scale_arcsec({"PIXSCALE": -1.0}) is None
+LINEAR = {"CDELT1": 0.396, "CDELT2": 0.396, "CTYPE1": " ", "CTYPE2": " "}
+
+
+@pytest.mark.parametrize(
+    ("cards", "arcsec"),
+    [
+        ({"PIXSCALE": 0.396, "CTYPE1": "pc"}, 0.396),
+        ({"PIXSCALE": "0.396"}, 0.396),
+        ({"SECPIX1": 0.396, "SECPIX2": 0.396}, 0.396),
+        ({"PIXSCALE": -1.0}, None),
+        ({}, None),
+        (LINEAR, None),
+        (LINEAR | {"CUNIT1": "arcsec", "CUNIT2": "arcsec"}, 0.396),
+        (LINEAR | {"CUNIT1": "arcsec", "CUNIT2": "arcsec", "PIXSCALE": 0.396}, 0.396),
+        (LINEAR | {"CUNIT1": "arcmin", "CUNIT2": "arcmin"}, 23.76),
+        (LINEAR | {"CUNIT1": "rad", "CUNIT2": "rad"}, 0.396 * 180 * 3600 / np.pi),
+        (LINEAR | {"CUNIT1": "kpc", "CUNIT2": "kpc", "DISTANGD": 200.0, "DISTUNIT": "Mpc"}, 0.408404),
+        (LINEAR | {"CUNIT1": "pc", "CUNIT2": "pc", "CDELT1": 388.652, "CDELT2": 388.652, "USE_Z": 0.0485236}, 0.395905),
+    ],
+)
+def test_scale_of_headers_without_celestial_coordinates(cards, arcsec):
+    assert pixel_scale_arcsec(cards) == (None if arcsec is None else pytest.approx(arcsec, rel=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("cards", "words"),
+    [
+        ({"CTYPE1": "pc", "CTYPE2": "pc", "CDELT1": 388.0, "CDELT2": 388.0}, "told as a length, but no distance is"),
+        (LINEAR | {"CUNIT1": "arcsec", "CUNIT2": "arcsec", "PIXSCALE": 0.2}, "pixels of 0.396 arcsec .* 0.2 arcsec"),
+        (LINEAR | {"CUNIT1": "arcsec", "CUNIT2": "deg"}, "axes are in different units: arcsec and deg"),
+        (LINEAR | {"CUNIT1": "arcsec", "CUNIT2": "arcsec", "CDELT2": 0.5}, "not square: 0.396 x 0.5 arcsec"),
+        ({"SECPIX1": 0.396, "SECPIX2": 0.5}, "pixels of 0.396 .SECPIX1. and 0.5"),
+        ({"PIXSCALE": "fine"}, "PIXSCALE is 'fine'"),
+    ],
+)
+def test_scales_that_are_refused(cards, words):
+    with pytest.raises(UnusableImage, match=words):
+        pixel_scale_arcsec(cards)
+
+
+def test_scale_of_galactic_coordinates():
     galactic = header()
     galactic.update({"CTYPE1": "GLON-TAN", "CTYPE2": "GLAT-TAN"})
     assert pixel_scale_arcsec(galactic) == pytest.approx(0.396, rel=1e-9)
+
+
+@pytest.mark.parametrize(("unit", "per_deg"), [("arcsec", 3600.0), ("arcmin", 60.0), ("rad", np.pi / 180)])
+def test_celestial_axes_in_other_units_than_degrees(unit, per_deg):
+    """``CUNIT`` holds for CRVAL, CDELT and CD; ``astropy.wcs`` converts them too."""
+    plain = header()
+    converted = plain.copy()
+    for key in plain:
+        if re.fullmatch(r"CRVAL\d|CDELT\d|CD\d_\d", key):
+            converted[key] = plain[key] * per_deg
+    converted.update({"CUNIT1": unit, "CUNIT2": unit})
+    expected, found = TangentPlane.from_header(plain), TangentPlane.from_header(converted)
+    assert found.arcsec_per_pixel == pytest.approx(expected.arcsec_per_pixel, rel=1e-9)
+    assert (found.ra, found.dec) == pytest.approx((expected.ra, expected.dec), rel=1e-9)
+    converted["CUNIT1"] = "furlong"
+    with pytest.raises(UnusableImage, match="CUNIT1 is 'furlong' in its header, a unit of angle is needed"):
+        TangentPlane.from_header(converted)
+
+
+def test_celestial_pixels_that_are_not_square():
+    stretched = header(keywords="crota")
+    stretched.update({"CDELT1": -1.5 * 0.396 / 3600, "CDELT2": 0.396 / 3600})
+    with pytest.raises(UnusableImage, match="its pixels are not square"):
+        _ = TangentPlane.from_header(stretched).arcsec_per_pixel

@@ -96,10 +96,13 @@ def test_a_band_that_stands_twice(tmp_path):
         cube(write_cube(tmp_path / "1-1.fits", four, {"BANDS": "grig"})).read()
 
 
-def test_no_names_mean_g_r_i(tmp_path):
-    four = np.concatenate([PLANES, 0 * PLANES[:1]])
-    image = cube(write_cube(tmp_path / "1-1.fits", four)).read()
+def test_three_planes_need_no_names(tmp_path):
+    image = cube(write_cube(tmp_path / "1-1.fits", PLANES)).read()
     np.testing.assert_array_equal(image.pixels, np.moveaxis(PLANES, 0, 2))
+    five = np.concatenate([PLANES[:1], PLANES, PLANES[:1]])
+    for n in (4, 5):
+        with pytest.raises(UnusableImage, match=f"has {n} planes and its header does not name their bands"):
+            cube(write_cube(tmp_path / "1-2.fits", five[:n])).read()
 
 
 def mirrored(path):

@@ -1,0 +1,144 @@
+"""Which planes of a FITS image are g, r and i, by what its header says of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from rotator_assets.errors import UnusableImage
+from rotator_assets.surveys.keywords import Keywords, text
+
+BANDS = "gri"
+
+_LETTERS = "ubgvrizyjhk"
+_NUMBERED = re.compile(r"(BAND|FILTER|FILT)[_-]?(\d{1,3})")
+_SURVEYS = "sdss|sloan|decam|des|hsc|lsst|ps|pogs|panstarrs|megacam|cfht"
+_OF_A_SURVEY = re.compile(rf"(?:{_SURVEYS})?([{_LETTERS}])(?:p|prime|band)?")
+_OTHER_SYSTEMS = {"johnson", "cousins", "bessel", "bessell", "gaia", "kron", "vega"}
+"""Systems whose letters stand for other bands than those of SDSS."""
+_WORDS_OF_IMAGES = {"sdss", "sloan", "band", "filter", "image", "img", "sci", "science", "data", "flux"}
+
+_PIVOT_UM = {"g": 0.4702, "r": 0.6176, "i": 0.7490}
+"""Pivot wavelengths of SDSS (Fukugita et al. 1996, AJ 111, 1748)."""
+_PIVOT_TOLERANCE = 0.035
+"""As far apart as the g, r and i of Pan-STARRS, DES and HSC lie from them; V, R_C and I_C are farther."""
+
+
+def band_letter(name: str) -> str | None:
+    """The letter of a band by its name: ``r`` of ``R``, ``r'``, ``sloan/sdss_r``, ``HSC-R2`` or ``r.MP9601``.
+
+    None where the name has no letter of a band or several, and for Johnson, Cousins and Gaia bands.
+    """
+    words = re.findall(r"[a-z]+", name.casefold())
+    letters = {match[1] for word in words if (match := _OF_A_SURVEY.fullmatch(word))}
+    return letters.pop() if len(letters) == 1 and not _OTHER_SYSTEMS & set(words) else None
+
+
+def extension_band(name: str) -> str | None:
+    """The letter of a band by the name of the extension that holds its image (``g``, ``SDSS_R``, ``IIMG``), else None.
+
+    Masks and errors are named by their band too; their names say more than that.
+    """
+    name = re.sub(r"(?<=[a-z])im(g|age)$", "", name.casefold().strip())
+    words = {word for word in re.findall(r"[a-z]+", name) if not _OF_A_SURVEY.fullmatch(word)}
+    return band_letter(name) if words <= _WORDS_OF_IMAGES else None
+
+
+def named_bands(keywords: Keywords, n_planes: int) -> dict[int, str]:
+    """The name of each plane that the header names, by the plane's number; empty where it names none.
+
+    From ``BANDS`` (``gri``, or ``g,r,i``), ``BAND0`` .. or ``FILTER0`` .. (``r``, ``sloan/sdss_r``), counted from 0 or
+    1, or a list in ``FILTER`` or ``FILTERS``. Raises UnusableImage where two of them differ, and where they name more
+    bands than there are planes.
+    """
+    found = [*_listed(keywords, n_planes), *_numbered(keywords)]
+    if not found:
+        if n_planes > 1 and band_letter(only := text(keywords, "FILTER")):
+            raise UnusableImage(f"its header names one band, {only} (FILTER), for {n_planes} planes")
+        return {}
+    names = found[0]
+    for others in found[1:]:
+        shared = names.keys() & others.keys()
+        if any(band_letter(others[n]) not in (None, band_letter(names[n])) for n in shared):
+            differ = f"{_shown(names)}; {_shown(others)}"
+            raise UnusableImage(f"its header names the bands in two ways that differ ({differ})")
+    if max(names) >= n_planes:
+        raise UnusableImage(f"its header names {max(names) + 1} bands ({_shown(names)}), it has {n_planes} planes")
+    return names
+
+
+def band_planes(
+    names: dict[int, str], wavelengths_um: Sequence[float] | None, n_planes: int, unnamed: int
+) -> list[int]:
+    """The planes of g, r and i, by their names, else by their wavelengths, else the first three of ``unnamed``.
+
+    ``unnamed``: how many planes an image has that needs no names, as their order is known. Raises UnusableImage where
+    a band is missing or stands twice, where names and wavelengths differ, and where neither is there and the number of
+    planes is another.
+    """
+    by_wavelength = _by_wavelength(wavelengths_um) if wavelengths_um is not None else {}
+    if not names and wavelengths_um is None:
+        if n_planes < len(BANDS):
+            raise UnusableImage(f"has {n_planes} planes, three bands are needed")
+        if n_planes not in (len(BANDS), unnamed):
+            raise UnusableImage(
+                f"has {n_planes} planes and its header does not name their bands (BANDS); three alone need no names"
+            )
+        return [0, 1, 2]
+    there = _shown(names) if names else ", ".join(f"{value:.4g} micron" for value in wavelengths_um[:20])
+    letters = {n: band_letter(name) for n, name in names.items()} if names else by_wavelength
+    planes = {band: [n for n, letter in letters.items() if letter == band] for band in BANDS}
+    if absent := [band for band in BANDS if not planes[band]]:
+        raise UnusableImage(f"band {', '.join(absent)} is missing; the file has {there}")
+    if twice := [band for band in BANDS if len(planes[band]) > 1]:
+        raise UnusableImage(f"band {', '.join(twice)} stands twice in its header ({there})")
+    chosen = [planes[band][0] for band in BANDS]
+    if names and wavelengths_um is not None and any(by_wavelength.get(n) != letters[n] for n in chosen):
+        shown = ", ".join(f"{wavelengths_um[n]:.4g}" for n in chosen)
+        raise UnusableImage(f"its header names g, r, i at {shown} micron, which are other bands")
+    return chosen
+
+
+def check_band(keywords: Keywords, band: str) -> None:
+    """Raises UnusableImage where the header of a file of one band names another."""
+    for key in ("FILTER", "BAND", "BANDS"):
+        letter = band_letter(text(keywords, key))
+        if letter not in (None, band):
+            raise UnusableImage(f"its header names the band {text(keywords, key)} ({key}), not {band}")
+
+
+def _listed(keywords: Keywords, n_planes: int) -> Iterable[dict[int, str]]:
+    """The names in BANDS, FILTERS and FILTER, of which the last may also be an instrument's filter."""
+    for key in ("BANDS", "FILTERS", "FILTER"):
+        entries = re.split(r"[\s,;]+", text(keywords, key))
+        names = list(entries[0]) if len(entries) == 1 and band_letter(entries[0]) is None else entries
+        listed = len(names) == n_planes and all(map(band_letter, names)) if key == "FILTER" else any(names)
+        if listed:
+            yield dict(enumerate(names))
+
+
+def _numbered(keywords: Keywords) -> Iterable[dict[int, str]]:
+    """The names of BAND0 .., then of FILTER0 .., where any of them is that of a band."""
+    families: dict[str, dict[int, str]] = {}
+    for key in keywords:
+        if match := _NUMBERED.fullmatch(key):
+            families.setdefault(match[1], {})[int(match[2])] = text(keywords, key)
+    for family in ("BAND", "FILTER", "FILT"):
+        numbers = families.get(family, {})
+        if any(map(band_letter, numbers.values())):
+            first = 0 if 0 in numbers else 1
+            yield {n - first: name for n, name in sorted(numbers.items())}
+
+
+def _by_wavelength(wavelengths_um: Sequence[float]) -> dict[int, str]:
+    """The band whose SDSS pivot wavelength a plane's is within 3.5 %."""
+    return {
+        n: band
+        for n, wavelength in enumerate(wavelengths_um)
+        for band, pivot in _PIVOT_UM.items()
+        if abs(wavelength / pivot - 1) <= _PIVOT_TOLERANCE
+    }
+
+
+def _shown(names: dict[int, str]) -> str:
+    return ", ".join(names.values())

@@ -1,0 +1,140 @@
+"""The images in a FITS file: native pixels of the planes, with the keywords and the coordinates that belong to them."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.errors import UnusableImage
+from rotator_assets.surveys.archives import ImageFile, unpacked
+from rotator_assets.surveys.bands import BANDS, band_letter, extension_band, named_bands
+from rotator_assets.surveys.calibration import parse_unit
+from rotator_assets.surveys.coordinates import TangentPlane
+from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
+from rotator_assets.surveys.keywords import Keywords, inherited, number, own_keywords, text
+
+MAX_VALUES = 4096 * 4096 * 3
+"""Larger images are refused before their pixels are read: a cut-out of one galaxy has a few hundred pixels a side."""
+
+
+@dataclass(frozen=True)
+class FitsImage:
+    """One image: ``planes`` (n, ny, nx), mirrored back where it was mirrored; a flat image is one plane.
+
+    ``wavelengths_um``: of the planes where the file tells. ``synthetic``: whether the file says it is.
+    """
+
+    planes: NDArray
+    keywords: Keywords
+    coordinates: TangentPlane | None
+    wavelengths_um: tuple[float, ...] | None
+    synthetic: bool
+
+
+def read_fits(file: ImageFile) -> dict[str | None, FitsImage]:
+    """The first image of a file, under None; or flat images in extensions named g, r and i, under these names.
+
+    Integers become floats, with NaN where they are ``BLANK``. Raises UnusableImage with the reason, and whatever
+    astropy raises on damaged files.
+    """
+    from astropy.io import fits
+
+    with unpacked(file) as stream, fits.open(stream, memmap=False, uint=False) as hdus:
+        _check_whole(stream, hdus)
+        images = [hdu for hdu in hdus if hdu.is_image and len(hdu.shape) >= 2]
+        if not images:
+            raise UnusableImage("holds no image")
+        primary = own_keywords(hdus[0].header)
+        by_band = _by_extension(images) if len(images[0].shape) == 2 else {}
+        if by_band:
+            return {band: _image(hdu, hdus, primary) for band, hdu in by_band.items()}
+        return {None: _image(images[0], hdus, primary)}
+
+
+def _by_extension(images: list) -> dict[str, object]:
+    """The extensions of g, r and i, where each of them is named by one ``EXTNAME``."""
+    found: dict[str, object] = {}
+    for hdu in images:
+        letter = extension_band(hdu.name) if len(hdu.shape) == 2 else None
+        if letter in tuple(BANDS):
+            if letter in found:
+                raise UnusableImage(f"has two extensions of band {letter}, {found[letter].name} and {hdu.name}")
+            found[letter] = hdu
+    if found and (absent := [band for band in BANDS if band not in found]):
+        raise UnusableImage(f"has no extension of band {', '.join(absent)}; it has {', '.join(h.name for h in images)}")
+    return found
+
+
+def _image(hdu, hdus, primary: Keywords) -> FitsImage:
+    if math.prod(hdu.shape) > MAX_VALUES:
+        raise UnusableImage(f"has shape {hdu.shape}, too large for a cut-out of one galaxy")
+    if len(hdu.shape) > 3:
+        raise UnusableImage(f"has shape {hdu.shape}, a cube (band, y, x) is needed")
+    keywords = primary
+    if hdu is not hdus[0]:
+        own = own_keywords(hdu.header)
+        _check_agree(own, primary, math.prod(hdu.shape[:-2]))
+        keywords = inherited(own, primary)
+    planes = hdu.data if len(hdu.shape) == 3 else hdu.data[None]
+    coordinates = TangentPlane.from_header(keywords)
+    if coordinates is not None and coordinates.is_mirrored:
+        planes, coordinates = planes[..., ::-1], coordinates.mirrored(planes.shape[-1])
+    wavelengths = _wavelengths_um(keywords, hdus, len(planes)) if len(planes) > 1 else None
+    return FitsImage(planes, keywords, coordinates, wavelengths, primary.get(SYNTHETIC_KEYWORD) is True)
+
+
+def _check_agree(own: Keywords, primary: Keywords, n_planes: int) -> None:
+    """Raises UnusableImage where an extension and the primary header tell another unit or other bands.
+
+    Not where the extension says what it takes from there (``INHERIT``).
+    """
+    if "INHERIT" in own:
+        return
+    units = [text(keywords, "BUNIT") for keywords in (own, primary)]
+    if all(units) and units[0] != units[1] and parse_unit(units[0]) != parse_unit(units[1]):
+        raise UnusableImage(f"BUNIT is '{units[0]}' in the image's header and '{units[1]}' in the primary header")
+    here, above = (named_bands(keywords, n_planes) for keywords in (own, primary))
+    if here and above and any(band_letter(here[n]) != band_letter(above[n]) for n in here.keys() & above.keys()):
+        raise UnusableImage("the image's header and the primary header name the bands in two ways that differ")
+
+
+def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...] | None:
+    """Wavelengths of the planes in microns: of SKIRT's table (``GRID_POINTS``), or of a third axis that is spectral."""
+    from astropy import units
+
+    for hdu in hdus:
+        if not hdu.is_image and hdu.columns is not None and "GRID_POINTS" in hdu.columns.names:
+            column = hdu.columns["GRID_POINTS"]
+            unit = str(column.unit or "").strip() or text(keywords, "CUNIT3")
+            values = np.asarray(hdu.data["GRID_POINTS"], dtype=float)
+            if len(values) != n_planes:
+                raise UnusableImage(f"has {n_planes} planes and {len(values)} wavelengths (GRID_POINTS)")
+            break
+    else:
+        if text(keywords, "CTYPE3")[:4].upper() not in ("WAVE", "AWAV", "FREQ", "ENER", "LAMB"):
+            return None
+        unit = text(keywords, "CUNIT3") or ("Hz" if text(keywords, "CTYPE3").startswith("FREQ") else "m")
+        start, step, at = (number(keywords, key) for key in ("CRVAL3", "CDELT3", "CRPIX3"))
+        step = number(keywords, "CD3_3") if step is None else step
+        if start is None or step is None:
+            return None
+        values = start + (np.arange(1, n_planes + 1) - (1.0 if at is None else at)) * step
+    parsed = parse_unit(unit)
+    try:
+        return tuple(units.Quantity(values, parsed).to_value("micron", units.spectral()).tolist())
+    except (units.UnitConversionError, TypeError):
+        raise UnusableImage(f"its wavelengths are in '{unit}', no unit of wavelength") from None
+
+
+def _check_whole(stream: BinaryIO, hdus) -> None:
+    """As `fits_files.check_complete`, of an open file."""
+    length = stream.seek(0, os.SEEK_END)
+    for n, hdu in enumerate(hdus):
+        end = hdu.fileinfo()["datLoc"] + hdu.size
+        if length < end:
+            raise UnusableImage(f"cut short: extension {n} ends at byte {end}, the file has {length}")
