@@ -5,11 +5,13 @@ import pytest
 
 from rotator_assets.cli import _execute
 from rotator_assets.data_root import DataRoot
+from rotator_assets.errors import InputError
+from rotator_assets.notices import notices_of
 from rotator_assets.plans import SURVEY_ASSETS, Step
-from rotator_assets.runner import Runner
+from rotator_assets.runner import Runner, input_error
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.terminal import print_status
-from rotator_assets_tests.surveys.files import write_manga_catalogs, write_text
+from rotator_assets_tests.surveys.files import IDS, PYMORPH_R, table_hdu, write_fits, write_manga_catalogs, write_text
 
 MANGA = Step("catalogues of manga", SURVEY_ASSETS, "manga")
 
@@ -62,3 +64,73 @@ def test_rows_of_a_table_that_are_left_out_are_told(root, capsys):
         "notice: manga: lambda_r.csv: 1 of 5 rows left out, that repeat an earlier id",
         "notice: manga: lambda_r.csv: 2 of 5 rows left out, without an id",
     ]
+
+
+def user_table(root: DataRoot, text: str) -> None:
+    write_text(root.survey("manga") / "catalogs" / "lambda_r.csv", text)
+
+
+def materialized(root: DataRoot) -> list[str]:
+    """What the catalogues of a root have to tell of the user's own table."""
+    with Runner(root) as runner:
+        runner.materialize(MANGA)
+    return [notice for _, notice in notices_of(root) if "lambda_r" in notice]
+
+
+def test_identifiers_as_bytes_are_matched(root):
+    user_table(root, "plateifu,lambda_r\n" + "".join(f"b'{name}',0.05\n" for name in IDS))
+    assert materialized(root) == []
+    used = TableStore(root).query("SELECT DISTINCT lambda_r_source, lambda_r FROM galaxies")
+    assert used.to_dict("records") == [{"lambda_r_source": "user", "lambda_r": 0.05}]
+
+
+def test_a_table_of_which_no_row_matches_stops_the_run(root, capsys):
+    user_table(root, "plateifu,lambda_r\n1901-8000,0.05\n1902-8000,0.05\n")
+    with pytest.raises(SystemExit) as ended:
+        _execute(root, [MANGA], jobs=1)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "manga/catalogs/lambda_r.csv: no row names a galaxy of the morphology catalogue: column plateifu" in line
+    assert "1901-8000" in line and "8000-1901" in line
+
+
+def test_a_published_table_of_other_galaxies_alone_stops_the_run_too(root):
+    pymorph = PYMORPH_R | {"PLATEIFU": [f"9{name}" for name in IDS]}
+    path = root.survey("manga") / "catalogs" / "manga-pymorph-DR15.fits"
+    write_fits(path, *[table_hdu(pymorph)] * 3)
+    with pytest.raises(Exception) as error, Runner(root) as runner:
+        runner.materialize(MANGA)
+    assert isinstance(input_error(error.value), InputError)
+    assert "column PLATEIFU has identifiers such as 98000-1901" in str(input_error(error.value))
+
+
+def test_rows_and_numbers_that_are_not_used_are_told(root):
+    user_table(
+        root, "plateifu,lambda_r,comment\n8000-1901,0.05,a\n8000-1902,12.3,b\n9-9,0.1,c\n9-8,0.1,d\n9-7,-999,e\n"
+    )
+    assert materialized(root) == [
+        "lambda_r.csv, column lambda_r: 2 of 5 rows have none in [0, 1.5], such as 12.3 in row 2",
+        "lambda_r.csv, column plateifu: 2 of 5 rows name a galaxy of the morphology catalogue, others such as 9-9 none",
+        "lambda_r.csv: not read of it: column comment",
+    ]
+    matched = TableStore(root).query("SELECT n_rows, n_taken, n_matched FROM input_files WHERE path LIKE '%.csv'")
+    assert matched.to_numpy().tolist() == [[5, 5, 2]]
+
+
+def test_a_table_without_one_usable_number_stops_the_run(root):
+    user_table(root, "plateifu,lambda_r\n8000-1901,30\n8000-1902,45\n")
+    with pytest.raises(Exception) as error, Runner(root) as runner:
+        runner.materialize(MANGA)
+    assert "2 of 2 rows have none in [0, 1.5], such as 30 in row 1" in str(input_error(error.value))
+
+
+def test_settings_and_files_without_effect_are_told(root):
+    write_text(root.survey("manga") / "catalogs" / "my_spins.csv", "plateifu,lambda_r\n8000-1901,0.05\n")
+    write_text(root.survey("manga") / "lambda_r.csv", "plateifu,lambda_r\n8000-1901,0.05\n")
+    write_text(root.settings, "manga: {lambda_r_preference: [dynpop], labels: {reject_dapqual_critical: true}}")
+    with Runner(root) as runner:
+        runner.materialize(MANGA)
+    told = {notice.split(":")[0].split(" is not")[0] for _, notice in notices_of(root)}
+    assert told >= {
+        "catalogs/my_spins.csv", "lambda_r.csv", "lambda_r of source pipe3d", "setting labels.reject_dapqual_critical",
+    }  # fmt: skip

@@ -13,6 +13,8 @@ from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import Catalog, missing
+from rotator_assets.surveys.inventory import not_read
+from rotator_assets.surveys.matching import matches
 
 _COMMON = {
     "group_name": "catalogs",
@@ -21,7 +23,7 @@ _COMMON = {
     "partitions_def": survey_partitions,
     "deps": [catalog_files],
     "io_manager_key": "tables",
-    "code_version": "2",
+    "code_version": "3",
     "automation_condition": FOLLOW_CHANGES,
 }
 
@@ -30,32 +32,43 @@ _COMMON = {
 def morphology_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
     survey = context.partition_key
     folder = root.survey(survey)
-    return _result(context, "morphology", SURVEYS[survey].read_morphology(folder), folder)
+    catalog = SURVEYS[survey].read_morphology(folder)
+    return _result(context, "morphology", catalog, folder, catalog.frame["galaxy_id"])
 
 
 @dg.asset(**_COMMON, description="Axis ratio, size, Sersic index, mass and data quality of each catalogue entry.")
-def photometry_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
+def photometry_catalog(
+    context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], morphology_catalog: pd.DataFrame
+) -> dg.MaterializeResult:
     survey = context.partition_key
     folder = root.survey(survey)
-    return _result(context, "photometry", SURVEYS[survey].read_photometry(folder), folder)
+    catalog = SURVEYS[survey].read_photometry(folder)
+    return _result(context, "photometry", catalog, folder, morphology_catalog["galaxy_id"])
 
 
 @dg.asset(**_COMMON, description="Every lambda_R of the data root by source: of its tables, and measured.")
 def kinematics_catalog(
-    context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], measured_kinematics: pd.DataFrame
+    context: dg.AssetExecutionContext,
+    root: dg.ResourceParam[DataRoot],
+    morphology_catalog: pd.DataFrame,
+    measured_kinematics: pd.DataFrame,
 ) -> dg.MaterializeResult:
     survey = SURVEYS[context.partition_key]
     folder = root.survey(survey.key)
     catalog = survey.read_kinematics(folder).with_measured(measured_kinematics)
     if catalog.frame.empty:
         raise missing(folder, *survey.kinematics_inputs)
-    return _result(context, "kinematics", catalog, folder)
+    return _result(context, "kinematics", catalog, folder, morphology_catalog["galaxy_id"])
 
 
-def _result(context: dg.AssetExecutionContext, kind: str, catalog: Catalog, folder: Path) -> dg.MaterializeResult:
+def _result(
+    context: dg.AssetExecutionContext, kind: str, catalog: Catalog, folder: Path, galaxy_ids: pd.Series
+) -> dg.MaterializeResult:
+    """``galaxy_ids``: those of the morphology catalogue. Raises InputError for a file of other galaxies alone."""
     survey, table = context.partition_key, f"{kind}_catalog"
     frame = catalog.frame.assign(survey=survey, synthetic=catalog.synthetic)
     frame = frame.reindex(columns=TABLES[table].column_names)
+    matched = [matches(source, galaxy_ids) for source in catalog.sources]
     files = pd.DataFrame(
         [
             {
@@ -66,14 +79,17 @@ def _result(context: dg.AssetExecutionContext, kind: str, catalog: Catalog, fold
                 "path": str(source.path if not source.path.is_absolute() else source.path.relative_to(folder)),
                 "n_rows": source.rows,
                 "n_taken": source.taken,
+                "n_matched": n_matched if source.id_column else None,
                 "note": source.note or None,
                 "synthetic": source.synthetic,
             }
-            for source in catalog.sources
+            for source, (n_matched, _) in zip(catalog.sources, matched, strict=True)
         ],
         columns=TABLES["input_files"].column_names,
     )
-    lost = [notice for source in catalog.sources for notice in source.notices]
+    lost = not_read(SURVEYS[survey], folder) if kind == "morphology" else []
+    lost += [notice for source in catalog.sources for notice in source.notices]
+    lost += [notice for _, notice in matched if notice]
     notices, told = noticed(context, survey, lost, catalog.synthetic)
     lines = [f"| {f.what} | {f.release} | {f.path} | {f.n_rows} |" for f in files.itertuples()]
     return dg.MaterializeResult(

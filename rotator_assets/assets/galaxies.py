@@ -6,12 +6,13 @@ import pandas as pd
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, label_settings
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.data_root import DataRoot
+from rotator_assets.notices import noticed
 from rotator_assets.partitions import survey_partitions
 from rotator_assets.settings import load_settings
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
 from rotator_assets.surveys.agreement import agreement, lambda_r_pairs
-from rotator_assets.surveys.matching import early_types, label_galaxies, match_galaxies
+from rotator_assets.surveys.matching import early_types, idle_cuts, label_galaxies, match_galaxies, unused_sources
 
 _COMMON = {
     "group_name": "galaxies",
@@ -43,7 +44,9 @@ def galaxies(
         synthetic=any(bool(catalog["synthetic"].any()) for catalog in catalogs),
     )
     losses = pd.concat([_files_read(TableStore(root), survey), losses], ignore_index=True)
-    return _result("galaxies", matched, losses, {"with_lambda_r": int(matched["lambda_r"].notna().sum())})
+    counts = {"with_lambda_r": int(matched["lambda_r"].notna().sum())}
+    told = unused_sources(kinematics_catalog, settings.lambda_r_preference)
+    return _result(context, matched, losses, told, counts)
 
 
 @dg.asset(**_COMMON, deps=[label_settings], description="Galaxies with spin threshold, rotator type and early type.")
@@ -53,13 +56,14 @@ def labeled_galaxies(
     settings = load_settings(root).survey(context.partition_key).labels
     labeled, losses = label_galaxies(galaxies, **settings.model_dump())
     pictures = _pictures(root, context.partition_key, labeled, settings.boundary)
-    return _result("labeled_galaxies", labeled, losses, {**_label_counts(labeled), **pictures.metadata()})
+    told = idle_cuts(galaxies, settings.model_dump())
+    return _result(context, labeled, losses, told, {**_label_counts(labeled), **pictures.metadata()})
 
 
 @dg.asset(**_COMMON, description="Early types with a label: the study's sample.")
-def early_type_galaxies(labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
+def early_type_galaxies(context: dg.AssetExecutionContext, labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
     early, losses = early_types(labeled_galaxies)
-    return _result("early_type_galaxies", early, losses, _label_counts(early))
+    return _result(context, early, losses, [], _label_counts(early))
 
 
 @dg.asset(**_COMMON, deps=[label_settings], description="How well the sources of lambda_R agree, two by two.")
@@ -129,19 +133,24 @@ def _label_counts(frame: pd.DataFrame) -> dict[str, int]:
     return {"slow": int((frame["rotator_type"] == 0).sum()), "fast": int((frame["rotator_type"] == 1).sum())}
 
 
-def _result(table: str, frame: pd.DataFrame, losses: pd.DataFrame, more: dict) -> dg.MaterializeResult:
+def _result(
+    context: dg.AssetExecutionContext, frame: pd.DataFrame, losses: pd.DataFrame, told: list[str], more: dict
+) -> dg.MaterializeResult:
+    table = context.asset_key.path[-1]
     synthetic = bool(frame["synthetic"].any()) if len(frame) else False
     first = _FIRST_STEP[table]
     losses = losses.assign(synthetic=synthetic, step_number=range(first, first + len(losses)))
     rows = [f"| {r.step} | {r.rows_in} | {r.rows_out} | {r.rows_dropped} | {r.reason} |" for r in losses.itertuples()]
     head = ["| step | rows in | rows out | dropped | reason |", "|---|---|---|---|---|"]
+    notices, metadata = noticed(context, context.partition_key, told, synthetic)
     return dg.MaterializeResult(
-        value={table: frame.reindex(columns=TABLES[table].column_names), "match_report": losses},
+        value={table: frame.reindex(columns=TABLES[table].column_names), "match_report": losses, **notices},
         data_version=dg.DataVersion(content_hash(frame)),
         metadata={
             "dagster/row_count": len(frame),
             "match_report": dg.MetadataValue.md("\n".join(head + rows)),
             "synthetic": synthetic,
+            **metadata,
             **more,
         },
     )

@@ -1,5 +1,7 @@
 """Group ``catalogs``, continued: lambda_R measured here, from stellar maps or star particles."""
 
+from pathlib import Path
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -7,11 +9,14 @@ import pandas as pd
 from rotator_assets import progress
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, kinematic_files, kinematics_settings
 from rotator_assets.data_root import DataRoot
+from rotator_assets.errors import InputError
+from rotator_assets.notices import noticed
 from rotator_assets.partitions import survey_partitions
 from rotator_assets.settings import load_settings
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.matching import FEW
 from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
 from rotator_assets.surveys.measuring import Job, measure_all
 
@@ -35,14 +40,19 @@ _ELLIPSE = {
     description="lambda_R measured from the DAP maps or star particles there are; no rows where there are none.",
 )
 def measured_kinematics(
-    context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], photometry_catalog: pd.DataFrame
+    context: dg.AssetExecutionContext,
+    root: dg.ResourceParam[DataRoot],
+    morphology_catalog: pd.DataFrame,
+    photometry_catalog: pd.DataFrame,
 ) -> dg.MaterializeResult:
     key = context.partition_key
+    files = SURVEYS[key].kinematic_files(root.survey(key))
+    lost = _unmatched(files, set(morphology_catalog["galaxy_id"]))
     options = MeasurementOptions(**load_settings(root).survey(key).kinematics.model_dump())
     ellipses = _ellipses(photometry_catalog)
     jobs = [
         Job(key, galaxy_id, path, ellipses.get(galaxy_id, HalfLightEllipse()), options)
-        for galaxy_id, path in sorted(SURVEYS[key].kinematic_files(root.survey(key)).items())
+        for galaxy_id, path in sorted(files.items())
     ]
     measured = measure_all(
         jobs, root.measured / key, lambda done, total: progress.report(f"lambda_R of {key}", done, total)
@@ -53,14 +63,38 @@ def measured_kinematics(
     frame = measured.reindex(columns=TABLES["measured_kinematics"].column_names)
     usable = int(frame["usable"].fillna(False).sum())
     reasons = frame["reason"].dropna().map(lambda reason: reason.split(": ", 1)[-1]).value_counts()
+    if usable < len(frame):
+        lost.append(f"{len(frame) - usable} of {len(frame)} kinematic files give no lambda_r: see measured_kinematics")
+    synthetic = bool(frame["synthetic"].fillna(False).any())
+    notices, told = noticed(context, key, lost, synthetic)
     return dg.MaterializeResult(
-        value=frame,
+        value={"measured_kinematics": frame, **notices},
         data_version=dg.DataVersion(content_hash(frame)),
         metadata={
             "dagster/row_count": usable,
             "files": len(frame),
             "unusable": dg.MetadataValue.md("\n".join(f"- {n} x {r}" for r, n in reasons.head(20).items()) or "none"),
+            **told,
         },
+    )
+
+
+def _unmatched(files: dict[str, Path], galaxy_ids: set[str]) -> list[str]:
+    """A notice where few of the kinematic files are of galaxies of the morphology catalogue.
+
+    Raises InputError where none is.
+    """
+    foreign = [galaxy_id for galaxy_id in files if galaxy_id not in galaxy_ids]
+    n_matched = len(files) - len(foreign)
+    if n_matched >= FEW * len(files):
+        return []
+    path = files[foreign[0]]
+    if n_matched:
+        what = f"{n_matched} of {len(files)} kinematic files are of galaxies of the morphology catalogue"
+        return [f"{what}, others such as {path.name} are not"]
+    raise InputError(
+        f"{path}: none of {len(files)} kinematic files is of a galaxy of the morphology catalogue, which has "
+        f"identifiers such as {min(galaxy_ids)}; put it right, or take them away"
     )
 
 

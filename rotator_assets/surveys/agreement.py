@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.science.spin import is_slow_rotator
-from rotator_assets.surveys.matching import LAMBDA_R_RANGE, passes_jam_quality
+from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
+from rotator_assets.surveys.matching import passes_jam_quality
 
 PAIRS = {
     "survey": "object",

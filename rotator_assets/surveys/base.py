@@ -14,6 +14,7 @@ import pandas as pd
 
 from rotator_assets.errors import InputError
 from rotator_assets.files import walk_files
+from rotator_assets.surveys.compressed import uncompressed_name
 from rotator_assets.surveys.images import ImageSource
 from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
 from rotator_assets.surveys.tables import Table, read_csv_table
@@ -79,7 +80,8 @@ them. ``jam_qual``: DynPop's ``Qual`` of its JAM fit.
 class SourceFile:
     """A file that was read: the rows of its table, how many were ``taken``, and what was not, and why (``note``).
 
-    ``notices``: what the user has to be told of it, a sentence each.
+    ``ids``: galaxies that the taken rows name, in the column ``id_column`` of the file; none where they need not be
+    matched. ``of_user``: the user's own table. ``notices``: what the user has to be told of it, a sentence each.
     """
 
     path: Path
@@ -91,6 +93,9 @@ class SourceFile:
     taken: int = -1
     """All rows, where it is not given."""
     notices: tuple[str, ...] = ()
+    id_column: str = ""
+    ids: tuple[str, ...] = ()
+    of_user: bool = False
 
     def __post_init__(self) -> None:
         if self.taken < 0:
@@ -140,19 +145,20 @@ class ExpectedInput:
     """All its files are used, one a galaxy or piece; else the newest alone."""
 
     def find(self, folder: Path) -> list[Path]:
-        """The files there are, newest release first (by the numbers in their names: DR17 before DR15)."""
-        deep: dict[str, list[str]] = {}
-        paths = set()
+        """The files there are, newest release first (by the numbers in their names: DR17 before DR15).
+
+        Case and the ending of a compression do not matter.
+        """
+        names: dict[tuple[str, bool], list[str]] = {}
         for pattern in self.patterns:
-            top, below, name = pattern.partition("/**/")
-            if below:
-                deep.setdefault(top, []).append(name.casefold())
-            else:
-                paths.update(path for path in folder.glob(pattern) if path.is_file())
-        for top, names in deep.items():  # at any depth, through linked folders too, which glob does not follow
-            for path in walk_files(folder / top):
-                if any(fnmatchcase(path.name.casefold(), name) for name in names):
-                    paths.add(path)
+            top, _, name = pattern.rpartition("/")
+            names.setdefault((top.removesuffix("/**"), top.endswith("/**")), []).append(name.casefold())
+        paths = {
+            path
+            for (top, deep), wanted in names.items()
+            for path in (walk_files(folder / top) if deep else _files_in(folder / top))
+            if any(fnmatchcase(name, pattern) for name in _names(path) for pattern in wanted)
+        }
         return sorted(paths, key=lambda path: (_numbers(path), path.name), reverse=True)
 
 
@@ -209,6 +215,17 @@ def release_of(path: Path) -> str:
     return " ".join(re.findall(r"DR\d+|v\d+(?:_\d+)*", path.name))
 
 
+def _files_in(folder: Path) -> list[Path]:
+    """Files of a folder itself, those of hidden names left out; none where there is no such folder."""
+    return [path for path in folder.glob("[!.]*") if path.is_file()]
+
+
+def _names(path: Path) -> set[str]:
+    """What a file is looked for as: its name, and that without the ending of a compression, but for tar archives."""
+    plain = uncompressed_name(path.name)
+    return {path.name.casefold()} if plain.endswith(".tar") else {path.name.casefold(), plain}
+
+
 def _numbers(path: Path) -> tuple[int, ...]:
     return tuple(int(digits) for digits in re.findall(r"\d+", path.name))
 
@@ -228,19 +245,25 @@ def conform(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
 
 
 def read_source(
-    folder: Path, expected: ExpectedInput, read: Callable[[Path], Table], *, every_row: bool = False
+    folder: Path,
+    expected: ExpectedInput,
+    read: Callable[[Path], Table],
+    *,
+    every_row: bool = False,
+    of_user: bool = False,
 ) -> tuple[SourceFile, pd.DataFrame] | tuple[None, None]:
     """The newest of the expected files, read, with its description; (None, None) where there is none.
 
-    Ids lose the prefix ``manga-`` that Pipe3D writes. Of rows with one galaxy_id the first is kept, rows without an id
-    are left out, and the note says how many; with ``every_row`` either is an InputError instead.
+    Of rows with one galaxy_id the first is kept, rows without an id are left out, and the note says how many; with
+    ``every_row`` either is an InputError instead. ``of_user``: the user's own table, of which every number that is not
+    usable is told too.
     """
     paths = expected.find(folder)
     if not paths:
         return None, None
     path, *older = paths
     table = read(path)
-    frame = table.frame.assign(galaxy_id=table.frame["galaxy_id"].str.removeprefix("manga-"))
+    frame = table.frame
     unnamed = frame["galaxy_id"].isna()
     repeated = frame["galaxy_id"].duplicated() & ~unnamed
     if every_row and (unnamed | repeated).any():
@@ -250,19 +273,36 @@ def read_source(
     lost = {"without an id": int(unnamed.sum()), "that repeat an earlier id": int(repeated.sum())}
     notes = {f"rows {which}, left out": count for which, count in lost.items()}
     notes[f"other releases, not read ({', '.join(p.name for p in older)})"] = len(older)
-    note = "; ".join(f"{what}: {count}" for what, count in notes.items() if count)
+    taken = frame[~unnamed & ~repeated].reset_index(drop=True)
     notices = [f"{path.name}: {count} of {len(frame)} rows left out, {which}" for which, count in lost.items() if count]
     notices += [f"{other.name} is not read, as {path.name} is there: keep the one that counts" for other in older]
-    taken = frame[~unnamed & ~repeated].reset_index(drop=True)
-    release = release_of(path)
-    read_as = SourceFile(path, expected.what, release, len(frame), table.synthetic, note, len(taken), tuple(notices))
-    return read_as, taken
+    if of_user:
+        notices += [f"{path.name}, column {table.published[name]}: {what}" for name, what in table.unusable.items()]
+        if table.unread:
+            unread = ", ".join(name or "without a name" for name in table.unread)
+            notices.append(f"{path.name}: not read of it: column {unread}")
+    source = SourceFile(
+        path,
+        expected.what,
+        release_of(path),
+        len(frame),
+        table.synthetic,
+        note="; ".join(f"{what}: {count}" for what, count in notes.items() if count),
+        taken=len(taken),
+        notices=tuple(notices),
+        id_column=table.published["galaxy_id"],
+        ids=tuple(taken["galaxy_id"]),
+        of_user=of_user,
+    )
+    return source, taken
 
 
 def read_lambda_r_csv(path: Path) -> Table:
     """A user's table of lambda_R: the survey's id column, ``lambda_r``, and optionally its error and ellipticity.
 
-    -999 and -9999 are missing values, as in the published tables.
+    Raises InputError, beside what `read_csv_table` does, where no row has a lambda_R in its range.
     """
-    optional = ("lambda_r_error", "ellipticity")
-    return read_csv_table(path, ("galaxy_id", "lambda_r"), optional, sentinels=(-999.0, -9999.0))
+    table = read_csv_table(path, ("galaxy_id", "lambda_r"), ("lambda_r_error", "ellipticity"))
+    if table.frame["lambda_r"].isna().all():
+        raise InputError(f"{path}: column {table.published['lambda_r']}: {table.unusable['lambda_r']}")
+    return table

@@ -21,6 +21,16 @@ _MAX_LAYERS = 3
 """A web server may pack once more what was packed already."""
 
 
+ENDINGS = (".gz", ".bz2", ".xz", ".zip", ".fz", ".z", ".zst")
+"""What names of compressed files end in, in lower case; which of them it says does not matter."""
+
+
+def uncompressed_name(name: str) -> str:
+    """A file's name in lower case, without the ending of a compression."""
+    name = name.casefold()
+    return next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
+
+
 class Openable(Protocol):
     """A path, or a member of an archive."""
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from rotator_assets.files import walk_files
 from rotator_assets.surveys.base import ExpectedInput, Survey, release_of
+from rotator_assets.surveys.compressed import unpacked
+from rotator_assets.surveys.text_tables import read_blank_separated, read_csv
 
 _KILO = 1000
+_FITS_MAGIC, _HDF5_MAGIC = b"SIMPLE", b"\x89HDF\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -64,28 +69,40 @@ def lacking(found: list[FoundInput]) -> list[str]:
     return missing
 
 
-def _rows(path: Path) -> int | None:
-    """Rows of a table, the first of its file, without reading them; None where the file cannot be read."""
-    name = path.name.removesuffix(".gz")
-    try:
-        if name.endswith(".fits"):
-            from astropy.io import fits
+def not_read(survey: Survey, folder: Path) -> list[str]:
+    """A notice of each file in the survey's folder and its catalogues that is none of the expected inputs.
 
-            return int(fits.getheader(path, 1)["NAXIS2"])
-        if name.endswith(".hdf5"):
-            return _hdf5_rows(path)
-        with path.open("rb") as lines:
-            rows = sum(1 for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
-        return rows - name.endswith(".csv")  # its header line
+    A table under a name that nothing looks for would be passed over in silence.
+    """
+    expected = {path for found in inventory(survey, folder) for path in found.paths}
+    beside = [path for path in sorted(folder.glob("[!.]*")) if path.is_file()]
+    others = [path for path in (*beside, *walk_files(folder / "catalogs")) if path not in expected]
+    named = [str(path.relative_to(folder)) for path in others if not path.name.casefold().startswith("readme")]
+    return [f"{name} is not read: no input has this name, see `rotators status` for those looked for" for name in named]
+
+
+def _rows(path: Path) -> int | None:
+    """Rows of a table, the first of its file, which is told by its content; None where the file cannot be read."""
+    try:
+        with unpacked(path) as content:
+            start = content.read(len(_HDF5_MAGIC))
+            content.seek(0)
+            if start.startswith(_FITS_MAGIC):
+                from astropy.io import fits
+
+                return int(fits.getheader(content, 1)["NAXIS2"])
+            if start == _HDF5_MAGIC:
+                return _hdf5_rows(content)
+        return len((read_csv if ".csv" in path.name.casefold() else read_blank_separated)(path).rows)
     except Exception:  # parsers of damaged files raise nearly anything; a run tells the reason
         return None
 
 
-def _hdf5_rows(path: Path) -> int | None:
+def _hdf5_rows(content: BinaryIO) -> int | None:
     """Length of the first dataset there is, in any group."""
     import h5py
 
-    with h5py.File(path, "r") as file:
+    with h5py.File(content, "r") as file:
         return file.visititems(lambda _, item: item.shape[0] if isinstance(item, h5py.Dataset) and item.shape else None)
 
 

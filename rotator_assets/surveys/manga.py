@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +149,7 @@ class Manga(Survey):
         sources: list[SourceFile] = []
         frames = []
         for name, (expected_input, reader) in readers.items():
-            source, frame = read_source(folder, expected_input, reader)
+            source, frame = read_source(folder, expected_input, reader, of_user=name == "user")
             if frame is not None:
                 if name == "dynpop":
                     frame["lambda_r"] = frame["lambda_r"].where(frame["lambda_r"] > 0)
@@ -213,9 +214,7 @@ def _reader(
     def read(path: Path) -> Table:
         layout = next(table for table in tables if table.fits(path))
         chosen = (layout.only[0],) if layout.only else ()
-        table = read_fits_table(
-            path, (*required, *chosen), optional, extension=layout.extension, sentinels=layout.sentinels
-        )
+        table = read_fits_table(path, (*required, *chosen), optional, extension=layout.extension)
         if layout.only is None:
             return table
         kind, value = layout.only
@@ -223,7 +222,7 @@ def _reader(
         if rows.empty:
             there = ", ".join(sorted(map(str, table.frame[kind].unique())))
             raise InputError(f"{path}: has no rows of {kind} {value}; it has: {there}")
-        return Table(rows.drop(columns=kind).reset_index(drop=True), table.synthetic)
+        return replace(table, frame=rows.drop(columns=kind).reset_index(drop=True))
 
     return read
 

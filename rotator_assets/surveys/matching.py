@@ -5,13 +5,15 @@ Every step reports what it lost and why (``match_report``); galaxies are never d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from rotator_assets.errors import InputError
 from rotator_assets.science.spin import is_slow_rotator, spin_threshold
-from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, TEXT, conform
+from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
+from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, TEXT, SourceFile, conform
 from rotator_assets.surveys.releases import DAPQUAL_CRITICAL, DRP3QUAL_CRITICAL
 
 GALAXIES = {
@@ -32,8 +34,33 @@ _MEASURED_TOO = ("r_eff_arcsec", "position_angle_deg", "drp3qual", "dapqual")
 LOSSES = ("survey", "step", "rows_in", "rows_out", "rows_dropped", "reason")
 """Columns of a loss report: a row for every step and reason that dropped rows, one with no reason where none did."""
 
-LAMBDA_R_RANGE = (0.0, 1.5)
-"""lambda_R is at most 1 by its definition; corrections for seeing (Graham et al. 2018) carry some values above."""
+FEW = 0.5
+"""Share of a published file's rows that name galaxies below which the user is told."""
+
+
+def matches(source: SourceFile, galaxy_ids: Collection[str]) -> tuple[int, str]:
+    """How many of a file's rows name a galaxy of the morphology catalogue, and a notice where few do, else "".
+
+    Of a user's own table any row that does not is told.
+
+    Raises InputError where none does: the file is of other galaxies, or writes identifiers in another way.
+    """
+    if not source.id_column:
+        return 0, ""
+    known = set(galaxy_ids)
+    foreign = [name for name in source.ids if name not in known]
+    n_matched = len(source.ids) - len(foreign)
+    if n_matched == 0:
+        there = f"identifiers such as {foreign[0]}" if foreign else "no identifier"
+        raise InputError(
+            f"{source.path}: no row names a galaxy of the morphology catalogue: column {source.id_column} has {there}, "
+            f"the catalogue such as {next(iter(galaxy_ids))}; put it right, or take the file away"
+        )
+    if n_matched >= (1 if source.of_user else FEW) * len(source.ids):
+        return n_matched, ""
+    where = f"{source.path.name}, column {source.id_column}"
+    what = f"{n_matched} of {source.rows} rows name a galaxy of the morphology catalogue"
+    return n_matched, f"{where}: {what}, others such as {foreign[0]} none"
 
 
 def match_galaxies(
@@ -165,6 +192,35 @@ def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return labeled[kept].reset_index(drop=True), report.frame()
 
 
+_CUT_BY = {
+    "log_mass_min": "log_mass",
+    "reject_drp3qual_critical": "drp3qual",
+    "reject_dapqual_critical": "dapqual",
+    "reject_flag_t_type": "flag_t_type",
+    "reject_failed_photometry": "flag_failed_s",
+    "reject_spurious_subhalos": "subhalo_flag",
+}
+"""Column that each cut of ``label_galaxies`` looks at."""
+
+
+def idle_cuts(galaxies: pd.DataFrame, cuts: Mapping[str, object]) -> list[str]:
+    """A notice of each cut that is set and that no galaxy has the column for, so that it rejects none or all."""
+    idle = [
+        cut for cut, column in _CUT_BY.items() if cuts.get(cut) not in (None, False) and galaxies[column].isna().all()
+    ]
+    return [f"setting labels.{cut}: no galaxy has {_CUT_BY[cut]}, which it looks at" for cut in idle]
+
+
+def unused_sources(kinematics: pd.DataFrame, preference: Sequence[str]) -> list[str]:
+    """A notice of each source of lambda_R that is there and not in the preference."""
+    present = dict.fromkeys(kinematics["lambda_r_source"])
+    return [
+        f"lambda_r of source {source} is not used: setting lambda_r_preference does not name it"
+        for source in present
+        if source not in preference
+    ]
+
+
 def passes_jam_quality(kinematics: pd.DataFrame, jam_qual_min: int | None) -> pd.Series:
     """False for lambda_R of DynPop whose ``Qual`` is missing or below the least that is asked for, None for none."""
     if jam_qual_min is None:
@@ -192,9 +248,8 @@ def _choose_kinematics(
                 "source is not in the preference": pd.Series(source not in preference, index=rows.index),
                 "galaxy is not in the morphology catalogue": ~rows["galaxy_id"].isin(ids),
                 "repeats an earlier row": rows["galaxy_id"].duplicated(),
-                "no value": rows["lambda_r"].isna(),
+                f"no value in {list(LAMBDA_R_RANGE)}": ~rows["lambda_r"].between(*LAMBDA_R_RANGE),
                 f"JAM quality missing or below {jam_qual_min}": ~passes_jam_quality(rows, jam_qual_min),
-                f"outside {list(LAMBDA_R_RANGE)}": ~rows["lambda_r"].between(*LAMBDA_R_RANGE),
                 "a preferred source has a value": rows["galaxy_id"].isin(taken),
             },
         )

@@ -1,4 +1,4 @@
-"""MaNGA's data releases as data: which tables each has, under which names, how they mark what is missing or bad.
+"""MaNGA's data releases as data: which tables each has, under which names, and which bits mark bad data.
 
 A new release is one more entry here. Spellings of columns stand in ``aliases``: copies of one release differ too.
 """
@@ -11,31 +11,29 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rotator_assets.surveys.base import ExpectedInput
+from rotator_assets.surveys.compressed import uncompressed_name
 
 _SAS = "https://data.sdss.org/sas"
-MDLM_SENTINELS = (-999.0, -9999.0)
-NSA_SENTINELS = (-999.0, -9999.0)
 
 
 @dataclass(frozen=True)
 class PublishedTable:
     """One table as published.
 
-    ``pattern``: glob of its file name, without ``.gz``; ``extension``: of the FITS table, by number or name;
-    ``sentinels``: numbers that stand for missing values; ``only``: common column and the value that rows must have to
-    be taken, where the table holds several kinds of rows.
+    ``pattern``: glob of its file name, in any case, without the ending of a compression; ``extension``: of the FITS
+    table, by number or name; ``only``: common column and the value that rows must have to be taken, where the table
+    holds several kinds of rows.
     """
 
     pattern: str
     url: str
     size: str
     extension: int | str = 1
-    sentinels: tuple[float, ...] = MDLM_SENTINELS
     only: tuple[str, str] | None = None
 
     def fits(self, path: Path) -> bool:
         """True where the file name is this table's, compressed or not."""
-        return fnmatchcase(path.name.removesuffix(".gz"), self.pattern)
+        return fnmatchcase(uncompressed_name(path.name), self.pattern.casefold())
 
 
 @dataclass(frozen=True)
@@ -68,14 +66,12 @@ DR15 = MangaRelease(
         f"{_SAS}/dr15/manga/spectro/redux/v2_4_3/drpall-v2_4_3.fits",
         "13 MB",
         extension="MANGA",
-        sentinels=NSA_SENTINELS,
     ),
     # One table for all analyses.
     dapall=PublishedTable(
         "dapall-v2_*.fits",
         f"{_SAS}/dr15/manga/spectro/analysis/v2_4_3/2.2.1/dapall-v2_4_3-2.2.1.fits",
         "50 MB",
-        sentinels=NSA_SENTINELS,
         only=("daptype", "HYB10-GAU-MILESHC"),
     ),
 )
@@ -97,7 +93,6 @@ DR17 = MangaRelease(
         f"{_SAS}/dr17/manga/spectro/redux/v3_1_1/drpall-v3_1_1.fits",
         "40 MB",
         extension="MANGA",
-        sentinels=NSA_SENTINELS,
     ),
     # One extension an analysis.
     dapall=PublishedTable(
@@ -105,7 +100,6 @@ DR17 = MangaRelease(
         f"{_SAS}/dr17/manga/spectro/analysis/v3_1_1/3.1.0/dapall-v3_1_1-3.1.0.fits",
         "100 MB",
         extension="HYB10-MILESHC-MASTARSSP",
-        sentinels=NSA_SENTINELS,
     ),
 )
 RELEASES = (DR17, DR15)
@@ -127,7 +121,7 @@ def expected(what: str, needed: str, tables: Iterable[PublishedTable]) -> Expect
     tables = tuple(tables)
     return ExpectedInput(
         what,
-        tuple(f"catalogs/{table.pattern}{ending}" for table in tables for ending in ("", ".gz")),
+        tuple(f"catalogs/{table.pattern}" for table in tables),
         needed,
         " or ".join(table.url for table in tables),
         " or ".join(dict.fromkeys(table.size for table in tables)),

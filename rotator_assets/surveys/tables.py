@@ -1,36 +1,45 @@
-"""Readers of published tables (FITS, HDF5, CSV) into pandas frames of common columns.
+"""Readers of published tables (FITS, HDF5, text) into pandas frames of common columns.
 
-Every reader strips padded text, returns native byte order, turns sentinels (-999 and the like) into NaN, and tells in
-one line what is wrong with a file it cannot read. Nothing in a file is ever unpickled or evaluated.
+Every reader strips padded text, returns native byte order, turns numbers that a column cannot have (-999 and the like)
+into NaN, and tells in one line what is wrong with a file it cannot read. Compression is told by the content of a file,
+not by its name. Nothing in a file is ever unpickled or evaluated.
 """
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from rotator_assets.errors import InputError
-from rotator_assets.surveys.aliases import COLUMNS, resolve
+from rotator_assets.surveys.aliases import COLUMNS, Column, resolve
+from rotator_assets.surveys.compressed import unpacked
 from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD, check_complete
+from rotator_assets.surveys.identifiers import MISSING_WORDS, form_of, identifiers, is_missing, shown, unwrapped
+from rotator_assets.surveys.text_tables import TextTable, read_blank_separated, read_csv
 
-SYNTHETIC_CSV_LINE = "# synthetic"
-"""First line of a synthetic CSV file. FITS: primary header ``SYNTHET = T``; HDF5: root attribute ``synthetic``."""
-MISSING_FIELDS = ("", "nan", "na", "n/a", "null", "none")
-"""Fields of a CSV file that stand for a missing number, in any case."""
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+"""A number as text; Fortran writes its exponents with D."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A published table: requested columns by common name (float64 or str; NaN or None where missing)."""
+    """A published table: requested columns by common name (float64 or str; NaN or None where missing).
+
+    ``published``: what the file calls them; ``unusable``: what of a column's numbers is missing or outside its range,
+    in words, by common name; ``unread``: columns of a text table that were not asked for.
+    """
 
     frame: pd.DataFrame
     synthetic: bool
+    published: Mapping[str, str] = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -48,56 +57,77 @@ def _reading(path: Path, kind: str) -> Iterator[None]:
 
 
 def _as_text(values: np.ndarray) -> np.ndarray:
-    """Text of every value, stripped; None where empty. Raises ValueError for fractions: they name nothing."""
+    """Text of every value, stripped; None where missing. Raises ValueError for fractions: they name nothing."""
     if values.dtype.kind == "f":
         raise ValueError("holds fractions where text or whole numbers are expected")
-    texts = (value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist())
-    return np.array([text.strip() or None for text in texts], dtype=object)
+    texts = (unwrapped(value.decode() if isinstance(value, bytes) else str(value)) for value in values.tolist())
+    return np.array([None if is_missing(text) else text for text in texts], dtype=object)
 
 
-def _as_numbers(values: np.ndarray, sentinels: Sequence[float], parse_text: bool, whole: bool) -> np.ndarray:
-    """Native float64; NaN where the value is a sentinel.
+def _as_numbers(values: np.ndarray, column: Column, parse_text: bool) -> np.ndarray:
+    """Native float64, NaN where missing.
 
-    Raises ValueError for text (if ``parse_text``, for text that is no number), and for fractions in a ``whole`` column.
+    Raises ValueError for text (if ``parse_text``, for text that is no number), and for fractions where whole numbers
+    are expected.
     """
-    if parse_text and values.dtype.kind == "U":
-        fields = pd.Series(values, dtype=object).str.strip()
-        fields = fields.where(~fields.str.casefold().isin(MISSING_FIELDS))
-        numbers = pd.to_numeric(fields, errors="coerce")
-        for row in np.flatnonzero(numbers.isna() & fields.notna())[:1]:
-            raise ValueError(f"holds '{fields.iloc[row]}' in row {row + 1} where a number is expected")
-        values = numbers.to_numpy(dtype=np.float64)
+    if parse_text:
+        values = np.array([_number(text, row) for row, text in enumerate(values.tolist(), start=1)], dtype=np.float64)
     if values.dtype.kind not in "biuf":
         raise ValueError("holds text where numbers are expected")
     numbers = values.astype(np.float64)
-    numbers = np.where(np.isin(numbers, np.asarray(sentinels, dtype=np.float64)), np.nan, numbers)
-    if whole:
-        for row in np.flatnonzero(~np.isnan(numbers) & (numbers % 1 != 0))[:1]:
+    if column.kind == "whole":
+        for row in np.flatnonzero(np.isfinite(numbers) & (numbers % 1 != 0))[:1]:
             raise ValueError(f"holds {numbers[row]} in row {row + 1} where a whole number is expected")
     return numbers
 
 
-def _frame(
+def _number(text: str, row: int) -> float:
+    text = unwrapped(text)
+    if text.casefold() in MISSING_WORDS:
+        return np.nan
+    if not _NUMBER.fullmatch(text):
+        hint = " (decimals are written with a point, thousands without a sign between)" if "," in text else ""
+        raise ValueError(f"holds '{shown(text)}' in row {row} where a number is expected{hint}")
+    return float(text.casefold().replace("d", "e"))
+
+
+def _within_range(numbers: np.ndarray, column: Column) -> tuple[np.ndarray, str]:
+    """The numbers that the column can have, NaN for others; and what those are, empty where there are none."""
+    known = column.holds(numbers)
+    rows = np.flatnonzero(~known)
+    if not len(rows):
+        return numbers, ""
+    outside = rows[~np.isnan(numbers[rows])]
+    such = f", such as {numbers[outside[0]]:g} in row {outside[0] + 1}" if len(outside) else ""
+    what = f"{len(rows)} of {len(numbers)} rows have none in {column.range}{such}"
+    return np.where(known, numbers, np.nan), what
+
+
+def _table(
     path: Path,
-    available: Sequence[str],
+    names: Mapping[str, str],
     fetch: Callable[[str], np.ndarray],
     required: Sequence[str],
     optional: Sequence[str],
-    sentinels: Sequence[float],
+    synthetic: bool,
     parse_text: bool = False,
-) -> pd.DataFrame:
+) -> Table:
     """The requested columns, those the file lacks as missing values; ``fetch`` reads one by its published name."""
-    names = resolve(str(path), available, required, optional)
-    columns = {}
+    columns, unusable = {}, {}
     for common, published in names.items():
         values = np.asarray(fetch(published))
         if values.ndim != 1:
             raise InputError(f"{path}: column {published} has shape {values.shape}, one value a row is expected")
+        column = COLUMNS[common]
         try:
-            kind = COLUMNS[common].kind
-            columns[common] = (
-                _as_text(values) if kind == "text" else _as_numbers(values, sentinels, parse_text, kind == "whole")
-            )
+            if column.kind == "identifier":
+                columns[common] = identifiers(values, form_of(published))
+            elif column.kind == "text":
+                columns[common] = _as_text(values)
+            else:
+                numbers = _as_numbers(values, column, parse_text)
+                columns[common], what = _within_range(numbers, column)
+                unusable |= {common: what} if what else {}
         except ValueError as error:
             raise InputError(f"{path}: column {published} {error}") from None
     lengths = {names[common]: len(values) for common, values in columns.items()}
@@ -108,28 +138,23 @@ def _frame(
         raise InputError(f"{path}: the table has no rows")
     for common in optional:
         if common not in frame:
-            frame[common] = None if COLUMNS[common].kind == "text" else np.nan
-    return frame[[*required, *optional]]
+            frame[common] = None if COLUMNS[common].kind in ("text", "identifier") else np.nan
+    return Table(frame[[*required, *optional]], synthetic, names, unusable)
 
 
 def read_fits_table(
-    path: Path,
-    required: Sequence[str],
-    optional: Sequence[str] = (),
-    *,
-    extension: int | str = 1,
-    sentinels: Sequence[float] = (),
+    path: Path, required: Sequence[str], optional: Sequence[str] = (), *, extension: int | str = 1
 ) -> Table:
     """One FITS table extension (by number or name) as common columns.
 
     ``required`` and ``optional`` are common names of ``aliases.COLUMNS``; optional ones the file lacks come out
-    missing. Values equal to a sentinel, and integers equal to the column's TNULL, become NaN. Raises InputError: no
+    missing. Values outside their column's range, and integers equal to its TNULL, become NaN. Raises InputError: no
     such file, damaged or cut short, no such extension, an image there, missing column, wrong type, no rows.
     """
     from astropy.io import fits
 
-    with _reading(path, "a FITS table"), fits.open(path, lazy_load_hdus=False) as hdus:
-        check_complete(path, hdus)
+    with _reading(path, "a FITS table"), unpacked(path) as content, fits.open(content, lazy_load_hdus=False) as hdus:
+        check_complete(content, hdus)
         try:
             hdu = hdus[extension]
         except (KeyError, IndexError):
@@ -137,62 +162,52 @@ def read_fits_table(
             raise InputError(f"{path}: has no extension {extension}; it has: {', '.join(there)}") from None
         if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
             raise InputError(f"{path}: extension {extension} is not a table")
-
-        def fetch(name: str) -> np.ndarray:
-            values = np.array(hdu.data[name])  # a copy: the file is closed afterwards
-            null = hdu.columns[name].null
-            if null is not None and values.dtype.kind in "iu":
-                values = np.where(values == null, np.nan, values)
-            return values
-
-        frame = _frame(path, hdu.columns.names, fetch, required, optional, sentinels)
-        return Table(frame, synthetic=hdus[0].header.get(SYNTHETIC_KEYWORD) is True)
+        if hdu.header.get("ZTABLE") is True:
+            raise InputError(f"{path}: extension {extension} is a table compressed by fpack: unpack it with funpack")
+        names = resolve(str(path), hdu.columns.names, required, optional)
+        synthetic = hdus[0].header.get(SYNTHETIC_KEYWORD) is True
+        return _table(path, names, lambda name: _fits_column(hdu, name), required, optional, synthetic)
 
 
-def read_hdf5_table(
-    path: Path,
-    required: Sequence[str],
-    optional: Sequence[str] = (),
-    *,
-    group: str = "/",
-    sentinels: Sequence[float] = (),
-) -> Table:
+def _fits_column(hdu, name: str) -> np.ndarray:
+    """A column as astropy scales it, NaN where the stored integer is TNULL, which comes before TSCAL and TZERO."""
+    values = np.array(hdu.data[name])  # a copy: the file is closed afterwards
+    column = hdu.columns[name]
+    if not isinstance(column.null, int | np.integer) or values.dtype.kind not in "iuf":
+        return values
+    scale, zero = column.bscale or 1, column.bzero or 0
+    null = np.float64(column.null) * scale + zero
+    return np.where(values.astype(np.float64) == null, np.nan, values)
+
+
+def read_hdf5_table(path: Path, required: Sequence[str], optional: Sequence[str] = (), *, group: str = "/") -> Table:
     """The one-dimensional datasets of an HDF5 group as common columns; see ``read_fits_table`` for the rest."""
     import h5py
 
-    with _reading(path, "an HDF5 file"), h5py.File(path, "r") as file:
+    with _reading(path, "an HDF5 file"), unpacked(path) as content, h5py.File(content, "r") as file:
         if not isinstance(file.get(group), h5py.Group):
             raise InputError(f"{path}: has no group {group}; it has: {', '.join(file) or 'nothing'}")
         datasets = {name: item for name, item in file[group].items() if isinstance(item, h5py.Dataset)}
-        frame = _frame(path, list(datasets), lambda name: datasets[name][()], required, optional, sentinels)
-        return Table(frame, synthetic=bool(file.attrs.get("synthetic", False)))
+        names = resolve(str(path), datasets, required, optional)
+        synthetic = bool(file.attrs.get("synthetic", False))
+        return _table(path, names, lambda name: datasets[name][()], required, optional, synthetic)
 
 
-def read_csv_table(
-    path: Path,
-    required: Sequence[str],
-    optional: Sequence[str] = (),
-    *,
-    sentinels: Sequence[float] = (),
-) -> Table:
-    """A comma-separated table with a header line; lines that start with ``#`` are comments, empty fields missing.
+def read_csv_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
+    """A comma-separated table with a header line as common columns, empty fields missing; see ``text_tables.read_csv``.
 
-    See ``read_fits_table`` for the rest. A row with too few or too many fields is named, as is one with a field that
-    is no number where one is needed (rows are counted from 1 below the header).
+    See ``read_fits_table`` for the rest. A field that is no number where one is needed is refused with its row.
     """
     with _reading(path, "a CSV table"):
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        synthetic = bool(lines) and lines[0].strip().casefold() == SYNTHETIC_CSV_LINE
-        header, *rows = list(csv.reader(line for line in lines if line.strip() and line[0] != "#")) or [[]]
-        for number, row in enumerate(rows, start=1):
-            if len(row) != len(header):
-                raise InputError(f"{path}: row {number} has {len(row)} fields, the header line has {len(header)}")
+        table = read_csv(path)
+        names = resolve(str(path), table.header, required, optional, one_spelling=True)
 
         def fetch(name: str) -> np.ndarray:
-            position = header.index(name)
-            return np.array([row[position] for row in rows], dtype=str)
+            return _text_column(table, table.header.index(name))
 
-        return Table(_frame(path, header, fetch, required, optional, sentinels, parse_text=True), synthetic)
+        unread = tuple(name for name in table.header if name not in names.values())
+        read = _table(path, names, fetch, required, optional, table.synthetic, parse_text=True)
+        return replace(read, unread=unread)
 
 
 def read_text_columns(path: Path, columns: Mapping[str, int]) -> Table:
@@ -201,15 +216,17 @@ def read_text_columns(path: Path, columns: Mapping[str, int]) -> Table:
     Every row must have a value in each. Raises InputError as ``read_csv_table`` does.
     """
     with _reading(path, "a text table"):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        synthetic = bool(lines) and lines[0].strip().casefold() == SYNTHETIC_CSV_LINE
-        rows = [line.split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-        for number, row in enumerate(rows, start=1):
-            if len(row) <= max(columns.values()):
-                raise InputError(f"{path}: row {number} has {len(row)} fields, {max(columns.values()) + 1} are needed")
+        table = read_blank_separated(path)
+        needed = max(columns.values()) + 1
+        if table.rows and len(table.rows[0]) < needed:
+            raise InputError(f"{path}: row 1 has {len(table.rows[0])} fields, {needed} are needed")
 
-        def fetch(name: str) -> np.ndarray:
-            return np.array([row[columns[common_of[name]]] for row in rows], dtype=str)
+        def fetch(common: str) -> np.ndarray:
+            return _text_column(table, columns[common])
 
-        common_of = {COLUMNS[common].spellings[0]: common for common in columns}
-        return Table(_frame(path, list(common_of), fetch, list(columns), (), (), parse_text=True), synthetic)
+        names = {common: common for common in columns}
+        return _table(path, names, fetch, list(columns), (), table.synthetic, parse_text=True)
+
+
+def _text_column(table: TextTable, position: int) -> np.ndarray:
+    return np.array([row[position] for row in table.rows], dtype=object)

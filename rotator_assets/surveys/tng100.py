@@ -33,8 +33,6 @@ from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, Measu
 from rotator_assets.surveys.particles import find_cutouts, measure_cutout
 from rotator_assets.surveys.tables import Table, read_hdf5_table
 
-SENTINELS = (-99.0, -999.0, -9999.0)
-"""Missing values: statmorph writes -99."""
 MIN_SN_PER_PIXEL = 2.5
 """statmorph measurements are reliable above this mean signal-to-noise a pixel (Rodriguez-Gomez et al. 2019)."""
 
@@ -150,7 +148,7 @@ class Tng100(Survey):
 
     def read_kinematics(self, folder: Path) -> Catalog:
         """The user's lambda_R table (no official one exists)."""
-        source, frame = read_source(folder, LAMBDA_R, read_lambda_r_csv)
+        source, frame = read_source(folder, LAMBDA_R, read_lambda_r_csv, of_user=True)
         if frame is None:
             return Catalog(conform(pd.DataFrame(), KINEMATICS), ())
         return Catalog(conform(frame.assign(lambda_r_source="user"), KINEMATICS), (source,))
@@ -181,13 +179,13 @@ TNG100 = Tng100()
 
 
 def _read_morphology(path: Path) -> Table:
-    return read_hdf5_table(path, ("galaxy_id", "p_late"), group="Snapshot_99", sentinels=SENTINELS)
+    return read_hdf5_table(path, ("galaxy_id", "p_late"), group="Snapshot_99")
 
 
 def _read_morphs(path: Path) -> Table:
     required = ("galaxy_id", "morphs_flag", "morphs_flag_sersic", "morphs_sn_per_pixel", "morphs_ellipticity")
     optional = ("morphs_sersic_n", "morphs_r_eff_pixels", "morphs_theta_rad")
-    return read_hdf5_table(path, required, optional, sentinels=SENTINELS)
+    return read_hdf5_table(path, required, optional)
 
 
 def _photometry(morphs: pd.DataFrame) -> pd.DataFrame:

@@ -54,9 +54,12 @@ def test_lambda_r_comes_from_the_preferred_source_with_a_valid_value(matched):
     assert galaxies["lambda_r_source"].tolist() == ["dynpop", "user", "pipe3d", "pipe3d", "dynpop"]
     assert reasons(losses, "kinematics: lambda_r (user)") == {
         "galaxy is not in the morphology catalogue": 1,
-        "outside [0.0, 1.5]": 1,
+        "no value in [0.0, 1.5]": 1,
     }
-    assert reasons(losses, "kinematics: lambda_r (dynpop)") == {"no value": 2, "a preferred source has a value": 1}
+    assert reasons(losses, "kinematics: lambda_r (dynpop)") == {
+        "no value in [0.0, 1.5]": 2,
+        "a preferred source has a value": 1,
+    }
     assert reasons(losses, "kinematics: lambda_r (pipe3d)") == {
         "galaxy is not in the morphology catalogue": 1,
         "a preferred source has a value": 2,

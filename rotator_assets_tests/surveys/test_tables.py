@@ -36,7 +36,7 @@ def test_no_spelling_stands_for_two_columns_that_one_table_is_asked_for():
 
 
 def test_fits_text_is_stripped_bytes_are_native_and_sentinels_are_missing(morphology):
-    table = read_fits_table(morphology, ["galaxy_id", "t_type"], ["p_late", "flag_t_type"], sentinels=(-999.0,))
+    table = read_fits_table(morphology, ["galaxy_id", "t_type"], ["p_late", "flag_t_type"])
     frame = table.frame
     assert list(frame.columns) == ["galaxy_id", "t_type", "p_late", "flag_t_type"]
     assert frame["galaxy_id"].tolist()[0] == "8000-1901"
@@ -46,7 +46,7 @@ def test_fits_text_is_stripped_bytes_are_native_and_sentinels_are_missing(morpho
 
 
 def test_fits_integer_null_is_missing(tmp_path):
-    columns = [fits.Column("PLATEIFU", "4A", array=["a", "b"]), fits.Column("FLAG_TT", "J", null=7, array=[7, 1])]
+    columns = [fits.Column("PLATEIFU", "4A", array=["1-1", "1-2"]), fits.Column("FLAG_TT", "J", null=7, array=[7, 1])]
     path = write_fits(tmp_path / "null.fits", fits.BinTableHDU.from_columns(columns))
     frame = read_fits_table(path, ["galaxy_id", "flag_t_type"]).frame
     assert np.isnan(frame["flag_t_type"][0]) and frame["flag_t_type"][1] == 1
@@ -123,7 +123,7 @@ def test_wrong_types(tmp_path):
     with pytest.raises(InputError, match=r"column FLAG_TT holds 0\.5 in row 1 where a whole number is expected"):
         read_fits_table(fraction, ["galaxy_id", "flag_t_type"])
     id_fraction = write_fits(tmp_path / "i.fits", table_hdu({"PLATEIFU": np.array([0.5])}))
-    with pytest.raises(InputError, match="column PLATEIFU holds fractions"):
+    with pytest.raises(InputError, match="column PLATEIFU holds numbers where a PLATE-IFU such as 7957-6103"):
         read_fits_table(id_fraction, ["galaxy_id"])
     vector = write_fits(tmp_path / "v.fits", table_hdu({"PLATEIFU": ["1-1"], "TTYPE": np.ones((1, 7))}))
     with pytest.raises(InputError, match=r"column TTYPE has shape \(1, 7\)"):
@@ -140,7 +140,7 @@ def test_no_rows(tmp_path):
 
 def test_hdf5_integers_become_ids(tmp_path):
     path = write_hdf5(tmp_path / "m.hdf5", {"Snapshot_99": {"SubhaloID": [7, 3], "P_Late": [0.2, -99.0]}})
-    frame = read_hdf5_table(path, ["galaxy_id", "p_late"], group="Snapshot_99", sentinels=(-99.0,)).frame
+    frame = read_hdf5_table(path, ["galaxy_id", "p_late"], group="Snapshot_99").frame
     assert frame["galaxy_id"].tolist() == ["7", "3"] and frame["p_late"].isna().tolist() == [False, True]
 
 
@@ -169,7 +169,6 @@ def test_csv_with_comments_blank_lines_byte_order_mark_and_missing_fields(tmp_pa
         ("plateifu,lambda_r\n1-1,0.2\n1-2,fast\n", "column lambda_r holds 'fast' in row 2 where a number is expected"),
         ("plateifu,lambda_r\n1-1,0.2\n1-2\n", "row 2 has 1 fields, the header line has 2"),
         ("plateifu,lambda_r\n1-1,0.2,9\n", "row 1 has 3 fields"),
-        ("plateifu;lambda_r\n1-1;0.2\n", "has no column for galaxy_id"),
         ("", "has no column for galaxy_id"),
     ],
 )
@@ -181,6 +180,6 @@ def test_bad_csv(tmp_path, text, reason):
 
 def test_binary_csv(tmp_path):
     path = tmp_path / "lambda_r.csv"
-    path.write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(InputError, match="cannot be read as a CSV table"):
+    path.write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(InputError, match="line 1 is no text in UTF-8"):
         read_csv_table(path, ["galaxy_id"])

@@ -110,6 +110,9 @@ GALAXY_TABLES = (
             Column("path", "VARCHAR", "file, from the survey's folder"),
             Column("n_rows", "INTEGER", "rows of the file's table"),
             Column("n_taken", "INTEGER", "rows that were taken"),
+            Column(
+                "n_matched", "INTEGER", "those that name galaxies of the morphology catalogue; NULL where none need"
+            ),
             Column("note", "VARCHAR", "what was not taken, and why"),
             SYNTHETIC,
         ),

@@ -1,0 +1,124 @@
+"""Identifiers of galaxies in every form that pandas, NumPy, astropy and spreadsheets write them, as one text each.
+
+``3003.0``, ``np.int64(3003)`` and ``'3003`` are subhalo 3003; ``b'19001-6101'`` and ``manga-19001-6101`` are PLATE-IFU
+19001-6101. What cannot be read so is refused with its row: an identifier taken for another text matches no galaxy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+import numpy as np
+
+MISSING_WORDS = ("", "nan", "na", "n/a", "<na>", "nat", "null", "none", "masked", "--")
+"""Fields that stand for nothing, in any case."""
+
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"), "-")
+_INVISIBLE = "\u200b\u200e\u200f\u2060\ufeff"
+_QUOTE = "[\"'\u2018\u2019\u201c\u201d]"
+_WRAPPED = re.compile(rf"(?:=|b)?{_QUOTE}(?P<quoted>.*){_QUOTE}|np\.\w+\((?P<called>.*)\)", re.DOTALL)
+_PLATE_IFU = re.compile(r"(?:manga-)?0*(\d+)-0*(\d+)", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the identifiers of a column look like: an ``example`` for messages, and the one way to write them.
+
+    ``canonical`` gives None for text that is no such identifier; ``numeric``: numbers may be identifiers.
+    """
+
+    example: str
+    canonical: Callable[[str], str | None]
+    numeric: bool
+
+
+def unwrapped(text: str) -> str:
+    """Text without blanks around it and without what a program put around a value: quotes, ``b''``, ``np.str_('')``."""
+    while True:
+        text = text.strip().strip(_INVISIBLE).strip()
+        match = _WRAPPED.fullmatch(text)
+        if match is None:
+            return text.removeprefix("'")  # how a spreadsheet marks text
+        text = match["quoted"] if match["quoted"] is not None else match["called"]
+
+
+def _plate_ifu(text: str) -> str | None:
+    match = _PLATE_IFU.fullmatch(text)
+    return f"{match[1]}-{match[2]}" if match else None
+
+
+def _subhalo(text: str) -> str | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    if not re.fullmatch(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]{1,2})?", text) or number % 1 != 0:
+        return None
+    written_as_float = not text.lstrip("+-").isdigit()
+    return None if written_as_float and number > 2**53 else str(int(number))
+
+
+PLATE_IFU = Form("a PLATE-IFU such as 7957-6103", _plate_ifu, numeric=False)
+SUBHALO = Form("a whole number such as 3003", _subhalo, numeric=True)
+NAME = Form("a name such as NGC4365", lambda text: text, numeric=True)
+
+
+def form_of(column: str) -> Form:
+    """What is expected of an identifier column of this published name."""
+    name = column.casefold()
+    return PLATE_IFU if name.startswith("plate") else SUBHALO if name.startswith("sub") else NAME
+
+
+def identifiers(values: np.ndarray, form: Form) -> np.ndarray:
+    """One text for each identifier; None where there is none (empty, a word for missing, or negative: -999).
+
+    ``values``: text, bytes or numbers, (n,). Raises ValueError that names the first row with anything else: another
+    form, a fraction, or a float so large that it may be another number than the one that was written.
+    """
+    if values.dtype.kind in "fiu":
+        return _of_numbers(values, form)
+    if values.dtype.kind not in "USO":
+        raise ValueError(f"holds {values.dtype.name} where {form.example} is expected")
+    found = []
+    for row, value in enumerate(values.tolist(), start=1):
+        try:
+            text = unwrapped(value.decode() if isinstance(value, bytes) else str(value))
+        except UnicodeDecodeError:
+            raise ValueError(f"holds bytes in row {row} that are no UTF-8 text") from None
+        if is_missing(text):
+            found.append(None)
+            continue
+        name = form.canonical(text.translate(_DASHES))
+        if name is None:
+            raise ValueError(f"holds '{shown(text)}' in row {row} where {form.example} is expected")
+        found.append(name)
+    return np.array(found, dtype=object)
+
+
+def is_missing(text: str) -> bool:
+    """True for text that stands for no identifier: a word for missing, or a negative number."""
+    return text.casefold() in MISSING_WORDS or re.fullmatch(r"-[0-9.]+", text) is not None
+
+
+def shown(text: str) -> str:
+    """Text of a file in a message: on one line, and not too long."""
+    text = text.encode("unicode_escape").decode() if not text.isprintable() else text
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _of_numbers(values: np.ndarray, form: Form) -> np.ndarray:
+    if not form.numeric:
+        raise ValueError(f"holds numbers where {form.example} is expected")
+    known = values >= 0  # false for NaN
+    if values.dtype.kind == "f":
+        exact = 2.0 ** (np.finfo(values.dtype).nmant + 1)
+        wrong = known & ((values % 1 != 0) | (values > exact))
+        for row in np.flatnonzero(wrong)[:1]:
+            why = f"; {values.dtype.name} keeps whole numbers up to {exact:.0f} alone" if values[row] > exact else ""
+            raise ValueError(f"holds {values[row]} in row {row + 1} where {form.example} is expected{why}")
+    numbers = np.where(known, values, 0)
+    whole = numbers.astype(np.int64) if values.dtype.kind == "f" else numbers
+    return np.where(known, whole.astype(str).astype(object), None)
