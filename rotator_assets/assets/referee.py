@@ -15,7 +15,8 @@ from rotator_assets.recipes import Recipe, load_recipes, varied
 from rotator_assets.settings import load_settings
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
-from rotator_assets.surveys.agreement import LAMBDA_R_RANGE, passes_jam_quality
+from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
+from rotator_assets.surveys.matching import passes_jam_quality
 
 _KINDS = {"duckdb", "matplotlib"}
 _SEED = 2020
