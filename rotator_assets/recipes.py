@@ -1,4 +1,4 @@
-"""Recipes: everything that decides how a network is trained, named in ``recipes.yaml`` and validated here.
+"""Recipes: everything that decides how networks are trained, asked and explained, named in ``recipes.yaml``.
 
 That includes what it is shown: population, bands, normalization, and (``mask_neighbours``) whether other sources in an
 image are taken out of it first. The file has the study's own recipes under ``recipes`` and, under ``variants``, those
@@ -12,9 +12,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -27,6 +28,24 @@ ENVIRONMENT_VARIABLE = "ROTATORS_RECIPES"
 
 Normalization = Literal["max_all", "log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
 Bands = Literal["gri", "g", "r", "i"]
+Stage = Literal["training", "prediction", "attribution"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+"""What a recipe decides, one after the other: the networks; their logits; the maps that explain these."""
+
+
+def _setting(stage: Stage, default: Any, *, introduced: Any, description: str | None = None, **bounds: float) -> Any:
+    """A field of a recipe: the stage that it decides, and its value in every recipe of before there was such a field.
+
+    ``introduced`` never changes, whatever becomes of ``default``: `Recipe.version` leaves out what has this value.
+    """
+    return Field(
+        default, description=description, json_schema_extra={"stage": stage, "introduced": introduced}, **bounds
+    )
+
+
+_training = partial(_setting, "training")
+_prediction = partial(_setting, "prediction")
+_attribution = partial(_setting, "attribution")
 
 
 class Augmentation(BaseModel):
@@ -34,84 +53,119 @@ class Augmentation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    shift: float = Field(0.05, ge=0, le=0.5, description="largest shift along each axis, fraction of the side")
-    rotation_deg: float = Field(180.0, ge=0, le=180, description="largest rotation, degrees")
-    flip: bool = Field(True, description="mirror each axis with probability one half")
-    flattening: float = Field(0.1, ge=0, lt=0.9, description="largest squeeze of one axis, fraction")
-    zoom: float = Field(0.1, ge=0, lt=0.9, description="largest change of scale, fraction")
+    shift: float = _training(
+        0.05, introduced=0.05, ge=0, le=0.5, description="largest shift along each axis, fraction of the side"
+    )
+    rotation_deg: float = _training(180.0, introduced=180.0, ge=0, le=180, description="largest rotation, degrees")
+    flip: bool = _training(True, introduced=True, description="mirror each axis with probability one half")
+    flattening: float = _training(
+        0.1, introduced=0.1, ge=0, lt=0.9, description="largest squeeze of one axis, fraction"
+    )
+    zoom: float = _training(0.1, introduced=0.1, ge=0, lt=0.9, description="largest change of scale, fraction")
 
 
 class Recipe(BaseModel):
-    """One named training. Two recipes with equal content train equal networks."""
+    """One named training, how its networks predict, and how they are explained.
+
+    Each field but the name decides one of these stages. A stage has a version, which changes where a field that
+    decides it does: what was trained stays as it is when its attributions are to be computed otherwise.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    population: Literal["early", "all"] = "early"
-    normalization: Normalization = Field("max_all", description="equations: science/normalization.py")
-    bands: Bands = "gri"
-    regularization: Literal["batchnorm", "dropout"] = Field(
+    population: Literal["early", "all"] = _training("early", introduced="early")
+    normalization: Normalization = _training(
+        "max_all", introduced="max_all", description="equations: science/normalization.py"
+    )
+    bands: Bands = _training("gri", introduced="gri")
+    regularization: Literal["batchnorm", "dropout"] = _training(
         "batchnorm",
+        introduced="batchnorm",
         description="batch normalization, or dropout of 0.25 after each convolution and 0.5 after the dense layer",
     )
-    architecture: Literal["thesis", "small", "residual", "dihedral", "mobilenet"] = Field(
-        "thesis", description="layers: learning/architectures.py"
+    architecture: Literal["thesis", "small", "residual", "dihedral", "mobilenet"] = _training(
+        "thesis", introduced="thesis", description="layers: learning/architectures.py"
     )
-    mask_neighbours: bool = Field(
-        False, description="replace other sources in an image by its opposite side, in training and in testing"
+    mask_neighbours: bool = _training(
+        False,
+        introduced=False,
+        description="replace other sources in an image by its opposite side, in training and in testing",
     )
     augmentation: Augmentation = Augmentation()
-    imbalance: Literal["weights", "focal", "oversample", "none"] = Field(
+    imbalance: Literal["weights", "focal", "oversample", "none"] = _training(
         "weights",
+        introduced="weights",
         description="what makes up for unequal classes: weights inverse to their frequency in training, those with the "
         "focal loss, drawing the rarer class again, or nothing",
     )
-    label: Literal["settings", "emsellem2011", "cappellari2016"] = Field(
-        "settings", description="boundary between slow and fast; settings: that of the data root's settings.yaml"
+    label: Literal["settings", "emsellem2011", "cappellari2016"] = _training(
+        "settings",
+        introduced="settings",
+        description="boundary between slow and fast; settings: that of the data root's settings.yaml",
     )
-    boundary_gap: float = Field(
-        0.0, ge=0, lt=1, description="leave out galaxies whose lambda_R is closer than this to the boundary"
+    boundary_gap: float = _training(
+        0.0,
+        introduced=0.0,
+        ge=0,
+        lt=1,
+        description="leave out galaxies whose lambda_R is closer than this to the boundary",
     )
-    other_survey: str | None = Field(
-        None, description="survey and noise, such as tng100-noisy, whose galaxies of the same crop train too"
+    other_survey: str | None = _training(
+        None,
+        introduced=None,
+        description="survey and noise, such as tng100-noisy, whose galaxies of the same crop train too",
     )
-    other_use: Literal["before", "beside", "instead"] = Field(
+    other_use: Literal["before", "beside", "instead"] = _training(
         "before",
+        introduced="before",
         description="the other survey's galaxies train a first network, from whose weights the others start; join each "
         "training part; or alone train the network that is tested",
     )
-    epochs: int = Field(20, ge=1, le=10_000)
-    patience: int = Field(8, ge=1, description="epochs without a better validation loss before stopping")
-    split: Literal["kfold", "holdout"] = Field(
-        "kfold", description="test every galaxy in one of the folds, or a fifth of them by one network (80/20)"
+    epochs: int = _training(20, introduced=20, ge=1, le=10_000)
+    patience: int = _training(
+        8, introduced=8, ge=1, description="epochs without a better validation loss before stopping"
     )
-    folds: int = Field(5, ge=2, le=50)
-    repeats: int = Field(1, ge=1, le=100, description="trainings with other splits and other initial weights")
-    training_fraction: float = Field(
-        1.0, gt=0, le=1, description="share of the training part of each fold that is used, by object"
+    split: Literal["kfold", "holdout"] = _training(
+        "kfold",
+        introduced="kfold",
+        description="test every galaxy in one of the folds, or a fifth of them by one network (80/20)",
     )
-    validation_fraction: float = Field(0.15, gt=0, lt=0.5, description="share of the training part, by object")
-    batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(3e-4, gt=0, allow_inf_nan=False)
-    test_time_averaging: bool = Field(
-        False, description="predict the mean logit of an image's eight turned and mirrored copies"
+    folds: int = _training(5, introduced=5, ge=2, le=50)
+    repeats: int = _training(
+        1, introduced=1, ge=1, le=100, description="trainings with other splits and other initial weights"
     )
-    attribution_steps: int = Field(50, ge=2, description="points of the integrated-gradients quadrature at first")
-    attribution_doublings: int = Field(
+    training_fraction: float = _training(
+        1.0, introduced=1.0, gt=0, le=1, description="share of the training part of each fold that is used, by object"
+    )
+    validation_fraction: float = _training(
+        0.15, introduced=0.15, gt=0, lt=0.5, description="share of the training part, by object"
+    )
+    batch_size: int = _training(64, introduced=64, ge=1)
+    learning_rate: float = _training(3e-4, introduced=3e-4, gt=0, allow_inf_nan=False)
+    test_time_averaging: bool = _prediction(
+        False, introduced=False, description="predict the mean logit of an image's eight turned and mirrored copies"
+    )
+    attribution_steps: int = _attribution(
+        50, introduced=50, ge=2, description="points of the integrated-gradients quadrature at first"
+    )
+    attribution_doublings: int = _attribution(
         4,
+        introduced=4,
         ge=0,
         le=8,
         description="how often these are doubled, at most, for an image whose map misses 5 % of the logit",
     )
-    attribution_method: Literal["riemann_middle", "gausslegendre", "riemann_left", "riemann_right"] = Field(
-        "riemann_middle", description="rule of that quadrature, by its name in alibi"
+    attribution_method: Literal["riemann_middle", "gausslegendre", "riemann_left", "riemann_right"] = _attribution(
+        "riemann_middle", introduced="riemann_middle", description="rule of that quadrature, by its name in alibi"
     )
-    attribution_baseline: Literal["sky", "blurred", "noise"] = Field(
+    attribution_baseline: Literal["sky", "blurred", "noise"] = _attribution(
         "sky",
+        introduced="sky",
         description="what an image is compared with: empty sky, itself strongly blurred, or several skies with its own "
         "noise (learning/baseline_images.py)",
     )
-    seed: int = Field(2020, ge=0)
+    seed: int = _training(2020, introduced=2020, ge=0)
 
     @model_validator(mode="after")
     def _normalizing_band_is_used(self) -> Recipe:
@@ -131,11 +185,63 @@ class Recipe(BaseModel):
         alone = self.split == "holdout" or (self.other_survey is not None and self.other_use == "instead")
         return self.repeats * (1 if alone else self.folds)
 
-    @property
-    def version(self) -> str:
-        """Hash of all that decides the result (the name does not): equal versions train equal networks."""
-        content = json.dumps(self.model_dump(exclude={"name"}), sort_keys=True)
+    def settings(self, *stages: Stage) -> dict[str, Any]:
+        """The settings that decide these stages, by name, blocks as mappings; as JSON may hold them."""
+        return _settings_of(self, stages)
+
+    def version(self, *stages: Stage) -> str:
+        """Hash of what decides these stages: equal versions, equal results. The recipe's name does not count.
+
+        Nor does a setting with the value that it was introduced with, so that a new one changes no version.
+        """
+        content = json.dumps(_settings_of(self, stages, changed_alone=True), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def with_settings_of(self, other: Recipe, *stages: Stage) -> Recipe:
+        """This recipe, with the settings that decide these stages as in another."""
+        return self.model_copy(update={name: getattr(other, name) for name in other.settings(*stages)})
+
+    @classmethod
+    def kept(cls, content: Mapping[str, Any]) -> Recipe:
+        """The recipe of a ``model_dump`` that was kept, maybe by an earlier version of this project.
+
+        What was no setting then has the value it was introduced with, whatever the default is now. Raises
+        pydantic.ValidationError where there is a setting that is no more, or a value that is no longer allowed.
+        """
+        return cls.model_validate(_completed(cls, content))
+
+
+def _settings_of(model: BaseModel, stages: Collection[Stage], changed_alone: bool = False) -> dict[str, Any]:
+    """Settings of a recipe, or of a block of it, that decide the stages; all, or those not as they were introduced."""
+    found = {}
+    for name, field in type(model).model_fields.items():
+        value, known = getattr(model, name), field.json_schema_extra
+        if isinstance(value, BaseModel):
+            if block := _settings_of(value, stages, changed_alone):
+                found[name] = block
+        elif known and known["stage"] in stages and (value != known["introduced"] or not changed_alone):
+            found[name] = value
+    return found
+
+
+def _completed(model: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that were kept, with those that were none then as they were introduced."""
+    completed = dict(content)
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            completed[name] = _completed(field.annotation, content.get(name, {}))
+        elif field.json_schema_extra:
+            completed.setdefault(name, field.json_schema_extra["introduced"])
+    return completed
+
+
+def kept_settings(content: Mapping[str, Any], *stages: Stage) -> dict[str, Any]:
+    """Those of the settings that were kept, maybe by an earlier version, that decide the stages or are none any more.
+
+    What was no setting then is there with the value it was introduced with.
+    """
+    elsewhere = Recipe(name="any").settings(*(stage for stage in STAGES if stage not in stages))
+    return {name: value for name, value in _completed(Recipe, content).items() if name not in elsewhere}
 
 
 def recipes_file() -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import dagster as dg
@@ -130,7 +132,9 @@ class Runner:
                 if missing := outcome.without(step):
                     outcome.skipped[step.title] = f"needs {missing[0]}"
                     settle(step, "skipped")
-                elif not step.requested and self.is_fresh(step):
+                    continue
+                step = step if step.requested else self.stale_part(step)
+                if not step.assets:
                     outcome.fresh.append(step.title)
                     settle(step, "fresh")
                 else:
@@ -173,11 +177,15 @@ class Runner:
         """What is fresh and what is stale now."""
         return Staleness(self.instance, self._graph)
 
-    def is_fresh(self, step: Step) -> bool:
-        """True where every asset of the step is there and made from what its inputs are now."""
+    def stale_part(self, step: Step) -> Step:
+        """The step from its first asset on that is not there, or not made from what its inputs are now.
+
+        What comes before it stays as it is: nothing is trained again to be explained otherwise.
+        """
         self.observe()
         staleness = self.staleness()
-        return all(staleness.is_fresh(asset, step.partition) for asset in step.assets)
+        fresh = takewhile(lambda asset: staleness.is_fresh(asset, step.partition), step.assets)
+        return replace(step, assets=step.assets[len(list(fresh)) :])
 
 
 def input_error(error: BaseException | None) -> InputError | None:

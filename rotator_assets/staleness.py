@@ -125,21 +125,25 @@ def recipe_changes(
     """What changed in a recipe since a training, in words.
 
     ``trained``: the recipe that the networks keep, after the reduction of the quick profile, and its profile.
-    ``written``: the recipe in the file as it was last seen before the training (None: not recorded). ``now``: the one
-    in the file. What stood in the file is what a user recognizes, so it is compared where the networks confirm that it
-    was trained; it was not if it was edited and trained before anyone looked.
+    ``written``: what decides the training in the file as it was last seen before, and the profile (None: not
+    recorded). ``now``: the same as it is. What stood in the file is what a user recognizes, so it is compared where
+    the networks confirm that it was trained; it was not if it was edited and trained before anyone looked.
     """
 
     def effective(content: dict[str, Any]) -> dict[str, Any]:
         settings = Settings(profile=content["profile"])
-        recipe = Recipe(name=trained["name"], **{key: value for key, value in content.items() if key != "profile"})
-        recipe, profile = effective_recipe(recipe, crop_px, settings, synthetic)
-        return {**recipe.model_dump(mode="json"), "profile": profile}
+        recipe, profile = effective_recipe(_recipe(content), crop_px, settings, synthetic)
+        return {**recipe.settings("training"), "profile": profile}
 
     try:
-        confirmed = written is not None and effective(written) == trained
+        networks = {**_recipe(trained).settings("training"), "profile": trained["profile"]}
+        confirmed = written is not None and effective(written) == networks
     except ValidationError:  # written for another version of this project
         confirmed = True
     if confirmed:
-        return changes(written, now)
-    return changes(trained, effective(now)) or ["trained as it is now, before the change was noticed"]
+        return content_changes(training_recipe.key.to_user_string(), written, now)
+    return changes(networks, effective(now)) or ["trained as it is now, before the change was noticed"]
+
+
+def _recipe(content: dict[str, Any]) -> Recipe:
+    return Recipe.kept({"name": "any", **{key: value for key, value in content.items() if key != "profile"}})

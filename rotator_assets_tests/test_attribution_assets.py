@@ -29,7 +29,9 @@ from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
 DATASET, RECIPE, COUNT, SIZE = "manga-observed-64", "thesis", 10, 32
 KEY = training_key(DATASET, RECIPE)
 NAMES = [f"8000-{number}/x" for number in range(COUNT)]
-R_BAND = Recipe(name=RECIPE, bands="r", attribution_steps=7)
+R_BAND = Recipe(name=RECIPE, bands="r", attribution_steps=3)
+"""Of the networks. The file asks for other bands, which need other networks, and other steps, which do not."""
+IN_THE_FILE = Recipe(name=RECIPE, bands="g", attribution_steps=7)
 
 
 def galaxy(number: int) -> np.ndarray:
@@ -58,6 +60,7 @@ def made_up_explanation():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attribution, "explain", explained)
         patch.setattr(attributions, "_EXPLAINED_AT_ONCE", 3)
+        patch.setattr(attributions, "load_recipes", lambda: {RECIPE: IN_THE_FILE})
         yield
 
 
@@ -90,7 +93,13 @@ def make_root(tmp_path) -> DataRoot:
         "image_unit": "nanomaggies",
     }
     frame = pd.DataFrame({**known, **place, **kind, "usable": True})
-    for table, partition in (("images", DATASET), ("labeled_galaxies", "manga"), ("labeled_images", DATASET)):
+    frame = frame.assign(averaged=False)
+    for table, partition in (
+        ("images", DATASET),
+        ("labeled_galaxies", "manga"),
+        ("labeled_images", DATASET),
+        ("repeat_predictions", KEY),
+    ):
         tables.write(table, partition, frame.reindex(columns=TABLES[table].column_names))
     return root
 
@@ -113,7 +122,7 @@ def predictions(names=NAMES) -> pd.DataFrame:
 
 
 def materialized(root: DataRoot, synthetic: bool = False, names=NAMES) -> dg.MaterializeResult:
-    models = Models(root.models, R_BAND, "full", (0.5, 0.5), "cpu", 1.0, synthetic)
+    models = Models(root.models, R_BAND, "full", "cpu", 1.0, synthetic)
     tensor, labels = open_tensor(root.tensors / DATASET), TableStore(root).read("labeled_images", DATASET)
     with dg.build_asset_context(partition_key=KEY) as context:
         result = attribution_maps(context, root, predictions(names), models, tensor, labels)
@@ -218,7 +227,7 @@ def test_the_check_against_alibi_sees_a_few_galaxies_of_one_fold(made, monkeypat
         return difference
 
     monkeypatch.setattr(attribution, "check_against_alibi", compared)
-    models = Models(root.models, R_BAND, "full", (0.5, 0.5), "cpu", 1.0, False)
+    models = Models(root.models, R_BAND, "full", "cpu", 1.0, False)
     monkeypatch.setattr("rotator_assets.assets.checks.open_models", lambda folder: models)
     assert checked(attributions_agree_with_alibi, root).passed == passes
     assert seen == [(0, (2, SIZE, SIZE, 1), (2, SIZE, SIZE, 1))]

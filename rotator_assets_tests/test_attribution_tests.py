@@ -67,8 +67,10 @@ def result(tmp_path_factory):
     labeled = pd.DataFrame({"galaxy_id": ids, "object_id": objects, "rotator_type": kind})
     predictions = labeled.assign(fold=np.arange(len(kind)) % 2, probability_fast=0.4, predicted_type=0)
     labeled = labeled.assign(dataset=DATASET, image_unit="nanomaggies", synthetic=True)
-    models = TrainedModels(root.path, Recipe(name="thesis", folds=2), "quick", (0.5, 0.5), "cpu", 1.0, True)
+    models = TrainedModels(root.path, Recipe(name="thesis", folds=2), "quick", "cpu", 1.0, True)
     context = dg.build_asset_context(partition_key=training_key(DATASET, "thesis"))
+    asked = pd.DataFrame({"averaged": [False]}).reindex(columns=TABLES["repeat_predictions"].column_names)
+    TableStore(root).write("repeat_predictions", training_key(DATASET, "thesis"), asked)
     with pytest.MonkeyPatch().context() as patch:
         patch.setattr(examination, "examine", made_up)
         done = attribution_tests(context, root, predictions, models, ImageTensor(images, ids, "v", True), labeled)

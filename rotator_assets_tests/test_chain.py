@@ -37,7 +37,7 @@ def tables(finished_root):
 
 def test_every_table_of_the_chain_is_filled_and_marked_synthetic(tables):
     asked = {table.name for table in (*QUESTION_TABLES, *REFEREE_TABLES, *SALIENCY_TABLES)}
-    for name in TABLES.keys() - {"dataset_comparison"} - asked:  # one dataset has nothing to be compared with
+    for name in TABLES.keys() - {"dataset_comparison", "notices"} - asked:  # one dataset; and all of it is used
         rows = tables.query(f'SELECT count(*) AS n, bool_and(synthetic) AS synthetic FROM "{name}"')
         assert rows["n"][0] > 0 and bool(rows["synthetic"][0]), name
 
@@ -195,6 +195,31 @@ def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, m
     log = recipes["log"].model_copy(update={"epochs": 3})
     monkeypatch.setattr(inputs, "load_recipes", lambda: {**recipes, "log": log})
     assert _stale(changed_root) == set()
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason", "made_with_it"),
+    [
+        (
+            {"attribution_steps": 9},
+            "attribution_recipe changed (attribution_steps: 50 -> 9)",
+            {"attribution_maps"},
+        ),
+        (
+            {"test_time_averaging": True},
+            "prediction_recipe changed (test_time_averaging: False -> True)",
+            {"predictions", "roc_report", "attribution_maps"},
+        ),
+    ],
+)
+def test_networks_are_not_stale_where_they_are_to_be_asked_or_explained_otherwise(
+    changed_root, write_recipe, settings, reason, made_with_it
+):
+    write_recipe(**settings)
+    training = next(step for step in plan([DATASET], [RECIPE], only_stale=True) if step.is_training)
+    assert _reasons(changed_root) == {(asset, f"{DATASET}|{RECIPE}"): reason for asset in made_with_it}
+    with Runner(changed_root) as runner:
+        assert set(runner.stale_part(training).assets) == made_with_it
 
 
 def test_an_undone_change_is_no_change(changed_root):

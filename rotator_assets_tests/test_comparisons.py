@@ -18,7 +18,7 @@ from rotator_assets.figures.study import STUDY_FIGURES
 from rotator_assets.learning.evaluation import roc_curve_frame
 from rotator_assets.learning.summary import summarize
 from rotator_assets.partitions import DATASETS
-from rotator_assets.recipes import load_recipes
+from rotator_assets.recipes import Recipe, load_recipes
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import TableStore
 
@@ -135,14 +135,16 @@ def _models(root: DataRoot, name: str, ended: float, **changes) -> TrainedModels
     (folder / "fold-0.keras").touch()
     os.utime(folder / "fold-0.keras", (ended, ended))
     recipe = load_recipes()["thesis"].model_copy(update=changes)
-    return TrainedModels(folder, recipe, "quick", (0.5,), "cpu", 1.0, True)
+    return TrainedModels(folder, recipe, "quick", "cpu", 1.0, True)
 
 
-def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str) -> Pictures:
+def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str, recipe: Recipe | None = None) -> Pictures:
     metrics, curve = metrics_and_curve(predictions(NOISY, "thesis", seed), run_id)
-    reports._keep_in_history(TableStore(root), f"{NOISY}|thesis", models, metrics, curve)
+    kept = reports._keep_in_history(
+        TableStore(root), f"{NOISY}|thesis", models, recipe or models.recipe, metrics, curve
+    )
     pictures = Pictures(root, f"{NOISY}/thesis")
-    retraining_picture(pictures, TableStore(root), NOISY, "thesis", models.folder.name)
+    retraining_picture(pictures, TableStore(root), NOISY, "thesis", kept)
     return pictures
 
 
@@ -157,12 +159,25 @@ def test_every_training_stays_in_the_history_once_however_often_it_is_reported(r
     rows = tables.query("FROM model_metrics_history ORDER BY trained_at")
     assert rows["run_id"].tolist() == ["run-1", "run-3"]
     assert rows["trained_at"].tolist() == [pd.Timestamp(1.7e9, unit="s"), pd.Timestamp(1.7e9 + 3600, unit="s")]
-    assert rows["recipe_version"].tolist() == [first.recipe.version, second.recipe.version]
+    assert rows["recipe_version"].tolist() == [
+        models.recipe.version("training", "prediction") for models in (first, second)
+    ]
     assert [json.loads(content)["normalization"] for content in rows["recipe_content"]] == ["max_all", "log"]
     after = tables.query("FROM roc_curves_history WHERE training = 'training-a'")
     pd.testing.assert_frame_equal(after, before)
     assert "figure_history_roc" in pictures.metadata()
     assert (root.figures / NOISY / "thesis" / "history_roc.png").is_file()
+
+
+def test_networks_that_are_asked_otherwise_are_in_the_history_again(root):
+    models = _models(root, "training-a", 1.7e9)
+    averaged = models.recipe.model_copy(update={"test_time_averaging": True})
+    for recipe, run_id in ((None, "run-1"), (averaged, "run-2"), (averaged, "run-3")):
+        _report(root, models, 1, run_id, recipe)
+    rows = TableStore(root).query("FROM model_metrics_history ORDER BY run_id")
+    assert rows["run_id"].tolist() == ["run-1", "run-2"]
+    assert [json.loads(content)["test_time_averaging"] for content in rows["recipe_content"]] == [False, True]
+    assert rows["training"].nunique() == rows["recipe_version"].nunique() == 2
 
 
 def test_an_overlay_of_a_training_that_has_none_before_it_goes(root):

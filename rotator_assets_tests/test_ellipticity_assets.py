@@ -65,7 +65,7 @@ def test_the_report_writes_its_tables_and_pictures(planted, measured, tmp_path):
     tensor, labeled, predictions = planted
     root = DataRoot(tmp_path)
     recipe = Recipe(name="thesis", folds=3)
-    models = TrainedModels(tmp_path, recipe, "quick", (0.5,), "cpu", 1.0, True)
+    models = TrainedModels(tmp_path, recipe, "quick", "cpu", 1.0, True)
     context = dg.build_asset_context(partition_key=training_key(DATASET, "thesis"))
     result = ellipticity_report(context, root, predictions, models, tensor, labeled, measured.value)
     tables = TableStore(root)

@@ -65,7 +65,7 @@ def test_every_input_is_first_seen_once_and_then_no_more(instance, root):
     changed = _observe(instance, root)
     assert set(changed.values()) == {"first seen"}
     surveys = {survey for asset, survey in changed if asset == "image_files"}
-    assert len(changed) == 6 * len(surveys) + len(load_recipes())
+    assert len(changed) == 6 * len(surveys) + 3 * len(load_recipes())
     assert _observe(instance, root) == {}
 
 
@@ -78,7 +78,7 @@ def test_a_changed_recipe_is_told_with_setting_old_and_new_value(instance, root,
     observation = last_observation(instance, "training_recipe", "thesis")
     content = observed_content(instance, observation)
     assert content["normalization"] == "log" and content["profile"] == "auto"
-    assert content == {**load_recipes()["thesis"].model_dump(mode="json", exclude={"name"}), "profile": "auto"}
+    assert content == {**load_recipes()["thesis"].settings("training"), "profile": "auto"}
     assert observation.metadata["edited"].value == pytest.approx(time.time(), abs=60)
     assert observation.metadata["written_in"].value == os.environ[ENVIRONMENT_VARIABLE]
 
@@ -112,10 +112,47 @@ def _turned(told: str) -> list[str]:
     return [f"{key}: {new}", old]
 
 
-def test_a_changed_profile_changes_every_recipe(instance, root):
+def test_a_changed_profile_changes_every_stage_that_it_reduces(instance, root, recipes):
+    maps = {"attribution_steps": 3, "attribution_doublings": 0}  # the quick profile leaves them as they are
+    recipes({"folds": 2, "epochs": 1, "batch_size": 8, **maps}, add={"log": maps})
     _observe(instance, root)
     root.settings.write_text("profile: full")
-    assert _observe(instance, root) == {("training_recipe", name): "profile: auto -> full" for name in load_recipes()}
+    changed = {("training_recipe", name) for name in load_recipes() if name != "thesis"}
+    changed |= {("attribution_recipe", name) for name in load_recipes() if name not in ("thesis", "log")}
+    assert _observe(instance, root) == dict.fromkeys(changed, "profile: auto -> full")
+
+
+STAGE_OF = {"normalization": "training", "test_time_averaging": "prediction", "attribution_steps": "attribution"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("normalization", "log", "normalization: max_all -> log"),
+        ("test_time_averaging", True, "test_time_averaging: False -> True"),
+        ("attribution_steps", 70, "attribution_steps: 50 -> 70"),
+    ],
+)
+def test_a_changed_setting_of_a_recipe_changes_the_stage_that_it_decides_and_no_other(
+    instance, root, recipes, setting, value, told
+):
+    recipes()
+    _observe(instance, root)
+    recipes({setting: value})
+    assert _observe(instance, root) == {(f"{STAGE_OF[setting]}_recipe", "thesis"): told}
+
+
+def test_order_comments_and_spelled_out_defaults_of_recipes_are_no_change(instance, root, tmp_path, monkeypatch):
+    path = tmp_path / "recipes.yaml"
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(path))
+    path.write_text("recipes:\n  thesis: {bands: r, epochs: 9}\n  log: {normalization: log}\n")
+    _observe(instance, root)
+    path.write_text(
+        "# rewritten\nrecipes:\n  log: {seed: 2020, augmentation: {flip: true}, normalization: log}\n"
+        "  thesis:\n    epochs: 9  # as before\n    attribution_steps: 50\n    augmentation: {rotation_deg: 180}\n"
+        "    bands: r\n"
+    )
+    assert _observe(instance, root) == {}
 
 
 def test_changed_files_are_counted_and_named(instance, root):

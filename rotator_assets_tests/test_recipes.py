@@ -4,13 +4,17 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from rotator_assets.errors import InputError
 from rotator_assets.learning import architectures, attribution
 from rotator_assets.learning.baseline_images import baselines
 from rotator_assets.recipes import (
     RECIPES_FILE,
+    STAGES,
     Recipe,
+    _setting,
     load_recipes,
     recipes_file,
     reduced,
@@ -123,10 +127,98 @@ def test_the_variable_names_another_file(tmp_path, monkeypatch):
         load_recipes()
 
 
-def test_version_follows_content_not_name():
-    assert Recipe(name="a").version == Recipe(name="b").version
-    assert Recipe(name="a").version != Recipe(name="a", seed=1).version
-    assert Recipe(name="a").version != Recipe(name="a", mask_neighbours=True).version
+def declared(model: type[BaseModel] = Recipe) -> dict[str, FieldInfo]:
+    """Every setting of a recipe by its dotted name."""
+    found = {}
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= {f"{name}.{inner}": of_inner for inner, of_inner in declared(field.annotation).items()}
+        elif name != "name":
+            found[name] = field
+    return found
+
+
+def changed(setting: str) -> Recipe:
+    """A recipe that differs from the default in one setting."""
+    block, _, name = setting.rpartition(".")
+    field = declared()[setting]
+    choices = get_args(field.annotation)
+    if setting == "other_survey":
+        value = "tng100-noisy"
+    elif choices:
+        value = next(choice for choice in choices if choice != field.default)
+    elif isinstance(field.default, bool):
+        value = not field.default
+    else:
+        value = field.default + 1 if isinstance(field.default, int) else 0.9 * field.default or 0.1
+    return Recipe.model_validate({"name": "a", **({block: {name: value}} if block else {name: value})})
+
+
+def versions(recipe: Recipe) -> dict[str, str]:
+    return {stage: recipe.version(stage) for stage in STAGES}
+
+
+def test_every_setting_declares_its_stage_and_the_value_it_was_introduced_with():
+    for name, field in declared().items():
+        assert set(field.json_schema_extra) == {"stage", "introduced"}, name
+        assert field.json_schema_extra["stage"] in STAGES, name
+    assert {name for name in declared() if name.startswith("attribution_")} == {
+        name for name, field in declared().items() if field.json_schema_extra["stage"] == "attribution"
+    }
+
+
+def test_each_setting_changes_the_version_of_its_stage_and_no_other():
+    before = versions(Recipe(name="a"))
+    assert before == versions(Recipe(name="b"))
+    for name, field in declared().items():
+        after = versions(changed(name))
+        assert [s for s in STAGES if after[s] != before[s]] == [field.json_schema_extra["stage"]], name
+    everything = {changed(name).version(*STAGES) for name in declared()}
+    assert len(everything) == len(declared())
+
+
+def test_versions_are_these_whatever_settings_are_added():
+    """Results are kept under them: a version that changes here makes everybody's results stale."""
+    recipes = load_recipes()
+    assert versions(recipes["thesis"]) == dict.fromkeys(STAGES, "44136fa355b3678a")
+    assert recipes["log"].version("training") == "ad46cbeb30c10d4d"
+    assert recipes["averaged"].version("prediction") == "9d254da496bb05e0"
+
+
+class Longer(Recipe):
+    """The recipes of a later version: one setting more, and one whose default is another."""
+
+    warmup_epochs: int = _setting("training", 0, introduced=0)
+    epochs: int = _setting("training", 30, introduced=20)
+
+
+def test_a_new_setting_changes_no_version_until_it_is_used():
+    now, later = Recipe(name="a", bands="r", epochs=40), Longer(name="a", bands="r", epochs=40)
+    assert versions(later) == versions(now)
+    assert versions(Longer(name="a", bands="r", epochs=40, warmup_epochs=0)) == versions(now)
+    used = versions(Longer(name="a", bands="r", epochs=40, warmup_epochs=3))
+    assert [stage for stage in STAGES if used[stage] != versions(now)[stage]] == ["training"]
+
+
+def test_another_default_changes_the_version_of_what_relies_on_it_and_of_nothing_else():
+    assert Longer(name="a").version("training") == Recipe(name="a", epochs=30).version("training")
+    assert Longer(name="a", epochs=20).version("training") == Recipe(name="a").version("training")
+
+
+def test_what_was_kept_by_an_earlier_version_is_as_it_was_then():
+    kept = Recipe(name="a", bands="r", augmentation={"shift": 0.2}).model_dump(mode="json")
+    del kept["augmentation"]["zoom"]
+    recipe = Longer.kept({name: value for name, value in kept.items() if name not in ("epochs", "seed")})
+    assert (recipe.epochs, recipe.warmup_epochs, recipe.seed, recipe.augmentation.zoom) == (20, 0, 2020, 0.1)
+    assert recipe.version("training") == Recipe(name="a", bands="r", augmentation={"shift": 0.2}).version("training")
+    with pytest.raises(ValidationError):
+        Recipe.kept({**kept, "warmup_epochs": 3})
+
+
+def test_settings_of_a_stage_are_taken_from_another_recipe():
+    trained, now = Recipe(name="a", bands="r"), Recipe(name="b", bands="g", attribution_steps=9, epochs=3)
+    explained = trained.with_settings_of(now, "attribution")
+    assert (explained.name, explained.bands, explained.epochs, explained.attribution_steps) == ("a", "r", 20, 9)
 
 
 def test_neighbours_are_masked_where_the_file_says_so(tmp_path):

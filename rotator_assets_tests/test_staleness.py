@@ -12,8 +12,8 @@ CHANGED = "training_recipe changed (normalization: max_all -> log)"
 
 
 def _written(profile="auto", **settings) -> dict:
-    """A recipe as an observation keeps it."""
-    return {**Recipe(name="thesis", **settings).model_dump(mode="json", exclude={"name"}), "profile": profile}
+    """What decides a training as an observation keeps it."""
+    return {**Recipe(name="thesis", **settings).settings("training"), "profile": profile}
 
 
 def _trained(profile="quick", **settings) -> dict:
@@ -39,8 +39,6 @@ def test_without_a_record_of_the_file_the_networks_recipe_is_compared():
         "epochs: 20 -> 10",
         "folds: 5 -> 2",
         "batch_size: 64 -> 16",
-        "attribution_steps: 50 -> 5",
-        "attribution_doublings: 4 -> 1",
         "profile: full -> quick",
     ]
 
@@ -57,9 +55,18 @@ def test_a_profile_that_changes_is_told():
     assert _told(_trained(), _written(), _written("full")) == ["profile: auto -> full"]
 
 
-def test_settings_of_another_version_of_the_project_are_told_as_absent():
-    old = {**{k: v for k, v in _written().items() if k != "mask_neighbours"}, "warmup": 3}
-    assert _told(_trained(), old, _written()) == ["mask_neighbours: (absent) -> False", "warmup: 3 -> (absent)"]
+def test_settings_that_are_no_more_are_told_as_absent_and_new_ones_by_what_was_before_them():
+    old = {name: value for name, value in _written().items() if name != "mask_neighbours"}
+    assert _told(_trained(), {**old, "warmup": 3}, _written(mask_neighbours=True)) == [
+        "mask_neighbours: False -> True",
+        "warmup: 3 -> (absent)",
+    ]
+    assert _told(_trained(), old, _written(epochs=9)) == ["epochs: 20 -> 9"]
+
+
+def test_a_record_of_an_earlier_version_that_says_the_same_is_told_as_that():
+    whole = {**Recipe(name="thesis").model_dump(mode="json", exclude={"name"}), "profile": "auto"}
+    assert _told(_trained(), whole, _written()) == ["recorded by an earlier version of this program"]
 
 
 def test_one_changed_recipe_is_one_line_and_another_reason_another_line():

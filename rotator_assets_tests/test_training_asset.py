@@ -119,6 +119,31 @@ def test_repeats_are_kept_apart_and_predicted_together(root, monkeypatch):
     assert together["probability_fast_calibrated"][5] == pytest.approx(expit(calibrated))
 
 
+def test_networks_are_asked_otherwise_without_being_trained_again(root, monkeypatch):
+    ask = Step("ask", ("predictions",), TRAINING.partition)
+    tables, found = TableStore(root), {}
+    recipes = learning.load_recipes()
+    with Runner(root) as runner:
+        materialize_inputs(runner)
+        runner.materialize(TRAINING)
+        for averaged in (False, True):
+            changed = recipes[RECIPE].model_copy(update={"test_time_averaging": averaged})
+            monkeypatch.setattr(learning, "load_recipes", lambda changed=changed: {**recipes, RECIPE: changed})
+            runner.materialize(ask)
+            found[averaged] = tables.read("predictions", str(TRAINING.partition))
+            assert (tables.read("repeat_predictions", str(TRAINING.partition))["averaged"] == averaged).all()
+        assert left_behind(root) == ["model.json", "training"]
+        folds = tables.read("training_folds", str(TRAINING.partition))
+        for averaged, threshold in ((False, folds["threshold"]), (True, folds["threshold_averaged"])):
+            called_fast = found[averaged]["probability_fast"] >= threshold
+            assert (found[averaged]["predicted_type"] == called_fast).all()
+        change = found[True]["probability_fast"] - found[False]["probability_fast"]
+        assert 1e-6 < change.abs().max() < 0.5
+        tables.write("training_folds", str(TRAINING.partition), folds.assign(threshold_averaged=np.nan))
+        with pytest.raises(InputError, match=r"by an earlier version .* materialize rotator_classifier again"):
+            runner.materialize(ask)
+
+
 def events(instance, kind: dg.DagsterEventType) -> list:
     run = instance.get_runs(limit=1)[0]
     return [record for record in instance.all_logs(run.run_id) if record.dagster_event_type == kind]
@@ -129,7 +154,7 @@ def test_each_epoch_is_observed_once_and_nothing_is_stale_after(root):
         materialize_inputs(runner)
         runner.materialize(TRAINING)
         assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
-        assert runner.is_fresh(TRAINING)
+        assert not runner.stale_part(TRAINING).assets
         metadata = runner.instance.get_latest_materialization_event(
             dg.AssetKey("rotator_classifier")
         ).asset_materialization.metadata
@@ -147,7 +172,7 @@ def test_a_transient_failure_is_tried_again_from_the_checkpoint(root, failing, f
         runner.materialize(TRAINING)
         assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
         assert len(events(runner.instance, dg.DagsterEventType.STEP_UP_FOR_RETRY)) == 1
-        assert runner.is_fresh(TRAINING)
+        assert not runner.stale_part(TRAINING).assets
     assert left_behind(root) == ["model.json", "training"]
 
 

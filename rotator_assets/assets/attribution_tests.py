@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets import progress
+from rotator_assets.assets.attributions import recipe_to_explain
+from rotator_assets.assets.inputs import of_recipe
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.questions import QUESTION_OF_TRAINING
 from rotator_assets.assets.reports import with_galaxies
@@ -27,7 +29,7 @@ _SHOWN = 2
 
 
 @dg.asset(
-    **QUESTION_OF_TRAINING,
+    **{**QUESTION_OF_TRAINING, "deps": of_recipe("training", "prediction", "attribution")},
     code_version="1",
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
     kinds={"keras", "duckdb", "matplotlib"},
@@ -52,7 +54,7 @@ def attribution_tests(
         sample,
         image_tensors.images,
         image_tensors.rows_of(sample["galaxy_id"]),
-        rotator_classifier.recipe,
+        recipe_to_explain(root, context.partition_key, rotator_classifier, image_tensors),
         steps=STEPS[rotator_classifier.profile],
         n_converged=_CONVERGED,
         seed=_SEED,

@@ -9,17 +9,19 @@ import pandas as pd
 
 from rotator_assets import progress
 from rotator_assets.assets.attribution_pictures import attribution_pictures
-from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
+from rotator_assets.assets.learning import as_predicted, effective_recipe
 from rotator_assets.assets.reports import with_galaxies
 from rotator_assets.data_root import DataRoot
 from rotator_assets.files import replacing
 from rotator_assets.partitions import (
     DATASETS,
     dataset_to_training,
-    recipe_to_training,
     split_training_key,
     training_partitions,
 )
+from rotator_assets.recipes import Recipe, load_recipes
+from rotator_assets.settings import load_settings
 from rotator_assets.storage.attribution_files import SkyPlace, remove_other_files, write_attribution
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import TableStore, content_hash
@@ -38,7 +40,7 @@ _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
     io_manager_key="tables",
     code_version="3",
     automation_condition=FOLLOW_CHANGES,
-    deps=[dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
+    deps=of_recipe("training", "prediction", "attribution"),
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
     kinds={"duckdb", "matplotlib"},
     description="Attribution of the logit to the pixels of every galaxy, by the network that never saw it.",
@@ -55,7 +57,7 @@ def attribution_maps(
     from rotator_assets.learning.attribution_numbers import AttributionNumbers
 
     dataset, name = split_training_key(context.partition_key)
-    recipe = rotator_classifier.recipe
+    recipe = recipe_to_explain(root, context.partition_key, rotator_classifier, image_tensors)
     synthetic = rotator_classifier.synthetic or image_tensors.synthetic
     key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
     sample = with_galaxies(predictions, labeled_images)
@@ -113,6 +115,14 @@ def attribution_maps(
             **pictures.metadata(),
         },
     )
+
+
+def recipe_to_explain(root: DataRoot, partition: str, models: TrainedModels, tensor: ImageTensor) -> Recipe:
+    """The recipe by which there are networks and predictions, with what decides attributions as it is now."""
+    dataset, name = split_training_key(partition)
+    predicted = as_predicted(models, TableStore(root).read("repeat_predictions", partition))
+    now, _ = effective_recipe(load_recipes()[name], DATASETS[dataset].crop_px, load_settings(root), tensor.synthetic)
+    return predicted.with_settings_of(now, "attribution")
 
 
 def _batches(models: TrainedModels, sample: pd.DataFrame) -> Iterator[tuple[object, np.ndarray]]:

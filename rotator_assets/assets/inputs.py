@@ -14,8 +14,8 @@ import dagster as dg
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.files import walk_files
-from rotator_assets.partitions import recipe_partitions, survey_partitions
-from rotator_assets.recipes import load_recipes, recipes_file
+from rotator_assets.partitions import CROPS_PX, recipe_partitions, recipe_to_training, survey_partitions
+from rotator_assets.recipes import Recipe, Stage, load_recipes, recipes_file, reduced
 from rotator_assets.settings import SurveySettings, load_settings, version_of
 from rotator_assets.surveys import SURVEYS
 
@@ -68,9 +68,35 @@ image_settings = _input(
 training_recipe = _input(
     "training_recipe",
     {"yaml"},
-    "What a training is: one entry of `recipes.yaml`. Editing it makes its partitions stale.",
+    "What decides the networks of a recipe: one entry of `recipes.yaml`. Editing it makes its trainings stale.",
     recipe_partitions,
 )
+prediction_recipe = _input(
+    "prediction_recipe",
+    {"yaml"},
+    "How the networks of a recipe are asked (`test_time_averaging`): one entry of `recipes.yaml`.",
+    recipe_partitions,
+)
+attribution_recipe = _input(
+    "attribution_recipe",
+    {"yaml"},
+    "How the networks of a recipe are explained (`attribution_*`): one entry of `recipes.yaml`.",
+    recipe_partitions,
+)
+RECIPES: dict[Stage, dg.AssetSpec] = {
+    "training": training_recipe,
+    "prediction": prediction_recipe,
+    "attribution": attribution_recipe,
+}
+"""The input that tells what decides a stage of a recipe."""
+
+
+def of_recipe(*stages: Stage) -> list[dg.AssetDep]:
+    """Dependencies of what is made by dataset and recipe on what decides these stages of the recipe.
+
+    What shows results of a stage names it too, so that an edited recipe marks all that was made with it at once.
+    """
+    return [dg.AssetDep(RECIPES[stage], partition_mapping=recipe_to_training) for stage in stages]
 
 
 FOLDERS = {
@@ -109,10 +135,15 @@ def read_inputs(root: DataRoot) -> Iterator[Input]:
         for asset, (content, version) in _settings(settings.survey(survey)).items():
             yield Input(asset, survey, content, version, root.settings)
     for recipe in recipes.values():
-        if recipe.name in recipe_partitions.get_partition_keys():  # others are new: they come with the next reload
-            content = {**recipe.model_dump(mode="json", exclude={"name"}), "profile": settings.profile}
-            version = _version([recipe.version, settings.profile])
-            yield Input("training_recipe", recipe.name, content, version, recipes_file())
+        if recipe.name not in recipe_partitions.get_partition_keys():  # it is new: it comes with the next reload
+            continue
+        for stage, asset in RECIPES.items():
+            content, parts = recipe.settings(stage), [recipe.version(stage)]
+            if stage != "prediction":  # which the quick profile leaves as it is
+                content["profile"] = settings.profile
+            if _depends_on_profile(recipe, stage):
+                parts.append(settings.profile)
+            yield Input(asset.key.to_user_string(), recipe.name, content, _version(parts), recipes_file())
 
 
 INPUT_SPECS = (
@@ -122,13 +153,18 @@ INPUT_SPECS = (
     label_settings,
     kinematics_settings,
     image_settings,
-    training_recipe,
+    *RECIPES.values(),
 )
 
 
 def version_of_content(content: object) -> str:
     """Hash of what JSON can hold, whatever the order of keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _depends_on_profile(recipe: Recipe, stage: Stage) -> bool:
+    """True where the quick profile would change what decides the stage."""
+    return any(reduced(recipe, crop_px).settings(stage) != recipe.settings(stage) for crop_px in CROPS_PX)
 
 
 def _settings(survey: SurveySettings) -> dict[str, tuple[dict[str, Any], str]]:

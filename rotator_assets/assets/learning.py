@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets import progress
-from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.partitions import (
     DATASETS,
     dataset_to_training,
     other_dataset,
-    recipe_to_training,
     split_training_key,
     training_partitions,
 )
@@ -30,16 +29,14 @@ from rotator_assets.storage.tensors import ImageTensor, open_tensor
 if TYPE_CHECKING:
     from rotator_assets.learning.training import EpochLog
 
-_CODE_VERSION = "2"
+_CODE_VERSION = "3"
 _COMMON = {
     "group_name": "learning",
     "owners": OWNERS,
     "partitions_def": training_partitions,
-    "code_version": _CODE_VERSION,
     "automation_condition": FOLLOW_CHANGES,
 }
 _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
-_OF_RECIPE = dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)
 
 TRAINING_POOL = "training"
 RETRIES, RETRY_SECONDS = 2, 10.0
@@ -47,8 +44,9 @@ RETRIES, RETRY_SECONDS = 2, 10.0
 
 @dg.asset(
     **_COMMON,
+    code_version=_CODE_VERSION,
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
-    deps=[_OF_RECIPE],
+    deps=of_recipe("training"),
     io_manager_key="models",
     pool=TRAINING_POOL,
     kinds={"keras", "tensorflow"},
@@ -106,7 +104,6 @@ def rotator_classifier(
         folder=folder,
         recipe=recipe,
         profile=profile,
-        thresholds=tuple(trained.folds.sort_values("fold")["threshold"]),
         device=trained.device,
         seconds=trained.seconds,
         synthetic=synthetic,
@@ -119,7 +116,7 @@ def rotator_classifier(
     return dg.MaterializeResult(
         value=(models, {"training_folds": folds, "training_history": history}),
         data_version=dg.DataVersion(
-            content_hash(folds[["galaxy_id", "fold"]]) + content_hash(history) + recipe.version
+            content_hash(folds[["galaxy_id", "fold"]]) + content_hash(history) + recipe.version("training")
         ),
         metadata={
             "galaxies": len(sample),
@@ -128,7 +125,7 @@ def rotator_classifier(
             "parameters": trained.parameters,
             "epochs": recipe.epochs,
             "profile": profile,
-            "recipe": dg.MetadataValue.json(recipe.model_dump(mode="json")),
+            "recipe": dg.MetadataValue.json({"name": recipe.name, **recipe.settings("training")}),
             "device": f"{trained.device} ({trained.policy})",
             "seconds": trained.seconds,
             "images_per_second": trained.images_per_second,
@@ -141,8 +138,9 @@ def rotator_classifier(
 
 @dg.asset(
     **_COMMON,
+    code_version="3",
     ins={"image_tensors": _OF_DATASET},
-    deps=[_OF_RECIPE],
+    deps=of_recipe("training", "prediction"),
     io_manager_key="tables",
     kinds={"duckdb", "keras"},
     description="Each galaxy's probability of being fast, by networks that saw neither it nor its repeats.",
@@ -158,15 +156,17 @@ def predictions(
     from rotator_assets.learning.training import out_of_fold_predictions, predict_logits
 
     dataset, name = split_training_key(context.partition_key)
+    recipe = rotator_classifier.recipe.with_settings_of(load_recipes()[name], "prediction")
+    averaged = recipe.test_time_averaging
     key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
-    tested = TableStore(root).read("training_folds", context.partition_key).assign(logit=float("nan"))
+    tested = _networks_folds(root, context.partition_key).assign(logit=float("nan"), averaged=averaged)
     for fold, part in tested.groupby("fold"):
         model = rotator_classifier.load(int(fold))
         rows = image_tensors.rows_of(part["galaxy_id"])
-        logits = predict_logits(model, image_tensors.images, rows, rotator_classifier.recipe)
+        logits = predict_logits(model, image_tensors.images, rows, recipe)
         tested.loc[part.index, "logit"] = logits.astype(float)
     tested["probability_fast"] = expit(tested["logit"])
-    frame = out_of_fold_predictions(tested).assign(**key)
+    frame = out_of_fold_predictions(tested, averaged).assign(**key)
     return dg.MaterializeResult(
         value={"predictions": frame, "repeat_predictions": tested},
         data_version=dg.DataVersion(
@@ -174,6 +174,23 @@ def predictions(
         ),
         metadata={"dagster/row_count": len(frame), "synthetic": rotator_classifier.synthetic},
     )
+
+
+def _networks_folds(root: DataRoot, partition: str) -> pd.DataFrame:
+    """Which network tests which galaxy, with its thresholds. Raises InputError where an earlier version trained it."""
+    folds = TableStore(root).read("training_folds", partition)
+    if folds["threshold_averaged"].isna().any():
+        raise InputError(
+            f"{partition}: was trained by an earlier version of this program, without the threshold of test-time "
+            "averaging; materialize rotator_classifier again (`rotators run --stale` does)"
+        )
+    return folds
+
+
+def as_predicted(models: TrainedModels, repeat_predictions: pd.DataFrame) -> Recipe:
+    """The recipe that the networks were trained by, with what decided the predictions that there are."""
+    averaged = bool(repeat_predictions["averaged"].any())
+    return models.recipe.model_copy(update={"test_time_averaging": averaged})
 
 
 @contextmanager
@@ -201,7 +218,7 @@ def is_transient(error: Exception) -> bool:
 
 def _training_content(recipe: Recipe, parts: list[tuple[ImageTensor, pd.DataFrame]]) -> str:
     """Hash of all that decides what is trained; the checkpoints of equal content can be gone on with."""
-    content = [_CODE_VERSION, recipe.version]
+    content = [_CODE_VERSION, recipe.version("training")]
     for tensor, sample in parts:
         content += [tensor.version, content_hash(sample[["galaxy_id", "object_id", "rotator_type"]])]
     return content_hash(pd.DataFrame({"part": content}))

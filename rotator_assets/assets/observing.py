@@ -18,12 +18,13 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.errors import DagsterInvalidPropertyError
 
-from rotator_assets.assets.inputs import FOLDERS, INPUT_SPECS, Input, read_inputs
+from rotator_assets.assets.inputs import FOLDERS, INPUT_SPECS, RECIPES, Input, read_inputs
 from rotator_assets.assets.results import RESULTS, Snapshot, read_results
 from rotator_assets.changes import changes, file_changes
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.files import replacing
+from rotator_assets.recipes import kept_settings
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*multi_observable_source_asset")
 
@@ -93,6 +94,9 @@ def content_changes(asset: str, old: dict[str, Any] | None, new: dict[str, Any] 
         return ["what it was before is not recorded"]
     if asset in _IN_MANIFESTS:
         return file_changes(old, new, "result" if asset in _RESULTS else "file")
+    for stage, recipe in RECIPES.items():
+        if recipe.key.to_user_string() == asset:
+            return changes(kept_settings(old, stage), new) or ["recorded by an earlier version of this program"]
     return changes(old, new)
 
 

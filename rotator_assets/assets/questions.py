@@ -1,9 +1,7 @@
 """What the assets of the group ``questions`` have in common."""
 
-import dagster as dg
-
-from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
-from rotator_assets.partitions import recipe_to_training, training_partitions
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
+from rotator_assets.partitions import training_partitions
 
 QUESTION = {
     "group_name": "questions",
@@ -14,6 +12,5 @@ QUESTION = {
 QUESTION_OF_TRAINING = {
     **QUESTION,
     "partitions_def": training_partitions,
-    # Named, so that an edited recipe marks all that was made with it at once.
-    "deps": [dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
+    "deps": of_recipe("training", "prediction"),
 }

@@ -10,6 +10,7 @@ import pandas as pd
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.changes import changes
 from rotator_assets.data_root import DataRoot
+from rotator_assets.recipes import kept_settings
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.storage.tensors import ImageTensor
 
@@ -90,7 +91,7 @@ def retraining_picture(pictures: Pictures, tables: TableStore, dataset: str, rec
     if earlier.empty:
         pictures.remove("history_roc")
         return
-    content = json.loads(now["recipe_content"])
+    content = kept_settings(json.loads(now["recipe_content"]), "training", "prediction")
     figure = retraining_figure(
         curve(f"{now['trained_at']:%Y-%m-%d %H:%M}, now", now),
         [curve(f"{then['trained_at']:%Y-%m-%d %H:%M}{_since(then, content)}", then) for _, then in earlier.iterrows()],
@@ -103,7 +104,7 @@ def retraining_picture(pictures: Pictures, tables: TableStore, dataset: str, rec
 
 def _since(then: pd.Series, content: dict) -> str:
     """What has changed in the recipe since a training, a line each; the first where there are many."""
-    lines = changes(json.loads(then["recipe_content"]), content)
+    lines = changes(kept_settings(json.loads(then["recipe_content"]), "training", "prediction"), content)
     if len(lines) > _CHANGES_SHOWN:
         lines = [*lines[: _CHANGES_SHOWN - 1], f"and {len(lines) - _CHANGES_SHOWN + 1} other settings"]
     return "\nsince then: " + "\n".join(lines) if lines else ", same recipe"

@@ -3,14 +3,15 @@
 import json
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 
-from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, training_recipe
+from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
+from rotator_assets.assets.learning import as_predicted
 from rotator_assets.assets.report_pictures import retraining_picture, roc_pictures
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
-from rotator_assets.partitions import dataset_to_training, recipe_to_training, split_training_key, training_partitions
+from rotator_assets.partitions import dataset_to_training, split_training_key, training_partitions
+from rotator_assets.recipes import Recipe
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import TableStore, content_hash
 from rotator_assets.storage.tensors import ImageTensor
@@ -25,8 +26,7 @@ _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
     io_manager_key="tables",
     code_version="2",
     automation_condition=FOLLOW_CHANGES,
-    # Named, so that an edited recipe marks all that was made with it at once.
-    deps=[dg.AssetDep(training_recipe, partition_mapping=recipe_to_training)],
+    deps=of_recipe("training", "prediction"),
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
     kinds={"duckdb", "matplotlib"},
     description="ROC curve with AUC and interval, the confusion at the threshold, plain baselines, and a gallery.",
@@ -42,28 +42,28 @@ def roc_report(
     from rotator_assets.learning.evaluation import roc_curve_frame
     from rotator_assets.learning.summary import against_baselines, baseline_scores, summarize
 
-    dataset, recipe = split_training_key(context.partition_key)
-    models = rotator_classifier
+    dataset, name = split_training_key(context.partition_key)
+    models, tables = rotator_classifier, TableStore(root)
+    recipe = as_predicted(models, tables.read("repeat_predictions", context.partition_key))
     sample = with_galaxies(predictions, labeled_images)
-    key = {"dataset": dataset, "recipe": recipe, "synthetic": models.synthetic}
+    key = {"dataset": dataset, "recipe": name, "synthetic": models.synthetic}
     metrics = {
         **key,
         **summarize(sample),
-        "optimal_threshold": float(np.mean(models.thresholds)),
-        "folds": models.recipe.networks,
+        "optimal_threshold": mean_threshold(tables.read("training_folds", context.partition_key), recipe),
+        "folds": recipe.networks,
         "parameters": models.parameters,
-        "epochs": models.recipe.epochs,
+        "epochs": recipe.epochs,
         "profile": models.profile,
-        "recipe_version": models.recipe.version,
+        "recipe_version": recipe.version("training", "prediction"),
         "device": models.device,
         "seconds": models.seconds,
         "run_id": context.run_id,
     }
     curve = roc_curve_frame(sample["rotator_type"], sample["probability_fast"])
     rows = image_tensors.rows_of(sample["galaxy_id"])
-    rivals = baseline_scores(sample, image_tensors.images, rows, models.recipe)
+    rivals = baseline_scores(sample, image_tensors.images, rows, recipe)
     baselines = against_baselines(sample, rivals)
-    tables = TableStore(root)
     pictures = roc_pictures(
         root,
         metrics,
@@ -74,8 +74,8 @@ def roc_report(
         tables.read("training_history", context.partition_key),
         image_tensors,
     )
-    _keep_in_history(tables, context.partition_key, models, metrics, curve.assign(**key))
-    retraining_picture(pictures, tables, dataset, recipe, models.folder.name)
+    kept = _keep_in_history(tables, context.partition_key, models, recipe, metrics, curve.assign(**key))
+    retraining_picture(pictures, tables, dataset, name, kept)
     context.log.info(
         f"AUC {metrics['auc']:.3f} [{metrics['auc_low']:.3f}, {metrics['auc_high']:.3f}], n = {len(sample)}"
     )
@@ -112,21 +112,33 @@ def with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame) -> pd
     return predictions.merge(known, on="galaxy_id", how="left", validate="one_to_one")
 
 
+def mean_threshold(training_folds: pd.DataFrame, recipe: Recipe) -> float:
+    """Mean over the networks of the probability at and above which each calls a galaxy fast."""
+    column = "threshold_averaged" if recipe.test_time_averaging else "threshold"
+    return float(training_folds.groupby("fold")[column].first().mean())
+
+
 def _keep_in_history(
-    tables: TableStore, partition: str, models: TrainedModels, metrics: dict, curve: pd.DataFrame
-) -> None:
-    """Add the training to the tables of all trainings there ever were, once however often it is reported."""
+    tables: TableStore, partition: str, models: TrainedModels, recipe: Recipe, metrics: dict, curve: pd.DataFrame
+) -> str:
+    """Add the training to the tables of all trainings there ever were, once however often it is reported.
+
+    Networks that are asked in another way than they were first are in the history again. Gives the name in the history.
+    """
     ended = max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras"))
+    asked_otherwise = recipe.test_time_averaging != models.recipe.test_time_averaging
+    name = f"{models.folder.name}-{recipe.version('prediction')}" if asked_otherwise else models.folder.name
     training = {
         "trained_at": pd.Timestamp(ended, unit="s").floor("ms"),
-        "training": models.folder.name,
+        "training": name,
         "run_id": metrics["run_id"],
-        "recipe_version": models.recipe.version,
-        "recipe_content": json.dumps(models.recipe.model_dump(mode="json")),
+        "recipe_version": recipe.version("training", "prediction"),
+        "recipe_content": json.dumps({"name": recipe.name, **recipe.settings("training", "prediction")}),
     }
-    kept = f"{partition}.{models.folder.name}"
+    kept = f"{partition}.{name}"
     tables.keep("roc_curves_history", kept, curve.assign(**training))
     tables.keep("model_metrics_history", kept, pd.DataFrame([metrics]).assign(**training))
+    return name
 
 
 def _confusion_markdown(metrics: dict) -> str:

@@ -34,12 +34,13 @@ class CrossValidation:
     """What a cross-validated training gives.
 
     ``tested``: one row a galaxy tested and repeat, galaxies in the order given: galaxy_id, object_id, rotator_type,
-    repeat, fold (of the network, counting on over the repeats), logit (float64), and threshold and temperature of that
-    network. ``predictions``: the same over all repeats, `out_of_fold_predictions`. ``history``: one row a fold and
-    epoch: fold, epoch, loss, val_loss, val_auc. ``folds``: one row a fold: fold, repeat, n_train, n_validation, n_test,
-    epochs, best_epoch, threshold, temperature, seconds. ``device``: name of the processor or GPU; ``policy``: Keras
-    dtype policy of the training. ``images_per_second``: median over the epochs. ``seconds``: with those before an
-    interruption. ``parameters``: numbers that one network learns.
+    repeat, fold (of the network, counting on over the repeats), logit (float64), and of that network threshold and
+    temperature, of single logits and (``threshold_averaged``, ``temperature_averaged``) of those that test-time
+    averaging gives. ``predictions``: the same over all repeats, `out_of_fold_predictions`. ``history``: one row a fold
+    and epoch: fold, epoch, loss, val_loss, val_auc. ``folds``: one row a fold: fold, repeat, n_train, n_validation,
+    n_test, epochs, best_epoch, the thresholds and temperatures, seconds. ``device``: name of the processor or GPU;
+    ``policy``: Keras dtype policy of the training. ``images_per_second``: median over the epochs. ``seconds``: with
+    those before an interruption. ``parameters``: numbers that one network learns.
     """
 
     tested: pd.DataFrame
@@ -70,9 +71,10 @@ def cross_validate(
     """Train one network a fold; each galaxy is predicted by networks that saw none of its observations.
 
     Per fold: the validation part, drawn from the training galaxies, decides when to stop (weights of the epoch with
-    the smallest validation loss are kept), the threshold (`youden_threshold`) and the temperature (`fit_temperature`).
-    The test part is read only after that, for its predictions. Equal input and seed give equal results on the same
-    machine and TensorFlow build (on a GPU to the rounding of its atomic sums).
+    the smallest validation loss are kept), the threshold (`youden_threshold`) and the temperature (`fit_temperature`),
+    both also for test-time averaging, so that this may be chosen when the networks are there. The test part is read
+    only after that, for its predictions. Equal input and seed give equal results on the same machine and TensorFlow
+    build (on a GPU to the rounding of its atomic sums).
 
     Parameters
     ----------
@@ -123,14 +125,15 @@ def cross_validate(
         with replacing(model_folder / f"fold-{split.fold}.keras", ending=".keras") as temporary:
             network.save(temporary)
 
-        infer, averaged = inference_function(network), recipe.test_time_averaging
-        validated = logits_of(infer, images, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
-        network_facts = {
-            "fold": split.fold,
-            "repeat": split.repeat,
-            "threshold": youden_threshold(labels[split.validation], expit(validated)),
-            "temperature": fit_temperature(labels[split.validation], validated),
-        }
+        infer = inference_function(network)
+        network_facts = {"fold": split.fold, "repeat": split.repeat}
+        for averaged, ending in ((False, ""), (True, "_averaged")):
+            validated = logits_of(infer, images, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
+            network_facts |= {
+                f"threshold{ending}": youden_threshold(labels[split.validation], expit(validated)),
+                f"temperature{ending}": fit_temperature(labels[split.validation], validated),
+            }
+        averaged = recipe.test_time_averaging
         logit = logits_of(infer, images, rows[split.test], recipe, averaged=averaged).astype(np.float64)
         tested.append(galaxies.iloc[split.test].assign(logit=logit, **network_facts))
         history += state.epochs
@@ -150,7 +153,7 @@ def cross_validate(
     columns = ["fold", "epoch", "loss", "val_loss", "val_auc"]
     return CrossValidation(
         tested=by_galaxy,
-        predictions=out_of_fold_predictions(by_galaxy),
+        predictions=out_of_fold_predictions(by_galaxy, recipe.test_time_averaging),
         history=pd.DataFrame([[getattr(log, column) for column in columns] for log in history], columns=columns),
         folds=pd.DataFrame(folds),
         device=device_name(),
@@ -161,15 +164,19 @@ def cross_validate(
     )
 
 
-def out_of_fold_predictions(tested: pd.DataFrame) -> pd.DataFrame:
+def out_of_fold_predictions(tested: pd.DataFrame, averaged: bool = False) -> pd.DataFrame:
     """One row a galaxy, in the order of its first: the mean over the repeats that tested it.
 
-    ``tested``: columns galaxy_id, object_id, rotator_type, fold, logit, threshold, temperature. Gives galaxy_id,
-    object_id, rotator_type, fold (of the first network that tested it), threshold (mean over the networks),
-    probability_fast (of the mean logit, float64), probability_fast_calibrated (of the mean of logit / temperature) and
-    predicted_type (1 where probability_fast is at or above the threshold).
+    ``tested``: columns galaxy_id, object_id, rotator_type, fold, logit, threshold, temperature; of test-time averaging
+    (``averaged``) threshold_averaged and temperature_averaged instead. Gives galaxy_id, object_id, rotator_type, fold
+    (of the first network that tested it), threshold (mean over the networks), probability_fast (of the mean logit,
+    float64), probability_fast_calibrated (of the mean of logit / temperature) and predicted_type (1 where
+    probability_fast is at or above the threshold).
     """
-    by_galaxy = tested.assign(calibrated=tested["logit"] / tested["temperature"]).groupby("galaxy_id", sort=False)
+    ending = "_averaged" if averaged else ""
+    by_galaxy = tested.assign(
+        calibrated=tested["logit"] / tested[f"temperature{ending}"], threshold=tested[f"threshold{ending}"]
+    ).groupby("galaxy_id", sort=False)
     mean = by_galaxy[["logit", "calibrated", "threshold"]].mean()
     frame = by_galaxy[["object_id", "rotator_type", "fold"]].first().assign(threshold=mean["threshold"])
     frame["probability_fast"] = expit(mean["logit"])

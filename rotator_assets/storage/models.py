@@ -27,8 +27,8 @@ _MANIFEST = "model.json"
 class TrainedModels:
     """The networks of one dataset and recipe, one a fold and repeat, with what made them.
 
-    ``thresholds``: for each fold the probability at and above which a galaxy is called fast, from its validation
-    part. ``recipe`` is the one trained, after the reduction of the quick profile if ``profile`` is ``quick``.
+    ``recipe`` is the one trained, after the reduction of the quick profile if ``profile`` is ``quick``; of its stages,
+    ``training`` alone decided the networks.
     ``training``: hash of all that decides what is trained; "" where it was not noted. ``parameters``: numbers that one
     network learns; None where it was not noted.
     """
@@ -36,7 +36,6 @@ class TrainedModels:
     folder: Path
     recipe: Recipe
     profile: str
-    thresholds: tuple[float, ...]
     device: str
     seconds: float
     synthetic: bool
@@ -85,7 +84,6 @@ def commit_models(models: TrainedModels) -> None:
         "folder": models.folder.name,
         "recipe": models.recipe.model_dump(mode="json"),
         "profile": models.profile,
-        "thresholds": list(models.thresholds),
         "device": models.device,
         "seconds": models.seconds,
         "synthetic": models.synthetic,
@@ -108,7 +106,7 @@ def open_models(parent: Path) -> TrainedModels:
         raise FileNotFoundError(f"{parent} holds no trained model; materialize rotator_classifier first")
     manifest = json.loads(path.read_text(encoding="utf-8"))
     try:
-        recipe = Recipe(**manifest["recipe"])
+        recipe = Recipe.kept(manifest["recipe"])
     except ValidationError:
         raise InputError(
             f"{path}: was trained by another version of this program; materialize rotator_classifier again"
@@ -117,7 +115,6 @@ def open_models(parent: Path) -> TrainedModels:
         folder=parent / manifest["folder"],
         recipe=recipe,
         profile=manifest["profile"],
-        thresholds=tuple(manifest["thresholds"]),
         device=manifest["device"],
         seconds=manifest["seconds"],
         synthetic=manifest["synthetic"],

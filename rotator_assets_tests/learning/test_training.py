@@ -294,9 +294,16 @@ def test_averaging_in_testing_trains_the_same_networks(survey, tmp_path, one_fol
     np.testing.assert_allclose(averaged.tested.logit, mean_logits(one_fold.test), atol=1e-5)
     assert not np.allclose(averaged.tested.logit, plain.tested.logit, atol=1e-4)
     threshold = youden_threshold(labels[one_fold.validation], expit(mean_logits(one_fold.validation)))
-    assert averaged.folds.threshold[0] == pytest.approx(threshold, rel=1e-4)
+    assert averaged.folds.threshold_averaged[0] == pytest.approx(threshold, rel=1e-4)
     temperature = fit_temperature(labels[one_fold.validation], mean_logits(one_fold.validation))
-    assert averaged.folds.temperature[0] == pytest.approx(temperature, rel=1e-3)
+    assert averaged.folds.temperature_averaged[0] == pytest.approx(temperature, rel=1e-3)
+    # Whichever way they are asked in training, networks are kept with what they need for both.
+    ways = ["threshold", "temperature", "threshold_averaged", "temperature_averaged"]
+    pd.testing.assert_frame_equal(averaged.folds[ways], plain.folds[ways])
+    for result, ending in ((plain, ""), (averaged, "_averaged")):
+        assert (result.predictions.threshold == result.folds[f"threshold{ending}"][0]).all()
+        calibrated = expit(result.tested.logit / result.folds[f"temperature{ending}"][0])
+        np.testing.assert_allclose(result.predictions.probability_fast_calibrated, calibrated)
 
 
 def test_averaged_predictions_do_not_know_how_an_image_lies(trained, survey):

@@ -22,7 +22,7 @@ def trained(parent, seed=1) -> TrainedModels:
     with writing_models(parent) as folder:
         (folder / "fold-0.keras").write_bytes(b"weights")
     recipe = Recipe(name="a", seed=seed)
-    return TrainedModels(folder, recipe, "quick", (0.4, 0.6), "a device", 12.5, True, training=f"content{seed}")
+    return TrainedModels(folder, recipe, "quick", "a device", 12.5, True, training=f"content{seed}")
 
 
 def checkpointed(parent, training, seconds_ago=0.0):

@@ -17,7 +17,7 @@ from rotator_assets.storage.schema.columns import (
 )
 
 REPEAT = Column("repeat", "INTEGER", "repeat of the cross-validation, from 0; folds count on over the repeats")
-VERSION = Column("recipe_version", "VARCHAR", "hash of the recipe's content as trained")
+VERSION = Column("recipe_version", "VARCHAR", "hash of the recipe's settings that decide networks and predictions")
 RUN = Column("run_id", "VARCHAR", "Dagster run that made the row")
 NETWORKS = Column("folds", "INTEGER", "number of networks: folds, times the repeats")
 PARAMETERS = Column("parameters", "INTEGER", "numbers that one network learns")
@@ -57,7 +57,7 @@ TRAINED = (
     Column("trained_at", "TIMESTAMP", "when the training ended, UTC"),
     Column("training", "VARCHAR", "name of the training: its folder under results/models"),
 )
-RECIPE_CONTENT = Column("recipe_content", "VARCHAR", "the recipe as trained, JSON")
+RECIPE_CONTENT = Column("recipe_content", "VARCHAR", "the recipe as trained and asked for predictions, JSON")
 
 TRAINING_TABLES = (
     Table(
@@ -87,6 +87,8 @@ TRAINING_TABLES = (
             ROTATOR,
             Column("threshold", "DOUBLE", "probability at and above which the fold calls a galaxy fast"),
             Column("temperature", "DOUBLE", "divides the fold's logits to calibrate them; above 1: it was too sure"),
+            Column("threshold_averaged", "DOUBLE", "threshold for the mean logit of eight turned and mirrored copies"),
+            Column("temperature_averaged", "DOUBLE", "temperature for that mean logit"),
             SYNTHETIC,
         ),
     ),
@@ -118,6 +120,7 @@ TRAINING_TABLES = (
             OBJECT,
             ROTATOR,
             Column("probability_fast", "DOUBLE", "probability of being fast by the repeat's network"),
+            Column("averaged", "BOOLEAN", "true where that is of the mean logit of eight turned and mirrored copies"),
             SYNTHETIC,
         ),
     ),
