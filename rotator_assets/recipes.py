@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rotator_assets.changes import changes
 from rotator_assets.errors import InputError
+from rotator_assets.yaml_files import YamlFile, read_yaml
 
 RECIPES_FILE = Path(__file__).with_name("recipes.yaml")
 ENVIRONMENT_VARIABLE = "ROTATORS_RECIPES"
@@ -51,7 +51,7 @@ _attribution = partial(_setting, "attribution")
 class Augmentation(BaseModel):
     """Random transformations of training images, drawn afresh for every image and epoch; never used in testing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     shift: float = _training(
         0.05, introduced=0.05, ge=0, le=0.5, description="largest shift along each axis, fraction of the side"
@@ -71,7 +71,7 @@ class Recipe(BaseModel):
     decides it does: what was trained stays as it is when its attributions are to be computed otherwise.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str
     population: Literal["early", "all"] = _training("early", introduced="early")
@@ -252,65 +252,59 @@ def recipes_file() -> Path:
 def load_recipes(path: Path | None = None) -> dict[str, Recipe]:
     """Every recipe of the file (default: `recipes_file`) by name: those under ``recipes``, then those of ``variants``.
 
-    Raises InputError naming the file, the recipe and the key: unknown keys, values out of range, a name that is not
-    letters, digits and hyphens, a name in both places.
+    Raises InputError naming the file, the line, the recipe and the key: what `read_yaml` refuses, unknown keys, values
+    of another type (``"20"`` is no number, ``1`` no truth value) or out of range, a name that is not letters, digits
+    and hyphens, a name in both places.
     """
-    path = path or recipes_file()
-    return {name: _recipe(path, name, values) for group in _content(path).values() for name, values in group.items()}
+    file = _read(path or recipes_file())
+    groups = _groups(file)
+    return {name: _recipe(file, group, name, values) for group in groups for name, values in groups[group].items()}
 
 
 def study_recipes(path: Path | None = None) -> list[str]:
     """Names of the study's own recipes, those under ``recipes``. Raises InputError where the file is not one."""
-    return list(_content(path or recipes_file())["recipes"])
+    return list(_groups(_read(path or recipes_file()))["recipes"])
 
 
-def _recipe(path: Path, name: object, values: object) -> Recipe:
+def _recipe(file: YamlFile, group: str, name: str, values: object) -> Recipe:
     """One recipe of the file, checked."""
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
-        raise InputError(f"{path}: recipe name {name!r} may hold only letters, digits and hyphens")
-    where = f"{path}: recipe '{name}': "
+    here = file.where(group, name)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
+        raise InputError(f"{here}: recipe name {name!r} may hold only letters, digits and hyphens")
     if values is not None and not isinstance(values, dict):
-        raise InputError(f"{where}expected a mapping of settings, got {type(values).__name__}")
+        raise InputError(f"{here}: recipe '{name}': expected a mapping of settings, got {type(values).__name__}")
     if "name" in (values or {}):
-        raise InputError(f"{where}name: is not a setting, the recipe is named by its key")
+        raise InputError(f"{here}: recipe '{name}': name: is not a setting, the recipe is named by its key")
     try:
         return Recipe.model_validate({**(values or {}), "name": name})
     except ValidationError as error:
-        raise InputError(where + _mistake(error)) from None
+        place = file.where(group, name, *error.errors()[0]["loc"])
+        raise InputError(f"{place}: recipe '{name}': {_mistake(error)}") from None
 
 
-class _OnceEach(yaml.SafeLoader):
-    """PyYAML's safe loader, which would let the last of two equal keys silently replace the first, told to refuse."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"'{key.value}' stands twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _content(path: Path) -> dict[str, dict]:
-    """What stands under ``recipes`` and ``variants`` in the file, by these names."""
+def _read(path: Path) -> YamlFile:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _OnceEach)
+        return read_yaml(path)
     except OSError as error:
         remedy = f"restore it, or let {ENVIRONMENT_VARIABLE} name another recipes file"
         raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or no such date
-        raise InputError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _groups(file: YamlFile) -> dict[str, dict[str, object]]:
+    """What stands under ``recipes`` and ``variants`` in the file, by these names."""
+    content = file.content
     if not isinstance(content, dict) or not isinstance(content.get("recipes"), dict) or not content["recipes"]:
-        raise InputError(f"{path}: expected a mapping 'recipes' of recipe names to settings")
-    if unknown := set(content) - {"recipes", "variants"}:
-        raise InputError(f"{path}: unknown key {sorted(map(str, unknown))[0]!r} beside 'recipes' and 'variants'")
-    content = {"recipes": content["recipes"], "variants": content.get("variants", {})}
-    if not isinstance(content["variants"], dict):
-        raise InputError(f"{path}: expected a mapping 'variants' of recipe names to settings")
-    for name in content["recipes"]:
-        if name in content["variants"]:
-            raise InputError(f"{path}: recipe '{name}' stands under 'recipes' and under 'variants'; rename one")
-    return content
+        raise InputError(f"{file.path}: expected a mapping 'recipes' of recipe names to settings")
+    if unknown := sorted(set(content) - {"recipes", "variants"}):
+        raise InputError(f"{file.where(unknown[0])}: unknown key {unknown[0]!r} beside 'recipes' and 'variants'")
+    groups = {"recipes": content["recipes"], "variants": content.get("variants", {})}
+    if not isinstance(groups["variants"], dict):
+        raise InputError(f"{file.path}: expected a mapping 'variants' of recipe names to settings")
+    for name in groups["recipes"]:
+        if name in groups["variants"]:
+            where = file.where("variants", name)
+            raise InputError(f"{where}: recipe '{name}' stands under 'recipes' and under 'variants'; rename one")
+    return groups
 
 
 def _mistake(error: ValidationError) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.yaml_files import read_yaml
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
+"""Unknown keys and values of another type are mistakes: ``"20"`` is no number, ``1`` no truth value."""
+FROM_LIST = Field(strict=False)
+"""A tuple, which YAML writes as a list."""
 
 Seeing = Annotated[float, Field(ge=0.6, le=10)]
 Depth = Annotated[float, Field(ge=0, le=1e6)]
@@ -20,7 +26,7 @@ Depth = Annotated[float, Field(ge=0, le=1e6)]
 class LabelSettings(BaseModel):
     """Who is early, who is slow, and which galaxies get a label at all. Every cut is off until set."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     t_type_max: float = Field(2.0, description="early type: T-Type strictly below this")
     p_late_max: float = Field(0.5, ge=0, le=1, description="early type where only P_Late is known: at most this")
@@ -37,7 +43,7 @@ class LabelSettings(BaseModel):
 class ImageSettings(BaseModel):
     """Scale of images whose files do not tell it (PNG and JPG colour cut-outs), at most one of the two; and checks."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     pixels_per_r_eff: float | None = Field(None, gt=0, description="cut-outs scaled to the galaxy: pixels per R_e")
     arcsec_per_pixel: float | None = Field(None, gt=0, description="cut-outs of one angular scale")
@@ -55,7 +61,7 @@ class ImageSettings(BaseModel):
 class KinematicsSettings(BaseModel):
     """How lambda_R is measured from stellar maps or star particles."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     aperture: Literal["file", "photometry"] = Field(
         "file", description="half-light ellipse: the file's own (MAPS header, particles) or the catalogues' first"
@@ -68,7 +74,7 @@ class KinematicsSettings(BaseModel):
 class MockSettings(BaseModel):
     """How simulated galaxies are observed. What is not fixed here is drawn for each galaxy as over SDSS."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     seed: int = Field(2020, ge=0)
     psf: Literal["gaussian", "moffat"] = "gaussian"
@@ -77,8 +83,12 @@ class MockSettings(BaseModel):
     redshift: float | None = Field(
         None, ge=0.001, le=10, description="observe from this redshift instead of the file's"
     )
-    psf_fwhm_arcsec: tuple[Seeing, Seeing, Seeing] | None = Field(None, description="seeing in g, r, i")
-    sky_sigma_nmgy: tuple[Depth, Depth, Depth] | None = Field(None, description="sky noise in g, r, i, nmgy a pixel")
+    psf_fwhm_arcsec: Annotated[tuple[Seeing, Seeing, Seeing], FROM_LIST] | None = Field(
+        None, description="seeing in g, r, i"
+    )
+    sky_sigma_nmgy: Annotated[tuple[Depth, Depth, Depth], FROM_LIST] | None = Field(
+        None, description="sky noise in g, r, i, nmgy a pixel"
+    )
 
     @model_validator(mode="after")
     def _stamps_have_noise_of_their_own(self) -> MockSettings:
@@ -90,9 +100,11 @@ class MockSettings(BaseModel):
 class SurveySettings(BaseModel):
     """Settings of one survey."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
-    lambda_r_preference: tuple[str, ...] = Field(description="sources of lambda_R, the most preferred first")
+    lambda_r_preference: Annotated[tuple[str, ...], FROM_LIST] = Field(
+        description="sources of lambda_R, the most preferred first"
+    )
     jam_qual_min: int | None = Field(None, ge=-1, le=3, description="DynPop lambda_R needs at least this `Qual`")
     kinematics: KinematicsSettings = KinematicsSettings()
     labels: LabelSettings = LabelSettings()
@@ -103,7 +115,7 @@ class SurveySettings(BaseModel):
 class Settings(BaseModel):
     """All settings of a data root: ``profile``, and a block of ``SurveySettings`` under the key of each survey."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     profile: Literal["auto", "quick", "full"] = Field(
         "auto", description="quick: fewer folds and epochs; auto: quick where the galaxies are synthetic"
@@ -144,23 +156,31 @@ def version_of(model: BaseModel) -> str:
 def load_settings(root: DataRoot) -> Settings:
     """The root's settings, defaults where it has no ``settings.yaml``.
 
-    Raises InputError naming the file and the key: not YAML, unknown key, value of a wrong type or out of range.
+    Raises InputError naming the file, the line and the key: not YAML (see `read_yaml`), unknown key, value of a wrong
+    type or out of range; and for a file of a similar name, which would be passed over.
     """
     path = root.settings
     if not path.is_file():
+        _refuse_similar_names(path)
         return Settings()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        file = read_yaml(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
-    if content is not None and not isinstance(content, dict):
+    content = {} if file.content is None else file.content
+    if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of settings, got {type(content).__name__}")
     try:
-        return Settings(**(content or {}))
+        return Settings(**content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "surveys")
-        what = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path}: {f'{where}: ' if where else ''}{what}") from None
+        keys = [part for part in first["loc"] if part != "surveys"]
+        where = ".".join(map(str, keys))
+        what = " ".join(first["msg"].removeprefix("Value error, ").split())
+        raise InputError(f"{file.where(*keys)}: {f'{where}: ' if where else ''}{what}") from None
+
+
+def _refuse_similar_names(path: Path) -> None:
+    for other in path.parent.glob("[sS]*.[yY]*"):
+        if other.name.casefold() in ("settings.yaml", "settings.yml", "setting.yaml", "setting.yml"):
+            raise InputError(f"{other}: is not read under this name: call it {path.name}")

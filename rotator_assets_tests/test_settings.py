@@ -46,6 +46,21 @@ def test_what_is_written_is_read(tmp_path):
         ("manga: {kinematics: {min_coverage: 2}}", "manga.kinematics.min_coverage"),
         ("just text", "expected a mapping"),
         ("a: [", "not valid YAML"),
+        ("manga:\n  labels: {log_mass_min: 10.0}\nmanga:\n  images: {}", "line 3: 'manga' stands twice"),
+        ("manga: {labels: {t_type_max: 1, t_type_max: 2}}", "'t_type_max' stands twice"),
+        ("profile: 2020-99-99", "line 1: 2020-99-99 may be a date"),
+        ("tng100: {mock: {seed: 0100}}", "0100 may be no decimal number"),
+        (
+            "manga:\n  images:\n    check_centre: 1",
+            "line 3: manga.images.check_centre: Input should be",
+        ),
+        ("manga:\n  labels: {log_mass_min: '10'}", "line 2: manga.labels.log_mass_min: Input should be a valid number"),
+        (
+            "tng100: {mock: {psf_fwhm_arcsec: ['1', 1, 1]}}",
+            "psf_fwhm_arcsec.0: Input should be a valid number",
+        ),
+        ("manga: {jam_qual_min: 1.0}", "manga.jam_qual_min: Input should be a valid integer"),
+        ("manga: {lambda_r_preference: dynpop}", "manga.lambda_r_preference: Input should be a valid tuple"),
     ],
 )
 def test_mistakes_are_told_in_one_line(tmp_path, text, message):
@@ -54,3 +69,10 @@ def test_mistakes_are_told_in_one_line(tmp_path, text, message):
         load_settings(DataRoot(tmp_path))
     assert message in str(error.value) and "settings.yaml" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["settings.yml", "Settings.yaml", "setting.yaml"])
+def test_a_file_of_a_similar_name_is_not_passed_over(tmp_path, name):
+    (tmp_path / name).write_text("profile: full")
+    with pytest.raises(InputError, match=rf"{name}: is not read under this name: call it settings\.yaml"):
+        load_settings(DataRoot(tmp_path))

@@ -26,7 +26,6 @@ from rotator_assets.assets.report_sections import (
     survey_section,
     training_section,
 )
-from rotator_assets.assets.report_sources import report_sources, sources_metadata, sources_section
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.assets.results import all_results
 from rotator_assets.assets.transfer import transfer_report
@@ -41,7 +40,7 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
 @dg.asset(
     group_name="reports",
     owners=OWNERS,
-    code_version="3",
+    code_version="2",
     deps=[
         all_results,
         labeled_galaxies,
@@ -66,7 +65,7 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
     from rotator_assets.figures.report import ReportContext, save_report
     from rotator_assets.figures.study import study_comparison
 
-    shown_results = observe_before_reading(context, root, all_results)
+    observe_before_reading(context, root, all_results)
     tables = TableStore(root)
     metrics = tables.query("FROM model_metrics ORDER BY dataset, recipe")
     galaxies = tables.query("FROM labeled_galaxies")
@@ -89,8 +88,6 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
             sections.append(training_section(root, baselines, row, shown))
             looked_at = attribution_section(root, tables, row, shown)
             sections += [looked_at] if looked_at else []
-    sources = report_sources(tables, context.instance)
-    sections.append(sources_section(sources, shown_results.version, synthetic))
     save_report(
         ReportContext(
             title="Slow and fast rotators by their images alone",
@@ -110,7 +107,6 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
             "report": dg.MetadataValue.path(str(root.report)),
             "size_bytes": root.report.stat().st_size,
             "trainings": len(metrics),
-            "made_from": sources_metadata(sources, shown_results.version),
             "synthetic": synthetic,
         }
     )
