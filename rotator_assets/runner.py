@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
 import dagster as dg
 import yaml
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from rotator_assets.assets.learning import TRAINING_POOL
 from rotator_assets.assets.observing import observe
+from rotator_assets.at_work import at_work, fail_lost_runs, process_tags
 from rotator_assets.data_root import DataRoot
 from rotator_assets.definitions import definitions
 from rotator_assets.errors import InputError
@@ -23,6 +31,7 @@ from rotator_assets.plans import Outcome, Step, next_step
 from rotator_assets.staleness import Staleness
 from rotator_assets.workers import Workers
 
+WORKSPACE = Path(__file__).parent.parent / "workspace.yaml"
 INSTANCE_SETTINGS = {
     "telemetry": {"enabled": False},
     "nux": {"enabled": False},
@@ -41,38 +50,25 @@ def prepare_instance_home(root: DataRoot) -> Path:
 
 
 def open_instance(root: DataRoot) -> dg.DagsterInstance:
-    """The data root's Dagster instance, in which runs of processes that were killed count as failed.
-
-    Dagster would take them to be running for ever, and they would hold the training pool.
-    """
+    """The data root's Dagster instance, in which runs of processes that were killed count as failed."""
     instance = dg.DagsterInstance.from_config(str(prepare_instance_home(root)))
-    here = {_HOST_TAG: platform.node()}
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags=here)):
-        if _birth(int(run.tags[_PID_TAG])) != run.tags[_BIRTH_TAG]:
-            instance.report_run_failed(run, "The process of this run is gone: it was killed.")
+    fail_lost_runs(instance)
     # Dagster gives a pool its limit when it first meets it in the queue, and starts that first lot all at once.
     if TRAINING_POOL not in instance.event_log_storage.get_concurrency_keys():
         instance.event_log_storage.initialize_concurrency_limit_to_default(TRAINING_POOL)
     return instance
 
 
-_HOST_TAG, _PID_TAG, _BIRTH_TAG = "rotators/host", "rotators/pid", "rotators/process_started"
+_LOCATION = "rotator_assets" if WORKSPACE.is_file() else "rotator_assets.definitions"
 
 
-def _process_tags() -> dict[str, str]:
-    return {_HOST_TAG: platform.node(), _PID_TAG: str(os.getpid()), _BIRTH_TAG: _birth(os.getpid())}
-
-
-def _birth(pid: int) -> str:
-    """When a process started, in the kernel's ticks; "running" where that cannot be told, "" where there is none."""
-    try:
-        os.kill(pid, 0)
-        state, *fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return "" if state == "Z" else fields[18]  # a zombie is gone, only not yet reaped
-    except ProcessLookupError:
-        return ""
-    except OSError:
-        return "running"
+def _shown_in_the_ui(instance: dg.DagsterInstance, job: dg.JobDefinition) -> dg.DagsterInstance:
+    """The instance, told which code location its runs are of: the UI's run timeline leaves out those of none."""
+    target = LoadableTargetOrigin(module_name="rotator_assets.definitions")
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, _LOCATION)
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job.name)
+    instance.create_run_for_job = partial(instance.create_run_for_job, remote_job_origin=origin)
+    return instance
 
 
 class Runner:
@@ -81,8 +77,8 @@ class Runner:
     def __init__(self, root: DataRoot) -> None:
         self.root = root
         self.definitions = definitions(root)
-        self.instance = open_instance(root)
         self._job = self.definitions.resolve_implicit_global_asset_job_def()
+        self.instance = _shown_in_the_ui(open_instance(root), self._job)
         self._graph = self.definitions.resolve_asset_graph()
 
     def __enter__(self) -> Runner:
@@ -122,7 +118,7 @@ class Runner:
             settle(step, "done" if error is None else "failed")
 
         self.observe()
-        with Workers(self.root, jobs if jobs > 1 else 0) as workers:
+        with at_work(self.root), Workers(self.root, jobs if jobs > 1 else 0) as workers:
             while waiting or workers.running:
                 step = next_step(waiting, workers.running, may_train=jobs == 1 or workers.idle)
                 if step is None:
@@ -170,7 +166,7 @@ class Runner:
             asset_selection=[dg.AssetKey(name) for name in step.assets],
             partition_key=step.partition,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags={"rotators/step": step.title.replace(" ", "_"), **_process_tags()},
+            tags={"rotators/step": step.title.replace(" ", "_"), **process_tags()},
         )
 
     def staleness(self) -> Staleness:

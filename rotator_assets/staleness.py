@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
@@ -24,6 +24,14 @@ from rotator_assets.changes import changes
 from rotator_assets.partitions import DATASETS, WHOLE, split_training_key
 from rotator_assets.recipes import Recipe
 from rotator_assets.settings import Settings
+
+
+class Stale(NamedTuple):
+    """A partition that was made and no longer fits its inputs; `WHOLE` of what has no partitions."""
+
+    asset: str
+    partition: str
+    reason: str
 
 
 class _Loading(LoadingContext):
@@ -53,15 +61,25 @@ class Staleness:
         """True where the partition was made, and from what its inputs are now."""
         return self._resolver.get_status(dg.AssetKey(asset), partition) == StaleStatus.FRESH
 
-    def stale(self) -> Iterator[tuple[str, str, str]]:
-        """Asset, partition and reason of everything that was made and no longer fits its inputs.
+    def was_made(self, asset: str) -> bool:
+        """True where something without partitions was made."""
+        return self.made_id(asset, None) is not None
+
+    def made_id(self, asset: str, partition: str | None) -> int | None:
+        """The instance's number of the latest materialization; None where there is none."""
+        record = self._resolver._get_latest_data_version_record(key=AssetKeyPartitionKey(dg.AssetKey(asset), partition))
+        return record.storage_id if record else None
+
+    def stale(self, assets: Collection[str] | None = None) -> Iterator[Stale]:
+        """Everything, or what of some assets, was made and no longer fits its inputs.
 
 
         The reason says what changed since the partition was made: ``training_recipe changed (normalization: max_all
-        -> log)``, ``image_tensors was updated``. Partitions that are no more (a recipe taken out) are left out; the
-        partition of what has none is `WHOLE`.
+        -> log)``, ``image_tensors was updated``. Partitions that are no more (a recipe taken out) are left out.
         """
         for key in sorted(self._graph.materializable_asset_keys):
+            if assets is not None and key.to_user_string() not in assets:
+                continue
             node = self._graph.get(key)
             made: list[str | None] = [None]
             if node.is_partitioned:
@@ -69,7 +87,7 @@ class Staleness:
                 made = sorted(self._instance.get_materialized_partitions(key) & known)
             for partition in made:
                 if self._resolver.get_status(key, partition) == StaleStatus.STALE:
-                    yield key.to_user_string(), partition or WHOLE, self._reason(key, partition)
+                    yield Stale(key.to_user_string(), partition or WHOLE, self._reason(key, partition))
 
     def _reason(self, key: dg.AssetKey, partition: str | None) -> str:
         updated: dict[str, list[str]] = {}

@@ -72,6 +72,13 @@ def test_every_asset_is_described_owned_versioned_and_of_a_kind(graph):
         assert node.description and node.owners and node.code_version and node.kinds, key
 
 
+def test_jobs_are_named_after_what_one_wants_and_the_report_follows_by_itself():
+    repository = definitions(DataRoot(Path("/nowhere"))).get_repository_def()
+    assert {"train", "retrain_stale", "refresh_report", "compare_recipes"} <= set(repository.job_names)
+    running = {s.name for s in repository.sensor_defs if s.default_status == dg.DefaultSensorStatus.RUNNING}
+    assert running == {"input_changes", "report_follows_results"}
+
+
 def test_trainings_share_a_pool(graph):
     assert graph.get(dg.AssetKey("rotator_classifier")).pools == {"training"}
 

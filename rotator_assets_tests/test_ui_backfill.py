@@ -148,7 +148,7 @@ def _see_why(ui: Ui, page) -> None:
 
 def _launch_backfill(ui: Ui, page) -> str:
     """Launch, by clicking, the stale partitions of the job; returns the backfill's name."""
-    page.goto(f"{ui.url}/locations/rotator_assets/jobs/train_and_report/partitions")
+    page.goto(f"{ui.url}/locations/rotator_assets/jobs/train/partitions")
     page.get_by_role("button").filter(has_text="Materialize").click()
     dialog = page.get_by_role("dialog")
     for keys in ((DATASET,), EDITED):

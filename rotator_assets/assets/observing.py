@@ -31,6 +31,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*multi_obse
 _RESULTS = {result.name for result in RESULTS}
 _IN_MANIFESTS = {*FOLDERS, *_RESULTS}
 """What is too long for an observation's metadata, and kept beside it."""
+FIRST_SEEN = "first seen"
 _MANIFESTS_KEPT = 50
 """Manifests kept of each input: further back than that, a change of files is told without their names."""
 
@@ -70,13 +71,26 @@ def last_observation(
     instance: dg.DagsterInstance, asset: str, partition: str | None, before_storage_id: int | None = None
 ) -> dg.AssetObservation | None:
     """The last observation of an input, or the last before an event of the instance; None where there is none."""
+    record = _last_record(instance, asset, partition, before_storage_id)
+    return record.asset_observation if record else None
+
+
+def last_observation_id(instance: dg.DagsterInstance, asset: str, partition: str | None) -> int | None:
+    """The instance's number of the last observation of an input; None where there is none."""
+    record = _last_record(instance, asset, partition)
+    return record.storage_id if record else None
+
+
+def _last_record(
+    instance: dg.DagsterInstance, asset: str, partition: str | None, before_storage_id: int | None = None
+) -> dg.EventLogRecord | None:
     wanted = dg.AssetRecordsFilter(
         asset_key=dg.AssetKey(asset),
         asset_partitions=None if partition is None else [partition],
         before_storage_id=before_storage_id,
     )
     records = instance.fetch_observations(wanted, limit=1).records
-    return records[0].asset_observation if records else None
+    return records[0] if records else None
 
 
 def observed_content(instance: dg.DagsterInstance, observation: dg.AssetObservation) -> dict[str, Any] | None:
@@ -100,25 +114,34 @@ def content_changes(asset: str, old: dict[str, Any] | None, new: dict[str, Any] 
     return changes(old, new)
 
 
-def observe_before_reading(context: dg.AssetExecutionContext, root: DataRoot, *specs: dg.AssetSpec) -> None:
-    """Record what an asset is about to read, so that it is stale from the moment on that this changes.
+def observe_before_reading(context: dg.AssetExecutionContext, root: DataRoot, spec: dg.AssetSpec) -> Input:
+    """Record an observed result that an asset is about to read, so that it is stale from when this changes.
 
     Dagster has noted the observations there were when the step began; a result that changed since the last of them
-    would otherwise be read, but not be known to have been.
+    would otherwise be read, but not be known to have been. Gives what is read.
     """
+    (result,) = (one for one in RESULTS if one.spec.key == spec.key)
+    now = result.now(Snapshot(root), context.partition_key if spec.partitions_def else None)
     try:
         step = context.get_step_execution_context()
     except DagsterInvalidPropertyError:  # called directly: there is no run whose provenance counts
-        return
-    snapshot = Snapshot(root)
-    observed = {result.spec.key: result for result in RESULTS}
-    for spec in specs:
-        partition = context.partition_key if spec.partitions_def else None
-        now = observed[spec.key].now(snapshot, partition)
-        for observation in observe(context.instance, root, [now]):
-            context.instance.report_runless_asset_event(observation)
-        step.wipe_input_asset_version_info(spec.key)
-        step.maybe_fetch_and_get_input_asset_version_info(spec.key)
+        return now
+    for observation in observe(context.instance, root, [now]):
+        context.instance.report_runless_asset_event(observation)
+    step.wipe_input_asset_version_info(spec.key)
+    step.maybe_fetch_and_get_input_asset_version_info(spec.key)
+    return now
+
+
+def told(observations: Iterable[dg.AssetObservation]) -> str:
+    """What was observed to have changed, in one line: ``training_recipe log: normalization: max_all -> log``."""
+    first = [one for one in observations if one.metadata["changed"].value == FIRST_SEEN]
+    lines = [f"{_name(one)}: {one.metadata['changed'].value}" for one in observations if one not in first]
+    return "; ".join([*lines, *([f"{FIRST_SEEN}: {', '.join(map(_name, first))}"] if first else [])])
+
+
+def _name(observation: dg.AssetObservation) -> str:
+    return " ".join(filter(None, (observation.asset_key.to_user_string(), observation.partition)))
 
 
 @dg.sensor(
@@ -132,7 +155,9 @@ def input_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         observations = observe(context.instance, DataRoot.from_environment())
     except InputError as error:
         return dg.SkipReason(f"no change can be noticed before this is put right: {error}")
-    return dg.SensorResult(asset_events=observations) if observations else dg.SkipReason("no input changed")
+    if not observations:
+        return dg.SkipReason("no input changed")
+    return dg.SensorResult(asset_events=observations, skip_reason=told(observations))
 
 
 def _observable(spec: dg.AssetSpec) -> dg.AssetsDefinition:
@@ -163,7 +188,7 @@ def _observation(
 ) -> dg.AssetObservation:
     metadata: dict[str, Any] = {"data_root": dg.MetadataValue.path(str(root.path))}
     if last is None:
-        metadata["changed"] = "first seen"
+        metadata["changed"] = FIRST_SEEN
     else:
         metadata["changed"] = "; ".join(content_changes(now.asset, observed_content(instance, last), now.content))
     if now.asset in _IN_MANIFESTS:

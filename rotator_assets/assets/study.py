@@ -26,6 +26,7 @@ from rotator_assets.assets.report_sections import (
     survey_section,
     training_section,
 )
+from rotator_assets.assets.report_sources import report_sources, sources_metadata, sources_section
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.assets.results import all_results
 from rotator_assets.assets.transfer import transfer_report
@@ -40,7 +41,7 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
 @dg.asset(
     group_name="reports",
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     deps=[
         all_results,
         labeled_galaxies,
@@ -65,7 +66,7 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
     from rotator_assets.figures.report import ReportContext, save_report
     from rotator_assets.figures.study import study_comparison
 
-    observe_before_reading(context, root, all_results)
+    shown_results = observe_before_reading(context, root, all_results)
     tables = TableStore(root)
     metrics = tables.query("FROM model_metrics ORDER BY dataset, recipe")
     galaxies = tables.query("FROM labeled_galaxies")
@@ -88,6 +89,8 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
             sections.append(training_section(root, baselines, row, shown))
             looked_at = attribution_section(root, tables, row, shown)
             sections += [looked_at] if looked_at else []
+    sources = report_sources(tables, context.instance)
+    sections.append(sources_section(sources, shown_results.version, synthetic))
     save_report(
         ReportContext(
             title="Slow and fast rotators by their images alone",
@@ -107,6 +110,7 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
             "report": dg.MetadataValue.path(str(root.report)),
             "size_bytes": root.report.stat().st_size,
             "trainings": len(metrics),
+            "made_from": sources_metadata(sources, shown_results.version),
             "synthetic": synthetic,
         }
     )
