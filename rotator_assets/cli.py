@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rotator_assets import environment
 from rotator_assets.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.errors import InputError
 
@@ -143,6 +144,7 @@ def ui(data: Path | None, port: int) -> None:
     workspace = Path(__file__).parent.parent / "workspace.yaml"
     where = ["-w", str(workspace)] if workspace.is_file() else ["-m", "rotator_assets.definitions"]
     command = [str(Path(sys.executable).with_name("dagster")), "dev", *where, "-h", "127.0.0.1", "-p", str(port)]
+    environment.leave_working_directory(root.dagster_home)
     os.execv(command[0], command)
 
 
@@ -276,6 +278,7 @@ def _write(data: bytes) -> None:
 
 def main() -> None:
     """Entry point: one line on standard error says what is wrong and what to do."""
+    environment.settle()
     # A script's background job ignores SIGINT, and Dagster gives SIGTERM the same handler: nothing would end a run.
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.default_int_handler)

@@ -25,8 +25,8 @@ from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.plans import Step
 
-WORKER = (sys.executable, "-m", "rotator_assets.workers")
-"""How a worker is started; the data root comes after it."""
+WORKER = (sys.executable, "-P", "-m", "rotator_assets.workers")
+"""How a worker is started, without modules of the working directory; the data root comes after it."""
 STOP_SECONDS = 20.0
 """A worker that is told to stop has this long to tidy up."""
 _MOST_JOBS = 4
@@ -98,7 +98,7 @@ class _Worker:
             [*WORKER, str(root.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             start_new_session=True,  # an interrupt is for the parent, which stops this
         )
 

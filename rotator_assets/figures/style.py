@@ -1,7 +1,7 @@
 """How every picture looks, and how it becomes a file.
 
-pyplot and Matplotlib's global settings are never touched, so figures can be made in any thread and are freed with
-their last reference.
+pyplot is never touched, so figures can be made in any thread and are freed with their last reference. Matplotlib's
+settings are its own defaults, whatever a ``matplotlibrc`` says.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,7 @@ def new_figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    _default_settings()
     figure = Figure(figsize=(width, height), layout="constrained" if arranged else None, facecolor="white")
     if arranged:
         figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
@@ -119,6 +121,14 @@ def new_figure(
     if synthetic:
         stamp_synthetic(figure)
     return figure
+
+
+@cache
+def _default_settings() -> None:
+    """Forget the ``matplotlibrc`` of the working directory, which none of a home folder can outdo (`environment`)."""
+    import matplotlib
+
+    matplotlib.rcdefaults()
 
 
 def stamp_synthetic(figure: Figure) -> None:

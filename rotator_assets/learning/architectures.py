@@ -25,6 +25,8 @@ DENSE_UNITS = 64
 BATCHNORM_MOMENTUM = 0.9
 """Keras' default 0.99 needs some hundred updates before inference agrees with training; trainings here may be short."""
 DROPOUT_CONVOLUTION, DROPOUT_DENSE = 0.25, 0.5
+DATA_FORMAT = "channels_last"
+"""Order of an image's axes, as stored, whatever Keras is told elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Maker:
             kernel_px,
             strides,
             padding="same",
+            data_format=DATA_FORMAT,
             use_bias=not self.batchnorm,
             kernel_initializer=self.weights(),
             dtype=self.policy,
@@ -77,13 +80,13 @@ class Maker:
     def pooling(self, name: str) -> keras.Layer:
         from keras import layers
 
-        return layers.MaxPooling2D(dtype=self.policy, name=f"pooling_{name}")
+        return layers.MaxPooling2D(data_format=DATA_FORMAT, dtype=self.policy, name=f"pooling_{name}")
 
     def averaged(self, features: keras.KerasTensor) -> keras.KerasTensor:
         """The mean of each feature over the image, (n, filters)."""
         from keras import layers
 
-        return layers.GlobalAveragePooling2D(dtype=self.policy, name="average")(features)
+        return layers.GlobalAveragePooling2D(data_format=DATA_FORMAT, dtype=self.policy, name="average")(features)
 
     def logit(self, features: keras.KerasTensor, name: str = "logit") -> keras.KerasTensor:
         """One number an image, float32 (n, 1)."""
@@ -112,7 +115,7 @@ def thesis(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
         if block < len(FILTERS):
             x = make.pooling(f"{block}")(x)
         x = make.relu(f"{block}")(make.regularization(f"{block}")(x))
-    x = layers.Flatten(dtype=make.policy, name="flatten")(x)
+    x = layers.Flatten(data_format=DATA_FORMAT, dtype=make.policy, name="flatten")(x)
     x = layers.Dense(
         DENSE_UNITS,
         use_bias=not make.batchnorm,

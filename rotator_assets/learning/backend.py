@@ -23,10 +23,7 @@ _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def tensorflow() -> ModuleType:
-    """The TensorFlow module, set up for Keras, taking GPU memory as it needs it; without its start-up chatter."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    """The TensorFlow module, without its start-up chatter; `environment` has set it up."""
     if "tensorflow" not in sys.modules:
         with _without_start_up_noise():
             importlib.import_module("tensorflow")

@@ -44,7 +44,7 @@ def build_network(
 
     seeds = np.random.default_rng(recipe.seed if seed is None else seed)
     make = Maker(recipe.regularization == "batchnorm", policy, seeds)
-    image = Input((size_px, size_px, len(recipe.bands)), name="image")
+    image = Input((size_px, size_px, len(recipe.bands)), dtype="float32", name="image")
     return Model(image, ARCHITECTURES[recipe.architecture](make, image), name=recipe.architecture)
 
 

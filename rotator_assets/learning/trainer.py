@@ -151,6 +151,8 @@ class Trainer:
                 )
             ],
         )
+        if not state.is_finished(self.recipe):
+            raise RuntimeError(f"Keras ended the training of fold {split.fold} after epoch {len(state.epochs)}")
 
     def _validate(self, validation: NDArray[np.int64], weights: NDArray[np.float32]) -> dict[str, float]:
         """Loss and AUC of the validation part by the network in training, in inference mode."""

@@ -33,7 +33,7 @@ METHOD = 1
 """Raised whenever the measurement itself changes: what was kept before is then measured anew."""
 LIMIT_SECONDS = 600.0
 """No galaxy takes so long: two million particles take half a minute."""
-WORKER = (sys.executable, "-m", "rotator_assets.surveys.measuring")
+WORKER = (sys.executable, "-P", "-m", "rotator_assets.surveys.measuring")
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class _Worker:
                 WORKER,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                text=True,
+                encoding="utf-8",
                 start_new_session=True,  # an interrupt is for the parent, which stops this
             )
         limit = threading.Timer(LIMIT_SECONDS, self._process.kill)
