@@ -1,0 +1,72 @@
+"""A data root of an earlier version opens: tables, models and history as they were, stale with a reason, made anew.
+
+The fixture was written before the report depended on observed results: 40 galaxies, `manga-observed-64`, `small`.
+"""
+
+import json
+import re
+import tarfile
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from rotator_assets.data_root import DataRoot
+from rotator_assets.storage.models import open_models
+from rotator_assets.storage.schema import TABLES
+from rotator_assets.storage.tables import TableStore
+from rotator_assets_tests.test_cli import rotators
+
+ARCHIVE = Path(__file__).parent / "fixtures" / "root_before_observed_results.tar.xz"
+DATASET, RECIPE = "manga-observed-64", "small"
+REASON = re.compile(
+    r"has a new input \(\w+\)|no longer has the input \(\w+\)|its code changed \(version \d+ -> \d+\)"
+    r"|\w+ changed \(.+\)|\w+ was updated.*"
+)
+
+
+@pytest.fixture
+def old(tmp_path) -> DataRoot:
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path / "old", filter="data")
+    return DataRoot(tmp_path / "old")
+
+
+def test_every_table_is_there_and_new_columns_are_null(old):
+    with TableStore(old).connect() as views:
+        for name, table in TABLES.items():
+            rows = views.sql(f'FROM "{name}"').df()
+            files = list((old.tables / name).glob("manga*.parquet"))
+            if not files:
+                continue
+            written = set(
+                duckdb.sql(f"DESCRIBE FROM read_parquet({[str(file) for file in files]})").df()["column_name"]
+            )
+            new = [column for column in table.column_names if column not in written]
+            assert list(rows.columns) == table.column_names and rows[new].isna().all(axis=None), name
+        assert views.sql("SELECT count(*) FROM galaxies").fetchall() == [(40,)]
+
+
+def test_old_networks_keep_their_recipe(old):
+    models = open_models(old.models / DATASET / RECIPE)
+    assert models.recipe.name == RECIPE and models.recipe.normalization == "max_all"
+    assert models.recipe.networks == len(list(models.folder.glob("fold-*.keras"))) == 2
+
+
+def test_what_is_stale_is_told_with_a_reason_and_made_anew_in_one_command(old):
+    from rotator_assets.runner import Runner
+
+    with Runner(old) as runner:
+        runner.observe()
+        stale = list(runner.staleness().stale())
+    assert {"study_report", "dataset_comparison"} <= {one.asset for one in stale}
+    for one in stale:
+        assert all(REASON.fullmatch(reason) for reason in re.split(r"; (?![^(]*\))", one.reason)), one
+    old_auc = TableStore(old).query("SELECT auc FROM model_metrics_history")["auc"]
+    done = rotators("run", "--stale", data=old.path)
+    assert done.returncode == 0, done.stderr
+    assert "nothing is stale" in rotators("status", data=old.path).stdout
+    auc = float(TableStore(old).query("SELECT auc FROM model_metrics")["auc"][0])
+    assert f"AUC {auc:.3f} [" in old.report.read_text()
+    kept = TableStore(old).query("SELECT auc, recipe_content FROM model_metrics_history ORDER BY trained_at")
+    assert kept["auc"][0] == old_auc[0] and json.loads(kept["recipe_content"][0])["architecture"] == "small"
