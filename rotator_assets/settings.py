@@ -49,7 +49,10 @@ class ImageSettings(BaseModel):
     arcsec_per_pixel: float | None = Field(None, gt=0, description="cut-outs of one angular scale")
     check_centre: bool = Field(True, description="unusable where the galaxy is over a pixel off the centre (WCS)")
     check_pixel_scale: bool = Field(True, description="unusable where pixels are not of 0.396 arcsec within 2 %")
-    check_saturation: bool = Field(True, description="observed images: unusable where many pixels are clipped")
+    check_saturation: bool = Field(True, description="observed images: clipped pixels are missing (or many are white)")
+    max_missing_fraction: float = Field(
+        0.0, ge=0, le=0.2, description="fill up to this share of the crop's pixels where they are missing"
+    )
 
     @model_validator(mode="after")
     def _one_scale(self) -> ImageSettings:

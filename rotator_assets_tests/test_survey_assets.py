@@ -4,6 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
+from astropy.io import fits
+from PIL import Image
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
@@ -120,6 +122,48 @@ def test_simulated_images_are_read_from_their_tar_and_observed_as_the_settings_s
     assert noiseless["mock_redshift"] == 0.1 and noiseless["psf_profile"] is None
     pixels = open_tensor(root.tensors / "tng100-noiseless-64").images
     assert pixels[0].sum() < 0.5 * np.asarray(planes).sum()  # dimmed
+
+
+def write_manga_image(folder, name, planes=None, *extensions):
+    """A cube of 128 pixels a side without coordinates, with extensions behind it."""
+    write_cube(folder / "images" / name, picture(128) if planes is None else planes, wcs=False)
+    with fits.open(folder / "images" / name, mode="append") as hdus:
+        hdus.extend(extensions)
+
+
+def test_what_is_not_used_of_images_is_told(root):
+    folder = write_manga_catalogs(root.survey("manga"))
+    write_manga_image(folder, "8000-1901.fits", None, fits.ImageHDU(np.ones((128, 128), np.int16), name="DQ"))
+    write_manga_image(folder, "9999-1901.fits")
+    holes = picture(128)
+    holes[1, 60:64, 70] = -99
+    write_manga_image(folder, "8000-1902.fits", holes)
+    noise = np.random.default_rng(0).integers(0, 200, (128, 128, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(folder / "images" / "8001-3701.png")
+    for name in ("8001-3702.fits", "8002-6101.fits"):
+        padded = picture(128)
+        padded[:, :, 50:82] = 0
+        write_manga_image(folder, name, padded)
+    tables = materialize(root, MANGA, images_step("manga-observed-64"))
+    told = "SELECT notice FROM notices WHERE asset = 'image_tensors' ORDER BY notice"
+    assert tables.query(told)["notice"].tolist() == [
+        "1 images in manga/images belong to no galaxy of the morphology catalogue and are left out, "
+        "that of 9999-1901 for one",
+        "1 images of manga-observed-64 are calibrated and 1 are colour pictures: networks see the difference; "
+        "keep one kind",
+        "3 of 5 images of manga-observed-64 are unusable, 2 of them like this: "
+        "50 % of the pixels in the crop are missing (exact zeros)",
+        "masks of 1 images of manga-observed-64 are not read (DQ): the pixels they flag are used",
+    ]
+    reason = "SELECT reason FROM images WHERE galaxy_id = '8000-1902'"
+    assert "0.098 % of the pixels in the crop are missing (sentinel" in tables.query(reason)["reason"][0]
+
+    root.settings.write_text("manga: {images: {max_missing_fraction: 0.001}}")
+    tables = materialize(root, images_step("manga-observed-64"))
+    filled = tables.query("SELECT usable, filled_fraction FROM images WHERE galaxy_id = '8000-1902'").iloc[0]
+    assert filled["usable"] and filled["filled_fraction"] == 4 / 64**2
+    filling = "1 images of manga-observed-64 had missing pixels, which are filled (max_missing_fraction)"
+    assert filling in tables.query(told)["notice"].tolist()
 
 
 def test_frames_give_the_images_that_files_do_not(root):

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets import progress
+from rotator_assets.assets.image_notices import image_notices
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, image_files, image_settings
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import UnusableImage
+from rotator_assets.notices import noticed
 from rotator_assets.partitions import DATASETS, Dataset, dataset_partitions, survey_to_dataset
 from rotator_assets.science.mock import MockOptions
 from rotator_assets.settings import ImageSettings, SurveySettings, load_settings
@@ -56,8 +58,6 @@ def image_tensors(
     sources = SURVEYS[dataset.survey].image_index(folder, galaxies)
     treatment = _treatment(dataset, settings, folder)
     lost = unreadable_archives(folder / "images")
-    for reason in lost:
-        context.log.warning(reason)
     rows = []
     with writing_tensor(root.tensors / dataset.key, dataset.crop_px, bool(galaxies["synthetic"].any())) as tensor:
         for galaxy, cutout in _cutouts(galaxies, sources, treatment, lost):
@@ -80,10 +80,11 @@ def image_tensors(
     images = pd.DataFrame(rows).assign(synthetic=tensor.synthetic).reindex(columns=TABLES["images"].column_names)
     usable = len(tensor.galaxy_ids)
     context.log.info(f"{usable} usable images of {len(images)} galaxies")
-    if unmatched := len(sources.keys() - set(galaxies["galaxy_id"])):
-        context.log.warning(f"{unmatched} image(s) belong to no galaxy of the morphology catalogue and are left out")
+    strangers = sorted(sources.keys() - set(galaxies["galaxy_id"]))
+    lines = [*lost, *image_notices(dataset, images, strangers)]
+    notices, told = noticed(context, dataset.survey, lines, tensor.synthetic)
     return dg.MaterializeResult(
-        value={"images": images},
+        value={"images": images, **notices},
         data_version=dg.DataVersion(f"{tensor.version}-{content_hash(images)}"),
         metadata={
             "dagster/row_count": usable,
@@ -92,6 +93,7 @@ def image_tensors(
             "shape": f"({usable}, {dataset.crop_px}, {dataset.crop_px}, 3) float32",
             "tensor": dg.MetadataValue.path(str(root.tensors / dataset.key)),
             "synthetic": tensor.synthetic,
+            **told,
         },
     )
 
@@ -132,7 +134,7 @@ def _treatment(dataset: Dataset, settings: SurveySettings, folder: Path) -> Trea
     """The dataset's treatment of images, with the sky stamps read where it needs them."""
     mock = settings.mock.model_dump(exclude={"seed"})
     stamps = read_sky_stamps(folder / "sky") if dataset.noise == "noisy" and settings.mock.sky == "stamps" else None
-    checks = settings.images.model_dump(include={"check_centre", "check_pixel_scale", "check_saturation"})
+    checks = settings.images.model_dump(exclude={"pixels_per_r_eff", "arcsec_per_pixel"})
     return Treatment(
         dataset.survey,
         dataset.noise,

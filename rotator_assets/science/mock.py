@@ -33,6 +33,8 @@ BANDS = "gri"
 SKIRT_ZERO_POINTS = (2.40238e10, 2.3826e10, 1.59001e10)
 """Counts a second of a source of AB magnitude 0 in g, r, i in the published TNG images (SKIRT; Rodriguez-Gomez et al.
 2019, MNRAS 483, 4140; values given by its author on the IllustrisTNG forum)."""
+NANOMAGGIES_PER_SKIRT_COUNT = tuple(1e9 / zero_point for zero_point in SKIRT_ZERO_POINTS)
+"""Nanomaggies (m = 22.5 - 2.5 log10 f) of one count a second in g, r, i."""
 
 PSF_FWHM_ARCSEC = ((1.469, 0.221), (1.356, 0.221), (1.286, 0.222))
 """Seeing in g, r, i over SDSS Legacy galaxies: mean and standard deviation (RealSim)."""
@@ -114,11 +116,6 @@ def galaxy_seed(survey: str, galaxy_id: str, seed: int = 0) -> int:
     """A seed of 63 bits that depends on the galaxy and ``seed`` alone, the same on every machine (SHA-256)."""
     digest = hashlib.sha256(f"{survey}/{galaxy_id}/{seed}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-def counts_to_nanomaggies(counts: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Nanomaggies of SKIRT counts a second, (..., 3) in g, r, i: 1e9 counts / zero point (m = 22.5 - 2.5 log10 f)."""
-    return np.asarray(counts * (1e9 / np.array(SKIRT_ZERO_POINTS)), dtype=np.float32)
 
 
 def pad_or_crop(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:

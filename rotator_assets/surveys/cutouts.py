@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,11 +20,13 @@ from rotator_assets.science.mock import (
     apparent,
     galaxy_seed,
     observe,
+    pad_or_crop,
 )
 from rotator_assets.science.redshifting import SKIRT_REDSHIFT, angular_scale
 from rotator_assets.science.sky import SkyStamps
-from rotator_assets.surveys.image_checks import MAX_OFFSET_PX, SCALE_TOLERANCE, check_matches, check_unsaturated
+from rotator_assets.surveys.image_checks import MAX_OFFSET_PX, SCALE_TOLERANCE, check_matches, check_not_white
 from rotator_assets.surveys.images import GalaxyImage, ImageSource, centre_crop, check_usable
+from rotator_assets.surveys.missing import Missing, check_complete, filled
 
 OBSERVED_PX = 128
 """Side of every mock observation, pixels: smaller crops are cut from it, so that crops differ in nothing else."""
@@ -53,6 +55,7 @@ class Treatment:
     ``noise``: ``observed``, the centre of the image as it is, which must fill the crop; ``noisy``, a simulated image as
     SDSS would have seen it (`science.mock.observe`), its padding covered by sky; ``noiseless``, the simulated image,
     padded with zeros. ``mock`` is for simulated images, of which noiseless ones have the redshift alone.
+    ``max_missing_fraction``: where no more of the crop is missing, it is filled (`missing.filled`).
     """
 
     survey: str
@@ -64,6 +67,7 @@ class Treatment:
     check_centre: bool = True
     check_pixel_scale: bool = True
     check_saturation: bool = True
+    max_missing_fraction: float = 0.0
 
 
 def make_cutout(
@@ -87,20 +91,37 @@ def make_cutout(
         "image_unit": image.unit,
         "arcsec_per_pixel": image.arcsec_per_pixel,
         "north_angle_deg": image.north_angle_deg,
+        "unread_extensions": ", ".join(image.unread) or None,
     }
+    if not treatment.check_saturation and image.missing is not None:
+        image = replace(image, missing=np.where(image.missing == Missing.SATURATED, 0, image.missing))
     if treatment.noise == "observed":
-        pixels = centre_crop(image.pixels, treatment.crop_px)
-        check_usable(pixels)
-        if treatment.check_saturation:
-            check_unsaturated(pixels, image.unit)
-        return Cutout(pixels, conditions, image.synthetic)
+        return _observed(image, treatment, conditions)
     return _simulated(image, galaxy_id, treatment, conditions)
 
 
+def _observed(image: GalaxyImage, treatment: Treatment, conditions: dict) -> Cutout:
+    """The centre of an observed image."""
+    pixels = centre_crop(image.pixels, treatment.crop_px)
+    missing = None if image.missing is None else centre_crop(image.missing, treatment.crop_px)
+    conditions["filled_fraction"] = check_complete(missing, treatment.max_missing_fraction)
+    if conditions["filled_fraction"]:
+        pixels = filled(pixels, missing)
+    check_usable(pixels)
+    if image.unit == "colour" and treatment.check_saturation:
+        check_not_white(pixels)
+    return Cutout(pixels, conditions, image.synthetic)
+
+
 def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditions: dict) -> Cutout:
-    """The cut-out of a simulated image."""
+    """The cut-out of a simulated image. Where it is moved in redshift, missing pixels anywhere in it count."""
     options, crop_px = treatment.mock, treatment.crop_px
     source_redshift = image.redshift or SKIRT_REDSHIFT
+    whole = image.missing is None or options.redshift is not None
+    missing = image.missing if whole else pad_or_crop(image.missing, crop_px)
+    conditions["filled_fraction"] = check_complete(missing, treatment.max_missing_fraction)
+    if treatment.max_missing_fraction and image.missing is not None:
+        image = replace(image, pixels=filled(image.pixels, image.missing))
     pixels = apparent(image.pixels, crop_px, options.redshift, source_redshift).astype(np.float32)
     check_usable(pixels)
     conditions["mock_redshift"] = options.redshift
@@ -160,6 +181,7 @@ def read_sky_stamps(folder: Path) -> SkyStamps:
 
 def _read_stamp(path: Path) -> GalaxyImage:
     image = ImageSource("cube", (path,)).read()
+    check_complete(image.missing)
     check_usable(image.pixels)
     scale = image.arcsec_per_pixel
     if scale is not None and abs(scale / SDSS_ARCSEC_PER_PIXEL - 1) > SCALE_TOLERANCE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -21,18 +22,27 @@ from rotator_assets.surveys.keywords import Keywords, inherited, number, own_key
 MAX_VALUES = 4096 * 4096 * 3
 """Larger images are refused before their pixels are read: a cut-out of one galaxy has a few hundred pixels a side."""
 
+_BLOCK_BYTES = 2880
+_WEIGHTS = {"ivar", "invvar", "weight", "weights", "wht", "wt"}
+_MASKS = {"mask", "maskbits", "dq", "flag", "flags", "bpm", "badpix"}
+"""Words in the names of extensions."""
+
 
 @dataclass(frozen=True)
 class FitsImage:
     """One image: ``planes`` (n, ny, nx), mirrored back where it was mirrored; a flat image is one plane.
 
-    ``wavelengths_um``: of the planes where the file tells. ``synthetic``: whether the file says it is.
+    ``wavelengths_um``: of the planes where the file tells. ``weights``: of the pixels, (n, ny, nx) or (ny, nx), where
+    an extension holds them. ``unread``: names of extensions that mask or flag pixels in a way that is not known here.
+    ``synthetic``: whether the file says it is.
     """
 
     planes: NDArray
     keywords: Keywords
     coordinates: TangentPlane | None
     wavelengths_um: tuple[float, ...] | None
+    weights: NDArray | None
+    unread: tuple[str, ...]
     synthetic: bool
 
 
@@ -44,7 +54,7 @@ def read_fits(file: ImageFile) -> dict[str | None, FitsImage]:
     """
     from astropy.io import fits
 
-    with unpacked(file) as stream, fits.open(stream, memmap=False, uint=False) as hdus:
+    with unpacked(file) as stream, fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus:
         _check_whole(stream, hdus)
         images = [hdu for hdu in hdus if hdu.is_image and len(hdu.shape) >= 2]
         if not images:
@@ -80,12 +90,55 @@ def _image(hdu, hdus, primary: Keywords) -> FitsImage:
         own = own_keywords(hdu.header)
         _check_agree(own, primary, math.prod(hdu.shape[:-2]))
         keywords = inherited(own, primary)
-    planes = hdu.data if len(hdu.shape) == 3 else hdu.data[None]
+    planes = image_values(hdu, keywords)
+    planes = planes if planes.ndim == 3 else planes[None]
+    weights, unread = _weights(hdu, hdus)
     coordinates = TangentPlane.from_header(keywords)
     if coordinates is not None and coordinates.is_mirrored:
         planes, coordinates = planes[..., ::-1], coordinates.mirrored(planes.shape[-1])
+        weights = None if weights is None else weights[..., ::-1]
     wavelengths = _wavelengths_um(keywords, hdus, len(planes)) if len(planes) > 1 else None
-    return FitsImage(planes, keywords, coordinates, wavelengths, primary.get(SYNTHETIC_KEYWORD) is True)
+    synthetic = primary.get(SYNTHETIC_KEYWORD) is True
+    return FitsImage(planes, keywords, coordinates, wavelengths, weights, unread, synthetic)
+
+
+def image_values(hdu, keywords: Keywords) -> NDArray:
+    """The values of an image opened unscaled: stored ones times ``BSCALE`` plus ``BZERO``, NaN where ``BLANK``.
+
+    astropy applies no ``BLANK`` of 0, and none to unsigned integers.
+    """
+    stored = hdu.data
+    stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    scale, zero = (number(keywords, key) for key in ("BSCALE", "BZERO"))
+    blank = number(keywords, "BLANK") if stored.dtype.kind in "iu" else None
+    if scale in (None, 1.0) and zero in (None, 0.0) and (blank is None or not (stored == blank).any()):
+        return stored
+    values = stored.astype(np.float32 if stored.dtype.itemsize < 4 or stored.dtype == np.float32 else np.float64)
+    values *= 1.0 if scale is None else scale
+    values += 0.0 if zero is None else zero
+    if blank is not None:
+        values[stored == blank] = np.nan
+    return values
+
+
+def _weights(image, hdus) -> tuple[NDArray | None, tuple[str, ...]]:
+    """Weights of an image's pixels (inverse variances, exposure), and the names of its masks.
+
+    They are those of a band where the image and the extension are both named by one. A weight of 0 means no measurement
+    whoever writes it; what a bit of a mask means differs, and many mark pixels that are good.
+    """
+    weights, unread = None, []
+    band = extension_band(image.name)
+    for hdu in hdus[1:]:
+        words = set(re.findall(r"[a-z]+", hdu.name.casefold()))
+        others = {letter for word in words if (letter := band_letter(word)) in tuple(BANDS)}
+        if hdu is image or not hdu.is_image or hdu.shape[-2:] != image.shape[-2:] or (band and others - {band}):
+            continue
+        if words & _WEIGHTS and hdu.shape in (image.shape, image.shape[-2:]):
+            weights = image_values(hdu, own_keywords(hdu.header))
+        elif words & _MASKS:
+            unread.append(hdu.name)
+    return weights, tuple(unread)
 
 
 def _check_agree(own: Keywords, primary: Keywords, n_planes: int) -> None:
@@ -132,9 +185,13 @@ def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...
 
 
 def _check_whole(stream: BinaryIO, hdus) -> None:
-    """As `fits_files.check_complete`, of an open file."""
+    """As `fits_files.check_complete`, of an open file. Of a compressed image the size is known to a block alone."""
+    from astropy.io import fits
+
     length = stream.seek(0, os.SEEK_END)
     for n, hdu in enumerate(hdus):
-        end = hdu.fileinfo()["datLoc"] + hdu.size
+        where = hdu.fileinfo()
+        size = where["datSpan"] - _BLOCK_BYTES + 1 if isinstance(hdu, fits.CompImageHDU) else hdu.size
+        end = where["datLoc"] + size
         if length < end:
             raise UnusableImage(f"cut short: extension {n} ends at byte {end}, the file has {length}")

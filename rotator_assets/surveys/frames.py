@@ -17,7 +17,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -31,8 +31,10 @@ from rotator_assets.surveys.bands import BANDS, check_band
 from rotator_assets.surveys.calibration import nanomaggies_per_unit
 from rotator_assets.surveys.coordinates import TangentPlane
 from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
+from rotator_assets.surveys.fits_images import image_values
 from rotator_assets.surveys.images import GalaxyImage, ImageSource, reading
 from rotator_assets.surveys.keywords import own_keywords
+from rotator_assets.surveys.planes import calibrated, joined
 
 CUTOUT_PX = 128
 MAX_FRAME_VALUES = 4096 * 4096
@@ -46,10 +48,14 @@ _FARTHEST_CORNER_DEG = 0.5
 
 @dataclass(frozen=True)
 class Frame:
-    """Pixels of a frame, float32 (ny, nx) in nanomaggies, east to the left of north; and where the sky is in them."""
+    """Pixels of a frame, (ny, nx), east to the left of north; and where the sky is in them.
 
-    pixels: NDArray[np.float32]
+    ``nanomaggies``: in one unit of the pixels.
+    """
+
+    pixels: NDArray
     coordinates: TangentPlane
+    nanomaggies: float
     synthetic: bool
 
 
@@ -77,14 +83,16 @@ class FrameSource(ImageSource):
                 sizes.append(_largest_cut(whole[band], self.ra, self.dec))
         size = min(self.size_px, *sizes)
         cuts = {band: _cut(frame, self.ra, self.dec, size) for band, frame in whole.items()}
+        pixels, missing = joined([calibrated(cuts[band].pixels, cuts[band].nanomaggies) for band in BANDS])
         r = cuts["r"].coordinates
         return GalaxyImage(
-            pixels=np.stack([cuts[band].pixels for band in BANDS], axis=2),
+            pixels=pixels,
             arcsec_per_pixel=r.arcsec_per_pixel,
             unit="nanomaggies",
             synthetic=any(cut.synthetic for cut in cuts.values()),
             north_angle_deg=r.north_angle_deg(self.ra, self.dec),
             coordinates=r,
+            missing=missing,
         )
 
 
@@ -162,15 +170,15 @@ def _sky(hdu) -> TangentPlane:
 def _read_frame(path: Path) -> Frame:
     from astropy.io import fits
 
-    with fits.open(path, memmap=False, uint=False) as hdus:
+    with fits.open(path, memmap=False, do_not_scale_image_data=True) as hdus:
         coordinates, keywords = _sky(hdus[0]), own_keywords(hdus[0].header)
         band = _FRAME_NAME.fullmatch(path.name)["band"]
         check_band(keywords, band)
-        factor = nanomaggies_per_unit(keywords, band, coordinates.arcsec_per_pixel)
-        pixels = np.asarray(hdus[0].data if factor == 1 else hdus[0].data * factor, dtype=np.float32)
+        nanomaggies = nanomaggies_per_unit(keywords, band, coordinates.arcsec_per_pixel)
+        pixels = image_values(hdus[0], keywords)
         if coordinates.is_mirrored:
             pixels, coordinates = pixels[:, ::-1], coordinates.mirrored(pixels.shape[1])
-        return Frame(pixels, coordinates, keywords.get(SYNTHETIC_KEYWORD) is True)
+        return Frame(pixels, coordinates, nanomaggies, keywords.get(SYNTHETIC_KEYWORD) is True)
 
 
 def _largest_cut(frame: Frame, ra: float, dec: float) -> int:
@@ -187,7 +195,7 @@ def _cut(frame: Frame, ra: float, dec: float, size_px: int) -> Frame:
     """The ``size_px`` square, which must fit, whose pixel size_px // 2 holds the position."""
     x, y = (int(np.rint(value)) - size_px // 2 for value in frame.coordinates.pixel(ra, dec))
     pixels = frame.pixels[y : y + size_px, x : x + size_px].copy()  # a view would keep the frame in memory
-    return Frame(pixels, frame.coordinates.cut(x, y), frame.synthetic)
+    return replace(frame, pixels=pixels, coordinates=frame.coordinates.cut(x, y))
 
 
 def _to_edge(plane: TangentPlane, shape: tuple[int, int], ra: float, dec: float) -> float:

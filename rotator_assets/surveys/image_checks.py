@@ -5,14 +5,11 @@ Each check raises UnusableImage with the reason; each limit set to None (or each
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.errors import UnusableImage
 from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
-from rotator_assets.surveys.bands import BANDS
 from rotator_assets.surveys.images import GalaxyImage
 
 MAX_OFFSET_PX = 1.0
@@ -20,9 +17,6 @@ SCALE_TOLERANCE = 0.02
 MAX_WHITE_FRACTION = 0.01
 """Largest share of white pixels (255 in all three bands) in a colour picture. Not one pixel of the 2786 SDSS cut-outs
 this was measured on is white: the stretch keeps colours, so white is a picture stretched too far, or a star."""
-MIN_PLATEAU_PX = 9
-"""Calibrated fluxes repeat by chance hardly ever; as many pixels as the core of a star has, all exactly at the band's
-maximum, are a clipped one."""
 
 
 def check_matches(
@@ -58,23 +52,8 @@ def _offset_px(image: GalaxyImage, ra: float, dec: float) -> float:
     return float(np.hypot(*beyond)) if np.isfinite([x, y]).all() else np.inf
 
 
-def check_unsaturated(
-    pixels: NDArray[np.float32],
-    unit: Literal["nanomaggies", "colour"],
-    max_white_fraction: float = MAX_WHITE_FRACTION,
-    min_plateau_px: int = MIN_PLATEAU_PX,
-) -> None:
-    """No clipped core: few white pixels in a colour picture, no plateau at the maximum of a calibrated band.
-
-    ``pixels``: (ny, nx, 3), usually a crop. A plateau counts pixels equal to the band's maximum, where that is above
-    zero, wherever they lie. Raises UnusableImage.
-    """
-    if unit == "colour":
-        white = float(np.mean((pixels >= 1).all(axis=2)))
-        if white > max_white_fraction:
-            raise UnusableImage(f"saturated: {white:.1%} of the picture is white")
-        return
-    for band, plane in zip(BANDS, np.moveaxis(pixels, 2, 0), strict=True):
-        plateau = int(np.count_nonzero(plane == plane.max()))
-        if plateau >= min_plateau_px and plane.max() > 0:
-            raise UnusableImage(f"saturated: {plateau} pixels of band {band} share its maximum ({plane.max():g})")
+def check_not_white(pixels: NDArray[np.float32], max_white_fraction: float = MAX_WHITE_FRACTION) -> None:
+    """Raises UnusableImage where more of a colour picture's pixels (ny, nx, 3) are white: it is saturated."""
+    white = float(np.mean((pixels >= 1).all(axis=2)))
+    if white > max_white_fraction:
+        raise UnusableImage(f"saturated: {white:.1%} of the picture is white")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,13 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.errors import UnusableImage
-from rotator_assets.science.mock import counts_to_nanomaggies
+from rotator_assets.science.mock import NANOMAGGIES_PER_SKIRT_COUNT
 from rotator_assets.surveys.archives import ImageFile, described, label
 from rotator_assets.surveys.bands import BANDS, band_planes, check_band, named_bands
 from rotator_assets.surveys.calibration import check_skirt_bands, is_counts_a_second, nanomaggies_per_unit
 from rotator_assets.surveys.coordinates import SQUARE_WITHIN, TangentPlane, pixel_scale_arcsec
 from rotator_assets.surveys.fits_images import MAX_VALUES, FitsImage, read_fits
 from rotator_assets.surveys.keywords import number
+from rotator_assets.surveys.missing import Missing
+from rotator_assets.surveys.planes import Plane, calibrated, joined
 
 MAX_BAND_OFFSET_PX = 1.0
 """Bands in files of their own may be registered this badly."""
@@ -40,6 +42,8 @@ class GalaxyImage:
     of the +y axis (towards later rows), degrees east of north in [0, 360), so 0 where north is up; east is always to
     the left of north. ``coordinates``: where the sky is in the pixels. Both None where the file has no celestial
     coordinates. ``redshift``: where a simulated image places its galaxy (``USE_Z``), None where it does not tell.
+    ``missing``: uint8 (ny, nx, 3), why pixels are missing (`missing.Missing`), None where none is; all but saturated
+    ones are NaN. ``unread``: extensions of the file with masks, which are not read.
     """
 
     pixels: NDArray[np.float32]
@@ -49,6 +53,8 @@ class GalaxyImage:
     north_angle_deg: float | None = None
     coordinates: TangentPlane | None = None
     redshift: float | None = None
+    missing: NDArray[np.uint8] | None = None
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class ImageSource:
             return _read_bands(self.paths)
         if self.form == "colour":
             return _read_colour(self.paths[0])
-        return _read_cube(self.paths[0], skirt_counts=self.form == "counts")
+        return _read_cube(self.paths[0], simulated=self.form == "counts")
 
     def described(self, folder: Path) -> str:
         """Path of its (first) file relative to ``folder``; ``archive.tar:path`` for a member of an archive."""
@@ -113,50 +119,48 @@ def reading(file: ImageFile) -> Iterator[None]:
         raise UnusableImage(f"{label(file)}: cannot be read ({reason})") from error
 
 
-def _read_cube(file: ImageFile, skirt_counts: bool = False) -> GalaxyImage:
+def _read_cube(file: ImageFile, simulated: bool = False) -> GalaxyImage:
     """g, r and i of a cube (band, y, x), or of flat images in extensions named by their bands.
 
-    ``skirt_counts``: counts a second without a zero point are those of published SKIRT images, whose four planes need
-    no names.
+    ``simulated``: without noise; counts a second without a zero point are those of published SKIRT images, whose four
+    planes need no names.
     """
     with reading(file):
         images = read_fits(file)
         if None not in images:
-            return _of_planes({band: _in_nanomaggies(image, band) for band, image in images.items()})
+            return _of_flat(images, [_flat_plane(images, band, simulated) for band in BANDS])
         image = images[None]
         n_planes = len(image.planes)
         if n_planes == 1:
             raise UnusableImage(f"has shape {image.planes.shape[1:]}, a cube (band, y, x) is needed")
-        skirt_counts = skirt_counts and is_counts_a_second(image.keywords)
+        skirt_counts = simulated and is_counts_a_second(image.keywords)
         names = named_bands(image.keywords, n_planes)
         order = band_planes(names, image.wavelengths_um, n_planes, unnamed=4 if skirt_counts else 3)
-        scale = _scale(image)
-        pixels = np.moveaxis(image.planes[order], 0, 2)
         if skirt_counts:
             check_skirt_bands([names[n] for n in order if n in names])
-            pixels = counts_to_nanomaggies(pixels)
+            factors = NANOMAGGIES_PER_SKIRT_COUNT
         else:
-            at = [image.wavelengths_um[n] if image.wavelengths_um else None for n in order]
-            factors = [nanomaggies_per_unit(image.keywords, b, scale, um) for b, um in zip(BANDS, at, strict=True)]
-            pixels = _scaled(pixels, factors)
-        return _galaxy_image(pixels, image, scale, image.synthetic)
+            scale, um = _scale(image), image.wavelengths_um or [None] * n_planes
+            of_bands = zip(BANDS, order, strict=True)
+            factors = [nanomaggies_per_unit(image.keywords, band, scale, um[n]) for band, n in of_bands]
+        planes = [_calibrated(image, n, factor, simulated) for n, factor in zip(order, factors, strict=True)]
+        return _galaxy_image(planes, image, image.synthetic, image.unread)
 
 
 def _read_bands(files: tuple[ImageFile, ...]) -> GalaxyImage:
     """One file a band, ``<galaxy_id>_g.fits`` and so on; pixel scale and coordinates are the r band's."""
     by_band = {band_of(file): file for file in files}
     images: dict[str, FitsImage] = {}
+    planes = []
     for band in BANDS:
         if band not in by_band:
             there = ", ".join(label(file) for file in files)
             raise UnusableImage(f"{there}: the file of band {band} is missing")
         with reading(by_band[band]):
-            image = _one_plane(read_fits(by_band[band]), band)
-            check_band(image.keywords, band)
-            images[band] = _in_nanomaggies(image, band)
-            _check_fits_to(images["g"], images[band])
-    with reading(by_band["r"]):
-        return _of_planes(images)
+            images[band] = _one_plane(read_fits(by_band[band]), band)
+            check_band(images[band].keywords, band)
+            planes.append(_flat_plane(images, band))
+    return _of_flat(images, planes)
 
 
 def _one_plane(images: dict[str | None, FitsImage], band: str) -> FitsImage:
@@ -166,18 +170,23 @@ def _one_plane(images: dict[str | None, FitsImage], band: str) -> FitsImage:
     return image
 
 
-def _in_nanomaggies(image: FitsImage, band: str) -> FitsImage:
-    factor = nanomaggies_per_unit(image.keywords, band, _scale(image))
-    return replace(image, planes=_scaled(image.planes, factor))
+def _flat_plane(images: dict[str, FitsImage], band: str, simulated: bool = False) -> Plane:
+    """A band of flat images, converted by its own header."""
+    image = images[band]
+    _check_fits_to(images["g"], image)
+    return _calibrated(image, 0, nanomaggies_per_unit(image.keywords, band, _scale(image)), simulated)
 
 
-def _of_planes(images: dict[str, FitsImage]) -> GalaxyImage:
-    """Flat images of g, r and i, each in nanomaggies."""
-    for image in images.values():
-        _check_fits_to(images["g"], image)
-    planes = np.stack([images[band].planes[0] for band in BANDS], axis=2)
+def _of_flat(images: dict[str, FitsImage], planes: list[Plane]) -> GalaxyImage:
+    """g, r and i of flat images; scale, coordinates and redshift are the r band's."""
     synthetic = any(image.synthetic for image in images.values())
-    return _galaxy_image(planes, images["r"], _scale(images["r"]), synthetic)
+    unread = tuple(dict.fromkeys(name for image in images.values() for name in image.unread))
+    return _galaxy_image(planes, images["r"], synthetic, unread)
+
+
+def _calibrated(image: FitsImage, n: int, factor: float, simulated: bool) -> Plane:
+    weights = image.weights if image.weights is None or image.weights.ndim == 2 else image.weights[n]
+    return calibrated(image.planes[n], factor, simulated, weights)
 
 
 def _check_fits_to(first: FitsImage, other: FitsImage) -> None:
@@ -201,24 +210,24 @@ def _scale(image: FitsImage) -> float | None:
     return pixel_scale_arcsec(image.keywords) if image.coordinates is None else image.coordinates.arcsec_per_pixel
 
 
-def _scaled(pixels: NDArray, factors: float | list[float]) -> NDArray:
-    """Pixels times a factor, or one a band; untouched where all are 1."""
-    factors = np.array(factors)
-    return pixels if (factors == 1).all() else pixels * factors
-
-
-def _galaxy_image(pixels: NDArray, image: FitsImage, scale: float | None, synthetic: bool) -> GalaxyImage:
-    pixels = np.ascontiguousarray(pixels, dtype=np.float32)
-    if image.coordinates is None:
-        redshift = number(image.keywords, "USE_Z") or number(image.keywords, "REDSHIFT")
-        placed = redshift if redshift is not None and redshift > 0 else None
-        return GalaxyImage(pixels, scale, "nanomaggies", synthetic, redshift=placed)
-    north = image.coordinates.north_angle_deg()
-    return GalaxyImage(pixels, scale, "nanomaggies", synthetic, north, image.coordinates)
+def _galaxy_image(planes: list[Plane], image: FitsImage, synthetic: bool, unread: tuple[str, ...]) -> GalaxyImage:
+    """Of g, r and i; scale, coordinates and redshift are those of ``image``."""
+    pixels, missing = joined(planes)
+    redshift = north = None
+    if image.coordinates is not None:
+        north = image.coordinates.north_angle_deg()
+    else:
+        placed = number(image.keywords, "USE_Z") or number(image.keywords, "REDSHIFT")
+        redshift = placed if placed is not None and placed > 0 else None
+    scale, coordinates = _scale(image), image.coordinates
+    return GalaxyImage(pixels, scale, "nanomaggies", synthetic, north, coordinates, redshift, missing, unread)
 
 
 def _read_colour(file: ImageFile) -> GalaxyImage:
-    """An 8-bit picture with R, G, B = i, r, g (the SDSS and Legacy Survey convention); transparency is ignored."""
+    """An 8-bit picture with R, G, B = i, r, g (the SDSS and Legacy Survey convention).
+
+    Pixels without any opacity are missing; others are taken as they are.
+    """
     from PIL import Image
 
     with reading(file), file.open("rb") as stream, Image.open(stream) as picture:
@@ -227,9 +236,13 @@ def _read_colour(file: ImageFile) -> GalaxyImage:
         if picture.mode not in ("RGB", "RGBA", "P"):
             raise UnusableImage(f"has colour mode {picture.mode}, not three channels")
         synthetic = str(picture.info.get("synthetic", "")).casefold() == "true"
-        rgb = np.asarray(picture.convert("RGB") if picture.mode == "P" else picture)[..., :3]
-        pixels = np.ascontiguousarray(rgb[::-1, :, ::-1], dtype=np.float32) / np.float32(255)
-        return GalaxyImage(pixels, None, "colour", synthetic)
+        transparent = picture.mode == "RGBA" or "transparency" in picture.info
+        rgba = np.asarray(picture.convert("RGBA" if transparent else "RGB"))[::-1]
+        pixels = np.ascontiguousarray(rgba[..., 2::-1], dtype=np.float32) / np.float32(255)
+        missing = None
+        if transparent and not rgba[..., 3].all():
+            missing = np.where(rgba[..., 3:] > 0, 0, Missing.TRANSPARENT).astype(np.uint8).repeat(3, axis=2)
+        return GalaxyImage(pixels, None, "colour", synthetic, missing=missing)
 
 
 def band_of(file: ImageFile) -> str | None:

@@ -13,12 +13,12 @@ from rotator_assets.science import mock
 from rotator_assets.science.mock import (
     ELECTRONS_PER_NANOMAGGIE,
     MAX_DEVIATION,
+    NANOMAGGIES_PER_SKIRT_COUNT,
     PSF_FWHM_ARCSEC,
     SDSS_ARCSEC_PER_PIXEL,
     SKIRT_ZERO_POINTS,
     SKY_SIGMA_MAG_ARCSEC2,
     MockOptions,
-    counts_to_nanomaggies,
     draw_conditions,
     galaxy_seed,
     observe,
@@ -44,8 +44,7 @@ def point_source(size: int, flux: float = 1.0) -> np.ndarray:
 
 
 def test_a_source_of_magnitude_zero_has_1e9_nanomaggies():
-    np.testing.assert_allclose(counts_to_nanomaggies(np.array([[SKIRT_ZERO_POINTS]])), 1e9, rtol=1e-6)
-    assert counts_to_nanomaggies(np.ones((2, 2, 3), dtype=np.float32)).dtype == np.float32
+    np.testing.assert_allclose(np.multiply(SKIRT_ZERO_POINTS, NANOMAGGIES_PER_SKIRT_COUNT), 1e9, rtol=1e-12)
 
 
 def test_seeds_are_the_same_everywhere_and_differ_between_galaxies():
@@ -200,7 +199,7 @@ def published(real_data, request) -> np.ndarray:
     from astropy.io import fits
 
     counts = fits.getdata(real_data / "tng" / "images" / f"broadband_{request.param}.fits")
-    return counts_to_nanomaggies(np.moveaxis(counts[:3], 0, 2))
+    return np.float32(np.moveaxis(counts[:3], 0, 2) * NANOMAGGIES_PER_SKIRT_COUNT)
 
 
 @pytest.mark.real_data

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL, counts_to_nanomaggies, pad_or_crop
+from rotator_assets.science.mock import NANOMAGGIES_PER_SKIRT_COUNT, SDSS_ARCSEC_PER_PIXEL, pad_or_crop
 from rotator_assets.science.redshifting import (
     HUBBLE_KM_S_MPC,
     OMEGA_MATTER,
@@ -132,7 +132,7 @@ def test_a_published_galaxy_keeps_its_light_but_for_the_distance(real_data, reds
 
     with fits.open(real_data / "tng" / "images" / "broadband_6.fits") as hdus:
         assert hdus[0].header["USE_Z"] == SKIRT_REDSHIFT
-        pixels = counts_to_nanomaggies(np.moveaxis(hdus[0].data[:3], 0, 2))
+        pixels = np.float32(np.moveaxis(hdus[0].data[:3], 0, 2) * NANOMAGGIES_PER_SKIRT_COUNT)
     moved = at_redshift(pixels, SKIRT_REDSHIFT, redshift, 499)
     expected = pixels.sum((0, 1), dtype=np.float64) * flux_scale(SKIRT_REDSHIFT, redshift)
     np.testing.assert_allclose(moved.sum((0, 1)), expected, rtol=1e-3)

@@ -7,7 +7,7 @@ import pytest
 from astropy.stats import mad_std
 
 from rotator_assets.errors import InputError, UnusableImage
-from rotator_assets.science.mock import MockOptions, counts_to_nanomaggies, galaxy_seed, observe
+from rotator_assets.science.mock import NANOMAGGIES_PER_SKIRT_COUNT, MockOptions, galaxy_seed, observe
 from rotator_assets.science.redshifting import SKIRT_REDSHIFT, flux_scale
 from rotator_assets.surveys import cutouts
 from rotator_assets.surveys.cutouts import OBSERVED_PX, Treatment, make_cutout, read_sky_stamps
@@ -15,10 +15,15 @@ from rotator_assets.surveys.images import ImageSource, centre_crop
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, picture, write_cube
 
 TYPICAL_SKY = (0.0175, 0.0277, 0.0465)
-CONDITIONS = {
+ALWAYS = {
     "image_unit": str,
     "arcsec_per_pixel": float,
     "north_angle_deg": float,
+    "filled_fraction": float,
+    "unread_extensions": str,
+}
+CONDITIONS = {
+    **ALWAYS,
     "mock_seed": int,
     "psf_profile": str,
     "moffat_beta": float,
@@ -52,7 +57,7 @@ def test_an_observed_image_is_cropped_and_keeps_its_values(tmp_path):
     source = ImageSource("cube", (write_cube(tmp_path / "a.fits", planes),))
     made = cutout(source, "observed", redshift=0.2)  # options are for simulated galaxies
     np.testing.assert_array_equal(made.pixels, centre_crop(np.moveaxis(planes, 0, 2), 64))
-    assert set(made.conditions) == {"image_unit", "arcsec_per_pixel", "north_angle_deg"} and made.angular_scale == 1.0
+    assert made.conditions.keys() == ALWAYS.keys() and made.angular_scale == 1.0
     with pytest.raises(UnusableImage, match="smaller than the 128-pixel crop"):
         cutout(source, "observed", 128)
 
@@ -116,7 +121,7 @@ def test_a_noiseless_image_is_the_published_one_in_nanomaggies_padded_with_zeros
     made = cutout(source, "noiseless", 64)
     np.testing.assert_array_equal(centre_crop(made.pixels, 50), source.read().pixels)
     assert (made.pixels[:7] == 0).all() and (made.pixels[57:] == 0).all()
-    assert set(made.conditions) == {"image_unit", "arcsec_per_pixel", "north_angle_deg", "mock_redshift"}
+    assert set(made.conditions) == {*ALWAYS, "mock_redshift"}
 
 
 @pytest.mark.parametrize("noise", ["noisy", "noiseless"])
@@ -155,7 +160,7 @@ def test_synthetic_sky_makes_a_synthetic_image(tmp_path):
         (sky(150)[:2], {}, "has 2 planes, three bands are needed"),
         (sky(150)[0], {}, "a cube .* is needed"),
         (np.zeros((3, 150, 150), dtype=np.float32), {}, "band g is all zero"),
-        (np.where(np.arange(150) == 70, np.nan, sky(150)), {}, "NaN or infinite"),
+        (np.where(np.arange(150) == 70, np.nan, sky(150)), {}, "NaN, infinite or BLANK"),
         (sky(150), {"PIXSCALE": 0.262}, "has pixels of 0.262 arcsec, 0.396 are needed"),
     ],
 )
@@ -209,4 +214,4 @@ def test_published_counts_become_nanomaggies_and_fit_the_crop(real_data):
     path = real_data / "tng" / "images" / "broadband_6.fits"
     made = cutout(ImageSource("counts", (path,)), "noiseless", 128)
     counts = np.moveaxis(fits.getdata(path)[:3], 0, 2)
-    np.testing.assert_array_equal(made.pixels, centre_crop(counts_to_nanomaggies(counts), 128))
+    np.testing.assert_array_equal(made.pixels, centre_crop(np.float32(counts * NANOMAGGIES_PER_SKIRT_COUNT), 128))

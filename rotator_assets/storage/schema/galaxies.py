@@ -170,6 +170,8 @@ GALAXY_TABLES = (
             UNIT,
             SCALE,
             Column("north_angle_deg", "DOUBLE", "degrees east of north of the image's +y axis; NULL where not told"),
+            Column("filled_fraction", "DOUBLE", "share of the crop's pixels that were missing and are filled"),
+            Column("unread_extensions", "VARCHAR", "masks in the image's file, which are not read; NULL where none"),
             Column("r_eff_pixels", "DOUBLE", "half-light semi-major axis, pixels; NULL where no scale is known"),
             Column("psf_fwhm_g_arcsec", "DOUBLE", "FWHM of the mock g-band PSF, arcsec; NULL where none was added"),
             PSF_R,

@@ -1,0 +1,146 @@
+"""Which pixels of an image hold no measurement. One function decides it for every reader: `missing_pixels`."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.errors import UnusableImage
+
+MIN_REPEATS = 9
+"""Noise repeats a flux hardly ever. As many pixels as the core of a star has, with one flux, are clipped or filled."""
+MIN_REPEATS_RATIO = 3.0
+"""Whole numbers, and fluxes made from them, do repeat: a value then has to stand that much oftener than its neighbours
+in value, which in noise stand about as often as it does."""
+FLAT_SQUARE_PX = 7
+"""Or it has to fill squares of that side, which noise does not, even rounded to twice its standard deviation."""
+
+_NEIGHBOURS = 4
+"""Values on either side that a value is compared with."""
+_SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0, -32768.0, -2147483648.0)
+_SENTINEL_DEPTH = 3.0
+"""A sentinel is lower than noise ever is: by as much below the lowest 0.5 % of the fluxes as three times their distance
+from the lowest 16 %, 7.5 standard deviations below the sky. -99 among fluxes of some hundreds is a flux."""
+_NO_FLUX = 1e15
+"""1e20, 1e30, 9.9e37 and the largest float are sentinels. No image has as large values in a unit that is read."""
+
+
+class Missing(IntEnum):
+    """Why a pixel is missing; 0 is a pixel that is there."""
+
+    NOT_FINITE = 1
+    SENTINEL = 2
+    ZERO = 3
+    CONSTANT = 4
+    SATURATED = 5
+    NO_WEIGHT = 6
+    TRANSPARENT = 7
+
+
+_WORDS = {
+    Missing.NOT_FINITE: "NaN, infinite or BLANK",
+    Missing.SENTINEL: "sentinel values such as -999 or 1e20",
+    Missing.ZERO: "exact zeros",
+    Missing.CONSTANT: "one constant value",
+    Missing.SATURATED: "saturated: one constant value, the band's maximum",
+    Missing.NO_WEIGHT: "weight 0",
+    Missing.TRANSPARENT: "transparent",
+}
+
+
+def missing_pixels(plane: NDArray, noiseless: bool = False, weights: NDArray | None = None) -> NDArray[np.uint8] | None:
+    """Why each pixel of a band (ny, nx), in the unit of its file, is missing; None where every pixel is there.
+
+    NaN, infinities and what ``BLANK`` marks; sentinels; weights (inverse variances, of the same shape) of 0 or below.
+    In frames with noise also a value, zero or other, that stands far oftener than noise repeats values: exact zeros,
+    padding, clipped negative fluxes, saturated cores. Noiseless simulations have such values of their own. A band of
+    one value throughout has no missing pixels: it is no image at all.
+    """
+    why = _of_values(plane, noiseless)
+    if weights is not None and not (weights > 0).all():
+        why = np.zeros(plane.shape, np.uint8) if why is None else why
+        why[~(weights > 0) & (why == 0)] = Missing.NO_WEIGHT
+    return why
+
+
+def check_complete(missing: NDArray[np.uint8] | None, max_fraction: float = 0.0) -> float:
+    """The share of pixels (ny, nx, 3) that are missing in any band. Raises UnusableImage above ``max_fraction``."""
+    if missing is None or not missing.any():
+        return 0.0
+    fraction = float(missing.any(axis=2).mean())
+    if fraction > max_fraction:
+        kinds = ", ".join(_WORDS[Missing(kind)] for kind in np.unique(missing[missing > 0]))
+        raise UnusableImage(f"{100 * fraction:.2g} % of the pixels in the crop are missing ({kinds})")
+    return fraction
+
+
+def filled(pixels: NDArray[np.float32], missing: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The image with missing pixels interpolated from those around them, weighted by a Gaussian of 1 pixel.
+
+    Where a hole is larger, by wider ones, up to 16 pixels; what is farther from any measurement stays NaN.
+    """
+    from astropy.convolution import Gaussian2DKernel, interpolate_replace_nans
+
+    planes = []
+    for plane, why in zip(np.moveaxis(pixels, 2, 0), np.moveaxis(missing, 2, 0), strict=True):
+        plane = np.where(why > 0, np.nan, plane).astype(np.float64)
+        for sigma in (1, 2, 4, 8, 16):
+            if np.isnan(plane).any():
+                plane = interpolate_replace_nans(plane, Gaussian2DKernel(sigma), boundary="extend")
+        planes.append(plane)
+    return np.stack(planes, axis=2).astype(np.float32)
+
+
+def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
+    ordered = np.sort(plane, axis=None)  # NaN last; equal values side by side
+    last = MIN_REPEATS - 1
+    odd = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or ordered[0] <= max(_SENTINELS)
+    if not odd and (noiseless or not (ordered[last:] == ordered[:-last]).any()):
+        return None
+    why = np.where(np.isfinite(plane), 0, Missing.NOT_FINITE).astype(np.uint8)
+    why[(why == 0) & _is_sentinel(plane, noiseless)] = Missing.SENTINEL
+    if not noiseless:
+        _mark_repeated(plane, why)
+    return why if why.any() else None
+
+
+def _is_sentinel(plane: NDArray, noiseless: bool) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        no_flux = np.abs(plane) >= _NO_FLUX
+    named = np.isin(plane, _SENTINELS)
+    others = plane[~named & ~no_flux & np.isfinite(plane)]
+    if noiseless or not named.any() or others.size == 0:
+        return no_flux | named
+    lowest, low = np.percentile(others, [0.5, 16])
+    return no_flux | (named & (plane < lowest - _SENTINEL_DEPTH * (low - lowest)))
+
+
+def _mark_repeated(plane: NDArray, why: NDArray[np.uint8]) -> None:
+    """Marks, in ``why``, the pixels of values that stand oftener or closer together than in noise."""
+    there = why == 0
+    values, counts = np.unique(plane[there], return_counts=True)
+    if len(values) < 2:
+        return
+    padded = np.pad(counts, _NEIGHBOURS)
+    shifts = [n for n in range(2 * _NEIGHBOURS + 1) if n != _NEIGHBOURS]
+    beside = np.max([padded[n : n + len(counts)] for n in shifts], axis=0)
+    often = counts >= MIN_REPEATS + MIN_REPEATS_RATIO * (beside - 1)
+    repeated = there & (np.isin(plane, values[often]) | _in_flat_squares(plane))
+    top = values[-1]
+    why[repeated] = Missing.CONSTANT
+    why[repeated & (plane == top) & (top > 0)] = Missing.SATURATED
+    why[repeated & (plane == 0)] = Missing.ZERO
+
+
+def _in_flat_squares(plane: NDArray) -> NDArray[np.bool_]:
+    """Pixels in squares of ``FLAT_SQUARE_PX`` a side that have one value throughout."""
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    flat = maximum_filter(plane, FLAT_SQUARE_PX) == minimum_filter(plane, FLAT_SQUARE_PX)
+    inside = np.zeros(plane.shape, dtype=bool)
+    reach = FLAT_SQUARE_PX // 2
+    middle = (slice(reach, -reach), slice(reach, -reach))
+    inside[middle] = flat[middle]
+    return maximum_filter(inside, FLAT_SQUARE_PX)
