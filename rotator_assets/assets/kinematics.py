@@ -35,7 +35,7 @@ _ELLIPSE = {
     partitions_def=survey_partitions,
     deps=[kinematic_files, kinematics_settings],
     io_manager_key="tables",
-    code_version="1",
+    code_version="2",
     automation_condition=FOLLOW_CHANGES,
     description="lambda_R measured from the DAP maps or star particles there are; no rows where there are none.",
 )

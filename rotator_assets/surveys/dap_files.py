@@ -5,8 +5,6 @@ Only the extensions needed are read, and only where they are as large as maps of
 
 from __future__ import annotations
 
-import gzip
-import io
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +12,13 @@ from dataclasses import dataclass
 from enum import IntFlag
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.errors import UnusableKinematics
+from rotator_assets.surveys.compressed import unpacked
+from rotator_assets.surveys.fits_files import check_complete
 
 
 class PixelMask(IntFlag):
@@ -98,7 +97,7 @@ MAX_EXTENSIONS = 300
 MAX_SPEED_KM_S = 5000.0
 """Whatever is larger is no velocity (relative to the input redshift) or dispersion that the fits may return."""
 
-_GZIP_MAGIC, _FITS_MAGIC = b"\x1f\x8b", b"SIMPLE"
+_FITS_MAGIC = b"SIMPLE"
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class DapMaps:
 
 
 def read_maps(path: Path, mask_bits: int | None = None) -> DapMaps:
-    """The maps of one file, FITS or gzipped FITS; the release is told by its shapes, not by its name.
+    """The maps of one FITS file, compressed in any way; the release is told by its shapes, not by its name.
 
     ``mask_bits``: bits that make a spaxel unusable, None for the layout's. Raises UnusableKinematics with the file's
     name and the reason.
@@ -171,17 +170,14 @@ def naming(path: Path) -> Iterator[None]:
 
 
 class _OpenFile:
-    """Extensions of an open FITS file of ``length`` bytes by name; all are checked before the data of any are read."""
+    """Extensions of an open FITS file by name; all are checked before the data of any are read."""
 
-    def __init__(self, hdus, length: int) -> None:
+    def __init__(self, hdus) -> None:
         self.header: Mapping = hdus[0].header
         self._by_name: dict = {}
-        for number, hdu in enumerate(islice(hdus, MAX_EXTENSIONS)):
+        for hdu in islice(hdus, MAX_EXTENSIONS):
             if hdu.is_image and math.prod(hdu.shape) > MAX_VALUES:
                 raise UnusableKinematics(f"{hdu.name} has shape {hdu.shape}, too large for maps of one galaxy")
-            end = hdu.fileinfo()["datLoc"] + hdu.size
-            if end > length:
-                raise UnusableKinematics(f"cut short: extension {number} ends at byte {end}, the file has {length}")
             self._by_name.setdefault(hdu.name, hdu)
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -232,27 +228,14 @@ class _OpenFile:
 def _opened(path: Path) -> Iterator[_OpenFile]:
     from astropy.io import fits
 
-    with path.open("rb") as file:
-        content: BinaryIO = _unpacked(file) if file.read(2) == _GZIP_MAGIC else file
-        length = content.seek(0, io.SEEK_END)
-        content.seek(0)
-        if content.read(len(_FITS_MAGIC)) != _FITS_MAGIC:  # astropy would unpack other forms, of whatever size
+    with unpacked(path, MAX_UNPACKED_BYTES) as content:
+        if content.read(len(_FITS_MAGIC)) != _FITS_MAGIC:
             raise UnusableKinematics("is no FITS file")
         content.seek(0)
         with fits.open(content, memmap=False) as hdus:
-            yield _OpenFile(hdus, length)
-
-
-def _unpacked(file: BinaryIO) -> io.BytesIO:
-    """Content of a gzipped file, in memory: astropy goes back and forth, and gzip would begin anew each time."""
-    file.seek(0)
-    content = io.BytesIO()
-    with gzip.open(file) as unpacking:
-        while chunk := unpacking.read(1 << 20):
-            content.write(chunk)
-            if content.tell() > MAX_UNPACKED_BYTES:
-                raise UnusableKinematics(f"unpacks to more than {MAX_UNPACKED_BYTES // 10**6} MB: no MAPS file does")
-    return content
+            file = _OpenFile(hdus)
+            check_complete(content, islice(hdus, MAX_EXTENSIONS))
+            yield file
 
 
 def _layout_of(file: _OpenFile) -> MapsLayout:

@@ -17,11 +17,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rotator_assets.errors import InputError
+from rotator_assets.surveys.compressed import uncompressed_name, unpacked
 
 STARS = 4
 """Particle type of stars: the column of fields by type."""
 MAX_SUBHALOS = 20_000_000
 """Larger pieces are refused before they are read; TNG100-1 has 4.4 million subhalos in all, TNG300-1 14.5 million."""
+
+MAX_MASS = 1e7
+"""Stellar mass in 1e10 Msun/h above which it is no number: no cluster has 1e17."""
 
 _FILE_NAME = re.compile(r"fof_subhalo_tab_099\.(?P<number>\d+)\.hdf5")
 
@@ -72,7 +76,7 @@ def _by_number(pieces: Sequence[Path]) -> dict[int, Path]:
     """The pieces by the number in their names. Raises InputError for other names and for a number there twice."""
     numbered: dict[int, Path] = {}
     for path in pieces:
-        match = _FILE_NAME.fullmatch(path.name)
+        match = _FILE_NAME.fullmatch(uncompressed_name(path.name))
         if not match:
             raise InputError(f"{path}: is no piece of the group catalogue, fof_subhalo_tab_099.<number>.hdf5")
         number = int(match["number"])
@@ -100,7 +104,7 @@ def _opened(path: Path) -> Iterator:
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with unpacked(path) as content, h5py.File(content, "r") as file:
             yield file
     except InputError:
         raise
@@ -160,6 +164,7 @@ def _field(path: Path, file, name: str, n_subhalos: int, column: int | None) -> 
 def _frame(header: _Header, fields: dict[str, NDArray], start: int) -> pd.DataFrame:
     mass, radius = (np.asarray(fields[name], dtype=np.float64) for name in ("mass", "radius"))
     h = header.hubble
+    mass = np.where(mass <= MAX_MASS, mass, 0.0)
     return pd.DataFrame(
         {
             "galaxy_id": np.arange(start, start + header.n_here).astype(str).astype(object),

@@ -104,7 +104,10 @@ class Manga(Survey):
         source, frame = read_source(folder, MORPHOLOGY_TABLE, _read_morphology, every_row=True)
         if frame is None:
             raise missing(folder, MORPHOLOGY_TABLE)
-        frame["object_id"] = physical_galaxy(frame["manga_id"].fillna(frame["galaxy_id"]), frame["duplicate_group"])
+        named = frame["manga_id"].str.fullmatch(r"\d+-\d+").fillna(False).astype(bool)  # not NULL, -999 and the like
+        frame["object_id"] = physical_galaxy(
+            frame["manga_id"].where(named, frame["galaxy_id"]), frame["duplicate_group"]
+        )
         return Catalog(conform(frame, MORPHOLOGY), (source,))
 
     def read_photometry(self, folder: Path) -> Catalog:

@@ -22,6 +22,7 @@ from rotator_assets.errors import UnusableKinematics
 from rotator_assets.files import walk_files
 from rotator_assets.science import spin
 from rotator_assets.science.psf import FWHM_PER_SIGMA
+from rotator_assets.surveys.compressed import uncompressed_name
 from rotator_assets.surveys.dap_files import LAYOUTS, DapMaps, naming, read_maps
 from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
 from rotator_assets.surveys.measured import NAN, HalfLightEllipse, Measurement
@@ -41,7 +42,8 @@ QUALITY = ("DAPQUAL", "DRP3QUAL")
 MANY_ZERO_DISPERSIONS = 0.5
 """Above this share of dispersions below the instrumental correction, lambda_R is a matter of that correction."""
 
-_FILE_NAME = re.compile(r"manga-(?P<id>\d+-\d+)-MAPS-(?P<daptype>[^.]+)\.fits(\.gz)?")
+_FILE_NAME = re.compile(r"manga-(?P<id>\d+-\d+)-maps-(?P<daptype>[^.]+)\.fits")
+"""In lower case, without the ending of a compression."""
 
 
 def find_maps(folder: Path) -> dict[str, Path]:
@@ -52,8 +54,8 @@ def find_maps(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, tuple] = {}
     for path in walk_files(folder):
-        if match := _FILE_NAME.fullmatch(path.name):
-            candidate = (*_rank(match["daptype"]), path.name, path)
+        if match := _FILE_NAME.fullmatch(uncompressed_name(path.name)):
+            candidate = (*_rank(match["daptype"].upper()), path.name, path)
             found[match["id"]] = min(candidate, found.get(match["id"], candidate))
     return {galaxy_id: candidate[-1] for galaxy_id, candidate in sorted(found.items())}
 
@@ -223,7 +225,7 @@ def _beam_factor(ellipse: HalfLightEllipse, psf_fwhm_arcsec: float, notes: list[
 
 
 def _check_identity(path: Path, header: Mapping) -> None:
-    named, held = _FILE_NAME.fullmatch(path.name), str(header.get("PLATEIFU", "")).strip()
+    named, held = _FILE_NAME.fullmatch(uncompressed_name(path.name)), str(header.get("PLATEIFU", "")).strip()
     if named and held and held != named["id"]:
         raise UnusableKinematics(f"holds galaxy {held} by its header: rename or replace the file")
 

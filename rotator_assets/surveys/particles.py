@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rotator_assets.errors import UnusableKinematics
 from rotator_assets.files import walk_files
 from rotator_assets.science import particles
+from rotator_assets.surveys.compressed import uncompressed_name, unpacked
 from rotator_assets.surveys.dap_files import naming
 from rotator_assets.surveys.measured import NAN, HalfLightEllipse, Measurement
 
@@ -38,8 +39,14 @@ MIN_BINS = 8
 """Bins in the half-light ellipse below which rotation is not resolved; 400 particles of 50 a bin."""
 FEW_PARTICLES = 1000
 """Star particles in the half-light ellipse below which a note says so: lambda_R is uncertain by 0.03 and more."""
+MAGNITUDES = (-25.0, 30.0)
+"""Absolute magnitudes that a star particle can have; -99 and 99 stand for none, and -99 would outshine all others."""
+MAX_SPEED_KM_S = 50_000.0
+"""No star moves faster inside its galaxy's box."""
 MAX_PARTICLES = 10_000_000
 """Larger datasets are refused before they are read; the largest galaxy of TNG100 has a few million star particles."""
+MAX_UNPACKED_BYTES = 2**31
+"""A compressed file that unpacks to more is refused; the largest galaxy's has some hundred MB."""
 
 _FILE_NAME = re.compile(r"cutout_(?P<id>\d+)\.hdf5")
 _R_BAND = 5
@@ -64,7 +71,7 @@ def find_cutouts(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in walk_files(folder):
-        if match := _FILE_NAME.fullmatch(path.name):
+        if match := _FILE_NAME.fullmatch(uncompressed_name(path.name)):
             found.setdefault(match["id"], path)
     return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
 
@@ -175,7 +182,7 @@ def _cautions(spin: particles.ParticleSpin, aperture: particles.SkyEllipse) -> l
 def _read_stars(path: Path) -> _Stars:
     import h5py
 
-    with h5py.File(path, "r") as file:
+    with unpacked(path, MAX_UNPACKED_BYTES) as content, h5py.File(content, "r") as file:
         if not isinstance(file.get("PartType4"), h5py.Group):
             raise UnusableKinematics(f"has no group PartType4 (star particles); it has: {', '.join(file) or 'nothing'}")
         group, header = file["PartType4"], _header(file)
@@ -187,9 +194,11 @@ def _read_stars(path: Path) -> _Stars:
             raise UnusableKinematics(f"has {count} star particles, at least {MIN_PARTICLES} are needed")
         coordinates = _read(group, "Coordinates", slice(0, 3), stars)
         velocity = _read(group, "Velocities", 2, stars)
+        _check_range("Velocities", velocity, -MAX_SPEED_KM_S, MAX_SPEED_KM_S)
         has_photometry = "GFM_StellarPhotometrics" in group
         if has_photometry:
             magnitude = _read(group, "GFM_StellarPhotometrics", _R_BAND, stars)
+            _check_range("r-band magnitudes of GFM_StellarPhotometrics", magnitude, *MAGNITUDES)
             flux = 10 ** (-0.4 * (magnitude - magnitude.min()))
         else:
             flux = _read(group, "Masses", None, stars)
@@ -244,3 +253,11 @@ def _check_finite(name: str, values: NDArray[np.float64]) -> None:
     invalid = int(np.count_nonzero(~np.isfinite(values)))
     if invalid:
         raise UnusableKinematics(f"PartType4/{name} has {invalid} values that are NaN or infinite")
+
+
+def _check_range(what: str, values: NDArray[np.float64], low: float, high: float) -> None:
+    outside = values[(values < low) | (values > high)]
+    if len(outside):
+        raise UnusableKinematics(
+            f"PartType4: {len(outside)} {what} are outside [{low:g}, {high:g}], such as {outside[0]:g}"
+        )

@@ -170,14 +170,19 @@ def read_fits_table(
 
 
 def _fits_column(hdu, name: str) -> np.ndarray:
-    """A column as astropy scales it, NaN where the stored integer is TNULL, which comes before TSCAL and TZERO."""
+    """A column as astropy scales it, NaN where the stored integer is TNULL, which comes before TSCAL and TZERO.
+
+    In unsigned columns, of which TZERO is half the range, astropy's tables write TNULL as after TZERO: both count.
+    """
     values = np.array(hdu.data[name])  # a copy: the file is closed afterwards
     column = hdu.columns[name]
     if not isinstance(column.null, int | np.integer) or values.dtype.kind not in "iuf":
         return values
-    scale, zero = column.bscale or 1, column.bzero or 0
-    null = np.float64(column.null) * scale + zero
-    return np.where(values.astype(np.float64) == null, np.nan, values)
+    scale, zero, null = column.bscale or 1, column.bzero or 0, int(column.null)
+    if values.dtype.kind == "f":
+        return np.where(values == np.float64(null) * scale + zero, np.nan, values)
+    is_null = (values == null + int(zero)) | (values == null)
+    return np.where(is_null, np.nan, values)
 
 
 def read_hdf5_table(path: Path, required: Sequence[str], optional: Sequence[str] = (), *, group: str = "/") -> Table:

@@ -174,7 +174,8 @@ NOT_FITS = [b"", b"<html>404</html>", b"\x1f\x8b", b"BZh91AY&SY", gzip.compress(
 @pytest.mark.parametrize("content", NOT_FITS)
 def test_what_is_no_fits_file_is_refused(tmp_path, content):
     (tmp_path / "other.fits.gz").write_bytes(content)
-    assert "is no FITS file" in refused(tmp_path / "other.fits.gz") or content == b"\x1f\x8b"
+    reasons = ("is no FITS file", "ended before the end-of-stream marker")  # of a compressed file that breaks off
+    assert any(reason in refused(tmp_path / "other.fits.gz") for reason in reasons)
 
 
 def test_a_missing_file_is_refused(tmp_path):

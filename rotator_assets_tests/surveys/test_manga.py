@@ -15,6 +15,7 @@ from rotator_assets.surveys.manga import physical_galaxy
 from rotator_assets_tests.surveys.files import (
     IDS,
     MORPHOLOGY_DR15,
+    PYMORPH_R,
     picture,
     table_hdu,
     write_cube,
@@ -258,3 +259,30 @@ def test_images_are_indexed_in_every_form(tmp_path):
         "1-6": "colour",
         "1-7": "bands",
     }
+
+
+@pytest.mark.parametrize("value", [1.001, 2.5, 0.0, -0.5, -999.0, np.nan, np.inf])
+def test_an_axis_ratio_that_none_can_have_falls_back_to_the_nsa(manga, value):
+    pymorph = PYMORPH_R | {"BA_S": np.array([value, 0.5, -999, 0.91, -999], dtype=np.float32)}
+    write_fits(catalog(manga, "manga-pymorph-DR15.fits"), *[table_hdu(pymorph)] * 3)
+    row = MANGA.read_photometry(manga).frame.set_index("galaxy_id").loc["8000-1901"]
+    assert (row["axis_ratio"], row["axis_ratio_source"], row["r_eff_arcsec"]) == (0.8, "nsa", 4.0)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 0.0, -1.0, -999.0, 1e20])
+def test_a_radius_that_none_can_have_falls_back_to_the_nsa(manga, value):
+    pymorph = PYMORPH_R | {"A_HL_S": np.array([value, 6, -999, 5.1, -999], dtype=np.float32)}
+    write_fits(catalog(manga, "manga-pymorph-DR15.fits"), *[table_hdu(pymorph)] * 3)
+    row = MANGA.read_photometry(manga).frame.set_index("galaxy_id").loc["8000-1901"]
+    assert (row["r_eff_arcsec"], row["axis_ratio_source"]) == (4.0, "pymorph")
+
+
+@pytest.mark.parametrize("value", ["-999", "NULL", "", "None", "nan", "unknown", "0"])
+def test_rows_without_a_manga_id_are_galaxies_of_their_own(manga, value):
+    morphology = MORPHOLOGY_DR15 | {
+        "MANGA-ID": [value, value, "1-300", value, "1-300"],
+        "DUPL_GR": np.array([1, 0, 0, 1, -999], dtype=np.int32),
+    }
+    write_fits(catalog(manga, "manga-morphology-dl-DR15.fits"), table_hdu(morphology))
+    objects = MANGA.read_morphology(manga).frame["object_id"].tolist()
+    assert objects == ["8000-1901", "8000-1902", "1-300", "8000-1901", "1-300"]

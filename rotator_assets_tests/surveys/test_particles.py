@@ -240,7 +240,7 @@ UNUSABLE = {
     "few stars": (galaxy(n=600), {}, "make 4 bins of at least 50 particles and 0.5 kpc, 8 are needed"),
     "no size": (galaxy(r_eff=0.3), {}, "8 are needed"),
     "no motion": (changed("Velocities", np.zeros_like), {}, "give no lambda_R"),
-    "fast": (changed("Velocities", lambda v: v * 1e200 * np.ones(1)), {}, "give no lambda_R"),
+    "fast": (changed("Velocities", lambda v: v * 1e200 * np.ones(1)), {}, "Velocities are outside"),
     "no BoxSize": (galaxy(n=2000), {"BoxSize": None}, "has no attribute BoxSize in group Header"),
     "no HubbleParam": (galaxy(n=2000), {"HubbleParam": None}, "has no attribute HubbleParam in group Header"),
     "no Time": (galaxy(n=2000), {"Time": None}, "has no attribute Time in group Header"),
@@ -355,3 +355,18 @@ def test_lambda_r_of_a_disc_is_stable_under_halving(tmp_path):
         halves.append(measured(tmp_path, {name: values[half] for name, values in stars.items()}).lambda_r)
     assert np.mean(halves) == pytest.approx(full.lambda_r, rel=0.01)
     np.testing.assert_allclose(halves, full.lambda_r, rtol=0.05)
+
+
+@pytest.mark.parametrize("value", [-99.0, 99.0, -999.0, 1e20, np.nan, np.inf])
+def test_a_magnitude_that_no_particle_has_makes_the_galaxy_unusable(tmp_path, value):
+    stars = galaxy()
+    stars["GFM_StellarPhotometrics"][7, 5] = value
+    with pytest.raises(UnusableKinematics, match=r"cutout_7\.hdf5: PartType4.* 1 "):
+        measured(tmp_path, stars)
+
+
+def test_a_velocity_that_no_star_has_makes_the_galaxy_unusable(tmp_path):
+    stars = galaxy()
+    stars["Velocities"][7, 2] = 1e20
+    with pytest.raises(UnusableKinematics, match=r"1 Velocities are outside \[-50000, 50000\], such as 1e\+20"):
+        measured(tmp_path, stars)

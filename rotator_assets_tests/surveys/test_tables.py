@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import MaskedColumn
+from astropy.table import Table as AstropyTable
 
 from rotator_assets.errors import InputError
 from rotator_assets.surveys.aliases import COLUMNS, resolve
@@ -50,6 +52,52 @@ def test_fits_integer_null_is_missing(tmp_path):
     path = write_fits(tmp_path / "null.fits", fits.BinTableHDU.from_columns(columns))
     frame = read_fits_table(path, ["galaxy_id", "flag_t_type"]).frame
     assert np.isnan(frame["flag_t_type"][0]) and frame["flag_t_type"][1] == 1
+
+
+def test_the_null_of_unsigned_and_scaled_columns_is_in_stored_integers(tmp_path):
+    columns = [
+        fits.Column("PLATEIFU", "4A", array=["1-1", "1-2", "1-3"]),
+        fits.Column("FLAG_TT", "I", array=np.array([1, 7, 9], np.uint16), bzero=2**15, null=7 - 2**15),
+        fits.Column("DRP3QUAL", "J", array=np.array([1, 7, 9], np.uint32), bzero=2**31, null=7 - 2**31),
+        fits.Column("DAPQUAL", "K", array=np.array([1, 7, 9], np.uint64), bzero=2**63, null=7 - 2**63),
+        fits.Column("RA", "I", array=np.array([10, 70, 90], np.int16), null=70),
+    ]
+    path = write_fits(tmp_path / "null.fits", fits.BinTableHDU.from_columns(columns))
+    content = path.read_bytes()  # the scale of RA as others write it, which astropy applies when it writes
+    card = b"TNULL5  =                   70".ljust(80)
+    scaled = b"".join(card.ljust(80) for card in (b"TSCAL5  = 0.1", b"TZERO5  = 5.0"))
+    at, end = content.index(card), content.rindex(b"END".ljust(80), 2880)
+    content = content[: at + 80] + scaled + content[at + 80 : end + 80] + content[end + 80 + 160 :]
+    path.write_bytes(content)
+    names = ["flag_t_type", "drp3qual", "dapqual"]
+    frame = read_fits_table(path, ["galaxy_id", *names, "ra"]).frame
+    for name in names:
+        assert frame[name].fillna(-1).tolist() == [1, -1, 9], name
+    np.testing.assert_allclose(frame["ra"], [6.0, np.nan, 14.0])
+
+
+def test_masked_columns_that_astropy_writes_are_missing_where_masked(tmp_path):
+    table = AstropyTable({"PLATEIFU": ["1-1", "1-2", "1-3"]})
+    published = {"FLAG_TT": np.uint16, "DRP3QUAL": np.uint32, "DAPQUAL": np.int32, "DUPL_GR": np.uint64, "RA": float}
+    for name, kind in published.items():
+        table[name] = MaskedColumn(np.array([1, 2, 3], kind), mask=[False, True, False])
+    table.write(tmp_path / "masked.fits")
+    names = ["flag_t_type", "drp3qual", "dapqual", "duplicate_group", "ra"]
+    frame = read_fits_table(tmp_path / "masked.fits", ["galaxy_id", *names]).frame
+    for name in names:
+        assert frame[name].fillna(-1).tolist() == [1, -1, 3], name
+
+
+@pytest.mark.parametrize("value", [-999.0, -99.0, -9999.0, 99.99, 999.0, 1e20, -1e30, np.inf, np.nan])
+def test_numbers_that_a_column_cannot_have_are_missing_in_every_column(tmp_path, value):
+    numbers = {name: column for name, column in COLUMNS.items() if column.kind == "number"}
+    allowed = {"psf_fwhm_arcsec", "nsa_mass", "pymorph_r_eff_arcsec", "nsa_r_eff_arcsec", "morphs_r_eff_pixels", "ra"}
+    allowed |= {"morphs_sn_per_pixel", "nsa_position_angle_deg"}  # of which 99.99 may be one
+    for name, column in numbers.items():
+        path = write_hdf5(tmp_path / f"{name}.hdf5", {"/": {column.spellings[0]: [0.5, value]}})
+        found = read_hdf5_table(path, [name]).frame[name]
+        assert found[0] == 0.5
+        assert np.isnan(found[1]) or (name in allowed and value in (99.99, 999.0)), name
 
 
 @pytest.mark.parametrize("suffix", ["fits", "fits.gz"])
