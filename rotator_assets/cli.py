@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +22,7 @@ if TYPE_CHECKING:
 
 DEMO_ROOT = Path("data/demo")
 
-data_option = click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), help="Data root; else ROTATORS_DATA, else data/."
-)
+data_option = click.option("--data", metavar="PATH", help="Data root; else ROTATORS_DATA, else data/.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -38,7 +38,7 @@ def cli(context: click.Context) -> None:
 @data_option
 @click.option("--galaxies", type=click.IntRange(min=1), default=None, help="Galaxies a survey.")
 @click.option("--seed", type=click.IntRange(min=0), default=2020, show_default=True)
-def demo(data: Path | None, galaxies: int | None, seed: int) -> None:
+def demo(data: str | None, galaxies: int | None, seed: int) -> None:
     """Synthetic galaxies, from catalogue files to report.
 
     The root is --data, else ROTATORS_DATA, else data/demo; one that holds other files is left alone.
@@ -47,7 +47,8 @@ def demo(data: Path | None, galaxies: int | None, seed: int) -> None:
     from rotator_assets.plans import plan
     from rotator_assets.terminal import Progress
 
-    root = _root(data or (None if os.environ.get(ENVIRONMENT_VARIABLE) else DEMO_ROOT))
+    root = _root(DEMO_ROOT if data is None and not os.environ.get(ENVIRONMENT_VARIABLE) else data)
+    root.require_writable()
     with Progress() as progress:
         write_demo(
             root.path,
@@ -75,7 +76,7 @@ def demo(data: Path | None, galaxies: int | None, seed: int) -> None:
     help="Trainings at a time; default: 1 with a GPU, else one a processor, at most 4.",
 )
 def run(
-    data: Path | None,
+    data: str | None,
     datasets: Sequence[str],
     recipes: Sequence[str],
     everything: bool,
@@ -85,6 +86,7 @@ def run(
 ) -> None:
     """Materialize what datasets and recipes need, and every asset of their partitions."""
     root = _root(data)
+    root.require_writable()
     if everything and (datasets or recipes):
         raise click.UsageError("--all takes every dataset and recipe: leave out --dataset and --recipe")
     if not (everything or stale or datasets or recipes):
@@ -123,7 +125,7 @@ def run(
 
 @cli.command()
 @data_option
-def status(data: Path | None) -> None:
+def status(data: str | None) -> None:
     """Inputs the data root has and lacks, where to get them, and what is stale."""
     from rotator_assets.terminal import print_status
 
@@ -132,12 +134,21 @@ def status(data: Path | None) -> None:
 
 @cli.command()
 @data_option
-@click.option("--port", envvar="PORT", type=int, default=3000, show_default=True, help="Port on 127.0.0.1.")
-def ui(data: Path | None, port: int) -> None:
+@click.option(
+    "--port",
+    envvar="PORT",
+    type=click.IntRange(1, 65_535),
+    default=3000,
+    show_default=True,
+    help="Port on 127.0.0.1; else the variable PORT.",
+)
+def ui(data: str | None, port: int) -> None:
     """The Dagster UI and daemon on one data root."""
+    root = _root(data)
+    root.require_writable()
+    _require_free(port)
     from rotator_assets.runner import open_instance
 
-    root = _root(data)
     open_instance(root).dispose()
     os.environ["DAGSTER_HOME"] = str(root.dagster_home)
     click.echo(f"data root {root.path}: the UI comes up on http://127.0.0.1:{port} in about 20 s")
@@ -152,7 +163,7 @@ def ui(data: Path | None, port: int) -> None:
 @click.argument("sql")
 @data_option
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-def query(sql: str, data: Path | None, form: str) -> None:
+def query(sql: str, data: str | None, form: str) -> None:
     """Run SQL on the results; never waits for a run, never holds one up."""
     import duckdb
 
@@ -181,7 +192,7 @@ def query(sql: str, data: Path | None, form: str) -> None:
 
 @cli.command()
 @data_option
-def report(data: Path | None) -> None:
+def report(data: str | None) -> None:
     """Make results/study_report.html anew from what has been materialized, and print where it is."""
     from rotator_assets.plans import REPORT
     from rotator_assets.runner import Runner
@@ -190,6 +201,7 @@ def report(data: Path | None) -> None:
     root = _root(data)
     if not TableStore(root).partitions("model_metrics"):
         raise InputError(f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {root.path}` first")
+    root.require_writable()
     with Runner(root) as runner:
         runner.materialize(REPORT)
     click.echo(root.report)
@@ -198,8 +210,8 @@ def report(data: Path | None) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @data_option
-def export(file: Path, data: Path | None) -> None:
-    """Write every table into one self-contained DuckDB file."""
+def export(file: Path, data: str | None) -> None:
+    """Write every table into one self-contained DuckDB file, in place of an earlier export."""
     from rotator_assets.storage.tables import TableStore
 
     root = _root(data)
@@ -207,16 +219,37 @@ def export(file: Path, data: Path | None) -> None:
         raise InputError(f"{root.path}: holds no results to export; run `rotators run` first")
     if file.resolve() == root.database.resolve():
         raise InputError(f"{file}: is the root's own database; name another file")
+    if root.results.resolve() in file.resolve().parents:
+        raise InputError(
+            f"{file}: lies in the root's results, which are replaced and may be deleted; name another place"
+        )
     rows = TableStore(root).export(file)
     click.echo(f"{file}: {len(rows)} tables, {sum(rows.values())} rows")
 
 
-def _root(data: Path | None) -> DataRoot:
-    root = DataRoot(data.absolute()) if data else DataRoot.from_environment()
-    if "?" in str(root.path):
-        raise InputError(f"{root.path}: DuckDB cannot keep a database under a path with '?'; use another folder name")
+def _root(data: str | Path | None) -> DataRoot:
+    """The data root that was named, which later processes are told too."""
+    if data == "":
+        raise click.UsageError("--data is empty: name a folder")
+    root = DataRoot.from_environment() if data is None else DataRoot.at(data)
     os.environ[ENVIRONMENT_VARIABLE] = str(root.path)
     return root
+
+
+def _require_free(port: int) -> None:
+    """Raises InputError where the UI cannot have the port, or a browser might find another server there."""
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        try:
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((address, port))
+        except PermissionError:
+            raise InputError(f"port {port} may not be opened by this user; give another with --port") from None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise InputError(f"port {port} is in use; give another with --port") from None
+            if family == socket.AF_INET:
+                raise  # a machine may do without IPv6
 
 
 def _buildable(root: DataRoot) -> tuple[list[str], tuple[str, ...]]:
@@ -282,6 +315,7 @@ def main() -> None:
     # A script's background job ignores SIGINT, and Dagster gives SIGTERM the same handler: nothing would end a run.
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.default_int_handler)
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8, nor the terminal
     try:
         # Not cli.main(), which writes an empty line of its own when interrupted.
         with cli.make_context("rotators", sys.argv[1:]) as context:

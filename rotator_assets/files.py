@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rotator_assets.errors import InputError
+
 ABANDONED_SECONDS = 86_400.0
+_LONGEST_NAME = 255
+"""Bytes of a file's name that every common file system allows."""
 
 
 def is_abandoned(path: Path) -> bool:
@@ -23,10 +27,11 @@ def is_abandoned(path: Path) -> bool:
 def walk_files(folder: Path) -> Iterator[Path]:
     """Every file below a folder, sorted within each; linked folders are followed (once).
 
-    Hidden names are left out, and links to what is not there (any more).
+    Hidden names are left out, and links to what is not there (any more). Raises InputError for a folder below that may
+    not be looked into: what lies there would be missing without a word.
     """
     seen = set()
-    for path, folders, names in os.walk(folder, followlinks=True):
+    for path, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_closed_folder):
         real = os.path.realpath(path)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if real in seen:
@@ -34,7 +39,15 @@ def walk_files(folder: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         files = (Path(path, name) for name in sorted(names) if not name.startswith("."))
-        yield from (file for file in files if file.exists())
+        try:
+            yield from [file for file in files if file.exists()]
+        except PermissionError as error:
+            _refuse_closed_folder(error)
+
+
+def _refuse_closed_folder(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        raise InputError(f"{error.filename}: {error.strerror}; check the permissions of the folder") from None
 
 
 @contextmanager
@@ -45,9 +58,15 @@ def replacing(target: Path, ending: str = ".part") -> Iterator[Path]:
     the new one, never a part; after an exception or a kill the old file stands. Folders are made as needed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}{ending}")
+    temporary = target.with_name(_hidden_name(target.name, f".{uuid.uuid4().hex[:8]}{ending}"))
     try:
         yield temporary
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _hidden_name(name: str, ending: str) -> str:
+    """``.name`` with the ending, the name cut where the whole would be too long."""
+    room = _LONGEST_NAME - len(f".{ending}".encode())
+    return f".{name.encode(errors='surrogateescape')[:room].decode(errors='ignore')}{ending}"

@@ -151,7 +151,8 @@ def _least_width(texts: Sequence[str]) -> int:
 def print_status(root: DataRoot) -> None:
     """Inputs found and missing by survey, datasets that can be built, notices, and what is stale and why.
 
-    Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error; the inputs are told before.
+    Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error, or the results are closed to changes;
+    the inputs are told before.
     """
     print(f"data root: {root.path}{'' if root.path.is_dir() else ' (does not exist)'}")
     complete = _print_inputs(root)
@@ -235,6 +236,7 @@ def _print_stale(root: DataRoot) -> None:
     """Show what was made and no longer fits its inputs, why, and how to make it anew."""
     from rotator_assets.runner import Runner
 
+    root.require_writable()  # what has changed is noted in the Dagster instance
     with Runner(root) as runner:
         runner.observe()
         stale = list(runner.staleness().stale())

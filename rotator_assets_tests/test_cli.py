@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -132,16 +133,6 @@ def test_names_and_values_are_shown_as_they_are(root):
     assert done.returncode == 0 and "[/b]" in done.stdout and "[red]x" in done.stdout
 
 
-def test_a_root_named_like_a_pattern_is_read(tmp_path):
-    root = tmp_path / "g [2020] *"
-    root.mkdir()
-    store = TableStore(DataRoot(root))
-    store.write("roc_curves", "k", roc(0.25, rows=2))
-    store.publish()
-    assert rotators("query", "SELECT count(*) AS n FROM roc_curves", "--format", "csv", data=root).stdout == "n\n2\n"
-    assert "another folder name" in complaint(rotators("query", "SELECT 1", data=tmp_path / "what?"))
-
-
 def test_a_root_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "results").write_text("a file, not a folder")
     assert "results" in complaint(rotators("query", "SELECT 1", data=tmp_path))
@@ -166,6 +157,40 @@ def test_a_session_left_open_in_duckdb_does_not_stop_query_or_export(root, tmp_p
         assert exported.sql("SELECT count(*) FROM roc_curves").fetchall() == [(2,)]
 
 
+@pytest.mark.parametrize(
+    ("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")]
+)
+def test_a_port_in_use_is_told_before_dagster_starts(tmp_path, family, address):
+    with socket.socket(family) as other:
+        try:
+            other.bind((address, 0))
+        except OSError:
+            pytest.skip(f"this machine has no {address}")
+        other.listen()
+        port = other.getsockname()[1]
+        told = complaint(rotators("ui", "--port", port, data=tmp_path))
+    assert told == f"rotators: port {port} is in use; give another with --port"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_replaces_an_earlier_export_and_nothing_else(root, tmp_path):
+    target = tmp_path / "all.duckdb"
+    for _ in range(2):
+        assert rotators("export", target, data=root).returncode == 0
+    with duckdb.connect(str(target)) as connection:
+        connection.execute("CREATE TABLE my_notes AS SELECT 1 AS a")
+    assert "holds 'my_notes'" in complaint(rotators("export", target, data=root))
+    (tmp_path / "image.fits").write_text("SIMPLE = T")
+    assert "cannot be read as an earlier export" in complaint(rotators("export", tmp_path / "image.fits", data=root))
+    assert (tmp_path / "image.fits").read_text() == "SIMPLE = T"
+
+
+@pytest.mark.parametrize(("name", "reason"), [("results/all.duckdb", "root's results"), ("a?.duckdb", "path with '?'")])
+def test_export_refuses_a_place_that_loses_the_file(root, name, reason):
+    assert reason in complaint(rotators("export", root / name, data=root))
+    assert not (root / name).exists()
+
+
 def test_export_refuses_the_database_itself(root):
     for name in (root / "rotators.duckdb", root / ".." / root.name / "rotators.duckdb"):
         assert "own database" in complaint(rotators("export", name, data=root))
@@ -186,6 +211,9 @@ def test_export_refuses_the_database_itself(root):
         (["demo", "--galaxies", "0"], "--galaxies"),
         (["report"], "nothing to report"),
         (["export", "x.duckdb"], "no results to export"),
+        (["ui", "--port", "0"], "0 is not in the range"),
+        (["ui", "--port", "65536"], "65536 is not in the range"),
+        (["ui", "--port", "http"], "'http' is not a valid integer"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(tmp_path, arguments, message):

@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from rotator_assets.data_root import DataRoot
+from rotator_assets.data_root import DataRoot, database_problem
 from rotator_assets.errors import InputError
 from rotator_assets.files import replacing
 from rotator_assets.storage.schema import TABLES, Table
@@ -66,7 +66,7 @@ class TableStore:
         schema = TABLES[table]
         if missing := set(schema.column_names) - set(frame.columns):
             raise KeyError(f"table {table}: the frame lacks {sorted(missing)}")
-        frame = frame[schema.column_names]
+        frame = _utf8(frame[schema.column_names])
         older = self._versions(table, partition)
         version = max(time.time_ns(), *(_version(path) + 1 for path in older), 0)
         stamp = f"{quoted(partition)} AS _partition, CAST({version} AS UBIGINT) AS _version"
@@ -159,8 +159,10 @@ class TableStore:
     def export(self, target: Path) -> dict[str, int]:
         """Write one self-contained DuckDB file with every table and comment; returns the rows of each table.
 
-        Raises InputError where the target cannot be written.
+        Raises InputError where the target cannot be written, or holds anything but an earlier export.
         """
+        if problem := database_problem(target) or _loss(target):
+            raise InputError(f"{target}: {problem}; name another file")
         rows = {}
         try:
             with self.connect() as source, replacing(target) as temporary:
@@ -203,6 +205,20 @@ class TableStore:
         return "\n".join(statements)
 
 
+def _loss(target: Path) -> str | None:
+    """What would be lost with the file at a path; None where there is none, or an export, which can be made again."""
+    if not target.exists():
+        return None
+    names = "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal"
+    try:
+        with duckdb.connect(str(target), read_only=True) as connection:
+            held = {name for (name,) in connection.sql(names).fetchall()}
+    except duckdb.Error as error:
+        return f"is there, and cannot be read as an earlier export: {str(error).splitlines()[0]}"
+    foreign = sorted(held - set(TABLES))
+    return f"is there, and holds '{foreign[0]}', which no export does" if foreign else None
+
+
 def _attach(path: Path, name: str) -> str:
     """Statement that makes a new database file."""
     return f"ATTACH {quoted(str(path))} AS {name} (STORAGE_VERSION {quoted(STORAGE_VERSION)})"
@@ -241,8 +257,22 @@ def _without_nan(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({name: "Float64" for name in frame.select_dtypes("floating").columns})
 
 
+def _utf8(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with every text in UTF-8: bytes of a file's name that are not are written out, as in ``\\udcff``."""
+    written_out = {}
+    for name, column in frame.select_dtypes("object").items():
+        try:
+            "".join(value for value in column if isinstance(value, str)).encode()
+        except UnicodeEncodeError:
+            written_out[name] = [
+                value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+                for value in column
+            ]
+    return frame.assign(**written_out)
+
+
 def content_hash(frame: pd.DataFrame) -> str:
     """Hash of a frame's values and column names: equal content, equal hash, whatever the index."""
     digest = hashlib.sha256("|".join(frame.columns).encode())
-    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    digest.update(pd.util.hash_pandas_object(_utf8(frame), index=False).to_numpy().tobytes())
     return digest.hexdigest()[:16]
