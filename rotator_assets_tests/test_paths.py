@@ -51,7 +51,7 @@ def run_and_ask(root: DataRoot, monkeypatch) -> int:
     with Runner(root) as runner:
         outcome = runner.run([Step("morphology", ("morphology_catalog",), "manga")])
         assert outcome.done == ["morphology"], outcome.failed
-        assert runner.is_fresh(Step("morphology", ("morphology_catalog",), "manga"))
+        assert runner.staleness().is_fresh("morphology_catalog", "manga")
     store, ask = TableStore(root), "SELECT count(*) AS n FROM morphology_catalog"
     store.export(root.path / "all.duckdb")
     counts = {int(store.query(ask)["n"][0])}
