@@ -56,8 +56,14 @@ def report_follows_results(context: dg.SensorEvaluationContext) -> dg.SensorResu
     checks = list(_news(instance, stale))
     if requests:
         return dg.SensorResult(run_requests=requests, asset_events=checks, cursor=now)
-    reason = f"made anew without success, and not tried again: {', '.join(failed)}" if failed else "all is current"
-    return dg.SensorResult(skip_reason=reason, asset_events=checks, cursor=now)
+    return dg.SensorResult(skip_reason=_nothing_to_do(stale, failed), asset_events=checks, cursor=now)
+
+
+def _nothing_to_do(stale: list[Stale], failed: list[str]) -> str:
+    if failed:
+        return f"made anew without success, and not tried again: {', '.join(failed)}"
+    others = f"; stale: {len(stale)} partitions of what they are made from, see the checks {NAME}" if stale else ""
+    return f"comparisons and report are current{others}"
 
 
 def _waits_for(instance: dg.DagsterInstance, root: DataRoot) -> str:

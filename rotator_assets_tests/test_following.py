@@ -58,7 +58,7 @@ class Sensor:
             instance=self.instance,
             partition_key=request.partition_key,
             asset_selection=request.asset_selection,
-            tags={"dagster/run_key": request.run_key, "dagster/sensor_name": SENSOR},
+            tags={"dagster/run_key": request.run_key or "by hand", "dagster/sensor_name": SENSOR},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
@@ -96,7 +96,10 @@ def test_after_a_training_the_comparison_then_the_report_are_made_anew_and_then_
     assert sensor.tick() == "refresh_report"
     assert f"AUC {auc:.3f}" in sensor.root.report.read_text()
     assert sensor.passed("study_report") and sensor.passed("dataset_comparison")
-    assert {sensor.tick() for _ in range(3)} == {"all is current", "nothing happened since the last look"}
+    assert {sensor.tick() for _ in range(3)} == {
+        "comparisons and report are current",
+        "nothing happened since the last look",
+    }
 
 
 def test_the_report_says_what_it_was_made_from(sensor):
@@ -143,6 +146,20 @@ def test_a_run_whose_process_was_killed_is_not_waited_for(sensor):
     tags = {**process_tags(), "rotators/process_started": "another process of that number"}
     sensor.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
     assert not sensor.tick().startswith("waits")
+
+
+def test_one_launch_makes_everything_that_is_stale(sensor):
+    auc = _new_auc(sensor.root)
+    sensor.execute(dg.RunRequest(job_name="retrain_stale"))
+    assert f"AUC {auc:.3f}" in sensor.root.report.read_text()
+    (run, *_) = sensor.instance.get_runs(dg.RunsFilter(job_name="retrain_stale"))
+    assert run.is_success
+    assert sensor.tick() == "comparisons and report are current"
+    sensor.root.settings.write_text("profile: [")
+    sensor.execute(dg.RunRequest(job_name="retrain_stale"))
+    (run, *_) = sensor.instance.get_runs(dg.RunsFilter(job_name="retrain_stale"))
+    (failure,) = sensor.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    assert "settings.yaml" in failure.dagster_event.step_failure_data.user_failure_data.description
 
 
 def test_an_error_in_the_settings_is_told(sensor):

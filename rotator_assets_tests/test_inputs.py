@@ -235,9 +235,19 @@ def test_the_sensor_reports_what_changed_and_nothing_twice(instance, root):
     assert _tick(instance).skip_message == "no input changed"
 
 
+def test_a_tick_names_what_changed_in_one_line(instance, root, recipes):
+    assert _tick(instance).skip_reason.skip_message.startswith("catalog_files manga, tng100, atlas3d: first seen; ")
+    _observe(instance, root)
+    recipes({"normalization": "log"})
+    tick = _tick(instance)
+    assert tick.skip_reason.skip_message == tick.cursor == "training_recipe thesis: normalization: max_all -> log"
+    root.settings.write_text("profile: full")
+    assert " and " in _tick(instance).cursor and len(_tick(instance).cursor) < 400
+
+
 def test_an_error_in_settings_or_recipes_makes_the_sensor_skip_with_one_line(instance, root, recipes):
     root.settings.write_text("manga: {labels: {ttype: 3}}")
-    assert "settings.yaml: manga.labels.ttype" in _tick(instance).skip_message
+    assert "settings.yaml: line 1: manga.labels.ttype" in _tick(instance).skip_message
     root.settings.write_text("profile: [")
     assert len(_tick(instance).skip_message.splitlines()) == 1
     root.settings.unlink()

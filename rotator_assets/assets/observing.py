@@ -32,6 +32,8 @@ _RESULTS = {result.name for result in RESULTS}
 _IN_MANIFESTS = {*FOLDERS, *_RESULTS}
 """What is too long for an observation's metadata, and kept beside it."""
 FIRST_SEEN = "first seen"
+_NAMED = 3
+"""Partitions named of those that changed in the same way."""
 _MANIFESTS_KEPT = 50
 """Manifests kept of each input: further back than that, a change of files is told without their names."""
 
@@ -135,13 +137,18 @@ def observe_before_reading(context: dg.AssetExecutionContext, root: DataRoot, sp
 
 def told(observations: Iterable[dg.AssetObservation]) -> str:
     """What was observed to have changed, in one line: ``training_recipe log: normalization: max_all -> log``."""
-    first = [one for one in observations if one.metadata["changed"].value == FIRST_SEEN]
-    lines = [f"{_name(one)}: {one.metadata['changed'].value}" for one in observations if one not in first]
-    return "; ".join([*lines, *([f"{FIRST_SEEN}: {', '.join(map(_name, first))}"] if first else [])])
+    partitions: dict[tuple[str, str], list[str]] = {}
+    for one in observations:
+        change = (one.asset_key.to_user_string(), one.metadata["changed"].value)
+        partitions.setdefault(change, []).append(one.partition or "")
+    return "; ".join(f"{asset}{_listed(named)}: {what}" for (asset, what), named in partitions.items())
 
 
-def _name(observation: dg.AssetObservation) -> str:
-    return " ".join(filter(None, (observation.asset_key.to_user_string(), observation.partition)))
+def _listed(partitions: list[str]) -> str:
+    """The first partitions, after a space; nothing for the one of what has none."""
+    shown = ", ".join(partitions[:_NAMED])
+    more = f" and {len(partitions) - _NAMED} more" if len(partitions) > _NAMED else ""
+    return f" {shown}{more}" if shown else ""
 
 
 @dg.sensor(
@@ -157,7 +164,9 @@ def input_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         return dg.SkipReason(f"no change can be noticed before this is put right: {error}")
     if not observations:
         return dg.SkipReason("no input changed")
-    return dg.SensorResult(asset_events=observations, skip_reason=told(observations))
+    news = told(observations)
+    # The page of the sensor shows the cursor of each tick beside it, which is not needed for anything else.
+    return dg.SensorResult(asset_events=observations, skip_reason=news, cursor=news)
 
 
 def _observable(spec: dg.AssetSpec) -> dg.AssetsDefinition:
