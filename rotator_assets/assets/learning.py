@@ -138,7 +138,7 @@ def rotator_classifier(
 
 @dg.asset(
     **_COMMON,
-    code_version="3",
+    code_version="4",
     ins={"image_tensors": _OF_DATASET},
     deps=of_recipe("training", "prediction"),
     io_manager_key="tables",
@@ -170,7 +170,7 @@ def predictions(
     return dg.MaterializeResult(
         value={"predictions": frame, "repeat_predictions": tested},
         data_version=dg.DataVersion(
-            content_hash(frame[["galaxy_id", "probability_fast", "predicted_type", "probability_fast_calibrated"]])
+            content_hash(frame[["galaxy_id", "probability_fast", "threshold", "probability_fast_calibrated"]])
         ),
         metadata={"dagster/row_count": len(frame), "synthetic": rotator_classifier.synthetic},
     )

@@ -24,7 +24,7 @@ _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
     owners=OWNERS,
     partitions_def=training_partitions,
     io_manager_key="tables",
-    code_version="2",
+    code_version="3",
     automation_condition=FOLLOW_CHANGES,
     deps=of_recipe("training", "prediction"),
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},

@@ -77,8 +77,9 @@ def gallery_figure(
 
     ``images``: ``(n, ny, nx, 3)`` in the order g, r, i, a memory map perhaps: only what is shown is read.
     ``predictions``: a row an image, in the same order: ``galaxy_id``, ``probability_fast``, ``rotator_type``,
-    ``predicted_type``. ``calibrated``: see ``rgb``; one value, or one an image. Examples are spread evenly over the
-    scores of their outcome, highest first. Frames have the colour of what the galaxy truly is.
+    ``predicted_type``, and where it is known ``threshold``, shown beside the score: each fold has its own.
+    ``calibrated``: see ``rgb``; one value, or one an image. Examples are spread evenly over the scores of their
+    outcome, highest first. Frames have the colour of what the galaxy truly is.
     """
     width, height = 1.3 * examples + 1.5, 7.4
     figure = style.new_figure(
@@ -88,12 +89,13 @@ def gallery_figure(
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
-        detail="examples spread evenly over P(fast)",
+        detail="examples spread evenly over P(fast), each with its fold's threshold",
         arranged=False,
     )
     calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), len(predictions))
     true, called = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
     score = numbers(predictions, "probability_fast")
+    threshold = numbers(predictions, "threshold") if "threshold" in predictions else np.full(len(score), np.nan)
     place = {"left": 1.45 / width, "right": 1 - 0.1 / width, "top": 1 - 1.05 / height, "bottom": 0.1 / height}
     grid = figure.subplots(len(OUTCOMES), examples, squeeze=False, gridspec_kw={**place, "wspace": 0.1, "hspace": 0.35})
     shown = gallery_examples(predictions, examples)
@@ -121,6 +123,15 @@ def gallery_figure(
             for spine in axes.spines.values():
                 spine.set(color=look.colour, linewidth=2, visible=True)
             name = str(predictions["galaxy_id"].iloc[row])
-            label = f"{name}\nP(fast) = {score[row]:.2f}"
+            label = f"{name}\nP(fast) {compared(score[row], threshold[row])}"
             axes.set_title(label, size=style.SMALL_SIZE, color=style.INK, pad=3, parse_math=False)
     return figure
+
+
+def compared(score: float, threshold: float) -> str:
+    """A score beside its threshold, with as many digits as tell them apart; alone where there is none."""
+    if not np.isfinite(threshold):
+        return f"= {score:.2f}"
+    sign = "≥" if score >= threshold else "<"
+    digits = next((n for n in (2, 3, 4) if round(score, n) != round(threshold, n)), 2 if sign == "≥" else 6)
+    return f"{score:.{digits}f} {sign} {threshold:.{digits}f}"

@@ -83,6 +83,34 @@ def test_gallery_names_every_galaxy_in_the_row_of_its_outcome(sample):
     assert style.render(figure, dpi=30)
 
 
+@pytest.mark.parametrize(
+    ("score", "threshold", "text"),
+    [
+        (0.724, 0.63, "0.72 ≥ 0.63"),
+        (0.41, 0.63, "0.41 < 0.63"),
+        (0.6301, 0.6349, "0.630 < 0.635"),
+        (0.63, 0.63, "0.63 ≥ 0.63"),
+        (0.99999, 0.999995, "0.999990 < 0.999995"),
+        (0.5, np.nan, "= 0.50"),
+    ],
+)
+def test_a_score_stands_beside_its_threshold(score, threshold, text):
+    assert images.compared(score, threshold) == text
+
+
+def test_gallery_prints_the_threshold_of_each_galaxys_fold(sample):
+    sample = sample.assign(threshold=np.where(np.arange(len(sample)) % 2, 0.3, 0.7))
+    sample["predicted_type"] = (sample["probability_fast"] >= sample["threshold"]).astype(int)
+    figure = images.gallery_figure(made_up.images(len(sample)), sample, examples=4, **TITLE)
+    of_galaxy = sample.set_index("galaxy_id")
+    shown = [axes.get_title().split("\n") for axes in figure.axes if axes.images]
+    assert len({label.split()[-1] for _, label in shown}) == 2
+    for name, label in shown:
+        galaxy = of_galaxy.loc[name]
+        assert float(label.split()[-1]) == galaxy["threshold"]
+        assert ("≥" in label) == bool(galaxy["predicted_type"])
+
+
 def test_gallery_reads_only_what_it_shows(sample):
     class Counting:
         reads = 0

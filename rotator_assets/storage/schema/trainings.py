@@ -104,7 +104,12 @@ TRAINING_TABLES = (
             Column("probability_fast", "DOUBLE", "probability of being fast; of the mean logit over repeats"),
             Column("probability_fast_calibrated", "DOUBLE", "the same, logits divided by their fold's temperature"),
             ROTATOR,
-            Column("predicted_type", "TINYINT", "0 slow, 1 fast, at the (mean) threshold of the validation parts"),
+            Column(
+                "threshold",
+                "DOUBLE",
+                "probability at and above which its fold calls it fast; mean over repeats",
+            ),
+            Column("predicted_type", "TINYINT", "0 slow, 1 fast: whether probability_fast is below threshold or not"),
             SYNTHETIC,
         ),
     ),

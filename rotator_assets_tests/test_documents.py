@@ -1,0 +1,179 @@
+"""Every SQL, shell and YAML block of the documents works as it stands, and gives what the document claims.
+
+A block is run on synthetic galaxies, unless ``<!-- not run: why -->`` stands before it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from rotator_assets.data_root import DataRoot
+from rotator_assets.settings import load_settings
+from rotator_assets.storage.tables import TableStore
+from rotator_assets_tests.surveys.files import write_text
+from rotator_assets_tests.surveys.test_atlas3d import NAME, TABLE
+
+PROJECT = Path(__file__).parents[1]
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "data" / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+FENCED = re.compile(
+    r"(?:^ *<!-- not run: (?P<why>.+?) -->\n)?^(?P<margin> *)```(?P<kind>.*)\n(?P<text>[\s\S]*?)^ *```$", re.M
+)
+KINDS = {"sh", "sql", "yaml", "python", "text"}
+RECIPES = """
+recipes:
+  thesis: {architecture: small, epochs: 1, folds: 2, attribution_steps: 4, attribution_doublings: 0}
+  all-types: {architecture: small, epochs: 1, folds: 2, attribution_steps: 4, attribution_doublings: 0, population: all}
+variants: {}
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a document."""
+
+    place: str
+    kind: str
+    text: str
+    is_run: bool
+
+
+def blocks(document: Path) -> list[Block]:
+    text = document.read_text(encoding="utf-8")
+    return [
+        Block(
+            f"{document.relative_to(PROJECT)}:{text[: found.start('text')].count(chr(10))}",
+            found["kind"],
+            textwrap.dedent(found["text"]),
+            found["why"] is None,
+        )
+        for found in FENCED.finditer(text)
+    ]
+
+
+ALL = [block for document in DOCUMENTS for block in blocks(document)]
+
+
+def those(kind: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("block", [pytest.param(b, id=b.place) for b in ALL if b.kind == kind and b.is_run])
+
+
+def test_every_block_says_what_it_is():
+    assert sum(document.read_text().count("```") for document in DOCUMENTS) == 2 * len(ALL)
+    assert {block.place: block.kind for block in ALL if block.kind not in KINDS} == {}
+
+
+@those("yaml")
+def test_settings_in_the_documents_are_valid(block, tmp_path):
+    (tmp_path / "settings.yaml").write_text(block.text)
+    load_settings(DataRoot(tmp_path))
+
+
+def drops_add_up(answer: pd.DataFrame, tables: TableStore) -> None:
+    assert len(answer) and answer.loc[answer["rows_dropped"] > 0, "reason"].notna().all()
+
+
+def every_baseline_has_its_interval(answer: pd.DataFrame, tables: TableStore) -> None:
+    assert "ellipticity" in set(answer["baseline"]) and len(answer) >= 3
+    assert answer["auc_gain"].between(answer["auc_gain_low"], answer["auc_gain_high"]).all()
+
+
+def errors_by_their_folds_threshold(answer: pd.DataFrame, tables: TableStore) -> None:
+    known = tables.read("predictions", "manga-observed-64|thesis")
+    called_fast = known["probability_fast"] >= known["threshold"]
+    wrong = known[called_fast != (known["rotator_type"] == 1)]
+    farthest = (wrong["probability_fast"] - wrong["threshold"]).abs().sort_values(ascending=False).index[:10]
+    assert answer["galaxy_id"].tolist() == wrong.loc[farthest, "galaxy_id"].tolist()
+    assert ((answer["lambda_r"] < 0.31 * answer["ellipticity"] ** 0.5) == (answer["rotator_type"] == 0)).all()
+
+
+CLAIMS = {
+    "Which steps lose galaxies, and why?": drops_add_up,
+    "Is it only ellipticity?": every_baseline_has_its_interval,
+    "Confidently wrong": errors_by_their_folds_threshold,
+}
+"""What the remark before a statement claims of its answer."""
+
+
+@pytest.fixture(scope="module")
+def tables(finished_root, tmp_path_factory) -> TableStore:
+    """Tables of a training, and beside it the same galaxies of another dataset and recipe: nothing may be mixed in."""
+    root = DataRoot(tmp_path_factory.mktemp("documents"))
+    shutil.copytree(DataRoot(finished_root).tables, root.tables)
+    store = TableStore(root)
+    labels, scores = (
+        store.read("labeled_images", "manga-observed-64"),
+        store.read("predictions", "manga-observed-64|thesis"),
+    )
+    store.write("labeled_images", "tng100-noisy-64", labels.assign(dataset="tng100-noisy-64", lambda_r=9.0))
+    inverted = scores.assign(predicted_type=1 - scores["predicted_type"])
+    for dataset, recipe in (("tng100-noisy-64", "thesis"), ("manga-observed-64", "log")):
+        store.write("predictions", f"{dataset}|{recipe}", inverted.assign(dataset=dataset, recipe=recipe))
+    return store
+
+
+@pytest.mark.chain
+@those("sql")
+def test_sql_in_the_documents_gives_what_it_claims(block, tables):
+    for statement in re.split(r";\s*$", block.text, flags=re.M):
+        if not statement.strip():
+            continue
+        remark = re.match(r"\s*-- (.*)", statement)
+        assert remark, f"{block.place}: a remark says what each statement is for"
+        (claim,) = (check for begin, check in CLAIMS.items() if remark[1].startswith(begin))
+        claim(tables.query(statement), tables)
+
+
+@pytest.fixture(scope="module")
+def project(finished_root, tmp_path_factory) -> Path:
+    """A folder with the data roots that the documents name: `data`, `data/demo`, and `ROOT` with a new survey."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(finished_root, folder / "data", copy_function=shutil.copy2)
+    (folder / "data" / "demo").symlink_to(".")
+    write_text(folder / "ROOT" / "atlas3d" / NAME, TABLE)
+    (folder / "recipes.yaml").write_text(RECIPES)
+    (folder / "bin").mkdir()
+    (folder / "bin" / "uv").write_text('#!/bin/sh\ntest "$1" = run && shift && exec "$@"\n')
+    (folder / "bin" / "uv").chmod(0o755)
+    return folder
+
+
+@pytest.mark.chain
+@those("sh")
+def test_commands_in_the_documents_work(block, project):
+    path = os.pathsep.join([str(project / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {k: v for k, v in os.environ.items() if k not in ("ROTATORS_DATA", "DAGSTER_HOME")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.text],
+        cwd=project,
+        env=environment | {"PATH": path, "ROTATORS_RECIPES": str(project / "recipes.yaml")},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stderr
+    if "FROM model_metrics" in block.text:
+        assert "manga-observed-64" in done.stdout and "thesis" in done.stdout
+    if "--recipe all-types" in block.text:
+        trained = TableStore(DataRoot(project / "data")).partitions("model_metrics")
+        assert trained == ["manga-observed-64|all-types", "manga-observed-64|thesis"]
+        assert (project / "data" / "results" / "study_report.html").stat().st_mtime > (project / "bin").stat().st_mtime
+    if "survey = 'atlas3d'" in block.text:
+        assert done.stdout.split()[-4:] == ["0", "1", "1", "1"]
+
+
+def test_the_database_answers_the_documents_by_itself(tables):
+    """What the documents ask works in any DuckDB client, not only through the command."""
+    tables.publish()
+    with duckdb.connect(str(tables.root.database), read_only=True) as connection:
+        for block in (b for b in ALL if b.kind == "sql" and b.is_run):
+            for statement in connection.extract_statements(block.text):
+                assert connection.sql(statement.query).fetchall()
