@@ -77,7 +77,7 @@ def test_lambda_r_from_maps_labels_galaxies_and_is_compared_with_the_tables(root
     rows = tables.query("FROM galaxies").set_index("galaxy_id")
     assert rows.loc["8000-1902", "lambda_r_source"] == "maps"
     assert rows.loc["8000-1902", "lambda_r"] == pytest.approx(disc.lambda_r(), rel=0.01)
-    lost = tables.query("FROM match_report WHERE step = 'kinematics: lambda_r (pipe3d)'")
+    lost = tables.query("FROM source_report WHERE step = 'kinematics: lambda_r (pipe3d)'")
     assert "source is not in the preference" in set(lost["reason"])
 
 

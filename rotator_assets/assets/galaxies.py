@@ -1,5 +1,8 @@
 """Group ``galaxies``: the matched catalogues, the labels, and the early types."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import dagster as dg
 import pandas as pd
 
@@ -12,7 +15,14 @@ from rotator_assets.settings import load_settings
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
 from rotator_assets.surveys.agreement import agreement, lambda_r_pairs
-from rotator_assets.surveys.matching import early_types, idle_cuts, label_galaxies, match_galaxies, unused_sources
+from rotator_assets.surveys.matching import (
+    early_types,
+    idle_cuts,
+    label_galaxies,
+    match_galaxies,
+    matching_losses,
+    unused_sources,
+)
 
 _COMMON = {
     "group_name": "galaxies",
@@ -20,7 +30,7 @@ _COMMON = {
     "kinds": {"duckdb", "parquet"},
     "partitions_def": survey_partitions,
     "io_manager_key": "tables",
-    "code_version": "2",
+    "code_version": "3",
     "automation_condition": FOLLOW_CHANGES,
 }
 
@@ -36,17 +46,18 @@ def galaxies(
     survey = context.partition_key
     catalogs = (morphology_catalog, photometry_catalog, kinematics_catalog)
     settings = load_settings(root).survey(survey)
-    matched, losses = match_galaxies(
+    matched, of_sources = match_galaxies(
         survey,
         *(catalog.drop(columns=["survey", "synthetic"]) for catalog in catalogs),
         preference=settings.lambda_r_preference,
         jam_qual_min=settings.jam_qual_min,
         synthetic=any(bool(catalog["synthetic"].any()) for catalog in catalogs),
     )
-    losses = pd.concat([_files_read(TableStore(root), survey), losses], ignore_index=True)
+    of_sources = pd.concat([_files_read(TableStore(root), survey), of_sources], ignore_index=True)
+    losses = matching_losses(matched, photometry_catalog, kinematics_catalog)
     counts = {"with_lambda_r": int(matched["lambda_r"].notna().sum())}
     told = unused_sources(kinematics_catalog, settings.lambda_r_preference)
-    return _result(context, matched, losses, told, counts)
+    return _result(context, matched, losses, told, counts, {"source_report": _numbered(of_sources, matched)})
 
 
 @dg.asset(**_COMMON, deps=[label_settings], description="Galaxies with spin threshold, rotator type and early type.")
@@ -110,7 +121,7 @@ def _pictures(root: DataRoot, survey: str, labeled: pd.DataFrame, boundary: str)
 
 
 def _files_read(tables: TableStore, survey: str) -> pd.DataFrame:
-    """The first steps of the match report: rows of each file, and how many were taken."""
+    """The first steps of the source report: rows of each file, and how many were taken."""
     files = tables.query(f"FROM input_files WHERE survey = '{survey}' ORDER BY catalog, what")
     dropped = files["n_rows"] - files["n_taken"]
     return pd.DataFrame(
@@ -129,22 +140,32 @@ _FIRST_STEP = {"galaxies": 1, "labeled_galaxies": 101, "early_type_galaxies": 20
 """Numbers of each asset's first step in ``match_report``, so that the steps of all three sort in their order."""
 
 
+def _numbered(losses: pd.DataFrame, frame: pd.DataFrame, first: int = 1) -> pd.DataFrame:
+    """Losses with what their tables have beside: whether of synthetic galaxies, and numbers of the steps."""
+    synthetic = bool(frame["synthetic"].any()) if len(frame) else False
+    return losses.assign(synthetic=synthetic, step_number=range(first, first + len(losses)))
+
+
 def _label_counts(frame: pd.DataFrame) -> dict[str, int]:
     return {"slow": int((frame["rotator_type"] == 0).sum()), "fast": int((frame["rotator_type"] == 1).sum())}
 
 
 def _result(
-    context: dg.AssetExecutionContext, frame: pd.DataFrame, losses: pd.DataFrame, told: list[str], more: dict
+    context: dg.AssetExecutionContext,
+    frame: pd.DataFrame,
+    losses: pd.DataFrame,
+    told: list[str],
+    more: dict,
+    tables: Mapping[str, pd.DataFrame] = MappingProxyType({}),
 ) -> dg.MaterializeResult:
     table = context.asset_key.path[-1]
     synthetic = bool(frame["synthetic"].any()) if len(frame) else False
-    first = _FIRST_STEP[table]
-    losses = losses.assign(synthetic=synthetic, step_number=range(first, first + len(losses)))
+    losses = _numbered(losses, frame, _FIRST_STEP[table])
     rows = [f"| {r.step} | {r.rows_in} | {r.rows_out} | {r.rows_dropped} | {r.reason} |" for r in losses.itertuples()]
     head = ["| step | rows in | rows out | dropped | reason |", "|---|---|---|---|---|"]
     notices, metadata = noticed(context, context.partition_key, told, synthetic)
     return dg.MaterializeResult(
-        value={table: frame.reindex(columns=TABLES[table].column_names), "match_report": losses, **notices},
+        value={table: frame.reindex(columns=TABLES[table].column_names), "match_report": losses, **tables, **notices},
         data_version=dg.DataVersion(content_hash(frame)),
         metadata={
             "dagster/row_count": len(frame),

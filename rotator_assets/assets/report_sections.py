@@ -222,9 +222,17 @@ def survey_section(root: DataRoot, tables: TableStore, survey: str, shown: Shown
         figures=figures_of(root, survey, SURVEY_FIGURES, synthetic, shown),
         tables=[
             ReportTable(
-                "Matching and labelling, step by step",
+                "From the morphology catalogue to the labelled early types: galaxies lost, each at its first loss",
                 losses.drop(columns=["survey", "step_number", "synthetic"]),
                 f"DuckDB: FROM match_report WHERE survey = '{survey}'",
+                synthetic,
+            ),
+            ReportTable(
+                "Rows of each file and source of lambda_R",
+                tables.query(f"FROM source_report WHERE survey = '{survey}' ORDER BY step_number").drop(
+                    columns=["survey", "step_number", "synthetic"]
+                ),
+                f"DuckDB: FROM source_report WHERE survey = '{survey}'",
                 synthetic,
             ),
             ReportTable(

@@ -155,19 +155,26 @@ def class_histogram_figure(
 
 
 def match_figure(match_report: pd.DataFrame, *, dataset: str, synthetic: bool) -> Figure:
-    """What each step of matching the catalogues kept and lost.
+    """What each step from the morphology catalogue to the labelled early types kept and lost.
 
     ``match_report``: one row a step, in order: ``step``, ``rows_in``, ``rows_out``, ``rows_dropped``, ``reason``.
     """
     steps = len(match_report)
     figure = style.new_figure(
-        9.0, 1.6 + 0.55 * max(steps, 2), title="Rows kept and lost", dataset=dataset, recipe=None, synthetic=synthetic
+        9.0,
+        1.6 + 0.55 * max(steps, 2),
+        title="Galaxies kept and lost",
+        dataset=dataset,
+        recipe=None,
+        synthetic=synthetic,
     )
     axes = figure.subplots()
     kept, lost = numbers(match_report, "rows_out"), numbers(match_report, "rows_dropped")
     rows_in = numbers(match_report, "rows_in")
-    axes.barh(range(steps), kept, 0.5, color=style.GREY, label="rows kept")
-    axes.barh(range(steps), lost, 0.5, left=kept, color="white", edgecolor=style.GREY, hatch="////", label="rows lost")
+    axes.barh(range(steps), kept, 0.5, color=style.GREY, label="galaxies kept")
+    axes.barh(
+        range(steps), lost, 0.5, left=kept, color="white", edgecolor=style.GREY, hatch="////", label="galaxies lost"
+    )
     for row, reason in enumerate(match_report["reason"]):
         text = f"{kept[row]:.0f} of {rows_in[row]:.0f}"
         if lost[row] > 0 and isinstance(reason, str) and reason:
@@ -182,7 +189,7 @@ def match_figure(match_report: pd.DataFrame, *, dataset: str, synthetic: bool) -
             color=style.INK,
             parse_math=False,
         )
-    style.dress(axes, x="Number of rows")
+    style.dress(axes, x="Number of galaxies")
     axes.grid(visible=False, axis="y")
     axes.set_yticks(range(steps), [str(step) for step in match_report["step"]])
     axes.set_ylim(steps - 0.5, -0.75)

@@ -1,6 +1,8 @@
 """Catalogues of one survey into one table of galaxies, and galaxies into slow and fast rotators.
 
-Every step reports what it lost and why (``match_report``); galaxies are never dropped on the way, they lack a value.
+What becomes of the galaxies is told by a funnel (``match_report``): from the rows of the morphology catalogue to the
+labelled early types, each galaxy that is lost counts once, at the first step that loses it. What becomes of the rows of
+each source is told beside it (``source_report``). Galaxies are never dropped on the way, they lack a value.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ def match_galaxies(
     synthetic: bool,
     jam_qual_min: int | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Galaxies (columns ``GALAXIES``) and losses (columns ``LOSSES``).
+    """Galaxies (columns ``GALAXIES``) and what becomes of the rows of each source (columns ``LOSSES``).
 
     One galaxy a morphology row, in its order, whatever it lacks. ``preference`` orders the sources of lambda_R; the
     first with a valid value for a galaxy gives it. Axis ratios are valid in (0, 1], lambda_R in ``LAMBDA_R_RANGE``;
@@ -84,13 +86,11 @@ def match_galaxies(
     galaxies = conform(morphology, MORPHOLOGY).reset_index(drop=True)
     photometry = conform(photometry, PHOTOMETRY).drop_duplicates("galaxy_id")
     kinematics = conform(kinematics, KINEMATICS)
-    n, ids = len(galaxies), galaxies["galaxy_id"]
-    report.step("morphology", n, {})
-
+    ids = galaxies["galaxy_id"]
     valid = photometry["axis_ratio"].between(0, 1, inclusive="right")
     report.step(
         "photometry: axis ratio",
-        len(photometry),
+        _all(photometry),
         {
             "galaxy is not in the morphology catalogue": ~photometry["galaxy_id"].isin(ids),
             "no axis ratio in the tables": photometry["axis_ratio"].isna(),
@@ -113,9 +113,27 @@ def match_galaxies(
     sources = ids[filled].map(shaped["lambda_r_source"])
     galaxies.loc[filled, "axis_ratio_source"] = [f"lambda_r_{source}" for source in sources]
 
-    report.step("galaxies: axis ratio", n, {"no valid axis ratio": galaxies["axis_ratio"].isna()})
-    report.step("galaxies: lambda_r", n, {"no valid lambda_r": galaxies["lambda_r"].isna()})
     return conform(galaxies.assign(survey=survey, synthetic=synthetic), GALAXIES), report.frame()
+
+
+def matching_losses(galaxies: pd.DataFrame, photometry: pd.DataFrame, kinematics: pd.DataFrame) -> pd.DataFrame:
+    """The first steps of the funnel: galaxies of ``match_galaxies`` without lambda_R, then those without axis ratio.
+
+    ``photometry`` and ``kinematics``: the catalogues that they were matched with.
+    """
+    report = _Report.of(galaxies)
+    kept = report.step("morphology", _all(galaxies), {})
+    for column, catalog in (("lambda_r", kinematics), ("axis_ratio", photometry)):
+        lost, known = galaxies[column].isna(), galaxies["galaxy_id"].isin(catalog["galaxy_id"])
+        kept = report.step(
+            column,
+            kept,
+            {
+                "no table or measurement has the galaxy": lost & ~known,
+                "no usable value: see source_report": lost & known,
+            },
+        )
+    return report.frame()
 
 
 def label_galaxies(
@@ -132,7 +150,9 @@ def label_galaxies(
     reject_spurious_subhalos: bool = False,
     reject_repeat_observations: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The same rows with ``spin_threshold``, ``rotator_type`` (0 slow, 1 fast, NA) and ``is_early_type``; and losses.
+    """The same rows with ``spin_threshold``, ``rotator_type`` (0 slow, 1 fast, NA) and ``is_early_type``.
+
+    And the next steps of the funnel: which of the galaxies with lambda_R and axis ratio get no label.
 
     Slow is lambda_R strictly below ``science.spin.spin_threshold``. Early is T-Type strictly below ``t_type_max``, or
     where there is no T-Type, P_Late at most ``p_late_max``; a galaxy without either, or without an axis ratio, is not
@@ -141,10 +161,8 @@ def label_galaxies(
     no other cut rejects keeps its label.
     """
     labeled = galaxies.copy()
-    cuts = {
-        "no axis ratio": labeled["ellipticity"].isna(),
-        "no lambda_r": labeled["lambda_r"].isna(),
-    }
+    measured = labeled["ellipticity"].notna() & labeled["lambda_r"].notna()
+    cuts: dict[str, pd.Series] = {}
     if log_mass_min is not None:
         cuts[f"log_mass missing or below {log_mass_min:g}"] = ~(labeled["log_mass"] >= log_mass_min)
     if reject_drp3qual_critical:
@@ -158,10 +176,10 @@ def label_galaxies(
     if reject_spurious_subhalos:
         cuts["SubhaloFlag is 0: no galaxy"] = labeled["subhalo_flag"].fillna(1) == 0
     if reject_repeat_observations:
-        rejected = pd.concat([cut.astype(bool) for cut in cuts.values()], axis=1).any(axis=1)
+        rejected = pd.concat([~measured, *(cut.astype(bool) for cut in cuts.values())], axis=1).any(axis=1)
         cuts["repeats an earlier observation"] = labeled["object_id"].where(~rejected).duplicated() & ~rejected
     report = _Report.of(labeled)
-    kept = report.step("label", len(labeled), cuts)
+    kept = report.step("label", measured, cuts)
 
     slow = is_slow_rotator(labeled["lambda_r"], labeled["ellipticity"], boundary)
     labeled["spin_threshold"] = spin_threshold(labeled["ellipticity"], boundary)
@@ -178,13 +196,12 @@ def _has_bit(mask: pd.Series, bit: int) -> pd.Series:
 
 
 def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The labelled early types of ``label_galaxies``, and losses."""
+    """The labelled early types of ``label_galaxies``, and the last step of the funnel."""
     report = _Report.of(labeled)
     kept = report.step(
         "early types",
-        len(labeled),
+        labeled["rotator_type"].notna(),
         {
-            "no label": labeled["rotator_type"].isna(),
             "no morphological type": labeled["t_type"].isna() & labeled["p_late"].isna(),
             "late type": ~labeled["is_early_type"],
         },
@@ -243,7 +260,7 @@ def _choose_kinematics(
         rows = kinematics[kinematics["lambda_r_source"] == source]
         kept = report.step(
             f"kinematics: lambda_r ({source})",
-            len(rows),
+            _all(rows),
             {
                 "source is not in the preference": pd.Series(source not in preference, index=rows.index),
                 "galaxy is not in the morphology catalogue": ~rows["galaxy_id"].isin(ids),
@@ -262,7 +279,7 @@ def _choose_kinematics(
     if len(shaped):
         kept = report.step(
             "kinematics: ellipticity",
-            len(shaped),
+            _all(shaped),
             {
                 "galaxy is not in the morphology catalogue": ~shaped["galaxy_id"].isin(ids),
                 "outside [0, 1)": ~shaped["ellipticity"].between(0, 1, inclusive="left"),
@@ -273,6 +290,11 @@ def _choose_kinematics(
     return lambda_r.drop(columns=["ellipticity", *_MEASURED_TOO]), shaped.set_index("galaxy_id")[
         ["ellipticity", "lambda_r_source"]
     ]
+
+
+def _all(frame: pd.DataFrame) -> pd.Series:
+    """The mask of all rows."""
+    return pd.Series(True, index=frame.index)
 
 
 class _Report:
@@ -286,18 +308,17 @@ class _Report:
     def of(cls, galaxies: pd.DataFrame) -> _Report:
         return cls(galaxies["survey"].iloc[0] if len(galaxies) else "")
 
-    def step(self, name: str, rows_in: int, reasons: Mapping[str, pd.Series]) -> pd.Series:
-        """Counts every row under the first reason that drops it; returns the mask of the rows kept."""
-        kept = pd.Series(True, index=next(iter(reasons.values())).index if reasons else range(rows_in))
-        lost = False
+    def step(self, name: str, among: pd.Series, reasons: Mapping[str, pd.Series]) -> pd.Series:
+        """Counts each of the rows ``among`` under the first reason that drops it; returns the mask of those kept."""
+        kept = among.astype(bool)
+        rows_in = int(kept.sum())
         for reason, dropped in reasons.items():
             before = int(kept.sum())
             kept &= ~dropped.astype(bool)
             after = int(kept.sum())
             if after < before:
                 self.rows.append((self.survey, name, before, after, before - after, reason))
-                lost = True
-        if not lost:
+        if int(kept.sum()) == rows_in:
             self.rows.append((self.survey, name, rows_in, rows_in, 0, ""))
         return kept
 

@@ -13,6 +13,7 @@ from rotator_assets.surveys.matching import (
     early_types,
     label_galaxies,
     match_galaxies,
+    matching_losses,
 )
 from rotator_assets.surveys.releases import DAPQUAL_CRITICAL, DRP3QUAL_CRITICAL
 from rotator_assets_tests.surveys.files import IDS, write_manga_catalogs, write_text
@@ -73,8 +74,29 @@ def test_losses_add_up(matched):
         assert step["rows_in"].tolist()[1:] == step["rows_out"].tolist()[:-1]
     used = losses[losses["step"].str.startswith("kinematics: lambda_r")].groupby("step")["rows_out"].last().sum()
     assert used == galaxies["lambda_r"].notna().sum()
-    assert reasons(losses, "galaxies: axis ratio") == {"no valid axis ratio": 1}
-    assert losses.iloc[0].tolist() == ["manga", "morphology", 5, 5, 0, ""]
+
+
+def test_the_funnel_counts_each_lost_galaxy_once_at_the_first_step_that_loses_it():
+    ids = list("abcdefgh")
+    morphology = frame(MORPHOLOGY, galaxy_id=ids, object_id=ids, t_type=[-2, -2, -2, -2, 5, None, -2, -2])
+    photometry = frame(PHOTOMETRY, galaxy_id=ids[1:], axis_ratio=[0.5, None, 0.5, 0.5, 0.5, 0.5, 0.5])
+    photometry["drp3qual"] = pd.array([0, 0, 0, 0, 0, 0, 1 << 30], dtype="Int64")
+    spins = [0.1, 9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
+    kinematics = frame(KINEMATICS, galaxy_id=ids, lambda_r=spins, lambda_r_source=["user"] * 8)
+    galaxies, _ = match_galaxies("manga", morphology, photometry, kinematics, PREFERENCE, False)
+    labeled, cuts = label_galaxies(galaxies, reject_drp3qual_critical=True)
+    early, types = early_types(labeled)
+    funnel = pd.concat([matching_losses(galaxies, photometry, kinematics), cuts, types], ignore_index=True)
+    assert funnel.drop(columns="survey").to_numpy().tolist() == [
+        ["morphology", 8, 8, 0, ""],
+        ["lambda_r", 8, 7, 1, "no usable value: see source_report"],
+        ["axis_ratio", 7, 6, 1, "no table or measurement has the galaxy"],
+        ["axis_ratio", 6, 5, 1, "no usable value: see source_report"],
+        ["label", 5, 4, 1, "DRP3QUAL is CRITICAL"],
+        ["early types", 4, 3, 1, "no morphological type"],
+        ["early types", 3, 2, 1, "late type"],
+    ]
+    assert early["galaxy_id"].tolist() == ["d", "g"]
 
 
 def test_a_source_that_is_not_preferred_is_not_used():
@@ -147,10 +169,10 @@ def test_labels_at_the_boundary():
     assert labeled["rotator_type"].dtype == "Int8"
     assert labeled["spin_threshold"][0] == pytest.approx(0.155) and np.isnan(labeled["spin_threshold"][3])
     assert labeled["is_early_type"].tolist() == [True, False, True, False, False]
-    assert reasons(losses, "label") == {"no axis ratio": 1, "no lambda_r": 1}
+    assert reasons(losses, "label") == {}
     early, losses = early_types(labeled)
     assert early["galaxy_id"].tolist() == ["a", "c"]
-    assert reasons(losses, "early types") == {"no label": 2, "late type": 1}
+    assert reasons(losses, "early types") == {"late type": 1}
 
 
 def test_other_boundary_and_type_limits():
@@ -225,10 +247,17 @@ def test_published_catalogues_give_the_known_sample(real_data):
     assert len(galaxies) == 4672 and galaxies["object_id"].nunique() == 4599
     assert galaxies["lambda_r"].notna().sum() == 2753
     assert reasons(losses, "kinematics: lambda_r (pipe3d)") == {"galaxy is not in the morphology catalogue": 2}
-    labeled, _ = label_galaxies(galaxies)
+    labeled, cuts = label_galaxies(galaxies)
     assert (labeled["rotator_type"].notna().sum(), (labeled["rotator_type"] == 0).sum()) == (2738, 406)
-    early, _ = early_types(labeled)
+    early, types = early_types(labeled)
     assert (len(early), (early["rotator_type"] == 0).sum()) == (1433, 373)
+    funnel = pd.concat([matching_losses(galaxies, *(c.frame for c in catalogs[1:])), cuts, types])
+    assert funnel["rows_out"].tolist()[1:] == [*funnel["rows_in"].tolist()[2:], 1433]
+    assert funnel["rows_in"].iloc[0] - funnel["rows_dropped"].sum() == 1433
+    left = funnel.groupby("step")["rows_out"].min()
+    assert left.to_dict() == {
+        "morphology": 4672, "lambda_r": 2753, "axis_ratio": 2738, "label": 2738, "early types": 1433,
+    }  # fmt: skip
     images = manga.image_index(folder)
     seen = labeled[labeled["rotator_type"].notna() & labeled["galaxy_id"].isin(images)]
     assert (len(images), len(seen), (seen["rotator_type"] == 0).sum()) == (2786, 1615, 262)
