@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from rotator_assets.partitions import Dataset
+from rotator_assets.surveys.archives import label
+from rotator_assets.surveys.base import Survey
+from rotator_assets.surveys.frames import is_frame
+from rotator_assets.surveys.image_names import named_images, repeated
+from rotator_assets.surveys.images import ImageSource
+
+
+def file_notices(survey: Survey, folder: Path, sources: Mapping[str, ImageSource]) -> list[str]:
+    """Notices on the files in the survey's folder of images, of which ``sources`` are read."""
+    if survey.image_name is None:
+        return []
+    images, others = named_images(folder / "images", survey.image_name)
+    others = [file for file in others if not is_frame(file)]
+    others += [image.file for image in images if image.galaxy_id not in sources]
+    lines = []
+    if others:
+        lines.append(
+            f"{len(others)} files in {survey.key}/images are not named as a galaxy's image and are not read, "
+            f"{label(others[0])} for one"
+        )
+    if several := [galaxy for galaxy in repeated(images) if galaxy in sources]:
+        read = sources[several[0]].described(folder)
+        lines.append(f"{len(several)} galaxies of {survey.key} have several images: {several[0]} is read from {read}")
+    return lines
 
 
 def image_notices(dataset: Dataset, images: pd.DataFrame, strangers: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets import progress
-from rotator_assets.assets.image_notices import image_notices
+from rotator_assets.assets.image_notices import file_notices, image_notices
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, image_files, image_settings
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import UnusableImage
@@ -81,7 +81,8 @@ def image_tensors(
     usable = len(tensor.galaxy_ids)
     context.log.info(f"{usable} usable images of {len(images)} galaxies")
     strangers = sorted(sources.keys() - set(galaxies["galaxy_id"]))
-    lines = [*lost, *image_notices(dataset, images, strangers)]
+    lines = [*lost, *file_notices(SURVEYS[dataset.survey], folder, sources)]
+    lines += image_notices(dataset, images, strangers)
     notices, told = noticed(context, dataset.survey, lines, tensor.synthetic)
     return dg.MaterializeResult(
         value={"images": images, **notices},

@@ -7,12 +7,10 @@ than being shown.
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -27,7 +25,6 @@ MAX_MEMBER_BYTES = 2**28
 
 _MAX_HEADER_BYTES = 2**16
 """The longest header (a long name, say) that is read; an archive that announces more is damaged."""
-_MAGIC = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
 
 
 @dataclass(frozen=True)
@@ -71,19 +68,6 @@ def described(file: ImageFile, folder: Path) -> str:
     if isinstance(file, ArchiveMember):
         return f"{file.archive.relative_to(folder)}:{file.path}"
     return str(file.relative_to(folder))
-
-
-@contextmanager
-def unpacked(file: ImageFile) -> Iterator[BinaryIO]:
-    """A file's content, through gzip or bzip2 where it begins as such a file does, whatever its name ends in."""
-    with file.open("rb") as raw:
-        opener = _MAGIC.get(raw.read(2))
-        raw.seek(0)
-        if opener is None:
-            yield raw
-        else:
-            with opener(raw) as content:
-                yield content
 
 
 def image_files(folder: Path) -> Iterator[ImageFile]:

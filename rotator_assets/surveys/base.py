@@ -171,6 +171,8 @@ class Survey(ABC):
     key: str
     noises: tuple[str, ...] = ()
     """What its images can be made into: ``observed``, or ``noisy`` and ``noiseless`` for simulated ones."""
+    image_name: re.Pattern[str] | None = None
+    """How its images are named but for their ending, with the galaxy as group ``id``; None where it has none."""
     lambda_r_sources: tuple[str, ...]
     """Where its lambda_R may come from, the most preferred first."""
     measured_source: str | None = None

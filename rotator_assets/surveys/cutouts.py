@@ -25,6 +25,7 @@ from rotator_assets.science.mock import (
 from rotator_assets.science.redshifting import SKIRT_REDSHIFT, angular_scale
 from rotator_assets.science.sky import SkyStamps
 from rotator_assets.surveys.image_checks import MAX_OFFSET_PX, SCALE_TOLERANCE, check_matches, check_not_white
+from rotator_assets.surveys.image_names import is_fits_name
 from rotator_assets.surveys.images import GalaxyImage, ImageSource, centre_crop, check_usable
 from rotator_assets.surveys.missing import Missing, check_complete, filled
 
@@ -153,7 +154,7 @@ def _columns(mock: MockConditions) -> dict[str, float | int | str | None]:
 
 
 def read_sky_stamps(folder: Path) -> SkyStamps:
-    """Every FITS cube of nanomaggies below a folder as a stamp of blank sky, named by its path from there.
+    """Every FITS cube below a folder as a stamp of blank sky, named by its path from there.
 
     Which stamp a galaxy gets depends on its seed and on how many stamps there are. Raises InputError naming the file
     that cannot be read, is not finite or constant, is smaller than ``OBSERVED_PX``, has other pixels than SDSS's, or
@@ -162,7 +163,7 @@ def read_sky_stamps(folder: Path) -> SkyStamps:
     stamps: dict[str, NDArray[np.float32]] = {}
     n_values, synthetic = 0, False
     for path in walk_files(folder):
-        if not path.name.casefold().endswith((".fits", ".fits.gz")):
+        if not is_fits_name(path):
             continue
         name = path.relative_to(folder).as_posix()
         try:
@@ -175,12 +176,14 @@ def read_sky_stamps(folder: Path) -> SkyStamps:
         if n_values > MAX_STAMP_VALUES:
             raise InputError(f"{folder}: more sky stamps than fit in memory ({MAX_STAMP_VALUES} values); keep fewer")
     if not stamps:
-        raise InputError(f"{folder}: holds no sky stamps (.fits or .fits.gz, g, r, i in nanomaggies a pixel)")
+        raise InputError(f"{folder}: holds no sky stamps (FITS cubes of g, r, i)")
     return SkyStamps.measured(stamps, synthetic)
 
 
 def _read_stamp(path: Path) -> GalaxyImage:
     image = ImageSource("cube", (path,)).read()
+    if image.unit != "nanomaggies":
+        raise UnusableImage("is a picture, fluxes are needed")
     check_complete(image.missing)
     check_usable(image.pixels)
     scale = image.arcsec_per_pixel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -12,17 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.errors import UnusableImage
-from rotator_assets.surveys.archives import ImageFile, unpacked
 from rotator_assets.surveys.bands import BANDS, band_letter, extension_band, named_bands
 from rotator_assets.surveys.calibration import parse_unit
 from rotator_assets.surveys.coordinates import TangentPlane
-from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
+from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD, check_complete
 from rotator_assets.surveys.keywords import Keywords, inherited, number, own_keywords, text
 
 MAX_VALUES = 4096 * 4096 * 3
 """Larger images are refused before their pixels are read: a cut-out of one galaxy has a few hundred pixels a side."""
 
-_BLOCK_BYTES = 2880
 _WEIGHTS = {"ivar", "invvar", "weight", "weights", "wht", "wt"}
 _MASKS = {"mask", "maskbits", "dq", "flag", "flags", "bpm", "badpix"}
 """Words in the names of extensions."""
@@ -46,16 +43,16 @@ class FitsImage:
     synthetic: bool
 
 
-def read_fits(file: ImageFile) -> dict[str | None, FitsImage]:
-    """The first image of a file, under None; or flat images in extensions named g, r and i, under these names.
+def read_fits(content: BinaryIO) -> dict[str | None, FitsImage]:
+    """The first image of an open file, under None; or flat images in extensions named g, r and i, under these names.
 
     Integers become floats, with NaN where they are ``BLANK``. Raises UnusableImage with the reason, and whatever
     astropy raises on damaged files.
     """
     from astropy.io import fits
 
-    with unpacked(file) as stream, fits.open(stream, memmap=False, do_not_scale_image_data=True) as hdus:
-        _check_whole(stream, hdus)
+    with fits.open(content, memmap=False, do_not_scale_image_data=True) as hdus:
+        check_complete(content, hdus)
         images = [hdu for hdu in hdus if hdu.is_image and len(hdu.shape) >= 2]
         if not images:
             raise UnusableImage("holds no image")
@@ -182,16 +179,3 @@ def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...
         return tuple(units.Quantity(values, parsed).to_value("micron", units.spectral()).tolist())
     except (units.UnitConversionError, TypeError):
         raise UnusableImage(f"its wavelengths are in '{unit}', no unit of wavelength") from None
-
-
-def _check_whole(stream: BinaryIO, hdus) -> None:
-    """As `fits_files.check_complete`, of an open file. Of a compressed image the size is known to a block alone."""
-    from astropy.io import fits
-
-    length = stream.seek(0, os.SEEK_END)
-    for n, hdu in enumerate(hdus):
-        where = hdu.fileinfo()
-        size = where["datSpan"] - _BLOCK_BYTES + 1 if isinstance(hdu, fits.CompImageHDU) else hdu.size
-        end = where["datLoc"] + size
-        if length < end:
-            raise UnusableImage(f"cut short: extension {n} ends at byte {end}, the file has {length}")

@@ -27,21 +27,28 @@ from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.errors import UnusableImage
 from rotator_assets.files import walk_files
+from rotator_assets.surveys.archives import ImageFile
 from rotator_assets.surveys.bands import BANDS, check_band
 from rotator_assets.surveys.calibration import nanomaggies_per_unit
+from rotator_assets.surveys.compressed import unpacked
 from rotator_assets.surveys.coordinates import TangentPlane
 from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
 from rotator_assets.surveys.fits_images import image_values
+from rotator_assets.surveys.image_names import FITS_NAME
 from rotator_assets.surveys.images import GalaxyImage, ImageSource, reading
 from rotator_assets.surveys.keywords import own_keywords
 from rotator_assets.surveys.planes import calibrated, joined
 
 CUTOUT_PX = 128
 MAX_FRAME_VALUES = 4096 * 4096
+MAX_FRAME_BYTES = 2**28
 MAX_FRAMES_IN_MEMORY = 16
 """Frames kept for the next galaxy in the same field: 12 MB each."""
 
-_FRAME_NAME = re.compile(r"frame-(?P<band>[gri])-(?P<run>\d{6})-(?P<camcol>\d)-(?P<field>\d{4})\.fits(\.bz2|\.gz)?")
+_FRAME_NAME = re.compile(
+    rf"frame-(?P<band>[gri])-(?P<run>\d{{6}})-(?P<camcol>\d)-(?P<field>\d{{4}}){FITS_NAME}", re.IGNORECASE
+)
+_PACKED_MORE = {".fits": 0, ".fz": 1, ".gz": 2, ".bz2": 3}
 _FARTHEST_CORNER_DEG = 0.5
 """No corner of a frame is farther from its reference point (its centre) than this."""
 
@@ -73,7 +80,7 @@ class FrameSource(ImageSource):
         Near the edge of a frame it is as large as fits. Raises UnusableImage where a band is missing or unreadable, and
         where the galaxy is on the edge.
         """
-        frames = {_FRAME_NAME.fullmatch(path.name)["band"]: path for path in self.paths}
+        frames = {_band_of(path): path for path in self.paths}
         if absent := [band for band in BANDS if band not in frames]:
             raise UnusableImage(f"{self.paths[0].name}: the field's frame of band {', '.join(absent)} is missing")
         whole, sizes = {}, []
@@ -127,12 +134,21 @@ def frame_sources(
     return sources
 
 
+def is_frame(file: ImageFile) -> bool:
+    """Whether a file is one that `frame_sources` looks for: frames are not looked for in archives."""
+    return isinstance(file, Path) and _FRAME_NAME.fullmatch(file.name) is not None
+
+
+def _band_of(path: Path) -> str:
+    return _FRAME_NAME.fullmatch(path.name)["band"].lower()
+
+
 def _fields(folder: Path) -> list[dict[str, Path]]:
     """The frames of each field by band; of one frame packed in several ways the least packed."""
     fields: dict[tuple[str, ...], dict[str, Path]] = {}
     found = ((path, match) for path in walk_files(folder) if (match := _FRAME_NAME.fullmatch(path.name)))
-    for path, match in sorted(found, key=lambda pair: [".fits", ".gz", ".bz2"].index(pair[0].suffix)):
-        fields.setdefault(match.group("run", "camcol", "field"), {}).setdefault(match["band"], path)
+    for path, match in sorted(found, key=lambda pair: _PACKED_MORE.get(pair[0].suffix.lower(), len(_PACKED_MORE))):
+        fields.setdefault(match.group("run", "camcol", "field"), {}).setdefault(_band_of(path), path)
     return [fields[key] for key in sorted(fields)]
 
 
@@ -154,8 +170,17 @@ def _read_footprint(path: Path, mtime_ns: int, size: int) -> tuple[TangentPlane,
     """Coordinates and shape by the header alone; of a packed frame only its beginning is unpacked."""
     from astropy.io import fits
 
-    with fits.open(path, memmap=False) as hdus:
-        return _sky(hdus[0]), hdus[0].shape
+    with fits.open(path, memmap=False) as hdus:  # tells by the content whether it is packed
+        frame = _first_image(hdus)
+        return _sky(frame), frame.shape
+
+
+def _first_image(hdus):
+    """A packed frame (.fz) begins with an empty primary header."""
+    for hdu in hdus:
+        if hdu.is_image and hdu.shape:
+            return hdu
+    raise UnusableImage("holds no image")
 
 
 def _sky(hdu) -> TangentPlane:
@@ -170,15 +195,19 @@ def _sky(hdu) -> TangentPlane:
 def _read_frame(path: Path) -> Frame:
     from astropy.io import fits
 
-    with fits.open(path, memmap=False, do_not_scale_image_data=True) as hdus:
-        coordinates, keywords = _sky(hdus[0]), own_keywords(hdus[0].header)
-        band = _FRAME_NAME.fullmatch(path.name)["band"]
+    with (
+        unpacked(path, MAX_FRAME_BYTES) as content,
+        fits.open(content, memmap=False, do_not_scale_image_data=True) as hdus,
+    ):
+        frame = _first_image(hdus)
+        coordinates, keywords = _sky(frame), own_keywords(frame.header)
+        band = _band_of(path)
         check_band(keywords, band)
         nanomaggies = nanomaggies_per_unit(keywords, band, coordinates.arcsec_per_pixel)
-        pixels = image_values(hdus[0], keywords)
+        pixels = image_values(frame, keywords)
         if coordinates.is_mirrored:
             pixels, coordinates = pixels[:, ::-1], coordinates.mirrored(pixels.shape[1])
-        return Frame(pixels, coordinates, nanomaggies, keywords.get(SYNTHETIC_KEYWORD) is True)
+        return Frame(pixels, coordinates, nanomaggies, hdus[0].header.get(SYNTHETIC_KEYWORD) is True)
 
 
 def _largest_cut(frame: Frame, ra: float, dec: float) -> int:

@@ -8,12 +8,11 @@ mirrored back, so position angles mean the same in every image. Whatever is wron
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +22,18 @@ from rotator_assets.science.mock import NANOMAGGIES_PER_SKIRT_COUNT
 from rotator_assets.surveys.archives import ImageFile, described, label
 from rotator_assets.surveys.bands import BANDS, band_planes, check_band, named_bands
 from rotator_assets.surveys.calibration import check_skirt_bands, is_counts_a_second, nanomaggies_per_unit
+from rotator_assets.surveys.compressed import unpacked
 from rotator_assets.surveys.coordinates import SQUARE_WITHIN, TangentPlane, pixel_scale_arcsec
 from rotator_assets.surveys.fits_images import MAX_VALUES, FitsImage, read_fits
+from rotator_assets.surveys.image_names import band_of
 from rotator_assets.surveys.keywords import number
 from rotator_assets.surveys.missing import Missing
 from rotator_assets.surveys.planes import Plane, calibrated, joined
+
+MAX_BYTES = 2**29
+"""Files that unpack to more are no image of one galaxy."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPG = b"\xff\xd8\xff"
 
 MAX_BAND_OFFSET_PX = 1.0
 """Bands in files of their own may be registered this badly."""
@@ -63,7 +69,8 @@ class ImageSource:
 
     ``form``: ``cube`` (one FITS file, calibrated), ``bands`` (one FITS file a band), ``colour`` (PNG or JPG),
     ``counts`` (one FITS file of SKIRT counts a second, as published for TNG), or ``frames`` (see `frames.FrameSource`).
-    ``paths``: plain files or members of tar archives.
+    Whether a file of a cube or colour picture is FITS, PNG or JPG its content tells, not its name.
+    ``paths``: plain files or members of tar archives, in any compression.
     """
 
     form: Literal["cube", "bands", "colour", "counts", "frames"]
@@ -73,9 +80,7 @@ class ImageSource:
         """The image. Raises UnusableImage with the reason."""
         if self.form == "bands":
             return _read_bands(self.paths)
-        if self.form == "colour":
-            return _read_colour(self.paths[0])
-        return _read_cube(self.paths[0], simulated=self.form == "counts")
+        return _read_one(self.paths[0], simulated=self.form == "counts")
 
     def described(self, folder: Path) -> str:
         """Path of its (first) file relative to ``folder``; ``archive.tar:path`` for a member of an archive."""
@@ -119,32 +124,55 @@ def reading(file: ImageFile) -> Iterator[None]:
         raise UnusableImage(f"{label(file)}: cannot be read ({reason})") from error
 
 
-def _read_cube(file: ImageFile, simulated: bool = False) -> GalaxyImage:
+@contextmanager
+def _content(file: ImageFile) -> Iterator[tuple[BinaryIO, Literal["FITS", "PNG", "JPG"]]]:
+    """A file's content, unpacked, and what it is. Raises UnusableImage."""
+    with reading(file), unpacked(file, MAX_BYTES) as content:
+        start = content.read(len(_PNG))
+        content.seek(0)
+        if start.startswith(b"SIMPLE"):
+            yield content, "FITS"
+        elif start == _PNG or start.startswith(_JPG):
+            yield content, "PNG" if start == _PNG else "JPG"
+        else:
+            raise UnusableImage("is neither a FITS file nor a PNG or JPG picture" if start else "is empty")
+
+
+def _read_one(file: ImageFile, simulated: bool) -> GalaxyImage:
+    """An image in one file. Pictures are never simulated images: these are calibrated."""
+    with _content(file) as (content, kind):
+        if kind == "FITS":
+            return _read_cube(content, simulated)
+        if simulated:
+            raise UnusableImage(f"is a {kind} picture, a FITS file of calibrated fluxes is needed")
+        return _read_colour(content, kind)
+
+
+def _read_cube(content: BinaryIO, simulated: bool) -> GalaxyImage:
     """g, r and i of a cube (band, y, x), or of flat images in extensions named by their bands.
 
     ``simulated``: without noise; counts a second without a zero point are those of published SKIRT images, whose four
     planes need no names.
     """
-    with reading(file):
-        images = read_fits(file)
-        if None not in images:
-            return _of_flat(images, [_flat_plane(images, band, simulated) for band in BANDS])
-        image = images[None]
-        n_planes = len(image.planes)
-        if n_planes == 1:
-            raise UnusableImage(f"has shape {image.planes.shape[1:]}, a cube (band, y, x) is needed")
-        skirt_counts = simulated and is_counts_a_second(image.keywords)
-        names = named_bands(image.keywords, n_planes)
-        order = band_planes(names, image.wavelengths_um, n_planes, unnamed=4 if skirt_counts else 3)
-        if skirt_counts:
-            check_skirt_bands([names[n] for n in order if n in names])
-            factors = NANOMAGGIES_PER_SKIRT_COUNT
-        else:
-            scale, um = _scale(image), image.wavelengths_um or [None] * n_planes
-            of_bands = zip(BANDS, order, strict=True)
-            factors = [nanomaggies_per_unit(image.keywords, band, scale, um[n]) for band, n in of_bands]
-        planes = [_calibrated(image, n, factor, simulated) for n, factor in zip(order, factors, strict=True)]
-        return _galaxy_image(planes, image, image.synthetic, image.unread)
+    images = read_fits(content)
+    if None not in images:
+        return _of_flat(images, [_flat_plane(images, band, simulated) for band in BANDS])
+    image = images[None]
+    n_planes = len(image.planes)
+    if n_planes == 1:
+        raise UnusableImage(f"has shape {image.planes.shape[1:]}, a cube (band, y, x) is needed")
+    skirt_counts = simulated and is_counts_a_second(image.keywords)
+    names = named_bands(image.keywords, n_planes)
+    order = band_planes(names, image.wavelengths_um, n_planes, unnamed=4 if skirt_counts else 3)
+    if skirt_counts:
+        check_skirt_bands([names[n] for n in order if n in names])
+        factors = NANOMAGGIES_PER_SKIRT_COUNT
+    else:
+        scale, um = _scale(image), image.wavelengths_um or [None] * n_planes
+        of_bands = zip(BANDS, order, strict=True)
+        factors = [nanomaggies_per_unit(image.keywords, band, scale, um[n]) for band, n in of_bands]
+    planes = [_calibrated(image, n, factor, simulated) for n, factor in zip(order, factors, strict=True)]
+    return _galaxy_image(planes, image, image.synthetic, image.unread)
 
 
 def _read_bands(files: tuple[ImageFile, ...]) -> GalaxyImage:
@@ -156,8 +184,10 @@ def _read_bands(files: tuple[ImageFile, ...]) -> GalaxyImage:
         if band not in by_band:
             there = ", ".join(label(file) for file in files)
             raise UnusableImage(f"{there}: the file of band {band} is missing")
-        with reading(by_band[band]):
-            images[band] = _one_plane(read_fits(by_band[band]), band)
+        with _content(by_band[band]) as (content, kind):
+            if kind != "FITS":
+                raise UnusableImage(f"is a {kind} picture, a FITS file of one band is needed")
+            images[band] = _one_plane(read_fits(content), band)
             check_band(images[band].keywords, band)
             planes.append(_flat_plane(images, band))
     return _of_flat(images, planes)
@@ -223,29 +253,28 @@ def _galaxy_image(planes: list[Plane], image: FitsImage, synthetic: bool, unread
     return GalaxyImage(pixels, scale, "nanomaggies", synthetic, north, coordinates, redshift, missing, unread)
 
 
-def _read_colour(file: ImageFile) -> GalaxyImage:
-    """An 8-bit picture with R, G, B = i, r, g (the SDSS and Legacy Survey convention).
+def _read_colour(content: BinaryIO, kind: Literal["PNG", "JPG"]) -> GalaxyImage:
+    """An 8-bit picture with R, G, B = i, r, g (the SDSS and Legacy Survey convention), turned as its EXIF tag says.
 
     Pixels without any opacity are missing; others are taken as they are.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
-    with reading(file), file.open("rb") as stream, Image.open(stream) as picture:
+    with Image.open(content, formats=["PNG" if kind == "PNG" else "JPEG"]) as picture:
         if picture.height * picture.width * 3 > MAX_VALUES:
             raise UnusableImage(f"is {picture.height} x {picture.width} pixels, too large for a cut-out of one galaxy")
         if picture.mode not in ("RGB", "RGBA", "P"):
             raise UnusableImage(f"has colour mode {picture.mode}, not three channels")
+        if getattr(picture, "n_frames", 1) > 1:
+            raise UnusableImage(f"is an animation of {picture.n_frames} pictures, one is needed")
         synthetic = str(picture.info.get("synthetic", "")).casefold() == "true"
         transparent = picture.mode == "RGBA" or "transparency" in picture.info
-        rgba = np.asarray(picture.convert("RGBA" if transparent else "RGB"))[::-1]
-        pixels = np.ascontiguousarray(rgba[..., 2::-1], dtype=np.float32) / np.float32(255)
-        missing = None
-        if transparent and not rgba[..., 3].all():
-            missing = np.where(rgba[..., 3:] > 0, 0, Missing.TRANSPARENT).astype(np.uint8).repeat(3, axis=2)
-        return GalaxyImage(pixels, None, "colour", synthetic, missing=missing)
-
-
-def band_of(file: ImageFile) -> str | None:
-    """g, r or i for ``<galaxy_id>_g.fits`` and so on; None for other names."""
-    match = re.search(r"_([gri])\.fits(\.gz)?$", file.name.casefold())
-    return match[1] if match else None
+        upright = ImageOps.exif_transpose(picture).convert("RGBA" if transparent else "RGB")
+    rgba = np.asarray(upright)[::-1]
+    if (rgba[..., :1] == rgba[..., 1:3]).all() and rgba[..., 0].any():
+        raise UnusableImage("has no colours: its three channels are the same")
+    pixels = np.ascontiguousarray(rgba[..., 2::-1], dtype=np.float32) / np.float32(255)
+    missing = None
+    if transparent and not rgba[..., 3].all():
+        missing = np.where(rgba[..., 3:] > 0, 0, Missing.TRANSPARENT).astype(np.uint8).repeat(3, axis=2)
+    return GalaxyImage(pixels, None, "colour", synthetic, missing=missing)

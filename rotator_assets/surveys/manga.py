@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.errors import InputError
-from rotator_assets.surveys.archives import ImageFile, image_files
+from rotator_assets.surveys.archives import ImageFile
 from rotator_assets.surveys.bands import BANDS
 from rotator_assets.surveys.base import (
     KINEMATICS,
@@ -32,7 +32,8 @@ from rotator_assets.surveys.base import (
     read_source,
 )
 from rotator_assets.surveys.frames import frame_sources
-from rotator_assets.surveys.images import ImageSource, band_of
+from rotator_assets.surveys.image_names import named_images
+from rotator_assets.surveys.images import ImageSource
 from rotator_assets.surveys.maps import find_maps, measure_maps
 from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
 from rotator_assets.surveys.releases import DYNPOP, PIPE3D, RELEASES, PublishedTable, expected
@@ -61,19 +62,14 @@ MAPS = ExpectedInput(
     "5 MB a galaxy",
     several=True,
 )
-_IMAGE_SUFFIXES = ("fits", "fits.gz", "fits.bz2", "png", "jpg", "jpeg")
 IMAGES = ExpectedInput(
     "images",
-    tuple(f"images/**/*.{suffix}" for suffix in (*_IMAGE_SUFFIXES, "tar")),
+    tuple(f"images/**/{name}" for name in ("*.fits", "*.fit", "*.png", "*.jpg", "*.jpeg", "*.tar", "[1-9]*-*[0-9]")),
     "required",
     "https://www.legacysurvey.org/viewer/fits-cutout?ra=RA&dec=DEC&layer=sdss&pixscale=0.396&size=128&bands=gri, "
     "saved as <plateifu>.fits; or frames: https://data.sdss.org/sas/dr17/eboss/photoObj/frames/301/",
     "0.2 MB a galaxy",
     several=True,
-)
-
-_IMAGE_NAME = re.compile(
-    rf"(?P<id>\d+-\d+)(?:_[gri](?=\.fits))?\.(?P<suffix>{'|'.join(map(re.escape, _IMAGE_SUFFIXES))})", re.IGNORECASE
 )
 
 
@@ -82,6 +78,7 @@ class Manga(Survey):
 
     key = "manga"
     noises = ("observed",)
+    image_name = re.compile(r"(?P<id>\d+-\d+)")
     lambda_r_sources = ("user", "dynpop", "pipe3d", "maps")
     measured_source = "maps"
     expected_inputs = (
@@ -180,28 +177,25 @@ class Manga(Survey):
         That is: FITS cube, three FITS files, SDSS frames around the galaxy's position, colour picture.
         """
         cubes: dict[str, ImageFile] = {}
-        bands: dict[str, list[ImageFile]] = {}
+        bands: dict[str, dict[str, ImageFile]] = {}
         colours: dict[str, ImageFile] = {}
-        for path in image_files(folder / "images"):
-            match = _IMAGE_NAME.fullmatch(path.name)
-            if match is None:
-                continue
-            if not match["suffix"].lower().startswith("fits"):
-                colours.setdefault(match["id"], path)
-            elif band_of(path):
-                bands.setdefault(match["id"], []).append(path)
+        for image in named_images(folder / "images", self.image_name)[0]:
+            if image.picture:
+                colours.setdefault(image.galaxy_id, image.file)
+            elif image.band:
+                bands.setdefault(image.galaxy_id, {}).setdefault(image.band, image.file)
             else:
-                cubes.setdefault(match["id"], path)
+                cubes.setdefault(image.galaxy_id, image.file)
         frames = {}
         if galaxies is not None:
             placed = galaxies.dropna(subset=["ra", "dec"])
             frames = frame_sources(folder / "images", placed["galaxy_id"], placed["ra"], placed["dec"])
-        complete = {i: paths for i, paths in bands.items() if {band_of(path) for path in paths} == set(BANDS)}
+        complete = {i: files for i, files in bands.items() if files.keys() == set(BANDS)}
         return {  # later entries win; an incomplete set of bands stands only to say what it lacks
-            **{i: ImageSource("bands", tuple(paths)) for i, paths in bands.items()},
+            **{i: ImageSource("bands", tuple(files.values())) for i, files in bands.items()},
             **{i: ImageSource("colour", (path,)) for i, path in colours.items()},
             **frames,
-            **{i: ImageSource("bands", tuple(paths)) for i, paths in complete.items()},
+            **{i: ImageSource("bands", tuple(files.values())) for i, files in complete.items()},
             **{i: ImageSource("cube", (path,)) for i, path in cubes.items()},
         }
 

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
-from rotator_assets.surveys.archives import image_files
 from rotator_assets.surveys.base import (
     KINEMATICS,
     LAMBDA_R_NEEDED,
@@ -28,6 +27,7 @@ from rotator_assets.surveys.base import (
     read_source,
 )
 from rotator_assets.surveys.group_catalog import read_group_catalog
+from rotator_assets.surveys.image_names import named_images
 from rotator_assets.surveys.images import ImageSource
 from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
 from rotator_assets.surveys.particles import find_cutouts, measure_cutout
@@ -79,7 +79,7 @@ CUTOUTS = ExpectedInput(
 )
 IMAGES = ExpectedInput(
     "images",
-    ("images/**/broadband_*.fits", "images/**/broadband_*.fits.gz", "images/**/*.tar"),
+    ("images/**/broadband_*.fits", "images/**/broadband_*.fit", "images/**/broadband_*[0-9]", "images/**/*.tar"),
     "required",
     "https://www.tng-project.org/api/TNG100-1/files/skirt_images_sdss.99.tar (in images/, unpacked or as it is)",
     "1 MB a galaxy",
@@ -87,14 +87,12 @@ IMAGES = ExpectedInput(
 )
 SKY = ExpectedInput(
     "blank sky to paste behind simulated galaxies (setting mock.sky: stamps)",
-    ("sky/**/*.fits", "sky/**/*.fits.gz"),
+    ("sky/**/*.fits", "sky/**/*.fit"),
     "optional",
     "your own cut-outs of SDSS frames, 128 pixels a side or more, g, r, i in nanomaggies",
     "any",
     several=True,
 )
-
-_IMAGE_NAME = re.compile(r"broadband_(?P<id>\d+)\.fits(\.gz)?")
 
 
 class Tng100(Survey):
@@ -102,6 +100,7 @@ class Tng100(Survey):
 
     key = "tng100"
     noises = ("noisy", "noiseless")
+    image_name = re.compile(r"broadband_(?P<id>\d+)", re.IGNORECASE)
     lambda_r_sources = ("user", "particles")
     measured_source = "particles"
     expected_inputs = (MORPHOLOGY_TABLE, *MORPHS, GROUP_CATALOG, LAMBDA_R, CUTOUTS, IMAGES, SKY)
@@ -169,9 +168,9 @@ class Tng100(Survey):
     def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
         """Images by subhalo id, wherever they lie below ``images/``, unpacked or still in their tar."""
         index: dict[str, ImageSource] = {}
-        for path in image_files(folder / "images"):
-            if match := _IMAGE_NAME.fullmatch(path.name):
-                index.setdefault(match["id"], ImageSource("counts", (path,)))
+        for image in named_images(folder / "images", self.image_name)[0]:
+            if image.band is None:
+                index.setdefault(image.galaxy_id, ImageSource("counts", (image.file,)))
         return index
 
 

@@ -174,7 +174,7 @@ def test_a_stamp_that_cannot_be_used_is_named(tmp_path, planes, header, reason):
 
 def test_a_stamp_that_is_no_fits_file(tmp_path):
     (tmp_path / "bad.fits").write_text("<html>")
-    with pytest.raises(InputError, match=r"sky stamp bad.fits: .*cannot be read"):
+    with pytest.raises(InputError, match=r"sky stamp bad.fits: .*is neither a FITS file"):
         read_sky_stamps(tmp_path)
 
 

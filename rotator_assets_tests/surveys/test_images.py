@@ -222,8 +222,8 @@ def unusable_files(folder):
     header = good[:2880]
     yield written("half.fits", good[: len(good) // 2]), "cut short"
     yield written("header.fits", header), "cut short"
-    yield written("empty.fits", b""), "cannot be read"
-    yield write_text(folder / "page.fits", "<html>"), "cannot be read"
+    yield written("empty.fits", b""), "is empty"
+    yield write_text(folder / "page.fits", "<html>"), "is neither a FITS file nor a PNG or JPG picture"
     gz = write_cube(folder / "whole.fits.gz", PLANES).read_bytes()
     yield written("half.fits.gz", gz[: len(gz) // 2]), "cannot be read"
     yield write_cube(folder / "flat.fits", PLANES[0]), "a cube (band, y, x) is needed"
@@ -271,8 +271,8 @@ def test_unusable_pictures(tmp_path):
     for name, content, words in [
         ("half.png", good[: len(good) // 2], "cannot be read"),
         ("damaged.png", bytes(damaged), "cannot be read"),
-        ("empty.png", b"", "cannot be read"),
-        ("text.jpg", b"<html>", "cannot be read"),
+        ("empty.png", b"", "is empty"),
+        ("text.jpg", b"<html>", "is neither a FITS file nor a PNG or JPG picture"),
         ("bomb.png", png_claiming(60000, 60000), "cannot be read"),
         ("large.png", png_claiming(6000, 6000), "too large"),
         ("grey.png", None, "colour mode L"),
