@@ -101,6 +101,10 @@ def prepare() -> tuple[str, ...]:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
         here = str(Path.cwd())
         sys.path[:] = [folder for folder in sys.path if folder not in ("", here) or here in folders]
+    if not os.environ.get("PYTHONPATH"):
+        # A keras.py or random.py of the working directory is not ours. (Dagster takes the first folder of the path for
+        # the working directory and drops it: it must not be one of PYTHONPATH.)
+        os.environ["PYTHONSAFEPATH"] = "1"
     return tuple(said)
 
 

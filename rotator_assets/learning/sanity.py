@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import trapezoid
 from scipy.stats import rankdata
 
 from rotator_assets.learning.network import build_network
@@ -104,7 +105,7 @@ def replacement_curve(
 
 def area_under(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """Area under replacement curves (n, len(SHARES)) over the share of pixels: their mean logit, float64 (n,)."""
-    return np.trapezoid(curves, SHARES, axis=1)
+    return trapezoid(curves, SHARES, axis=1)
 
 
 def share_within(maps: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:

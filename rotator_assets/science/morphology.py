@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rotator_assets.errors import InputError
 from rotator_assets.science.neighbours import neighbour_mask
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ MIDDLE_SHARE = 8
 """The galaxy's peak is looked for within this part of the image's side from its middle."""
 LEAST_PETROSIAN_PX = 1.0
 """statmorph's least Petrosian radius, which it also gives where there is none."""
+NO_STATMORPH = (
+    "the structure of images is measured by statmorph, which does not work here: install this project by `uv sync`, "
+    "as pip cannot install statmorph beside alibi; all else works without it"
+)
 _INVALID = -99.0
 """What statmorph gives where a number is not defined."""
 
@@ -128,7 +133,13 @@ def measure_all(
 
     ``workers``: processes, as many as there are cores by default (joblib counts so); 1 measures in this one. A
     memory-mapped array is opened anew in each, not sent.
+
+    Raises InputError where statmorph is not installed, or not with a scikit-image that it works with.
     """
+    try:
+        import statmorph  # noqa: F401
+    except ImportError as error:
+        raise InputError(f"{NO_STATMORPH} ({error})") from None
     from joblib import Parallel, delayed
 
     tasks = (

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import trapezoid
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -194,7 +195,7 @@ def test_roc_curve_runs_between_the_corners_with_finite_thresholds(data):
     assert list(frame.columns) == ["false_positive_rate", "true_positive_rate", "threshold"]
     assert tuple(frame.iloc[0])[:2] == (0, 0) and tuple(frame.iloc[-1])[:2] == (1, 1)
     assert np.isfinite(frame).all(axis=None)
-    area = np.trapezoid(frame.true_positive_rate, frame.false_positive_rate)
+    area = trapezoid(frame.true_positive_rate, frame.false_positive_rate)
     assert area == pytest.approx(delong_interval(labels, scores).auc)
     for row in frame.itertuples():
         called_fast = scores >= row.threshold
