@@ -20,7 +20,9 @@ SURVEY_ASSETS = (
 DATASET_ASSETS = ("image_tensors", "labeled_images")
 TRAINING_ASSETS = ("rotator_classifier", "predictions", "roc_report", "attribution_maps")
 MORPHOLOGY_ASSETS = ("image_morphology",)
-QUESTION_ASSETS = ("ellipticity_report", "intervals_report", "label_noise_report", "attribution_tests")
+ELLIPTICITY_ASSETS = ("ellipticity_report",)
+"""Alone in needing the structure of images, which cannot be measured everywhere (`science.morphology`)."""
+QUESTION_ASSETS = (*ELLIPTICITY_ASSETS, "intervals_report", "label_noise_report", "attribution_tests")
 ACROSS_RECIPES_ASSETS = ("learning_curve", "transfer_report")
 
 
@@ -122,13 +124,17 @@ def _questions(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
         Step(morphology, MORPHOLOGY_ASSETS, dataset, needs=(images,)),
         *(
             Step(
-                f"questions {dataset} {recipe}",
-                QUESTION_ASSETS,
+                f"{title} {dataset} {recipe}",
+                assets,
                 training_key(dataset, recipe),
-                needs=(morphology, training),
+                needs=(*needs, f"training {dataset} {recipe}"),
                 requested=requested,
             )
-            for recipe, training in zip(recipes, trainings, strict=True)
+            for recipe in recipes
+            for title, assets, needs in (
+                ("ellipticity", ELLIPTICITY_ASSETS, (morphology,)),
+                ("questions", QUESTION_ASSETS[len(ELLIPTICITY_ASSETS) :], ()),
+            )
         ),
         Step(f"questions {dataset}", ACROSS_RECIPES_ASSETS, dataset, needs_one=tuple(trainings), requested=requested),
     ]

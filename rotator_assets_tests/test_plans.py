@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator_assets.plans import REPORT, Outcome, Step, next_step, plan, plan_stale
+from rotator_assets.plans import (
+    QUESTION_ASSETS,
+    REPORT,
+    TRAINING_ASSETS,
+    Outcome,
+    Step,
+    next_step,
+    plan,
+    plan_stale,
+)
 from rotator_assets.recipes import load_recipes
 
 DATASETS = ["manga-observed-64", "manga-observed-128", "tng100-noisy-64"]
@@ -75,3 +84,13 @@ def test_the_length_of_an_outcome_counts_all_that_is_settled():
 def test_every_training_of_the_plan_is_known_as_one(steps):
     assert sum(step.is_training for step in steps) == len(DATASETS) * len(RECIPES)
     assert set(RECIPES) <= set(load_recipes())
+
+
+def test_only_the_question_of_ellipticity_needs_the_structure_of_images():
+    """Without statmorph all other questions are asked."""
+    steps = plan(["manga-observed-64"], ["thesis"], questions=True)
+    needing = [step.assets for step in steps if "morphology manga-observed-64" in step.needs]
+    assert needing == [("ellipticity_report",)]
+    partition = "manga-observed-64|thesis"
+    asked = [asset for step in steps if step.partition == partition for asset in step.assets]
+    assert asked == [*TRAINING_ASSETS, *QUESTION_ASSETS]
