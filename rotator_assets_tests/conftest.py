@@ -48,6 +48,27 @@ def finished_root(small_demo_root, tmp_path_factory) -> Path:
     return _made_once(tmp_path_factory, "finished", finish)
 
 
+@pytest.fixture(scope="session")
+def compared_root(tmp_path_factory) -> Path:
+    """A root with what two trainings leave in the tables, compared and reported; not to be changed by a test.
+
+    `thesis` on `tng100-noisy-128` and `tng100-noisy-64`; the recipes of the former are compared.
+    """
+    from rotator_assets.data_root import DataRoot
+    from rotator_assets.plans import REPORT, Step
+    from rotator_assets.runner import Runner
+    from rotator_assets_tests.test_comparisons import NOISY, SMALL, trained
+
+    def compare(root: Path) -> None:
+        for dataset in (NOISY, SMALL):
+            trained(DataRoot(root), dataset, "thesis")
+        with Runner(DataRoot(root)) as runner:
+            runner.materialize(Step("recipes", ("recipe_comparison",), NOISY))
+            runner.materialize(REPORT)
+
+    return _made_once(tmp_path_factory, "compared", compare)
+
+
 def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder that the first process of the test session to need it makes; the others of pytest-xdist wait for it."""
     session = tmp_path_factory.getbasetemp()

@@ -1,7 +1,6 @@
 """After trainings, comparisons and report are made anew once, in their order; nothing while others are at work."""
 
 import shutil
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -12,24 +11,9 @@ from rotator_assets.at_work import at_work, is_at_work, process_tags
 from rotator_assets.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.definitions import definitions
 from rotator_assets.following import SENSOR, report_follows_results
-from rotator_assets.plans import REPORT, Step
 from rotator_assets.runner import Runner
 from rotator_assets.storage.tables import TableStore
-from rotator_assets_tests.test_comparisons import NOISY, SMALL, trained
-
-BY_RECIPE = Step("recipes", ("recipe_comparison",), NOISY)
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory) -> Path:
-    """A root with two trainings, the recipes of one of their datasets compared, and a report; not to be changed."""
-    root = DataRoot(tmp_path_factory.mktemp("following") / "root")
-    for dataset in (NOISY, SMALL):
-        trained(root, dataset, "thesis")
-    with Runner(root) as runner:
-        runner.materialize(BY_RECIPE)
-        runner.materialize(REPORT)
-    return root.path
+from rotator_assets_tests.test_comparisons import NOISY, trained
 
 
 class Sensor:
@@ -71,10 +55,10 @@ class Sensor:
 
 
 @pytest.fixture
-def sensor(prepared, tmp_path, monkeypatch):
+def sensor(compared_root, tmp_path, monkeypatch):
     monkeypatch.setattr(following, "QUIET_SECONDS", 0)
     root = DataRoot(tmp_path / "root")
-    shutil.copytree(prepared, root.path)
+    shutil.copytree(compared_root, root.path)
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(root.path))
     with Runner(root) as runner:
         yield Sensor(runner)

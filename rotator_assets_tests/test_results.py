@@ -1,7 +1,6 @@
 """Observed results: what is read that Dagster cannot follow makes its reader stale when it changes, and only then."""
 
 import shutil
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -16,32 +15,20 @@ from rotator_assets.storage.tables import TableStore
 from rotator_assets_tests.test_comparisons import NOISY, SMALL, trained
 
 BY_DATASET = Step("datasets", ("dataset_comparison",), None)
-BY_RECIPE = Step("recipes", ("recipe_comparison",), NOISY)
 STALE = ("dataset_comparison", WHOLE, f"all_scores changed (1 result changed ({NOISY}|thesis))")
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory) -> Path:
-    """A root with two trainings, and what compares them; not to be changed."""
-    root = DataRoot(tmp_path_factory.mktemp("results") / "root")
-    for dataset in (NOISY, SMALL):
-        trained(root, dataset, "thesis")
-    with Runner(root) as runner:
-        runner.materialize(BY_DATASET)
-        runner.materialize(BY_RECIPE)
-    return root.path
-
-
 @pytest.fixture
-def runner(prepared, tmp_path):
-    shutil.copytree(prepared, tmp_path / "root")
+def runner(compared_root, tmp_path):
+    shutil.copytree(compared_root, tmp_path / "root")
     with Runner(DataRoot(tmp_path / "root")) as runner:
         yield runner
 
 
 def _stale(runner) -> list[tuple[str, str, str]]:
+    """The comparisons that are stale."""
     runner.observe()
-    return list(runner.staleness().stale())
+    return list(runner.staleness().stale(("recipe_comparison", "dataset_comparison")))
 
 
 def test_a_comparison_is_stale_from_when_a_score_changes_to_when_it_is_made_anew(runner):
@@ -88,6 +75,29 @@ def test_a_score_that_changes_while_it_is_read_leaves_its_reader_stale(runner, m
     monkeypatch.setattr(summary, "compare_datasets", compare_while_training)
     runner.materialize(BY_DATASET)
     assert STALE in _stale(runner)
+
+
+def test_the_report_is_stale_whatever_of_what_it_shows_changes(runner):
+    root, tables = runner.root, TableStore(runner.root)
+    picture = root.figures / NOISY / "recipes.png"
+    table = tables.latest_files("roc_curves")[f"{SMALL}|thesis"]
+    kept = {path: path.read_bytes() for path in (picture, table)}
+
+    def why() -> list[str]:
+        runner.observe()
+        return [one.reason for one in runner.staleness().stale(("study_report",))]
+
+    assert why() == []
+    picture.write_bytes(kept[picture] + b"drawn otherwise")
+    assert why() == [f"all_results changed (1 result changed ({NOISY}))"]
+    picture.write_bytes(kept[picture])
+    assert why() == []
+    table.unlink()
+    assert why() == [f"all_results changed (1 result changed ({SMALL}|thesis))"]
+    table.write_bytes(kept[table])
+    assert why() == []
+    tables.write("label_noise", f"{NOISY}|thesis", tables.query("FROM label_noise"))
+    assert why() == [f"all_results changed (1 result changed ({NOISY}|thesis))"]
 
 
 def test_nothing_is_observed_where_there_is_nothing(tmp_path):
