@@ -8,9 +8,11 @@ import re
 import tarfile
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
+from rotator_assets.assets.current import COVERED, NAME
 from rotator_assets.data_root import DataRoot
 from rotator_assets.storage.models import open_models
 from rotator_assets.storage.schema import TABLES
@@ -69,4 +71,8 @@ def test_what_is_stale_is_told_with_a_reason_and_made_anew_in_one_command(old):
     auc = float(TableStore(old).query("SELECT auc FROM model_metrics")["auc"][0])
     assert f"AUC {auc:.3f} [" in old.report.read_text()
     kept = TableStore(old).query("SELECT auc, recipe_content FROM model_metrics_history ORDER BY trained_at")
+    with Runner(old) as runner:
+        checks = [dg.AssetCheckKey(dg.AssetKey(asset), NAME) for asset in COVERED]
+        recorded = runner.instance.event_log_storage.get_latest_asset_check_execution_by_key(checks).values()
+    assert {str(check.key): check.status.value for check in recorded if check.status.value != "SUCCEEDED"} == {}
     assert kept["auc"][0] == old_auc[0] and json.loads(kept["recipe_content"][0])["architecture"] == "small"

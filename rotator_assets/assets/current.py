@@ -61,6 +61,7 @@ def _check(asset: str) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset,
         name=NAME,
+        additional_deps=[other for other in COVERED[asset] if other != asset],  # so that it comes after them in a run
         description="Nothing has changed since in what it was made from; lists what is stale, with reasons. "
         f"Covers {', '.join(COVERED[asset])}.",
     )
