@@ -173,7 +173,8 @@ def query(sql: str, data: str | None, form: str) -> None:
     root = _root(data)
     if not root.path.is_dir():
         raise InputError(f"{root.path}: there is no such data root; name one with --data or run `rotators demo`")
-    with TableStore(root).connect() as connection:
+    has_results = root.tables.is_dir()
+    with TableStore(root).connect() if has_results else duckdb.connect() as connection:
         try:
             if not connection.extract_statements(sql):
                 raise InputError("query: there is no statement in it; ask for a table, say: FROM galaxies LIMIT 10")
@@ -187,7 +188,8 @@ def query(sql: str, data: str | None, form: str) -> None:
             else:
                 print_answer(answer)
         except duckdb.Error as error:
-            raise InputError(f"query: {' '.join(str(error).split())}") from None
+            missing = "" if has_results else f"; {root.path} holds no results yet, see `rotators status`"
+            raise InputError(f"query: {' '.join(str(error).split())}{missing}") from None
 
 
 @cli.command()
@@ -195,7 +197,7 @@ def query(sql: str, data: str | None, form: str) -> None:
 def report(data: str | None) -> None:
     """Make results/study_report.html anew from what has been materialized, and print where it is."""
     from rotator_assets.plans import REPORT
-    from rotator_assets.runner import Runner
+    from rotator_assets.runner import Runner, input_error
     from rotator_assets.storage.tables import TableStore
 
     root = _root(data)
@@ -203,7 +205,10 @@ def report(data: str | None) -> None:
         raise InputError(f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {root.path}` first")
     root.require_writable()
     with Runner(root) as runner:
-        runner.materialize(REPORT)
+        try:
+            runner.materialize(REPORT)
+        except Exception as error:
+            raise input_error(error) or error from error
     click.echo(root.report)
 
 

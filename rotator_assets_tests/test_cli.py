@@ -135,7 +135,24 @@ def test_names_and_values_are_shown_as_they_are(root):
 
 def test_a_root_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "results").write_text("a file, not a folder")
-    assert "results" in complaint(rotators("query", "SELECT 1", data=tmp_path))
+    assert "results" in complaint(rotators("ui", data=tmp_path))
+
+
+def test_a_query_of_a_root_without_results_says_so_and_writes_nothing(tmp_path):
+    assert "holds no results yet" in complaint(rotators("query", "FROM galaxies", data=tmp_path))
+    assert rotators("query", "SELECT 7 AS a", "--format", "csv", data=tmp_path).stdout == "a\n7\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_table_is_told_by_name(root, tmp_path):
+    damaged = tmp_path / "root"
+    shutil.copytree(root / "results", damaged / "results")
+    metrics = damaged / "results" / "tables" / "model_metrics"
+    (metrics / f"d__r.{1:020d}.parquet").write_bytes(b"PAR1 and no more")
+    (damaged / "results" / "dagster").mkdir()
+    for command in (["query", "FROM model_metrics"], ["export", tmp_path / "x.duckdb"], ["report"], ["status"]):
+        assert "d__r.00000000000000000001.parquet'; remove" in complaint(rotators(*command, data=damaged)), command
+    assert not (tmp_path / "x.duckdb").exists()
 
 
 def test_without_a_command_the_help_is_shown():

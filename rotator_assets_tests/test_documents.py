@@ -77,8 +77,11 @@ def test_settings_in_the_documents_are_valid(block, tmp_path):
     load_settings(DataRoot(tmp_path))
 
 
-def drops_add_up(answer: pd.DataFrame, tables: TableStore) -> None:
-    assert len(answer) and answer.loc[answer["rows_dropped"] > 0, "reason"].notna().all()
+def losses_add_up(answer: pd.DataFrame, tables: TableStore) -> None:
+    left = (answer["rows_in"] - answer["rows_dropped"]).tolist()
+    assert answer["rows_in"].tolist() == [len(tables.read("morphology_catalog", "manga")), *left[:-1]]
+    assert left[-1] == len(tables.read("early_type_galaxies", "manga"))
+    assert answer.loc[answer["rows_dropped"] > 0, "reason"].notna().all()
 
 
 def every_baseline_has_its_interval(answer: pd.DataFrame, tables: TableStore) -> None:
@@ -96,7 +99,7 @@ def errors_by_their_folds_threshold(answer: pd.DataFrame, tables: TableStore) ->
 
 
 CLAIMS = {
-    "Which steps lose galaxies, and why?": drops_add_up,
+    "Which steps lose galaxies, and why?": losses_add_up,
     "Is it only ellipticity?": every_baseline_has_its_interval,
     "Confidently wrong": errors_by_their_folds_threshold,
 }

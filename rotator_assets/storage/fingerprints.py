@@ -15,7 +15,7 @@ import duckdb
 from rotator_assets.data_root import DataRoot
 from rotator_assets.files import walk_files
 from rotator_assets.storage.schema import TABLES
-from rotator_assets.storage.tables import TableStore, literal_path, quoted
+from rotator_assets.storage.tables import TableStore, literal_path, quoted, telling_damage
 
 NO_CONTENT = ("run_id", "seconds", "device", "trained_at", "training")
 """Columns that tell when and by what rows were made."""
@@ -48,11 +48,12 @@ def picture_fingerprints(root: DataRoot) -> dict[str, dict[str, str]]:
 def _read(table: str, files: list[Path]) -> dict[Path, str]:
     """Fingerprint of each file's rows: their number, and the sum of the hashes of their values by column name.
 
-    A column that an older file lacks, which reads as NULL, leaves the fingerprint as it was.
+    A column that an older file lacks, which reads as NULL, leaves the fingerprint as it was. Raises InputError for a
+    damaged file.
     """
     source = ", ".join(quoted(literal_path(str(path))) for path in files)
     source = f"read_parquet([{source}], union_by_name = true, filename = true)"
-    with duckdb.connect() as connection:
+    with telling_damage(), duckdb.connect() as connection:
         try:
             here = {name for name, *_ in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
             names = sorted(here.intersection(TABLES[table].column_names).difference(NO_CONTENT))

@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -49,6 +50,17 @@ def literal_path(path: str) -> str:
 def _empty_select(table: Table) -> str:
     columns = {c.name: c.type for c in table.columns} | _BOOKKEEPING
     return "SELECT " + ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items()) + " LIMIT 0"
+
+
+@contextmanager
+def telling_damage() -> Iterator[None]:
+    """What DuckDB says of a table's file that it cannot read, as an InputError."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise InputError(
+            f"a table cannot be read: {str(error).splitlines()[0]}; remove that file, and make it anew (`rotators run`)"
+        ) from error
 
 
 class TableStore:
@@ -97,7 +109,7 @@ class TableStore:
     def read(self, table: str, partition: str) -> pd.DataFrame:
         """One partition as a frame of the schema's columns, its rows in the order they were written.
 
-        Raises FileNotFoundError where the partition was never written.
+        Raises FileNotFoundError where the partition was never written, InputError where its file is damaged.
         """
         versions = self._versions(table, partition)
         if not versions:
@@ -106,7 +118,7 @@ class TableStore:
         self._write_schema_files([TABLES[table]])  # columns that a file was written without are NULL
         files = ", ".join(quoted(literal_path(str(path))) for path in (versions[-1], self._schema_file(TABLES[table])))
         source = f"read_parquet([{files}], union_by_name = true)"
-        with duckdb.connect() as connection:
+        with telling_damage(), duckdb.connect() as connection:
             return connection.sql(f"SELECT {columns} FROM {source} WHERE _is_row").df()
 
     def partitions(self, table: str) -> list[str]:
@@ -130,13 +142,17 @@ class TableStore:
             return connection.sql(sql).df()
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own with every table as a view. It locks nothing and cannot change the tables."""
+        """A connection of its own with every table as a view. It locks nothing and cannot change the tables.
+
+        Raises InputError where a table's file is damaged.
+        """
         return self._connect(TABLES.values())
 
     def _connect(self, tables: Collection[Table]) -> duckdb.DuckDBPyConnection:
         self._write_schema_files(tables)
         connection = duckdb.connect()
-        connection.execute(self._view_statements(tables))
+        with telling_damage():
+            connection.execute(self._view_statements(tables))
         return connection
 
     def publish(self) -> None:
@@ -159,7 +175,8 @@ class TableStore:
     def export(self, target: Path) -> dict[str, int]:
         """Write one self-contained DuckDB file with every table and comment; returns the rows of each table.
 
-        Raises InputError where the target cannot be written, or holds anything but an earlier export.
+        Raises InputError where the target cannot be written, or holds anything but an earlier export, and where a
+        table's file is damaged.
         """
         if problem := database_problem(target) or _loss(target):
             raise InputError(f"{target}: {problem}; name another file")
@@ -173,7 +190,7 @@ class TableStore:
                     count = source.sql(f'SELECT count(*) FROM exported."{table.name}"').fetchall()[0][0]
                     rows[table.name] = count
                 source.execute("DETACH exported")
-        except (OSError, duckdb.IOException) as error:
+        except (OSError, duckdb.Error) as error:
             raise InputError(f"{target}: cannot be written: {str(error).splitlines()[0]}") from None
         return rows
 
