@@ -1,5 +1,7 @@
 """A recipe's normalization is edited: the real UI shows what is stale and why, and a backfill from it trains that anew.
 
+Comparison and report follow by themselves, with the AUC of the database.
+
 `thesis`, trained by the fixture, and `brief` are edited together, so that there are two partitions to backfill;
 `untouched` is not.
 """
@@ -20,6 +22,7 @@ from rotator_assets_tests.ui_driver import NEEDS_BROWSER, Ui, open_page, running
 pytestmark = [*NEEDS_BROWSER, pytest.mark.chain, pytest.mark.timeout(1800)]
 DATASET = "manga-observed-64"
 EDITED = ("thesis", "brief")
+FOLLOWS = {("recipe_comparison", DATASET), ("dataset_comparison", None), ("study_report", None)}
 TRAINED = ("rotator_classifier", "predictions", "roc_report", "attribution_maps")
 STALE = {(asset, f"{DATASET}|{recipe}") for asset in TRAINED for recipe in EDITED}
 CHANGE = "normalization: max_all -> log"
@@ -76,7 +79,6 @@ def test_an_edited_normalization_is_shown_stale_backfilled_and_kept_beside_the_n
     ui.wait_until(lambda: _backfill(ui, backfill)["status"] != "REQUESTED", 900, "the backfill ends")
     _see_it_succeeded(ui, page, backfill)
     assert _stale(ui) & STALE == set()
-    assert _materialized_since(ui, edited_at) == STALE
     assert _trained_one_after_the_other(_backfill(ui, backfill)["runs"])
 
     second = _metrics(ui)
@@ -90,19 +92,40 @@ def test_an_edited_normalization_is_shown_stale_backfilled_and_kept_beside_the_n
     assert (ui.root.figures / DATASET / "thesis" / "history_roc.png").stat().st_size > 5_000
     _see_the_new_auc(ui, page, second.loc["thesis", "auc"])
 
+    in_database = {recipe: f"{auc:.3f}" for recipe, auc in second["auc"].items()}
+    ui.wait_until(lambda: _aucs_in_report(ui) == in_database, 300, "the report follows")
+    ui.wait_until(lambda: _materialized_since(ui, edited_at) == STALE | FOLLOWS, 60, "nothing else is made")
+    _see_that_the_report_is_current(ui, page)
+
+
+def _aucs_in_report(ui: Ui) -> dict[str, str]:
+    """AUC that the report's section on each training prints, by recipe."""
+    text = ui.root.report.read_text()
+    printed = rf'id="{DATASET}-%s">.*?AUC (\d\.\d{{3}}) \['
+    return {recipe: re.search(printed % recipe, text, re.DOTALL).group(1) for recipe in _metrics(ui).index}
+
+
+def _see_that_the_report_is_current(ui: Ui, page) -> None:
+    page.goto(f"{ui.url}/assets/study_report?view=checks")
+    page.get_by_text("everything fits what it was made from").wait_for()
+    screenshot(page, "backfill_6_report")
+    assert _stale(ui) == set()
+
 
 def _metrics(ui: Ui):
     """`model_metrics`, by recipe."""
     return TableStore(ui.root).query(f"FROM model_metrics WHERE dataset = '{DATASET}'").set_index("recipe")
 
 
-def _stale(ui: Ui) -> set[tuple[str, str]]:
+def _stale(ui: Ui) -> set[tuple[str, str | None]]:
     """Asset and partition of all that Dagster calls stale."""
-    nodes = ui.graphql("{assetNodes{assetKey{path} isPartitioned isMaterializable}}")["assetNodes"]
-    names = [node["assetKey"]["path"][0] for node in nodes if node["isPartitioned"] and node["isMaterializable"]]
+    nodes = ui.graphql("{assetNodes{assetKey{path} isPartitioned isMaterializable staleStatus}}")["assetNodes"]
+    made = [node for node in nodes if node["isMaterializable"]]
+    whole = {(node["assetKey"]["path"][0], None) for node in made if node["staleStatus"] == "STALE"}
+    names = [node["assetKey"]["path"][0] for node in made if node["isPartitioned"]]
     asked = [f'{n}: assetNodes(assetKeys: [{{path: ["{n}"]}}]) {{partitionKeys staleStatusByPartition}}' for n in names]
     answer = ui.graphql("{" + " ".join(asked) + "}")
-    return {
+    return whole | {
         (name, partition)
         for name, (node,) in answer.items()
         for partition, status in zip(node["partitionKeys"], node["staleStatusByPartition"], strict=True)
@@ -144,6 +167,9 @@ def _see_why(ui: Ui, page) -> None:
     page.goto(f"{ui.url}/assets/training_recipe?view=events&partition=thesis")
     page.get_by_role("row").filter(has_text="changed").get_by_text(CHANGE).first.wait_for()
     screenshot(page, "backfill_2_reason")
+    page.goto(f"{ui.url}/locations/rotator_assets/sensors/input_changes")
+    page.get_by_text(f"training_recipe {', '.join(EDITED)}: {CHANGE}").first.wait_for()
+    screenshot(page, "backfill_2_tick")
 
 
 def _launch_backfill(ui: Ui, page) -> str:
@@ -183,7 +209,7 @@ def _see_it_succeeded(ui: Ui, page, name: str) -> None:
     screenshot(page, "backfill_4_done")
 
 
-def _materialized_since(ui: Ui, since: float) -> set[tuple[str, str]]:
+def _materialized_since(ui: Ui, since: float) -> set[tuple[str, str | None]]:
     """Asset and partition of all that any run has made since a time in seconds."""
     query = "{runsOrError{... on Runs{results{creationTime assetMaterializations{assetKey{path} partition}}}}}"
     return {
