@@ -7,13 +7,20 @@ from rotator_assets.cli import _execute
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.notices import notices_of
-from rotator_assets.plans import SURVEY_ASSETS, Step
+from rotator_assets.plans import Step
 from rotator_assets.runner import Runner, input_error
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.terminal import print_status
 from rotator_assets_tests.surveys.files import IDS, PYMORPH_R, table_hdu, write_fits, write_manga_catalogs, write_text
+from rotator_assets_tests.surveys.maps_files import Disc
 
-MANGA = Step("catalogues of manga", SURVEY_ASSETS, "manga")
+CATALOGUES = Step(
+    "catalogues of manga",
+    ("morphology_catalog", "measured_kinematics", "photometry_catalog", "kinematics_catalog"),
+    "manga",
+)
+MATCHED = Step("galaxies of manga", (*CATALOGUES.assets, "galaxies"), "manga")
+LABELLED = Step("labels of manga", (*MATCHED.assets, "labeled_galaxies"), "manga")
 
 
 def told(text: str) -> list[str]:
@@ -33,9 +40,9 @@ def test_a_file_that_is_not_read_is_told_until_it_is_gone(root, capsys):
     for name in ("lambda_r_1.csv", "lambda_r_2.csv"):
         write_text(catalogs / name, "plateifu,lambda_r\n8000-1901,0.3\n8000-1902,0.3\n")
     line = "notice: manga: lambda_r_1.csv is not read, as lambda_r_2.csv is there: keep the one that counts"
-    _execute(root, [MANGA], jobs=1)
+    _execute(root, [CATALOGUES], jobs=1)
     assert told(capsys.readouterr().out) == [line]
-    _execute(root, [MANGA], jobs=1)
+    _execute(root, [CATALOGUES], jobs=1)
     output = capsys.readouterr().out
     assert "fresh" in output and told(output) == [line]
     print_status(root)
@@ -50,7 +57,7 @@ def test_a_file_that_is_not_read_is_told_until_it_is_gone(root, capsys):
         assert row["notice"] in event.asset_materialization.metadata["notices"].value
 
     (catalogs / "lambda_r_1.csv").unlink()
-    _execute(root, [MANGA], jobs=1)
+    _execute(root, [CATALOGUES], jobs=1)
     assert told(capsys.readouterr().out) == []
 
 
@@ -59,7 +66,7 @@ def test_rows_of_a_table_that_are_left_out_are_told(root, capsys):
         root.survey("manga") / "catalogs" / "lambda_r.csv",
         "plateifu,lambda_r\n8000-1901,0.3\n8000-1901,0.4\n8000-1902,0.2\n,0.1\n,0.2\n",
     )
-    _execute(root, [MANGA], jobs=1)
+    _execute(root, [CATALOGUES], jobs=1)
     assert told(capsys.readouterr().out) == [
         "notice: manga: lambda_r.csv: 1 of 5 rows left out, that repeat an earlier id",
         "notice: manga: lambda_r.csv: 2 of 5 rows left out, without an id",
@@ -70,16 +77,16 @@ def user_table(root: DataRoot, text: str) -> None:
     write_text(root.survey("manga") / "catalogs" / "lambda_r.csv", text)
 
 
-def materialized(root: DataRoot) -> list[str]:
+def materialized(root: DataRoot, step: Step = CATALOGUES) -> list[str]:
     """What the catalogues of a root have to tell of the user's own table."""
     with Runner(root) as runner:
-        runner.materialize(MANGA)
+        runner.materialize(step)
     return [notice for _, notice in notices_of(root) if "lambda_r" in notice]
 
 
 def test_identifiers_as_bytes_are_matched(root):
     user_table(root, "plateifu,lambda_r\n" + "".join(f"b'{name}',0.05\n" for name in IDS))
-    assert materialized(root) == []
+    assert materialized(root, MATCHED) == []
     used = TableStore(root).query("SELECT DISTINCT lambda_r_source, lambda_r FROM galaxies")
     assert used.to_dict("records") == [{"lambda_r_source": "user", "lambda_r": 0.05}]
 
@@ -87,7 +94,7 @@ def test_identifiers_as_bytes_are_matched(root):
 def test_a_table_of_which_no_row_matches_stops_the_run(root, capsys):
     user_table(root, "plateifu,lambda_r\n1901-8000,0.05\n1902-8000,0.05\n")
     with pytest.raises(SystemExit) as ended:
-        _execute(root, [MANGA], jobs=1)
+        _execute(root, [CATALOGUES], jobs=1)
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "manga/catalogs/lambda_r.csv: no row names a galaxy of the morphology catalogue: column plateifu" in line
@@ -99,7 +106,7 @@ def test_a_published_table_of_other_galaxies_alone_stops_the_run_too(root):
     path = root.survey("manga") / "catalogs" / "manga-pymorph-DR15.fits"
     write_fits(path, *[table_hdu(pymorph)] * 3)
     with pytest.raises(Exception) as error, Runner(root) as runner:
-        runner.materialize(MANGA)
+        runner.materialize(CATALOGUES)
     assert isinstance(input_error(error.value), InputError)
     assert "column PLATEIFU has identifiers such as 98000-1901" in str(input_error(error.value))
 
@@ -120,17 +127,21 @@ def test_rows_and_numbers_that_are_not_used_are_told(root):
 def test_a_table_without_one_usable_number_stops_the_run(root):
     user_table(root, "plateifu,lambda_r\n8000-1901,30\n8000-1902,45\n")
     with pytest.raises(Exception) as error, Runner(root) as runner:
-        runner.materialize(MANGA)
+        runner.materialize(CATALOGUES)
     assert "2 of 2 rows have none in [0, 1.5], such as 30 in row 1" in str(input_error(error.value))
 
 
 def test_settings_and_files_without_effect_are_told(root):
     write_text(root.survey("manga") / "catalogs" / "my_spins.csv", "plateifu,lambda_r\n8000-1901,0.05\n")
     write_text(root.survey("manga") / "lambda_r.csv", "plateifu,lambda_r\n8000-1901,0.05\n")
-    write_text(root.settings, "manga: {lambda_r_preference: [dynpop], labels: {reject_dapqual_critical: true}}")
+    (root.survey("manga") / "catalogs" / "lambda_r.csv").symlink_to("not-there.csv")
+    Disc().write(root.survey("manga") / "maps" / "manga-8000-1901-MAPS-HYB10-GAU-MILESHC.fits", "DR15")
+    write_text(root.survey("manga") / "maps" / "manga-8000-1901-LOGCUBE.fits.gz", "")
+    write_text(root.settings, "manga: {lambda_r_preference: [dynpop], labels: {reject_spurious_subhalos: true}}")
     with Runner(root) as runner:
-        runner.materialize(MANGA)
+        runner.materialize(LABELLED)
     told = {notice.split(":")[0].split(" is not")[0] for _, notice in notices_of(root)}
     assert told >= {
-        "catalogs/my_spins.csv", "lambda_r.csv", "lambda_r of source pipe3d", "setting labels.reject_dapqual_critical",
+        "catalogs/my_spins.csv", "catalogs/lambda_r.csv", "lambda_r.csv", "lambda_r of source pipe3d", "maps/",
+        "lambda_r of source maps", "setting labels.reject_spurious_subhalos",
     }  # fmt: skip

@@ -56,7 +56,7 @@ def galaxies(
     of_sources = pd.concat([_files_read(TableStore(root), survey), of_sources], ignore_index=True)
     losses = matching_losses(matched, photometry_catalog, kinematics_catalog)
     counts = {"with_lambda_r": int(matched["lambda_r"].notna().sum())}
-    told = unused_sources(kinematics_catalog, settings.lambda_r_preference)
+    told = unused_sources(kinematics_catalog, settings.lambda_r_preference, settings.jam_qual_min)
     return _result(context, matched, losses, told, counts, {"source_report": _numbered(of_sources, matched)})
 
 

@@ -16,6 +16,7 @@ from rotator_assets.settings import load_settings
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.inventory import not_measured
 from rotator_assets.surveys.matching import FEW
 from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
 from rotator_assets.surveys.measuring import Job, measure_all
@@ -48,6 +49,7 @@ def measured_kinematics(
     key = context.partition_key
     files = SURVEYS[key].kinematic_files(root.survey(key))
     lost = _unmatched(files, set(morphology_catalog["galaxy_id"]))
+    lost += not_measured(SURVEYS[key], root.survey(key), set(files.values()))
     options = MeasurementOptions(**load_settings(root).survey(key).kinematics.model_dump())
     ellipses = _ellipses(photometry_catalog)
     jobs = [

@@ -228,6 +228,12 @@ def survey_section(root: DataRoot, tables: TableStore, survey: str, shown: Shown
                 synthetic,
             ),
             ReportTable(
+                "Notices: what was supplied and is not used as one may expect",
+                tables.query(f"SELECT DISTINCT notice FROM notices WHERE survey = '{survey}' ORDER BY ALL"),
+                f"DuckDB: FROM notices WHERE survey = '{survey}'",
+                synthetic,
+            ),
+            ReportTable(
                 "Rows of each file and source of lambda_R",
                 tables.query(f"FROM source_report WHERE survey = '{survey}' ORDER BY step_number").drop(
                     columns=["survey", "step_number", "synthetic"]

@@ -20,6 +20,7 @@ _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff
 _INVISIBLE = "\u200b\u200e\u200f\u2060\ufeff"
 _QUOTE = "[\"'\u2018\u2019\u201c\u201d]"
 _WRAPPED = re.compile(rf"(?:=|b)?{_QUOTE}(?P<quoted>.*){_QUOTE}|np\.\w+\((?P<called>.*)\)", re.DOTALL)
+_WHOLE = re.compile(r"\+?[0-9.]{1,40}(?:[eE][+-]?[0-9]{1,2})?")
 _PLATE_IFU = re.compile(r"(?:manga-)?0*(\d+)-0*(\d+)", re.ASCII | re.IGNORECASE)
 
 
@@ -51,11 +52,13 @@ def _plate_ifu(text: str) -> str | None:
 
 
 def _subhalo(text: str) -> str | None:
+    if not _WHOLE.fullmatch(text):
+        return None
     try:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    if not re.fullmatch(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]{1,2})?", text) or number % 1 != 0:
+    if number != number.to_integral_value():
         return None
     written_as_float = not text.lstrip("+-").isdigit()
     return None if written_as_float and number > 2**53 else str(int(number))

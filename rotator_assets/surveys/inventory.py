@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -72,13 +73,28 @@ def lacking(found: list[FoundInput]) -> list[str]:
 def not_read(survey: Survey, folder: Path) -> list[str]:
     """A notice of each file in the survey's folder and its catalogues that is none of the expected inputs.
 
-    A table under a name that nothing looks for would be passed over in silence.
+    A table under a name that nothing looks for would be passed over in silence, and so would a link to nowhere.
     """
     expected = {path for found in inventory(survey, folder) for path in found.paths}
-    beside = [path for path in sorted(folder.glob("[!.]*")) if path.is_file()]
-    others = [path for path in (*beside, *walk_files(folder / "catalogs")) if path not in expected]
-    named = [str(path.relative_to(folder)) for path in others if not path.name.casefold().startswith("readme")]
-    return [f"{name} is not read: no input has this name, see `rotators status` for those looked for" for name in named]
+    notices = []
+    for path in (*sorted(folder.glob("[!.]*")), *sorted((folder / "catalogs").rglob("[!.]*"))):
+        name = path.relative_to(folder)
+        if path.is_symlink() and not path.exists():
+            notices.append(f"{name} is not read: it is a link to what is not there")
+        elif path.is_file() and path not in expected and not path.name.casefold().startswith("readme"):
+            notices.append(f"{name} is not read: no input has this name, see `rotators status` for those looked for")
+    return notices
+
+
+def not_measured(survey: Survey, folder: Path, used: Collection[Path]) -> list[str]:
+    """A notice of each folder of kinematic files of which some are not used."""
+    notices = []
+    for top in dict.fromkeys(i.patterns[0].partition("/")[0] for i in survey.kinematics_inputs if i.several):
+        files = list(walk_files(folder / top))
+        if others := [path for path in files if path not in used]:
+            why = "another file of its galaxy comes first, or no input has its name"
+            notices.append(f"{top}/: {len(others)} of {len(files)} files are not used, such as {others[0].name}: {why}")
+    return notices
 
 
 def _rows(path: Path) -> int | None:

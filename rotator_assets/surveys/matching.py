@@ -228,14 +228,17 @@ def idle_cuts(galaxies: pd.DataFrame, cuts: Mapping[str, object]) -> list[str]:
     return [f"setting labels.{cut}: no galaxy has {_CUT_BY[cut]}, which it looks at" for cut in idle]
 
 
-def unused_sources(kinematics: pd.DataFrame, preference: Sequence[str]) -> list[str]:
-    """A notice of each source of lambda_R that is there and not in the preference."""
+def unused_sources(kinematics: pd.DataFrame, preference: Sequence[str], jam_qual_min: int | None = None) -> list[str]:
+    """A notice of each source of lambda_R that is there and not in the preference, and of a cut of one that is not."""
     present = dict.fromkeys(kinematics["lambda_r_source"])
-    return [
+    notices = [
         f"lambda_r of source {source} is not used: setting lambda_r_preference does not name it"
         for source in present
         if source not in preference
     ]
+    if jam_qual_min is not None and "dynpop" not in present:
+        notices.append("setting jam_qual_min: there is no lambda_r of DynPop, which it looks at")
+    return notices
 
 
 def passes_jam_quality(kinematics: pd.DataFrame, jam_qual_min: int | None) -> pd.Series:

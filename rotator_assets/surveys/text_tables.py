@@ -17,7 +17,7 @@ from rotator_assets.surveys.compressed import unpacked
 
 SYNTHETIC_LINE = "# synthetic"
 """First line of a synthetic text table."""
-MAX_BYTES = 2**30
+MAX_BYTES = 2**28
 """Longer text is refused; a table of a million galaxies has 0.1 GB."""
 
 _DELIMITERS = ",\t;"
@@ -89,7 +89,7 @@ def _lines(path: Path) -> tuple[bool, Iterator[tuple[int, str]]]:
     """Whether the file is marked synthetic; its lines that are not blank, with their numbers from 1."""
     with unpacked(path, MAX_BYTES) as stream:
         if stream.seek(0, os.SEEK_END) > MAX_BYTES:
-            raise InputError(f"{path}: is longer than {MAX_BYTES / 1e9:.0f} GB, which no text table of galaxies is")
+            raise InputError(f"{path}: is longer than {MAX_BYTES / 1e6:.0f} MB, which no text table of galaxies is")
         stream.seek(0)
         content = stream.read()
     text = _decoded(path, content)

@@ -40,6 +40,7 @@ def test_every_way_to_write_a_plate_ifu_is_one(text):
 )
 def test_every_way_to_write_a_subhalo_is_one(text):
     assert identifiers(texts(text), SUBHALO).tolist() == ["3003"]
+    assert identifiers(texts("123456789012345678901234567890"), SUBHALO).tolist() == ["123456789012345678901234567890"]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,9 @@ def test_what_stands_for_nothing_is_no_identifier(text, form):
         ("0x10", SUBHALO),
         ("inf", SUBHALO),
         ("1e400", SUBHALO),
+        ("1e99", SUBHALO),
+        ("1.2.3", SUBHALO),
+        ("9" * 50, SUBHALO),
         ("9.007199254740994e15", SUBHALO),
         ("7957-6103", SUBHALO),
     ],
