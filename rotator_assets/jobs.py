@@ -5,6 +5,7 @@ import sys
 
 import dagster as dg
 
+from rotator_assets.assets.learning import TRAINING_POOL
 from rotator_assets.data_root import DataRoot
 from rotator_assets.plans import QUESTION_ASSETS, TRAINING_ASSETS
 
@@ -27,7 +28,10 @@ refresh_report = dg.define_asset_job(
 )
 
 
-@dg.op(description="Runs `rotators run --stale` on this data root; its steps are runs of their own.")
+@dg.op(
+    pool=TRAINING_POOL,
+    description="Runs `rotators run --stale` on this data root, one at a time; its steps are runs of their own.",
+)
 def make_what_is_stale(context: dg.OpExecutionContext, root: dg.ResourceParam[DataRoot]) -> None:
     command = [sys.executable, "-c", _ROTATORS, "run", "--stale", "--data", str(root.path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -1,4 +1,4 @@
-"""What is stale and why, as Dagster's own UI judges it. The one place that reaches into Dagster's internals."""
+"""What is stale and why, as Dagster's own UI judges it: by the resolver inside Dagster, which has no public face."""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ def predictions(dataset: str, recipe: str, seed: int = 1, count: int = 90) -> pd
             "probability_fast": score,
             "probability_fast_calibrated": score,
             "rotator_type": kind,
-            "predicted_type": (score > 0.6).astype(int),
+            "threshold": 0.6,
+            "predicted_type": (score >= 0.6).astype(int),
             "synthetic": True,
         }
     )

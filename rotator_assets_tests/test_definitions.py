@@ -79,8 +79,10 @@ def test_jobs_are_named_after_what_one_wants_and_the_report_follows_by_itself():
     assert running == {"input_changes", "report_follows_results"}
 
 
-def test_trainings_share_a_pool(graph):
+def test_trainings_share_a_pool_also_those_of_a_job_that_makes_all_that_is_stale(graph):
     assert graph.get(dg.AssetKey("rotator_classifier")).pools == {"training"}
+    job = definitions(DataRoot(Path("/nowhere"))).resolve_job_def("retrain_stale")
+    assert {op.pool for op in job.all_node_defs} == {"training"}
 
 
 def test_the_code_location_loads_without_heavy_imports():
