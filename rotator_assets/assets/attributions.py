@@ -38,7 +38,7 @@ _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
     owners=OWNERS,
     partitions_def=training_partitions,
     io_manager_key="tables",
-    code_version="3",
+    code_version="4",
     automation_condition=FOLLOW_CHANGES,
     deps=of_recipe("training", "prediction", "attribution"),
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},

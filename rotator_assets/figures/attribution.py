@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.figures import style
-from rotator_assets.figures.images import rgb, spread_examples
+from rotator_assets.figures.images import galaxy_label, rgb, spread_examples
 from rotator_assets.figures.style import CLASSES, numbers
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def attribution_figure(
     """Galaxies of both classes above their attribution maps (figures 16, 22, 27, 30 and 31 of the study).
 
     ``images``: ``(n, ny, nx, 3)``; ``maps``: ``(n, ny, nx, bands)``, summed over bands here; ``predictions``: a row
-    each, in the same order: ``galaxy_id``, ``probability_fast``, ``rotator_type``. ``calibrated``: see ``rgb``.
+    each, in the same order: ``galaxy_id``, ``probability_fast``, ``rotator_type``, and where it is known ``threshold``,
+    shown beside the score. ``calibrated``: see ``rgb``.
     ``half_light``: a row each: ``r_eff_pixels`` (semi-major axis) and, for an ellipse instead of a circle,
     ``axis_ratio`` and ``angle_deg`` (of the major axis, counter-clockwise from the image's x axis); missing values
     draw nothing. All maps have one colour scale, symmetric about zero; it ends at the 99.5th percentile of what is
@@ -69,7 +70,6 @@ def attribution_figure(
         arranged=False,
     )
     calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), len(predictions))
-    score = numbers(predictions, "probability_fast")
     chosen = attribution_examples(predictions, examples)
     sums = {int(row): band_sum(maps[row]) for rows in chosen.values() for row in rows}
     limit = _symmetric_limit(sums.values())
@@ -95,8 +95,7 @@ def attribution_figure(
             if half_light is not None:
                 _half_light(top, sums[row].shape, half_light.iloc[row], "white")
                 _half_light(bottom, sums[row].shape, half_light.iloc[row], style.INK)
-            name = str(predictions["galaxy_id"].iloc[row])
-            label = f"{name}\nP(fast) = {score[row]:.2f}"
+            label = galaxy_label(predictions.iloc[row])
             top.set_title(label, size=style.SMALL_SIZE, color=style.INK, pad=3, parse_math=False)
     if scale is not None:
         strip = figure.add_axes((1 - 1.05 / width, 0.5 / height, 0.16 / width, 1 - 1.75 / height))

@@ -94,8 +94,6 @@ def gallery_figure(
     )
     calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), len(predictions))
     true, called = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
-    score = numbers(predictions, "probability_fast")
-    threshold = numbers(predictions, "threshold") if "threshold" in predictions else np.full(len(score), np.nan)
     place = {"left": 1.45 / width, "right": 1 - 0.1 / width, "top": 1 - 1.05 / height, "bottom": 0.1 / height}
     grid = figure.subplots(len(OUTCOMES), examples, squeeze=False, gridspec_kw={**place, "wspace": 0.1, "hspace": 0.35})
     shown = gallery_examples(predictions, examples)
@@ -122,16 +120,19 @@ def gallery_figure(
             axes.imshow(rgb(images[row], calibrated=bool(calibrated[row])), origin="lower", interpolation="nearest")
             for spine in axes.spines.values():
                 spine.set(color=look.colour, linewidth=2, visible=True)
-            name = str(predictions["galaxy_id"].iloc[row])
-            label = f"{name}\nP(fast) {compared(score[row], threshold[row])}"
+            label = galaxy_label(predictions.iloc[row])
             axes.set_title(label, size=style.SMALL_SIZE, color=style.INK, pad=3, parse_math=False)
     return figure
 
 
-def compared(score: float, threshold: float) -> str:
-    """A score beside its threshold, with as many digits as tell them apart; alone where there is none."""
-    if not np.isfinite(threshold):
-        return f"= {score:.2f}"
+def galaxy_label(galaxy: pd.Series) -> str:
+    """Name and score of a galaxy, beside the threshold of its fold, with as many digits as tell them apart.
+
+    ``galaxy``: ``galaxy_id``, ``probability_fast`` and, where it is known, ``threshold``.
+    """
+    score, threshold = float(galaxy["probability_fast"]), galaxy.get("threshold")
+    if pd.isna(threshold):
+        return f"{galaxy['galaxy_id']}\nP(fast) = {score:.2f}"
     sign = "≥" if score >= threshold else "<"
     digits = next((n for n in (2, 3, 4) if round(score, n) != round(threshold, n)), 2 if sign == "≥" else 6)
-    return f"{score:.{digits}f} {sign} {threshold:.{digits}f}"
+    return f"{galaxy['galaxy_id']}\nP(fast) {score:.{digits}f} {sign} {threshold:.{digits}f}"

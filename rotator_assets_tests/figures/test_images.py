@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from rotator_assets.figures import attribution, images, style
@@ -95,15 +96,21 @@ def test_gallery_names_every_galaxy_in_the_row_of_its_outcome(sample):
     ],
 )
 def test_a_score_stands_beside_its_threshold(score, threshold, text):
-    assert images.compared(score, threshold) == text
+    galaxy = {"galaxy_id": "1-2", "probability_fast": score, "threshold": threshold}
+    assert images.galaxy_label(pd.Series(galaxy)) == f"1-2\nP(fast) {text}"
 
 
 def test_gallery_prints_the_threshold_of_each_galaxys_fold(sample):
     sample = sample.assign(threshold=np.where(np.arange(len(sample)) % 2, 0.3, 0.7))
     sample["predicted_type"] = (sample["probability_fast"] >= sample["threshold"]).astype(int)
-    figure = images.gallery_figure(made_up.images(len(sample)), sample, examples=4, **TITLE)
+    pictures = made_up.images(len(sample))
+    figures = (
+        images.gallery_figure(pictures, sample, examples=4, **TITLE),
+        attribution.attribution_figure(pictures, pictures, sample, examples=4, **TITLE),
+    )
     of_galaxy = sample.set_index("galaxy_id")
-    shown = [axes.get_title().split("\n") for axes in figure.axes if axes.images]
+    shown = [axes.get_title().split("\n") for figure in figures for axes in figure.axes if axes.get_title()]
+    assert len(shown) == 16 + 8
     assert len({label.split()[-1] for _, label in shown}) == 2
     for name, label in shown:
         galaxy = of_galaxy.loc[name]
@@ -151,8 +158,6 @@ def test_attribution_maps_share_one_scale_symmetric_about_zero(sample):
 
 
 def test_the_half_light_ellipse_is_drawn_where_it_is_known(sample):
-    import pandas as pd
-
     pictures = made_up.images(len(sample))
     half_light = pd.DataFrame({"r_eff_pixels": 8.0, "axis_ratio": 0.5, "angle_deg": 90.0}, index=sample.index)
     unknown = attribution.attribution_examples(sample, 3)[1][0]
@@ -200,8 +205,6 @@ def test_mean_maps_are_shares_that_sum_to_100_percent():
 
 
 def test_unknown_half_light_shares_are_told():
-    import pandas as pd
-
     numbers = pd.DataFrame(
         {"completeness_error": [0.01, 0.02, 0.0], "fraction_within_half_light": np.nan, "rotator_type": [0, 1, 1]}
     )
