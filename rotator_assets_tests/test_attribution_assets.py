@@ -114,6 +114,7 @@ def predictions(names=NAMES) -> pd.DataFrame:
             "recipe": RECIPE,
             "fold": np.arange(count) // 2 % 2,
             "rotator_type": np.arange(count) % 2,
+            "threshold": 0.5,
             "predicted_type": np.arange(count) // 3 % 2,
             "probability_fast": np.linspace(0.1, 0.9, count),
             "synthetic": False,
