@@ -11,18 +11,21 @@ from rotator_assets.errors import UnusableImage
 
 MIN_REPEATS = 9
 """Noise repeats a flux hardly ever. As many pixels as the core of a star has, with one flux, are clipped or filled."""
-MIN_REPEATS_RATIO = 3.0
-"""Whole numbers, and fluxes made from them, do repeat: a value then has to stand that much oftener than its neighbours
-in value, which in noise stand about as often as it does."""
 FLAT_SQUARE_PX = 7
 """Or it has to fill squares of that side, which noise does not, even rounded to twice its standard deviation."""
 
+MIN_RATIO = 3
 _NEIGHBOURS = 4
-"""Values on either side that a value is compared with."""
-_SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0, -32768.0, -2147483648.0)
+"""Whole numbers, and fluxes made from them, do repeat, row by row where a FITS file is compressed with losses. There a
+value has to stand three times as often as the four values on either side of it are repeated together."""
+_SENTINELS = (-2147483648.0, -999999.0, -99999.0, -32768.0, -9999.0, -999.0, -99.0)
 _SENTINEL_DEPTH = 3.0
 """A sentinel is lower than noise ever is: by as much below the lowest 0.5 % of the fluxes as three times their distance
 from the lowest 16 %, 7.5 standard deviations below the sky. -99 among fluxes of some hundreds is a flux."""
+_BRIGHT_SENTINELS = (99.0, 999.0, 9999.0, 32767.0, 65535.0, 99999.0, 999999.0)
+"""Sentinels where fluxes are no whole numbers: then hardly any flux has exactly such a value."""
+_EVERY_SENTINEL = np.array([*_SENTINELS, *_BRIGHT_SENTINELS])
+_WHOLE = 0.5
 _NO_FLUX = 1e15
 """1e20, 1e30, 9.9e37 and the largest float are sentinels. No image has as large values in a unit that is read."""
 
@@ -96,7 +99,7 @@ def filled(pixels: NDArray[np.float32], missing: NDArray[np.uint8]) -> NDArray[n
 def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
     ordered = np.sort(plane, axis=None)  # NaN last; equal values side by side
     last = MIN_REPEATS - 1
-    odd = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or ordered[0] <= max(_SENTINELS)
+    odd = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or _holds_any(ordered, _EVERY_SENTINEL)
     if not odd and (noiseless or not (ordered[last:] == ordered[:-last]).any()):
         return None
     why = np.where(np.isfinite(plane), 0, Missing.NOT_FINITE).astype(np.uint8)
@@ -106,15 +109,24 @@ def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
     return why if why.any() else None
 
 
+def _holds_any(ordered: NDArray, values: NDArray) -> bool:
+    places = np.searchsorted(ordered, values).clip(max=ordered.size - 1)
+    return bool((ordered[places] == values).any())
+
+
 def _is_sentinel(plane: NDArray, noiseless: bool) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         no_flux = np.abs(plane) >= _NO_FLUX
-    named = np.isin(plane, _SENTINELS)
-    others = plane[~named & ~no_flux & np.isfinite(plane)]
-    if noiseless or not named.any() or others.size == 0:
-        return no_flux | named
-    lowest, low = np.percentile(others, [0.5, 16])
-    return no_flux | (named & (plane < lowest - _SENTINEL_DEPTH * (low - lowest)))
+    low, bright = np.isin(plane, _SENTINELS), np.isin(plane, _BRIGHT_SENTINELS)
+    others = plane[~low & ~bright & ~no_flux & np.isfinite(plane) & (plane != 0)]
+    if others.size == 0:
+        return no_flux
+    if np.mean(others == np.round(others)) > _WHOLE:
+        bright[:] = False
+    if low.any() and not noiseless:
+        lowest, faint = np.percentile(others, [0.5, 16])
+        low &= plane < lowest - _SENTINEL_DEPTH * (faint - lowest)
+    return no_flux | low | bright
 
 
 def _mark_repeated(plane: NDArray, why: NDArray[np.uint8]) -> None:
@@ -123,15 +135,32 @@ def _mark_repeated(plane: NDArray, why: NDArray[np.uint8]) -> None:
     values, counts = np.unique(plane[there], return_counts=True)
     if len(values) < 2:
         return
-    padded = np.pad(counts, _NEIGHBOURS)
-    shifts = [n for n in range(2 * _NEIGHBOURS + 1) if n != _NEIGHBOURS]
-    beside = np.max([padded[n : n + len(counts)] for n in shifts], axis=0)
-    often = counts >= MIN_REPEATS + MIN_REPEATS_RATIO * (beside - 1)
-    repeated = there & (np.isin(plane, values[often]) | _in_flat_squares(plane))
+    many = counts >= MIN_REPEATS
+    beside = np.maximum(_repeats_beside(counts)[many], _repeats_beside_in_rows(plane, there, values[many]))
     top = values[-1]
+    ratio = np.where(values[many] == top, 1, MIN_RATIO)  # fewer pixels have the largest value than the next ones
+    often = values[many][counts[many] >= MIN_REPEATS + ratio * beside]
+    repeated = there & (np.isin(plane, often) | _in_flat_squares(plane))
     why[repeated] = Missing.CONSTANT
     why[repeated & (plane == top) & (top > 0)] = Missing.SATURATED
     why[repeated & (plane == 0)] = Missing.ZERO
+
+
+def _repeats_beside(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How often the values next to each value are repeated, by how often every value (sorted) stands."""
+    repeats = counts - 1
+    window = np.ones(2 * _NEIGHBOURS + 1, dtype=np.int64)
+    return np.convolve(np.pad(repeats, _NEIGHBOURS), window, mode="valid") - repeats
+
+
+def _repeats_beside_in_rows(plane: NDArray, there: NDArray[np.bool_], values: NDArray) -> NDArray[np.int64]:
+    """The same of some of the values (sorted), row by row, summed over the rows."""
+    beside = np.zeros(len(values), dtype=np.int64)
+    for row, kept in zip(plane, there, strict=True):
+        of_row, counts = np.unique(row[kept], return_counts=True)
+        _, here, places = np.intersect1d(of_row, values, assume_unique=True, return_indices=True)
+        beside[places] += _repeats_beside(counts)[here]
+    return beside
 
 
 def _in_flat_squares(plane: NDArray) -> NDArray[np.bool_]:

@@ -60,7 +60,8 @@ def test_values_that_are_not_finite(value):
 
 
 @pytest.mark.parametrize(
-    "value", [-99, -999, -9999, -32768, 1e20, -1e20, 1e30, 9.9e37, FLOAT_MAX, -FLOAT_MAX, 9.96921e36]
+    "value",
+    [-99, -999, -9999, -32768, 99, 999, 9999, 32767, 1e20, -1e20, 1e30, 9.9e37, FLOAT_MAX, -FLOAT_MAX, 9.96921e36],
 )
 def test_sentinels(value):
     plane = frame()
@@ -71,7 +72,7 @@ def test_sentinels(value):
 
 def test_a_flux_that_happens_to_look_like_a_sentinel():
     counts = np.round(frame(sigma=60))  # nJy as whole numbers
-    assert (counts == -99).any()
+    assert (counts == -99).any() and (counts == 99).any()
     assert missing_pixels(counts) is None
 
 
@@ -105,6 +106,11 @@ def test_a_few_zeros_of_a_rounded_frame_are_fluxes():
 def test_fluxes_clipped_at_zero():
     plane = np.clip(frame(), 0, None)
     assert share(plane, Missing.ZERO) == np.mean(plane == 0) > 0.1
+
+
+@pytest.mark.parametrize("rounded_to", [0.005, 0.01, 0.02])
+def test_a_saturated_core_of_rounded_fluxes(rounded_to):
+    assert share(np.minimum(frame(rounded_to=rounded_to), 1.5), Missing.SATURATED) > 20 / SIZE**2
 
 
 def test_a_saturated_core():
@@ -203,6 +209,21 @@ def test_blank_in_whole_numbers(tmp_path, dtype, form, packed):
     np.testing.assert_array_equal(image.pixels[there], np.moveaxis(whole, 0, 2)[there].astype(np.float32))
     with pytest.raises(UnusableImage, match=r"0.39 % of the pixels in the crop are missing \(NaN, infinite or BLANK"):
         make_cutout(source, "1-1", OBSERVED)
+
+
+@pytest.mark.parametrize("method", [-1, 1, 2])
+@pytest.mark.parametrize("level", [1, 4, 16])
+def test_fluxes_compressed_with_losses_are_not_missing(tmp_path, method, level):
+    """Each row is rounded by a step of its own, and 0 belongs to all of them (astropy and fpack)."""
+    hdu = fits.CompImageHDU(planes(), quantize_level=level, quantize_method=method)
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / "1-1.fits.fz")
+    cutout = make_cutout(ImageSource("cube", (tmp_path / "1-1.fits.fz",)), "1-1", OBSERVED)
+    np.testing.assert_allclose(cutout.pixels, np.moveaxis(planes(), 0, 2), atol=0.02)
+    padded = fits.CompImageHDU(planes(0.0), quantize_level=level, quantize_method=method)
+    fits.HDUList([fits.PrimaryHDU(), padded]).writeto(tmp_path / "1-2.fits.fz")
+    if method != 1:  # which keeps no exact zeros
+        with pytest.raises(UnusableImage, match=r"1[67] % of the pixels in the crop are missing .exact zeros"):
+            make_cutout(ImageSource("cube", (tmp_path / "1-2.fits.fz",)), "1-1", OBSERVED)
 
 
 def write_extensions(path, *hdus):
