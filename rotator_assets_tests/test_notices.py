@@ -145,3 +145,20 @@ def test_settings_and_files_without_effect_are_told(root):
         "catalogs/my_spins.csv", "catalogs/lambda_r.csv", "lambda_r.csv", "lambda_r of source pipe3d", "maps/",
         "lambda_r of source maps", "setting labels.reject_spurious_subhalos",
     }  # fmt: skip
+
+
+def test_where_no_kinematic_file_can_be_measured_the_first_reason_is_told(root):
+    for name in ("SDSSDR17_MaNGA_JAM.fits", "manga.Pipe3D-v2_1_2.fits"):
+        (root.survey("manga") / "catalogs" / name).unlink()
+    write_text(root.survey("manga") / "maps" / "manga-8000-1901-MAPS-HYB10-GAU-MILESHC.fits", "no FITS")
+    with pytest.raises(Exception) as error, Runner(root) as runner:
+        runner.materialize(CATALOGUES)
+    message = str(input_error(error.value))
+    assert "none of 1 kinematic files gives a lambda_R: manga-8000-1901-MAPS-HYB10-GAU-MILESHC.fits" in message
+
+
+def test_kinematic_files_of_other_galaxies_alone_stop_the_run(root):
+    write_text(root.survey("manga") / "maps" / "manga-9-9-MAPS-HYB10-GAU-MILESHC.fits", "no FITS")
+    with pytest.raises(Exception) as error, Runner(root) as runner:
+        runner.materialize(CATALOGUES)
+    assert "none of 1 kinematic files is of a galaxy of the morphology catalogue" in str(input_error(error.value))

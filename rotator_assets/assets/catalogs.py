@@ -7,6 +7,7 @@ import pandas as pd
 
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, catalog_files
 from rotator_assets.data_root import DataRoot
+from rotator_assets.errors import InputError
 from rotator_assets.notices import noticed
 from rotator_assets.partitions import survey_partitions
 from rotator_assets.storage.schema import TABLES
@@ -56,6 +57,9 @@ def kinematics_catalog(
     survey = SURVEYS[context.partition_key]
     folder = root.survey(survey.key)
     catalog = survey.read_kinematics(folder).with_measured(measured_kinematics)
+    if catalog.frame.empty and len(measured_kinematics):
+        reason = measured_kinematics["reason"].iloc[0]
+        raise InputError(f"{folder}: none of {len(measured_kinematics)} kinematic files gives a lambda_R: {reason}")
     if catalog.frame.empty:
         raise missing(folder, *survey.kinematics_inputs)
     return _result(context, "kinematics", catalog, folder, morphology_catalog["galaxy_id"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rotator_assets.errors import InputError
 from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.surveys.base import (
     KINEMATICS,
@@ -138,8 +139,7 @@ class Tng100(Survey):
                 *(name for frame in frames for name in frame.index),
             }
             subhalos = read_group_catalog(pieces, wanted=known)  # millions of others are not asked for
-            note = f"of {len(pieces)} pieces"
-            sources.append(SourceFile(pieces[0], GROUP_CATALOG.what, "snapshot 99", len(subhalos), False, note))
+            sources.append(_group_source(pieces, len(subhalos), known))
             frames.append(subhalos.set_index("galaxy_id")[["log_mass", "subhalo_flag"]])
         if not frames:
             return Catalog(conform(pd.DataFrame(), PHOTOMETRY), ())
@@ -175,6 +175,19 @@ class Tng100(Survey):
 
 
 TNG100 = Tng100()
+
+
+def _group_source(pieces: list[Path], n_found: int, known: set[str]) -> SourceFile:
+    """The group catalogue, of which ``n_found`` of the ``known`` galaxies are subhalos.
+
+    Raises InputError where none is: it is of another simulation.
+    """
+    what = f"{n_found} of {len(known)} galaxies are among its subhalos"
+    if not n_found:
+        raise InputError(f"{pieces[0].parent}: the group catalogue has none of the galaxies, such as {min(known)}")
+    notices = (f"group catalogue: {what}",) if n_found < len(known) / 2 else ()
+    note = f"of {len(pieces)} pieces"
+    return SourceFile(pieces[0], GROUP_CATALOG.what, "snapshot 99", n_found, False, note, notices=notices)
 
 
 def _read_morphology(path: Path) -> Table:

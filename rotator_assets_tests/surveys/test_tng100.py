@@ -7,6 +7,7 @@ from rotator_assets.errors import InputError
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import PHOTOMETRY
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, write_cube, write_hdf5, write_text
+from rotator_assets_tests.surveys.test_group_catalog import write_catalog
 
 TNG100 = SURVEYS["tng100"]
 MORPHS = {
@@ -100,3 +101,16 @@ def test_images_are_found_in_the_folders_of_the_tar(tng):
     write_cube(tng / "images" / "broadband_5.fits", planes, BROADBAND_HEADER, False)
     write_text(tng / "images" / "broadband_rest.fits", "")
     assert {galaxy: source.form for galaxy, source in TNG100.image_index(tng).items()} == {"5": "counts", "6": "counts"}
+
+
+def test_a_group_catalogue_of_few_of_the_galaxies_is_told_and_of_none_refused(tng):
+    write_catalog(tng / "catalogs" / "groups_099")  # subhalos 0 to 8
+    assert TNG100.read_photometry(tng).sources[-1].notices == ()
+    few = {"SubhaloID": [6, 100, 200], "P_Late": [0.1, 0.1, 0.1]}
+    write_hdf5(tng / "catalogs" / "morphologies_deeplearn.hdf5", {"Snapshot_99": few})
+    told = TNG100.read_photometry(tng).sources[-1].notices
+    assert told == ("group catalogue: 1 of 3 galaxies are among its subhalos",)
+    none = {"SubhaloID": [100, 200], "P_Late": [0.1, 0.1]}
+    write_hdf5(tng / "catalogs" / "morphologies_deeplearn.hdf5", {"Snapshot_99": none})
+    with pytest.raises(InputError, match="groups_099: the group catalogue has none of the galaxies, such as 100"):
+        TNG100.read_photometry(tng)
