@@ -144,6 +144,14 @@ class ExpectedInput:
     several: bool = False
     """All its files are used, one a galaxy or piece; else the newest alone."""
 
+    def place_of(self, path: Path) -> str:
+        """The folder where a file of this name is looked for; empty where none is."""
+        for pattern in self.patterns:
+            top, _, name = pattern.rpartition("/")
+            if any(fnmatchcase(spelled, name.casefold()) for spelled in _names(path)):
+                return top.removesuffix("/**")
+        return ""
+
     def find(self, folder: Path) -> list[Path]:
         """The files there are, newest release first (by the numbers in their names: DR17 before DR15).
 

@@ -71,18 +71,22 @@ def lacking(found: list[FoundInput]) -> list[str]:
 
 
 def not_read(survey: Survey, folder: Path) -> list[str]:
-    """A notice of each file in the survey's folder and its catalogues that is none of the expected inputs.
+    """A notice of each file of the catalogues that is none of the expected inputs, and of each input beside them.
 
     A table under a name that nothing looks for would be passed over in silence, and so would a link to nowhere.
     """
     expected = {path for found in inventory(survey, folder) for path in found.paths}
     notices = []
-    for path in (*sorted(folder.glob("[!.]*")), *sorted((folder / "catalogs").rglob("[!.]*"))):
+    for path in sorted((folder / "catalogs").rglob("[!.]*")):
         name = path.relative_to(folder)
         if path.is_symlink() and not path.exists():
             notices.append(f"{name} is not read: it is a link to what is not there")
         elif path.is_file() and path not in expected and not path.name.casefold().startswith("readme"):
             notices.append(f"{name} is not read: no input has this name, see `rotators status` for those looked for")
+    for path in sorted(folder.glob("[!.]*")):
+        places = [place for wanted in survey.expected_inputs if (place := wanted.place_of(path))]
+        if path.is_file() and places:
+            notices.append(f"{path.name} is not read: it belongs into {places[0]}/")
     return notices
 
 
