@@ -164,6 +164,8 @@ def load_settings(root: DataRoot) -> Settings:
     """
     path = root.settings
     if not path.is_file():
+        if path.is_symlink() or path.exists():
+            raise InputError(f"{path}: is no file, or a link to what is not there")
         _refuse_similar_names(path)
         return Settings()
     try:

@@ -76,3 +76,12 @@ def test_a_file_of_a_similar_name_is_not_passed_over(tmp_path, name):
     (tmp_path / name).write_text("profile: full")
     with pytest.raises(InputError, match=rf"{name}: is not read under this name: call it settings\.yaml"):
         load_settings(DataRoot(tmp_path))
+
+
+def test_a_link_to_nowhere_and_a_folder_are_no_settings(tmp_path):
+    (tmp_path / "settings.yaml").symlink_to(tmp_path / "not-there.yaml")
+    with pytest.raises(InputError, match="is no file, or a link to what is not there"):
+        load_settings(DataRoot(tmp_path))
+    (tmp_path / "not-there.yaml").mkdir()
+    with pytest.raises(InputError, match="is no file"):
+        load_settings(DataRoot(tmp_path))
