@@ -151,6 +151,8 @@ def test_what_is_not_used_of_images_is_told(root):
         "that of 9999-1901 for one",
         "1 images of manga-observed-64 are calibrated and 1 are colour pictures: networks see the difference; "
         "keep one kind",
+        "1 images of manga-observed-64 do not tell their pixel scale and are taken as they are, "
+        "that of 8000-1901 for one: 0.396 arcsec are needed",
         "3 of 5 images of manga-observed-64 are unusable, 2 of them like this: "
         "50 % of the pixels in the crop are missing (exact zeros)",
         "masks of 1 images of manga-observed-64 are not read (DQ): the pixels they flag are used",

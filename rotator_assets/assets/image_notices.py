@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from rotator_assets.partitions import Dataset
+from rotator_assets.science.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.surveys.archives import label
 from rotator_assets.surveys.base import Survey
 from rotator_assets.surveys.frames import is_frame
@@ -51,6 +52,12 @@ def image_notices(dataset: Dataset, images: pd.DataFrame, strangers: Sequence[st
             f"{len(reasons)} of {len(there)} images of {dataset.key} are unusable, {count} of them like this: {example}"
         )
     units = usable["image_unit"].value_counts()
+    unscaled = usable[(usable["image_unit"] == "nanomaggies") & usable["arcsec_per_pixel"].isna()]
+    if len(unscaled):
+        lines.append(
+            f"{len(unscaled)} images of {dataset.key} do not tell their pixel scale and are taken as they are, "
+            f"that of {unscaled['galaxy_id'].iloc[0]} for one: {SDSS_ARCSEC_PER_PIXEL} arcsec are needed"
+        )
     if len(units) > 1:
         lines.append(
             f"{units['nanomaggies']} images of {dataset.key} are calibrated and {units['colour']} are colour pictures: "

@@ -117,6 +117,10 @@ def _observed(image: GalaxyImage, treatment: Treatment, conditions: dict) -> Cut
 def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditions: dict) -> Cutout:
     """The cut-out of a simulated image. Where it is moved in redshift, missing pixels anywhere in it count."""
     options, crop_px = treatment.mock, treatment.crop_px
+    if options.redshift is not None and image.redshift is None:
+        raise UnusableImage(
+            "its header does not tell the redshift (USE_Z, REDSHIFT), from which mock.redshift moves it"
+        )
     source_redshift = image.redshift or SKIRT_REDSHIFT
     whole = image.missing is None or options.redshift is not None
     missing = image.missing if whole else pad_or_crop(image.missing, crop_px)

@@ -116,6 +116,13 @@ def test_another_redshift_holds_with_and_without_noise(tmp_path, noise):
     np.testing.assert_allclose(there.pixels.sum((0, 1)), dimming * here.pixels.sum((0, 1)), rtol=rtol)
 
 
+def test_a_galaxy_of_unknown_redshift_is_not_moved(tmp_path):
+    source = galaxy(tmp_path, USE_Z=0.0)
+    assert cutout(source, "noiseless").conditions["mock_redshift"] is None
+    with pytest.raises(UnusableImage, match="does not tell the redshift"):
+        cutout(source, "noiseless", redshift=0.1)
+
+
 def test_a_noiseless_image_is_the_published_one_in_nanomaggies_padded_with_zeros(tmp_path):
     source = galaxy(tmp_path, size=50)
     made = cutout(source, "noiseless", 64)
