@@ -22,9 +22,10 @@ Keywords = Mapping[str, object]
 
 
 def own_keywords(header) -> dict[str, object]:
-    """The keywords of one header. A value that breaks the rules of FITS (text without quotes, say) is taken as text.
+    """The keywords of one header; where they break the rules of FITS (text without quotes, say) as astropy mends them.
 
-    Raises UnusableImage where one that is read here stands twice with two values.
+    Others are left out. Raises UnusableImage where one that is read here cannot be mended, or stands twice with two
+    values.
     """
     from astropy.io import fits
 
@@ -32,16 +33,28 @@ def own_keywords(header) -> dict[str, object]:
     for card in header.cards:
         key = card.keyword
         try:
-            value = card.value
-        except fits.VerifyError:
-            card.verify("silentfix")
-            value = card.value
+            value = _value(card)
+        except (fits.VerifyError, ValueError):
+            if _READ_ONCE.fullmatch(key):
+                raise UnusableImage(f"{key} cannot be read in its header") from None
+            continue
         if isinstance(value, fits.card.Undefined):
             continue
         if key in values and values[key] != value and _READ_ONCE.fullmatch(key):
             raise UnusableImage(f"its header has {key} twice, {values[key]} and {value}; leave one of them")
         values.setdefault(key, value)
     return values
+
+
+def _value(card):
+    """A card's value, mended where it breaks the rules of FITS. Raises VerifyError or ValueError where it cannot be."""
+    from astropy.io import fits
+
+    try:
+        return card.value
+    except fits.VerifyError:
+        card.verify("silentfix")
+        return card.value
 
 
 def inherited(own: Keywords, primary: Keywords) -> Keywords:

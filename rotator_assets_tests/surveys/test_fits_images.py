@@ -123,6 +123,21 @@ def test_a_cube_in_counts(tmp_path):
     refused("BUNIT is 'ADU', and no zero point", write_cube(tmp_path / "1-2.fits", PLANES, {"BUNIT": "ADU"}))
 
 
+@pytest.mark.parametrize("card", ["FOO     = 12abc", "FOO     = 'open", "FOO     = \x01", "F@O     = 1"])
+def test_a_card_that_breaks_the_rules_and_is_not_needed(tmp_path, card):
+    path = write_cube(tmp_path / "1-1.fits", PLANES, {"BUNIT": "Jy", "REMARK": "x"})
+    start = path.read_bytes().index(b"REMARK  =")
+    content = path.read_bytes()
+    path.write_bytes(content[:start] + card.encode().ljust(80) + content[start + 80 :])
+    np.testing.assert_allclose(read(path).pixels, PIXELS * JY, rtol=1e-6)
+
+
+def test_a_card_that_breaks_the_rules_and_is_needed(tmp_path):
+    path = write_cube(tmp_path / "1-1.fits", PLANES, {"BUNIT": "Jy"})
+    path.write_bytes(path.read_bytes().replace(b"BUNIT   = 'Jy      '", b"BUNIT   = \x01         "))
+    refused("BUNIT cannot be read in its header", path)
+
+
 def test_a_unit_without_quotes(tmp_path):
     path = write_cube(tmp_path / "1-1.fits", PLANES, {"BUNIT": "Jy"})
     path.write_bytes(path.read_bytes().replace(b"= 'Jy      '", b"= Jy        "))
