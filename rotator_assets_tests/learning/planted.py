@@ -5,7 +5,20 @@ import numpy as np
 from rotator_assets.recipes import Recipe
 
 SIZE_PX = 16
+UNIT_ROUNDOFF = 2.0**-24
+"""Of float32."""
 TINY = Recipe(name="tiny", folds=3, epochs=6, patience=6, batch_size=16, seed=7)
+
+
+def rounding(network, values):
+    """Difference to expect at most between two evaluations of a network in float32, by whatever kernels.
+
+    A sum of n products taken in another order, or as a fused operation, differs by some sqrt(n) unit roundoffs of its
+    terms (Higham & Mary 2019, SIAM J. Sci. Comput. 41, A2815); those of all layers add up, of both evaluations.
+    ``values``: the logits; values within the network are of order one, as normalized.
+    """
+    products = [np.prod(layer.kernel.shape[:-1]) for layer in network.layers if hasattr(layer, "kernel")]
+    return 2 * UNIT_ROUNDOFF * np.sqrt(products).sum() * max(1.0, float(np.abs(values).max()))
 
 
 def galaxy_ids(objects):

@@ -11,6 +11,7 @@ from rotator_assets.learning.backend import tensorflow
 from rotator_assets.learning.gradients import PathGradients, points_at_once
 from rotator_assets.learning.network import build_network, settle_batchnorm
 from rotator_assets.recipes import Recipe
+from rotator_assets_tests.learning.planted import rounding
 
 PX = 32
 NODES, WEIGHTS = np.array([0.1, 0.45, 0.8]), np.array([0.5, 0.2, 0.3])
@@ -133,7 +134,7 @@ def test_logits_are_the_networks():
     for batch_size in (None, 3, 7):
         logits = PathGradients(network, batch_size).logits(many)
         assert logits.shape == (7,) and logits.dtype == np.float64
-        np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(logits, expected, rtol=0, atol=rounding(network, expected))
 
 
 def test_the_weights_are_those_of_the_moment():
