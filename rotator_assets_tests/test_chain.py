@@ -14,6 +14,7 @@ import yaml
 from sklearn.metrics import roc_auc_score
 
 from rotator_assets.data_root import DataRoot
+from rotator_assets.partitions import WHOLE
 from rotator_assets.plans import REPORT, Step, plan, plan_stale
 from rotator_assets.recipes import ENVIRONMENT_VARIABLE
 from rotator_assets.runner import Runner
@@ -172,7 +173,9 @@ def test_what_follows_from_a_changed_setting_names_the_asset_that_was_updated(ch
     changed_root.settings.write_text("manga: {labels: {t_type_max: 0}}")
     with Runner(changed_root) as runner:
         assert not runner.run([step for step in plan([DATASET], []) if step.title == "catalogues of manga"]).failed
-    assert _reasons(changed_root) == {("labeled_images", DATASET): "labeled_galaxies was updated"}
+    reasons = _reasons(changed_root)
+    assert "all_results changed (1 result changed (manga))" in reasons.pop(("study_report", WHOLE))
+    assert reasons == {("labeled_images", DATASET): "labeled_galaxies was updated"}
 
 
 def test_a_changed_image_makes_the_tensor_stale(changed_root):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def report_sources(tables: TableStore, instance: dg.DagsterInstance) -> pd.DataFrame:
     """The trainings that a report shows: dataset, recipe, when trained (UTC), run and data version of its ROC curve."""
     frame = tables.query(
-        """SELECT m.dataset, m.recipe, max(h.trained_at) AS trained_at, any_value(m.run_id) AS run_id
-        FROM model_metrics m LEFT JOIN model_metrics_history h USING (dataset, recipe)
+        """SELECT m.dataset, m.recipe, date_trunc('second', max(h.trained_at)) AS trained_at,
+        any_value(m.run_id) AS run_id FROM model_metrics m LEFT JOIN model_metrics_history h USING (dataset, recipe)
         GROUP BY ALL ORDER BY m.dataset, m.recipe"""
     )
     versions = instance.event_log_storage.get_latest_tags_by_partition(
