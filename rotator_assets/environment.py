@@ -25,6 +25,7 @@ _SET = {
     "MPLBACKEND": "agg",
     "ASTROPY_CONFIG_DIR": str(HOME),
     "PYTHONUTF8": "1",
+    "TF2_BEHAVIOR": "1",  # TensorFlow itself sets it so, for all that its process starts
 }
 _DEFAULTS = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
