@@ -51,7 +51,11 @@ class ImageSettings(BaseModel):
     check_pixel_scale: bool = Field(True, description="unusable where pixels are not of 0.396 arcsec within 2 %")
     check_saturation: bool = Field(True, description="observed images: clipped pixels are missing (or many are white)")
     max_missing_fraction: float = Field(
-        0.0, ge=0, le=0.2, description="fill up to this share of the crop's pixels where they are missing"
+        0.0,
+        ge=0,
+        le=0.2,
+        description="fill up to this fraction of the crop's pixels where they are missing",
+        json_schema_extra={"introduced": 0.0},
     )
 
     @model_validator(mode="after")
@@ -152,8 +156,17 @@ class Settings(BaseModel):
 
 
 def version_of(model: BaseModel) -> str:
-    """Hash of a settings block: equal content, equal version."""
-    return hashlib.sha256(json.dumps(model.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
+    """Hash of a settings block: equal content, equal version.
+
+    A setting that joined its block later (``introduced`` in its field) does not count while it has the value it was
+    introduced with, so that a new setting makes nothing stale.
+    """
+    content = model.model_dump(mode="json")
+    for name, field in type(model).model_fields.items():
+        later = field.json_schema_extra or {}
+        if "introduced" in later and content[name] == later["introduced"]:
+            del content[name]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def load_settings(root: DataRoot) -> Settings:

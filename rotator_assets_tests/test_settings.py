@@ -4,7 +4,15 @@ import pytest
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
-from rotator_assets.settings import Settings, load_settings, version_of
+from rotator_assets.settings import (
+    ImageSettings,
+    KinematicsSettings,
+    LabelSettings,
+    MockSettings,
+    Settings,
+    load_settings,
+    version_of,
+)
 
 
 def test_no_file_means_the_defaults_of_the_study(tmp_path):
@@ -29,6 +37,24 @@ def test_what_is_written_is_read(tmp_path):
     manga, tng100 = settings.survey("manga"), settings.survey("tng100")
     assert manga.labels.log_mass_min == 10 and tng100.labels.log_mass_min is None
     assert version_of(manga.labels) != version_of(tng100.labels)
+
+
+@pytest.mark.parametrize(
+    ("block", "version"),
+    [
+        (LabelSettings, "e37e0f823151b37d"),
+        (ImageSettings, "63fed4cd951316f1"),
+        (KinematicsSettings, "ef1fc3d017144ad5"),
+        (MockSettings, "66472743c51f4ea6"),
+    ],
+)
+def test_a_new_setting_changes_no_version(block, version):
+    """The versions of the defaults, for good: what was made with them is not stale because a setting joined them."""
+    assert version_of(block()) == version
+
+
+def test_a_later_setting_counts_once_it_has_another_value():
+    assert version_of(ImageSettings(max_missing_fraction=0.01)) != version_of(ImageSettings())
 
 
 @pytest.mark.parametrize(
