@@ -15,7 +15,7 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     A key that one side lacks reads ``mask_neighbours: (absent) -> False``. Lists are shown in full, tuples as lists.
     In the order of ``new``, then what only ``old`` had.
     """
-    before, after = dict(_leaves(old)), dict(_leaves(new))
+    before, after = dict(leaves(old)), dict(leaves(new))
     return [
         f"{key}: {_shown(before, key)} -> {_shown(after, key)}"
         for key in dict.fromkeys([*after, *before])
@@ -37,10 +37,11 @@ def file_changes(old: Mapping[str, Any], new: Mapping[str, Any], what: str = "fi
     return [f"{_counted(paths, what)} {kind} ({_first(paths)})" for kind, paths in kinds.items() if paths]
 
 
-def _leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings with their values, those of blocks as ``augmentation.flip``; tuples as lists."""
     for key, value in content.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
 

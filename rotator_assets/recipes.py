@@ -326,7 +326,7 @@ def _mistake(error: ValidationError) -> str:
 
 
 def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]]:
-    """Names of recipes that differ from the reference in one setting alone, by that setting.
+    """Names of recipes that differ from the reference in one setting of training or prediction alone, by that setting.
 
     Each list begins with the reference and goes on in the order of ``recipes``: what one comparison of the study shows,
     such as ``{"bands": ["thesis", "r-band"]}``. Settings of a block are named ``augmentation.shift``. Recipes that
@@ -335,7 +335,7 @@ def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]
     groups: dict[str, list[str]] = {}
     if reference not in recipes:
         return groups
-    contents = {name: recipe.model_dump(mode="json", exclude={"name"}) for name, recipe in recipes.items()}
+    contents = {name: recipe.settings("training", "prediction") for name, recipe in recipes.items()}
     for name, content in contents.items():
         differing = changes(contents[reference], content)
         if len(differing) == 1:

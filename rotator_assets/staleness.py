@@ -23,7 +23,6 @@ from rotator_assets.assets.observing import content_changes, last_observation, o
 from rotator_assets.changes import changes
 from rotator_assets.partitions import DATASETS, WHOLE, split_training_key
 from rotator_assets.recipes import Recipe
-from rotator_assets.settings import Settings
 
 
 class Stale(NamedTuple):
@@ -149,8 +148,7 @@ def recipe_changes(
     """
 
     def effective(content: dict[str, Any]) -> dict[str, Any]:
-        settings = Settings(profile=content["profile"])
-        recipe, profile = effective_recipe(_recipe(content), crop_px, settings, synthetic)
+        recipe, profile = effective_recipe(_recipe(content), crop_px, content["profile"], synthetic)
         return {**recipe.settings("training"), "profile": profile}
 
     try:

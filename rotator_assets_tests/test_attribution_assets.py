@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from rotator_assets.assets import attributions
+from rotator_assets.assets import attributions, results
 from rotator_assets.assets.attributions import attribution_maps
 from rotator_assets.assets.checks import attributions_agree_with_alibi, attributions_are_complete
 from rotator_assets.assets.pictures import Pictures
@@ -60,7 +60,7 @@ def made_up_explanation():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attribution, "explain", explained)
         patch.setattr(attributions, "_EXPLAINED_AT_ONCE", 3)
-        patch.setattr(attributions, "load_recipes", lambda: {RECIPE: IN_THE_FILE})
+        patch.setattr(results, "load_recipes", lambda: {RECIPE: IN_THE_FILE})
         yield
 
 
@@ -229,6 +229,6 @@ def test_the_check_against_alibi_sees_a_few_galaxies_of_one_fold(made, monkeypat
 
     monkeypatch.setattr(attribution, "check_against_alibi", compared)
     models = Models(root.models, R_BAND, "full", "cpu", 1.0, False)
-    monkeypatch.setattr("rotator_assets.assets.checks.open_models", lambda folder: models)
+    monkeypatch.setattr("rotator_assets.assets.reading.open_models", lambda folder: models)
     assert checked(attributions_agree_with_alibi, root).passed == passes
     assert seen == [(0, (2, SIZE, SIZE, 1), (2, SIZE, SIZE, 1))]

@@ -141,11 +141,11 @@ def _models(root: DataRoot, name: str, ended: float, **changes) -> TrainedModels
 
 def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str, recipe: Recipe | None = None) -> Pictures:
     metrics, curve = metrics_and_curve(predictions(NOISY, "thesis", seed), run_id)
-    kept = reports._keep_in_history(
-        TableStore(root), f"{NOISY}|thesis", models, recipe or models.recipe, metrics, curve
-    )
+    kept = reports._keep_in_history(root, f"{NOISY}|thesis", models, recipe or models.recipe, metrics, curve)
     pictures = Pictures(root, f"{NOISY}/thesis")
-    retraining_picture(pictures, TableStore(root), NOISY, "thesis", kept)
+    tables = TableStore(root)
+    metrics, curves = tables.query("FROM model_metrics_history"), tables.query("FROM roc_curves_history")
+    retraining_picture(pictures, metrics, curves, NOISY, "thesis", kept)
     return pictures
 
 

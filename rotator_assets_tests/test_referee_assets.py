@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.assets import referee
+from rotator_assets.assets import results
 from rotator_assets.assets.referee import intervals_report, label_noise_report, learning_curve
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
@@ -30,6 +30,7 @@ def galaxies():
     threshold = spin_threshold(ellipticity)
     names = [f"g{number}" for number in range(COUNT)]
     frame = pd.DataFrame({"galaxy_id": names, "lambda_r": lambda_r, "ellipticity": ellipticity})
+    frame["lambda_r_error"] = np.where(np.arange(COUNT) < 50, 0.03, np.nan)
     return frame.assign(spin_threshold=threshold, rotator_type=(lambda_r >= threshold).astype(int))
 
 
@@ -66,6 +67,7 @@ def test_intervals_of_a_training_are_tables_and_pictures(root, predictions):
     partition = training_key(DATASET, RECIPE)
     course = pd.DataFrame({"fold": 0, "epoch": [1, 2, 3], "val_loss": [0.7, 0.6, 0.65], "loss": 0.6, "val_auc": 0.7})
     written("training_history", course, root, partition)
+    written("repeat_predictions", course.iloc[:0], root, partition)
     tables = kept(intervals_report(context(partition), root, predictions), root, partition)
     row = tables["referee_metrics"].iloc[0]
     assert (row["dataset"], row["recipe"], row["n_galaxies"], row["synthetic"]) == (DATASET, RECIPE, COUNT, True)
@@ -78,8 +80,6 @@ def test_intervals_of_a_training_are_tables_and_pictures(root, predictions):
 
 
 def test_labels_are_made_anew_from_errors_boundaries_and_sources(root, galaxies, predictions):
-    errors = galaxies.assign(survey="manga", lambda_r_error=np.where(np.arange(COUNT) < 50, 0.03, np.nan))
-    written("labeled_galaxies", errors, root, "manga")
     sources = pd.concat([galaxies.assign(lambda_r_source=source) for source in ("pipe3d", "maps")])
     outside = pd.DataFrame({"galaxy_id": ["g0"], "lambda_r_source": ["user"], "lambda_r": [7.0]})
     written("kinematics_catalog", pd.concat([sources, outside]), root, "manga")
@@ -95,14 +95,12 @@ def test_labels_are_made_anew_from_errors_boundaries_and_sources(root, galaxies,
 
 
 def test_one_source_of_lambda_r_is_not_compared_with_itself(root, galaxies, predictions):
-    written("labeled_galaxies", galaxies, root, "manga")
     written("kinematics_catalog", galaxies.assign(lambda_r_source="pipe3d"), root, "manga")
     result = label_noise_report(context(training_key(DATASET, RECIPE)), root, predictions, galaxies)
     assert not result.value["label_noise"]["variant"].str.startswith("lambda_R of").any()
 
 
 def test_a_galaxy_that_has_no_label_any_more_is_told(root, galaxies, predictions):
-    written("labeled_galaxies", galaxies, root, "manga")
     with pytest.raises(InputError, match="1 galaxies have a prediction but no label"):
         label_noise_report(context(training_key(DATASET, RECIPE)), root, predictions, galaxies.iloc[1:])
 
@@ -117,7 +115,7 @@ def fractions(monkeypatch):
         )
         for percent in (10, 30, 60)
     }
-    monkeypatch.setattr(referee, "load_recipes", lambda: {**recipes, **less})
+    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, **less})
     return list(less)
 
 

@@ -110,7 +110,7 @@ def test_every_dataset_has_scores_of_its_own(runner):
     now = {(o.asset, o.partition): o.content for o in read_results(runner.root)}
     of_dataset = {key: now["dataset_scores", key] for key in DATASETS}
     assert {key for key, content in of_dataset.items() if content} == {NOISY, SMALL}
-    assert set(of_dataset[NOISY]) == {f"{NOISY}|thesis"}
+    assert set(of_dataset[NOISY]) == {f"{NOISY}|thesis", "recipes.yaml"}
     assert set(now["all_scores", None]) == {f"{NOISY}|thesis", f"{SMALL}|thesis"}
 
 

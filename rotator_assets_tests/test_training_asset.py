@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from rotator_assets.assets import learning
+from rotator_assets.assets import learning, results
 from rotator_assets.data_root import DataRoot
 from rotator_assets.definitions import definitions
 from rotator_assets.errors import InputError
@@ -51,7 +51,7 @@ def root(tmp_path, monkeypatch) -> DataRoot:
     TableStore(root).write("labeled_images", DATASET, frame)
     recipes = load_recipes()
     short = TINY.model_copy(update={"name": RECIPE, "folds": 2, "epochs": 2})
-    monkeypatch.setattr(learning, "load_recipes", lambda: {**recipes, RECIPE: short})
+    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: short})
     monkeypatch.setattr(learning, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(checkpoints_module, "MOST_TIME_WRITING", 1.0)
     return root
@@ -96,9 +96,9 @@ def left_behind(root: DataRoot) -> list[str]:
 
 
 def test_repeats_are_kept_apart_and_predicted_together(root, monkeypatch):
-    recipes = learning.load_recipes()
+    recipes = results.load_recipes()
     changed = recipes[RECIPE].model_copy(update={"repeats": 2, "epochs": 1})
-    monkeypatch.setattr(learning, "load_recipes", lambda: {**recipes, RECIPE: changed})
+    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: changed})
     monkeypatch.setattr(learning, "reduced", lambda recipe, crop_px: recipe)
     with Runner(root) as runner:
         materialize_inputs(runner)
@@ -122,13 +122,13 @@ def test_repeats_are_kept_apart_and_predicted_together(root, monkeypatch):
 def test_networks_are_asked_otherwise_without_being_trained_again(root, monkeypatch):
     ask = Step("ask", ("predictions",), TRAINING.partition)
     tables, found = TableStore(root), {}
-    recipes = learning.load_recipes()
+    recipes = results.load_recipes()
     with Runner(root) as runner:
         materialize_inputs(runner)
         runner.materialize(TRAINING)
         for averaged in (False, True):
             changed = recipes[RECIPE].model_copy(update={"test_time_averaging": averaged})
-            monkeypatch.setattr(learning, "load_recipes", lambda changed=changed: {**recipes, RECIPE: changed})
+            monkeypatch.setattr(results, "load_recipes", lambda changed=changed: {**recipes, RECIPE: changed})
             runner.materialize(ask)
             found[averaged] = tables.read("predictions", str(TRAINING.partition))
             assert (tables.read("repeat_predictions", str(TRAINING.partition))["averaged"] == averaged).all()

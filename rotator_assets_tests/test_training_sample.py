@@ -5,10 +5,8 @@ import pandas as pd
 import pytest
 
 from rotator_assets.assets.learning import training_sample
-from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.recipes import Recipe
-from rotator_assets.storage.tables import TableStore
 
 EPSILON = np.array([0.124, 0.124, 0.124, 0.5, 0.5, 0.0, 0.3])
 LAMBDA_R = np.array([0.1095, 0.1111, 0.105, 0.1, 0.3, 0.05, 0.165])
@@ -30,43 +28,51 @@ def labeled():
     )
 
 
-def sample_of(labeled, tmp_path, **changes):
+class Images:
+    """Stands for what may be read: images, of which some are not usable."""
+
+    def table(self, name: str, dataset: str) -> pd.DataFrame:
+        assert (name, dataset) == ("images", "manga-observed-64")
+        return pd.DataFrame({"reason": [None, "no image file", "no image file", "too small"]})
+
+
+def sample_of(labeled, **changes):
     recipe = Recipe(name="mine", population="all", **changes)
-    return training_sample(labeled, recipe, "manga-observed-64", TableStore(DataRoot(tmp_path)))
+    return training_sample(labeled, recipe, "manga-observed-64", Images())
 
 
-def test_labels_are_those_of_the_settings_unless_the_recipe_names_a_boundary(labeled, tmp_path):
+def test_labels_are_those_of_the_settings_unless_the_recipe_names_a_boundary(labeled):
     labeled["rotator_type"] = 1 - labeled["rotator_type"]  # whatever the settings made them
-    pd.testing.assert_frame_equal(sample_of(labeled, tmp_path), labeled)
-    emsellem = sample_of(labeled, tmp_path, label="emsellem2011")
+    pd.testing.assert_frame_equal(sample_of(labeled), labeled)
+    emsellem = sample_of(labeled, label="emsellem2011")
     np.testing.assert_array_equal(emsellem["rotator_type"], [1, 1, 0, 0, 1, 1, 0])
     np.testing.assert_allclose(emsellem["spin_threshold"], THRESHOLD)
 
 
-def test_cappellari_2016_has_another_boundary_and_no_flat_slow_rotators(labeled, tmp_path):
-    sample = sample_of(labeled, tmp_path, label="cappellari2016")
+def test_cappellari_2016_has_another_boundary_and_no_flat_slow_rotators(labeled):
+    sample = sample_of(labeled, label="cappellari2016")
     np.testing.assert_array_equal(sample["rotator_type"], [0, 1, 0, 1, 1, 0, 1])
     np.testing.assert_allclose(sample["spin_threshold"], [0.111, 0.111, 0.111, 0, 0, 0.08, 0.155])
     assert sample["rotator_type"].dtype == np.int8
     assert list(sample["galaxy_id"]) == list(labeled["galaxy_id"])
 
 
-def test_galaxies_close_to_the_boundary_are_left_out(labeled, tmp_path):
-    clear = sample_of(labeled, tmp_path, boundary_gap=0.05)
+def test_galaxies_close_to_the_boundary_are_left_out(labeled):
+    clear = sample_of(labeled, boundary_gap=0.05)
     assert list(clear["galaxy_id"]) == ["g3", "g4", "g5"]
     assert list(clear.index) == [0, 1, 2]
-    by_cappellari = sample_of(labeled, tmp_path, boundary_gap=0.02, label="cappellari2016")
+    by_cappellari = sample_of(labeled, boundary_gap=0.02, label="cappellari2016")
     assert list(by_cappellari["galaxy_id"]) == ["g3", "g4", "g5"]
-    assert len(sample_of(labeled, tmp_path, boundary_gap=1e-6)) == len(labeled)
+    assert len(sample_of(labeled, boundary_gap=1e-6)) == len(labeled)
 
 
-def test_early_types_alone_unless_the_recipe_wants_all(labeled, tmp_path):
-    early = training_sample(labeled, Recipe(name="mine"), "manga-observed-64", TableStore(DataRoot(tmp_path)))
+def test_early_types_alone_unless_the_recipe_wants_all(labeled):
+    early = training_sample(labeled, Recipe(name="mine"), "manga-observed-64", Images())
     assert list(early["galaxy_id"]) == ["g0", "g1", "g2", "g3", "g4", "g5"]
 
 
-def test_no_galaxy_left_says_what_to_do(labeled, tmp_path):
+def test_no_galaxy_left_says_what_to_do(labeled):
     with pytest.raises(InputError, match=r"at least 0\.9 from the boundary .* lower boundary_gap of recipe 'mine'"):
-        sample_of(labeled, tmp_path, boundary_gap=0.9)
-    with pytest.raises(InputError, match="no labelled galaxy of the population 'all'"):
-        sample_of(labeled.iloc[:0], tmp_path)
+        sample_of(labeled, boundary_gap=0.9)
+    with pytest.raises(InputError, match=r"no labelled galaxy of the population 'all' .* no image file \(2 of them\)"):
+        sample_of(labeled.iloc[:0])

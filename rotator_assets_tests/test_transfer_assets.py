@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.assets import planted
+from rotator_assets.assets import planted, results
 from rotator_assets.assets.planted import planted_truth
 from rotator_assets.assets.transfer import transfer_report
 from rotator_assets.data_root import DataRoot
@@ -84,7 +84,7 @@ def test_where_nothing_was_transferred_the_table_is_empty(root):
 
 def test_planted_truth_is_a_table_and_a_picture_without_partitions(root, monkeypatch):
     tiny = Recipe(name="thesis", folds=2, epochs=1, batch_size=16)
-    monkeypatch.setattr(planted, "load_recipes", lambda: {"thesis": tiny})
+    monkeypatch.setattr(results, "load_recipes", lambda: {"thesis": tiny})
     monkeypatch.setattr(planted, "STRENGTHS", (0.0, 3.0))
     monkeypatch.setattr(planted, "N_GALAXIES", 40)
     monkeypatch.setattr(planted, "N_MARKED", 24)

@@ -9,11 +9,12 @@ from rotator_assets.assets.attributions import recipe_to_explain
 from rotator_assets.assets.inputs import of_recipe
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.questions import QUESTION_OF_TRAINING
+from rotator_assets.assets.reading import CheckReads, Reads
 from rotator_assets.assets.reports import with_galaxies
 from rotator_assets.data_root import DataRoot
-from rotator_assets.partitions import dataset_to_training, split_training_key
+from rotator_assets.partitions import DATASETS, dataset_to_training, split_training_key
 from rotator_assets.storage.models import TrainedModels
-from rotator_assets.storage.tables import TableStore, content_hash
+from rotator_assets.storage.tables import content_hash
 from rotator_assets.storage.tensors import ImageTensor
 
 _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
@@ -54,7 +55,7 @@ def attribution_tests(
         sample,
         image_tensors.images,
         image_tensors.rows_of(sample["galaxy_id"]),
-        recipe_to_explain(root, context.partition_key, rotator_classifier, image_tensors),
+        recipe_to_explain(Reads(context, root), DATASETS[dataset], rotator_classifier, image_tensors),
         steps=STEPS[rotator_classifier.profile],
         n_converged=_CONVERGED,
         seed=_SEED,
@@ -118,7 +119,7 @@ def _pictures(root: DataRoot, key: dict, frames: dict[str, pd.DataFrame], found,
     "than those of another fold's network, beyond the intervals (signed, integrated gradients).",
 )
 def cascade_destroys_maps(root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
-    rows = TableStore(root).query(
+    rows = CheckReads(attribution_tests, root).query(
         """SELECT dataset, recipe, arg_max(signed_correlation_high, depth) FILTER (test = 'cascade') AS randomized,
         any_value(signed_correlation_low) FILTER (test = 'folds') AS across_folds
         FROM attribution_sanity WHERE method = 'ig_sky' GROUP BY ALL"""
@@ -134,7 +135,7 @@ def cascade_destroys_maps(root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResu
     "them in raises, the logit sooner than random pixels do, beyond the interval.",
 )
 def maps_beat_random_order(root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
-    failed = TableStore(root).query(
+    failed = CheckReads(attribution_tests, root).query(
         "SELECT dataset, recipe, kind FROM deletion_areas WHERE method = 'ig_sky' AND NOT coalesce(gain_low > 0, false)"
     )
     return _told(failed, "curves are no better than a random order of pixels")

@@ -11,20 +11,21 @@ from rotator_assets import progress
 from rotator_assets.assets.attribution_pictures import attribution_pictures
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
 from rotator_assets.assets.learning import as_predicted, effective_recipe
+from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.reports import with_galaxies
 from rotator_assets.data_root import DataRoot
 from rotator_assets.files import replacing
 from rotator_assets.partitions import (
     DATASETS,
+    Dataset,
     dataset_to_training,
     split_training_key,
     training_partitions,
 )
-from rotator_assets.recipes import Recipe, load_recipes
-from rotator_assets.settings import load_settings
+from rotator_assets.recipes import Recipe
 from rotator_assets.storage.attribution_files import SkyPlace, remove_other_files, write_attribution
 from rotator_assets.storage.models import TrainedModels
-from rotator_assets.storage.tables import TableStore, content_hash
+from rotator_assets.storage.tables import content_hash
 from rotator_assets.storage.tensors import ImageTensor
 from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
 
@@ -57,12 +58,14 @@ def attribution_maps(
     from rotator_assets.learning.attribution_numbers import AttributionNumbers
 
     dataset, name = split_training_key(context.partition_key)
-    recipe = recipe_to_explain(root, context.partition_key, rotator_classifier, image_tensors)
+    reads = Reads(context, root)
+    recipe = recipe_to_explain(reads, DATASETS[dataset], rotator_classifier, image_tensors)
     synthetic = rotator_classifier.synthetic or image_tensors.synthetic
     key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
     sample = with_galaxies(predictions, labeled_images)
     tensor_rows = image_tensors.rows_of(sample["galaxy_id"])
-    files = _Files(root.attributions / dataset / name / "fits", key, sample, _places(root, dataset))
+    places = _places(labeled_images, reads.table("images", dataset))
+    files = _Files(root.attributions / dataset / name / "fits", key, sample, places)
     numbers = AttributionNumbers(sample, image_tensors.size_px, recipe.band_indices)
     explained = sample[["galaxy_id"]].assign(**key, map_row=np.arange(len(sample)), n_steps=0)
     columns = ["completeness_error", "logit", "logit_baseline"]
@@ -117,11 +120,10 @@ def attribution_maps(
     )
 
 
-def recipe_to_explain(root: DataRoot, partition: str, models: TrainedModels, tensor: ImageTensor) -> Recipe:
+def recipe_to_explain(reads: Reads, dataset: Dataset, models: TrainedModels, tensor: ImageTensor) -> Recipe:
     """The recipe by which there are networks and predictions, with what decides attributions as it is now."""
-    dataset, name = split_training_key(partition)
-    predicted = as_predicted(models, TableStore(root).read("repeat_predictions", partition))
-    now, _ = effective_recipe(load_recipes()[name], DATASETS[dataset].crop_px, load_settings(root), tensor.synthetic)
+    predicted = as_predicted(models, reads.table("repeat_predictions"))
+    now, _ = effective_recipe(reads.recipe("attribution"), dataset.crop_px, reads.profile(), tensor.synthetic)
     return predicted.with_settings_of(now, "attribution")
 
 
@@ -133,12 +135,11 @@ def _batches(models: TrainedModels, sample: pd.DataFrame) -> Iterator[tuple[obje
             yield model, tested.index[start : start + _EXPLAINED_AT_ONCE].to_numpy()
 
 
-def _places(root: DataRoot, dataset: str) -> dict[str, SkyPlace]:
+def _places(labeled_images: pd.DataFrame, images: pd.DataFrame) -> dict[str, SkyPlace]:
     """Where each galaxy's image lies on the sky, by ``galaxy_id``."""
-    tables = TableStore(root)
-    images = tables.read("images", dataset)[["galaxy_id", "arcsec_per_pixel", "north_angle_deg"]]
-    galaxies = tables.read("labeled_galaxies", DATASETS[dataset].survey)[["galaxy_id", "ra", "dec"]]
-    known = galaxies.merge(images, on="galaxy_id")[["galaxy_id", "ra", "dec", "arcsec_per_pixel", "north_angle_deg"]]
+    known = labeled_images[["galaxy_id", "ra", "dec"]].merge(
+        images[["galaxy_id", "arcsec_per_pixel", "north_angle_deg"]], on="galaxy_id"
+    )
     return {galaxy_id: SkyPlace(*place) for galaxy_id, *place in known.itertuples(index=False)}
 
 

@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, catalog_files
+from rotator_assets.assets.reading import Reads
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.notices import noticed
@@ -32,7 +33,7 @@ _COMMON = {
 @dg.asset(**_COMMON, description="Deep-learning morphology of every catalogue entry, repeat observations grouped.")
 def morphology_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
     survey = context.partition_key
-    folder = root.survey(survey)
+    folder = Reads(context, root).folder("catalog_files")
     catalog = SURVEYS[survey].read_morphology(folder)
     return _result(context, "morphology", catalog, folder, catalog.frame["galaxy_id"])
 
@@ -42,7 +43,7 @@ def photometry_catalog(
     context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], morphology_catalog: pd.DataFrame
 ) -> dg.MaterializeResult:
     survey = context.partition_key
-    folder = root.survey(survey)
+    folder = Reads(context, root).folder("catalog_files")
     catalog = SURVEYS[survey].read_photometry(folder)
     return _result(context, "photometry", catalog, folder, morphology_catalog["galaxy_id"])
 
@@ -55,7 +56,7 @@ def kinematics_catalog(
     measured_kinematics: pd.DataFrame,
 ) -> dg.MaterializeResult:
     survey = SURVEYS[context.partition_key]
-    folder = root.survey(survey.key)
+    folder = Reads(context, root).folder("catalog_files")
     catalog = survey.read_kinematics(folder).with_measured(measured_kinematics)
     if catalog.frame.empty and len(measured_kinematics):
         reason = measured_kinematics["reason"].iloc[0]
@@ -98,7 +99,7 @@ def _result(
     lines = [f"| {f.what} | {f.release} | {f.path} | {f.n_rows} |" for f in files.itertuples()]
     return dg.MaterializeResult(
         value={table: frame, "input_files": files, **notices},
-        data_version=dg.DataVersion(content_hash(frame)),
+        data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(files)}"),
         metadata={
             "dagster/row_count": len(frame),
             "files": dg.MetadataValue.md("\n".join(["| table | release | file | rows |", "|---|---|---|---|", *lines])),

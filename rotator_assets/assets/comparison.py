@@ -5,8 +5,8 @@ import pandas as pd
 
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS
 from rotator_assets.assets.learning import predictions
-from rotator_assets.assets.observing import observe_before_reading
 from rotator_assets.assets.pictures import Pictures
+from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.assets.results import all_scores, dataset_scores
 from rotator_assets.data_root import DataRoot
@@ -14,7 +14,7 @@ from rotator_assets.errors import InputError
 from rotator_assets.figures.study import ACROSS_DATASETS, FAMILIES, REFERENCE_RECIPE, study_auc
 from rotator_assets.learning.summary import DatasetPair
 from rotator_assets.partitions import DATASETS, WHOLE, Dataset, dataset_partitions, dataset_to_training
-from rotator_assets.recipes import load_recipes, varied
+from rotator_assets.recipes import varied
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
 
@@ -34,18 +34,17 @@ def recipe_comparison(context: dg.AssetExecutionContext, root: dg.ResourceParam[
     from rotator_assets.learning.summary import compare_recipes
 
     dataset = context.partition_key
-    observe_before_reading(context, root, dataset_scores)
-    predictions = TableStore(root).query(f"FROM predictions WHERE dataset = '{dataset}'")
+    reads = Reads(context, root)
+    predictions = reads.every("predictions")
     if predictions.empty:
         raise InputError(f"{dataset}: no recipe was trained yet; materialize rotator_classifier and predictions first")
     synthetic = bool(predictions["synthetic"].any())
     frame = compare_recipes(predictions, REFERENCE_RECIPE).assign(dataset=dataset, synthetic=synthetic)
-    costs = TableStore(root).query(
-        f"SELECT recipe, folds, parameters, seconds FROM model_metrics WHERE dataset = '{dataset}'"
-    )
+    costs = reads.every("model_metrics")[["recipe", "folds", "parameters", "seconds"]]
     frame = frame.merge(costs, on="recipe", how="left")
     frame = frame.reindex(columns=TABLES["recipe_comparison"].column_names)
-    pictures = _recipe_pictures(root, dataset, frame, synthetic)
+    families = varied(reads.recipes(), REFERENCE_RECIPE)
+    pictures = _recipe_pictures(root, dataset, frame, reads.every("roc_curves"), families, synthetic)
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
@@ -67,12 +66,11 @@ def recipe_comparison(context: dg.AssetExecutionContext, root: dg.ResourceParam[
 def dataset_comparison(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
     from rotator_assets.learning.summary import compare_datasets
 
-    observe_before_reading(context, root, all_scores)
-    tables = TableStore(root)
-    frame = compare_datasets(tables.query("FROM predictions"), dataset_pairs(list(DATASETS.values())))
-    version = tables.write("dataset_comparison", WHOLE, frame)
-    tables.publish()
-    pictures = _dataset_pictures(root, frame)
+    reads = Reads(context, root)
+    frame = compare_datasets(reads.every("predictions"), dataset_pairs(list(DATASETS.values())))
+    version = TableStore(root).write("dataset_comparison", WHOLE, frame)
+    TableStore(root).publish()
+    pictures = _dataset_pictures(root, frame, reads.every("model_metrics"), reads.every("roc_curves"))
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version),
         metadata={
@@ -108,15 +106,20 @@ def dataset_pairs(datasets: list[Dataset]) -> list[DatasetPair]:
     return pairs
 
 
-def _recipe_pictures(root: DataRoot, dataset: str, frame: pd.DataFrame, synthetic: bool) -> Pictures:
+def _recipe_pictures(
+    root: DataRoot,
+    dataset: str,
+    frame: pd.DataFrame,
+    curves: pd.DataFrame,
+    families: dict[str, list[str]],
+    synthetic: bool,
+) -> Pictures:
     """ROC overlays: of all recipes, and of each family that differs from the reference in one setting."""
     from rotator_assets.figures.comparison import comparison_figure
 
-    curves = TableStore(root).query(f"FROM roc_curves WHERE dataset = '{dataset}'")
     common = {"dataset": dataset, "synthetic": synthetic, "reference": REFERENCE_RECIPE, "study": study_auc(dataset)}
     pictures = Pictures(root, dataset)
     pictures.add("recipes", comparison_figure(curves, frame, **common))
-    families = varied(load_recipes(), REFERENCE_RECIPE)
     for setting, name in FAMILIES.items():
         rows = frame[frame["recipe"].isin(families.get(setting, []))]
         if len(rows) < 2:
@@ -126,14 +129,12 @@ def _recipe_pictures(root: DataRoot, dataset: str, frame: pd.DataFrame, syntheti
     return pictures
 
 
-def _dataset_pictures(root: DataRoot, frame: pd.DataFrame) -> Pictures:
+def _dataset_pictures(root: DataRoot, frame: pd.DataFrame, metrics: pd.DataFrame, curves: pd.DataFrame) -> Pictures:
     """ROC overlays of the reference recipe on the two datasets of every pair."""
     from rotator_assets.figures.comparison import Curve, dataset_figure, difference_text
 
-    tables = TableStore(root)
-    where = f"WHERE recipe = '{REFERENCE_RECIPE}'"
-    metrics = tables.query(f"FROM model_metrics {where}").set_index("dataset")
-    curves = tables.query(f"FROM roc_curves {where}")
+    metrics = metrics[metrics["recipe"] == REFERENCE_RECIPE].set_index("dataset")
+    curves = curves[curves["recipe"] == REFERENCE_RECIPE]
     pictures = Pictures(root, ACROSS_DATASETS)
     for row in frame[frame["recipe"] == REFERENCE_RECIPE].itertuples():
         change = difference_text(row.difference, row.low, row.high, row.p_value_adjusted)

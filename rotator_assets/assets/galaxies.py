@@ -8,12 +8,12 @@ import pandas as pd
 
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, label_settings
 from rotator_assets.assets.pictures import Pictures
+from rotator_assets.assets.reading import Reads
 from rotator_assets.data_root import DataRoot
 from rotator_assets.notices import noticed
 from rotator_assets.partitions import survey_partitions
-from rotator_assets.settings import load_settings
 from rotator_assets.storage.schema import TABLES
-from rotator_assets.storage.tables import TableStore, content_hash
+from rotator_assets.storage.tables import content_hash
 from rotator_assets.surveys.agreement import agreement, lambda_r_pairs
 from rotator_assets.surveys.matching import (
     early_types,
@@ -45,7 +45,8 @@ def galaxies(
 ) -> dg.MaterializeResult:
     survey = context.partition_key
     catalogs = (morphology_catalog, photometry_catalog, kinematics_catalog)
-    settings = load_settings(root).survey(survey)
+    reads = Reads(context, root)
+    settings = reads.settings("label_settings")
     matched, of_sources = match_galaxies(
         survey,
         *(catalog.drop(columns=["survey", "synthetic"]) for catalog in catalogs),
@@ -53,7 +54,7 @@ def galaxies(
         jam_qual_min=settings.jam_qual_min,
         synthetic=any(bool(catalog["synthetic"].any()) for catalog in catalogs),
     )
-    of_sources = pd.concat([_files_read(TableStore(root), survey), of_sources], ignore_index=True)
+    of_sources = pd.concat([_files_read(survey, reads.every("input_files")), of_sources], ignore_index=True)
     losses = matching_losses(matched, photometry_catalog, kinematics_catalog)
     counts = {"with_lambda_r": int(matched["lambda_r"].notna().sum())}
     told = unused_sources(kinematics_catalog, settings.lambda_r_preference, settings.jam_qual_min)
@@ -64,7 +65,7 @@ def galaxies(
 def labeled_galaxies(
     context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
-    settings = load_settings(root).survey(context.partition_key).labels
+    settings = Reads(context, root).settings("label_settings").labels
     labeled, losses = label_galaxies(galaxies, **settings.model_dump())
     pictures = _pictures(root, context.partition_key, labeled, settings.boundary)
     told = idle_cuts(galaxies, settings.model_dump())
@@ -87,7 +88,7 @@ def lambda_r_agreement(
     from rotator_assets.figures.agreement import agreement_figure
 
     survey = context.partition_key
-    settings = load_settings(root).survey(survey)
+    settings = Reads(context, root).settings("label_settings")
     pairs = lambda_r_pairs(
         survey,
         kinematics_catalog,
@@ -120,9 +121,9 @@ def _pictures(root: DataRoot, survey: str, labeled: pd.DataFrame, boundary: str)
     return pictures
 
 
-def _files_read(tables: TableStore, survey: str) -> pd.DataFrame:
+def _files_read(survey: str, input_files: pd.DataFrame) -> pd.DataFrame:
     """The first steps of the source report: rows of each file, and how many were taken."""
-    files = tables.query(f"FROM input_files WHERE survey = '{survey}' ORDER BY catalog, what")
+    files = input_files.sort_values(["catalog", "what"], ignore_index=True)
     dropped = files["n_rows"] - files["n_taken"]
     return pd.DataFrame(
         {

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import numpy as np
@@ -12,14 +13,15 @@ import pandas as pd
 from rotator_assets import progress
 from rotator_assets.assets.image_notices import file_notices, image_notices
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, image_files, image_settings
+from rotator_assets.assets.reading import Reads
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import UnusableImage
 from rotator_assets.notices import noticed
 from rotator_assets.partitions import DATASETS, Dataset, dataset_partitions, survey_to_dataset
 from rotator_assets.science.mock import MockOptions
-from rotator_assets.settings import ImageSettings, SurveySettings, load_settings
+from rotator_assets.settings import ImageSettings
 from rotator_assets.storage.schema import TABLES
-from rotator_assets.storage.tables import TableStore, content_hash
+from rotator_assets.storage.tables import content_hash
 from rotator_assets.storage.tensors import writing_tensor
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.archives import unreadable_archives
@@ -53,8 +55,8 @@ def image_tensors(
     context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
     dataset = DATASETS[context.partition_key]
-    settings = load_settings(root).survey(dataset.survey)
-    folder = root.survey(dataset.survey)
+    reads = Reads(context, root)
+    settings, folder = reads.settings("image_settings"), reads.folder("image_files")
     sources = SURVEYS[dataset.survey].image_index(folder, galaxies)
     treatment = _treatment(dataset, settings, folder)
     lost = unreadable_archives(folder / "images")
@@ -100,7 +102,7 @@ def image_tensors(
 
 
 @dg.asset(
-    **{**_COMMON, "code_version": "3"},
+    **{**_COMMON, "code_version": "4"},
     ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
     deps=[image_tensors],
     io_manager_key="tables",
@@ -110,7 +112,7 @@ def image_tensors(
 def labeled_images(
     context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], labeled_galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
-    images = TableStore(root).read("images", context.partition_key)
+    images = Reads(context, root).table("images")
     wanted = ["dataset", "galaxy_id", "tensor_row", "image_unit", "r_eff_pixels", "synthetic"]
     wanted += ["arcsec_per_pixel", "psf_fwhm_r_arcsec"]
     usable = images.loc[images["usable"], wanted]
@@ -131,7 +133,7 @@ def labeled_images(
     )
 
 
-def _treatment(dataset: Dataset, settings: SurveySettings, folder: Path) -> Treatment:
+def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Treatment:
     """The dataset's treatment of images, with the sky stamps read where it needs them."""
     mock = settings.mock.model_dump(exclude={"seed"})
     stamps = read_sky_stamps(folder / "sky") if dataset.noise == "noisy" and settings.mock.sky == "stamps" else None

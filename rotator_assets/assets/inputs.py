@@ -105,6 +105,12 @@ FOLDERS = {
     "image_files": ("images", "sky"),
 }
 """Folders of a survey whose files each of these inputs stands for."""
+SETTINGS = {
+    "label_settings": ("labels", "jam_qual_min", "lambda_r_preference"),
+    "kinematics_settings": ("kinematics",),
+    "image_settings": ("images", "mock"),
+}
+"""Settings of a survey that each of these inputs stands for."""
 
 
 @dataclass(frozen=True)
@@ -173,12 +179,15 @@ def _settings(survey: SurveySettings) -> dict[str, tuple[dict[str, Any], str]]:
     labels = [version_of(survey.labels), survey.jam_qual_min, *survey.lambda_r_preference]
     return {
         "label_settings": (
-            {name: chosen[name] for name in ("labels", "jam_qual_min", "lambda_r_preference")},
+            {name: chosen[name] for name in SETTINGS["label_settings"]},
             _version(labels),
         ),
-        "kinematics_settings": ({"kinematics": chosen["kinematics"]}, version_of(survey.kinematics)),
+        "kinematics_settings": (
+            {name: chosen[name] for name in SETTINGS["kinematics_settings"]},
+            version_of(survey.kinematics),
+        ),
         "image_settings": (
-            {name: chosen[name] for name in ("images", "mock")},
+            {name: chosen[name] for name in SETTINGS["image_settings"]},
             _version([version_of(survey.images), version_of(survey.mock)]),
         ),
     }

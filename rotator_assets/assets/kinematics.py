@@ -8,11 +8,11 @@ import pandas as pd
 
 from rotator_assets import progress
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, kinematic_files, kinematics_settings
+from rotator_assets.assets.reading import Reads
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.notices import noticed
 from rotator_assets.partitions import survey_partitions
-from rotator_assets.settings import load_settings
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.surveys import SURVEYS
@@ -47,10 +47,12 @@ def measured_kinematics(
     photometry_catalog: pd.DataFrame,
 ) -> dg.MaterializeResult:
     key = context.partition_key
-    files = SURVEYS[key].kinematic_files(root.survey(key))
+    reads = Reads(context, root)
+    folder = reads.folder("kinematic_files")
+    files = SURVEYS[key].kinematic_files(folder)
     lost = _unmatched(files, set(morphology_catalog["galaxy_id"]))
-    lost += not_measured(SURVEYS[key], root.survey(key), set(files.values()))
-    options = MeasurementOptions(**load_settings(root).survey(key).kinematics.model_dump())
+    lost += not_measured(SURVEYS[key], folder, set(files.values()))
+    options = MeasurementOptions(**reads.settings("kinematics_settings").kinematics.model_dump())
     ellipses = _ellipses(photometry_catalog)
     jobs = [
         Job(key, galaxy_id, path, ellipses.get(galaxy_id, HalfLightEllipse()), options)
@@ -61,7 +63,7 @@ def measured_kinematics(
     )
     measured = measured.assign(survey=key, lambda_r_source=SURVEYS[key].measured_source)
     if jobs:
-        measured["path"] = [str(job.path.relative_to(root.survey(key))) for job in jobs]
+        measured["path"] = [str(job.path.relative_to(folder)) for job in jobs]
     frame = measured.reindex(columns=TABLES["measured_kinematics"].column_names)
     usable = int(frame["usable"].fillna(False).sum())
     reasons = frame["reason"].dropna().map(lambda reason: reason.split(": ", 1)[-1]).value_counts()

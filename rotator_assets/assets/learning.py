@@ -10,6 +10,8 @@ import pandas as pd
 
 from rotator_assets import progress
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
+from rotator_assets.assets.reading import Reads
+from rotator_assets.assets.results import other_survey_galaxies
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.partitions import (
@@ -19,12 +21,11 @@ from rotator_assets.partitions import (
     split_training_key,
     training_partitions,
 )
-from rotator_assets.recipes import Recipe, load_recipes, reduced
+from rotator_assets.recipes import Recipe, reduced
 from rotator_assets.science.spin import is_slow_rotator, spin_threshold
-from rotator_assets.settings import Settings, load_settings
 from rotator_assets.storage.models import TrainedModels, checkpoint_folder, writing_models
-from rotator_assets.storage.tables import TableStore, content_hash
-from rotator_assets.storage.tensors import ImageTensor, open_tensor
+from rotator_assets.storage.tables import content_hash
+from rotator_assets.storage.tensors import ImageTensor
 
 if TYPE_CHECKING:
     from rotator_assets.learning.training import EpochLog
@@ -46,7 +47,7 @@ RETRIES, RETRY_SECONDS = 2, 10.0
     **_COMMON,
     code_version=_CODE_VERSION,
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
-    deps=of_recipe("training"),
+    deps=[*of_recipe("training"), other_survey_galaxies],
     io_manager_key="models",
     pool=TRAINING_POOL,
     kinds={"keras", "tensorflow"},
@@ -62,13 +63,14 @@ def rotator_classifier(
     from rotator_assets.learning.transfer import OtherGalaxies
 
     dataset, name = split_training_key(context.partition_key)
+    reads = Reads(context, root)
     recipe, profile = effective_recipe(
-        load_recipes()[name], DATASETS[dataset].crop_px, load_settings(root), image_tensors.synthetic
+        reads.recipe("training"), DATASETS[dataset].crop_px, reads.profile(), image_tensors.synthetic
     )
-    sample = training_sample(labeled_images, recipe, dataset, TableStore(root))
+    sample = training_sample(labeled_images, recipe, dataset, reads)
     parts, other, synthetic = [(image_tensors, sample)], None, image_tensors.synthetic
     if recipe.other_survey is not None:
-        tensor, galaxies = _other_survey(root, recipe, dataset)
+        tensor, galaxies = _other_survey(reads, recipe, dataset)
         parts.append((tensor, galaxies))
         synthetic |= tensor.synthetic
         other = OtherGalaxies(
@@ -115,9 +117,7 @@ def rotator_classifier(
     history = trained.history.assign(**key)
     return dg.MaterializeResult(
         value=(models, {"training_folds": folds, "training_history": history}),
-        data_version=dg.DataVersion(
-            content_hash(folds[["galaxy_id", "fold"]]) + content_hash(history) + recipe.version("training")
-        ),
+        data_version=dg.DataVersion(content_hash(folds) + content_hash(history) + recipe.version("training")),
         metadata={
             "galaxies": len(sample),
             "slow": int((sample["rotator_type"] == 0).sum()),
@@ -156,10 +156,11 @@ def predictions(
     from rotator_assets.learning.training import out_of_fold_predictions, predict_logits
 
     dataset, name = split_training_key(context.partition_key)
-    recipe = rotator_classifier.recipe.with_settings_of(load_recipes()[name], "prediction")
+    reads = Reads(context, root)
+    recipe = rotator_classifier.recipe.with_settings_of(reads.recipe("prediction"), "prediction")
     averaged = recipe.test_time_averaging
     key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
-    tested = _networks_folds(root, context.partition_key).assign(logit=float("nan"), averaged=averaged)
+    tested = _networks_folds(reads, context.partition_key).assign(logit=float("nan"), averaged=averaged)
     for fold, part in tested.groupby("fold"):
         model = rotator_classifier.load(int(fold))
         rows = image_tensors.rows_of(part["galaxy_id"])
@@ -169,16 +170,14 @@ def predictions(
     frame = out_of_fold_predictions(tested, averaged).assign(**key)
     return dg.MaterializeResult(
         value={"predictions": frame, "repeat_predictions": tested},
-        data_version=dg.DataVersion(
-            content_hash(frame[["galaxy_id", "probability_fast", "threshold", "probability_fast_calibrated"]])
-        ),
+        data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(tested)}"),
         metadata={"dagster/row_count": len(frame), "synthetic": rotator_classifier.synthetic},
     )
 
 
-def _networks_folds(root: DataRoot, partition: str) -> pd.DataFrame:
+def _networks_folds(reads: Reads, partition: str) -> pd.DataFrame:
     """Which network tests which galaxy, with its thresholds. Raises InputError where an earlier version trained it."""
-    folds = TableStore(root).read("training_folds", partition)
+    folds = reads.table("training_folds")
     if folds["threshold_averaged"].isna().any():
         raise InputError(
             f"{partition}: was trained by an earlier version of this program, without the threshold of test-time "
@@ -224,19 +223,17 @@ def _training_content(recipe: Recipe, parts: list[tuple[ImageTensor, pd.DataFram
     return content_hash(pd.DataFrame({"part": content}))
 
 
-def _other_survey(root: DataRoot, recipe: Recipe, dataset: str) -> tuple[ImageTensor, pd.DataFrame]:
+def _other_survey(reads: Reads, recipe: Recipe, dataset: str) -> tuple[ImageTensor, pd.DataFrame]:
     """Images and labelled galaxies of the survey the recipe also trains on. Raises InputError where there are none."""
     key = other_dataset(recipe, dataset)
-    tables = TableStore(root)
     try:
-        tensor = open_tensor(root.tensors / key)
-        labeled = tables.read("labeled_images", key)
+        tensor, labeled = reads.tensor(key), reads.table("labeled_images", key)
     except FileNotFoundError:
         raise InputError(
             f"recipe '{recipe.name}' also trains on {key}, which has no images yet; materialize image_tensors and "
             "labeled_images of it (`rotators run` does)"
         ) from None
-    return tensor, training_sample(labeled, recipe, key, tables)
+    return tensor, training_sample(labeled, recipe, key, reads)
 
 
 def _tell_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
@@ -259,21 +256,18 @@ def _note(log: "EpochLog") -> str:
     return f"loss {log.loss:.3f}, validation {log.val_loss:.3f}, AUC {log.val_auc:.3f}"
 
 
-def effective_recipe(recipe: Recipe, crop_px: int, settings: Settings, synthetic: bool) -> tuple[Recipe, str]:
-    """The recipe to train and its profile: as it stands, or reduced where the profile is quick."""
-    quick = settings.profile == "quick" or (settings.profile == "auto" and synthetic)
+def effective_recipe(recipe: Recipe, crop_px: int, profile: str, synthetic: bool) -> tuple[Recipe, str]:
+    """The recipe to train and its profile: as it stands, or reduced where the profile of the settings says so."""
+    quick = profile == "quick" or (profile == "auto" and synthetic)
     return (reduced(recipe, crop_px), "quick") if quick else (recipe, "full")
 
 
-def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, tables: TableStore) -> pd.DataFrame:
+def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, reads: Reads) -> pd.DataFrame:
     """The rows of the recipe's population, with its labels. Raises InputError where there is none, saying why."""
     sample = labeled_images[labeled_images["is_early_type"]] if recipe.population == "early" else labeled_images
     if sample.empty:
-        listed = tables.query(
-            f"SELECT reason, count(*) AS n FROM images WHERE dataset = '{dataset}' AND NOT usable "
-            "GROUP BY reason ORDER BY n DESC LIMIT 1"
-        )
-        why = f"; most are not usable: {listed['reason'][0]} ({listed['n'][0]} of them)" if len(listed) else ""
+        reasons = reads.table("images", dataset)["reason"].value_counts()
+        why = f"; most are not usable: {reasons.index[0]} ({reasons.iloc[0]} of them)" if len(reasons) else ""
         raise InputError(
             f"{dataset}: no labelled galaxy of the population '{recipe.population}' has a usable image{why}; "
             f"see: SELECT * FROM images WHERE dataset = '{dataset}'"

@@ -19,7 +19,7 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.errors import DagsterInvalidPropertyError
 
 from rotator_assets.assets.inputs import FOLDERS, INPUT_SPECS, RECIPES, Input, read_inputs
-from rotator_assets.assets.results import RESULTS, Snapshot, read_results
+from rotator_assets.assets.results import RESULTS, Snapshot, partition_for, read_results
 from rotator_assets.changes import changes, file_changes
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
@@ -123,7 +123,9 @@ def observe_before_reading(context: dg.AssetExecutionContext, root: DataRoot, sp
     would otherwise be read, but not be known to have been. Gives what is read.
     """
     (result,) = (one for one in RESULTS if one.spec.key == spec.key)
-    now = result.now(Snapshot(root), context.partition_key if spec.partitions_def else None)
+    now = result.now(
+        Snapshot(root, reading=True), partition_for(spec, context.partition_key if context.has_partition_key else None)
+    )
     try:
         step = context.get_step_execution_context()
     except DagsterInvalidPropertyError:  # called directly: there is no run whose provenance counts

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from rotator_assets import progress
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.questions import QUESTION
+from rotator_assets.assets.reading import Reads
+from rotator_assets.assets.results import planted_recipe
 from rotator_assets.data_root import DataRoot
 from rotator_assets.figures.study import REFERENCE_RECIPE
-from rotator_assets.recipes import Recipe, load_recipes, reduced
+from rotator_assets.recipes import Recipe, reduced
 from rotator_assets.storage.tables import content_hash
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ PLANTED = "planted"
 @dg.asset(
     **QUESTION,
     code_version="2",
+    deps=[planted_recipe],
     pool="training",
     kinds={"keras", "duckdb", "matplotlib"},
     description="Networks trained on synthetic galaxies whose classes differ by known amounts in the disc alone, or by "
@@ -42,7 +45,7 @@ PLANTED = "planted"
 def planted_truth(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
     from rotator_assets.figures.planted import mark_figure, planted_figure
 
-    recipe = reduced(load_recipes()[REFERENCE_RECIPE], SIZE_PX)
+    recipe = reduced(Reads(context, root).recipes()[REFERENCE_RECIPE], SIZE_PX)
     rows = []
     for number, strength in enumerate(STRENGTHS):
         rows.append(_planted_disc(strength, recipe))

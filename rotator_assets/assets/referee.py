@@ -4,17 +4,18 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from rotator_assets.assets.learning import rotator_classifier
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.questions import QUESTION, QUESTION_OF_TRAINING
+from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.reports import roc_report
+from rotator_assets.assets.results import fractions, learning_curve_sources, survey_kinematics
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
-from rotator_assets.figures.study import REFERENCE_RECIPE
 from rotator_assets.partitions import DATASETS, dataset_partitions, dataset_to_training, split_training_key
-from rotator_assets.recipes import Recipe, load_recipes, varied
-from rotator_assets.settings import load_settings
+from rotator_assets.recipes import Recipe
 from rotator_assets.storage.schema import TABLES
-from rotator_assets.storage.tables import TableStore, content_hash
+from rotator_assets.storage.tables import content_hash
 from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
 from rotator_assets.surveys.matching import passes_jam_quality
 
@@ -25,7 +26,7 @@ _MORE = (10, 100)
 
 
 @dg.asset(
-    **QUESTION_OF_TRAINING,
+    **{**QUESTION_OF_TRAINING, "deps": [*QUESTION_OF_TRAINING["deps"], rotator_classifier]},
     code_version="2",
     kinds=_KINDS,
     description="Every number with its uncertainty; precision and recall; calibration; epochs to converge.",
@@ -40,9 +41,8 @@ def intervals_report(
 
     dataset, recipe = split_training_key(context.partition_key)
     key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
-    tables = TableStore(root)
-    repeats = _repeats(tables, context.partition_key)
-    courses = convergence(tables.read("training_history", context.partition_key))
+    reads = Reads(context, root)
+    repeats, courses = reads.table("repeat_predictions"), convergence(reads.table("training_history"))
     metrics = {**key, **referee_metrics(predictions, repeats, seed=_SEED)}
     curves = calibration_curves(predictions)
     curve = precision_recall_frame(predictions["rotator_type"], predictions["probability_fast"])
@@ -69,7 +69,13 @@ def intervals_report(
 
 
 @dg.asset(
-    **QUESTION_OF_TRAINING,
+    **{
+        **QUESTION_OF_TRAINING,
+        "deps": [
+            *QUESTION_OF_TRAINING["deps"],
+            dg.AssetDep(survey_kinematics, partition_mapping=dataset_to_training),
+        ],
+    },
     code_version="1",
     kinds=_KINDS,
     ins={"labeled_images": dg.AssetIn(partition_mapping=dataset_to_training)},
@@ -87,17 +93,14 @@ def label_noise_report(
     dataset, recipe = split_training_key(context.partition_key)
     survey = DATASETS[dataset].survey
     key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
-    tables = TableStore(root)
-    known = labeled_images[["galaxy_id", "lambda_r", "ellipticity", "spin_threshold"]]
-    errors = tables.read("labeled_galaxies", survey)[["galaxy_id", "lambda_r_error"]]
+    known = labeled_images[["galaxy_id", "lambda_r", "lambda_r_error", "ellipticity", "spin_threshold"]]
     sample = predictions.merge(known, on="galaxy_id", validate="one_to_one")
-    sample = sample.merge(errors.drop_duplicates("galaxy_id"), on="galaxy_id", how="left", validate="one_to_one")
     if len(sample) < len(predictions):
         raise InputError(
             f"{len(predictions) - len(sample)} galaxies have a prediction but no label or image any more; materialize "
             "rotator_classifier and predictions again (`rotators run` does)"
         )
-    variants = label_noise_variants(sample, _sources(tables, root, survey), seed=_SEED)
+    variants = label_noise_variants(sample, _sources(Reads(context, root), survey), seed=_SEED)
     frame = variants.assign(**key, assumed_error=ASSUMED_ERROR)
     pictures = Pictures(root, f"{dataset}/{recipe}")
     pictures.add("label_noise", label_noise_figure(variants, **key))
@@ -120,7 +123,7 @@ def label_noise_report(
     code_version="1",
     kinds=_KINDS,
     partitions_def=dataset_partitions,
-    deps=[dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
+    deps=[learning_curve_sources, dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
     description="AUC against the number of training galaxies, fitted and extrapolated with its uncertainty.",
 )
 def learning_curve(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:
@@ -128,10 +131,10 @@ def learning_curve(context: dg.AssetExecutionContext, root: dg.ResourceParam[Dat
     from rotator_assets.learning.learning_curve import FEWEST_POINTS, fit_learning_curve
 
     dataset = context.partition_key
-    recipes = load_recipes()
-    names = varied(recipes, REFERENCE_RECIPE).get("training_fraction", [REFERENCE_RECIPE])
-    metrics = TableStore(root).query(f"FROM model_metrics WHERE dataset = '{dataset}'")
-    points = _curve_points(metrics[metrics["recipe"].isin(names)], recipes)
+    reads = Reads(context, root)
+    recipes = reads.recipes()
+    names = fractions(recipes)
+    points = _curve_points(reads.every("model_metrics"), recipes)
     missing = [name for name in names if name not in set(points["recipe"])]
     fit, needs = None, ""
     if points["n_train"].nunique() >= FEWEST_POINTS:
@@ -158,18 +161,11 @@ def learning_curve(context: dg.AssetExecutionContext, root: dg.ResourceParam[Dat
     )
 
 
-def _repeats(tables: TableStore, partition: str) -> pd.DataFrame:
-    """Out-of-fold predictions of repeated trainings; no rows where there are none."""
-    if partition not in tables.partitions("repeat_predictions"):
-        return pd.DataFrame({"repeat": [], "rotator_type": [], "probability_fast": []})
-    return tables.read("repeat_predictions", partition)
-
-
-def _sources(tables: TableStore, root: DataRoot, survey: str) -> pd.DataFrame:
+def _sources(reads: Reads, survey: str) -> pd.DataFrame:
     """Every valid lambda_R where a survey has several sources of it; no rows where it has one."""
-    kinematics = tables.read("kinematics_catalog", survey)
+    kinematics = reads.table("kinematics_catalog", survey)
     valid = kinematics["lambda_r"].between(*LAMBDA_R_RANGE)
-    valid &= passes_jam_quality(kinematics, load_settings(root).survey(survey).jam_qual_min)
+    valid &= passes_jam_quality(kinematics, reads.all_settings().survey(survey).jam_qual_min)
     found = kinematics[valid].drop_duplicates(["galaxy_id", "lambda_r_source"])
     return found if found["lambda_r_source"].nunique() > 1 else found.iloc[:0]
 

@@ -11,7 +11,6 @@ from rotator_assets.assets.pictures import Pictures
 from rotator_assets.changes import changes
 from rotator_assets.data_root import DataRoot
 from rotator_assets.recipes import kept_settings
-from rotator_assets.storage.tables import TableStore
 from rotator_assets.storage.tensors import ImageTensor
 
 _CHANGES_SHOWN = 3
@@ -76,16 +75,16 @@ def roc_pictures(
     return pictures
 
 
-def retraining_picture(pictures: Pictures, tables: TableStore, dataset: str, recipe: str, training: str) -> None:
-    """ROC curve of a training over those of the trainings before it, where there are any."""
+def retraining_picture(
+    pictures: Pictures, metrics: pd.DataFrame, curves: pd.DataFrame, dataset: str, recipe: str, training: str
+) -> None:
+    """ROC curve of a training over those of the trainings before it, where there are any: rows of the history."""
     from rotator_assets.figures.comparison import Curve, retraining_figure
 
     def curve(name: str, row: pd.Series) -> Curve:
         return Curve.of(name, row, curves[curves["training"] == row["training"]])
 
-    kept = [key for key in tables.partitions("model_metrics_history") if key.startswith(f"{dataset}|{recipe}.")]
-    metrics = pd.concat([tables.read("model_metrics_history", key) for key in kept]).sort_values("trained_at")
-    curves = pd.concat([tables.read("roc_curves_history", key) for key in kept])
+    metrics = metrics.sort_values("trained_at")
     now = metrics[metrics["training"] == training].iloc[0]
     earlier = metrics[metrics["trained_at"] < now["trained_at"]]
     if earlier.empty:

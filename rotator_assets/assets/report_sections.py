@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rotator_assets.changes import leaves
 from rotator_assets.data_root import DataRoot
 from rotator_assets.figures.study import ACROSS_DATASETS, FAMILIES, STUDY_FIGURES
 from rotator_assets.files import replacing
 from rotator_assets.partitions import DATASETS
-from rotator_assets.recipes import load_recipes
-from rotator_assets.settings import load_settings
+from rotator_assets.settings import Settings
 from rotator_assets.storage.tables import TableStore
 
 if TYPE_CHECKING:
@@ -129,11 +130,9 @@ def across_section(root: DataRoot, compared: pd.DataFrame, shown: Shown) -> Repo
     )
 
 
-def results_section(root: DataRoot, tables: TableStore, metrics: pd.DataFrame) -> ReportSection:
+def results_section(tables: TableStore, metrics: pd.DataFrame, settings: Settings) -> ReportSection:
     from rotator_assets.figures.report import ReportSection, ReportTable
 
-    recipes = pd.DataFrame([recipe.model_dump(mode="json") for recipe in load_recipes().values()])
-    recipes["augmentation"] = recipes["augmentation"].map(lambda a: ", ".join(f"{k} {v}" for k, v in a.items()))
     shown = metrics[
         [
             "dataset",
@@ -171,16 +170,26 @@ def results_section(root: DataRoot, tables: TableStore, metrics: pd.DataFrame) -
                 ),
                 "DuckDB: FROM model_metrics_history; the curves: FROM roc_curves_history",
             ),
-            ReportTable("Seeds", _seeds(root, tables, metrics), "DuckDB: images (mock_seed), model_metrics_history"),
+            ReportTable("Seeds", _seeds(tables, settings), "DuckDB: images (mock_seed), model_metrics_history"),
             ReportTable("Files read", tables.query("FROM input_files"), "DuckDB: FROM input_files"),
-            ReportTable(
-                "Recipes as they stand in recipes.yaml", recipes, "the recipe as trained: model.json of the model"
-            ),
+            ReportTable("Recipes as trained", _recipes(tables), "DuckDB: model_metrics_history (recipe_content)"),
         ],
     )
 
 
-def _seeds(root: DataRoot, tables: TableStore, metrics: pd.DataFrame) -> pd.DataFrame:
+def _recipes(tables: TableStore) -> pd.DataFrame:
+    """Settings by which the trainings there are were made; datasets that share those of a recipe share a row."""
+    trained = tables.query(
+        """SELECT recipe, recipe_content, string_agg(DISTINCT dataset, ', ' ORDER BY dataset) AS datasets
+        FROM model_metrics_history SEMI JOIN model_metrics USING (dataset, recipe, recipe_version)
+        GROUP BY ALL ORDER BY recipe, datasets"""
+    )
+    contents = [json.loads(content) for content in trained["recipe_content"]]
+    settings = pd.DataFrame([{**dict(leaves(content)), "name": content["name"]} for content in contents])
+    return pd.concat([trained[["datasets"]], settings], axis=1)
+
+
+def _seeds(tables: TableStore, settings: Settings) -> pd.DataFrame:
     """What draws random numbers, and its seed: trainings as they were made, mock observations as they are set."""
     trained = tables.query(
         """SELECT CAST(json_extract(recipe_content, '$.seed') AS BIGINT) AS seed, dataset, recipe
@@ -194,7 +203,6 @@ def _seeds(root: DataRoot, tables: TableStore, metrics: pd.DataFrame) -> pd.Data
     mocked = tables.query(
         "SELECT dataset, count(*) AS n FROM images WHERE mock_seed IS NOT NULL GROUP BY dataset ORDER BY dataset"
     )
-    settings = load_settings(root)
     rows += [
         {
             "what": f"mock observation: {row.dataset}",

@@ -7,6 +7,7 @@ import pandas as pd
 
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
 from rotator_assets.assets.learning import as_predicted
+from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.report_pictures import retraining_picture, roc_pictures
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
@@ -43,14 +44,14 @@ def roc_report(
     from rotator_assets.learning.summary import against_baselines, baseline_scores, summarize
 
     dataset, name = split_training_key(context.partition_key)
-    models, tables = rotator_classifier, TableStore(root)
-    recipe = as_predicted(models, tables.read("repeat_predictions", context.partition_key))
+    models, reads = rotator_classifier, Reads(context, root)
+    recipe = as_predicted(models, reads.table("repeat_predictions"))
     sample = with_galaxies(predictions, labeled_images)
     key = {"dataset": dataset, "recipe": name, "synthetic": models.synthetic}
     metrics = {
         **key,
         **summarize(sample),
-        "optimal_threshold": mean_threshold(tables.read("training_folds", context.partition_key), recipe),
+        "optimal_threshold": mean_threshold(reads.table("training_folds"), recipe),
         "folds": recipe.networks,
         "parameters": models.parameters,
         "epochs": recipe.epochs,
@@ -71,11 +72,12 @@ def roc_report(
         curve,
         baselines,
         rivals,
-        tables.read("training_history", context.partition_key),
+        reads.table("training_history"),
         image_tensors,
     )
-    kept = _keep_in_history(tables, context.partition_key, models, recipe, metrics, curve.assign(**key))
-    retraining_picture(pictures, tables, dataset, name, kept)
+    kept = _keep_in_history(root, context.partition_key, models, recipe, metrics, curve.assign(**key))
+    history = (reads.every("model_metrics_history"), reads.every("roc_curves_history"))
+    retraining_picture(pictures, *history, dataset, name, kept)
     context.log.info(
         f"AUC {metrics['auc']:.3f} [{metrics['auc_low']:.3f}, {metrics['auc_high']:.3f}], n = {len(sample)}"
     )
@@ -85,7 +87,7 @@ def roc_report(
             "roc_curves": curve.assign(**key),
             "baseline_metrics": baselines.assign(**key),
         },
-        data_version=dg.DataVersion(content_hash(curve)),
+        data_version=dg.DataVersion(f"{content_hash(curve)}-{content_hash(baselines)}-{_told_apart(metrics)}"),
         metadata={
             "auc": metrics["auc"],
             "auc_low": metrics["auc_low"],
@@ -112,6 +114,11 @@ def with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame) -> pd
     return predictions.merge(known, on="galaxy_id", how="left", validate="one_to_one")
 
 
+def _told_apart(metrics: dict) -> str:
+    """Hash of the metrics but for when and by what they were made."""
+    return content_hash(pd.DataFrame([metrics]).drop(columns=["run_id", "seconds", "device"]))
+
+
 def mean_threshold(training_folds: pd.DataFrame, recipe: Recipe) -> float:
     """Mean over the networks of the probability at and above which each calls a galaxy fast."""
     column = "threshold_averaged" if recipe.test_time_averaging else "threshold"
@@ -119,7 +126,7 @@ def mean_threshold(training_folds: pd.DataFrame, recipe: Recipe) -> float:
 
 
 def _keep_in_history(
-    tables: TableStore, partition: str, models: TrainedModels, recipe: Recipe, metrics: dict, curve: pd.DataFrame
+    root: DataRoot, partition: str, models: TrainedModels, recipe: Recipe, metrics: dict, curve: pd.DataFrame
 ) -> str:
     """Add the training to the tables of all trainings there ever were, once however often it is reported.
 
@@ -136,8 +143,8 @@ def _keep_in_history(
         "recipe_content": json.dumps({"name": recipe.name, **recipe.settings("training", "prediction")}),
     }
     kept = f"{partition}.{name}"
-    tables.keep("roc_curves_history", kept, curve.assign(**training))
-    tables.keep("model_metrics_history", kept, pd.DataFrame([metrics]).assign(**training))
+    TableStore(root).keep("roc_curves_history", kept, curve.assign(**training))
+    TableStore(root).keep("model_metrics_history", kept, pd.DataFrame([metrics]).assign(**training))
     return name
 
 

@@ -13,9 +13,9 @@ from rotator_assets.assets.comparison import dataset_comparison, recipe_comparis
 from rotator_assets.assets.ellipticity import ellipticity_report
 from rotator_assets.assets.galaxies import early_type_galaxies, labeled_galaxies, lambda_r_agreement
 from rotator_assets.assets.inputs import OWNERS
-from rotator_assets.assets.observing import observe_before_reading
 from rotator_assets.assets.planted import planted_truth
 from rotator_assets.assets.question_sections import questions_section
+from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.referee import intervals_report, label_noise_report, learning_curve
 from rotator_assets.assets.report_sections import (
     across_section,
@@ -32,7 +32,6 @@ from rotator_assets.assets.results import all_results
 from rotator_assets.assets.transfer import transfer_report
 from rotator_assets.data_root import DataRoot
 from rotator_assets.partitions import DATASETS
-from rotator_assets.storage.tables import TableStore
 from rotator_assets.surveys import SURVEYS
 
 SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy", "numpy", "pandas", "duckdb", "galsim")
@@ -66,15 +65,15 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
     from rotator_assets.figures.report import ReportContext, save_report
     from rotator_assets.figures.study import study_comparison
 
-    shown_results = observe_before_reading(context, root, all_results)
-    tables = TableStore(root)
+    reads = Reads(context, root)
+    shown_results, tables = reads.observed["all_results"], reads.every_table()
     metrics = tables.query("FROM model_metrics ORDER BY dataset, recipe")
     galaxies = tables.query("FROM labeled_galaxies")
     synthetic = bool(galaxies["synthetic"].any())
     compared = tables.query("FROM dataset_comparison ORDER BY kind, dataset, recipe")
     baselines = tables.query("FROM baseline_metrics ORDER BY auc DESC")
     shown, first = study_section(root, tables)
-    sections = [first, results_section(root, tables, metrics)]
+    sections = [first, results_section(tables, metrics, reads.all_settings())]
     sections += [across_section(root, compared, shown)] if len(compared) else []
     sections += [
         survey_section(root, tables, survey, shown) for survey in SURVEYS if (galaxies["survey"] == survey).any()

@@ -6,13 +6,15 @@ import pandas as pd
 from rotator_assets.assets.learning import training_sample
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.questions import QUESTION
+from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.reports import roc_report
+from rotator_assets.assets.results import transfer_sources
 from rotator_assets.data_root import DataRoot
 from rotator_assets.figures.study import REFERENCE_RECIPE
 from rotator_assets.partitions import dataset_partitions, dataset_to_training, other_dataset
-from rotator_assets.recipes import Recipe, load_recipes
+from rotator_assets.recipes import Recipe
 from rotator_assets.storage.schema import TABLES
-from rotator_assets.storage.tables import TableStore, content_hash
+from rotator_assets.storage.tables import content_hash
 
 _SEED = 2020
 
@@ -21,7 +23,7 @@ _SEED = 2020
     **QUESTION,
     code_version="1",
     partitions_def=dataset_partitions,
-    deps=[dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
+    deps=[transfer_sources, dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
     kinds={"duckdb", "matplotlib"},
     description="Networks trained on another survey, tested here; how the samples differ, and what that explains.",
 )
@@ -30,23 +32,23 @@ def transfer_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[Da
     from rotator_assets.learning.shift import VARIABLES, variables_of
 
     dataset = context.partition_key
-    tables = TableStore(root)
-    predictions = tables.query(f"FROM predictions WHERE dataset = '{dataset}'")
+    reads = Reads(context, root)
+    recipes, predictions = reads.recipes(), reads.every("predictions")
     trained = {
         name: recipe
-        for name, recipe in load_recipes().items()
+        for name, recipe in recipes.items()
         if recipe.other_survey is not None and name in set(predictions["recipe"])
     }
     others = {other_dataset(recipe, dataset): recipe for recipe in trained.values()}
-    samples = {key: _sample(tables, key, recipe) for key, recipe in others.items()}
-    own = _sample(tables, dataset, load_recipes()[REFERENCE_RECIPE]) if trained else pd.DataFrame()
-    rows = [_row(tables, predictions, samples, dataset, name, recipe) for name, recipe in trained.items()]
+    samples = {key: _sample(reads, key, recipe) for key, recipe in others.items()}
+    own = _sample(reads, dataset, recipes[REFERENCE_RECIPE]) if trained else pd.DataFrame()
+    rows = [_row(reads, predictions, samples, dataset, name, recipe) for name, recipe in trained.items()]
     frame = pd.DataFrame(rows).reindex(columns=TABLES["transfer"].column_names)
     pictures = Pictures(root, dataset)
     if rows:
         known = [name for name in VARIABLES if any(name in variables_of(own, sample) for sample in samples.values())]
         figure = transfer_figure(
-            pd.concat([_reference(tables, dataset), frame], ignore_index=True),
+            pd.concat([_reference(reads, dataset), frame], ignore_index=True),
             own,
             samples,
             {name: VARIABLES[name] for name in known},
@@ -68,20 +70,22 @@ def transfer_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[Da
     )
 
 
-def _sample(tables: TableStore, dataset: str, recipe: Recipe) -> pd.DataFrame:
+def _sample(reads: Reads, dataset: str, recipe: Recipe) -> pd.DataFrame:
     """The dataset's galaxies of the recipe's population, with the signal to noise of their images where measured."""
-    sample = training_sample(tables.read("labeled_images", dataset), recipe, dataset, tables)
-    measured = tables.query(f"SELECT galaxy_id, sn_per_pixel FROM image_morphology WHERE dataset = '{dataset}'")
+    sample = training_sample(reads.table("labeled_images", dataset), recipe, dataset, reads)
+    measured = reads.every("image_morphology")
+    measured = measured.loc[measured["dataset"] == dataset, ["galaxy_id", "sn_per_pixel"]]
     return sample.merge(measured, on="galaxy_id", how="left")
 
 
-def _reference(tables: TableStore, dataset: str) -> pd.DataFrame:
-    metrics = tables.query(f"FROM model_metrics WHERE dataset = '{dataset}' AND recipe = '{REFERENCE_RECIPE}'")
+def _reference(reads: Reads, dataset: str) -> pd.DataFrame:
+    metrics = reads.every("model_metrics")
+    metrics = metrics[metrics["dataset"] == dataset]
     return metrics[["recipe", "n_galaxies", "n_slow", "auc", "auc_low", "auc_high"]]
 
 
 def _row(
-    tables: TableStore,
+    reads: Reads,
     predictions: pd.DataFrame,
     samples: dict[str, pd.DataFrame],
     dataset: str,
@@ -114,10 +118,10 @@ def _row(
             "difference_high": change.high,
             "p_value": change.p_value,
         }
-    at_home = tables.query(f"SELECT auc FROM model_metrics WHERE dataset = '{other}' AND recipe = '{REFERENCE_RECIPE}'")
+    at_home = _reference(reads, other)
     if len(at_home):
-        row["auc_at_home"] = float(at_home["auc"][0])
-    own = _sample(tables, dataset, recipe)
+        row["auc_at_home"] = float(at_home["auc"].iloc[0])
+    own = _sample(reads, dataset, recipe)
     variables = variables_of(own, samples[other]) if recipe.other_use == "instead" else []
     if variables:
         tested = own.set_index("galaxy_id").loc[scored.index, variables]

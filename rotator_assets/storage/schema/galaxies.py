@@ -217,6 +217,7 @@ GALAXY_TABLES = (
             Column("r_eff_pixels", "DOUBLE", "half-light semi-major axis, pixels; NULL where no scale is known"),
             Column("sersic_n", "DOUBLE", "Sersic index of the r-band fit, dimensionless"),
             *(c for c in GALAXIES if c.name in ("redshift", "r_eff_arcsec", "log_mass", "psf_fwhm_arcsec")),
+            *(c for c in GALAXIES if c.name in ("ra", "dec", "lambda_r_error")),
             SCALE,
             PSF_R,
             SYNTHETIC,
