@@ -11,12 +11,15 @@ from rotator_assets.surveys.keywords import Keywords, text
 BANDS = "gri"
 
 _LETTERS = "ubgvrizyjhk"
-_NUMBERED = re.compile(r"(BAND|FILTER|FILT)[_-]?(\d{1,3})")
+_NUMBERED = re.compile(r"([A-Z]+)[_-]?(\d{1,3})")
+_NAMES_OF_BANDS = ("BAND", "FILTER", "FILT")
+_MAY_LIST = re.compile(r".*(BAND|FILT).*[A-Z]|BAND|EXTNAME")
 _SURVEYS = "sdss|sloan|decam|des|hsc|lsst|ps|pogs|panstarrs|megacam|cfht"
-_OF_A_SURVEY = re.compile(rf"(?:{_SURVEYS})?([{_LETTERS}])(?:p|prime|band)?")
+_OF_A_SURVEY = re.compile(rf"(?:{_SURVEYS})?([{_LETTERS}])(?:p|prime|band|mag)?")
+_LETTERS_APART = re.compile(rf"[{_LETTERS}](?:\W+[{_LETTERS}])+", re.IGNORECASE)
 _OTHER_SYSTEMS = {"johnson", "cousins", "bessel", "bessell", "gaia", "kron", "vega"}
 """Systems whose letters stand for other bands than those of SDSS."""
-_WORDS_OF_IMAGES = {"sdss", "sloan", "band", "filter", "image", "img", "sci", "science", "data", "flux"}
+_WORDS_OF_IMAGES = {"primary", "band", "filter", "image", "img", "sci", "science", "data", "flux", *_SURVEYS.split("|")}
 
 _PIVOT_UM = {"g": 0.4702, "r": 0.6176, "i": 0.7490}
 """Pivot wavelengths of SDSS (Fukugita et al. 1996, AJ 111, 1748)."""
@@ -40,21 +43,27 @@ def extension_band(name: str) -> str | None:
     Masks and errors are named by their band too; their names say more than that.
     """
     name = re.sub(r"(?<=[a-z])im(g|age)$", "", name.casefold().strip())
-    words = {word for word in re.findall(r"[a-z]+", name) if not _OF_A_SURVEY.fullmatch(word)}
-    return band_letter(name) if words <= _WORDS_OF_IMAGES else None
+    return band_letter(name) if is_image_name(name) else None
+
+
+def is_image_name(name: str) -> bool:
+    """Whether an extension's name says no more than that it holds an image, of some band or survey."""
+    words = {word for word in re.findall(r"[a-z]+", name.casefold()) if not _OF_A_SURVEY.fullmatch(word)}
+    return words <= _WORDS_OF_IMAGES
 
 
 def named_bands(keywords: Keywords, n_planes: int) -> dict[int, str]:
     """The name of each plane that the header names, by the plane's number; empty where it names none.
 
     From ``BANDS`` (``gri``, or ``g,r,i``), ``BAND0`` .. or ``FILTER0`` .. (``r``, ``sloan/sdss_r``), counted from 0 or
-    1, or a list in ``FILTER`` or ``FILTERS``. Raises UnusableImage where two of them differ, and where they name more
-    bands than there are planes.
+    1, or a list in ``FILTER`` or ``FILTERS``; from other keywords where they name the band of every plane. Raises
+    UnusableImage where two of them differ, and where they name more bands than there are planes.
     """
-    found = [*_listed(keywords, n_planes), *_numbered(keywords)]
+    found = [*_listed(keywords, n_planes), *_numbered(keywords, n_planes)]
     if not found:
-        if n_planes > 1 and band_letter(only := text(keywords, "FILTER")):
-            raise UnusableImage(f"its header names one band, {only} (FILTER), for {n_planes} planes")
+        for key in ("FILTER", "BAND"):
+            if n_planes > 1 and band_letter(only := text(keywords, key)):
+                raise UnusableImage(f"its header names one band, {only} ({key}), for {n_planes} planes")
         return {}
     names = found[0]
     for others in found[1:]:
@@ -108,24 +117,35 @@ def check_band(keywords: Keywords, band: str) -> None:
 
 
 def _listed(keywords: Keywords, n_planes: int) -> Iterable[dict[int, str]]:
-    """The names in BANDS, FILTERS and FILTER, of which the last may also be an instrument's filter."""
-    for key in ("BANDS", "FILTERS", "FILTER"):
-        entries = re.split(r"[\s,;]+", text(keywords, key))
-        names = list(entries[0]) if len(entries) == 1 and band_letter(entries[0]) is None else entries
-        listed = len(names) == n_planes and all(map(band_letter, names)) if key == "FILTER" else any(names)
-        if listed:
+    """The names in BANDS and FILTERS, and in other keywords, which may mean an instrument's filter, of every plane."""
+    for key in dict.fromkeys(("BANDS", "FILTERS", *filter(_MAY_LIST.fullmatch, keywords))):
+        names = _names(text(keywords, key))
+        every = len(names) == n_planes and all(map(band_letter, names))
+        if any(names) if key in ("BANDS", "FILTERS") else every:
             yield dict(enumerate(names))
 
 
-def _numbered(keywords: Keywords) -> Iterable[dict[int, str]]:
-    """The names of BAND0 .., then of FILTER0 .., where any of them is that of a band."""
-    families: dict[str, dict[int, str]] = {}
-    for key in keywords:
-        if match := _NUMBERED.fullmatch(key):
-            families.setdefault(match[1], {})[int(match[2])] = text(keywords, key)
-    for family in ("BAND", "FILTER", "FILT"):
-        numbers = families.get(family, {})
-        if any(map(band_letter, numbers.values())):
+def _names(listed: str) -> list[str]:
+    """``irg``, ``i/r/g``, ``i r g`` or ``SDSS i, SDSS r, SDSS g``, one by one."""
+    if _LETTERS_APART.fullmatch(listed):
+        return re.findall(r"[a-z]", listed, re.IGNORECASE)
+    entries = re.split(r"\s*[,;|]\s*" if re.search("[,;|]", listed) else r"\s+", listed)
+    return list(entries[0]) if len(entries) == 1 and band_letter(entries[0]) is None else entries
+
+
+def _numbered(keywords: Keywords, n_planes: int) -> Iterable[dict[int, str]]:
+    """The names of BAND0 .., then of FILTER0 .., where any is that of a band or they are as many as the planes.
+
+    Of other numbered keywords where each is that of a band. A camera has FILTER1 and FILTER2, its wheels, too.
+    """
+    families: dict[str, dict[int, str]] = {family: {} for family in _NAMES_OF_BANDS}
+    for key, value in keywords.items():
+        if isinstance(value, str) and (match := _NUMBERED.fullmatch(key)):
+            families.setdefault(match[1], {})[int(match[2])] = value.strip()
+    for family, numbers in families.items():
+        letters = [band_letter(name) for name in numbers.values()]
+        complete = len(numbers) == n_planes > 1
+        if (any(letters) or complete) if family in _NAMES_OF_BANDS else (complete and all(letters)):
             first = 0 if 0 in numbers else 1
             yield {n - first: name for n, name in sorted(numbers.items())}
 

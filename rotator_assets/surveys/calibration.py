@@ -58,6 +58,9 @@ _ZERO_POINTS = (
 )
 """Keywords of the AB magnitude of one unit of the image; of one band with its letter appended (``MAGZP_G``, ``ZPG``).
 The FITS standard has none; these are what SExtractor, SWarp, IRAF and survey pipelines write."""
+_LIKE_A_ZERO_POINT = re.compile(r"MAGZ|MAG_?0|ZERO[-_ ]?P|ZPT?[GRI\d]?(_|$)|FL(X|UX)SCALE")
+_ZERO_POINT_RANGE = (0.0, 60.0)
+"""Of counts. Programs write 0, -99 or 99 where they know none."""
 _MAGNITUDE_SYSTEMS = ("MAGSYS", "ZPSYS", "PHOTSYS", "MAGTYPE")
 _EXPOSURES = ("EXPTIME", "EXPOSURE", "TEXPTIME")
 _SAME_MAG = 0.005
@@ -183,7 +186,7 @@ def _lacking(name: str) -> str:
     if _nanomaggies(name, 1.0, None) is not None:
         return ", and the size of its pixels is not told"
     if _nanomaggies(name, 1.0, 0.5) is not None:
-        return ", a flux a wavelength, and the pivot wavelength (PHOTPLAM, in angstroms) is not told"
+        return ", a flux a wavelength, and the pivot wavelength of its band (PHOTPLAM, in angstroms) is not told"
     if units.beam in unit.bases:
         return ", and the area of its beam is not read"
     if units.mag in unit.bases:
@@ -194,7 +197,7 @@ def _lacking(name: str) -> str:
 def _of_an_unnamed_unit(keywords: Keywords, zero_point: float | None) -> float:
     if zero_point is not None:
         return _of_counts(keywords, zero_point, "counts", "")
-    if other := [key for key in _COUNTS_ALONE if key in keywords]:
+    if other := [key for key in keywords if key in _COUNTS_ALONE or _LIKE_A_ZERO_POINT.search(key)]:
         raise UnusableImage(f"names no unit (BUNIT), and {other[0]} in its header tells that it is in counts")
     if (number(keywords, "BITPIX") or 0) > 0 and number(keywords, "BSCALE") in (None, 1.0):
         raise UnusableImage("names no unit (BUNIT), and whole numbers are counts rather than nanomaggies")
@@ -205,6 +208,8 @@ def _of_counts(keywords: Keywords, zero_point: float | None, counts: str, name: 
     given = f"BUNIT is '{name}'" if name else "names no unit (BUNIT)"
     if zero_point is None:
         raise UnusableImage(f"{given}, and no zero point (MAGZERO, FLUXMAG0) tells how bright one of them is")
+    if not _ZERO_POINT_RANGE[0] < zero_point < _ZERO_POINT_RANGE[1]:
+        raise UnusableImage(f"{given}, and its header's zero point, {zero_point:g}, is not one of counts")
     exposures = [number(keywords, key) for key in _EXPOSURES]
     timed = counts == "counts" and any(seconds not in (None, 0.0, 1.0) for seconds in exposures)
     if timed and "FLUXMAG0" not in keywords and abs(zero_point - NANOMAGGY_MAG) > _SAME_MAG:

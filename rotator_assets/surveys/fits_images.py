@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.errors import UnusableImage
-from rotator_assets.surveys.bands import BANDS, band_letter, extension_band, named_bands
+from rotator_assets.surveys.bands import BANDS, band_letter, extension_band, is_image_name, named_bands
 from rotator_assets.surveys.calibration import parse_unit
 from rotator_assets.surveys.coordinates import TangentPlane
 from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD, check_complete
@@ -20,9 +20,13 @@ from rotator_assets.surveys.keywords import Keywords, inherited, number, own_key
 MAX_VALUES = 4096 * 4096 * 3
 """Larger images are refused before their pixels are read: a cut-out of one galaxy has a few hundred pixels a side."""
 
-_WEIGHTS = {"ivar", "invvar", "weight", "weights", "wht", "wt"}
-_MASKS = {"mask", "maskbits", "dq", "flag", "flags", "bpm", "badpix"}
-"""Words in the names of extensions."""
+_WEIGHTS = {"ivar", "invvar", "weight", "weights", "weightmap", "wht", "wt", "expmap", "exposure", "coverage", "nexp"}
+_MASKS = {"mask", "maskbits", "msk", "bitmask", "dq", "quality", "flag", "flags", "bpm", "badpix"}
+_ERRORS = {"err", "error", "errors", "sigma", "std", "rms", "var", "variance", "unc", "uncert", "uncertainty", "noise"}
+_OTHERS = {"psf", "model", "background", "bkg", "residual", "residuals", "resid", "chi", "snr", "segm", "segmentation"}
+"""Words in the names of extensions that hold no image of the galaxy."""
+_LINEAR_SPECTRA = re.compile(r"(WAVE|AWAV|FREQ|ENER|LAMBDA|WAVELENGTH)?", re.IGNORECASE)
+_WAVELENGTHS = ("GRID_POINTS", "WAVELENGTH", "WAVELENGTHS", "LAMBDA")
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,11 @@ def read_fits(content: BinaryIO) -> dict[str | None, FitsImage]:
 
     with fits.open(content, memmap=False, do_not_scale_image_data=True) as hdus:
         check_complete(content, hdus)
-        images = [hdu for hdu in hdus if hdu.is_image and len(hdu.shape) >= 2]
+        arrays = [hdu for hdu in hdus if hdu.is_image and len(hdu.shape) >= 2]
+        images = [hdu for hdu in arrays if not _words(hdu) & (_WEIGHTS | _MASKS | _ERRORS | _OTHERS)]
         if not images:
-            raise UnusableImage("holds no image")
+            there = f"; it has {', '.join(hdu.name for hdu in arrays)}" if arrays else ""
+            raise UnusableImage(f"holds no image{there}")
         primary = own_keywords(hdus[0].header)
         by_band = _by_extension(images) if len(images[0].shape) == 2 else {}
         if by_band:
@@ -64,17 +70,31 @@ def read_fits(content: BinaryIO) -> dict[str | None, FitsImage]:
 
 
 def _by_extension(images: list) -> dict[str, object]:
-    """The extensions of g, r and i, where each of them is named by one ``EXTNAME``."""
+    """The images of g, r and i, where each is named by its ``EXTNAME``, or by the ``FILTER`` or ``BAND`` of its header.
+
+    One alone is no set of bands.
+    """
     found: dict[str, object] = {}
     for hdu in images:
-        letter = extension_band(hdu.name) if len(hdu.shape) == 2 else None
+        letter = _band(hdu) if len(hdu.shape) == 2 else None
         if letter in tuple(BANDS):
             if letter in found:
                 raise UnusableImage(f"has two extensions of band {letter}, {found[letter].name} and {hdu.name}")
             found[letter] = hdu
-    if found and (absent := [band for band in BANDS if band not in found]):
+    if len(found) > 1 and (absent := [band for band in BANDS if band not in found]):
         raise UnusableImage(f"has no extension of band {', '.join(absent)}; it has {', '.join(h.name for h in images)}")
-    return found
+    return found if len(found) > 1 else {}
+
+
+def _band(hdu) -> str | None:
+    if (letter := extension_band(hdu.name)) or not is_image_name(hdu.name):
+        return letter
+    keywords = own_keywords(hdu.header)
+    return band_letter(text(keywords, "FILTER")) or band_letter(text(keywords, "BAND"))
+
+
+def _words(hdu) -> set[str]:
+    return set(re.findall(r"[a-z]+", hdu.name.casefold()))
 
 
 def _image(hdu, hdus, primary: Keywords) -> FitsImage:
@@ -85,7 +105,8 @@ def _image(hdu, hdus, primary: Keywords) -> FitsImage:
     keywords = primary
     if hdu is not hdus[0]:
         own = own_keywords(hdu.header)
-        _check_agree(own, primary, math.prod(hdu.shape[:-2]))
+        if not hdus[0].shape:
+            _check_agree(own, primary, math.prod(hdu.shape[:-2]))
         keywords = inherited(own, primary)
     planes = image_values(hdu, keywords)
     planes = planes if planes.ndim == 3 else planes[None]
@@ -122,17 +143,20 @@ def _weights(image, hdus) -> tuple[NDArray | None, tuple[str, ...]]:
     """Weights of an image's pixels (inverse variances, exposure), and the names of its masks.
 
     They are those of a band where the image and the extension are both named by one. A weight of 0 means no measurement
-    whoever writes it; what a bit of a mask means differs, and many mark pixels that are good.
+    whoever writes it, and so does an error of NaN; what a bit of a mask means differs, and many mark pixels that are
+    good.
     """
     weights, unread = None, []
     band = extension_band(image.name)
     for hdu in hdus[1:]:
-        words = set(re.findall(r"[a-z]+", hdu.name.casefold()))
+        words = _words(hdu)
         others = {letter for word in words if (letter := band_letter(word)) in tuple(BANDS)}
         if hdu is image or not hdu.is_image or hdu.shape[-2:] != image.shape[-2:] or (band and others - {band}):
             continue
         if words & _WEIGHTS and hdu.shape in (image.shape, image.shape[-2:]):
             weights = image_values(hdu, own_keywords(hdu.header))
+        elif words & _ERRORS and weights is None and hdu.shape in (image.shape, image.shape[-2:]):
+            weights = np.isfinite(image_values(hdu, own_keywords(hdu.header)))
         elif words & _MASKS:
             unread.append(hdu.name)
     return weights, tuple(unread)
@@ -158,24 +182,37 @@ def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...
     from astropy import units
 
     for hdu in hdus:
-        if not hdu.is_image and hdu.columns is not None and "GRID_POINTS" in hdu.columns.names:
-            column = hdu.columns["GRID_POINTS"]
+        names = [] if hdu.is_image or hdu.columns is None else hdu.columns.names
+        if name := next((name for name in names if name.upper() in _WAVELENGTHS), None):
+            column = hdu.columns[name]
             unit = str(column.unit or "").strip() or text(keywords, "CUNIT3")
-            values = np.asarray(hdu.data["GRID_POINTS"], dtype=float)
+            values = np.asarray(hdu.data[name], dtype=float)
             if len(values) != n_planes:
-                raise UnusableImage(f"has {n_planes} planes and {len(values)} wavelengths (GRID_POINTS)")
+                raise UnusableImage(f"has {n_planes} planes and {len(values)} wavelengths ({name})")
             break
     else:
-        if text(keywords, "CTYPE3")[:4].upper() not in ("WAVE", "AWAV", "FREQ", "ENER", "LAMB"):
+        kind, unit = text(keywords, "CTYPE3"), text(keywords, "CUNIT3")
+        if not _is_spectral(kind, unit):
             return None
-        unit = text(keywords, "CUNIT3") or ("Hz" if text(keywords, "CTYPE3").startswith("FREQ") else "m")
+        unit = unit or ("Hz" if kind.upper().startswith("FREQ") else "m")
         start, step, at = (number(keywords, key) for key in ("CRVAL3", "CDELT3", "CRPIX3"))
         step = number(keywords, "CD3_3") if step is None else step
         if start is None or step is None:
             return None
+        step *= number(keywords, "PC3_3") or 1.0
+        if not _LINEAR_SPECTRA.fullmatch(kind):
+            raise UnusableImage(f"its third axis is {kind} (CTYPE3), a linear axis of wavelengths is needed")
         values = start + (np.arange(1, n_planes + 1) - (1.0 if at is None else at)) * step
     parsed = parse_unit(unit)
     try:
         return tuple(units.Quantity(values, parsed).to_value("micron", units.spectral()).tolist())
     except (units.UnitConversionError, TypeError):
         raise UnusableImage(f"its wavelengths are in '{unit}', no unit of wavelength") from None
+
+
+def _is_spectral(kind: str, unit: str) -> bool:
+    """Whether an axis of that ``CTYPE``, or of none but in that unit, is one of wavelengths, frequencies, energies."""
+    if kind:
+        return kind[:4].upper() in ("WAVE", "AWAV", "FREQ", "ENER", "LAMB")
+    parsed = parse_unit(unit) if unit else None
+    return parsed is not None and parsed.physical_type in ("length", "frequency")

@@ -169,8 +169,9 @@ def _read_cube(content: BinaryIO, simulated: bool) -> GalaxyImage:
         factors = NANOMAGGIES_PER_SKIRT_COUNT
     else:
         scale, um = _scale(image), image.wavelengths_um or [None] * n_planes
+        of_all = {key: value for key, value in image.keywords.items() if key != "PHOTPLAM"}  # which is of one band
         of_bands = zip(BANDS, order, strict=True)
-        factors = [nanomaggies_per_unit(image.keywords, band, scale, um[n]) for band, n in of_bands]
+        factors = [nanomaggies_per_unit(of_all, band, scale, um[n]) for band, n in of_bands]
     planes = [_calibrated(image, n, factor, simulated) for n, factor in zip(order, factors, strict=True)]
     return _galaxy_image(planes, image, image.synthetic, image.unread)
 

@@ -74,7 +74,7 @@ def test_a_flux_a_wavelength_needs_the_pivot_wavelength():
     ("name", "words"),
     [
         ("Jy/beam", "area of its beam is not read"),
-        ("erg/s/cm2/A", "the pivot wavelength (PHOTPLAM, in angstroms) is not told"),
+        ("erg/s/cm2/A", "the pivot wavelength of its band (PHOTPLAM, in angstroms) is not told"),
         ("counts", "no zero point (MAGZERO, FLUXMAG0) tells how bright one of them is"),
         ("ADU", "no zero point"),
         ("e-/s", "no zero point"),
@@ -129,6 +129,13 @@ def test_counts_with_a_zero_point(keywords):
         ({"BUNIT": "nanomaggy", "MAGZERO": 30.0}, "one is AB magnitude 22.50, but its header's zero point is 30"),
         ({"FLUXMAG0": -1.0}, "FLUXMAG0 is -1"),
         ({"SOFTBIAS": 1000}, "names no unit (BUNIT), and SOFTBIAS in its header tells that it is in counts"),
+        *(
+            ({key: 25.0}, f"{key} in its header tells that it is in counts")
+            for key in ("SIMAGZP", "FPA.ZP", "MAGZERO1")
+        ),
+        ({"ZPT_R": 25.0}, "ZPT_R in its header tells that it is in counts"),
+        ({"BUNIT": "ADU", "MAGZERO": 0.0}, "BUNIT is 'ADU', and its header's zero point, 0, is not one of counts"),
+        ({"MAGZPT": -99.0}, "zero point, -99, is not one of counts"),
         ({"BSOFTEN": 1.2, "BUNIT": "DN", "MAGZERO": 25.0}, "holds asinh counts (BSOFTEN"),
     ],
 )
@@ -140,4 +147,5 @@ def test_zero_points_that_are_refused(keywords, words):
 def test_a_zero_point_beside_its_own_unit():
     assert factor("nJy", MAGZERO=31.4) == pytest.approx(1e-9 * JY)
     assert factor("nanomaggy", MAGZERO=22.5, EXPTIME=54.0) == 1
+    assert factor("maggies", MAGZERO=0.0) == pytest.approx(1e9)
     assert nanomaggies_per_unit({}, "g", None) == 1

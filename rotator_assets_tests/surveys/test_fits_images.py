@@ -182,7 +182,13 @@ def test_letters_of_bands(name, letter):
         {"FILTER": "ugriz"},
         {"BAND01": "u", "BAND02": "g", "BAND03": "r", "BAND04": "i", "BAND05": "z"},
         {"FILTER_0": "SDSS u", "FILTER_1": "SDSS g", "FILTER_2": "SDSS r", "FILTER_3": "SDSS i", "FILTER_4": "z"},
+        {"BANDS": "u/g/r/i/z"},
+        {"BANDS": "u DECam c1, g DECam SDSS c0001 4720.0 1520.0, r DECam, i DECam, z DECam"},
+        {"BAND": "ugriz"},
+        {"FILTNAM": "u|g|r|i|z"},
+        {"PLANE1": "u", "PLANE2": "g", "PLANE3": "r", "PLANE4": "i", "PLANE5": "z"},
         {"CTYPE3": "WAVE", "CUNIT3": "nm", "CRVAL3": 336.0, "CDELT3": 136.0, "CRPIX3": 1.0},
+        {"CUNIT3": "nm", "CRVAL3": 336.0, "CDELT3": -136.0, "PC3_3": -1.0, "CRPIX3": 1.0},
     ],
 )
 def test_five_planes_with_names(tmp_path, header):
@@ -195,6 +201,9 @@ def test_five_planes_with_names(tmp_path, header):
         ({"BAND0": "g", "BAND1": "r", "BAND2": "i", "BAND3": "z"}, "names 4 bands (g, r, i, z), it has 3 planes"),
         ({"BANDS": "gri", "FILTER": "irg"}, "names the bands in two ways that differ (g, r, i; i, r, g)"),
         ({"FILTER": "SDSS r"}, "names one band, SDSS r (FILTER), for 3 planes"),
+        ({"BAND": "r"}, "names one band, r (BAND), for 3 planes"),
+        ({"FILTER1": "F475W", "FILTER2": "F625W", "FILTER3": "F775W"}, "band g, r, i is missing; the file has F475W"),
+        ({"CTYPE3": "WAVE-LOG", "CUNIT3": "nm", "CRVAL3": 470.0, "CDELT3": 136.0}, "its third axis is WAVE-LOG"),
         ({"BAND0": "Cousins R", "BAND1": "g", "BAND2": "i"}, "band r is missing; the file has Cousins R, g, i"),
         ({"CTYPE3": "WAVE", "CUNIT3": "nm", "CRVAL3": 450.0, "CDELT3": 200.0}, "band g, r, i is missing; the file has"),
         ({"BANDS": "gri", "CTYPE3": "WAVE", "CUNIT3": "nm", "CRVAL3": 500.0, "CDELT3": 1.0}, "which are other bands"),
@@ -215,7 +224,26 @@ def test_extensions_named_by_their_bands(tmp_path):
     np.testing.assert_allclose(image.pixels, PIXELS * [1, 1e-6 * JY, 1e-9 * JY], rtol=1e-6)
     assert image.arcsec_per_pixel == 0.396
     fits.HDUList(hdus[:5]).writeto(tmp_path / "1-2.fits")
-    refused("has no extension of band r; it has I, I_MASK, SDSS_G, SDSS_G_MASK", tmp_path / "1-2.fits")
+    refused("has no extension of band r; it has I, SDSS_G", tmp_path / "1-2.fits")
+
+
+def test_extensions_named_by_the_filters_of_their_headers(tmp_path):
+    """The primary header may belong to an image of its own."""
+    images = [fits.PrimaryHDU(BY_BAND["g"])] + [fits.ImageHDU(BY_BAND[band], name="SCI") for band in "ir"]
+    for image, name in zip(images, ("SDSS g", "HSC-I2", "r DECam SDSS c0002 6415.0 1480.0"), strict=True):
+        image.header["FILTER"] = name
+    fits.HDUList(images).writeto(tmp_path / "1-1.fits")
+    np.testing.assert_array_equal(read(tmp_path / "1-1.fits").pixels, PIXELS)
+
+
+@pytest.mark.parametrize("name", ["ERR", "IVAR", "MODEL", "PSF", "R_MASK"])
+def test_the_image_may_come_after_other_extensions(tmp_path, name):
+    other = fits.ImageHDU(0.1 * stack("gri") + 1, name=name)
+    hdus = [fits.PrimaryHDU(), other, fits.ImageHDU(stack("gri"), name="SCI")]
+    fits.HDUList(hdus).writeto(tmp_path / "1-1.fits")
+    np.testing.assert_array_equal(read(tmp_path / "1-1.fits").pixels, PIXELS)
+    fits.HDUList(hdus[:2]).writeto(tmp_path / "1-2.fits")
+    refused(f"holds no image; it has {name}", tmp_path / "1-2.fits")
 
 
 # One file a band
@@ -223,6 +251,12 @@ def test_extensions_named_by_their_bands(tmp_path):
 
 def write_bands(folder, headers):
     return tuple(write_cube(folder / f"1-1_{b}.fits", BY_BAND[b], headers.get(b, {}), wcs=False) for b in "gri")
+
+
+def test_a_file_of_one_band_may_name_its_extension(tmp_path):
+    paths = write_bands(tmp_path, {})
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(BY_BAND["r"], name="R")]).writeto(paths[1], overwrite=True)
+    np.testing.assert_array_equal(ImageSource("bands", paths).read().pixels, PIXELS)
 
 
 def test_every_file_of_a_band_has_its_own_unit(tmp_path):
@@ -268,6 +302,11 @@ def test_skirt_fluxes_a_wavelength(tmp_path):
     um = np.array([SDSS_UM[band] for band in "gri"])
     jy = 1e26 * um * (um * 1e-6) / 299792458 * 0.396**2
     np.testing.assert_allclose(image.pixels, PIXELS * jy * JY, rtol=1e-6)
+
+
+def test_one_pivot_wavelength_is_not_that_of_every_band(tmp_path):
+    path = write_cube(tmp_path / "1-1.fits", PLANES, {"BUNIT": "erg/s/cm2/A", "PHOTPLAM": 6176.0})
+    refused("the pivot wavelength of its band (PHOTPLAM, in angstroms) is not told", path)
 
 
 def test_skirt_cubes_that_are_refused(tmp_path):

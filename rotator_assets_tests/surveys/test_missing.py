@@ -231,12 +231,21 @@ def write_extensions(path, *hdus):
     return ImageSource("cube", (path,))
 
 
-@pytest.mark.parametrize("name", ["IVAR", "INVVAR", "WEIGHT", "WHT"])
+@pytest.mark.parametrize("name", ["IVAR", "INVVAR", "WEIGHT", "WHT", "WEIGHTMAP", "EXPMAP"])
 @pytest.mark.parametrize("flat", [False, True])
 def test_weights_in_an_extension(tmp_path, name, flat):
     weights = np.ones((3, SIZE, SIZE), np.float32)
     weights[:, :16] = 0
     source = write_extensions(tmp_path / "1-1.fits", fits.ImageHDU(weights[0] if flat else weights, name=name))
+    with pytest.raises(UnusableImage, match=r"25 % of the pixels in the crop are missing \(weight 0\)"):
+        make_cutout(source, "1-1", OBSERVED)
+
+
+@pytest.mark.parametrize("name", ["ERR", "SIGMA", "VARIANCE"])
+def test_an_error_of_nan_is_no_measurement(tmp_path, name):
+    errors = np.zeros((SIZE, SIZE), np.float32)
+    errors[:16] = np.nan
+    source = write_extensions(tmp_path / "1-1.fits", fits.ImageHDU(errors, name=name))
     with pytest.raises(UnusableImage, match=r"25 % of the pixels in the crop are missing \(weight 0\)"):
         make_cutout(source, "1-1", OBSERVED)
 
