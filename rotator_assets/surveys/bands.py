@@ -17,8 +17,10 @@ _MAY_LIST = re.compile(r".*(BAND|FILT).*[A-Z]|BAND|EXTNAME")
 _SURVEYS = "sdss|sloan|decam|des|hsc|lsst|ps|pogs|panstarrs|megacam|cfht"
 _OF_A_SURVEY = re.compile(rf"(?:{_SURVEYS})?([{_LETTERS}])(?:p|prime|band|mag)?")
 _LETTERS_APART = re.compile(rf"[{_LETTERS}](?:\W+[{_LETTERS}])+", re.IGNORECASE)
-_OTHER_SYSTEMS = {"johnson", "cousins", "bessel", "bessell", "gaia", "kron", "vega"}
+_OTHER_SYSTEMS = ("johnson", "cousins", "bessel", "bessell", "gaia", "kron", "vega")
 """Systems whose letters stand for other bands than those of SDSS."""
+_OF_ANOTHER_SYSTEM = re.compile(rf"\b(?:{'|'.join(_OTHER_SYSTEMS)})|\bF\d{{3}}[WLMNX]", re.IGNORECASE)
+_OF_BANDS = re.compile("BAND|FILT")
 _WORDS_OF_IMAGES = {"primary", "band", "filter", "image", "img", "sci", "science", "data", "flux", *_SURVEYS.split("|")}
 
 _PIVOT_UM = {"g": 0.4702, "r": 0.6176, "i": 0.7490}
@@ -34,7 +36,7 @@ def band_letter(name: str) -> str | None:
     """
     words = re.findall(r"[a-z]+", name.casefold())
     letters = {match[1] for word in words if (match := _OF_A_SURVEY.fullmatch(word))}
-    return letters.pop() if len(letters) == 1 and not _OTHER_SYSTEMS & set(words) else None
+    return letters.pop() if len(letters) == 1 and not set(_OTHER_SYSTEMS) & set(words) else None
 
 
 def extension_band(name: str) -> str | None:
@@ -110,10 +112,10 @@ def band_planes(
 
 def check_band(keywords: Keywords, band: str) -> None:
     """Raises UnusableImage where the header of a file of one band names another."""
-    for key in ("FILTER", "BAND", "BANDS"):
-        letter = band_letter(text(keywords, key))
-        if letter not in (None, band):
-            raise UnusableImage(f"its header names the band {text(keywords, key)} ({key}), not {band}")
+    for key in filter(_OF_BANDS.search, keywords):
+        name = text(keywords, key)
+        if band_letter(name) not in (None, band) or _OF_ANOTHER_SYSTEM.search(name):
+            raise UnusableImage(f"its header names the band {name} ({key}), not {band}")
 
 
 def _listed(keywords: Keywords, n_planes: int) -> Iterable[dict[int, str]]:

@@ -11,6 +11,9 @@ from rotator_assets.errors import UnusableImage
 
 MIN_REPEATS = 9
 """Noise repeats a flux hardly ever. As many pixels as the core of a star has, with one flux, are clipped or filled."""
+MIN_ZEROS = 2
+MIN_SATURATED = 4
+"""Fewer are enough of exact zero and of the largest flux. One zero is left where a frame's median was subtracted."""
 FLAT_SQUARE_PX = 7
 """Or it has to fill squares of that side, which noise does not, even rounded to twice its standard deviation."""
 
@@ -18,13 +21,18 @@ MIN_RATIO = 3
 _NEIGHBOURS = 4
 """Whole numbers, and fluxes made from them, do repeat, row by row where a FITS file is compressed with losses. There a
 value has to stand three times as often as the four values on either side of it are repeated together."""
-_SENTINELS = (-2147483648.0, -999999.0, -99999.0, -32768.0, -9999.0, -999.0, -99.0)
+_SENTINELS = (
+    *(-2147483648.0, -1e10, -1e6, -999999.0, -1e5, -99999.0, -32768.0, -32767.0, -1e4, -9999.0),
+    *(-1e3, -999.0, -100.0, -99.0),
+)
 _SENTINEL_DEPTH = 3.0
 """A sentinel is lower than noise ever is: by as much below the lowest 0.5 % of the fluxes as three times their distance
 from the lowest 16 %, 7.5 standard deviations below the sky. -99 among fluxes of some hundreds is a flux."""
 _BRIGHT_SENTINELS = (99.0, 999.0, 9999.0, 32767.0, 65535.0, 99999.0, 999999.0)
 """Sentinels where fluxes are no whole numbers: then hardly any flux has exactly such a value."""
 _EVERY_SENTINEL = np.array([*_SENTINELS, *_BRIGHT_SENTINELS])
+_NEARLY = 1e-3
+"""As near to a low sentinel, by ratio, are those that were compressed with losses."""
 _WHOLE = 0.5
 _NO_FLUX = 1e15
 """1e20, 1e30, 9.9e37 and the largest float are sentinels. No image has as large values in a unit that is read."""
@@ -98,9 +106,8 @@ def filled(pixels: NDArray[np.float32], missing: NDArray[np.uint8]) -> NDArray[n
 
 def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
     ordered = np.sort(plane, axis=None)  # NaN last; equal values side by side
-    last = MIN_REPEATS - 1
-    odd = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or _holds_any(ordered, _EVERY_SENTINEL)
-    if not odd and (noiseless or not (ordered[last:] == ordered[:-last]).any()):
+    odd = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or _holds_sentinels(ordered)
+    if not odd and (noiseless or not _may_repeat(ordered)):
         return None
     why = np.where(np.isfinite(plane), 0, Missing.NOT_FINITE).astype(np.uint8)
     why[(why == 0) & _is_sentinel(plane, noiseless)] = Missing.SENTINEL
@@ -109,15 +116,28 @@ def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
     return why if why.any() else None
 
 
-def _holds_any(ordered: NDArray, values: NDArray) -> bool:
-    places = np.searchsorted(ordered, values).clip(max=ordered.size - 1)
-    return bool((ordered[places] == values).any())
+def _may_repeat(ordered: NDArray) -> bool:
+    """Whether any value stands as often as `_mark_repeated` asks of it at least; quick, as most frames have none."""
+    last, zeros = MIN_REPEATS - 1, np.searchsorted(ordered, 0, "right") - np.searchsorted(ordered, 0)
+    of_top = ordered[-MIN_SATURATED:]
+    return bool(zeros >= MIN_ZEROS or of_top[0] == of_top[-1] or (ordered[last:] == ordered[:-last]).any())
+
+
+def _holds_sentinels(ordered: NDArray) -> bool:
+    margin = _NEARLY * np.maximum(-_EVERY_SENTINEL, 0)
+    first = np.searchsorted(ordered, _EVERY_SENTINEL - margin)
+    return bool((first < np.searchsorted(ordered, _EVERY_SENTINEL + margin, "right")).any())
+
+
+def _is_low_sentinel(plane: NDArray) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        return np.any([np.abs(plane / value - 1) <= _NEARLY for value in _SENTINELS], axis=0)
 
 
 def _is_sentinel(plane: NDArray, noiseless: bool) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         no_flux = np.abs(plane) >= _NO_FLUX
-    low, bright = np.isin(plane, _SENTINELS), np.isin(plane, _BRIGHT_SENTINELS)
+    low, bright = _is_low_sentinel(plane), np.isin(plane, _BRIGHT_SENTINELS)
     others = plane[~low & ~bright & ~no_flux & np.isfinite(plane) & (plane != 0)]
     if others.size == 0:
         return no_flux
@@ -135,11 +155,12 @@ def _mark_repeated(plane: NDArray, why: NDArray[np.uint8]) -> None:
     values, counts = np.unique(plane[there], return_counts=True)
     if len(values) < 2:
         return
-    many = counts >= MIN_REPEATS
-    beside = np.maximum(_repeats_beside(counts)[many], _repeats_beside_in_rows(plane, there, values[many]))
     top = values[-1]
+    least = np.where(values == 0, MIN_ZEROS, np.where(values == top, MIN_SATURATED, MIN_REPEATS))
+    many = counts >= least
+    beside = np.maximum(_repeats_beside(counts)[many], _repeats_beside_in_rows(plane, there, values[many]))
     ratio = np.where(values[many] == top, 1, MIN_RATIO)  # fewer pixels have the largest value than the next ones
-    often = values[many][counts[many] >= MIN_REPEATS + ratio * beside]
+    often = values[many][counts[many] >= least[many] + ratio * beside]
     repeated = there & (np.isin(plane, often) | _in_flat_squares(plane))
     why[repeated] = Missing.CONSTANT
     why[repeated & (plane == top) & (top > 0)] = Missing.SATURATED

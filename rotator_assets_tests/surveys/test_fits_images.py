@@ -268,6 +268,9 @@ def test_every_file_of_a_band_has_its_own_unit(tmp_path):
 @pytest.mark.parametrize(
     ("header", "words"),
     [
+        ({"FILTER1": "CLEAR", "FILTER2": "SDSS g"}, "1-1_i.fits: its header names the band SDSS g (FILTER2), not i"),
+        ({"FILTER": "F775W"}, "1-1_i.fits: its header names the band F775W (FILTER), not i"),
+        ({"FILTNAM": "Cousins I"}, "1-1_i.fits: its header names the band Cousins I (FILTNAM), not i"),
         ({"FILTER": "SDSS z"}, "1-1_i.fits: its header names the band SDSS z (FILTER), not i"),
         ({"BUNIT": "counts"}, "1-1_i.fits: BUNIT is 'counts', and no zero point"),
         ({"PIXSCALE": 0.2}, "1-1_i.fits: has pixels of 0.200 arcsec, the g band has 0.396"),
