@@ -140,6 +140,8 @@ class _Reader:
         else:
             value = _scalar(event)
         if event.anchor:
+            if event.anchor in self._anchors:
+                raise _Refused(event, f"&{event.anchor} stands twice")
             self._anchors[event.anchor] = _Anchored(value, self._size - before)
         return value
 
@@ -176,6 +178,8 @@ class _Reader:
         if not isinstance(key, str):
             written = event.value if isinstance(event, yaml.ScalarEvent) else "of a mapping"
             raise _Refused(event, f"the key {written} is no text: quote it")
+        if not key.isprintable():
+            raise _Refused(event, f"the key {key!r} holds what cannot be printed")
         return key
 
 

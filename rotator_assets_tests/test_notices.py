@@ -1,5 +1,7 @@
 """What was supplied and is not used is told where the user is looking: console, status, UI, database."""
 
+import os
+
 import dagster as dg
 import pytest
 
@@ -129,6 +131,55 @@ def test_a_table_without_one_usable_number_stops_the_run(root):
     with pytest.raises(Exception) as error, Runner(root) as runner:
         runner.materialize(CATALOGUES)
     assert "2 of 2 rows have none in [0, 1.5], such as 30 in row 1" in str(input_error(error.value))
+
+
+def test_numbers_in_percent_stop_the_run_and_sentinels_do_not(root):
+    user_table(root, "plateifu,lambda_r\n8000-1901,0.9\n8000-1902,12\n9-9,31\n9-8,\n")
+    with pytest.raises(Exception) as error, Runner(root) as runner:
+        runner.materialize(CATALOGUES)
+    assert "3 of 4 rows have none in [0, 1.5], such as 12 in row 2" in str(input_error(error.value))
+    user_table(root, "plateifu,lambda_r\n8000-1901,0.9\n8000-1902,9999\n8000-1902,0.4\n9-9,9999\n9-8,9999\n")
+    assert "lambda_r.csv: 1 of 5 rows left out, that repeat an earlier id" in materialized(root, MATCHED)
+    used = TableStore(root).query("SELECT lambda_r FROM galaxies WHERE lambda_r_source = 'user' ORDER BY galaxy_id")
+    assert used["lambda_r"].tolist() == [0.9, 0.4]
+
+
+def test_published_spins_without_a_usable_number_stop_the_run(root):
+    path = root.survey("manga") / "catalogs" / "SDSSDR17_MaNGA_JAM.fits"
+    for spins, what in (([-999.0] * len(IDS), "such as -999"), ([20.0 + n for n in range(len(IDS))], "such as 20")):
+        write_fits(path, table_hdu({"plateifu": IDS, "Lambda_Re": spins, "Qual": [1] * len(IDS)}))
+        with pytest.raises(Exception) as error, Runner(root) as runner:
+            runner.materialize(CATALOGUES)
+        assert "column Lambda_Re" in str(input_error(error.value)) and what in str(input_error(error.value))
+
+
+def test_photometry_of_failed_fits_alone_is_told(root):
+    path = root.survey("manga") / "catalogs" / "manga-pymorph-DR15.fits"
+    write_fits(path, *[table_hdu(PYMORPH_R | {"FLAG_FAILED_S": [1] * len(PYMORPH_R["PLATEIFU"])})] * 3)
+    with Runner(root) as runner:
+        runner.materialize(MATCHED)
+    line = "manga-pymorph-DR15.fits is not used: not one of its fits worked (FLAG_FAILED_S, BA_S)"
+    assert ("manga", line) in notices_of(root)
+    assert TableStore(root).query("FROM galaxies WHERE axis_ratio_source = 'pymorph'").empty
+
+
+def test_what_is_no_file_where_one_is_looked_for_is_told(root):
+    catalogs = root.survey("manga") / "catalogs"
+    (catalogs / "lambda_r.csv").mkdir()
+    os.mkfifo(catalogs / "lambda_r_2.csv")
+    for folder in ("dr17", ".ipynb_checkpoints"):
+        write_text(catalogs / folder / "lambda_r.csv", "plateifu,lambda_r\n8000-1901,0.05\n")
+    assert materialized(root) == [
+        "catalogs/dr17/lambda_r.csv is not read: it belongs into catalogs/",
+        "catalogs/lambda_r.csv is not read: it is a folder",
+        "catalogs/lambda_r_2.csv is not read: it is no regular file",
+    ]
+
+
+def test_a_table_of_many_columns_names_some_of_those_that_are_not_read(root):
+    names = ",".join(f"c{number}" for number in range(20))
+    user_table(root, f",plateifu,lambda_r,{names}\n0,8000-1901,0.05{',1' * 20}\n")
+    assert materialized(root) == ["lambda_r.csv: not read of it: column c0, c1, c2, c3, c4, c5, c6, c7 and 12 more"]
 
 
 def test_settings_and_files_without_effect_are_told(root):

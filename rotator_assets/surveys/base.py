@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, Measu
 from rotator_assets.surveys.tables import Table, read_csv_table
 
 TEXT, NUMBER, WHOLE = "object", "float64", "Int64"
+
+MANY = 8
+"""Names in one notice; more are counted."""
 
 LAMBDA_R_NEEDED = "one of lambda_R"
 """``ExpectedInput.needed`` of whatever gives lambda_R."""
@@ -289,8 +292,8 @@ def read_source(
     if of_user:
         notices += [f"{path.name}, column {table.published[name]}: {what}" for name, what in table.unusable.items()]
         if table.unread:
-            unread = ", ".join(name or "without a name" for name in table.unread)
-            notices.append(f"{path.name}: not read of it: column {unread}")
+            more = f" and {len(table.unread) - MANY} more" if len(table.unread) > MANY else ""
+            notices.append(f"{path.name}: not read of it: column {', '.join(table.unread[:MANY])}{more}")
     source = SourceFile(
         path,
         expected.what,
@@ -310,9 +313,19 @@ def read_source(
 def read_lambda_r_csv(path: Path) -> Table:
     """A user's table of lambda_R: the survey's id column, ``lambda_r``, and optionally its error and ellipticity.
 
-    Raises InputError, beside what `read_csv_table` does, where no row has a lambda_R in its range.
+    Rows without a lambda_R come last, so that of several rows of one galaxy one that has it counts. Raises InputError
+    as `read_csv_table` and `check_lambda_r` do.
     """
-    table = read_csv_table(path, ("galaxy_id", "lambda_r"), ("lambda_r_error", "ellipticity"))
-    if table.frame["lambda_r"].isna().all():
+    table = check_lambda_r(path, read_csv_table(path, ("galaxy_id", "lambda_r"), ("lambda_r_error", "ellipticity")))
+    missing = table.frame["lambda_r"].isna()
+    return replace(table, frame=pd.concat([table.frame[~missing], table.frame[missing]], ignore_index=True))
+
+
+def check_lambda_r(path: Path, table: Table) -> Table:
+    """The table, if its lambda_R is one. Raises InputError where no row has a lambda_R in its range, and where more
+    have different ones above it: they are in percent, or another quantity.
+    """
+    known = int(table.frame["lambda_r"].notna().sum())
+    if table.above["lambda_r"] > known or not known:
         raise InputError(f"{path}: column {table.published['lambda_r']}: {table.unusable['lambda_r']}")
     return table

@@ -62,9 +62,15 @@ def _open_xz(stream: BinaryIO) -> BinaryIO:
 def _open_zip(stream: BinaryIO) -> BinaryIO:
     archive = zipfile.ZipFile(stream)
     names = [member.filename for member in archive.infolist() if not member.is_dir()]
+    if not _SPREADSHEETS.isdisjoint(names):
+        raise ValueError("is a spreadsheet, which is not read: save it as CSV")
     if len(names) != 1:
         raise ValueError(f"is a zip archive of {len(names)} files where one is expected: unpack it")
     return archive.open(names[0])
+
+
+_SPREADSHEETS = {"xl/workbook.xml", "content.xml"}
+"""Members of Excel's and LibreOffice's files."""
 
 
 def _refuse(kind: str, command: str) -> Callable[[BinaryIO], BinaryIO]:

@@ -13,7 +13,10 @@ from decimal import Decimal, InvalidOperation
 
 import numpy as np
 
-MISSING_WORDS = ("", "nan", "na", "n/a", "<na>", "nat", "null", "none", "masked", "--")
+MISSING_WORDS = (
+    *("", "nan", "-nan", "na", "n/a", "<na>", "#n/a", "nat", "null", "\\n", "none", "masked"),
+    *("-", "--", "---", "..."),
+)
 """Fields that stand for nothing, in any case."""
 
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"), "-")
@@ -21,7 +24,7 @@ _INVISIBLE = "\u200b\u200e\u200f\u2060\ufeff"
 _QUOTE = "[\"'\u2018\u2019\u201c\u201d]"
 _WRAPPED = re.compile(rf"(?:=|b)?{_QUOTE}(?P<quoted>.*){_QUOTE}|np\.\w+\((?P<called>.*)\)", re.DOTALL)
 _WHOLE = re.compile(r"\+?[0-9.]{1,40}(?:[eE][+-]?[0-9]{1,2})?")
-_PLATE_IFU = re.compile(r"(?:manga-)?0*(\d+)-0*(\d+)", re.ASCII | re.IGNORECASE)
+_PLATE_IFU = re.compile(r"(?:manga[-_ ])?0*(\d+)[-_]0*(\d+)", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)

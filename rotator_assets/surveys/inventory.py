@@ -13,6 +13,9 @@ from rotator_assets.surveys.compressed import unpacked
 from rotator_assets.surveys.text_tables import read_blank_separated, read_csv
 
 _KILO = 1000
+_CLUTTER = ("readme", "thumbs.db", "desktop.ini")
+"""What names of files begin with, in lower case, that lie among catalogues and are none."""
+_NO_SUCH_NAME = "no input has this name, see `rotators status` for those looked for"
 _FITS_MAGIC, _HDF5_MAGIC = b"SIMPLE", b"\x89HDF\r\n\x1a\n"
 
 
@@ -76,18 +79,28 @@ def not_read(survey: Survey, folder: Path) -> list[str]:
     A table under a name that nothing looks for would be passed over in silence, and so would a link to nowhere.
     """
     expected = {path for found in inventory(survey, folder) for path in found.paths}
+    catalogs = folder / "catalogs"
     notices = []
-    for path in sorted((folder / "catalogs").rglob("[!.]*")):
-        name = path.relative_to(folder)
+    for path in sorted(catalogs.rglob("[!.]*")):
+        name, looked_for = path.relative_to(folder), _place(survey, path) == "catalogs"
+        if any(part.startswith(".") for part in name.parts) or path.name.casefold().startswith(_CLUTTER):
+            continue
         if path.is_symlink() and not path.exists():
             notices.append(f"{name} is not read: it is a link to what is not there")
-        elif path.is_file() and path not in expected and not path.name.casefold().startswith("readme"):
-            notices.append(f"{name} is not read: no input has this name, see `rotators status` for those looked for")
+        elif looked_for and not path.is_file():
+            notices.append(f"{name} is not read: it is {'a folder' if path.is_dir() else 'no regular file'}")
+        elif path.is_file() and path not in expected:
+            why = "it belongs into catalogs/" if looked_for and path.parent != catalogs else _NO_SUCH_NAME
+            notices.append(f"{name} is not read: {why}")
     for path in sorted(folder.glob("[!.]*")):
-        places = [place for wanted in survey.expected_inputs if (place := wanted.place_of(path))]
-        if path.is_file() and places:
-            notices.append(f"{path.name} is not read: it belongs into {places[0]}/")
+        if path.is_file() and (place := _place(survey, path)):
+            notices.append(f"{path.name} is not read: it belongs into {place}/")
     return notices
+
+
+def _place(survey: Survey, path: Path) -> str:
+    """The folder where the survey looks for a file of this name; empty where it does not."""
+    return next((place for wanted in survey.expected_inputs if (place := wanted.place_of(path))), "")
 
 
 def not_measured(survey: Survey, folder: Path, used: Collection[Path]) -> list[str]:

@@ -26,6 +26,7 @@ from rotator_assets.surveys.base import (
     ExpectedInput,
     SourceFile,
     Survey,
+    check_lambda_r,
     conform,
     missing,
     read_lambda_r_csv,
@@ -121,6 +122,9 @@ class Manga(Survey):
         Raises InputError where none of the tables is there.
         """
         pymorph_source, pymorph = read_source(folder, PYMORPH, _read_pymorph)
+        if pymorph is not None and not _fitted(pymorph).any():
+            notice = f"{pymorph_source.path.name} is not used: not one of its fits worked (FLAG_FAILED_S, BA_S)"
+            pymorph_source = replace(pymorph_source, notices=(*pymorph_source.notices, notice))
         drpall_source, drpall = read_source(folder, DRPALL, _read_drpall)
         dapall_source, dapall = read_source(folder, DAPALL, _read_dapall)
         pymorph, drpall, dapall = (
@@ -143,8 +147,8 @@ class Manga(Survey):
         """
         readers: dict[str, tuple[ExpectedInput, Callable[[Path], Table]]] = {
             "user": (USER_LAMBDA_R, read_lambda_r_csv),
-            "dynpop": (DYNPOP_TABLE, _read_dynpop),
-            "pipe3d": (PIPE3D_TABLE, _read_pipe3d),
+            "dynpop": (DYNPOP_TABLE, lambda path: check_lambda_r(path, _read_dynpop(path))),
+            "pipe3d": (PIPE3D_TABLE, lambda path: check_lambda_r(path, _read_pipe3d(path))),
         }
         sources: list[SourceFile] = []
         frames = []
@@ -263,13 +267,18 @@ def physical_galaxy(manga_id: pd.Series, duplicate_group: pd.Series) -> pd.Serie
         first = linked
 
 
+def _fitted(pymorph: pd.DataFrame) -> pd.Series:
+    """True where PyMorph's single Sersic fit worked."""
+    return (pymorph["flag_failed_s"] == 0) & (pymorph["pymorph_axis_ratio"] > 0)
+
+
 def _photometry(both: pd.DataFrame) -> pd.DataFrame:
     """Common photometry columns of PyMorph and drpall columns side by side (either may be absent)."""
 
     def column(name: str) -> pd.Series:
         return both[name] if name in both else pd.Series(np.nan, index=both.index)
 
-    fitted = (column("flag_failed_s") == 0) & (column("pymorph_axis_ratio") > 0)
+    fitted = _fitted(both) if "flag_failed_s" in both else pd.Series(False, index=both.index)
 
     def fit_else_nsa(name: str) -> pd.Series:
         return column(f"pymorph_{name}").where(fitted).fillna(column(f"nsa_{name}").where(column(f"nsa_{name}") > 0))

@@ -32,13 +32,15 @@ class Table:
     """A published table: requested columns by common name (float64 or str; NaN or None where missing).
 
     ``published``: what the file calls them; ``unusable``: what of a column's numbers is missing or outside its range,
-    in words, by common name; ``unread``: columns of a text table that were not asked for.
+    in words, by common name; ``above``: how many different numbers above its range a column has, by common name;
+    ``unread``: named columns of a text table that were not asked for.
     """
 
     frame: pd.DataFrame
     synthetic: bool
     published: Mapping[str, str] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)
+    above: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
 
@@ -64,16 +66,18 @@ def _as_text(values: np.ndarray) -> np.ndarray:
     return np.array([None if is_missing(text) else text for text in texts], dtype=object)
 
 
-def _as_numbers(values: np.ndarray, column: Column, parse_text: bool) -> np.ndarray:
+def _as_numbers(values: np.ndarray, column: Column, decimal: str) -> np.ndarray:
     """Native float64, NaN where missing.
 
-    Raises ValueError for text (if ``parse_text``, for text that is no number), and for fractions where whole numbers
-    are expected.
+    Raises ValueError for text (with a ``decimal`` sign, for text that is no number), for truth values where they cannot
+    be meant, and for fractions where whole numbers are expected.
     """
-    if parse_text:
-        values = np.array([_number(text, row) for row, text in enumerate(values.tolist(), start=1)], dtype=np.float64)
-    if values.dtype.kind not in "biuf":
-        raise ValueError("holds text where numbers are expected")
+    if decimal:
+        values = np.array(
+            [_number(text, row, decimal) for row, text in enumerate(values.tolist(), start=1)], dtype=np.float64
+        )
+    if values.dtype.kind not in ("iufb" if column.kind == "whole" else "iuf"):
+        raise ValueError(f"holds {'truth values' if values.dtype.kind == 'b' else 'text'} where numbers are expected")
     numbers = values.astype(np.float64)
     if column.kind == "whole":
         for row in np.flatnonzero(np.isfinite(numbers) & (numbers % 1 != 0))[:1]:
@@ -81,10 +85,11 @@ def _as_numbers(values: np.ndarray, column: Column, parse_text: bool) -> np.ndar
     return numbers
 
 
-def _number(text: str, row: int) -> float:
+def _number(text: str, row: int, decimal: str) -> float:
     text = unwrapped(text)
     if text.casefold() in MISSING_WORDS:
         return np.nan
+    text = text.replace(decimal, ".")
     if not _NUMBER.fullmatch(text):
         hint = " (decimals are written with a point, thousands without a sign between)" if "," in text else ""
         raise ValueError(f"holds '{shown(text)}' in row {row} where a number is expected{hint}")
@@ -110,10 +115,13 @@ def _table(
     required: Sequence[str],
     optional: Sequence[str],
     synthetic: bool,
-    parse_text: bool = False,
+    decimal: str = "",
 ) -> Table:
-    """The requested columns, those the file lacks as missing values; ``fetch`` reads one by its published name."""
-    columns, unusable = {}, {}
+    """The requested columns, those the file lacks as missing values; ``fetch`` reads one by its published name.
+
+    ``decimal``: the sign that decimals are written with, where numbers are text.
+    """
+    columns, unusable, above = {}, {}, {}
     for common, published in names.items():
         values = np.asarray(fetch(published))
         if values.ndim != 1:
@@ -125,9 +133,10 @@ def _table(
             elif column.kind == "text":
                 columns[common] = _as_text(values)
             else:
-                numbers = _as_numbers(values, column, parse_text)
+                numbers = _as_numbers(values, column, decimal)
                 columns[common], what = _within_range(numbers, column)
                 unusable |= {common: what} if what else {}
+                above[common] = len(np.unique(numbers[numbers > column.high]))
         except ValueError as error:
             raise InputError(f"{path}: column {published} {error}") from None
     lengths = {names[common]: len(values) for common, values in columns.items()}
@@ -139,7 +148,7 @@ def _table(
     for common in optional:
         if common not in frame:
             frame[common] = None if COLUMNS[common].kind in ("text", "identifier") else np.nan
-    return Table(frame[[*required, *optional]], synthetic, names, unusable)
+    return Table(frame[[*required, *optional]], synthetic, names, unusable, above)
 
 
 def read_fits_table(
@@ -199,7 +208,7 @@ def read_hdf5_table(path: Path, required: Sequence[str], optional: Sequence[str]
 
 
 def read_csv_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
-    """A comma-separated table with a header line as common columns, empty fields missing; see ``text_tables.read_csv``.
+    """A text table with a header line as common columns, empty fields missing; see ``text_tables.read_csv``.
 
     See ``read_fits_table`` for the rest. A field that is no number where one is needed is refused with its row.
     """
@@ -210,8 +219,8 @@ def read_csv_table(path: Path, required: Sequence[str], optional: Sequence[str] 
         def fetch(name: str) -> np.ndarray:
             return _text_column(table, table.header.index(name))
 
-        unread = tuple(name for name in table.header if name not in names.values())
-        read = _table(path, names, fetch, required, optional, table.synthetic, parse_text=True)
+        unread = tuple(name for name in table.header if name and name not in names.values())
+        read = _table(path, names, fetch, required, optional, table.synthetic, table.decimal)
         return replace(read, unread=unread)
 
 
@@ -230,7 +239,7 @@ def read_text_columns(path: Path, columns: Mapping[str, int]) -> Table:
             return _text_column(table, columns[common])
 
         names = {common: common for common in columns}
-        return _table(path, names, fetch, list(columns), (), table.synthetic, parse_text=True)
+        return _table(path, names, fetch, list(columns), (), table.synthetic, table.decimal)
 
 
 def _text_column(table: TextTable, position: int) -> np.ndarray:

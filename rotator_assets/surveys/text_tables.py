@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rotator_assets.errors import InputError
+from rotator_assets.surveys.aliases import COLUMNS
 from rotator_assets.surveys.compressed import unpacked
 
 SYNTHETIC_LINE = "# synthetic"
@@ -20,8 +21,12 @@ SYNTHETIC_LINE = "# synthetic"
 MAX_BYTES = 2**28
 """Longer text is refused; a table of a million galaxies has 0.1 GB."""
 
-_DELIMITERS = ",\t;"
-"""What may stand between fields, in order of preference: the first that the header line holds does."""
+_DELIMITERS = ",\t;|"
+"""What may stand between fields, in order of preference: the first that the header line holds does, else blanks do."""
+_SEPARATOR_LINE = re.compile(r"\"?sep=.\"?[,;\t]*", re.IGNORECASE)
+"""A first line that tells spreadsheets what stands between fields, which the header line shows too."""
+_NAMES = {name.casefold() for name in COLUMNS["galaxy_id"].spellings}
+"""What a header line calls the galaxies."""
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe\x00\x00": "utf-32",
@@ -33,35 +38,63 @@ _BYTE_ORDER_MARKS = {
 
 @dataclass(frozen=True)
 class TextTable:
-    """Fields of a table by row; ``header``: names of the columns, none where the table has no header line."""
+    """Fields of a table by row; ``header``: names of the columns, none where the table has no header line.
+
+    ``decimal``: the sign between the whole and the fraction of its numbers.
+    """
 
     header: list[str]
     rows: list[list[str]]
     synthetic: bool
+    decimal: str = "."
 
 
 def read_csv(path: Path) -> TextTable:
-    """A header line and rows, fields between commas (or tabs or semicolons, where the header line has these alone).
+    """A header line and rows, fields between commas (or tabs, semicolons, bars, blanks: what the header line has).
 
-    Lines that begin with ``#`` are comments. UTF-8, or what a byte order mark says. Raises InputError with the row,
-    counted from 1 below the header line: an open quote, text after a closing quote, too few or too many fields.
+    Lines that begin with ``#`` are comments. Where the first line that is none names no column of galaxies, the last
+    comment above it that does is the header line, as astropy, NumPy and TOPCAT write it. Rows of empty fields are left
+    out. Between semicolons decimals may be written with a comma. UTF-8, or what a byte order mark says.
+
+    Raises InputError with the row, counted from 1 below the header line: an open quote, text after a closing quote,
+    too few or too many fields.
     """
     synthetic, lines = _lines(path)
-    numbered = [(number, line) for number, line in lines if not line.startswith("#")]
-    header = numbered[0][1] if numbered else ""
-    delimiter = next((sign for sign in _DELIMITERS if sign in header), ",")
-    table = [
-        _fields(path, line, delimiter, "the header line" if row == 0 else f"row {row}", number)
-        for row, (number, line) in enumerate(numbered)
-    ]
-    names = [name.strip() for name in table[0]] if table else []
-    for row, fields in enumerate(table[1:], start=1):
+    (line, header), rows = _header_and_rows(list(lines))
+    delimiter = _delimiter(header)
+    names = [name.strip() for name in _fields(path, header, delimiter, "the header line", line)]
+    rows = [(line, text) for line, text in rows if text.strip(f"{delimiter} ")]
+    table = []
+    for row, (line, text) in enumerate(rows, start=1):
+        fields = _fields(path, text, delimiter, f"row {row}", line)
         if len(fields) != len(names):
-            line = numbered[row][0]
             raise InputError(
                 f"{path}: row {row} has {len(fields)} fields, the header line has {len(names)} (line {line})"
             )
-    return TextTable(names, table[1:], synthetic)
+        table.append(fields)
+    return TextTable(names, table, synthetic, "," if delimiter == ";" else ".")
+
+
+def _header_and_rows(lines: list[tuple[int, str]]) -> tuple[tuple[int, str], list[tuple[int, str]]]:
+    """The header line and those of rows, with their numbers; a line that is not there is 0 and empty."""
+    if lines and _SEPARATOR_LINE.fullmatch(lines[0][1].strip()):
+        lines = lines[1:]
+    rows = [(number, line) for number, line in lines if not line.startswith("#")]
+    if not rows or _names_galaxies(rows[0][1]):
+        return (rows[0], rows[1:]) if rows else ((0, ""), [])
+    above = [(number, line.lstrip("#").strip()) for number, line in lines if number < rows[0][0]]
+    for header in reversed(above):
+        if _names_galaxies(header[1]):
+            return header, rows
+    return rows[0], rows[1:]
+
+
+def _names_galaxies(line: str) -> bool:
+    return any(name.strip(" \"'").casefold() in _NAMES for name in line.split(_delimiter(line)))
+
+
+def _delimiter(header: str) -> str:
+    return next((sign for sign in _DELIMITERS if sign in header), " ")
 
 
 def read_blank_separated(path: Path) -> TextTable:
@@ -77,6 +110,8 @@ def read_blank_separated(path: Path) -> TextTable:
 
 
 def _fields(path: Path, line: str, delimiter: str, row: str, number: int) -> list[str]:
+    if delimiter == " ":
+        line = line.strip()
     try:
         return next(csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter != "\t", strict=True))
     except csv.Error as error:

@@ -167,6 +167,12 @@ def test_wrong_types(tmp_path):
     text = write_fits(tmp_path / "text.fits", table_hdu({"PLATEIFU": ["1-1"], "TTYPE": ["E"]}))
     with pytest.raises(InputError, match="column TTYPE holds text where numbers are expected"):
         read_fits_table(text, ["galaxy_id", "t_type"])
+    truth_values = fits.BinTableHDU.from_columns(
+        [fits.Column("PLATEIFU", "3A", array=["1-1"]), fits.Column("TTYPE", "L", array=[True])]
+    )
+    truth = write_fits(tmp_path / "truth.fits", truth_values)
+    with pytest.raises(InputError, match="column TTYPE holds truth values where numbers are expected"):
+        read_fits_table(truth, ["galaxy_id", "t_type"])
     fraction = write_fits(tmp_path / "f.fits", table_hdu({"PLATEIFU": ["1-1"], "FLAG_TT": np.array([0.5])}))
     with pytest.raises(InputError, match=r"column FLAG_TT holds 0\.5 in row 1 where a whole number is expected"):
         read_fits_table(fraction, ["galaxy_id", "flag_t_type"])

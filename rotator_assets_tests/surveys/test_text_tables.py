@@ -1,7 +1,9 @@
 """Text tables as people and programs write them: read as intended, or refused with the row."""
 
 import gzip
+import io
 import lzma
+import zipfile
 
 import pytest
 
@@ -10,6 +12,14 @@ from rotator_assets.surveys.tables import read_csv_table, read_text_columns
 
 COLUMNS = ["galaxy_id", "lambda_r"]
 EXPECTED = [("8000-1901", 0.25), ("8000-1902", 0.5)]
+
+
+def spreadsheet() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in ("[Content_Types].xml", "xl/workbook.xml"):
+            archive.writestr(name, "<xml/>")
+    return content.getvalue()
 
 
 def read(path, content: str | bytes):
@@ -41,6 +51,18 @@ PLAIN = "plateifu,lambda_r\n8000-1901,0.25\n8000-1902,0.5\n"
         'plateifu,lambda_r,note\n8000-1901,0.25,"5"" off"\n8000-1902,0.5,5" off\n',
         "index,plateifu,lambda_r\n0,b'8000-1901',2.5e-1\n1,b'8000-1902',5.0D-01\n",
         "lambda_r,plateifu\n0.25,8000-1901\nnp.float64(0.5),8000-1902\n",
+        PLAIN.replace(",", " "),
+        PLAIN.replace(",", "   "),
+        PLAIN.replace(",", "|"),
+        "| plateifu | lambda_r |\n| 8000-1901 | 0.25 |\n| 8000-1902 | 0.5 |\n",
+        "#" + PLAIN,
+        "# of mine, by plateifu\n# " + PLAIN.replace(",", ", "),
+        "# plateifu lambda_r\n8000-1901 2.500000000000000000e-01\n8000-1902 5.000000000000000000e-01\n",
+        "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: plateifu, datatype: string}\n" + PLAIN.replace(",", " "),
+        "sep=,\n" + PLAIN,
+        "sep=;\r\n" + PLAIN.replace(",", ";").replace(".", ","),
+        PLAIN.replace("\n", ",,\n") + ",,,\n,,,\n",
+        ",Plate-IFU,LAMBDA_R\n0,manga-8000-1901,0.25\n1,8000_1902 ,0.5\n",
     ],
 )
 def test_tables_are_read_as_intended(tmp_path, content):
@@ -58,11 +80,14 @@ def test_tables_are_read_as_intended(tmp_path, content):
         ("plateifu,lambda_r\n1-1,0.2,\n", "row 1 has 3 fields"),
         ("plateifu,lambda_r\n1-1,0.2\n1-2,0.2 # poor\n", "holds '0.2 # poor' in row 2"),
         ('plateifu,lambda_r\n1-1,"0,2"\n', "holds '0,2' in row 1 where a number is expected (decimals"),
-        ("plateifu;lambda_r\n1-1;0,2\n", "holds '0,2' in row 1"),
+        ("plateifu;lambda_r\n1-1;1.000,2\n", "holds '1.000.2' in row 1"),
         ("plateifu,lambda_r\n1-1,1_000\n", "holds '1_000' in row 1"),
         ("plateifu,lambda_r\n1-1,0x1\n", "holds '0x1' in row 1"),
         ("plateifu,lambda_r\n1-1,0.2\n1-2,\u0663\n", "in row 2 where a number is expected"),
-        ("plateifu lambda_r\n1-1 0.2\n", "has no column for galaxy_id"),
+        ("id lambda_r\n1-1 0.2\n", "has no column for galaxy_id"),
+        ("plateifu,lambda_r\n,km/s\n1-1,0.2\n", "holds 'km/s' in row 1 where a number is expected"),
+        ("plateifu lambda_r\n1-1 0.2\n1-2 0.2 poor\n", "row 2 has 3 fields, the header line has 2 (line 3)"),
+        ("# galaxies, spins\n1-1,0.2\n", "has no column for galaxy_id"),
         ("1-1,0.2\n1-2,0.2\n", "has no column for galaxy_id"),
         ("plateifu,lambda_r,lambda_r\n1-1,0.2,0.3\n", "has 2 columns for lambda_r (lambda_r, lambda_r): keep one"),
         ("plateifu,lambda_r,Lambda_Re\n1-1,0.2,0.3\n", "has 2 columns for lambda_r (lambda_r, Lambda_Re): keep one"),
@@ -72,6 +97,7 @@ def test_tables_are_read_as_intended(tmp_path, content):
         (PLAIN.encode("utf-16-le"), "holds a NUL byte"),
         ("plateifu,lambda_r,note\n1-1,0.2,a\n1-2,0.2,\xe9\n".encode("latin-1"), "line 3 is no text in UTF-8"),
         (b"\xff\xfe\x00", "is no text in UTF-16"),
+        (spreadsheet(), "is a spreadsheet, which is not read: save it as CSV"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "line 1 is no text in UTF-8"),
     ],
 )
