@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from rotator_assets.errors import UnusableImage
 from rotator_assets.surveys.keywords import Keywords, text
@@ -29,6 +30,7 @@ _PIVOT_TOLERANCE = 0.035
 """As far apart as the g, r and i of Pan-STARRS, DES and HSC lie from them; V, R_C and I_C are farther."""
 
 
+@lru_cache(maxsize=1024)
 def band_letter(name: str) -> str | None:
     """The letter of a band by its name: ``r`` of ``R``, ``r'``, ``sloan/sdss_r``, ``HSC-R2`` or ``r.MP9601``.
 
