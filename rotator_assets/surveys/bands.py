@@ -123,7 +123,8 @@ def check_band(keywords: Keywords, band: str) -> None:
 def _listed(keywords: Keywords, n_planes: int) -> Iterable[dict[int, str]]:
     """The names in BANDS and FILTERS, and in other keywords, which may mean an instrument's filter, of every plane."""
     for key in dict.fromkeys(("BANDS", "FILTERS", *filter(_MAY_LIST.fullmatch, keywords))):
-        names = _names(text(keywords, key))
+        value = keywords.get(key)
+        names = _names(value.strip()) if isinstance(value, str) else []
         every = len(names) == n_planes and all(map(band_letter, names))
         if any(names) if key in ("BANDS", "FILTERS") else every:
             yield dict(enumerate(names))
@@ -144,7 +145,7 @@ def _numbered(keywords: Keywords, n_planes: int) -> Iterable[dict[int, str]]:
     """
     families: dict[str, dict[int, str]] = {family: {} for family in _NAMES_OF_BANDS}
     for key, value in keywords.items():
-        if isinstance(value, str) and (match := _NUMBERED.fullmatch(key)):
+        if isinstance(value, str) and value.strip() and (match := _NUMBERED.fullmatch(key)):
             families.setdefault(match[1], {})[int(match[2])] = value.strip()
     for family, numbers in families.items():
         letters = [band_letter(name) for name in numbers.values()]

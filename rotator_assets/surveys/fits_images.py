@@ -26,7 +26,8 @@ _ERRORS = {"err", "error", "errors", "sigma", "std", "rms", "var", "variance", "
 _OTHERS = {"psf", "model", "background", "bkg", "residual", "residuals", "resid", "chi", "snr", "segm", "segmentation"}
 """Words in the names of extensions that hold no image of the galaxy."""
 _LINEAR_SPECTRA = re.compile(r"(WAVE|AWAV|FREQ|ENER|LAMBDA|WAVELENGTH)?", re.IGNORECASE)
-_WAVELENGTHS = ("GRID_POINTS", "WAVELENGTH", "WAVELENGTHS", "LAMBDA")
+_WAVELENGTHS = ("WAVELENGTH", "WAVELENGTHS", "LAMBDA")
+_NUMBERED_WAVELENGTH = re.compile(r"(WAVE|WAVELEN|WAVELN|LAMBDA|LAM)_?\d")
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,13 @@ def _image(hdu, hdus, primary: Keywords) -> FitsImage:
 def image_values(hdu, keywords: Keywords) -> NDArray:
     """The values of an image opened unscaled: stored ones times ``BSCALE`` plus ``BZERO``, NaN where ``BLANK``.
 
-    astropy applies no ``BLANK`` of 0, and none to unsigned integers.
+    astropy applies no ``BLANK`` of 0, and none to unsigned integers. In floats it means nothing by the standard, but
+    whoever wrote it meant that value.
     """
     stored = hdu.data
     stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     scale, zero = (number(keywords, key) for key in ("BSCALE", "BZERO"))
-    blank = number(keywords, "BLANK") if stored.dtype.kind in "iu" else None
+    blank = number(keywords, "BLANK")
     if scale in (None, 1.0) and zero in (None, 0.0) and (blank is None or not (stored == blank).any()):
         return stored
     values = stored.astype(np.float32 if stored.dtype.itemsize < 4 or stored.dtype == np.float32 else np.float64)
@@ -183,7 +185,7 @@ def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...
 
     for hdu in hdus:
         names = [] if hdu.is_image or hdu.columns is None else hdu.columns.names
-        if name := next((name for name in names if name.upper() in _WAVELENGTHS), None):
+        if name := next((name for name in names if _has_wavelengths(name, hdu, n_planes)), None):
             column = hdu.columns[name]
             unit = str(column.unit or "").strip() or text(keywords, "CUNIT3")
             values = np.asarray(hdu.data[name], dtype=float)
@@ -193,12 +195,19 @@ def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...
     else:
         kind, unit = text(keywords, "CTYPE3"), text(keywords, "CUNIT3")
         if not _is_spectral(kind, unit):
+            numbered = [key for key in keywords if _NUMBERED_WAVELENGTH.fullmatch(key)]
+            if len(numbered) == n_planes and not named_bands(keywords, n_planes):
+                raise UnusableImage(f"its wavelengths ({', '.join(numbered)}) have no unit; name its bands (BANDS)")
             return None
         unit = unit or ("Hz" if kind.upper().startswith("FREQ") else "m")
         start, step, at = (number(keywords, key) for key in ("CRVAL3", "CDELT3", "CRPIX3"))
         step = number(keywords, "CD3_3") if step is None else step
         if start is None or step is None:
-            return None
+            if named_bands(keywords, n_planes):
+                return None
+            raise UnusableImage(
+                "its third axis is spectral (CTYPE3), but CRVAL3 and CDELT3 do not tell its wavelengths"
+            )
         step *= number(keywords, "PC3_3") or 1.0
         if not _LINEAR_SPECTRA.fullmatch(kind):
             raise UnusableImage(f"its third axis is {kind} (CTYPE3), a linear axis of wavelengths is needed")
@@ -208,6 +217,11 @@ def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...
         return tuple(units.Quantity(values, parsed).to_value("micron", units.spectral()).tolist())
     except (units.UnitConversionError, TypeError):
         raise UnusableImage(f"its wavelengths are in '{unit}', no unit of wavelength") from None
+
+
+def _has_wavelengths(column: str, table, n_planes: int) -> bool:
+    """Whether a column is SKIRT's, or has such a name and a value for every plane: no spectrum."""
+    return column == "GRID_POINTS" or (column.upper() in _WAVELENGTHS and len(table.data) == n_planes)
 
 
 def _is_spectral(kind: str, unit: str) -> bool:

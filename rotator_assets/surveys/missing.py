@@ -213,7 +213,7 @@ def _in_flat_squares(plane: NDArray) -> NDArray[np.bool_]:
 
     highest, lowest = maximum_filter(plane, FLAT_SQUARE_PX), minimum_filter(plane, FLAT_SQUARE_PX)
     with np.errstate(invalid="ignore", over="ignore"):
-        flat = (highest == lowest) | (highest - lowest <= _FLAT * _noise(plane))
+        flat = (highest == lowest) | (highest.astype(np.float64) - lowest <= _FLAT * _noise(plane))
     inside = np.zeros(plane.shape, dtype=bool)
     reach = FLAT_SQUARE_PX // 2
     middle = (slice(reach, -reach), slice(reach, -reach))

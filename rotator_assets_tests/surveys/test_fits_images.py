@@ -184,7 +184,8 @@ def test_letters_of_bands(name, letter):
         {"FILTER_0": "SDSS u", "FILTER_1": "SDSS g", "FILTER_2": "SDSS r", "FILTER_3": "SDSS i", "FILTER_4": "z"},
         {"BANDS": "u/g/r/i/z"},
         {"BANDS": "u DECam c1, g DECam SDSS c0001 4720.0 1520.0, r DECam, i DECam, z DECam"},
-        {"BAND": "ugriz"},
+        {"BAND": "ugriz", "BANDS": 5},
+        {"BAND1": "u", "BAND2": "g", "BAND3": "r", "BAND4": "i", "BAND5": "z", "BAND6": " "},
         {"FILTNAM": "u|g|r|i|z"},
         {"PLANE1": "u", "PLANE2": "g", "PLANE3": "r", "PLANE4": "i", "PLANE5": "z"},
         {"CTYPE3": "WAVE", "CUNIT3": "nm", "CRVAL3": 336.0, "CDELT3": 136.0, "CRPIX3": 1.0},
@@ -203,6 +204,8 @@ def test_five_planes_with_names(tmp_path, header):
         ({"FILTER": "SDSS r"}, "names one band, SDSS r (FILTER), for 3 planes"),
         ({"BAND": "r"}, "names one band, r (BAND), for 3 planes"),
         ({"FILTER1": "F475W", "FILTER2": "F625W", "FILTER3": "F775W"}, "band g, r, i is missing; the file has F475W"),
+        ({"CTYPE3": "WAVE", "CUNIT3": "nm"}, "but CRVAL3 and CDELT3 do not tell its wavelengths"),
+        ({"WAVE1": 7625.0, "WAVE2": 6231.0, "WAVE3": 4770.0}, "wavelengths (WAVE1, WAVE2, WAVE3) have no unit"),
         ({"CTYPE3": "WAVE-LOG", "CUNIT3": "nm", "CRVAL3": 470.0, "CDELT3": 136.0}, "its third axis is WAVE-LOG"),
         ({"BAND0": "Cousins R", "BAND1": "g", "BAND2": "i"}, "band r is missing; the file has Cousins R, g, i"),
         ({"CTYPE3": "WAVE", "CUNIT3": "nm", "CRVAL3": 450.0, "CDELT3": 200.0}, "band g, r, i is missing; the file has"),
@@ -305,6 +308,14 @@ def test_skirt_fluxes_a_wavelength(tmp_path):
     um = np.array([SDSS_UM[band] for band in "gri"])
     jy = 1e26 * um * (um * 1e-6) / 299792458 * 0.396**2
     np.testing.assert_allclose(image.pixels, PIXELS * jy * JY, rtol=1e-6)
+
+
+def test_wavelengths_in_a_table_of_another_kind(tmp_path):
+    """A spectrum beside the image is no list of its planes."""
+    for um, bands in ((np.array([0.75, 0.62, 0.48]), "irg"), (np.linspace(0.4, 1.0, 50), "gri")):
+        table = fits.BinTableHDU.from_columns([fits.Column("wavelength", "D", unit="um", array=um)])
+        fits.HDUList([fits.PrimaryHDU(stack(bands)), table]).writeto(tmp_path / "1-1.fits", overwrite=True)
+        np.testing.assert_array_equal(read(tmp_path / "1-1.fits").pixels, PIXELS)
 
 
 def test_one_pivot_wavelength_is_not_that_of_every_band(tmp_path):

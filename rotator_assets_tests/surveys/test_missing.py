@@ -111,6 +111,13 @@ def test_smooth_noise_is_not_flat(smoothed_px):
         assert missing_pixels(gaussian_filter(frame(seed), smoothed_px)) is None
 
 
+def test_a_steep_core_of_16_bit_numbers_is_not_flat():
+    counts = np.round(1e4 * frame()).astype(np.int16)
+    counts[33, 33] = -12000
+    assert counts[29:36, 29:36].max() == np.max(counts) > 24000
+    assert missing_pixels(counts) is None
+
+
 def test_zeros_scattered_over_a_frame():
     plane = frame()
     plane.flat[np.random.default_rng(2).choice(SIZE**2, 12, replace=False)] = 0
@@ -274,6 +281,14 @@ def test_weights_in_an_extension(tmp_path, name, flat):
     source = write_extensions(tmp_path / "1-1.fits", fits.ImageHDU(weights[0] if flat else weights, name=name))
     with pytest.raises(UnusableImage, match=r"25 % of the pixels in the crop are missing \(weight 0\)"):
         make_cutout(source, "1-1", OBSERVED)
+
+
+def test_blank_in_an_image_of_floats(tmp_path):
+    flux = planes()
+    flux[:, 30:34, 30:34] = -2
+    fits.PrimaryHDU(flux, fits.Header({"BLANK": -2})).writeto(tmp_path / "1-1.fits")
+    with pytest.raises(UnusableImage, match=r"0.39 % of the pixels in the crop are missing \(NaN, infinite or BLANK"):
+        make_cutout(ImageSource("cube", (tmp_path / "1-1.fits",)), "1-1", OBSERVED)
 
 
 @pytest.mark.parametrize("name", ["ERR", "SIGMA", "VARIANCE"])
