@@ -200,7 +200,8 @@ def _repeats_beside(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 def _repeats_beside_in_rows(plane: NDArray, there: NDArray[np.bool_], values: NDArray) -> NDArray[np.int64]:
     """The same of some of the values (sorted), row by row, summed over the rows."""
     beside = np.zeros(len(values), dtype=np.int64)
-    for row, kept in zip(plane, there, strict=True):
+    rows = there.any(axis=1)
+    for row, kept in zip(plane[rows], there[rows], strict=True):
         of_row, counts = np.unique(row[kept], return_counts=True)
         _, here, places = np.intersect1d(of_row, values, assume_unique=True, return_indices=True)
         beside[places] += _repeats_beside(counts)[here]

@@ -46,6 +46,13 @@ def test_no_pixel_of_a_noisy_frame_is_missing(rounded_to):
         assert missing_pixels(frame(seed, rounded_to)) is None
 
 
+def test_rows_without_one_pixel_beside_padding():
+    plane = frame()
+    plane[:3], plane[50:] = np.nan, 0
+    why = missing_pixels(plane)
+    assert (why[:3] == Missing.NOT_FINITE).all() and (why[50:] == Missing.ZERO).all() and not why[3:50].any()
+
+
 def test_counts_of_photons_are_not_missing():
     for mean in (0.5, 3.0, 100.0):
         counts = np.random.default_rng(1).poisson(mean, (SIZE, SIZE)).astype(np.float32)
