@@ -1,16 +1,21 @@
 """What was supplied and is not used is told where the user is looking: console, status, UI, database."""
 
 import os
+from types import SimpleNamespace
 
 import dagster as dg
+import pandas as pd
 import pytest
 
+from rotator_assets.assets.image_notices import idle_image_settings
 from rotator_assets.cli import _execute
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.notices import notices_of
+from rotator_assets.partitions import dataset
 from rotator_assets.plans import Step
 from rotator_assets.runner import Runner, input_error
+from rotator_assets.settings import ImageSettings, MockSettings
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.terminal import print_status
 from rotator_assets_tests.surveys.files import IDS, PYMORPH_R, table_hdu, write_fits, write_manga_catalogs, write_text
@@ -174,6 +179,34 @@ def test_what_is_no_file_where_one_is_looked_for_is_told(root):
         "catalogs/lambda_r.csv is not read: it is a folder",
         "catalogs/lambda_r_2.csv is not read: it is no regular file",
     ]
+
+
+def test_shapes_and_measuring_settings_without_effect_and_a_survey_without_labels_are_told(root):
+    user_table(root, "plateifu,lambda_r,ellipticity\n8000-1901,0.05,0.4\n")
+    write_text(root.settings, "manga: {kinematics: {min_coverage: 0.9}, labels: {log_mass_min: 20}}")
+    assert "1 ellipticities of lambda_r.csv are not used: photometry has axis ratios, which come first" in materialized(
+        root, LABELLED
+    )
+    told = [notice for _, notice in notices_of(root)]
+    assert "settings kinematics: there are no kinematic files, which they are for" in told
+    (line,) = (notice for notice in told if "has a label" in notice)
+    n_galaxies = TableStore(root).query("SELECT count(*) AS n FROM galaxies")["n"].item()
+    assert line.startswith(f"none of {n_galaxies} galaxies has a label: ") and line.endswith("; see match_report")
+
+
+def test_image_settings_without_effect_are_told():
+    settings = SimpleNamespace(mock=MockSettings(redshift=0.1), images=ImageSettings(arcsec_per_pixel=0.2))
+    images = pd.DataFrame({"image_unit": ["nanomaggies", None]})
+    observed = dataset("manga-observed-64")
+    assert idle_image_settings(observed, images, settings) == [
+        "settings mock: images of manga are observed, and made into no mock observations",
+        "setting images.arcsec_per_pixel: manga-observed-64 has no colour pictures, which it is for",
+    ]
+    assert idle_image_settings(observed, images.replace("nanomaggies", "colour"), settings) == [
+        "settings mock: images of manga are observed, and made into no mock observations"
+    ]
+    defaults = SimpleNamespace(mock=MockSettings(), images=ImageSettings())
+    assert idle_image_settings(observed, images, defaults) == []
 
 
 def test_a_table_of_many_columns_names_some_of_those_that_are_not_read(root):

@@ -21,6 +21,8 @@ from rotator_assets.surveys.matching import (
     label_galaxies,
     match_galaxies,
     matching_losses,
+    unlabeled,
+    unused_ellipticities,
     unused_sources,
 )
 
@@ -58,6 +60,7 @@ def galaxies(
     losses = matching_losses(matched, photometry_catalog, kinematics_catalog)
     counts = {"with_lambda_r": int(matched["lambda_r"].notna().sum())}
     told = unused_sources(kinematics_catalog, settings.lambda_r_preference, settings.jam_qual_min)
+    told += unused_ellipticities(kinematics_catalog, matched)
     return _result(context, matched, losses, told, counts, {"source_report": _numbered(of_sources, matched)})
 
 
@@ -68,7 +71,7 @@ def labeled_galaxies(
     settings = Reads(context, root).settings("label_settings").labels
     labeled, losses = label_galaxies(galaxies, **settings.model_dump())
     pictures = _pictures(root, context.partition_key, labeled, settings.boundary)
-    told = idle_cuts(galaxies, settings.model_dump())
+    told = [*idle_cuts(galaxies, settings.model_dump()), *unlabeled(labeled)]
     return _result(context, labeled, losses, told, {**_label_counts(labeled), **pictures.metadata()})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 
@@ -68,6 +69,18 @@ def image_notices(dataset: Dataset, images: pd.DataFrame, strangers: Sequence[st
         lines.append(f"masks of {count} images of {dataset.key} are not read ({names}): the pixels they flag are used")
     if count := int((usable["filled_fraction"] > 0).sum()):
         lines.append(f"{count} images of {dataset.key} had missing pixels, which are filled (max_missing_fraction)")
+    return lines
+
+
+def idle_image_settings(dataset: Dataset, images: pd.DataFrame, settings: SimpleNamespace) -> list[str]:
+    """A notice of each of the ``image_settings`` that is set and that no image of a dataset is of the kind for."""
+    lines = []
+    if dataset.noise == "observed" and settings.mock != type(settings.mock)():
+        lines.append(f"settings mock: images of {dataset.survey} are observed, and made into no mock observations")
+    chosen = [name for name in ("pixels_per_r_eff", "arcsec_per_pixel") if getattr(settings.images, name) is not None]
+    units = images["image_unit"].dropna()
+    if chosen and len(units) and "colour" not in set(units):
+        lines.append(f"setting images.{chosen[0]}: {dataset.key} has no colour pictures, which it is for")
     return lines
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets import progress
-from rotator_assets.assets.image_notices import file_notices, image_notices
+from rotator_assets.assets.image_notices import file_notices, idle_image_settings, image_notices
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, image_files, image_settings
 from rotator_assets.assets.reading import Reads
 from rotator_assets.data_root import DataRoot
@@ -84,7 +84,7 @@ def image_tensors(
     context.log.info(f"{usable} usable images of {len(images)} galaxies")
     strangers = sorted(sources.keys() - set(galaxies["galaxy_id"]))
     lines = [*lost, *file_notices(SURVEYS[dataset.survey], folder, sources)]
-    lines += image_notices(dataset, images, strangers)
+    lines += [*image_notices(dataset, images, strangers), *idle_image_settings(dataset, images, settings)]
     notices, told = noticed(context, dataset.survey, lines, tensor.synthetic)
     return dg.MaterializeResult(
         value={"images": images, **notices},

@@ -53,6 +53,8 @@ def measured_kinematics(
     lost = _unmatched(files, set(morphology_catalog["galaxy_id"]))
     lost += not_measured(SURVEYS[key], folder, set(files.values()))
     options = MeasurementOptions(**reads.settings("kinematics_settings").kinematics.model_dump())
+    if not files and options != MeasurementOptions():
+        lost.append("settings kinematics: there are no kinematic files, which they are for")
     ellipses = _ellipses(photometry_catalog)
     jobs = [
         Job(key, galaxy_id, path, ellipses.get(galaxy_id, HalfLightEllipse()), options)

@@ -241,6 +241,23 @@ def unused_sources(kinematics: pd.DataFrame, preference: Sequence[str], jam_qual
     return notices
 
 
+def unused_ellipticities(kinematics: pd.DataFrame, galaxies: pd.DataFrame) -> list[str]:
+    """A notice where the user's own table has ellipticities and photometry has an axis ratio of every such galaxy."""
+    shaped = kinematics[(kinematics["lambda_r_source"] == "user") & kinematics["ellipticity"].notna()]
+    if shaped.empty or (galaxies["axis_ratio_source"] == "lambda_r_user").any():
+        return []
+    return [f"{len(shaped)} ellipticities of lambda_r.csv are not used: photometry has axis ratios, which come first"]
+
+
+def unlabeled(labeled: pd.DataFrame) -> list[str]:
+    """A notice where no galaxy has a label, and what they lack."""
+    if labeled["rotator_type"].notna().any():
+        return []
+    lacking = {name: int(labeled[name].isna().sum()) for name in ("lambda_r", "axis_ratio")}
+    what = ", ".join(f"{count} have no {name}" for name, count in lacking.items() if count) or "cuts take them all"
+    return [f"none of {len(labeled)} galaxies has a label: {what}; see match_report"]
+
+
 def passes_jam_quality(kinematics: pd.DataFrame, jam_qual_min: int | None) -> pd.Series:
     """False for lambda_R of DynPop whose ``Qual`` is missing or below the least that is asked for, None for none."""
     if jam_qual_min is None:
