@@ -12,11 +12,13 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_ST
 
 from rotator_assets.assets.current import COVERED, NAME, evaluation
 from rotator_assets.assets.observing import last_observation_id, observe, told
+from rotator_assets.assets.results import read_results
 from rotator_assets.at_work import fail_lost_runs, is_at_work
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.jobs import compare_recipes, refresh_report
 from rotator_assets.partitions import WHOLE
+from rotator_assets.settings import load_settings
 from rotator_assets.staleness import Stale, Staleness
 
 SENSOR = "report_follows_results"
@@ -43,7 +45,8 @@ def report_follows_results(context: dg.SensorEvaluationContext) -> dg.SensorResu
     if context.cursor == now:
         return dg.SkipReason("nothing happened since the last look")
     try:
-        observations = observe(instance, root)
+        load_settings(root)  # else the report would fail, once and for all
+        observations = observe(instance, root, read_results(root))  # of inputs, `input_changes` tells
     except InputError as error:
         return dg.SkipReason(f"what is stale cannot be told before this is put right: {error}")
     if observations:

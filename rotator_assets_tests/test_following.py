@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from rotator_assets import following
-from rotator_assets.assets.observing import last_observation
+from rotator_assets.assets.observing import input_changes, last_observation
 from rotator_assets.at_work import at_work, is_at_work, process_tags
 from rotator_assets.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.definitions import definitions
@@ -149,6 +149,13 @@ def test_one_launch_makes_everything_that_is_stale(sensor):
 def test_an_error_in_the_settings_is_told(sensor):
     sensor.root.settings.write_text("profile: [")
     assert "settings.yaml" in sensor.tick() and "put right" in sensor.tick()
+
+
+def test_a_change_of_an_input_is_left_to_the_sensor_that_names_it(sensor):
+    sensor.root.settings.write_text("manga: {labels: {t_type_max: 1.0}}")
+    assert sensor.tick() == "comparisons and report are current"
+    with dg.build_sensor_context(instance=sensor.instance) as context:
+        assert "t_type_max: 2.0 -> 1.0" in input_changes(context).skip_reason.skip_message
 
 
 def test_runs_of_the_command_line_show_on_the_run_timeline(sensor):
