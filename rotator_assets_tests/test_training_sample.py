@@ -29,11 +29,14 @@ def labeled():
 
 
 class Images:
-    """Stands for what may be read: images, of which some are not usable."""
+    """Stands for what may be read: images that are usable, or not for these reasons."""
+
+    def __init__(self, *reasons: str | None) -> None:
+        self._reasons = pd.Series(reasons, dtype=object)
 
     def table(self, name: str, dataset: str) -> pd.DataFrame:
         assert (name, dataset) == ("images", "manga-observed-64")
-        return pd.DataFrame({"reason": [None, "no image file", "no image file", "too small"]})
+        return pd.DataFrame({"usable": self._reasons.isna(), "reason": self._reasons})
 
 
 def sample_of(labeled, **changes):
@@ -74,5 +77,9 @@ def test_early_types_alone_unless_the_recipe_wants_all(labeled):
 def test_no_galaxy_left_says_what_to_do(labeled):
     with pytest.raises(InputError, match=r"at least 0\.9 from the boundary .* lower boundary_gap of recipe 'mine'"):
         sample_of(labeled, boundary_gap=0.9)
-    with pytest.raises(InputError, match=r"no labelled galaxy of the population 'all' .* no image file \(2 of them\)"):
-        sample_of(labeled.iloc[:0])
+    none, recipe = labeled.iloc[:0], Recipe(name="mine", population="all")
+    without_images = Images("no image file", "no image file", "too small")
+    with pytest.raises(InputError, match=r"no image is usable: no image file \(2 of them\)"):
+        training_sample(none, recipe, "manga-observed-64", without_images)
+    with pytest.raises(InputError, match=r"2 images are usable, but none is of a galaxy .* match_report"):
+        training_sample(none, recipe, "manga-observed-64", Images(None, None, "too small"))

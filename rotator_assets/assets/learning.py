@@ -266,12 +266,7 @@ def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, 
     """The rows of the recipe's population, with its labels. Raises InputError where there is none, saying why."""
     sample = labeled_images[labeled_images["is_early_type"]] if recipe.population == "early" else labeled_images
     if sample.empty:
-        reasons = reads.table("images", dataset)["reason"].value_counts()
-        why = f"; most are not usable: {reasons.index[0]} ({reasons.iloc[0]} of them)" if len(reasons) else ""
-        raise InputError(
-            f"{dataset}: no labelled galaxy of the population '{recipe.population}' has a usable image{why}; "
-            f"see: SELECT * FROM images WHERE dataset = '{dataset}'"
-        )
+        raise InputError(_nothing_to_train_on(dataset, recipe.population, reads.table("images", dataset)))
     sample = _relabelled(sample, recipe)
     if sample.empty:
         raise InputError(
@@ -279,6 +274,19 @@ def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, 
             f"lower boundary_gap of recipe '{recipe.name}'"
         )
     return sample.reset_index(drop=True)
+
+
+def _nothing_to_train_on(dataset: str, population: str, images: pd.DataFrame) -> str:
+    """Whether images or labels are what is missing."""
+    usable = int(images["usable"].sum())
+    if usable:
+        return (
+            f"{dataset}: {usable} images are usable, but none is of a galaxy of the population '{population}' that has "
+            "a label; match_report says where galaxies lose theirs"
+        )
+    reasons = images["reason"].value_counts()
+    why = f": {reasons.index[0]} ({reasons.iloc[0]} of them)" if len(reasons) else ""
+    return f"{dataset}: no image is usable{why}; see: SELECT * FROM images WHERE dataset = '{dataset}'"
 
 
 def _relabelled(sample: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
