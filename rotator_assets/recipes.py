@@ -7,7 +7,6 @@ that ask what else could have been done; the two differ in nothing but that.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -21,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from rotator_assets.changes import changes
 from rotator_assets.errors import InputError
-from rotator_assets.yaml_files import YamlFile, read_yaml
+from rotator_assets.yaml_files import YamlFile, read_yaml, unknown_key
 
 RECIPES_FILE = Path(__file__).with_name("recipes.yaml")
 ENVIRONMENT_VARIABLE = "ROTATORS_RECIPES"
@@ -316,9 +315,7 @@ def _mistake(error: ValidationError) -> str:
         for field in outer:
             model = model.model_fields[field].annotation
         known = [name for name in model.model_fields if name != "name"]
-        nearest = difflib.get_close_matches(str(key), known, n=1)
-        hint = f"did you mean '{nearest[0]}'?" if nearest else f"the keys are {', '.join(known)}"
-        what = f"unknown key; {hint}"
+        what = unknown_key(key, known)
     else:
         what = first["msg"].removeprefix("Value error, ")
     where = ".".join(str(part) for part in first["loc"])

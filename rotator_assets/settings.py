@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.surveys import SURVEYS
-from rotator_assets.yaml_files import read_yaml
+from rotator_assets.yaml_files import read_yaml, unknown_key
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 """Unknown keys and values of another type are mistakes: ``"20"`` is no number, ``1`` no truth value."""
@@ -144,11 +144,13 @@ class Settings(BaseModel):
         return {**{key: value for key, value in content.items() if key not in SURVEYS}, "surveys": blocks}
 
     @model_validator(mode="after")
-    def _sources_exist(self) -> Settings:
+    def _apply_to_their_survey(self) -> Settings:
         for key, chosen in self.surveys.items():
             known = SURVEYS[key].lambda_r_sources
             if unknown := [source for source in chosen.lambda_r_preference if source not in known]:
                 raise ValueError(f"{key}.lambda_r_preference: there is no '{unknown[0]}', only {', '.join(known)}")
+            if not SURVEYS[key].noises and (idle := sorted(chosen.model_fields_set & {"images", "mock"})):
+                raise ValueError(f"{key}.{idle[0]}: {key} has no images here: leave it out")
         return self
 
     def survey(self, survey: str) -> SurveySettings:
@@ -194,8 +196,20 @@ def load_settings(root: DataRoot) -> Settings:
         first = error.errors()[0]
         keys = [part for part in first["loc"] if part != "surveys"]
         where = ".".join(map(str, keys))
-        what = " ".join(first["msg"].removeprefix("Value error, ").split())
+        unknown = first["type"] == "extra_forbidden"
+        what = unknown_key(keys[-1], _known(keys[:-1])) if unknown else first["msg"].removeprefix("Value error, ")
+        what = " ".join(what.split())
         raise InputError(f"{file.where(*keys)}: {f'{where}: ' if where else ''}{what}") from None
+
+
+def _known(block: list[str]) -> list[str]:
+    """Keys that there are at the top, in a survey's block, or in a block of that."""
+    if not block:
+        return ["profile", *SURVEYS]
+    model: type[BaseModel] = SurveySettings
+    for name in block[1:]:
+        model = model.model_fields[name].annotation
+    return list(model.model_fields)
 
 
 def _refuse_similar_names(path: Path) -> None:

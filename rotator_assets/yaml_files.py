@@ -7,9 +7,10 @@ tags, further documents, keys that are no text. Nothing in a file is ever execut
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,13 @@ class YamlFile:
         while keys not in self.lines:
             keys = keys[:-1]
         return f"{self.path}: line {self.lines[keys]}"
+
+
+def unknown_key(key: object, known: Sequence[str]) -> str:
+    """What to say of a key that is none of those known: the nearest of them, or all."""
+    nearest = difflib.get_close_matches(str(key), known, n=1)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else f"the keys are {', '.join(known)}"
+    return f"unknown key; {hint}"
 
 
 def read_yaml(path: Path) -> YamlFile:

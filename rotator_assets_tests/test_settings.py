@@ -60,7 +60,10 @@ def test_a_later_setting_counts_once_it_has_another_value():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mangas: {}", "mangas: Extra inputs"),
+        ("mangas: {}", "mangas: unknown key; did you mean 'manga'?"),
+        ("manga: {label: {}}", "manga.label: unknown key; did you mean 'labels'?"),
+        ("manga: {labels: {cut: 1}}", "manga.labels.cut: unknown key; the keys are t_type_max, p_late_max"),
+        ("atlas3d: {images: {arcsec_per_pixel: 0.4}}", "atlas3d.images: atlas3d has no images here"),
         ("manga: {labels: {t_type_max: early}}", "manga.labels.t_type_max"),
         ("manga: {images: {pixels_per_r_eff: 9, arcsec_per_pixel: 0.4}}", "not both"),
         ("manga: {images: {arcsec_per_pixel: -1}}", "greater than 0"),

@@ -44,7 +44,7 @@ PLAIN = "plateifu,lambda_r\n8000-1901,0.25\n8000-1902,0.5\n"
         PLAIN.encode("utf-8-sig"),
         PLAIN.encode("utf-16"),
         PLAIN.replace(",", "\t").encode("utf-16"),
-        gzip.compress(PLAIN.encode()),
+        gzip.compress(PLAIN.encode(), mtime=0),
         lzma.compress(PLAIN.encode()),
         "# mine\n\n" + PLAIN.replace("0.25\n", "0.25\n# beside\n"),
         'plateifu,lambda_r,note\n8000-1901,0.25,"a, b"\n"8000-1902", "0.5","# no comment"\n',
