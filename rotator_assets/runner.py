@@ -117,7 +117,6 @@ class Runner:
                 outcome.failed[step.title] = error
             settle(step, "done" if error is None else "failed")
 
-        self.observe()
         with at_work(self.root), Workers(self.root, jobs if jobs > 1 else 0) as workers:
             while waiting or workers.running:
                 step = next_step(waiting, workers.running, may_train=jobs == 1 or workers.idle)
@@ -129,6 +128,7 @@ class Runner:
                     outcome.skipped[step.title] = f"needs {missing[0]}"
                     settle(step, "skipped")
                     continue
+                self.observe()
                 step = step if step.requested else self.stale_part(step)
                 if not step.assets:
                     outcome.fresh.append(step.title)
@@ -142,9 +142,9 @@ class Runner:
         return outcome
 
     def _attempt(self, step: Step) -> Exception | None:
-        """Materialize the step; what it raised."""
+        """Execute the step; what it raised."""
         try:
-            self.materialize(step)
+            self.execute(step)
         except Exception as error:
             return error
         return None
@@ -155,30 +155,30 @@ class Runner:
         Raises what the asset raised, InputError as `observe` does, and KeyboardInterrupt when interrupted.
         """
         self.observe()
+        self.execute(step)
+
+    def execute(self, step: Step) -> None:
+        """As `materialize`, from inputs as they were observed last."""
         try:
-            self._execute(step)
+            self._job.execute_in_process(
+                instance=self.instance,
+                asset_selection=[dg.AssetKey(name) for name in step.assets],
+                partition_key=step.partition,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                tags={"rotators/step": step.title.replace(" ", "_"), **process_tags()},
+            )
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
-
-    def _execute(self, step: Step) -> None:
-        self._job.execute_in_process(
-            instance=self.instance,
-            asset_selection=[dg.AssetKey(name) for name in step.assets],
-            partition_key=step.partition,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags={"rotators/step": step.title.replace(" ", "_"), **process_tags()},
-        )
 
     def staleness(self) -> Staleness:
         """What is fresh and what is stale now."""
         return Staleness(self.instance, self._graph)
 
     def stale_part(self, step: Step) -> Step:
-        """The step from its first asset on that is not there, or not made from what its inputs are now.
+        """The step from its first asset on that is not there, or not made from its inputs as they were observed last.
 
         What comes before it stays as it is: nothing is trained again to be explained otherwise.
         """
-        self.observe()
         staleness = self.staleness()
         fresh = takewhile(lambda asset: staleness.is_fresh(asset, step.partition), step.assets)
         return replace(step, assets=step.assets[len(list(fresh)) :])

@@ -58,7 +58,7 @@ def test_recipes_of_a_dataset_are_stale_by_its_own_scores_alone(runner):
 
 def test_what_is_read_before_anyone_observed_it_is_known_to_have_been_read(runner):
     trained(runner.root, NOISY, "thesis", seed=2)
-    runner._execute(BY_DATASET)  # as the UI does: nothing was observed since the change
+    runner.execute(BY_DATASET)  # as the UI does: nothing was observed since the change
     assert {asset for asset, *_ in _stale(runner)} == {"recipe_comparison"}
 
 
