@@ -23,11 +23,17 @@ _SET = {
     "KERAS_BACKEND": "tensorflow",
     "MATPLOTLIBRC": str(HOME / "matplotlibrc"),
     "MPLBACKEND": "agg",
-    "ASTROPY_CONFIG_DIR": str(HOME),
+    "ASTROPY_CONFIG_DIR": str(HOME / "astropy"),
+    "XDG_CONFIG_HOME": str(HOME),  # where astropy before release 8 looks for its folder
     "PYTHONUTF8": "1",
     "TF2_BEHAVIOR": "1",  # TensorFlow itself sets it so, for all that its process starts
 }
-_DEFAULTS = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+_DEFAULTS = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    # Its cache of fonts stays where it is; Matplotlib would write a folder where XDG_CONFIG_HOME says.
+    "MPLCONFIGDIR": str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "matplotlib"),
+}
 
 _REMOVED_FAMILIES = (
     "KERAS_",
@@ -80,7 +86,7 @@ _KEPT = {
 }
 _OF_THE_INTERPRETER = ("PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONIOENCODING", "PYTHONINSPECT", "PYTHONPATH")
 """Read when Python starts: a process that had them goes on with what they did until it is started anew."""
-_UNSURPRISING = ("DAGSTER_HOME", "MPLBACKEND", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONUTF8")
+_UNSURPRISING = ("DAGSTER_HOME", "MPLBACKEND", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONUTF8", "XDG_CONFIG_HOME")
 """Not worth a line: what is done about them is what a user of this program expects."""
 
 

@@ -80,8 +80,8 @@ def home(tmp_path):
     files = {
         ".keras/keras.json": json.dumps(KERAS_FILE),
         ".config/matplotlib/matplotlibrc": "font.size: 30\nsavefig.dpi: 20\naxes.facecolor: black\n",
-        ".config/astropy/astropy.cfg": "[io.fits]\nenable_uint = False\n",
-        ".astropy/config/astropy.cfg": "[io.fits]\nenable_uint = False\n",
+        ".config/astropy/astropy.cfg": "[no section of astropy",
+        ".astropy/config/astropy.cfg": "[no section of astropy",
     }
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

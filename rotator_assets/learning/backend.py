@@ -27,7 +27,20 @@ def tensorflow() -> ModuleType:
     if "tensorflow" not in sys.modules:
         with _without_start_up_noise():
             importlib.import_module("tensorflow")
+    _leave_borrowed_streams_open()
     return sys.modules["tensorflow"]
+
+
+def _leave_borrowed_streams_open() -> None:
+    """Let absl, which TensorFlow brings, write to the process's own standard error.
+
+    Its handler keeps the ``sys.stderr`` there was when it was imported, and closes that when loggers are set up again,
+    as Dagster does for every instance: whoever had lent it, a progress display or a test, could not go on.
+    """
+    from absl import logging
+
+    if sys.__stderr__ is not None:
+        logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
 
 def device_name() -> str:

@@ -1,5 +1,6 @@
 """The network: the study's numbers, one float32 logit, repeatable weights, no global state."""
 
+import io
 import os
 import subprocess
 import sys
@@ -129,3 +130,13 @@ def test_the_device_has_a_name_and_a_policy(monkeypatch):
         details = {"device_name": "Some GPU", "compute_capability": capability}
         monkeypatch.setattr(backend, "_gpu_details", lambda details=details: details)
         assert (backend.device_name(), backend.compute_policy()) == ("Some GPU", policy)
+
+
+def test_a_stream_that_is_lent_while_tensorflow_is_imported_stays_open():
+    from absl import logging
+
+    lent = io.StringIO()
+    logging.get_absl_handler().python_handler.setStream(lent)
+    backend.tensorflow()
+    logging.get_absl_handler().close()
+    assert not lent.closed

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from rotator_assets.data_root import DataRoot
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import STORAGE_VERSION, TableStore
+from rotator_assets_tests.programs import users_variables
 
 PROJECT = Path(__file__).parents[2]
 
@@ -59,7 +60,7 @@ def run_with_lowest(lowest_version, tmp_path_factory):
     uv = shutil.which("uv") or shutil.which("uv", path=str(PROJECT / ".uv" / "bin"))
     pip = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
     command = [*pip, "--quiet", "--no-deps", "--target", str(folder), f"duckdb=={lowest_version}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=users_variables())
     if done.returncode:
         pytest.skip(f"DuckDB {lowest_version} cannot be had here: {done.stderr.strip().splitlines()[-1]}")
 
