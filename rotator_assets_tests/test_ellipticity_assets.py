@@ -4,6 +4,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from rotator_assets.assets.ellipticity import ellipticity_report, image_morphology
 from rotator_assets.data_root import DataRoot
@@ -81,3 +82,28 @@ def test_the_report_writes_its_tables_and_pictures(planted, measured, tmp_path):
     assert (result.value["auc_in_bins"]["variable"] != "r_eff_over_psf").all()
     folder = root.figures / DATASET / "thesis"
     assert {path.name for path in folder.iterdir()} == {"feature_ladder.png", "auc_in_bins.png"}
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.05])
+def test_what_the_definition_explains_is_by_the_recipes_own_boundary(planted, measured, tmp_path, gap):
+    """Permutations of lambda_R against the boundary of Cappellari (2016), whatever the settings' labels are."""
+    tensor, labeled, predictions = planted
+    random = np.random.default_rng(2)
+    labeled = labeled.assign(lambda_r=random.beta(2, 6, len(labeled)), image_unit="nanomaggies")
+    ellipticity = labeled["ellipticity"].to_numpy()
+    threshold = np.where(ellipticity < 0.4, 0.08 + ellipticity / 4, 0)
+    spin = labeled["lambda_r"].to_numpy()
+    kept = np.abs(spin - threshold) >= gap
+    predictions = predictions.assign(rotator_type=(spin >= threshold).astype(int))[kept]
+    recipe = Recipe(name="mine", folds=3, label="cappellari2016", boundary_gap=gap)
+    models = TrainedModels(tmp_path, recipe, "quick", "cpu", 1.0, True)
+    context = dg.build_asset_context(partition_key=training_key(DATASET, "thesis"))
+    result = ellipticity_report(context, DataRoot(tmp_path), predictions, models, tensor, labeled, measured.value)
+    tests = result.value["ellipticity_tests"].set_index("quantity")
+    expected = []
+    for _ in range(2000):
+        drawn = random.permutation(spin[kept])
+        far = np.abs(drawn - threshold[kept]) >= gap
+        expected.append(roc_auc_score(drawn[far] >= threshold[kept][far], ellipticity[kept][far]))
+    found = tests.loc["ellipticity, by the label's definition alone", "auc"]
+    assert found == pytest.approx(np.mean(expected), abs=0.02) and found > 0.6

@@ -1,17 +1,21 @@
 """Assets of a referee's questions, from made-up predictions: nothing is trained."""
 
+from pathlib import Path
+
 import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from rotator_assets.assets import results
 from rotator_assets.assets.referee import intervals_report, label_noise_report, learning_curve
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.partitions import training_key
-from rotator_assets.recipes import load_recipes
+from rotator_assets.recipes import Recipe, load_recipes
 from rotator_assets.science.spin import spin_threshold
+from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore
 
@@ -52,6 +56,11 @@ def written(table: str, frame: pd.DataFrame, root: DataRoot, partition: str) -> 
     TableStore(root).write(table, partition, frame.reindex(columns=TABLES[table].column_names))
 
 
+def models(**changes) -> TrainedModels:
+    """Stands for the networks of a recipe, of which nothing but the recipe is read."""
+    return TrainedModels(Path("nowhere"), Recipe(name=RECIPE, **changes), "quick", "cpu", 1.0, True)
+
+
 def context(partition):
     return dg.build_asset_context(partition_key=partition)
 
@@ -84,7 +93,7 @@ def test_labels_are_made_anew_from_errors_boundaries_and_sources(root, galaxies,
     outside = pd.DataFrame({"galaxy_id": ["g0"], "lambda_r_source": ["user"], "lambda_r": [7.0]})
     written("kinematics_catalog", pd.concat([sources, outside]), root, "manga")
     partition = training_key(DATASET, RECIPE)
-    result = label_noise_report(context(partition), root, predictions, galaxies)
+    result = label_noise_report(context(partition), root, predictions, models(), galaxies)
     rows = kept(result, root, partition)["label_noise"].set_index("variant")
     assert rows.loc["lambda_R drawn within its errors", "n_assumed_error"] == COUNT - 50
     assert {"lambda_R of pipe3d", "lambda_R of maps", "boundary cappellari2016", "beyond 0.05"} <= set(rows.index)
@@ -96,13 +105,30 @@ def test_labels_are_made_anew_from_errors_boundaries_and_sources(root, galaxies,
 
 def test_one_source_of_lambda_r_is_not_compared_with_itself(root, galaxies, predictions):
     written("kinematics_catalog", galaxies.assign(lambda_r_source="pipe3d"), root, "manga")
-    result = label_noise_report(context(training_key(DATASET, RECIPE)), root, predictions, galaxies)
+    result = label_noise_report(context(training_key(DATASET, RECIPE)), root, predictions, models(), galaxies)
     assert not result.value["label_noise"]["variant"].str.startswith("lambda_R of").any()
 
 
 def test_a_galaxy_that_has_no_label_any_more_is_told(root, galaxies, predictions):
-    with pytest.raises(InputError, match="1 galaxies have a prediction but no label"):
-        label_noise_report(context(training_key(DATASET, RECIPE)), root, predictions, galaxies.iloc[1:])
+    with pytest.raises(InputError, match="galaxy g0 has a prediction but no label"):
+        label_noise_report(context(training_key(DATASET, RECIPE)), root, predictions, models(), galaxies.iloc[1:])
+
+
+def test_a_recipe_with_a_boundary_of_its_own_is_asked_by_it(root, galaxies, predictions):
+    """The distance of a galaxy, and what counts as another source's label, are by the boundary that was trained."""
+    own = spin_threshold(galaxies["ellipticity"], "cappellari2016")
+    kind = (galaxies["lambda_r"] >= own).astype(int)
+    written("kinematics_catalog", galaxies.assign(lambda_r_source="maps"), root, "manga")
+    partition, trained = training_key(DATASET, "cappellari2016"), models(label="cappellari2016")
+    result = label_noise_report(context(partition), root, predictions.assign(rotator_type=kind), trained, galaxies)
+    rows = result.value["label_noise"].set_index("variant")
+    distance = np.abs(galaxies["lambda_r"] - own)
+    assert rows.loc["beyond 0.05", "n_galaxies"] == np.sum(distance > 0.05)
+    assert rows.loc["beyond 0.05", "n_slow"] == np.sum(kind[distance > 0.05] == 0)
+    drawn = rows.loc["lambda_R drawn within 0.02"]
+    flips = norm.sf(distance / 0.02)
+    assert drawn["label_change_fraction"] == pytest.approx(flips.mean(), abs=0.005)
+    assert rows.loc["boundary cappellari2016", "label_change_fraction"] == 0
 
 
 @pytest.fixture

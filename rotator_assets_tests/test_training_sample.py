@@ -6,6 +6,7 @@ import pytest
 
 from rotator_assets.assets.learning import training_sample
 from rotator_assets.errors import InputError
+from rotator_assets.learning.labels import with_galaxies
 from rotator_assets.recipes import Recipe
 
 EPSILON = np.array([0.124, 0.124, 0.124, 0.5, 0.5, 0.0, 0.3])
@@ -58,6 +59,20 @@ def test_cappellari_2016_has_another_boundary_and_no_flat_slow_rotators(labeled)
     np.testing.assert_allclose(sample["spin_threshold"], [0.111, 0.111, 0.111, 0, 0, 0.08, 0.155])
     assert sample["rotator_type"].dtype == np.int8
     assert list(sample["galaxy_id"]) == list(labeled["galaxy_id"])
+
+
+def test_what_is_asked_of_predictions_has_the_threshold_that_they_were_trained_by(labeled):
+    labeled["object_id"] = labeled["galaxy_id"]
+    for changes in ({}, {"label": "cappellari2016"}, {"label": "cappellari2016", "boundary_gap": 0.02}):
+        recipe = Recipe(name="mine", population="all", **changes)
+        trained = training_sample(labeled, recipe, "manga-observed-64", Images())
+        predictions = trained[["galaxy_id", "object_id", "rotator_type"]].iloc[::-1]
+        asked = with_galaxies(predictions, labeled, recipe)
+        assert list(asked["galaxy_id"]) == list(predictions["galaxy_id"])
+        np.testing.assert_array_equal(asked["spin_threshold"], trained["spin_threshold"][::-1])
+        np.testing.assert_array_equal(asked["lambda_r"] >= asked["spin_threshold"], asked["rotator_type"] == 1)
+    with pytest.raises(InputError, match="galaxy g6 has a prediction but no label or image any more"):
+        with_galaxies(labeled[["galaxy_id", "rotator_type"]], labeled.iloc[:-1], recipe)
 
 
 def test_galaxies_close_to_the_boundary_are_left_out(labeled):

@@ -10,8 +10,8 @@ from rotator_assets.assets.inputs import of_recipe
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.questions import QUESTION_OF_TRAINING
 from rotator_assets.assets.reading import CheckReads, Reads
-from rotator_assets.assets.reports import with_galaxies
 from rotator_assets.data_root import DataRoot
+from rotator_assets.learning.labels import with_galaxies
 from rotator_assets.partitions import DATASETS, dataset_to_training, split_training_key
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import content_hash
@@ -31,7 +31,7 @@ _SHOWN = 2
 
 @dg.asset(
     **{**QUESTION_OF_TRAINING, "deps": of_recipe("training", "prediction", "attribution")},
-    code_version="1",
+    code_version="2",
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
     kinds={"keras", "duckdb", "matplotlib"},
     description="Attribution maps by seven methods, against randomized networks and other folds, by deleting pixels.",
@@ -49,7 +49,8 @@ def attribution_tests(
     dataset, name = split_training_key(context.partition_key)
     key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic or image_tensors.synthetic}
     count = round(GALAXIES[rotator_classifier.profile] * min(1, 64 / image_tensors.size_px))
-    sample = balanced_sample(with_galaxies(predictions, labeled_images), max(1, count // 2), _SEED)
+    galaxies = with_galaxies(predictions, labeled_images, rotator_classifier.recipe)
+    sample = balanced_sample(galaxies, max(1, count // 2), _SEED)
     found = examination.examine(
         rotator_classifier.load,
         sample,

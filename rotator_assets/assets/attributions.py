@@ -12,9 +12,9 @@ from rotator_assets.assets.attribution_pictures import attribution_pictures
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
 from rotator_assets.assets.learning import as_predicted, effective_recipe
 from rotator_assets.assets.reading import Reads
-from rotator_assets.assets.reports import with_galaxies
 from rotator_assets.data_root import DataRoot
 from rotator_assets.files import replacing
+from rotator_assets.learning.labels import with_galaxies
 from rotator_assets.partitions import (
     DATASETS,
     Dataset,
@@ -62,7 +62,7 @@ def attribution_maps(
     recipe = recipe_to_explain(reads, DATASETS[dataset], rotator_classifier, image_tensors)
     synthetic = rotator_classifier.synthetic or image_tensors.synthetic
     key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
-    sample = with_galaxies(predictions, labeled_images)
+    sample = with_galaxies(predictions, labeled_images, recipe)
     tensor_rows = image_tensors.rows_of(sample["galaxy_id"])
     places = _places(labeled_images, reads.table("images", dataset))
     files = _Files(root.attributions / dataset / name / "fits", key, sample, places)

@@ -6,8 +6,8 @@ import pandas as pd
 from rotator_assets import progress
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.questions import QUESTION, QUESTION_OF_TRAINING
-from rotator_assets.assets.reports import with_galaxies
 from rotator_assets.data_root import DataRoot
+from rotator_assets.learning.labels import with_galaxies
 from rotator_assets.partitions import dataset_partitions, dataset_to_training, split_training_key
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.schema import TABLES
@@ -54,7 +54,7 @@ def image_morphology(
 
 @dg.asset(
     **QUESTION_OF_TRAINING,
-    code_version="1",
+    code_version="2",
     ins={name: _OF_DATASET for name in ("image_tensors", "labeled_images", "image_morphology")},
     kinds={"duckdb", "scikitlearn", "matplotlib"},
     description="Is it only ellipticity? A ladder of features, matched and binned AUCs, what the label alone explains.",
@@ -75,7 +75,7 @@ def ellipticity_report(
     dataset, name = split_training_key(context.partition_key)
     recipe = rotator_classifier.recipe
     measured = image_morphology.drop(columns=["dataset", "usable", "reason", "flag", "synthetic"])
-    sample = with_galaxies(predictions, labeled_images).merge(measured, on="galaxy_id", how="left")
+    sample = with_galaxies(predictions, labeled_images, recipe).merge(measured, on="galaxy_id", how="left")
     sample["r_eff_over_psf"] = r_eff_over_psf(sample)
     _, missing = steps_of(sample)
     if missing:
@@ -89,7 +89,7 @@ def ellipticity_report(
         ladder = pd.DataFrame(columns=TABLES["feature_baselines"].column_names)
     found = {
         "feature_baselines": ladder,
-        "ellipticity_tests": ellipticity_tests(sample, recipe.seed),
+        "ellipticity_tests": ellipticity_tests(sample, recipe.seed, recipe.boundary_gap),
         "auc_in_bins": binned(sample),
     }
     frames = {table: frame.assign(dataset=dataset, recipe=name, synthetic=synthetic) for table, frame in found.items()}

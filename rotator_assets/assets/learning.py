@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 
 from rotator_assets import progress
@@ -14,6 +13,7 @@ from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.results import other_survey_galaxies
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
+from rotator_assets.learning.labels import labelled_by
 from rotator_assets.partitions import (
     DATASETS,
     dataset_to_training,
@@ -22,7 +22,6 @@ from rotator_assets.partitions import (
     training_partitions,
 )
 from rotator_assets.recipes import Recipe, reduced
-from rotator_assets.science.spin import is_slow_rotator, spin_threshold
 from rotator_assets.storage.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.storage.tensors import ImageTensor
@@ -267,7 +266,9 @@ def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, 
     sample = labeled_images[labeled_images["is_early_type"]] if recipe.population == "early" else labeled_images
     if sample.empty:
         raise InputError(_nothing_to_train_on(dataset, recipe.population, reads.table("images", dataset)))
-    sample = _relabelled(sample, recipe)
+    sample = labelled_by(sample, recipe)
+    if recipe.boundary_gap > 0:
+        sample = sample[(sample["lambda_r"] - sample["spin_threshold"]).abs() >= recipe.boundary_gap]
     if sample.empty:
         raise InputError(
             f"{dataset}: no galaxy lies at least {recipe.boundary_gap} from the boundary between slow and fast; "
@@ -287,16 +288,3 @@ def _nothing_to_train_on(dataset: str, population: str, images: pd.DataFrame) ->
     reasons = images["reason"].value_counts()
     why = f": {reasons.index[0]} ({reasons.iloc[0]} of them)" if len(reasons) else ""
     return f"{dataset}: no image is usable{why}; see: SELECT * FROM images WHERE dataset = '{dataset}'"
-
-
-def _relabelled(sample: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
-    """The sample by the recipe's boundary, without the galaxies that are too close to it."""
-    if recipe.label != "settings":
-        lambda_r, ellipticity = (sample[name].to_numpy(float) for name in ("lambda_r", "ellipticity"))
-        sample = sample.assign(
-            spin_threshold=spin_threshold(ellipticity, recipe.label),
-            rotator_type=np.where(is_slow_rotator(lambda_r, ellipticity, recipe.label), 0, 1).astype(np.int8),
-        )
-    if recipe.boundary_gap > 0:
-        sample = sample[(sample["lambda_r"] - sample["spin_threshold"]).abs() >= recipe.boundary_gap]
-    return sample

@@ -11,9 +11,10 @@ from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.assets.results import fractions, learning_curve_sources, survey_kinematics
 from rotator_assets.data_root import DataRoot
-from rotator_assets.errors import InputError
+from rotator_assets.learning.labels import with_galaxies
 from rotator_assets.partitions import DATASETS, dataset_partitions, dataset_to_training, split_training_key
 from rotator_assets.recipes import Recipe
+from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
@@ -76,7 +77,7 @@ def intervals_report(
             dg.AssetDep(survey_kinematics, partition_mapping=dataset_to_training),
         ],
     },
-    code_version="1",
+    code_version="2",
     kinds=_KINDS,
     ins={"labeled_images": dg.AssetIn(partition_mapping=dataset_to_training)},
     description="The same scores against other labels: errors, boundary and source of lambda_R; cuts about it.",
@@ -85,6 +86,7 @@ def label_noise_report(
     context: dg.AssetExecutionContext,
     root: dg.ResourceParam[DataRoot],
     predictions: pd.DataFrame,
+    rotator_classifier: TrainedModels,
     labeled_images: pd.DataFrame,
 ) -> dg.MaterializeResult:
     from rotator_assets.figures.referee import label_noise_figure
@@ -93,13 +95,7 @@ def label_noise_report(
     dataset, recipe = split_training_key(context.partition_key)
     survey = DATASETS[dataset].survey
     key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
-    known = labeled_images[["galaxy_id", "lambda_r", "lambda_r_error", "ellipticity", "spin_threshold"]]
-    sample = predictions.merge(known, on="galaxy_id", validate="one_to_one")
-    if len(sample) < len(predictions):
-        raise InputError(
-            f"{len(predictions) - len(sample)} galaxies have a prediction but no label or image any more; materialize "
-            "rotator_classifier and predictions again (`rotators run` does)"
-        )
+    sample = with_galaxies(predictions, labeled_images, rotator_classifier.recipe)
     variants = label_noise_variants(sample, _sources(Reads(context, root), survey), seed=_SEED)
     frame = variants.assign(**key, assumed_error=ASSUMED_ERROR)
     pictures = Pictures(root, f"{dataset}/{recipe}")

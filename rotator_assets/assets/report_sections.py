@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rotator_assets.assets.report_labels import label_definition
 from rotator_assets.changes import leaves
 from rotator_assets.data_root import DataRoot
 from rotator_assets.figures.study import ACROSS_DATASETS, FAMILIES, STUDY_FIGURES
@@ -156,9 +157,9 @@ def results_section(tables: TableStore, metrics: pd.DataFrame, settings: Setting
         title="Results in one table",
         anchor="results",
         intro=(
-            "A galaxy is slow where lambda_R < 0.31 sqrt(epsilon). Every number is from out-of-fold predictions: each "
-            "galaxy is judged by a network that saw neither it nor a repeat observation of it, in training, "
-            "normalization, early stopping or the choice of the threshold. Intervals are 95 % (DeLong)."
+            f"{label_definition(tables)} Every number is from out-of-fold predictions: each galaxy is judged by a "
+            "network that saw neither it nor a repeat observation of it, in training, normalization, early stopping or "
+            "the choice of the threshold. Intervals are 95 % (DeLong)."
         ),
         tables=[
             ReportTable("AUC of every training", shown, "DuckDB: FROM model_metrics"),

@@ -10,7 +10,7 @@ from rotator_assets.assets.learning import as_predicted
 from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.report_pictures import retraining_picture, roc_pictures
 from rotator_assets.data_root import DataRoot
-from rotator_assets.errors import InputError
+from rotator_assets.learning.labels import with_galaxies
 from rotator_assets.partitions import dataset_to_training, split_training_key, training_partitions
 from rotator_assets.recipes import Recipe
 from rotator_assets.storage.models import TrainedModels
@@ -25,7 +25,7 @@ _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
     owners=OWNERS,
     partitions_def=training_partitions,
     io_manager_key="tables",
-    code_version="3",
+    code_version="4",
     automation_condition=FOLLOW_CHANGES,
     deps=of_recipe("training", "prediction"),
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
@@ -46,7 +46,7 @@ def roc_report(
     dataset, name = split_training_key(context.partition_key)
     models, reads = rotator_classifier, Reads(context, root)
     recipe = as_predicted(models, reads.table("repeat_predictions"))
-    sample = with_galaxies(predictions, labeled_images)
+    sample = with_galaxies(predictions, labeled_images, recipe)
     key = {"dataset": dataset, "recipe": name, "synthetic": models.synthetic}
     metrics = {
         **key,
@@ -101,17 +101,6 @@ def roc_report(
             **pictures.metadata(),
         },
     )
-
-
-def with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame) -> pd.DataFrame:
-    """Predictions with what is known of each galaxy, in the predictions' order. Raises InputError where one is not."""
-    known = labeled_images.drop(columns=["dataset", "object_id", "rotator_type", "synthetic"])
-    if missing := sorted(set(predictions["galaxy_id"]) - set(known["galaxy_id"])):
-        raise InputError(
-            f"galaxy {missing[0]} has a prediction but no label or image any more; materialize rotator_classifier "
-            "and predictions again (`rotators run` does)"
-        )
-    return predictions.merge(known, on="galaxy_id", how="left", validate="one_to_one")
 
 
 def _told_apart(metrics: dict) -> str:

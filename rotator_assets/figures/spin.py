@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.figures import style
 from rotator_assets.figures.style import CLASSES, OUTCOMES, numbers, percent
-from rotator_assets.science.spin import spin_threshold
+from rotator_assets.science.spin import boundary_of, spin_threshold
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ELLIPTICITY = r"Ellipticity $\epsilon = 1 - b/a$"
 SPIN = r"Spin parameter $\lambda_R$"
-BOUNDARIES = {
+_BOUNDARY_LABELS = {
     "emsellem2011": r"$\lambda_R = 0.31\,\sqrt{\epsilon}$",
     "cappellari2016": r"$\lambda_R = 0.08 + \epsilon/4,\ \epsilon < 0.4$",
 }
@@ -67,13 +67,12 @@ def spin_ellipticity_figure(
     return figure
 
 
-def outcome_figure(
-    predictions: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool, boundary: str = "emsellem2011"
-) -> Figure:
+def outcome_figure(predictions: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
     """Spin parameter against ellipticity by outcome (figures 11, 15 and 21 of the study).
 
-    ``predictions``: ``rotator_type``, ``predicted_type``, ``lambda_r``, ``ellipticity``. Left the galaxies that were
-    called right, right those called wrong; colours say what a galaxy truly is.
+    ``predictions``: ``rotator_type``, ``predicted_type``, ``lambda_r``, ``ellipticity``, ``spin_threshold``. Left the
+    galaxies that were called right, right those called wrong; colours say what a galaxy truly is. The boundary is that
+    of the thresholds.
     """
     figure = style.new_figure(
         9.0, 5.4, title="Which galaxies are called right", dataset=dataset, recipe=recipe, synthetic=synthetic
@@ -82,6 +81,7 @@ def outcome_figure(
     ellipticity, spin = numbers(predictions, "ellipticity"), numbers(predictions, "lambda_r")
     known = np.isfinite(ellipticity) & np.isfinite(spin)
     judged = np.isfinite(true) & np.isfinite(called)
+    boundary = boundary_of(ellipticity, numbers(predictions, "spin_threshold"))
     for axes, right in zip(figure.subplots(1, 2, sharex=True, sharey=True), (True, False), strict=True):
         here = judged & ((true == called) == right)
         _spin_plane(axes, boundary, spin[known])
@@ -201,10 +201,12 @@ def match_figure(match_report: pd.DataFrame, *, dataset: str, synthetic: bool) -
     return figure
 
 
-def _spin_plane(axes: Axes, boundary: str, spin: NDArray[np.float64]) -> None:
+def _spin_plane(axes: Axes, boundary: str | None, spin: NDArray[np.float64]) -> None:
     """Limits and the boundary between slow and fast rotators."""
     curve = np.linspace(0, 1, 401)
-    axes.plot(curve, spin_threshold(curve, boundary), color=style.INK, lw=1.5, label=BOUNDARIES[boundary], zorder=3)
+    if boundary is not None:
+        label = _BOUNDARY_LABELS[boundary]
+        axes.plot(curve, spin_threshold(curve, boundary), color=style.INK, lw=1.5, label=label, zorder=3)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, max(1.0, 1.05 * np.max(spin, initial=0)))
 

@@ -12,13 +12,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.learning.evaluation import aucs_of_labelings, delong_interval, size_and_auc
-from rotator_assets.science.spin import is_slow_rotator
+from rotator_assets.science.spin import BOUNDARIES, boundary_of, is_slow_rotator
 
 ASSUMED_ERROR = 0.02
 """Standard deviation of lambda_R assumed where none is published, dimensionless: an assumption, not a measurement."""
 DISTANCE_CUTS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15)
 """Smallest |lambda_R - threshold| of the galaxies that are kept."""
-BOUNDARIES = ("emsellem2011", "cappellari2016")
 
 COLUMNS = (
     "variant",
@@ -120,12 +119,13 @@ def label_noise_variants(
 
     ``as trained``; ``lambda_R drawn within its errors`` with the ceilings, and within the assumed error for all, for
     published errors may be several times the scatter between sources; ``beyond 1 sigma`` and ``beyond 0.05`` (and other
-    cuts) of the threshold; the boundaries of Emsellem et al. (2011) and Cappellari (2016); lambda_R of every single
-    source. ``reference_auc``: the same galaxies with the labels as trained. Intervals are DeLong's, but of the draws
-    their central 95 %. A variant that leaves one class empty has no AUC.
+    cuts) of the threshold; each of `BOUNDARIES`, that of the labels first; lambda_R of every single source.
+    ``reference_auc``: the same galaxies with the labels as trained. Intervals are DeLong's, but of the draws their
+    central 95 %. A variant that leaves one class empty has no AUC.
 
     ``sample``: a row a galaxy with galaxy_id, rotator_type, probability_fast, lambda_r, lambda_r_error, ellipticity,
-    spin_threshold. ``sources``: at most one row a galaxy_id and lambda_r_source, with lambda_r.
+    and spin_threshold by the boundary of these labels. ``sources``: at most one row a galaxy_id and lambda_r_source,
+    with lambda_r.
     """
     sample = sample.reset_index(drop=True)
     truth = sample["rotator_type"].to_numpy(int)
@@ -148,7 +148,8 @@ def label_noise_variants(
             rows.append({**rows[0], "variant": f"lambda_R drawn within {name}", **vars(noise)})
     rows.append(against("beyond 1 sigma", truth, distance > error))
     rows += [against(f"beyond {cut:g}", truth, distance > cut, cut) for cut in DISTANCE_CUTS]
-    for boundary in BOUNDARIES:
+    own = boundary_of(sample["ellipticity"], threshold)
+    for boundary in sorted(BOUNDARIES, key=lambda name: name != own):
         labels = 1 - is_slow_rotator(lambda_r, sample["ellipticity"], boundary).astype(int)
         rows.append(against(f"boundary {boundary}", labels, everywhere))
     for source, measured in sources.groupby("lambda_r_source"):

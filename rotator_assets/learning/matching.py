@@ -93,19 +93,27 @@ def auc_by_definition(
     spin_threshold: ArrayLike,
     seed: int,
     n_permutations: int = N_RESAMPLES,
+    boundary_gap: float = 0.0,
 ) -> Estimate:
     """AUC that scores reach by the label's definition alone: mean over permutations of lambda_R among the galaxies.
 
     The label compares lambda_R with a threshold that rises with ellipticity, so whatever goes with ellipticity tells
     something of the label even where lambda_R goes with nothing. Each permutation keeps every galaxy's score and
-    threshold, and labels it anew; the limits are percentiles of the permutations. A score that rises with ellipticity
-    comes out below 0.5: at large ellipticity more of the same lambda_R are slow. NaN where no permutation has both
-    classes.
+    threshold, and labels it anew; one that comes to lie closer to its threshold than ``boundary_gap`` has no label, as
+    in the sample. The limits are percentiles of the permutations. A score that rises with ellipticity comes out below
+    0.5: at large ellipticity more of the same lambda_R are slow. NaN where no permutation has both classes.
     """
     spin, threshold = np.asarray(lambda_r, float), np.asarray(spin_threshold, float)
     generator = np.random.default_rng(seed)
-    is_fast = np.array([generator.permutation(spin) >= threshold for _ in range(n_permutations)])
-    aucs = aucs_of_labelings(is_fast, scores)
+    drawn = np.array([generator.permutation(spin) for _ in range(n_permutations)])
+    is_fast = drawn >= threshold
+    labelled = np.abs(drawn - threshold) >= boundary_gap
+    if labelled.all():
+        aucs = aucs_of_labelings(is_fast, scores)
+    else:
+        scores = np.asarray(scores, float)
+        rows = zip(is_fast, labelled, strict=True)
+        aucs = np.concatenate([aucs_of_labelings(row[None, known], scores[known]) for row, known in rows])
     if np.isnan(aucs).all():
         return Estimate(np.nan, np.nan, np.nan)
     low, high = np.nanquantile(aucs, [0.025, 0.975])
@@ -130,21 +138,25 @@ def binned(sample: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def ellipticity_tests(sample: pd.DataFrame, seed: int) -> pd.DataFrame:
+def ellipticity_tests(sample: pd.DataFrame, seed: int, boundary_gap: float = 0.0) -> pd.DataFrame:
     """AUCs beside the network's that tell how much of it is the ellipticity, a row each.
 
     Columns quantity, auc, auc_low, auc_high, n_galaxies, n_slow. ``sample``: rotator_type, probability_fast,
-    object_id, lambda_r, spin_threshold and the variables of ``CALIPERS``. A variable with no pair that is alike is left
-    out.
+    object_id, lambda_r, spin_threshold and the variables of ``CALIPERS``. ``boundary_gap``: galaxies whose
+    lambda_R is closer to their threshold are not in the sample. A variable with no pair that is alike is left out.
     """
     truth, score = sample["rotator_type"].to_numpy(int), sample["probability_fast"].to_numpy(float)
     spin, threshold = sample["lambda_r"], sample["spin_threshold"]
     ellipticity = sample["ellipticity"].to_numpy(float)
+
+    def by_definition(scores: NDArray) -> Estimate:
+        return auc_by_definition(scores, spin, threshold, seed, boundary_gap=boundary_gap)
+
     found = {
         "network": _of_delong(truth, score),
-        "network, by the label's definition alone": auc_by_definition(score, spin, threshold, seed),
+        "network, by the label's definition alone": by_definition(score),
         "ellipticity": _of_delong(truth, ellipticity),
-        "ellipticity, by the label's definition alone": auc_by_definition(ellipticity, spin, threshold, seed),
+        "ellipticity, by the label's definition alone": by_definition(ellipticity),
     }
     for name, caliper in CALIPERS.items():
         quantity = f"network, pairs within {caliper:g} in {name}"

@@ -53,8 +53,13 @@ def median_with_interval(values: ArrayLike, labels: ArrayLike, object_ids: Array
 
 
 def mean_with_interval(values: ArrayLike, labels: ArrayLike, object_ids: ArrayLike, seed: int = 0) -> Bootstrap:
-    """Mean of a galaxy's number with its 95 % bootstrap interval; galaxies without it (NaN) are left out."""
-    return _over_galaxies(lambda known, weights: weights @ known / len(known), values, labels, object_ids, seed)
+    """Mean of a galaxy's number with its 95 % bootstrap interval; galaxies without it (NaN) are left out.
+
+    The mean of a replicate is over the galaxies drawn, whose number differs where objects have repeat observations.
+    """
+    return _over_galaxies(
+        lambda known, weights: weights @ known / weights.sum(axis=1), values, labels, object_ids, seed
+    )
 
 
 def cascade(model: keras.Model, recipe: Recipe, seed: int) -> Iterator[tuple[str, keras.Model]]:

@@ -12,6 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 EMSELLEM_2011_FACTOR = 0.31
 """k in lambda_R < k sqrt(epsilon) for an aperture of one R_e (Emsellem et al. 2011, MNRAS 414, 888)."""
 
+BOUNDARIES = {
+    "emsellem2011": "lambda_R < 0.31 sqrt(epsilon) (Emsellem et al. 2011)",
+    "cappellari2016": "lambda_R < 0.08 + epsilon/4 and epsilon < 0.4 (Cappellari 2016)",
+}
+"""What is a slow rotator, by the names of `spin_threshold`, in words."""
+
 
 def spin_threshold(ellipticity: ArrayLike, boundary: str = "emsellem2011") -> NDArray[np.float64]:
     """Value of lambda_R below which a galaxy of this ellipticity is a slow rotator.
@@ -30,6 +36,19 @@ def spin_threshold(ellipticity: ArrayLike, boundary: str = "emsellem2011") -> ND
     if boundary == "cappellari2016":
         return np.where(np.isnan(epsilon), np.nan, np.where(epsilon < 0.4, 0.08 + epsilon / 4.0, 0.0))
     raise ValueError(f"unknown boundary '{boundary}': use emsellem2011 or cappellari2016")
+
+
+def boundary_of(ellipticity: ArrayLike, threshold: ArrayLike) -> str | None:
+    """Which of `BOUNDARIES` gives these thresholds (n,) at these ellipticities; None where none does, or n is 0.
+
+    Thresholds go with the galaxies, so that nothing drawn or told of them can be by another boundary.
+    """
+    ellipticity, threshold = np.asarray(ellipticity, dtype=np.float64), np.asarray(threshold, dtype=np.float64)
+    known = np.isfinite(ellipticity) & np.isfinite(threshold)
+    for boundary in BOUNDARIES if known.any() else ():
+        if np.allclose(spin_threshold(ellipticity[known], boundary), threshold[known], rtol=0, atol=1e-9):
+            return boundary
+    return None
 
 
 def is_slow_rotator(lambda_r: ArrayLike, ellipticity: ArrayLike, boundary: str = "emsellem2011") -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.science.alignment import CELLS, RunningMean
-from rotator_assets.science.spin import is_slow_rotator
+from rotator_assets.science.spin import is_slow_rotator, spin_threshold
 
 SIZE = 32
 
@@ -21,6 +21,7 @@ def galaxies(count: int = 300, seed: int = 1) -> pd.DataFrame:
             "galaxy_id": [f"8000-{number:05d}" for number in range(count)],
             "ellipticity": ellipticity,
             "lambda_r": spin,
+            "spin_threshold": spin_threshold(ellipticity),
             "rotator_type": kind,
             "is_early_type": early,
             "probability_fast": score,

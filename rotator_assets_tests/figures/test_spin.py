@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from rotator_assets.figures import spin, style
+from rotator_assets.science.spin import spin_threshold
 from rotator_assets_tests.figures import made_up
 
 
@@ -49,6 +50,16 @@ def test_another_boundary_is_drawn_and_named(frame):
     figure = spin.spin_ellipticity_figure(frame, dataset="manga", synthetic=False, boundary="cappellari2016")
     x, y = made_up.line(figure.axes[0], r"$\lambda_R = 0.08").get_data()
     np.testing.assert_allclose(y[x < 0.4], 0.08 + x[x < 0.4] / 4)
+
+
+def test_outcomes_are_drawn_beside_the_boundary_of_their_own_labels(frame):
+    known = frame[frame["rotator_type"].notna()]
+    own = known.assign(spin_threshold=spin_threshold(known["ellipticity"], "cappellari2016"))
+    for galaxies, drawn in ((known, "0.31"), (own, "0.08"), (known.assign(spin_threshold=0.2), None)):
+        figure = spin.outcome_figure(galaxies, dataset="manga-observed-64", recipe="mine", synthetic=False)
+        for axes in figure.axes:
+            lines = [line.get_label() for line in axes.lines]
+            assert lines == ([made_up.line(axes, rf"$\lambda_R = {drawn}").get_label()] if drawn else [])
 
 
 def test_galaxies_without_numbers_are_counted_not_drawn(frame):

@@ -16,6 +16,8 @@ from rotator_assets.learning.label_noise import (
 )
 from rotator_assets.science.spin import spin_threshold
 
+BOUNDARIES = ("emsellem2011", "cappellari2016")
+
 
 def noise(distance, error, scores, **options):
     """Galaxies at these distances from a threshold of 0.2."""
@@ -136,6 +138,17 @@ def test_every_variant_is_the_auc_of_its_labels_and_galaxies(sample):
     assert rows["ceiling"].count() == 2
     alone = rows.loc["lambda_R of user"]
     assert alone["n_galaxies"] == 1 and np.isnan(alone["auc"]) and np.isnan(alone["reference_auc"])
+
+
+@pytest.mark.parametrize(("own", "other"), [BOUNDARIES, BOUNDARIES[::-1]])
+def test_the_boundary_of_the_labels_comes_first_and_changes_none(sample, own, other):
+    sample["spin_threshold"] = spin_threshold(sample["ellipticity"], own)
+    sample["rotator_type"] = (sample["lambda_r"] >= sample["spin_threshold"]).astype(int)
+    rows = label_noise_variants(sample, pd.DataFrame(columns=list(_SOURCES)), n=5).set_index("variant")
+    assert [name for name in rows.index if name.startswith("boundary")] == [f"boundary {own}", f"boundary {other}"]
+    assert rows.loc[f"boundary {own}", "label_change_fraction"] == 0 < rows.loc[f"boundary {other}", "n_slow"]
+    assert rows.loc[f"boundary {other}", "label_change_fraction"] > 0
+    assert rows.loc["beyond 0.05", "n_galaxies"] == np.sum(np.abs(sample["lambda_r"] - sample["spin_threshold"]) > 0.05)
 
 
 def test_one_class_alone_has_no_auc_and_no_draws(sample):

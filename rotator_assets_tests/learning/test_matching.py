@@ -122,6 +122,23 @@ def test_by_definition_the_average_of_permuted_samples():
     assert found.value == pytest.approx(np.mean(plain))
 
 
+def test_by_definition_of_a_recipe_that_leaves_a_gap():
+    """As a plain loop has it, which leaves out what comes to lie in the gap; without the gap it is another number."""
+    random = np.random.default_rng(8)
+    threshold = random.uniform(0, 0.4, 3000)
+    spin = random.beta(2, 3, 3000)
+    kept = np.abs(spin - threshold) >= 0.1
+    spin, threshold = spin[kept], threshold[kept]
+    found = auc_by_definition(threshold, spin, threshold, seed=9, n_permutations=40, boundary_gap=0.1)
+    again, plain = np.random.default_rng(9), []
+    for _ in range(40):
+        drawn = again.permutation(spin)
+        far = np.abs(drawn - threshold) >= 0.1
+        plain.append(roc_auc_score(drawn[far] >= threshold[far], threshold[far]))
+    assert found.value == pytest.approx(np.mean(plain))
+    assert found.value < auc_by_definition(threshold, spin, threshold, seed=9, n_permutations=40).value - 0.02
+
+
 def test_one_class_by_definition_is_nothing():
     assert np.isnan(auc_by_definition([1, 2], [0.5, 0.6], [0.1, 0.1], seed=0).value)
 

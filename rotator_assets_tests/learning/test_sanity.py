@@ -63,6 +63,25 @@ def test_intervals_cover_the_mean_and_the_median_of_known_galaxies():
     assert one.error == pytest.approx(draws[0].std() / np.sqrt(40), rel=0.15)
 
 
+@pytest.mark.parametrize(
+    ("interval", "statistic"), [(sanity.mean_with_interval, np.mean), (sanity.median_with_interval, np.median)]
+)
+def test_repeat_observations_do_not_widen_an_interval_by_their_number(interval, statistic):
+    """A plain bootstrap over objects, those drawn twice concatenated twice, of numbers far from zero."""
+    generator = np.random.default_rng(2)
+    members = np.split(np.arange(200), [*range(1, 101), *range(105, 200, 5)])  # 100 objects once, 20 five times
+    objects = np.repeat(np.arange(120), [len(rows) for rows in members])
+    values = 10 + generator.normal(size=120)[objects]
+    labels = np.where(objects % 2, 1, 0)
+    replicates = []
+    for _ in range(2000):
+        drawn = np.r_[2 * generator.integers(0, 60, 60), 2 * generator.integers(0, 60, 60) + 1]
+        replicates.append(statistic(values[np.concatenate([members[number] for number in drawn])]))
+    found = interval(values, labels, objects)
+    assert (found.low, found.high) == pytest.approx(np.quantile(replicates, [0.025, 0.975]), abs=0.03)
+    assert found.error == pytest.approx(np.std(replicates), rel=0.08)
+
+
 @pytest.mark.parametrize("architecture", ["thesis", "residual", "dihedral", "mobilenet"])
 def test_layers_are_randomized_from_the_output_down(architecture):
     recipe = Recipe(name="x", architecture=architecture, seed=5)

@@ -9,8 +9,10 @@ from scipy.special import ellipe
 
 from rotator_assets.science.psf import FWHM_PER_SIGMA
 from rotator_assets.science.spin import (
+    BOUNDARIES,
     beam_corrected_lambda_r,
     beam_correction_valid,
+    boundary_of,
     corrected_dispersion,
     effective_dispersion,
     ellipse_coverage,
@@ -45,6 +47,16 @@ def test_boundaries_have_their_published_values():
         spin_threshold(1.2)
     with pytest.raises(ValueError, match="unknown boundary"):
         spin_threshold(0.1, "mine")
+
+
+def test_a_boundary_is_told_by_its_thresholds():
+    ellipticity = np.array([0.05, 0.3, np.nan, 0.7])
+    for boundary in BOUNDARIES:
+        thresholds = spin_threshold(ellipticity, boundary)
+        assert boundary_of(ellipticity, thresholds) == boundary
+        thresholds[1] += 1e-3
+        assert boundary_of(ellipticity, thresholds) is None
+    assert boundary_of([], []) is None and boundary_of([0.3], [np.nan]) is None
 
 
 @pytest.mark.parametrize("speed", [20.0, 100.0, 300.0])
