@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.measured import BeamRule
 from rotator_assets.yaml_files import read_yaml, unknown_key
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -70,12 +71,22 @@ class KinematicsSettings(BaseModel):
 
     model_config = STRICT
 
-    aperture: Literal["file", "photometry"] = Field(
-        "file", description="half-light ellipse: the file's own (MAPS header, particles) or the catalogues' first"
+    aperture: Literal["header", "particles", "photometry"] | None = Field(
+        None, description="half-light ellipse: the file's own or the catalogues' first; null: as the survey's default"
     )
-    beam_correction: Literal["graham2018", "none"] = "graham2018"
+    beam_correction: BeamRule = Field("regular_rotators", description="which galaxies are corrected for seeing")
     min_coverage: float = Field(0.0, ge=0, le=1, description="left out where data cover less of the ellipse")
     min_particles_per_bin: int = Field(50, ge=20, description="fewer raise the lambda_R that noise alone gives")
+
+    @field_validator("aperture", "beam_correction", mode="before")
+    @classmethod
+    def _renamed(cls, value: object) -> object:
+        """Values of earlier versions, which meant what no single new one does."""
+        if value == "file":
+            raise ValueError("'file' is now named header (manga) or particles (tng100)")
+        if value == "graham2018":
+            raise ValueError("'graham2018' is now all (every galaxy, as before) or regular_rotators (the default)")
+        return value
 
 
 class MockSettings(BaseModel):
@@ -149,6 +160,9 @@ class Settings(BaseModel):
             known = SURVEYS[key].lambda_r_sources
             if unknown := [source for source in chosen.lambda_r_preference if source not in known]:
                 raise ValueError(f"{key}.lambda_r_preference: there is no '{unknown[0]}', only {', '.join(known)}")
+            aperture, apertures = chosen.kinematics.aperture, SURVEYS[key].apertures
+            if aperture and apertures and aperture not in apertures:
+                raise ValueError(f"{key}.kinematics.aperture: there is no '{aperture}', only {', '.join(apertures)}")
             if not SURVEYS[key].noises and (idle := sorted(chosen.model_fields_set & {"images", "mock"})):
                 raise ValueError(f"{key}.{idle[0]}: {key} has no images here: leave it out")
         return self

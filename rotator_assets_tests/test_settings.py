@@ -44,12 +44,16 @@ def test_what_is_written_is_read(tmp_path):
     [
         (LabelSettings, "e37e0f823151b37d"),
         (ImageSettings, "63fed4cd951316f1"),
-        (KinematicsSettings, "ef1fc3d017144ad5"),
+        (KinematicsSettings, "52f5576705cbf804"),
         (MockSettings, "66472743c51f4ea6"),
     ],
 )
 def test_a_new_setting_changes_no_version(block, version):
-    """The versions of the defaults, for good: what was made with them is not stale because a setting joined them."""
+    """The versions of the defaults, for good: what was made with them is not stale because a setting joined them.
+
+    That of the kinematics changed once, with its defaults: seeing is corrected in regular rotators alone, and the
+    aperture is the photometry's.
+    """
     assert version_of(block()) == version
 
 
@@ -73,6 +77,14 @@ def test_a_later_setting_counts_once_it_has_another_value():
         ("surveys: {}", "under the survey's own key"),
         ("tng100: {mock: {psf_fwhm_arcsec: [1, 1]}}", "tng100.mock.psf_fwhm_arcsec"),
         ("manga: {kinematics: {min_coverage: 2}}", "manga.kinematics.min_coverage"),
+        (
+            "manga: {kinematics: {beam_correction: graham2018}}",
+            "'graham2018' is now all (every galaxy, as before)",
+        ),
+        ("manga: {kinematics: {beam_correction: some}}", "Input should be 'none', 'all' or 'regular_rotators'"),
+        ("manga: {kinematics: {aperture: file}}", "'file' is now named header (manga) or particles (tng100)"),
+        ("manga: {kinematics: {aperture: particles}}", "there is no 'particles', only photometry, header"),
+        ("tng100: {kinematics: {aperture: header}}", "there is no 'header', only particles, photometry"),
         ("just text", "expected a mapping"),
         ("a: [", "not valid YAML"),
         ("manga:\n  labels: {log_mass_min: 10.0}\nmanga:\n  images: {}", "line 3: 'manga' stands twice"),

@@ -60,19 +60,25 @@ def test_lambda_r_from_maps_labels_galaxies_and_is_compared_with_the_tables(root
     disc.write(folder / "maps" / "manga-8000-1902-MAPS-HYB10-GAU-MILESHC.fits", "DR15", PLATEIFU="8000-1902")
     disc.write(folder / "maps" / "deep" / "manga-8002-6101-MAPS-VOR10-GAU-MILESHC.fits", "DR15", PLATEIFU="8002-6101")
     write_text(folder / "maps" / "manga-8000-1901-MAPS-SPX-GAU-MILESHC.fits", "not a FITS file")
+    root.settings.write_text("manga: {kinematics: {aperture: header}}")
     tables = materialize(root, MANGA)
     measured = tables.query("FROM measured_kinematics").set_index("galaxy_id")
     assert measured["usable"].to_dict() == {"8000-1901": False, "8000-1902": True, "8002-6101": True}
     assert "manga-8000-1901-MAPS" in measured.loc["8000-1901", "reason"]
     assert measured.loc["8000-1902", "lambda_r_observed"] == pytest.approx(disc.lambda_r(), rel=0.01)
     assert measured.loc["8002-6101", "path"] == "maps/deep/manga-8002-6101-MAPS-VOR10-GAU-MILESHC.fits"
+    row = measured.loc["8000-1902"]
+    assert (row["aperture"], bool(row["regular_rotator"]), row["sersic_n"]) == ("header", True, 2.0)
+    assert row["lambda_r"] == pytest.approx(row["lambda_r_observed"] * row["beam_factor"])
+    assert 0 <= row["k5_over_k1"] < 0.04 and row["k5_over_k1_error"] > 0
     chosen = tables.query("FROM galaxies").set_index("galaxy_id")["lambda_r_source"]
     assert chosen["8000-1902"] == "dynpop"  # preferred
     pairs = tables.query("FROM lambda_r_agreement").set_index(["reference", "source"])["n_galaxies"].to_dict()
     assert pairs == {("dynpop", "pipe3d"): 2, ("dynpop", "maps"): 2, ("pipe3d", "maps"): 1}
     assert (root.figures / "manga" / "lambda_r_agreement.png").is_file()
 
-    root.settings.write_text("manga: {lambda_r_preference: [maps, dynpop], kinematics: {beam_correction: none}}")
+    uncorrected = "kinematics: {aperture: header, beam_correction: none}"
+    root.settings.write_text(f"manga: {{lambda_r_preference: [maps, dynpop], {uncorrected}}}")
     tables = materialize(root, MANGA)
     rows = tables.query("FROM galaxies").set_index("galaxy_id")
     assert rows.loc["8000-1902", "lambda_r_source"] == "maps"

@@ -45,6 +45,7 @@ PHOTOMETRY = {
     "axis_ratio_source": TEXT,
     "r_eff_arcsec": NUMBER,
     "sersic_n": NUMBER,
+    "nsa_sersic_n": NUMBER,
     "position_angle_deg": NUMBER,
     "log_mass": NUMBER,
     "psf_fwhm_arcsec": NUMBER,
@@ -188,6 +189,8 @@ class Survey(ABC):
     """Where its lambda_R may come from, the most preferred first."""
     measured_source: str | None = None
     """That of the sources which is measured from its ``kinematic_files``."""
+    apertures: tuple[str, ...] = ()
+    """Whose half-light ellipse that may be measured in, the default first: the file's own or ``photometry``."""
     expected_inputs: tuple[ExpectedInput, ...]
 
     @abstractmethod

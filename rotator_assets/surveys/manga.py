@@ -82,6 +82,7 @@ class Manga(Survey):
     image_name = re.compile(r"(?P<id>\d+-\d+)")
     lambda_r_sources = ("user", "dynpop", "pipe3d", "maps")
     measured_source = "maps"
+    apertures = ("photometry", "header")
     expected_inputs = (
         MORPHOLOGY_TABLE,
         PYMORPH,
@@ -114,6 +115,7 @@ class Manga(Survey):
         - ``axis_ratio``, ``r_eff_arcsec``, ``sersic_n``: PyMorph ``BA_S``, ``A_HL_S``, ``N_S`` where ``FLAG_FAILED_S``
           is 0 and ``BA_S`` positive, else NSA ``elpetro_ba``, ``elpetro_th50_r``, ``sersic_n``. Both
           radii are semi-major axes (for discs, n < 2, their median ratio is 1.00 to 1.12 at every axis ratio).
+        - ``nsa_sersic_n``: NSA ``sersic_n`` of every galaxy, at most 6: what the correction for seeing is made for.
         - ``position_angle_deg``: NSA ``elpetro_phi``. PyMorph's ``PA_S`` is in the axes of the SDSS frame.
         - ``log_mass``: log10 of drpall ``nsa_elpetro_mass``, in h^-2 solar masses.
         - ``psf_fwhm_arcsec``: drpall ``rfwhm``, of the reconstructed cube, not of the SDSS image.
@@ -170,7 +172,7 @@ class Manga(Survey):
         return measure_maps(
             path,
             ellipse,
-            aperture="header" if options.aperture == "file" else "photometry",
+            aperture=options.aperture or self.apertures[0],
             beam_correction=options.beam_correction,
             min_coverage=options.min_coverage,
         )
@@ -291,6 +293,7 @@ def _photometry(both: pd.DataFrame) -> pd.DataFrame:
             "axis_ratio_source": np.where(fitted, "pymorph", np.where(axis_ratio.notna(), "nsa", None)),
             "r_eff_arcsec": fit_else_nsa("r_eff_arcsec"),
             "sersic_n": fit_else_nsa("sersic_n"),
+            "nsa_sersic_n": column("nsa_sersic_n").where(column("nsa_sersic_n") > 0),
             "position_angle_deg": column("nsa_position_angle_deg") % 180,
             "log_mass": np.log10(mass.where(mass > 0)),
             "psf_fwhm_arcsec": column("psf_fwhm_arcsec"),

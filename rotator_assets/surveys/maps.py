@@ -12,8 +12,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +22,12 @@ from numpy.typing import NDArray
 from rotator_assets.errors import UnusableKinematics
 from rotator_assets.files import walk_files
 from rotator_assets.science import spin
+from rotator_assets.science.kinemetry import kinemetry
 from rotator_assets.science.psf import FWHM_PER_SIGMA
 from rotator_assets.surveys.compressed import uncompressed_name
 from rotator_assets.surveys.dap_files import LAYOUTS, DapMaps, naming, read_maps
 from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
-from rotator_assets.surveys.measured import NAN, HalfLightEllipse, Measurement
+from rotator_assets.surveys.measured import NAN, BeamRule, HalfLightEllipse, Measurement
 
 BINNINGS = ("HYB10", "VOR10", "SPX")
 """First part of a DAPTYPE, the preferred first: the stellar kinematics of HYB10 and VOR10 are the same, in Voronoi bins
@@ -36,6 +38,9 @@ MIN_BINS = 10
 """With fewer bins inside the ellipse, the noise of each decides over lambda_R."""
 MIN_MIRRORED = 10
 """So many spaxels with a counterpart across the centre are needed to tell the systemic velocity from rotation."""
+CORRELATION_ARCSEC = 1.92 * 0.5
+"""Errors of spaxels are correlated as a Gaussian of their distance with this standard deviation, 1.92 spaxels (Westfall
+et al. 2019, AJ 158, 231, sect. 6.2)."""
 CRITICAL = 1 << 30
 """The bit of MANGA_DAPQUAL and MANGA_DRP3QUAL that says a galaxy should not be used."""
 QUALITY = ("DAPQUAL", "DRP3QUAL")
@@ -64,18 +69,21 @@ def measure_maps(
     path: Path,
     ellipse: HalfLightEllipse,
     *,
-    aperture: Literal["header", "photometry"] = "header",
-    beam_correction: Literal["graham2018", "none"] = "graham2018",
+    aperture: Literal["photometry", "header"] = "photometry",
+    beam_correction: BeamRule = "regular_rotators",
     mask_bits: int | None = None,
     min_coverage: float = 0.0,
 ) -> Measurement:
     """lambda_R of one galaxy inside its half-light ellipse.
 
-    ``aperture``: whose ellipse comes first, the header's (REFF, ECOOELL, ECOOPA: elliptical Petrosian photometry of the
-    NASA-Sloan Atlas; REFF is the semi-major axis) or ``ellipse``; what one lacks the other gives, and ``note`` says so.
-    The Sersic index is always that of ``ellipse``, the PSF the header's RFWHM. ``mask_bits``: bits that leave a spaxel
-    out, None for the layout's.
-    ``min_coverage``: least share of the ellipse's area with data, in [0, 1].
+    ``aperture``: whose ellipse comes first, ``ellipse`` or the header's (REFF, ECOOELL, ECOOPA: elliptical Petrosian
+    photometry of the NASA-Sloan Atlas; REFF is the semi-major axis); what one lacks the other gives, and ``note`` says
+    so. Petrosian radii hold less than half the light of profiles with a high Sersic index (0.7 R_e for n = 4: Graham et
+    al. 2005, AJ 130, 1535). ``beam_correction``: which galaxies are corrected for seeing (Graham et al. 2018, eq. 5):
+    those whose velocity map is a regular rotator's (``science.kinemetry``), all, or none. The correction takes the
+    Sersic index of the NASA-Sloan Atlas, as theirs, else that of the photometry, with a note, and the header's RFWHM.
+    ``mask_bits``: bits that leave a spaxel out, None for the layout's. ``min_coverage``: least share of the ellipse's
+    area with data, in [0, 1].
 
     The systemic velocity is the flux-weighted mean of the spaxels in the aperture whose counterpart across the centre
     is usable too. With complete coverage that is the mean of all; with incomplete coverage the mean of all would take
@@ -88,18 +96,18 @@ def measure_maps(
     """
     if aperture not in ("header", "photometry"):
         raise ValueError(f"unknown aperture '{aperture}': use header or photometry")
-    if beam_correction not in ("graham2018", "none"):
-        raise ValueError(f"unknown beam correction '{beam_correction}': use graham2018 or none")
+    if beam_correction not in get_args(BeamRule):
+        raise ValueError(f"unknown beam correction '{beam_correction}': use {', '.join(get_args(BeamRule))}")
     maps = read_maps(path, mask_bits)
     with naming(path):
         _check_identity(path, maps.header)
         notes = [f"{key} CRITICAL" for key in QUALITY if (_mask(maps.header, key) or 0) & CRITICAL]
-        chosen = _choose_ellipse(maps.header, ellipse, aperture, notes)
-        return _measure(maps, chosen, beam_correction, min_coverage, notes)
+        chosen, source = _choose_ellipse(maps.header, ellipse, aperture, notes)
+        return _measure(maps, chosen, source, beam_correction, min_coverage, notes)
 
 
 def _measure(
-    maps: DapMaps, ellipse: HalfLightEllipse, beam_correction: str, min_coverage: float, notes: list[str]
+    maps: DapMaps, ellipse: HalfLightEllipse, source: str, rule: BeamRule, min_coverage: float, notes: list[str]
 ) -> Measurement:
     a, ellipticity = ellipse.semi_major_arcsec, ellipse.ellipticity
     angle = 0.0 if math.isnan(ellipse.position_angle_deg) else ellipse.position_angle_deg
@@ -136,22 +144,32 @@ def _measure(
     if math.isnan(error):
         notes.append("the file states no errors")
 
+    light = np.bincount(bin_of, flux)
+    centres = [np.bincount(bin_of, flux * offset) / light for offset in (west, north)]
+    map_kind = kinemetry(*centres, light, velocity, velocity_error, ellipticity, CORRELATION_ARCSEC)
     psf_fwhm = _number(maps.header, "RFWHM", above=0.0)
-    factor = None if beam_correction == "none" else _beam_factor(ellipse, psf_fwhm, notes)
-    if factor is not None and lambda_r * factor > 1:
+    sersic_n = _sersic_n(ellipse, notes)
+    factor, reason = _beam_factor(sersic_n, psf_fwhm, a)
+    if rule == "regular_rotators" and not reason and not map_kind.regular:
+        cannot_tell = map_kind.regular is None
+        reason = f"{'it cannot be told if' if cannot_tell else 'not'} a regular rotator ({map_kind.reason})"
+    corrected = rule != "none" and not reason
+    if rule != "none" and reason:
+        notes.append(f"not corrected for seeing: {reason}")
+    if corrected and lambda_r * factor > 1:
         notes.append("corrected lambda_R is larger than 1")
     return Measurement(
-        lambda_r=lambda_r * (factor or 1.0),
-        lambda_r_error=error * (factor or 1.0),
+        lambda_r=lambda_r * (factor if corrected else 1.0),
+        lambda_r_error=error * (factor if corrected else 1.0),
         lambda_r_observed=lambda_r,
         lambda_r_elliptical=spin.lambda_r(elliptical_weight, 1.0, velocity, dispersion),
-        beam_correction="none" if factor is None else beam_correction,
+        beam_correction="graham2018" if corrected else "none",
         ellipticity=ellipticity,
         position_angle_deg=ellipse.position_angle_deg,
         r_eff_arcsec=a,
-        sersic_n=ellipse.sersic_n,
+        sersic_n=sersic_n,
         psf_fwhm_arcsec=psf_fwhm,
-        sigma_e_km_s=spin.effective_dispersion(np.bincount(bin_of, flux), velocity, dispersion),
+        sigma_e_km_s=spin.effective_dispersion(light, velocity, dispersion),
         systemic_velocity_km_s=systemic,
         n_pixels=len(flux),
         n_bins=len(first),
@@ -164,17 +182,25 @@ def _measure(
         release=maps.release,
         note="; ".join(notes),
         synthetic=maps.header.get(SYNTHETIC_KEYWORD) is True,
+        aperture=source,
+        regular_rotator=map_kind.regular,
+        k5_over_k1=map_kind.k5_over_k1,
+        k5_over_k1_error=map_kind.k5_over_k1_error,
+        beam_factor=factor,
     )
 
 
-def _choose_ellipse(header: Mapping, ellipse: HalfLightEllipse, aperture: str, notes: list[str]) -> HalfLightEllipse:
-    """The aperture, each value from the source that comes first where it is valid there, else from the other."""
+def _choose_ellipse(
+    header: Mapping, ellipse: HalfLightEllipse, aperture: str, notes: list[str]
+) -> tuple[HalfLightEllipse, str]:
+    """The aperture, each value from the source that comes first where it is valid there, else from the other; and the
+    source of its radius."""
     of_header = _number(header, "REFF"), _number(header, "ECOOELL"), _number(header, "ECOOPA")
     of_photometry = ellipse.semi_major_arcsec, ellipse.ellipticity, ellipse.position_angle_deg
     if aperture == "header":
-        preferred, substitute, other = of_header, of_photometry, "the photometry"
+        preferred, substitute, other = of_header, of_photometry, "photometry"
     else:
-        preferred, substitute, other = of_photometry, of_header, "the header"
+        preferred, substitute, other = of_photometry, of_header, "header"
     names = ("half-light radius", "ellipticity", "position angle")
     valid = (lambda a: 0 < a < math.inf, lambda e: 0 <= e < 1, lambda pa: -360 <= pa <= 360)
     chosen: list[float] = []
@@ -183,12 +209,15 @@ def _choose_ellipse(header: Mapping, ellipse: HalfLightEllipse, aperture: str, n
             chosen.append(value)
         elif is_valid(second):
             chosen.append(second)
-            notes.append(f"{name} from {other}")
+            notes.append(f"{name} from the {other}")
         elif name == "position angle" and chosen[1] == 0:
             chosen.append(NAN)
         else:
             raise UnusableKinematics(f"no {name}: neither the header nor the photometry has a valid one")
-    return HalfLightEllipse(chosen[0], chosen[1], chosen[2] % 180.0, ellipse.sersic_n)
+    source = aperture if chosen[0] == preferred[0] else other
+    return replace(
+        ellipse, semi_major_arcsec=chosen[0], ellipticity=chosen[1], position_angle_deg=chosen[2] % 180.0
+    ), source
 
 
 def _systemic_velocity(
@@ -207,21 +236,26 @@ def _systemic_velocity(
     return float(np.average(velocity[counted], weights=flux[counted]))
 
 
-def _beam_factor(ellipse: HalfLightEllipse, psf_fwhm_arcsec: float, notes: list[str]) -> float | None:
-    """What seeing has lowered lambda_R by; None, with a note on the reason, where it cannot be told."""
-    sigma_psf, a = psf_fwhm_arcsec / FWHM_PER_SIGMA, ellipse.semi_major_arcsec
-    if spin.beam_correction_valid(ellipse.sersic_n, sigma_psf, a):
-        return float(spin.beam_corrected_lambda_r(1.0, ellipse.sersic_n, sigma_psf, a))
+def _sersic_n(ellipse: HalfLightEllipse, notes: list[str]) -> float:
+    """The index that the correction for seeing takes: that of the NASA-Sloan Atlas where it has one."""
+    if math.isnan(ellipse.nsa_sersic_n) and not math.isnan(ellipse.sersic_n):
+        notes.append("Sersic index of PyMorph: the NASA-Sloan Atlas has none")
+        return ellipse.sersic_n
+    return ellipse.nsa_sersic_n
+
+
+def _beam_factor(sersic_n: float, psf_fwhm_arcsec: float, semi_major_arcsec: float) -> tuple[float, str]:
+    """What seeing has lowered lambda_R of a regular rotator by; NaN with the reason where it cannot be told."""
+    sigma_psf = psf_fwhm_arcsec / FWHM_PER_SIGMA
+    if spin.beam_correction_valid(sersic_n, sigma_psf, semi_major_arcsec):
+        return float(spin.beam_corrected_lambda_r(1.0, sersic_n, sigma_psf, semi_major_arcsec)), ""
     if math.isnan(psf_fwhm_arcsec):
-        reason = "the header has no PSF width (RFWHM)"
-    elif sigma_psf > a:
-        reason = f"the PSF is wider than the galaxy (s = {sigma_psf / a:.2f})"
-    elif math.isnan(ellipse.sersic_n):
-        reason = "no Sersic index"
-    else:
-        reason = f"Sersic index {ellipse.sersic_n:.3g} is not between 0.5 and 6.5"
-    notes.append(f"not corrected for seeing: {reason}")
-    return None
+        return NAN, "the header has no PSF width (RFWHM)"
+    if sigma_psf > semi_major_arcsec:
+        return NAN, f"the PSF is wider than the galaxy (s = {sigma_psf / semi_major_arcsec:.2f})"
+    if math.isnan(sersic_n):
+        return NAN, "no Sersic index"
+    return NAN, f"Sersic index {sersic_n:.3g} is not between 0.5 and 6.5"
 
 
 def _check_identity(path: Path, header: Mapping) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 NAN = float("nan")
+BeamRule = Literal["none", "all", "regular_rotators"]
+"""Which galaxies are corrected for seeing."""
 
 
 @dataclass(frozen=True)
@@ -13,22 +15,24 @@ class HalfLightEllipse:
     """The aperture of one galaxy, as its photometry has it; NaN for what it does not tell.
 
     ``semi_major_arcsec``: half-light semi-major axis; ``ellipticity``: 1 - b/a; ``position_angle_deg``: east of north;
-    ``sersic_n``: for the correction of seeing alone.
+    ``sersic_n``: of the photometry's own fit; ``nsa_sersic_n``: of the NASA-Sloan Atlas, for the correction of seeing.
     """
 
     semi_major_arcsec: float = NAN
     ellipticity: float = NAN
     position_angle_deg: float = NAN
     sersic_n: float = NAN
+    nsa_sersic_n: float = NAN
 
 
 @dataclass(frozen=True)
 class MeasurementOptions:
     """Choices about measuring lambda_R; those that a kind of file does not know do not matter to it."""
 
-    aperture: Literal["file", "photometry"] = "file"
-    """Whose half-light ellipse comes first: the file's own (MAPS header, star particles) or the catalogues'."""
-    beam_correction: Literal["graham2018", "none"] = "graham2018"
+    aperture: Literal["header", "particles", "photometry"] | None = None
+    """Whose half-light ellipse comes first: the file's own (MAPS header, star particles) or the catalogues'; None for
+    the survey's default."""
+    beam_correction: BeamRule = "regular_rotators"
     min_coverage: float = 0.0
     """Galaxies whose data cover less of the ellipse are left out, in [0, 1]."""
     min_particles_per_bin: int = 50
@@ -50,12 +54,13 @@ class Measurement:
     lambda_r_elliptical: float
     """As observed, with the semi-major elliptical radius instead of the circular one."""
     beam_correction: str
-    """``graham2018``, or ``none``."""
+    """What was done to ``lambda_r``: ``graham2018``, or ``none``."""
     ellipticity: float
     position_angle_deg: float
     r_eff_arcsec: float
     """Half-light semi-major axis of the aperture."""
     sersic_n: float
+    """The one that the correction for seeing takes."""
     psf_fwhm_arcsec: float
     sigma_e_km_s: float
     """Flux-weighted second moment sqrt(<V^2 + sigma^2>) in the aperture."""
@@ -81,3 +86,12 @@ class Measurement:
     note: str
     """What to beware of, separated by "; ": empty where nothing is."""
     synthetic: bool
+    aperture: str
+    """Whose half-light radius was taken: ``header``, ``photometry`` or ``particles``."""
+    regular_rotator: bool | None = None
+    """By ``science.kinemetry``; None where it cannot be told, and for particles."""
+    k5_over_k1: float = NAN
+    k5_over_k1_error: float = NAN
+    beam_factor: float = NAN
+    """What the correction for seeing would multiply ``lambda_r_observed`` with, applied or not; NaN where it is not
+    valid."""

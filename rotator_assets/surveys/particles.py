@@ -105,6 +105,7 @@ def measure_cutout(
         x, y = stars.positions_kpc[:, 0], stars.positions_kpc[:, 1]
         notes = [] if stars.has_photometry else ["weighted by mass: the file has no GFM_StellarPhotometrics"]
         chosen = _on_the_sky(ellipse) if aperture == "photometry" else None
+        source = "particles" if chosen is None else "photometry"
         if chosen is None:
             chosen = particles.half_light_ellipse(x, y, stars.flux)
             if aperture == "photometry":
@@ -115,11 +116,16 @@ def measure_cutout(
             x, y, stars.velocity_km_s, stars.flux, chosen, pixel_kpc=pixel_kpc, min_particles=min_particles_per_bin
         )
         _check(spin, chosen, pixel_kpc, min_particles_per_bin)
-        return _measurement(spin, chosen, ellipse.sersic_n, stars.synthetic, notes + _cautions(spin, chosen))
+        return _measurement(spin, chosen, source, ellipse.sersic_n, stars.synthetic, notes + _cautions(spin, chosen))
 
 
 def _measurement(
-    spin: particles.ParticleSpin, aperture: particles.SkyEllipse, sersic_n: float, synthetic: bool, notes: list[str]
+    spin: particles.ParticleSpin,
+    aperture: particles.SkyEllipse,
+    source: str,
+    sersic_n: float,
+    synthetic: bool,
+    notes: list[str],
 ) -> Measurement:
     return Measurement(
         lambda_r=spin.lambda_r,
@@ -145,6 +151,7 @@ def _measurement(
         release="",
         note="; ".join(notes),
         synthetic=synthetic,
+        aperture=source,
     )
 
 

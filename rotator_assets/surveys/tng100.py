@@ -104,6 +104,7 @@ class Tng100(Survey):
     image_name = re.compile(r"broadband_(?P<id>\d+)", re.IGNORECASE)
     lambda_r_sources = ("user", "particles")
     measured_source = "particles"
+    apertures = ("particles", "photometry")
     expected_inputs = (MORPHOLOGY_TABLE, *MORPHS, GROUP_CATALOG, LAMBDA_R, CUTOUTS, IMAGES, SKY)
 
     def read_morphology(self, folder: Path) -> Catalog:
@@ -161,7 +162,7 @@ class Tng100(Survey):
         return measure_cutout(
             path,
             ellipse,
-            aperture="particles" if options.aperture == "file" else "photometry",
+            aperture=options.aperture or self.apertures[0],
             min_particles_per_bin=options.min_particles_per_bin,
         )
 

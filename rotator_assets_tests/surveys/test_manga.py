@@ -95,6 +95,7 @@ def test_photometry_is_pymorph_r_where_it_worked_else_nsa(manga):
     assert frame["axis_ratio_source"].tolist() == ["pymorph", "pymorph", "nsa", "pymorph", None, None]
     np.testing.assert_allclose(frame["r_eff_arcsec"], [5.0, 6.0, 6.0, 5.1, np.nan, np.nan], rtol=1e-6)
     np.testing.assert_allclose(frame["sersic_n"], [4.0, 3.0, 1.0, 4.1, np.nan, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(frame["nsa_sersic_n"], [6.0, 2.0, 1.0, np.nan, np.nan, np.nan])
     np.testing.assert_allclose(frame["position_angle_deg"], [10, 20, 170, np.nan, np.nan, np.nan])
     np.testing.assert_allclose(frame["log_mass"], [10, 11, np.log10(5e9), np.nan, np.nan, np.nan])
     assert frame["psf_fwhm_arcsec"]["8001-3701"] == 2.6

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -30,7 +31,8 @@ PLANES = DISC.planes()
 DISC_HEADER = {"REFF": DISC.r_eff, "ECOOELL": 0.4, "ECOOPA": 35.0}
 RELEASES = ("DR15", "DR17")
 NO_PHOTOMETRY = HalfLightEllipse()
-EXPONENTIAL = HalfLightEllipse(sersic_n=1.0)
+EXPONENTIAL = HalfLightEllipse(nsa_sersic_n=1.0)
+measure = partial(measure_maps, aperture="header")
 
 
 def lambda_r_of(planes: Planes, disc: Disc, systemic: float, kept: np.ndarray | None = None) -> float:
@@ -45,7 +47,7 @@ def lambda_r_of(planes: Planes, disc: Disc, systemic: float, kept: np.ndarray | 
 @pytest.mark.parametrize("ending", [".fits", ".fits.gz"])
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_rotating_disc_is_recovered_to_a_fraction_of_a_per_cent(tmp_path, release, ending):
-    measured = measure_maps(DISC.write(tmp_path / f"disc{ending}", release), EXPONENTIAL)
+    measured = measure(DISC.write(tmp_path / f"disc{ending}", release), EXPONENTIAL)
     assert measured.lambda_r_observed == pytest.approx(DISC.lambda_r(), rel=3e-3)
     assert measured.lambda_r_elliptical == pytest.approx(DISC.lambda_r(circular=False), rel=3e-3)
     assert measured.lambda_r_observed == pytest.approx(lambda_r_of(PLANES, DISC, 15.0), abs=1e-6)
@@ -70,7 +72,7 @@ def test_a_rotating_disc_is_recovered_to_a_fraction_of_a_per_cent(tmp_path, rele
 )
 def test_other_discs_off_the_middle_of_a_spaxel_are_recovered_to_one_per_cent(tmp_path, disc):
     path = disc.write(tmp_path / "disc.fits", "DR15", disc.planes(centre=(0.13, -0.21)))
-    measured = measure_maps(path, NO_PHOTOMETRY)
+    measured = measure(path, NO_PHOTOMETRY)
     assert measured.lambda_r_observed == pytest.approx(disc.lambda_r(), rel=0.01)
     assert measured.systemic_velocity_km_s == pytest.approx(15.0, abs=1.5)
 
@@ -91,7 +93,7 @@ def test_manga_7957_6103_comes_back_from_a_maps_file(real_data, tmp_path, releas
     galaxy = galaxy.where(nearest > 0.1, mask_velocity=DO_NOT_USE, mask_dispersion=DO_NOT_USE)
     header = {"REFF": 8.33 / np.sqrt(1 - 0.124), "ECOOELL": 0.124, "ECOOPA": 94.7, "RFWHM": 1.058 * FWHM_PER_SIGMA}
     path = write_maps(tmp_path / "7957-6103.fits.gz", galaxy, release, header)
-    measured = measure_maps(path, HalfLightEllipse(sersic_n=4.812))
+    measured = measure(path, HalfLightEllipse(nsa_sersic_n=4.812))
     assert measured.n_pixels == 873 and measured.r_eff_arcsec == pytest.approx(8.9001, abs=5e-5)
     assert measured.lambda_r_observed == pytest.approx(0.425091, abs=2e-6)
     assert measured.lambda_r_observed == pytest.approx(0.425158, abs=2e-4)
@@ -108,24 +110,24 @@ def test_the_ellipse_of_a_tilted_galaxy_lies_along_its_position_angle(tmp_path, 
     tilted = disc.planes()
     outside = ~disc.inside(tilted)
     wild = tilted.where(outside, velocity=3000 * np.sign(tilted.north))
-    measured = measure_maps(disc.write(tmp_path / "tilted.fits", changed=wild), NO_PHOTOMETRY)
+    measured = measure(disc.write(tmp_path / "tilted.fits", changed=wild), NO_PHOTOMETRY)
     assert measured.n_pixels == np.count_nonzero(~outside)
     assert measured.lambda_r_observed == pytest.approx(disc.lambda_r(), rel=0.01)
-    mirrored = measure_maps(disc.write(tmp_path / "m.fits", changed=wild, ECOOPA=180 - angle), NO_PHOTOMETRY)
+    mirrored = measure(disc.write(tmp_path / "m.fits", changed=wild, ECOOPA=180 - angle), NO_PHOTOMETRY)
     assert abs(mirrored.lambda_r_observed / disc.lambda_r() - 1) > 0.1
 
 
 def test_coordinates_count_and_not_the_direction_of_columns(tmp_path):
     turned = Planes(**{name: np.ascontiguousarray(plane[::-1, ::-1].T) for name, plane in vars(PLANES).items()})
-    straight = measure_maps(DISC.write(tmp_path / "straight.fits"), NO_PHOTOMETRY)
-    other = measure_maps(DISC.write(tmp_path / "turned.fits", changed=turned), NO_PHOTOMETRY)
+    straight = measure(DISC.write(tmp_path / "straight.fits"), NO_PHOTOMETRY)
+    other = measure(DISC.write(tmp_path / "turned.fits", changed=turned), NO_PHOTOMETRY)
     assert other.lambda_r == pytest.approx(straight.lambda_r, rel=1e-12) and other.n_pixels == straight.n_pixels
 
 
 @pytest.mark.parametrize("offset", [-300.0, 0.0, 15.0, 300.0])
 def test_the_systemic_velocity_is_taken_off(tmp_path, offset):
     disc = replace(DISC, offset_km_s=offset)
-    measured = measure_maps(disc.write(tmp_path / "disc.fits"), NO_PHOTOMETRY)
+    measured = measure(disc.write(tmp_path / "disc.fits"), NO_PHOTOMETRY)
     assert measured.systemic_velocity_km_s == pytest.approx(offset, abs=1e-3)
     assert measured.lambda_r_observed == pytest.approx(lambda_r_of(PLANES, DISC, 15.0), abs=1e-5)
 
@@ -133,7 +135,7 @@ def test_the_systemic_velocity_is_taken_off(tmp_path, offset):
 def test_a_star_before_one_side_does_not_shift_the_systemic_velocity(tmp_path):
     star = np.hypot(PLANES.east - 2.0, PLANES.north - 3.0) < 2.5
     path = DISC.write(tmp_path / "star.fits", changed=PLANES.where(star, mask_velocity=int(PixelMask.DONOTUSE)))
-    measured = measure_maps(path, NO_PHOTOMETRY)
+    measured = measure(path, NO_PHOTOMETRY)
     assert measured.systemic_velocity_km_s == pytest.approx(15.0, abs=0.01)
     inside = DISC.inside(PLANES) & ~star
     mean = np.average(PLANES.velocity[inside], weights=PLANES.flux[inside])
@@ -145,7 +147,7 @@ def test_a_star_before_one_side_does_not_shift_the_systemic_velocity(tmp_path):
 
 def test_a_galaxy_seen_on_one_side_alone_says_so(tmp_path):
     path = DISC.write(tmp_path / "half.fits", changed=PLANES.where(PLANES.east > -0.3, mask_velocity=1))
-    note = measure_maps(path, NO_PHOTOMETRY).note
+    note = measure(path, NO_PHOTOMETRY).note
     assert "systemic velocity from one side" in note and "data cover 44% of the half-light ellipse, below 85%" in note
 
 
@@ -174,7 +176,7 @@ def test_unusable_spaxels_do_not_count(tmp_path, values):
     chosen |= chosen[::-1, ::-1]
     kept = DISC.inside(PLANES) & ~chosen
     changed = PLANES.where(chosen, **({"velocity": 900.0} | values))
-    measured = measure_maps(DISC.write(tmp_path / "masked.fits", changed=changed), NO_PHOTOMETRY)
+    measured = measure(DISC.write(tmp_path / "masked.fits", changed=changed), NO_PHOTOMETRY)
     assert measured.n_pixels == measured.n_bins == kept.sum() < 300
     assert measured.lambda_r_observed == pytest.approx(lambda_r_of(PLANES, DISC, 15.0, kept), abs=1e-5)
 
@@ -182,22 +184,18 @@ def test_unusable_spaxels_do_not_count(tmp_path, values):
 def test_which_mask_bits_count_can_be_chosen(tmp_path):
     half = PLANES.where(np.arange(72) % 2 == 0, mask_velocity=int(PixelMask.NEARBOUND | PixelMask.LOWCOV))
     path = DISC.write(tmp_path / "disc.fits", changed=half)
-    whole = measure_maps(path, NO_PHOTOMETRY).n_pixels
+    whole = measure(path, NO_PHOTOMETRY).n_pixels
     assert whole == 340
-    assert measure_maps(path, NO_PHOTOMETRY, mask_bits=PixelMask.NEARBOUND).n_pixels == pytest.approx(170, abs=10)
+    assert measure(path, NO_PHOTOMETRY, mask_bits=PixelMask.NEARBOUND).n_pixels == pytest.approx(170, abs=10)
     everything = PLANES.where(PLANES.flux > 0, mask_velocity=DO_NOT_USE)
-    assert (
-        measure_maps(DISC.write(tmp_path / "all.fits", changed=everything), NO_PHOTOMETRY, mask_bits=0).n_pixels == 340
-    )
+    assert measure(DISC.write(tmp_path / "all.fits", changed=everything), NO_PHOTOMETRY, mask_bits=0).n_pixels == 340
 
 
 def test_spaxels_of_a_bin_are_one_measurement(tmp_path):
     """lambda_R is that of the spaxels; the error is that of as many measurements as there are bins."""
     bins = binned(PLANES, 3)
-    together = measure_maps(DISC.write(tmp_path / "bins.fits", changed=bins), NO_PHOTOMETRY)
-    apart = measure_maps(
-        DISC.write(tmp_path / "apart.fits", changed=replace(bins, bin_id=PLANES.bin_id)), NO_PHOTOMETRY
-    )
+    together = measure(DISC.write(tmp_path / "bins.fits", changed=bins), NO_PHOTOMETRY)
+    apart = measure(DISC.write(tmp_path / "apart.fits", changed=replace(bins, bin_id=PLANES.bin_id)), NO_PHOTOMETRY)
     assert together.n_pixels == apart.n_pixels == apart.n_bins == 340
     assert 340 / 9 < together.n_bins < 340 / 9 + 25
     for field in ("lambda_r_observed", "lambda_r_elliptical", "sigma_e_km_s", "systemic_velocity_km_s"):
@@ -211,7 +209,7 @@ def test_dispersions_below_the_correction_count_as_zero(tmp_path, release):
     narrow = np.zeros(PLANES.flux.shape, dtype=bool)
     narrow.flat[::5] = True
     changed = PLANES.where(narrow, dispersion=30.0)
-    measured = measure_maps(DISC.write(tmp_path / "narrow.fits", release, changed), NO_PHOTOMETRY)
+    measured = measure(DISC.write(tmp_path / "narrow.fits", release, changed), NO_PHOTOMETRY)
     assert measured.zero_dispersion_fraction == pytest.approx(0.2, abs=0.01)
     assert measured.n_pixels == 340
     assert measured.lambda_r_observed == pytest.approx(lambda_r_of(changed, DISC, 15.0), abs=2e-4)
@@ -225,7 +223,7 @@ def test_the_error_agrees_with_random_draws(tmp_path, disc):
     clean = replace(
         clean, velocity_error=clean.velocity_error + clean.bin_id % 7, dispersion_error=clean.velocity_error * 2
     )
-    measured = measure_maps(disc.write(tmp_path / "disc.fits", changed=clean), NO_PHOTOMETRY, beam_correction="none")
+    measured = measure(disc.write(tmp_path / "disc.fits", changed=clean), NO_PHOTOMETRY, beam_correction="none")
     inside = disc.inside(clean)
     rng = np.random.default_rng(11)
     draws = []
@@ -239,8 +237,8 @@ def test_the_error_agrees_with_random_draws(tmp_path, disc):
 
 def test_seeing_is_corrected_and_the_error_with_it(tmp_path):
     path = DISC.write(tmp_path / "disc.fits")
-    corrected = measure_maps(path, HalfLightEllipse(sersic_n=4.0))
-    plain = measure_maps(path, HalfLightEllipse(sersic_n=4.0), beam_correction="none")
+    corrected = measure(path, HalfLightEllipse(nsa_sersic_n=4.0))
+    plain = measure(path, HalfLightEllipse(nsa_sersic_n=4.0), beam_correction="none")
     factor = float(beam_corrected_lambda_r(1.0, 4.0, 2.5 / FWHM_PER_SIGMA, DISC.r_eff))
     assert factor > 1.1 and plain.lambda_r == plain.lambda_r_observed == corrected.lambda_r_observed
     assert corrected.lambda_r == pytest.approx(factor * plain.lambda_r)
@@ -258,18 +256,65 @@ def test_seeing_is_corrected_and_the_error_with_it(tmp_path):
     ],
 )
 def test_seeing_that_cannot_be_corrected_is_said(tmp_path, sersic_n, header, reason):
-    measured = measure_maps(DISC.write(tmp_path / "disc.fits", **header), HalfLightEllipse(sersic_n=sersic_n))
+    measured = measure(DISC.write(tmp_path / "disc.fits", **header), HalfLightEllipse(nsa_sersic_n=sersic_n))
     assert measured.note == f"not corrected for seeing: {reason}"
     assert measured.beam_correction == "none" and measured.lambda_r == measured.lambda_r_observed
 
 
+COUNTER_ROTATING = PLANES.where(np.hypot(*DISC.in_its_plane(PLANES.east, PLANES.north)) < 2.5, velocity=0.0)
+COUNTER_ROTATING = replace(
+    COUNTER_ROTATING, velocity=np.where(COUNTER_ROTATING.velocity == 0, 30 - PLANES.velocity, PLANES.velocity)
+)
+
+
+@pytest.mark.parametrize(
+    ("planes", "regular", "reason"),
+    [
+        (PLANES, True, ""),
+        (COUNTER_ROTATING, False, "not a regular rotator (the axis of rotation turns by 180 degrees)"),
+        (
+            PLANES.where(PLANES.flux > 0, velocity=15.0, velocity_error=2.0),
+            False,
+            "not a regular rotator (no rotation: k1",
+        ),
+        (
+            PLANES.where(PLANES.flux > 0, velocity=15.0, velocity_error=60.0),
+            None,
+            "it cannot be told if a regular rotator (no rotation seen, but noise would hide",
+        ),
+    ],
+    ids=["disc", "core", "still", "noisy"],
+)
+def test_regular_rotators_alone_are_corrected_unless_all_are_to_be(tmp_path, planes, regular, reason):
+    path = DISC.write(tmp_path / "disc.fits", changed=planes)
+    by_rule = {rule: measure(path, EXPONENTIAL, beam_correction=rule) for rule in ("none", "all", "regular_rotators")}
+    factor = float(beam_corrected_lambda_r(1.0, 1.0, 2.5 / FWHM_PER_SIGMA, DISC.r_eff))
+    for rule, measured in by_rule.items():
+        assert (measured.regular_rotator, measured.beam_factor) == (regular, pytest.approx(factor))
+        corrected = rule == "all" or (rule == "regular_rotators" and regular is True)
+        assert measured.beam_correction == ("graham2018" if corrected else "none")
+        assert measured.lambda_r == pytest.approx(measured.lambda_r_observed * (factor if corrected else 1))
+    assert by_rule["none"].note == by_rule["all"].note == ""
+    assert by_rule["regular_rotators"].note.startswith(f"not corrected for seeing: {reason}" if reason else "")
+    assert measure(path, EXPONENTIAL).lambda_r == by_rule["regular_rotators"].lambda_r
+
+
+def test_the_correction_takes_the_index_of_the_nasa_sloan_atlas(tmp_path):
+    path = DISC.write(tmp_path / "disc.fits")
+    both = measure(path, HalfLightEllipse(sersic_n=7.4, nsa_sersic_n=4.0))
+    assert (both.sersic_n, both.beam_correction, both.note) == (4.0, "graham2018", "")
+    lacking = measure(path, HalfLightEllipse(sersic_n=4.0))
+    assert lacking.beam_factor == both.beam_factor
+    assert lacking.note == "Sersic index of PyMorph: the NASA-Sloan Atlas has none"
+
+
 def test_a_corrected_value_above_one_is_said(tmp_path):
     fast = Disc(dispersion=20.0)
-    measured = measure_maps(fast.write(tmp_path / "disc.fits", RFWHM=8.0), EXPONENTIAL)
+    measured = measure(fast.write(tmp_path / "disc.fits", RFWHM=8.0), EXPONENTIAL)
     assert measured.lambda_r > 1 > measured.lambda_r_observed and measured.note == "corrected lambda_R is larger than 1"
 
 
-OTHER = HalfLightEllipse(5.0, 0.2, 100.0, 1.0)
+OTHER = HalfLightEllipse(5.0, 0.2, 100.0, nsa_sersic_n=1.0)
 
 
 @pytest.mark.parametrize(
@@ -277,6 +322,7 @@ OTHER = HalfLightEllipse(5.0, 0.2, 100.0, 1.0)
     [
         ("header", OTHER, {}, (6.713388, 0.4, 35.0), ""),
         ("photometry", OTHER, {}, (5.0, 0.2, 100.0), ""),
+        ("photometry", OTHER, {"REFF": None, "ECOOELL": None, "ECOOPA": None}, (5.0, 0.2, 100.0), ""),
         ("photometry", EXPONENTIAL, {}, (6.713388, 0.4, 35.0), "half-light radius from the header; "),
         ("header", OTHER, {"REFF": -999.0}, (5.0, 0.4, 35.0), "half-light radius from the photometry"),
         ("header", OTHER, {"REFF": "unknown"}, (5.0, 0.4, 35.0), "half-light radius from the photometry"),
@@ -291,46 +337,47 @@ def test_what_one_source_of_the_ellipse_lacks_the_other_gives(tmp_path, aperture
     ellipse = measured.r_eff_arcsec, measured.ellipticity, measured.position_angle_deg
     assert ellipse == pytest.approx(used, nan_ok=True)
     assert measured.note.startswith(note) and bool(measured.note) == bool(note)
+    assert measured.aperture == ("header" if used[0] != 5.0 else "photometry")
 
 
 def test_low_coverage_is_noted_or_refused(tmp_path):
     path = DISC.write(
         tmp_path / "disc.fits", changed=PLANES.where(np.hypot(PLANES.east, PLANES.north) > 3.6, bin_id=-1)
     )
-    measured = measure_maps(path, NO_PHOTOMETRY)
+    measured = measure(path, NO_PHOTOMETRY)
     share = np.count_nonzero(np.hypot(PLANES.east, PLANES.north) <= 3.6) * 0.25 / (np.pi * DISC.r_eff**2 * 0.6)
     assert measured.coverage == pytest.approx(share, abs=0.02) and 0.4 < share < 0.5
     assert f"data cover {measured.coverage:.0%} of the half-light ellipse, below 85%" in measured.note
     with pytest.raises(UnusableKinematics, match=r"^disc\.fits: data cover 4\d% of the half-light ellipse, 60% are"):
-        measure_maps(path, NO_PHOTOMETRY, min_coverage=0.6)
+        measure(path, NO_PHOTOMETRY, min_coverage=0.6)
 
 
 @pytest.mark.parametrize("key", ["DAPQUAL", "DRP3QUAL"])
 def test_quality_masks_are_handed_on_and_critical_ones_noted(tmp_path, key):
     column = key.lower()
-    marked = measure_maps(DISC.write(tmp_path / "disc.fits", **{key: (1 << 30) | 4}), EXPONENTIAL)
+    marked = measure(DISC.write(tmp_path / "disc.fits", **{key: (1 << 30) | 4}), EXPONENTIAL)
     assert marked.note == f"{key} CRITICAL" and getattr(marked, column) == (1 << 30) | 4
-    harmless = measure_maps(DISC.write(tmp_path / "harmless.fits", **{key: (1 << 29) - 1}), EXPONENTIAL)
+    harmless = measure(DISC.write(tmp_path / "harmless.fits", **{key: (1 << 29) - 1}), EXPONENTIAL)
     assert harmless.note == "" and getattr(harmless, column) == (1 << 29) - 1
-    absent = measure_maps(DISC.write(tmp_path / "absent.fits", **{key: "unknown"}), EXPONENTIAL)
+    absent = measure(DISC.write(tmp_path / "absent.fits", **{key: "unknown"}), EXPONENTIAL)
     assert absent.note == "" and getattr(absent, column) is None
 
 
 def test_errors_that_are_not_stated_are_the_median_of_the_others(tmp_path):
     some = PLANES.where(np.arange(72) % 2 == 0, velocity_error=np.inf)  # an inverse variance of 0
-    whole = measure_maps(DISC.write(tmp_path / "whole.fits"), NO_PHOTOMETRY)
-    partly = measure_maps(DISC.write(tmp_path / "partly.fits", changed=some), NO_PHOTOMETRY)
+    whole = measure(DISC.write(tmp_path / "whole.fits"), NO_PHOTOMETRY)
+    partly = measure(DISC.write(tmp_path / "partly.fits", changed=some), NO_PHOTOMETRY)
     assert partly.lambda_r_error == pytest.approx(whole.lambda_r_error) and partly.n_pixels == whole.n_pixels
     hdus = maps_hdus(PLANES, header=DISC_HEADER)
     del hdus["STELLAR_SIGMA_IVAR"]
     hdus.writeto(tmp_path / "none.fits")
-    without = measure_maps(tmp_path / "none.fits", NO_PHOTOMETRY)
+    without = measure(tmp_path / "none.fits", NO_PHOTOMETRY)
     assert np.isnan(without.lambda_r_error) and "the file states no errors" in without.note
     assert without.lambda_r == whole.lambda_r
 
 
 def test_synthetic_galaxies_stay_marked(tmp_path):
-    assert measure_maps(DISC.write(tmp_path / "disc.fits", SYNTHET=True), NO_PHOTOMETRY).synthetic is True
+    assert measure(DISC.write(tmp_path / "disc.fits", SYNTHET=True), NO_PHOTOMETRY).synthetic is True
 
 
 def test_files_are_found_by_galaxy_and_the_best_daptype_is_taken(tmp_path):
@@ -358,9 +405,9 @@ def test_files_are_found_by_galaxy_and_the_best_daptype_is_taken(tmp_path):
 def test_unknown_options_are_errors_of_the_caller(tmp_path):
     path = DISC.write(tmp_path / "disc.fits")
     with pytest.raises(ValueError, match="unknown aperture 'mine'"):
-        measure_maps(path, NO_PHOTOMETRY, aperture="mine")
+        measure(path, NO_PHOTOMETRY, aperture="mine")
     with pytest.raises(ValueError, match="unknown beam correction 'mine'"):
-        measure_maps(path, NO_PHOTOMETRY, beam_correction="mine")
+        measure(path, NO_PHOTOMETRY, beam_correction="mine")
 
 
 @given(st.integers(0, 10_000), st.floats(0, 400), st.floats(1, 300), st.floats(0, 0.9), st.integers(1, 6))
@@ -377,9 +424,7 @@ def test_lambda_r_of_any_maps_lies_in_0_to_1_and_flux_has_no_unit(tmp_path, seed
         path = tmp_path / "noise.fits"
         path.unlink(missing_ok=True)
         try:
-            measured.append(
-                measure_maps(DISC.write(path, changed=replace(noise, flux=scale * noise.flux)), NO_PHOTOMETRY)
-            )
+            measured.append(measure(DISC.write(path, changed=replace(noise, flux=scale * noise.flux)), NO_PHOTOMETRY))
         except UnusableKinematics as reason:
             assert "usable bins" in str(reason)
             return

@@ -65,6 +65,9 @@ PHOTOMETRY = (
     Column("flag_failed_s", "INTEGER", "1 where the r-band Sersic fit failed"),
     Column("subhalo_flag", "INTEGER", "SubhaloFlag of the group catalogue; 0 is no galaxy; NULL where observed"),
 )
+NSA_SERSIC_N = Column(
+    "nsa_sersic_n", "DOUBLE", "Sersic index of the NASA-Sloan Atlas, at most 6: for the correction of seeing"
+)
 KINEMATICS = (
     LAMBDA_R,
     Column("lambda_r_error", "DOUBLE", "uncertainty of lambda_r as published, dimensionless"),
