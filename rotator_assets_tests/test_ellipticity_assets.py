@@ -89,7 +89,7 @@ def test_what_the_definition_explains_is_by_the_recipes_own_boundary(planted, me
     """Permutations of lambda_R against the boundary of Cappellari (2016), whatever the settings' labels are."""
     tensor, labeled, predictions = planted
     random = np.random.default_rng(2)
-    labeled = labeled.assign(lambda_r=random.beta(2, 6, len(labeled)), image_unit="nanomaggies")
+    labeled = labeled.assign(lambda_r=random.beta(2, 12, len(labeled)), image_unit="nanomaggies")
     ellipticity = labeled["ellipticity"].to_numpy()
     threshold = np.where(ellipticity < 0.4, 0.08 + ellipticity / 4, 0)
     spin = labeled["lambda_r"].to_numpy()

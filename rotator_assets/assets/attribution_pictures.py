@@ -43,7 +43,8 @@ def attribution_pictures(
 
     explained = found["attributions"]
     pictures = Pictures(root, f"{title['dataset']}/{title['recipe']}")
-    half_light = sample[["r_eff_pixels", "axis_ratio"]].assign(angle_deg=explained["light_angle_deg"])
+    ellipse = ["r_eff_pixels", "axis_ratio", "galaxy_x_pixels", "galaxy_y_pixels"]
+    half_light = sample.reindex(columns=ellipse).assign(angle_deg=explained["light_angle_deg"])
     circular = (sample["r_eff_pixels"] * np.sqrt(sample["axis_ratio"])).median()
     known = explained.assign(rotator_type=sample["rotator_type"].to_numpy())
     pictures.add(

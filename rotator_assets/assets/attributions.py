@@ -39,7 +39,7 @@ _OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
     owners=OWNERS,
     partitions_def=training_partitions,
     io_manager_key="tables",
-    code_version="4",
+    code_version="5",
     automation_condition=FOLLOW_CHANGES,
     deps=of_recipe("training", "prediction", "attribution"),
     ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
@@ -138,7 +138,8 @@ def _batches(models: TrainedModels, sample: pd.DataFrame) -> Iterator[tuple[obje
 def _places(labeled_images: pd.DataFrame, images: pd.DataFrame) -> dict[str, SkyPlace]:
     """Where each galaxy's image lies on the sky, by ``galaxy_id``."""
     known = labeled_images[["galaxy_id", "ra", "dec"]].merge(
-        images[["galaxy_id", "arcsec_per_pixel", "north_angle_deg"]], on="galaxy_id"
+        images[["galaxy_id", "arcsec_per_pixel", "north_angle_deg", "galaxy_x_pixels", "galaxy_y_pixels"]],
+        on="galaxy_id",
     )
     return {galaxy_id: SkyPlace(*place) for galaxy_id, *place in known.itertuples(index=False)}
 

@@ -35,7 +35,7 @@ _COMMON = {
     "group_name": "images",
     "owners": OWNERS,
     "partitions_def": dataset_partitions,
-    "code_version": "3",
+    "code_version": "4",
     "automation_condition": FOLLOW_CHANGES,
 }
 
@@ -102,7 +102,7 @@ def image_tensors(
 
 
 @dg.asset(
-    **{**_COMMON, "code_version": "4"},
+    **{**_COMMON, "code_version": "5"},
     ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
     deps=[image_tensors],
     io_manager_key="tables",
@@ -114,7 +114,7 @@ def labeled_images(
 ) -> dg.MaterializeResult:
     images = Reads(context, root).table("images")
     wanted = ["dataset", "galaxy_id", "tensor_row", "image_unit", "r_eff_pixels", "synthetic"]
-    wanted += ["arcsec_per_pixel", "psf_fwhm_r_arcsec"]
+    wanted += ["arcsec_per_pixel", "psf_fwhm_r_arcsec", "galaxy_x_pixels", "galaxy_y_pixels"]
     usable = images.loc[images["usable"], wanted]
     labeled = labeled_galaxies[labeled_galaxies["rotator_type"].notna()].drop(columns="synthetic")
     frame = labeled.merge(usable, on="galaxy_id", how="inner", validate="one_to_one")

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from rotator_assets.figures import style
 from rotator_assets.figures.images import galaxy_label, rgb, spread_examples
 from rotator_assets.figures.style import CLASSES, numbers
+from rotator_assets.science.centre import from_middle, middle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -215,7 +216,7 @@ def enclosed_share(values: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArr
     """Radii (pixels, by ones), and the percentage of the map's total and of its area within each of them."""
     ny, nx = values.shape
     y, x = np.mgrid[:ny, :nx]
-    distance = np.hypot(x - (nx - 1) / 2, y - (ny - 1) / 2)
+    distance = np.hypot(x - middle(nx), y - middle(ny))
     radius = np.arange(int(np.ceil(distance.max())) + 1, dtype=np.float64)
     order = np.argsort(distance, axis=None)
     within = np.searchsorted(distance.ravel()[order], radius, side="right")
@@ -231,7 +232,7 @@ def _symmetric_limit(maps: Iterable[NDArray[np.float64]]) -> float:
 
 
 def _half_light(axes: Axes, shape: tuple[int, ...], row: pd.Series, colour: str) -> None:
-    """The half-light ellipse (a circle where the shape is not known) about the centre of the image."""
+    """The half-light ellipse (a circle where the shape is not known) about the galaxy's place."""
     semi_major = float(row["r_eff_pixels"]) if pd.notna(row["r_eff_pixels"]) else np.nan
     if not semi_major > 0:
         return
@@ -240,6 +241,7 @@ def _half_light(axes: Axes, shape: tuple[int, ...], row: pd.Series, colour: str)
     ratio, angle = (float(ratio), np.deg2rad(float(angle))) if known else (1.0, 0.0)
     turn = np.linspace(0, 2 * np.pi, 181)
     along, across = semi_major * np.cos(turn), semi_major * ratio * np.sin(turn)
-    x = (shape[1] - 1) / 2 + along * np.cos(angle) - across * np.sin(angle)
-    y = (shape[0] - 1) / 2 + along * np.sin(angle) + across * np.cos(angle)
+    x0, y0 = (middle(n) + from_middle(row, axis, n) for axis, n in zip("xy", shape[1::-1], strict=True))
+    x = x0 + along * np.cos(angle) - across * np.sin(angle)
+    y = y0 + along * np.sin(angle) + across * np.cos(angle)
     axes.plot(x, y, color=colour, lw=1, ls="--", scalex=False, scaley=False, gid="half-light")

@@ -18,6 +18,7 @@ from rotator_assets.science.attribution_shape import (
     measure_shape,
     radial_profile,
 )
+from rotator_assets.science.centre import from_middle
 
 GROUPS: dict[str, tuple[int, int | None]] = {
     "slow": (0, None),
@@ -44,8 +45,9 @@ _REPLICATES = 1000
 class AttributionNumbers:
     """Takes maps one by one, in any order; keeps some numbers of each galaxy and means of each group, no maps.
 
-    ``sample``: a row a galaxy, with ``rotator_type``, ``predicted_type``, ``r_eff_pixels``, ``axis_ratio`` and
-    ``object_id``. ``band_indices``: the images' bands that the network sees.
+    ``sample``: a row a galaxy, with ``rotator_type``, ``predicted_type``, ``r_eff_pixels``, ``axis_ratio``,
+    ``object_id`` and, where they are known, ``galaxy_x_pixels`` and ``galaxy_y_pixels``. ``band_indices``: the images'
+    bands that the network sees.
 
     ``profiles``: (n, rings, 3), see `radial_profile`, in shares of each galaxy's absolute attribution and light.
     ``aligned_means``: by group, (CELLS, CELLS, 3), the same on the grid of `alignment`. ``mean_maps``: by
@@ -65,7 +67,8 @@ class AttributionNumbers:
         """Measure the map (ny, nx, bands) of the sample's galaxy ``row``, beside its image as stored (ny, nx, 3)."""
         galaxy = self._sample.iloc[row]
         layers = Layers.of(attribution, image, self._bands)
-        ellipse = layers.ellipse(float(galaxy["r_eff_pixels"]), float(galaxy["axis_ratio"]))
+        place = (from_middle(galaxy, axis, n) for axis, n in zip("xy", image.shape[1::-1], strict=True))
+        ellipse = layers.ellipse(float(galaxy["r_eff_pixels"]), float(galaxy["axis_ratio"]), *place)
         self._shapes[row] = measure_shape(layers, ellipse)
         self.profiles[row] = radial_profile(layers.shares, ellipse)
         on_grid = aligned(layers.shares, ellipse)

@@ -2,6 +2,11 @@
 
 Everything that is estimated (medians, scales, principal components, weights) comes from a fold's training galaxies
 alone. Scores are out of fold: each galaxy's comes from the fold that tests it.
+
+These are all galaxies of the other folds: the network's training and its validation part. A network learns its weights
+from the former (85 %) and its stopping and threshold from the latter; a plain classifier has no use for a part set
+aside. On 840 early-type MaNGA galaxies and five splits the classifiers fitted on the training part alone differ in AUC
+by -0.003 to +0.004 on average, and by 0.017 at most in one split, where the interval is +-0.04.
 """
 
 from __future__ import annotations

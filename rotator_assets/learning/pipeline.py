@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rotator_assets.learning.backend import tensorflow
 from rotator_assets.learning.imbalance import epoch_order, images_per_epoch
 from rotator_assets.recipes import Augmentation, Recipe
+from rotator_assets.science.centre import middle
 from rotator_assets.science.neighbours import neighbour_mask, remove_neighbours
 from rotator_assets.science.normalization import normalize
 
@@ -53,7 +54,7 @@ def turned_back(views: Sequence[NDArray]) -> NDArray:
 def random_transforms(
     augmentation: Augmentation, n: int, size_px: int, generator: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Random affine transformations about the image centre, float32 (n, 8).
+    """Random affine transformations about the middle of the image, float32 (n, 8).
 
     An image is rotated, flattened along its x axis, zoomed, mirrored and shifted, in this order: as the rotation comes
     first, the squeeze runs along any direction of the galaxy. A row (a0, a1, a2, b0, b1, b2, 0, 0) maps a pixel (x, y)
@@ -67,7 +68,7 @@ def random_transforms(
     scale_x, scale_y = mirror[0] / (zoom * squeeze), mirror[1] / zoom
     a0, a1 = np.cos(angle) * scale_x, np.sin(angle) * scale_y
     b0, b1 = -np.sin(angle) * scale_x, np.cos(angle) * scale_y
-    centre = (size_px - 1) / 2
+    centre = middle(size_px)
     x, y = centre + shift  # where the centre of the image comes to lie in the result
     zero = np.zeros(n)
     transforms = [a0, a1, centre - a0 * x - a1 * y, b0, b1, centre - b0 * x - b1 * y, zero, zero]

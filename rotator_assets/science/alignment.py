@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.science.attribution_shape import Ellipse
+from rotator_assets.science.centre import middle
 
 REACH_R_EFF = 3.0
 CELLS = 61
-"""The grid reaches this far from the centre, along x and along y, in this many cells a side."""
+"""The grid reaches this far from the galaxy's place, along x and along y, in this many cells a side."""
 _POINTS = 3
 """Points a side at which each cell is looked up, so that cells wider than a pixel miss none."""
 
@@ -31,8 +32,8 @@ def aligned(values: NDArray[np.float64], ellipse: Ellipse) -> NDArray[np.float64
     ticks = (np.arange(CELLS * _POINTS) - (CELLS * _POINTS - 1) / 2) * step * ellipse.r_eff_pixels
     along, across = np.meshgrid(ticks, ticks)
     angle = np.radians(ellipse.angle_deg)
-    x = (nx - 1) / 2 + along * np.cos(angle) - across * np.sin(angle)
-    y = (ny - 1) / 2 + along * np.sin(angle) + across * np.cos(angle)
+    x = middle(nx) + ellipse.x + along * np.cos(angle) - across * np.sin(angle)
+    y = middle(ny) + ellipse.y + along * np.sin(angle) + across * np.cos(angle)
     seen = (x >= -0.5) & (x <= nx - 0.5) & (y >= -0.5) & (y <= ny - 0.5)
     planes = [
         np.where(seen, map_coordinates(values[..., plane], (y, x), order=1, mode="nearest"), np.nan)

@@ -4,10 +4,10 @@ The attribution of a pixel is a number a band. Two images are made of it, and ev
 *signed* attribution is the sum over bands, as it enters the logit; the *absolute* one is the sum over bands of the
 absolute values, so that bands which pull in opposite directions (a colour) count as much as others.
 
-A galaxy stands in the middle of its image, at ((nx - 1) / 2, (ny - 1) / 2), first row at the bottom. Angles are degrees
-counter-clockwise from +x, of axes, so in [0, 180). The elliptical radius of a place is the semi-major axis of the
-ellipse of the galaxy's axis ratio and angle that runs through it. Pixels partly inside an ellipse count by the area
-inside (photutils).
+A galaxy stands at a place of its own near the middle of its image (`centre`), first row at the bottom; places are told
+in pixels from the middle. Angles are degrees counter-clockwise from +x, of axes, so in [0, 180). The elliptical radius
+of a place is the semi-major axis of the ellipse of the galaxy's axis ratio and angle that runs through it. Pixels
+partly inside an ellipse count by the area inside (photutils).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rotator_assets.science.centre import middle
 from rotator_assets.science.neighbours import BORDER_SHARE, neighbour_mask, remove_neighbours
 
 RADII_R_EFF = (0.5, 1.0, 2.0)
@@ -33,11 +34,16 @@ ROUND_ELLIPTICITY = 0.05
 
 @dataclass(frozen=True)
 class Ellipse:
-    """Half-light ellipse about the middle of an image: semi-major axis in pixels, b/a, angle; NaN where not known."""
+    """Half-light ellipse: semi-major axis in pixels, b/a, angle; NaN where not known.
+
+    ``x``, ``y``: the galaxy's place, pixels from the middle of the image.
+    """
 
     r_eff_pixels: float
     axis_ratio: float
     angle_deg: float
+    x: float = 0.0
+    y: float = 0.0
 
     @property
     def unknown(self) -> str | None:
@@ -54,13 +60,14 @@ class Ellipse:
         semi_minor = semi_major * self.axis_ratio
         x = np.hypot(semi_major * np.cos(angle), semi_minor * np.sin(angle))
         y = np.hypot(semi_major * np.sin(angle), semi_minor * np.cos(angle))
-        return bool(x <= shape[1] / 2 and y <= shape[0] / 2)
+        return bool(x + abs(self.x) <= shape[1] / 2 and y + abs(self.y) <= shape[0] / 2)
 
     def radius(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
-        """Elliptical radius, in half-light semi-major axes, of places given in pixels from the centre."""
+        """Elliptical radius, in half-light semi-major axes, of places in pixels from the middle of the image."""
         angle = np.radians(self.angle_deg)
-        along = np.asarray(x) * np.cos(angle) + np.asarray(y) * np.sin(angle)
-        across = np.asarray(y) * np.cos(angle) - np.asarray(x) * np.sin(angle)
+        x, y = np.asarray(x) - self.x, np.asarray(y) - self.y
+        along = x * np.cos(angle) + y * np.sin(angle)
+        across = y * np.cos(angle) - x * np.sin(angle)
         return np.hypot(along, across / self.axis_ratio) / self.r_eff_pixels
 
 
@@ -146,12 +153,12 @@ class Layers:
         totals = [total if total > 0 else np.nan for total in (attribution, attribution, light)]
         return np.stack([self.signed, self.absolute, self.light], axis=-1) / totals
 
-    def ellipse(self, r_eff_pixels: float, axis_ratio: float) -> Ellipse:
-        """The half-light ellipse at the angle at which the galaxy lies in its image.
+    def ellipse(self, r_eff_pixels: float, axis_ratio: float, x: float = 0.0, y: float = 0.0) -> Ellipse:
+        """The half-light ellipse at the angle at which the galaxy lies in its image, about its place ``x``, ``y``.
 
         Not every image says where north is, so the angle is measured on its light, as `elongation` does.
         """
-        return Ellipse(r_eff_pixels, axis_ratio, elongation(self.clean, r_eff_pixels).angle_deg)
+        return Ellipse(r_eff_pixels, axis_ratio, elongation(self.clean, r_eff_pixels, x, y).angle_deg, x, y)
 
 
 def measure_shape(layers: Layers, ellipse: Ellipse) -> AttributionShape:
@@ -163,13 +170,13 @@ def measure_shape(layers: Layers, ellipse: Ellipse) -> AttributionShape:
     found: dict[str, float] = {
         "fraction_on_neighbours": float(layers.absolute[layers.neighbours].sum() / total),
         "sign_balance": float(layers.signed.sum() / total),
-        **_elongations(layers, ellipse.r_eff_pixels),
+        **_elongations(layers, ellipse),
     }
     reason = ellipse.unknown
     if reason is None:
-        offset = np.hypot(*centroid(layers.absolute))
+        offset = np.hypot(*np.subtract(centroid(layers.absolute), (ellipse.x, ellipse.y)))
         found["centroid_offset_r_eff"] = float(offset / ellipse.r_eff_pixels)
-        circle = Ellipse(ellipse.r_eff_pixels * np.sqrt(ellipse.axis_ratio), 1.0, 0.0)
+        circle = Ellipse(ellipse.r_eff_pixels * np.sqrt(ellipse.axis_ratio), 1.0, 0.0, ellipse.x, ellipse.y)
         found["fraction_within_half_light"] = float(enclosed(shares[..., 1:2], circle, [1.0])[0, 0])
         inside = [radius for radius in RADII_R_EFF if ellipse.fits(shape, radius)]
         area = np.full((*shape, 1), 1 / layers.absolute.size)
@@ -207,7 +214,7 @@ def enclosed(values: NDArray[np.float64], ellipse: Ellipse, radii_r_eff: ArrayLi
     for number, radius in enumerate(radii_r_eff):
         if radius > 0:
             semi_major = radius * ellipse.r_eff_pixels
-            place = ((nx - 1) / 2, (ny - 1) / 2)
+            place = (middle(nx) + ellipse.x, middle(ny) + ellipse.y)
             aperture = EllipticalAperture(
                 place, semi_major, semi_major * ellipse.axis_ratio, theta=np.radians(ellipse.angle_deg)
             )
@@ -216,20 +223,21 @@ def enclosed(values: NDArray[np.float64], ellipse: Ellipse, radii_r_eff: ArrayLi
 
 
 def centroid(values: NDArray[np.float64]) -> tuple[float, float]:
-    """x and y of the centroid of an image of positive sum, pixels from the centre."""
-    x, y = _from_centre(values.shape)
+    """x and y of the centroid of an image of positive sum, pixels from the middle."""
+    x, y = _from_middle(values.shape)
     total = values.sum()
     return float((values * x).sum() / total), float((values * y).sum() / total)
 
 
-def elongation(values: NDArray[np.float64], r_eff_pixels: float) -> Elongation:
-    """Elongation of an image by second moments about its centroid, within a circle of `MOMENTS_R_EFF`.
+def elongation(values: NDArray[np.float64], r_eff_pixels: float, x0: float = 0.0, y0: float = 0.0) -> Elongation:
+    """Elongation of an image by second moments about its centroid, within a circle of `MOMENTS_R_EFF` about a place.
 
     A round aperture draws an extended image towards round: compare ellipticities measured alike. Without a radius the
     circle is the largest in the image.
     """
-    x, y = _from_centre(values.shape)
-    largest = min(values.shape) / 2
+    x, y = _from_middle(values.shape)
+    x, y = x - x0, y - y0
+    largest = min(values.shape) / 2 - max(abs(x0), abs(y0))
     radius = min(MOMENTS_R_EFF * r_eff_pixels, largest) if r_eff_pixels > 0 else largest
     weight = np.where(np.hypot(x, y) <= radius, values, 0.0)
     total = weight.sum()
@@ -249,8 +257,9 @@ def angle_between(one_deg: ArrayLike, other_deg: ArrayLike) -> NDArray[np.float6
     return np.abs((np.asarray(one_deg) - np.asarray(other_deg) + 90) % 180 - 90)
 
 
-def _elongations(layers: Layers, r_eff_pixels: float) -> dict[str, float]:
-    attribution, light = (elongation(values, r_eff_pixels) for values in (layers.absolute, layers.clean))
+def _elongations(layers: Layers, ellipse: Ellipse) -> dict[str, float]:
+    about = ellipse.r_eff_pixels, ellipse.x, ellipse.y
+    attribution, light = (elongation(values, *about) for values in (layers.absolute, layers.clean))
     elongated = min(attribution.ellipticity, light.ellipticity) >= ROUND_ELLIPTICITY
     angle = float(angle_between(attribution.angle_deg, light.angle_deg)) if elongated else np.nan
     return {
@@ -270,7 +279,7 @@ def _above_sky(light: NDArray[np.float64]) -> NDArray[np.float64]:
     return light - np.median(light[border])
 
 
-def _from_centre(shape: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _from_middle(shape: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """x and y of every pixel from the middle of an image (ny, nx), pixels."""
     y, x = np.ogrid[: shape[0], : shape[1]]
-    return x - (shape[1] - 1) / 2, y - (shape[0] - 1) / 2
+    return x - middle(shape[1]), y - middle(shape[0])

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.errors import InputError, UnusableImage
+from rotator_assets.science.centre import crop_start
 from rotator_assets.science.psf import (
     FWHM_LIMITS_ARCSEC,
     MOFFAT_BETA,
@@ -121,12 +122,12 @@ def galaxy_seed(survey: str, galaxy_id: str, seed: int = 0) -> int:
 def pad_or_crop(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """The central ``size`` x ``size`` pixels, zeros where the image ends (no light: right for a noiseless image).
 
-    Pixel n // 2 of each axis becomes pixel size // 2, as in ``surveys.images.centre_crop``.
+    They are those of `crop_start`, as in ``surveys.images.centre_crop``.
     """
     framed = np.zeros((size, size, *pixels.shape[2:]), dtype=pixels.dtype)
     target, source = [], []
     for n in pixels.shape[:2]:
-        start = size // 2 - n // 2
+        start = -crop_start(n, size)
         target.append(slice(max(start, 0), min(start + n, size)))
         source.append(slice(max(-start, 0), max(-start, 0) + target[-1].stop - target[-1].start))
     framed[tuple(target)] = pixels[tuple(source)]

@@ -11,6 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from rotator_assets.science.centre import crop_start
+
 HUBBLE_KM_S_MPC = 67.74
 OMEGA_MATTER = 0.3089
 """Flat cosmology of IllustrisTNG (Planck Collaboration 2016, A&A 594, A13)."""
@@ -69,7 +71,7 @@ def resample(pixels: NDArray[np.floating], scale: float, size: int) -> NDArray[n
 
 def _shares(n: int, scale: float, size: int) -> tuple[slice, NDArray[np.float64]]:
     """Old pixels of one axis that reach into the new ones, and the share (new, old) of each that every new one gets."""
-    middle = size // 2 - n // 2 + n / 2
+    middle = n / 2 - crop_start(n, size)
     first = int(np.clip(np.floor(n / 2 - middle / scale), 0, n))
     last = int(np.clip(np.ceil(n / 2 + (size - middle) / scale), first, n))
     edges = middle + (np.arange(first, last + 1) - n / 2) * scale

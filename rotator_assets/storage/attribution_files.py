@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.files import replacing
+from rotator_assets.science.centre import middle
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -24,26 +25,33 @@ Card = tuple[str | float | int | bool, str]
 class SkyPlace:
     """Where a galaxy's image lies on the sky; NaN for what is not known.
 
-    ``ra``, ``dec``: of the image's centre, degrees (ICRS). ``north_angle_deg``: position angle of the image's +y axis,
-    degrees east of north, east to the left of north.
+    ``ra``, ``dec``: of the galaxy, degrees (ICRS). ``north_angle_deg``: position angle of the image's +y axis, degrees
+    east of north, east to the left of north. ``x_pixels``, ``y_pixels``: column and row where the galaxy stands, from 0
+    at the centre of the first; the middle of the image where not known (`science.centre`).
     """
 
     ra: float = np.nan
     dec: float = np.nan
     arcsec_per_pixel: float = np.nan
     north_angle_deg: float = np.nan
+    x_pixels: float = np.nan
+    y_pixels: float = np.nan
 
     def cards(self, shape: tuple[int, int]) -> dict[str, Card]:
         """WCS of an image (ny, nx) (Calabretta & Greisen 2002, A&A 395, 1077).
 
-        Gnomonic where all is known; else linear, from the centre, in arcsec where the scale is known, in pixels where
+        Gnomonic where all is known; else linear, from the galaxy, in arcsec where the scale is known, in pixels where
         it is not.
         """
-        centre = {f"CRPIX{axis}": ((n + 1) / 2, "centre of the image") for axis, n in ((1, shape[1]), (2, shape[0]))}
+        place = [
+            float(value) if np.isfinite(value) else middle(n)
+            for value, n in zip((self.x_pixels, self.y_pixels), shape[::-1], strict=True)
+        ]
+        centre = {f"CRPIX{axis}": (value + 1, "of the galaxy, from 1") for axis, value in enumerate(place, start=1)}
         scale_known = np.isfinite(self.arcsec_per_pixel)
         if not np.isfinite([self.ra, self.dec, self.arcsec_per_pixel, self.north_angle_deg]).all():
             unit, step = ("arcsec", float(self.arcsec_per_pixel)) if scale_known else ("pixel", 1.0)
-            axes = {f"CTYPE{axis}": ("LINEAR", "from the centre of the image") for axis in (1, 2)}
+            axes = {f"CTYPE{axis}": ("LINEAR", "from the galaxy") for axis in (1, 2)}
             units = {f"CUNIT{axis}": (unit, "") for axis in (1, 2)}
             steps = {f"CDELT{axis}": (step, f"{unit} per pixel") for axis in (1, 2)}
             origin = {f"CRVAL{axis}": (0.0, "") for axis in (1, 2)}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.errors import InputError, UnusableImage
 from rotator_assets.files import walk_files
+from rotator_assets.science.centre import crop_start, middle
 from rotator_assets.science.mock import (
     BANDS,
     SDSS_ARCSEC_PER_PIXEL,
@@ -24,7 +25,13 @@ from rotator_assets.science.mock import (
 )
 from rotator_assets.science.redshifting import SKIRT_REDSHIFT, angular_scale
 from rotator_assets.science.sky import SkyStamps
-from rotator_assets.surveys.image_checks import MAX_OFFSET_PX, SCALE_TOLERANCE, check_matches, check_not_white
+from rotator_assets.surveys.image_checks import (
+    MAX_OFFSET_PX,
+    SCALE_TOLERANCE,
+    check_matches,
+    check_not_white,
+    offset_px,
+)
 from rotator_assets.surveys.image_names import is_fits_name
 from rotator_assets.surveys.images import GalaxyImage, ImageSource, centre_crop, check_usable
 from rotator_assets.surveys.missing import Missing, check_complete, filled
@@ -93,12 +100,26 @@ def make_cutout(
         "arcsec_per_pixel": image.arcsec_per_pixel,
         "north_angle_deg": image.north_angle_deg,
         "unread_extensions": ", ".join(image.unread) or None,
+        **_place(image, ra, dec, treatment.crop_px),
     }
     if not treatment.check_saturation and image.missing is not None:
         image = replace(image, missing=np.where(image.missing == Missing.SATURATED, 0, image.missing))
     if treatment.noise == "observed":
         return _observed(image, treatment, conditions)
     return _simulated(image, galaxy_id, treatment, conditions)
+
+
+def _place(image: GalaxyImage, ra: float | None, dec: float | None, crop_px: int) -> dict[str, float]:
+    """Where the galaxy stands in the crop (`science.centre`), as columns of table ``images``.
+
+    Coordinates that do not have it near the middle, which are used where they are not checked, are not believed.
+    """
+    ny, nx = image.pixels.shape[:2]
+    x, y = middle(nx), middle(ny)
+    known = image.coordinates is not None and ra is not None and dec is not None and np.isfinite([ra, dec]).all()
+    if known and offset_px(image, ra, dec) <= MAX_OFFSET_PX:
+        x, y = (float(value) for value in image.coordinates.pixel(ra, dec))
+    return {"galaxy_x_pixels": x - crop_start(nx, crop_px), "galaxy_y_pixels": y - crop_start(ny, crop_px)}
 
 
 def _observed(image: GalaxyImage, treatment: Treatment, conditions: dict) -> Cutout:

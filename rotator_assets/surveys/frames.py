@@ -4,10 +4,10 @@ A frame is one band of one field: 2048 x 1489 pixels of 0.396 arcsec, sky-subtra
 (https://data.sdss.org/datamodel, ``frame``). A galaxy's cut-out is taken from the field where it lies farthest from the
 edge, in each band by that band's own coordinates, as the bands of a field differ by some pixels.
 
-Pixels are taken as they are, with the galaxy in the pixel where its position falls. So fluxes and noise stay those that
-SDSS measured, independent from pixel to pixel, and the galaxy is at most half a pixel off along either axis in every
-band. Resampling would register the bands better, and would smooth the noise of each by another amount: at worst to a
-quarter of its variance (bilinear).
+Pixels are taken as they are, with the galaxy as close to the middle of the cut-out as whole pixels allow. So fluxes and
+noise stay those that SDSS measured, independent from pixel to pixel, and the galaxy is at most half a pixel off along
+either axis in every band; where it is in the r band is known (`science.centre`). Resampling would register the bands
+better, and would smooth the noise of each by another amount: at worst to a quarter of its variance (bilinear).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.errors import UnusableImage
 from rotator_assets.files import walk_files
+from rotator_assets.science.centre import middle
 from rotator_assets.surveys.archives import ImageFile
 from rotator_assets.surveys.bands import BANDS, check_band
 from rotator_assets.surveys.calibration import nanomaggies_per_unit
@@ -75,7 +76,7 @@ class FrameSource(ImageSource):
     size_px: int = CUTOUT_PX
 
     def read(self) -> GalaxyImage:
-        """The cut-out, the galaxy in pixel size // 2 of both axes; scale and north are the r band's there.
+        """The cut-out, the galaxy within half a pixel of the middle; scale, north and coordinates are the r band's.
 
         Near the edge of a frame it is as large as fits. Raises UnusableImage where a band is missing or unreadable, and
         where the galaxy is on the edge.
@@ -213,16 +214,16 @@ def _read_frame(path: Path) -> Frame:
 def _largest_cut(frame: Frame, ra: float, dec: float) -> int:
     """Side of the largest square, an even number of pixels, around the position. Raises UnusableImage outside."""
     ny, nx = frame.pixels.shape
-    place = np.rint(frame.coordinates.pixel(ra, dec))
-    half = min(*place, *(np.array([nx, ny]) - place)) if np.isfinite(place).all() else 0
+    edge = np.rint(np.add(frame.coordinates.pixel(ra, dec), 0.5))  # that of the pixel behind the middle
+    half = min(*edge, *(np.array([nx, ny]) - edge)) if np.isfinite(edge).all() else 0
     if half < 1:
         raise UnusableImage(f"the galaxy at RA {ra:.4f}, Dec {dec:.4f} is on the frame's edge or outside")
     return 2 * int(half)
 
 
 def _cut(frame: Frame, ra: float, dec: float, size_px: int) -> Frame:
-    """The ``size_px`` square, which must fit, whose pixel size_px // 2 holds the position."""
-    x, y = (int(np.rint(value)) - size_px // 2 for value in frame.coordinates.pixel(ra, dec))
+    """The ``size_px`` square, which must fit, whose middle is closest to the position."""
+    x, y = (int(np.rint(value - middle(size_px))) for value in frame.coordinates.pixel(ra, dec))
     pixels = frame.pixels[y : y + size_px, x : x + size_px].copy()  # a view would keep the frame in memory
     return replace(frame, pixels=pixels, coordinates=frame.coordinates.cut(x, y))
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.errors import UnusableImage
+from rotator_assets.science.centre import middle
 from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.surveys.images import GalaxyImage
 
@@ -38,17 +39,20 @@ def check_matches(
         raise UnusableImage(f"pixels of {scale:.3f} arcsec, {arcsec_per_pixel:g} arcsec are needed")
     known = image.coordinates is not None and ra is not None and dec is not None and np.isfinite([ra, dec]).all()
     if max_offset_px is not None and known:
-        offset = _offset_px(image, ra, dec)
+        offset = offset_px(image, ra, dec)
         if offset > max_offset_px:
             where = f"{np.ceil(offset):.0f} pixels off the centre" if np.isfinite(offset) else "far outside the image"
             raise UnusableImage(f"the galaxy is {where}, by the file's celestial coordinates")
 
 
-def _offset_px(image: GalaxyImage, ra: float, dec: float) -> float:
-    """How far a position lies from the middle of the image; infinite where it is far from the image on the sky."""
+def offset_px(image: GalaxyImage, ra: float, dec: float) -> float:
+    """How far a position lies from the middle of an image with coordinates, beyond half a pixel along each axis.
+
+    Infinite where it is far from the image on the sky.
+    """
     ny, nx = image.pixels.shape[:2]
     x, y = image.coordinates.pixel(ra, dec)
-    beyond = [max(abs(float(p) - (n - 1) / 2) - 0.5, 0.0) for p, n in ((x, nx), (y, ny))]
+    beyond = [max(abs(float(p) - middle(n)) - 0.5, 0.0) for p, n in ((x, nx), (y, ny))]
     return float(np.hypot(*beyond)) if np.isfinite([x, y]).all() else np.inf
 
 

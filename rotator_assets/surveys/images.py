@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.errors import UnusableImage
+from rotator_assets.science.centre import crop_start
 from rotator_assets.science.mock import NANOMAGGIES_PER_SKIRT_COUNT
 from rotator_assets.surveys.archives import ImageFile, described, label
 from rotator_assets.surveys.bands import BANDS, band_planes, check_band, named_bands
@@ -88,14 +89,14 @@ class ImageSource:
 
 
 def centre_crop(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """The central ``size`` x ``size`` pixels. Pixel n // 2 of each axis becomes pixel size // 2.
+    """The central ``size`` x ``size`` pixels, by `crop_start`.
 
     Raises UnusableImage where the image is smaller.
     """
     ny, nx = pixels.shape[:2]
     if min(ny, nx) < size:
         raise UnusableImage(f"image is {ny} x {nx} pixels, smaller than the {size}-pixel crop")
-    y, x = ny // 2 - size // 2, nx // 2 - size // 2
+    y, x = crop_start(ny, size), crop_start(nx, size)
     return pixels[y : y + size, x : x + size]
 
 

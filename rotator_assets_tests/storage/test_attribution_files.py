@@ -54,6 +54,13 @@ def test_the_sky_is_where_it_should_be(tmp_path, north, dec):
     assert not own.is_mirrored and own.north_angle_deg() == pytest.approx(north, abs=1e-3)
 
 
+def test_a_galaxy_beside_the_middle_is_where_it_stands(tmp_path):
+    with fits.open(written(tmp_path, SkyPlace(210.7, 47.3, 0.396, 30.0, x_pixels=15.4, y_pixels=9.1))) as hdus:
+        planes = [WCS(hdu.header) for hdu in hdus]
+    for plane in planes:
+        assert plane.pixel_to_world(15.4, 9.1).separation(SkyCoord(210.7 * u.deg, 47.3 * u.deg)).deg < 1e-6
+
+
 @pytest.mark.parametrize(
     ("place", "unit", "step"),
     [

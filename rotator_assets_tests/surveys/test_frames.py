@@ -89,7 +89,7 @@ def test_the_galaxy_is_in_the_middle_of_every_band_with_its_flux(tmp_path, endin
     assert image.pixels.dtype.isnative and image.unit == "nanomaggies" and not image.synthetic
     for k, band in enumerate("gri"):
         y, x = centroid(image.pixels[..., k])
-        assert max(abs(y - 64), abs(x - 64)) <= 0.51, band
+        assert max(abs(y - 63.5), abs(x - 63.5)) <= 0.51, band
         assert image.pixels[..., k].sum() == pytest.approx(FLUX[band], rel=1e-4)
     assert image.arcsec_per_pixel == pytest.approx(0.396127, rel=1e-6)
     check_matches(image, *galaxy)
@@ -107,7 +107,7 @@ def test_north_of_a_cut_out(tmp_path, mirrored):
     image = source_of(tmp_path).read()
     plane = image.pixels[..., 1].copy()
     plane[58:71, 58:71] = 0  # the galaxy itself
-    y, x = np.array(centroid(plane)) - 64
+    y, x = np.array(centroid(plane)) - 63.5
     from_up = np.degrees(np.arctan2(-x, y))  # counterclockwise from +y
     assert (from_up + image.north_angle_deg) % 360 == pytest.approx(30, abs=1.5)
     assert np.hypot(x, y) == pytest.approx(degrees / SCALE_DEG, abs=1)
@@ -118,7 +118,7 @@ def test_coordinates_of_the_cut_out_are_those_of_astropy(tmp_path):
     write_field(tmp_path, [galaxy])
     image = source_of(tmp_path, *galaxy).read()
     whole = frame_wcs("r")
-    corner = np.rint(whole.wcs_world2pix([galaxy], 0)[0]).astype(int) - 64
+    corner = np.rint(whole.wcs_world2pix([galaxy], 0)[0] - 63.5).astype(int)
     place = (RA + 0.001, DEC + 0.004)
     np.testing.assert_allclose(
         image.coordinates.pixel(*place), whole.wcs_world2pix([place], 0)[0] - corner, rtol=0, atol=1e-6
@@ -226,7 +226,7 @@ def test_near_the_edge_the_cutout_is_as_large_as_fits(tmp_path):
     side = image.pixels.shape[0]
     assert image.pixels.shape == (side, side, 3) and 70 <= side <= 80  # 40 less the shift between bands, twice
     for band in range(3):
-        assert centroid(image.pixels[..., band]) == pytest.approx((side // 2, side // 2), abs=0.6)
+        assert centroid(image.pixels[..., band]) == pytest.approx(((side - 1) / 2, (side - 1) / 2), abs=0.6)
     assert source_of(tmp_path, *place, size_px=64).read().pixels.shape == (64, 64, 3)
 
 
@@ -296,5 +296,6 @@ def test_the_nearest_pixel_is_found_anywhere_on_the_sky(ra, dec, angle_deg, mirr
     if plane.is_mirrored:
         pixels, plane = pixels[:, ::-1], plane.mirrored(2048)
     cut = frames._cut(frames.Frame(pixels, plane, 1.0, False), *galaxy, 128)
-    place = divmod(int(cut.pixels[64, 64]), 2048)[::-1]
+    row, column = divmod(int(cut.pixels[64, 64]), 2048)
+    place = column + (0.5 if mirrored else -0.5), row - 0.5
     np.testing.assert_allclose(place, wcs.wcs_world2pix([galaxy], 0)[0], atol=0.51)

@@ -23,6 +23,10 @@ from rotator_assets.storage.schema.columns import (
 )
 
 SCALE = Column("arcsec_per_pixel", "DOUBLE", "pixel scale, arcsec; NULL where not known")
+PLACE = (
+    Column("galaxy_x_pixels", "DOUBLE", "column where the galaxy stands, pixels from 0 at the first one's centre"),
+    Column("galaxy_y_pixels", "DOUBLE", "row where the galaxy stands, pixels from 0 at the first one's centre"),
+)
 PSF_R = Column("psf_fwhm_r_arcsec", "DOUBLE", "FWHM of the mock r-band PSF, arcsec; NULL where none was added")
 
 GALAXY_TABLES = (
@@ -190,6 +194,7 @@ GALAXY_TABLES = (
             UNIT,
             SCALE,
             Column("north_angle_deg", "DOUBLE", "degrees east of north of the image's +y axis; NULL where not told"),
+            *PLACE,
             Column("filled_fraction", "DOUBLE", "share of the crop's pixels that were missing and are filled"),
             Column("unread_extensions", "VARCHAR", "masks in the image's file, which are not read; NULL where none"),
             Column("r_eff_pixels", "DOUBLE", "half-light semi-major axis, pixels; NULL where no scale is known"),
@@ -226,6 +231,7 @@ GALAXY_TABLES = (
             *(c for c in GALAXIES if c.name in ("ra", "dec", "lambda_r_error")),
             SCALE,
             PSF_R,
+            *PLACE,
             SYNTHETIC,
         ),
     ),

@@ -35,7 +35,8 @@ QUESTION_TABLES = (
     ),
     Table(
         "feature_baselines",
-        "Ladder of features, by plain classifiers on the network's galaxies and folds; each step has those before it.",
+        "Ladder of features, by plain classifiers on the network's galaxies and folds, fitted on its training and "
+        "validation parts together; each step has those before it.",
         (
             DATASET,
             RECIPE,

@@ -141,7 +141,8 @@ TRAINING_TABLES = (
     ),
     Table(
         "baseline_metrics",
-        "Plain classifiers on the same galaxies and folds as the network, and the network's gain over each.",
+        "Plain classifiers on the same galaxies and folds as the network, fitted on its training and validation parts "
+        "together, and the network's gain over each.",
         (
             DATASET,
             RECIPE,
