@@ -80,6 +80,11 @@ def transform(images: NDArray[np.float32], transforms: NDArray[np.float32]) -> N
 
     Corners that a rotation turns in continue the nearest edge pixel: reflection would put mirrored galaxies there, a
     constant would draw an edge around galaxies larger than the image.
+
+    Uncorrelated noise keeps 2/3 of its standard deviation (cubic splines: 0.88, nearest pixels: 1), which test images
+    have whole. It does not matter: networks trained so (`thesis`, 840 MaNGA galaxies) reach a mean AUC over folds of
+    0.758 on test images resampled by random transforms in the same way, 0.757 by cubic splines, 0.753 by the nearest
+    pixels, all by the same transforms, and 0.764 on those as they are. Other seeds change it by 0.005 to 0.01.
     """
     tf = tensorflow()
     with tf.device("CPU:0"):

@@ -176,6 +176,14 @@ def test_dataset_gives_the_batches_in_order(survey):
             np.testing.assert_array_equal(part, expected)
 
 
+def test_noise_of_training_images_is_two_thirds_of_that_of_test_images():
+    """Bilinear weights at evenly spread places: the mean of w^2 + (1 - w)^2 is 2/3 along each axis."""
+    noise = np.random.default_rng(5).normal(size=(60, 48, 48, 1)).astype(np.float32)
+    for augmentation in (NOTHING.model_copy(update={"rotation_deg": 180.0}), Augmentation()):
+        moved = transform(noise, random_transforms(augmentation, 60, 48, np.random.default_rng(6)))
+        assert moved[:, 12:-12, 12:-12].std() / noise.std() == pytest.approx(2 / 3, abs=0.02)
+
+
 def test_no_transformation_mirrors_the_galaxy_into_a_corner():
     """However an image is turned and squeezed, its edge stays as dark as the sky."""
     results = transform(blob(n=64), drawn(rotation_deg=180, flattening=0.3, zoom=0.1))
