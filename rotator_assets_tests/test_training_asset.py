@@ -115,7 +115,8 @@ def test_repeats_are_kept_apart_and_predicted_together(root, monkeypatch):
     assert together["probability_fast"][5] == pytest.approx(expit(mean_logit))
     kept = folds[folds["galaxy_id"] == together["galaxy_id"][5]]
     assert together["predicted_type"][5] == (together["probability_fast"][5] >= kept["threshold"].mean())
-    calibrated = np.mean(logit(of_galaxy["probability_fast"].to_numpy()) / kept["temperature"].to_numpy())
+    logits = logit(of_galaxy["probability_fast"].to_numpy())
+    calibrated = np.mean(kept["calibration_slope"].to_numpy() * logits + kept["calibration_offset"].to_numpy())
     assert together["probability_fast_calibrated"][5] == pytest.approx(expit(calibrated))
 
 

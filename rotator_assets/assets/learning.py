@@ -29,7 +29,7 @@ from rotator_assets.storage.tensors import ImageTensor
 if TYPE_CHECKING:
     from rotator_assets.learning.training import EpochLog
 
-_CODE_VERSION = "3"
+_CODE_VERSION = "4"
 _COMMON = {
     "group_name": "learning",
     "owners": OWNERS,
@@ -137,7 +137,7 @@ def rotator_classifier(
 
 @dg.asset(
     **_COMMON,
-    code_version="4",
+    code_version="5",
     ins={"image_tensors": _OF_DATASET},
     deps=of_recipe("training", "prediction"),
     io_manager_key="tables",
@@ -175,12 +175,12 @@ def predictions(
 
 
 def _networks_folds(reads: Reads, partition: str) -> pd.DataFrame:
-    """Which network tests which galaxy, with its thresholds. Raises InputError where an earlier version trained it."""
+    """Which network tests which galaxy, with its calibration. Raises InputError where an earlier version trained it."""
     folds = reads.table("training_folds")
-    if folds["threshold_averaged"].isna().any():
+    if folds["calibration_offset"].isna().any():
         raise InputError(
-            f"{partition}: was trained by an earlier version of this program, without the threshold of test-time "
-            "averaging; materialize rotator_classifier again (`rotators run --stale` does)"
+            f"{partition}: was trained by an earlier version of this program, which calibrated otherwise; materialize "
+            "rotator_classifier again (`rotators run --stale` does)"
         )
     return folds
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rotator_assets.learning.learning_curve import LearningCurve
 
-_STAGES = (("before", "as predicted", style.INK, "o"), ("after", "after temperature scaling", "#009E73", "D"))
+_STAGES = (("before", "as predicted", style.INK, "o"), ("after", "after calibration", "#009E73", "D"))
 _EXTRAPOLATED = 100
 
 

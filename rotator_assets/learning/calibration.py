@@ -1,36 +1,68 @@
-"""Temperature scaling: one number that makes a network's probabilities neither too sure nor too unsure."""
+"""Calibration: a slope and an offset that turn a network's logits into probabilities of the sample as it is.
+
+Networks are trained with both classes weighted equally, so their probabilities hold for a sample that is half slow. A
+temperature (a slope alone) leaves that prior; the offset corrects it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
+from numpy.typing import ArrayLike, NDArray
 
-LOWEST, HIGHEST = 0.05, 20.0
-"""Bounds of the temperature: a validation part without a mistake would have 0, one in the wrong order infinity."""
+LOWEST_SLOPE, HIGHEST_SLOPE = 0.05, 20.0
+"""Bounds of the slope, which is positive so that the order of galaxies stays."""
 
 
-def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
-    """The temperature T > 0 by which to divide logits so that their probabilities fit best (Guo et al. 2017, ICML).
+@dataclass(frozen=True)
+class Calibration:
+    """``slope * logit + offset`` is the calibrated logit of P(fast); a slope below 1 means the network was too sure."""
 
-    T minimizes the mean negative log-likelihood of the labels (0 slow, 1 fast; each galaxy counts alike), within
-    `LOWEST` and `HIGHEST` (arXiv:1706.04599, section 4.2). Above 1 the network was too sure. The order of galaxies, and
-    so every ROC curve, stays as it is.
+    slope: float
+    offset: float
 
-    Raises ValueError unless labels and logits are one-dimensional and equally long, and all logits finite.
+    def __call__(self, logits: ArrayLike) -> NDArray[np.float64]:
+        """Calibrated logits, float64 of the same shape."""
+        return self.slope * np.asarray(logits, dtype=np.float64) + self.offset
+
+
+def fit_calibration(labels: ArrayLike, logits: ArrayLike) -> Calibration:
+    """Slope and offset whose probabilities fit these labels best.
+
+    Platt (1999, Advances in Large Margin Classifiers, p. 61). For two classes this is bias-corrected temperature scaling (Alexandari, Kundaje & Shrikumar 2020, ICML). Both
+    minimize the mean negative log-likelihood, each galaxy counting alike, of Platt's targets: (n_fast + 1) /
+    (n_fast + 2) for a fast rotator, 1 / (n_slow + 2) for a slow one. They keep the fit finite where a small sample is
+    in perfect order. Where the sample is in the wrong order the slope is `LOWEST_SLOPE`.
+
+    Parameters: labels 0 slow and 1 fast, logits, both (n,). Raises ValueError unless they are one-dimensional and
+    equally long, and all logits finite.
     """
+    from scipy.optimize import minimize  # here, so that whoever needs a Calibration need not wait for SciPy
+    from scipy.special import expit
+
     labels, logits = np.asarray(labels, dtype=np.float64), np.asarray(logits, dtype=np.float64)
     if labels.shape != logits.shape or labels.ndim != 1 or not len(labels):
         raise ValueError(f"labels and logits must be one-dimensional and equally long: {labels.shape}, {logits.shape}")
     if not np.isfinite(logits).all():
         raise ValueError("logits must be finite")
+    n_fast = labels.sum()
+    targets = np.where(labels == 1, (n_fast + 1) / (n_fast + 2), 1 / (len(labels) - n_fast + 2))
+    # In units of the logits' own centre and spread, the two parameters are nearly independent and of order one.
+    centre, spread = logits.mean(), logits.std() or 1.0
+    standard = (logits - centre) / spread
 
-    def negative_log_likelihood(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        return float(np.mean(np.logaddexp(0, scaled) - labels * scaled))
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Mean negative log-likelihood and its gradient; convex in both parameters."""
+        calibrated = parameters[0] * standard + parameters[1]
+        missed = expit(calibrated) - targets
+        value = np.mean(np.logaddexp(0, calibrated) - targets * calibrated)
+        return float(value), np.array([np.mean(missed * standard), np.mean(missed)])
 
-    # Convex in 1 / T, so there is one minimum in log T.
-    found = minimize_scalar(
-        negative_log_likelihood, bounds=np.log([LOWEST, HIGHEST]), method="bounded", options={"xatol": 1e-9}
+    bounds = [(LOWEST_SLOPE * spread, HIGHEST_SLOPE * spread), (None, None)]
+    start = np.clip(1.0, *bounds[0])
+    found = minimize(
+        loss, [start, 0.0], jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-10}
     )
-    return float(np.exp(found.x))
+    slope = float(found.x[0] / spread)
+    return Calibration(slope, float(found.x[1] - slope * centre))

@@ -16,7 +16,7 @@ from scipy.special import expit
 from rotator_assets.errors import InputError
 from rotator_assets.files import replacing
 from rotator_assets.learning.backend import compute_policy, device_name, tensorflow
-from rotator_assets.learning.calibration import fit_temperature
+from rotator_assets.learning.calibration import fit_calibration
 from rotator_assets.learning.checkpoints import Checkpoints, EpochLog
 from rotator_assets.learning.evaluation import youden_threshold
 from rotator_assets.learning.folds import plan_splits
@@ -34,11 +34,11 @@ class CrossValidation:
     """What a cross-validated training gives.
 
     ``tested``: one row a galaxy tested and repeat, galaxies in the order given: galaxy_id, object_id, rotator_type,
-    repeat, fold (of the network, counting on over the repeats), logit (float64), and of that network threshold and
-    temperature, of single logits and (``threshold_averaged``, ``temperature_averaged``) of those that test-time
-    averaging gives. ``predictions``: the same over all repeats, `out_of_fold_predictions`. ``history``: one row a fold
-    and epoch: fold, epoch, loss, val_loss, val_auc. ``folds``: one row a fold: fold, repeat, n_train, n_validation,
-    n_test, epochs, best_epoch, the thresholds and temperatures, seconds. ``device``: name of the processor or GPU;
+    repeat, fold (of the network, counting on over the repeats), logit (float64), and of that network threshold,
+    calibration_slope and calibration_offset, of single logits and (with the ending ``_averaged``) of those that
+    test-time averaging gives. ``predictions``: the same over all repeats, `out_of_fold_predictions`. ``history``: one
+    row a fold and epoch: fold, epoch, loss, val_loss, val_auc. ``folds``: one row a fold: fold, repeat, n_train, n_validation,
+    n_test, epochs, best_epoch, the thresholds and calibrations, seconds. ``device``: name of the processor or GPU;
     ``policy``: Keras dtype policy of the training. ``images_per_second``: median over the epochs. ``seconds``: with
     those before an interruption. ``parameters``: numbers that one network learns.
     """
@@ -71,7 +71,7 @@ def cross_validate(
     """Train one network a fold; each galaxy is predicted by networks that saw none of its observations.
 
     Per fold: the validation part, drawn from the training galaxies, decides when to stop (weights of the epoch with
-    the smallest validation loss are kept), the threshold (`youden_threshold`) and the temperature (`fit_temperature`),
+    the smallest validation loss are kept), the threshold (`youden_threshold`) and the calibration (`fit_calibration`),
     both also for test-time averaging, so that this may be chosen when the networks are there. The test part is read
     only after that, for its predictions. Equal input and seed give equal results on the same machine and TensorFlow
     build (on a GPU to the rounding of its atomic sums).
@@ -129,9 +129,11 @@ def cross_validate(
         network_facts = {"fold": split.fold, "repeat": split.repeat}
         for averaged, ending in ((False, ""), (True, "_averaged")):
             validated = logits_of(infer, images, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
+            calibration = fit_calibration(labels[split.validation], validated)
             network_facts |= {
                 f"threshold{ending}": youden_threshold(labels[split.validation], expit(validated)),
-                f"temperature{ending}": fit_temperature(labels[split.validation], validated),
+                f"calibration_slope{ending}": calibration.slope,
+                f"calibration_offset{ending}": calibration.offset,
             }
         averaged = recipe.test_time_averaging
         logit = logits_of(infer, images, rows[split.test], recipe, averaged=averaged).astype(np.float64)
@@ -167,15 +169,16 @@ def cross_validate(
 def out_of_fold_predictions(tested: pd.DataFrame, averaged: bool = False) -> pd.DataFrame:
     """One row a galaxy, in the order of its first: the mean over the repeats that tested it.
 
-    ``tested``: columns galaxy_id, object_id, rotator_type, fold, logit, threshold, temperature; of test-time averaging
-    (``averaged``) threshold_averaged and temperature_averaged instead. Gives galaxy_id, object_id, rotator_type, fold
-    (of the first network that tested it), threshold (mean over the networks), probability_fast (of the mean logit,
-    float64), probability_fast_calibrated (of the mean of logit / temperature) and predicted_type (1 where
-    probability_fast is at or above the threshold).
+    ``tested``: columns galaxy_id, object_id, rotator_type, fold, logit, threshold, calibration_slope and
+    calibration_offset; of test-time averaging (``averaged``) those of the ending ``_averaged``. Gives galaxy_id,
+    object_id, rotator_type, fold (of the first network that tested it), threshold (mean over the networks),
+    probability_fast (of the mean logit, float64), probability_fast_calibrated (of the mean calibrated logit) and
+    predicted_type (1 where probability_fast is at or above the threshold).
     """
     ending = "_averaged" if averaged else ""
     by_galaxy = tested.assign(
-        calibrated=tested["logit"] / tested[f"temperature{ending}"], threshold=tested[f"threshold{ending}"]
+        calibrated=tested[f"calibration_slope{ending}"] * tested["logit"] + tested[f"calibration_offset{ending}"],
+        threshold=tested[f"threshold{ending}"],
     ).groupby("galaxy_id", sort=False)
     mean = by_galaxy[["logit", "calibrated", "threshold"]].mean()
     frame = by_galaxy[["object_id", "rotator_type", "fold"]].first().assign(threshold=mean["threshold"])

@@ -73,7 +73,7 @@ def test_reliability_tells_both_stages_with_their_errors(figures, metrics):
     (axes,) = figures("reliability", synthetic=False).axes
     labels = " ".join(made_up.legend_texts(axes))
     assert f"as predicted: calibration error {metrics['ece']:.3f}" in labels
-    assert f"after temperature scaling: calibration error {metrics['ece_calibrated']:.3f}" in labels
+    assert f"after calibration: calibration error {metrics['ece_calibrated']:.3f}" in labels
     assert f"share of fast rotators: {1 - metrics['prevalence']:.2f}" in labels
 
 
@@ -81,7 +81,7 @@ def test_without_calibration_one_stage_is_shown(sample):
     given = sample.drop(columns="probability_fast_calibrated")
     found = referee_metrics(given, NO_REPEATS, n=20)
     (axes,) = referee.reliability_figure(calibration_curves(given), found, **TITLE, synthetic=False).axes
-    assert "after temperature" not in " ".join(made_up.legend_texts(axes))
+    assert "after calibration" not in " ".join(made_up.legend_texts(axes))
 
 
 def test_precision_has_its_interval_and_the_prevalence(figures, metrics):

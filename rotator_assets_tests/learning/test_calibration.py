@@ -1,55 +1,104 @@
-"""Temperatures: the right one where it is known, the best one where it is not."""
+"""Calibration: the right slope and offset where they are known, the best ones where they are not."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit
-from sklearn.metrics import log_loss
+from scipy.special import expit, logit
 
-from rotator_assets.learning.calibration import HIGHEST, LOWEST, fit_temperature
-
-
-@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
-def test_a_known_temperature_is_found(temperature):
-    generator = np.random.default_rng(0)
-    calibrated = generator.normal(0.5, 1.5, 200_000)
-    labels = generator.random(200_000) < expit(calibrated)
-    assert fit_temperature(labels, temperature * calibrated) == pytest.approx(temperature, rel=0.02)
+from rotator_assets.learning.calibration import HIGHEST_SLOPE, LOWEST_SLOPE, Calibration, fit_calibration
+from rotator_assets.learning.scores import brier_skill, expected_calibration_error
 
 
-def test_two_logits_have_a_closed_form():
-    """All logits +-z, a share s of them right: the best temperature gives the probability s, z / T = logit(s)."""
-    labels = np.repeat([1, 0], 50)
-    logits = np.where(labels == 1, 2.0, -2.0)
-    logits[::5] *= -1
-    assert fit_temperature(labels, logits) == pytest.approx(2 / np.log(0.8 / 0.2), rel=1e-6)
+def weighted_network(n, slow_share, distance, sharpness, seed=0):
+    """Labels, logits of a network whose classes were weighted equally, and the true logits.
+
+    Scores are normal, ``distance`` standard deviations apart, so the log likelihood ratio is known: a network that
+    weighs both classes equally gives it, sharpened by overfitting; the truth adds the prior.
+    """
+    generator = np.random.default_rng(seed)
+    labels = (generator.random(n) > slow_share).astype(int)
+    ratio = distance * generator.normal(np.where(labels == 1, distance / 2, -distance / 2), 1)
+    return labels, sharpness * ratio, ratio + logit(1 - slow_share)
+
+
+@pytest.mark.parametrize("slow_share", [0.15, 0.26, 0.5])
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
+def test_prior_and_sharpness_of_a_weighted_network_are_found(slow_share, sharpness):
+    labels, logits, _ = weighted_network(200_000, slow_share, 1.1, sharpness)
+    found = fit_calibration(labels, logits)
+    assert found.slope == pytest.approx(1 / sharpness, rel=0.02)
+    assert found.offset == pytest.approx(logit(1 - slow_share), abs=0.03)
+
+
+@pytest.mark.parametrize("slow_share", [0.15, 0.26])
+def test_probabilities_of_a_weighted_network_are_calibrated_by_a_small_validation_part(slow_share):
+    """Uncalibrated they hardly beat the prevalence alone, and no slope alone can help: their prior is one half."""
+    checked, logits, true = weighted_network(100_000, slow_share, 1.1, 1.0, seed=1)
+    raw, best = (expected_calibration_error(checked, expit(z)) for z in (logits, true))
+    assert raw > 0.15 and brier_skill(checked, expit(logits)) < 0.02
+    errors = []
+    for seed in range(20):
+        found = fit_calibration(*weighted_network(400, slow_share, 1.1, 1.0, seed=100 + seed)[:2])
+        errors.append(expected_calibration_error(checked, expit(found(logits))))
+        assert brier_skill(checked, expit(found(logits))) > 0.09
+    assert np.median(errors) < 0.03 and best < 0.01
+
+
+def test_the_fit_is_that_of_a_logistic_regression_on_platts_targets():
+    """scikit-learn's own, each galaxy counting for its target as fast and for the rest as slow."""
+    from sklearn.linear_model import LogisticRegression
+
+    labels, logits, _ = weighted_network(300, 0.3, 1.5, 2.0, seed=3)
+    found = fit_calibration(labels, logits)
+    n_fast, n_slow = labels.sum(), (labels == 0).sum()
+    fast = np.where(labels == 1, (n_fast + 1) / (n_fast + 2), 1 / (n_slow + 2))
+    twice = np.r_[logits, logits][:, None]
+    expected = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(
+        twice, np.repeat([1, 0], len(logits)), sample_weight=np.r_[fast, 1 - fast]
+    )
+    assert found.slope == pytest.approx(expected.coef_[0, 0], rel=1e-4)
+    assert found.offset == pytest.approx(expected.intercept_[0], abs=1e-4)
 
 
 @settings(max_examples=50, deadline=None)
-@given(seed=st.integers(0, 10_000), scale=st.floats(0.1, 8))
-def test_no_other_temperature_is_better(seed, scale):
+@given(seed=st.integers(0, 10_000), scale=st.floats(0.1, 8), shift=st.floats(-20, 20))
+def test_a_rescaled_network_gives_the_same_probabilities(seed, scale, shift):
+    """Whatever scale and offset a network's logits have, the calibrated ones are the same."""
     generator = np.random.default_rng(seed)
-    labels = generator.integers(0, 2, 40)
+    labels = generator.integers(0, 2, 60)
     labels[:2] = [0, 1]
-    logits = scale * (generator.normal(0, 1, 40) + labels - 0.5)
-    found = fit_temperature(labels, logits)
-    best = log_loss(labels, expit(logits / found))
-    for other in np.geomspace(LOWEST, HIGHEST, 30):
-        assert best <= log_loss(labels, expit(logits / other)) + 1e-6  # at a bound the search stops beside it
+    logits = generator.normal(0, 1, 60) + labels
+    plain, rescaled = fit_calibration(labels, logits), fit_calibration(labels, scale * logits + shift)
+    if LOWEST_SLOPE < rescaled.slope < HIGHEST_SLOPE and LOWEST_SLOPE < plain.slope < HIGHEST_SLOPE:
+        np.testing.assert_allclose(rescaled(scale * logits + shift), plain(logits), atol=1e-4)
 
 
 def test_the_order_of_galaxies_does_not_matter():
     generator = np.random.default_rng(1)
     labels, logits = generator.integers(0, 2, 60), generator.normal(0, 2, 60)
-    assert fit_temperature(labels[::-1], logits[::-1]) == pytest.approx(fit_temperature(labels, logits), rel=1e-6)
+    one, other = fit_calibration(labels, logits), fit_calibration(labels[::-1], logits[::-1])
+    assert (one.slope, one.offset) == pytest.approx((other.slope, other.offset), rel=1e-6)
 
 
-def test_where_none_is_best_the_bound_is_taken():
+def test_a_sample_in_perfect_order_gets_finite_probabilities_and_one_in_the_wrong_order_keeps_it():
     labels = np.array([0, 0, 1, 1])
     right = np.array([-1.0, -2.0, 1.0, 2.0])
-    assert fit_temperature(labels, right) == pytest.approx(LOWEST, rel=1e-3)
-    assert fit_temperature(labels, -right) == pytest.approx(HIGHEST, rel=1e-3)
+    sure = expit(fit_calibration(labels, right)(right))
+    np.testing.assert_allclose(sure[[0, -1]], [1 / 4, 3 / 4], atol=0.1)  # Platt's targets for two of each class
+    wrong = fit_calibration(labels, -right)
+    assert wrong.slope == pytest.approx(LOWEST_SLOPE)
+    assert np.all(np.diff(wrong(np.sort(right))) > 0)
+
+
+def test_equal_logits_get_the_share_of_fast_rotators():
+    labels = np.array([0, 1, 1, 1] * 50)
+    found = fit_calibration(labels, np.full(200, 3.0))
+    assert expit(found(3.0)) == pytest.approx(0.75, abs=0.01)
+
+
+def test_a_calibration_is_linear_in_the_logit():
+    np.testing.assert_array_equal(Calibration(2.0, -1.0)([0.0, 1.0, -2.0]), [-1.0, 1.0, -5.0])
 
 
 @pytest.mark.parametrize(
@@ -58,4 +107,4 @@ def test_where_none_is_best_the_bound_is_taken():
 )
 def test_what_cannot_be_fitted_is_refused(labels, logits, message):
     with pytest.raises(ValueError, match=message):
-        fit_temperature(labels, logits)
+        fit_calibration(labels, logits)

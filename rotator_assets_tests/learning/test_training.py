@@ -10,7 +10,7 @@ from scipy.special import expit
 from rotator_assets.errors import InputError
 from rotator_assets.learning import training
 from rotator_assets.learning.backend import computes_bfloat16
-from rotator_assets.learning.calibration import fit_temperature
+from rotator_assets.learning.calibration import Calibration, fit_calibration
 from rotator_assets.learning.evaluation import delong_interval, fold_aucs, youden_threshold
 from rotator_assets.learning.folds import check_no_leak, plan_splits
 from rotator_assets.learning.pipeline import network_input, symmetries
@@ -135,7 +135,7 @@ LEAK_TESTED = {
 
 @pytest.mark.parametrize("changes", LEAK_TESTED.values(), ids=LEAK_TESTED)
 def test_test_galaxies_are_never_looked_at(survey, tmp_path, one_fold, changes):
-    """Whatever their labels and images, the network, its history, threshold and temperature stay, bit by bit."""
+    """Whatever their labels and images, the network, its history, threshold and calibration stay, bit by bit."""
     images, labels, objects = survey
     recipe = short(**changes)
     before = run(survey, recipe, tmp_path / "before")
@@ -254,7 +254,7 @@ def test_repeats_are_other_trainings_whose_logits_are_averaged(survey, tmp_path)
     np.testing.assert_allclose(predictions.probability_fast, expit((first.logit + second.logit) / 2))
     np.testing.assert_allclose(predictions.threshold, (first.threshold + second.threshold) / 2)
     np.testing.assert_array_equal(predictions.fold, first.fold)
-    scaled = first.logit / first.temperature + second.logit / second.temperature
+    scaled = sum(half.calibration_slope * half.logit + half.calibration_offset for half in (first, second))
     np.testing.assert_allclose(predictions.probability_fast_calibrated, expit(scaled / 2))
     assert (predictions.predicted_type == (predictions.probability_fast >= predictions.threshold)).all()
 
@@ -298,14 +298,17 @@ def test_averaging_in_testing_trains_the_same_networks(survey, tmp_path, one_fol
     assert not np.allclose(averaged.tested.logit, plain.tested.logit, atol=1e-4)
     threshold = youden_threshold(labels[one_fold.validation], expit(mean_logits(one_fold.validation)))
     assert averaged.folds.threshold_averaged[0] == pytest.approx(threshold, rel=1e-4)
-    temperature = fit_temperature(labels[one_fold.validation], mean_logits(one_fold.validation))
-    assert averaged.folds.temperature_averaged[0] == pytest.approx(temperature, rel=1e-3)
+    calibration = fit_calibration(labels[one_fold.validation], mean_logits(one_fold.validation))
+    assert averaged.folds.calibration_slope_averaged[0] == pytest.approx(calibration.slope, rel=1e-3)
+    assert averaged.folds.calibration_offset_averaged[0] == pytest.approx(calibration.offset, abs=1e-3)
     # Whichever way they are asked in training, networks are kept with what they need for both.
-    ways = ["threshold", "temperature", "threshold_averaged", "temperature_averaged"]
+    facts = ("threshold", "calibration_slope", "calibration_offset")
+    ways = [f"{fact}{ending}" for fact in facts for ending in ("", "_averaged")]
     pd.testing.assert_frame_equal(averaged.folds[ways], plain.folds[ways])
     for result, ending in ((plain, ""), (averaged, "_averaged")):
         assert (result.predictions.threshold == result.folds[f"threshold{ending}"][0]).all()
-        calibrated = expit(result.tested.logit / result.folds[f"temperature{ending}"][0])
+        slope, offset = (result.folds[f"calibration_{name}{ending}"][0] for name in ("slope", "offset"))
+        calibrated = expit(Calibration(slope, offset)(result.tested.logit))
         np.testing.assert_allclose(result.predictions.probability_fast_calibrated, calibrated)
 
 
@@ -320,15 +323,17 @@ def test_averaged_predictions_do_not_know_how_an_image_lies(trained, survey):
     assert np.abs(plain - plain_turned).max() > 1e-3
 
 
-def test_temperatures_are_those_of_the_validation_part(trained, survey):
+def test_calibrations_are_those_of_the_validation_part(trained, survey):
     result, folder, _ = trained
     images, labels, objects = survey
     for split in plan_splits(labels, objects, TINY):
         logits = predict_logits(load_model(folder / f"fold-{split.fold}.keras"), images, split.validation, TINY)
-        expected = fit_temperature(labels[split.validation], logits)
-        assert result.folds.temperature[split.fold] == pytest.approx(expected, rel=1e-3)
+        expected = fit_calibration(labels[split.validation], logits)
+        assert result.folds.calibration_slope[split.fold] == pytest.approx(expected.slope, rel=1e-3)
+        assert result.folds.calibration_offset[split.fold] == pytest.approx(expected.offset, abs=1e-3)
     tested = result.tested
-    np.testing.assert_allclose(result.predictions.probability_fast_calibrated, expit(tested.logit / tested.temperature))
+    calibrated = expit(tested.calibration_slope * tested.logit + tested.calibration_offset)
+    np.testing.assert_allclose(result.predictions.probability_fast_calibrated, calibrated)
 
 
 @pytest.mark.parametrize("imbalance", ["focal", "oversample"])

@@ -110,12 +110,13 @@ def _trained(use: str, own, other, folder, **settings):
 
 
 def test_own_labels_never_reach_a_network_trained_on_others_alone(own, other, tmp_path):
-    """Nor do they reach its threshold and temperature: all are the same with the labels turned about."""
+    """Nor do they reach its threshold and calibration: all are the same with the labels turned about."""
     turned = (own[0], (1 - own[1]).astype(np.int8))
     a = _trained("instead", own, other, tmp_path / "a")
     b = _trained("instead", turned, other, tmp_path / "b")
     assert np.array_equal(a.tested["logit"], b.tested["logit"])
-    assert a.folds[["threshold", "temperature"]].equals(b.folds[["threshold", "temperature"]])
+    facts = ["threshold", "calibration_slope", "calibration_offset"]
+    assert a.folds[facts].equals(b.folds[facts])
     assert (a.predictions["fold"] == 0).all()
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["fold-0.keras"]
 

@@ -52,7 +52,9 @@ REFEREE_TABLES = (
             *_interval("slow_recall", "share of slow rotators called slow at the folds' thresholds", "Wilson"),
             *_interval("fast_recall", "share of fast rotators called fast at the folds' thresholds", "Wilson"),
             *_calibration("", "as predicted"),
-            *_calibration("_calibrated", "after temperature scaling on the validation parts; NULL where not done"),
+            *_calibration(
+                "_calibrated", "after calibration (slope and offset) on the validation parts; NULL where not done"
+            ),
             Column(
                 "n_repeats", "INTEGER", "trainings with splits and seeds of their own; auc is that of their mean logit"
             ),
@@ -86,7 +88,7 @@ REFEREE_TABLES = (
         (
             DATASET,
             RECIPE,
-            Column("stage", "VARCHAR", "before, or after temperature scaling on the validation parts"),
+            Column("stage", "VARCHAR", "before, or after calibration (slope and offset) on the validation parts"),
             Column("bin", "INTEGER", "bin, from 0, ascending probability"),
             Column("n_galaxies", "INTEGER", "galaxies in the bin"),
             Column("n_fast", "INTEGER", "fast rotators among them"),
