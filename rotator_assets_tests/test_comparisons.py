@@ -15,7 +15,7 @@ from rotator_assets.assets.report_pictures import retraining_picture
 from rotator_assets.assets.report_sections import study_section
 from rotator_assets.data_root import DataRoot
 from rotator_assets.figures.study import STUDY_FIGURES
-from rotator_assets.learning.evaluation import roc_curve_frame
+from rotator_assets.learning.auc import Judged, roc_curve_frame
 from rotator_assets.learning.summary import summarize
 from rotator_assets.partitions import DATASETS
 from rotator_assets.recipes import Recipe, load_recipes
@@ -61,8 +61,8 @@ def metrics_and_curve(sample: pd.DataFrame, run_id: str = "run-1") -> tuple[dict
         "recipe_version": "v",
         "device": "cpu",
     }
-    metrics = {**key, **summarize(sample), **made, "seconds": 1.0, "run_id": run_id}
-    return metrics, roc_curve_frame(sample["rotator_type"], sample["probability_fast"]).assign(**key)
+    metrics = {**key, **summarize(sample, sample.assign(repeat=0)), **made, "seconds": 1.0, "run_id": run_id}
+    return metrics, roc_curve_frame(Judged.of(sample)).assign(**key)
 
 
 def trained(root: DataRoot, dataset: str, recipe: str, seed: int = 1) -> pd.DataFrame:
@@ -70,6 +70,7 @@ def trained(root: DataRoot, dataset: str, recipe: str, seed: int = 1) -> pd.Data
     tables, sample = TableStore(root), predictions(dataset, recipe, seed)
     metrics, curve = metrics_and_curve(sample)
     tables.write("predictions", f"{dataset}|{recipe}", sample)
+    tables.write("repeat_predictions", f"{dataset}|{recipe}", sample.assign(repeat=0, averaged=False))
     tables.write("model_metrics", f"{dataset}|{recipe}", pd.DataFrame([metrics]))
     tables.write("roc_curves", f"{dataset}|{recipe}", curve)
     return sample
@@ -125,7 +126,8 @@ def test_recipes_are_overlaid_by_family_and_a_family_that_is_gone_has_no_picture
     names = {path.stem for path in (root.figures / NOISY).glob("*.png")}
     assert names == {"recipes", "regularization", "colour"}
     assert (root.figures / NOISY / "colour.pdf").is_file() and not (root.figures / NOISY / "recipes.pdf").is_file()
-    TableStore(root).write("predictions", f"{NOISY}|r-band", trainings["r-band"].head(0))
+    nothing = trainings["r-band"].head(0).assign(repeat=0, averaged=False)
+    TableStore(root).write("repeat_predictions", f"{NOISY}|r-band", nothing)
     recipe_comparison(dg.build_asset_context(partition_key=NOISY), root)
     assert {path.stem for path in (root.figures / NOISY).iterdir()} == {"recipes", "regularization"}
 

@@ -27,6 +27,7 @@ from rotator_assets.partitions import (
 from rotator_assets.plans import Step
 from rotator_assets.recipes import load_recipes
 from rotator_assets.runner import Runner
+from rotator_assets.storage.models import TrainedModels, commit_models, writing_models
 from rotator_assets.storage.schema import MADE_BY, TABLES
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.storage.tensors import writing_tensor
@@ -124,7 +125,9 @@ def filled(tmp_path) -> DataRoot:
     for dataset in (OWN, OTHER):
         _written(root, "labeled_images", dataset, row)
         for recipe in ("thesis", "log"):
-            _written(root, "predictions", training_key(dataset, recipe), row.assign(dataset=dataset, recipe=recipe))
+            _written(
+                root, "repeat_predictions", training_key(dataset, recipe), row.assign(dataset=dataset, recipe=recipe)
+            )
     return root
 
 
@@ -158,13 +161,13 @@ def test_what_is_not_declared_is_not_read(filled):
     for read in refused:
         with pytest.raises(UndeclaredRead, match=r"reader reads .* dependency .*labeled_images"):
             read()
-    assert reads.every("predictions").empty
+    assert reads.every("repeat_predictions").empty
 
 
 def test_more_partitions_than_dagster_follows_are_read_as_an_observed_result(filled):
     followed = _of("predictions", dataset_to_training)
-    assert _reading(filled, OWN, dataset_partitions, followed).every("predictions").empty
-    observed = _reading(filled, OWN, dataset_partitions, followed, dataset_scores).every("predictions")
+    assert _reading(filled, OWN, dataset_partitions, followed).every("repeat_predictions").empty
+    observed = _reading(filled, OWN, dataset_partitions, followed, dataset_scores).every("repeat_predictions")
     assert sorted(observed["recipe"]) == ["log", "thesis"] and set(observed["dataset"]) == {OWN}
 
 
@@ -242,6 +245,7 @@ def _score(root: DataRoot, dataset: str, recipe: str, auc: float = 0.8, seed: in
     known = {"recipe": recipe, "fold": 0, "probability_fast": score, "probability_fast_calibrated": score}
     frame = sample.assign(**known, predicted_type=1)
     _written(root, "predictions", key, frame)
+    _written(root, "repeat_predictions", key, frame.assign(repeat=0, averaged=False))
     metrics = {"dataset": dataset, "recipe": recipe, "n_galaxies": COUNT, "n_slow": COUNT // 2, "folds": 5}
     metrics = pd.DataFrame([metrics]).assign(auc=auc, auc_low=auc - 0.02, auc_high=auc + 0.02, synthetic=True)
     _written(root, "model_metrics", key, metrics)
@@ -269,6 +273,8 @@ def answered(tmp_path_factory):
     """The runner of a root whose questions have been answered from made-up scores."""
     root = DataRoot(tmp_path_factory.mktemp("answered"))
     _fill(root)
+    with writing_models(root.models / OWN / "tng-instead") as folder:
+        commit_models(TrainedModels(folder, load_recipes()["tng-instead"], "quick", "cpu", 1.0, True))
     with Runner(root) as runner:
         for asset, partition in ASKED.items():
             runner.materialize(Step(asset, (asset,), partition))

@@ -39,16 +39,18 @@ def galaxies():
 
 
 @pytest.fixture
-def predictions(galaxies):
+def predictions(root, galaxies):
     noise = np.random.default_rng(4).normal(size=COUNT)
     score = 1 / (1 + np.exp(-noise - 8 * (galaxies["lambda_r"] - galaxies["spin_threshold"])))
-    return galaxies[["galaxy_id", "rotator_type"]].assign(
+    frame = galaxies[["galaxy_id", "rotator_type"]].assign(
         object_id=galaxies["galaxy_id"],
         fold=np.arange(COUNT) % 2,
         probability_fast=score,
         predicted_type=(score > 0.5).astype(int),
         synthetic=True,
     )
+    written("repeat_predictions", frame.assign(repeat=0), root, training_key(DATASET, RECIPE))
+    return frame
 
 
 def written(table: str, frame: pd.DataFrame, root: DataRoot, partition: str) -> None:
@@ -76,11 +78,10 @@ def test_intervals_of_a_training_are_tables_and_pictures(root, predictions):
     partition = training_key(DATASET, RECIPE)
     course = pd.DataFrame({"fold": 0, "epoch": [1, 2, 3], "val_loss": [0.7, 0.6, 0.65], "loss": 0.6, "val_auc": 0.7})
     written("training_history", course, root, partition)
-    written("repeat_predictions", course.iloc[:0], root, partition)
     tables = kept(intervals_report(context(partition), root, predictions), root, partition)
     row = tables["referee_metrics"].iloc[0]
     assert (row["dataset"], row["recipe"], row["n_galaxies"], row["synthetic"]) == (DATASET, RECIPE, COUNT, True)
-    assert row["n_repeats"] == 0 and pd.isna(row["seed_auc_std"]) and pd.isna(row["brier_calibrated"])
+    assert row["n_repeats"] == 1 and pd.isna(row["seed_auc_std"]) and pd.isna(row["brier_calibrated"])
     assert row["auc_low"] < row["auc"] < row["auc_high"]
     assert set(tables["calibration_curves"]["stage"]) == {"before"}
     assert tables["convergence"][["epochs", "best_epoch"]].to_numpy().tolist() == [[3, 2]]
@@ -120,7 +121,9 @@ def test_a_recipe_with_a_boundary_of_its_own_is_asked_by_it(root, galaxies, pred
     kind = (galaxies["lambda_r"] >= own).astype(int)
     written("kinematics_catalog", galaxies.assign(lambda_r_source="maps"), root, "manga")
     partition, trained = training_key(DATASET, "cappellari2016"), models(label="cappellari2016")
-    result = label_noise_report(context(partition), root, predictions.assign(rotator_type=kind), trained, galaxies)
+    predictions = predictions.assign(rotator_type=kind)
+    written("repeat_predictions", predictions.assign(repeat=0), root, partition)
+    result = label_noise_report(context(partition), root, predictions, trained, galaxies)
     rows = result.value["label_noise"].set_index("variant")
     distance = np.abs(galaxies["lambda_r"] - own)
     assert rows.loc["beyond 0.05", "n_galaxies"] == np.sum(distance > 0.05)

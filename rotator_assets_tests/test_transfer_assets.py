@@ -55,8 +55,9 @@ def surveys(root):
         seen = np.where(own["ellipticity"] > 0.3, 1.0, 0.0 if recipe == "tng-instead" else 1.0)
         score = own["rotator_type"] * seen + generator.normal(0, noise, COUNT)
         told = own[["dataset", "galaxy_id", "object_id", "rotator_type", "synthetic"]]
-        frame = told.assign(recipe=recipe, probability_fast=1 / (1 + np.exp(-score)))
-        written(root, "predictions", training_key(OWN, recipe), frame)
+        frame = told.assign(recipe=recipe, repeat=0, fold=0, probability_fast=1 / (1 + np.exp(-score)))
+        for table in ("predictions", "repeat_predictions"):
+            written(root, table, training_key(OWN, recipe), frame)
     for dataset, auc in ((OWN, 0.8), (OTHER, 0.9)):
         row = {"dataset": dataset, "recipe": "thesis", "n_galaxies": COUNT, "n_slow": COUNT // 2, "auc": auc}
         written(root, "model_metrics", training_key(dataset, "thesis"), pd.DataFrame([row]).assign(synthetic=True))

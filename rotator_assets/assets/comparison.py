@@ -18,7 +18,7 @@ from rotator_assets.recipes import varied
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
 
-_COMMON = {"group_name": "reports", "owners": OWNERS, "kinds": {"duckdb", "matplotlib"}, "code_version": "2"}
+_COMMON = {"group_name": "reports", "owners": OWNERS, "kinds": {"duckdb", "matplotlib"}, "code_version": "3"}
 
 
 @dg.asset(
@@ -35,11 +35,11 @@ def recipe_comparison(context: dg.AssetExecutionContext, root: dg.ResourceParam[
 
     dataset = context.partition_key
     reads = Reads(context, root)
-    predictions = reads.every("predictions")
-    if predictions.empty:
+    repeats = reads.every("repeat_predictions")
+    if repeats.empty:
         raise InputError(f"{dataset}: no recipe was trained yet; materialize rotator_classifier and predictions first")
-    synthetic = bool(predictions["synthetic"].any())
-    frame = compare_recipes(predictions, REFERENCE_RECIPE).assign(dataset=dataset, synthetic=synthetic)
+    synthetic = bool(repeats["synthetic"].any())
+    frame = compare_recipes(repeats, REFERENCE_RECIPE).assign(dataset=dataset, synthetic=synthetic)
     costs = reads.every("model_metrics")[["recipe", "folds", "parameters", "seconds"]]
     frame = frame.merge(costs, on="recipe", how="left")
     frame = frame.reindex(columns=TABLES["recipe_comparison"].column_names)
@@ -67,7 +67,7 @@ def dataset_comparison(context: dg.AssetExecutionContext, root: dg.ResourceParam
     from rotator_assets.learning.summary import compare_datasets
 
     reads = Reads(context, root)
-    frame = compare_datasets(reads.every("predictions"), dataset_pairs(list(DATASETS.values())))
+    frame = compare_datasets(reads.every("repeat_predictions"), dataset_pairs(list(DATASETS.values())))
     version = TableStore(root).write("dataset_comparison", WHOLE, frame)
     TableStore(root).publish()
     pictures = _dataset_pictures(root, frame, reads.every("model_metrics"), reads.every("roc_curves"))

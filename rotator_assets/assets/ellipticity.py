@@ -6,6 +6,7 @@ import pandas as pd
 from rotator_assets import progress
 from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.questions import QUESTION, QUESTION_OF_TRAINING
+from rotator_assets.assets.reading import Reads
 from rotator_assets.data_root import DataRoot
 from rotator_assets.learning.labels import with_galaxies
 from rotator_assets.partitions import dataset_partitions, dataset_to_training, split_training_key
@@ -75,22 +76,26 @@ def ellipticity_report(
     dataset, name = split_training_key(context.partition_key)
     recipe = rotator_classifier.recipe
     measured = image_morphology.drop(columns=["dataset", "usable", "reason", "flag", "synthetic"])
-    sample = with_galaxies(predictions, labeled_images, recipe).merge(measured, on="galaxy_id", how="left")
-    sample["r_eff_over_psf"] = r_eff_over_psf(sample)
+    repeats = Reads(context, root).table("repeat_predictions")
+    sample, judged = (
+        with_galaxies(rows, labeled_images, recipe).merge(measured, on="galaxy_id", how="left")
+        for rows in (predictions, repeats)
+    )
+    judged["r_eff_over_psf"] = r_eff_over_psf(judged)
     _, missing = steps_of(sample)
     if missing:
         context.log.warning(f"no galaxy has a value of {', '.join(missing)}: left out of the ladder")
     pixels = coarse_pixels(image_tensors.images, image_tensors.rows_of(sample["galaxy_id"]), recipe)
     synthetic = rotator_classifier.synthetic
     if sample["fold"].nunique() > 1:
-        ladder = feature_ladder(sample, pixels, recipe.seed)
+        ladder = feature_ladder(sample, repeats, pixels, recipe.seed)
     else:
         context.log.warning("one network tests every galaxy: plain classifiers, which need folds, are left out")
         ladder = pd.DataFrame(columns=TABLES["feature_baselines"].column_names)
     found = {
         "feature_baselines": ladder,
-        "ellipticity_tests": ellipticity_tests(sample, recipe.seed, recipe.boundary_gap),
-        "auc_in_bins": binned(sample),
+        "ellipticity_tests": ellipticity_tests(judged, recipe.seed, recipe.boundary_gap),
+        "auc_in_bins": binned(judged),
     }
     frames = {table: frame.assign(dataset=dataset, recipe=name, synthetic=synthetic) for table, frame in found.items()}
     pictures = _pictures(root, dataset, name, frames, synthetic)

@@ -35,7 +35,7 @@ PLANTED = "planted"
 
 @dg.asset(
     **QUESTION,
-    code_version="2",
+    code_version="3",
     deps=[planted_recipe],
     pool="training",
     kinds={"keras", "duckdb", "matplotlib"},
@@ -73,15 +73,15 @@ def planted_truth(context: dg.AssetExecutionContext, root: dg.ResourceParam[Data
 def _planted_disc(strength: float, recipe: Recipe) -> dict:
     """A row of ``planted_truth``."""
     from rotator_assets.demo.planted import best_auc, planted_galaxies
-    from rotator_assets.learning.evaluation import delong_interval
+    from rotator_assets.learning.auc import Judged, auc_interval
 
     galaxies = planted_galaxies(N_GALAXIES, strength, _SEED, SIZE_PX)
     with TemporaryDirectory() as folder:
         predictions = _trained(galaxies, recipe, Path(folder))
-    best = delong_interval(galaxies.labels, galaxies.disc_share)
+    best = auc_interval(Judged.by_one(galaxies.labels, galaxies.disc_share))
     return {
         "strength": strength,
-        **_scores(galaxies.labels, predictions),
+        **_scores(predictions),
         "best_auc": best.auc,
         "best_auc_expected": best_auc(strength),
     }
@@ -104,7 +104,7 @@ def _planted_mark(recipe: Recipe) -> tuple[dict, dict]:
     maps = np.concatenate(maps)
     share = mean_with_interval(share_within(maps, mark), np.ones(len(maps)), np.arange(len(maps)), _SEED)
     row = {
-        **_scores(galaxies.labels, predictions),
+        **_scores(predictions),
         "mark_area": float(mark.mean()),
         "share_in_mark": share.value,
         "share_in_mark_low": share.low,
@@ -122,11 +122,11 @@ def _trained(galaxies: "PlantedGalaxies", recipe: Recipe, folder: Path) -> pd.Da
     return trained.predictions.reset_index(drop=True)
 
 
-def _scores(labels: NDArray, predictions: pd.DataFrame) -> dict:
+def _scores(predictions: pd.DataFrame) -> dict:
     """Columns that both tables share."""
-    from rotator_assets.learning.evaluation import size_and_auc
+    from rotator_assets.learning.auc import Judged, size_and_auc
 
-    return {**size_and_auc(labels, predictions["probability_fast"].to_numpy(float)), "synthetic": True}
+    return {**size_and_auc(Judged.of(predictions)), "synthetic": True}
 
 
 def _maps(model: "keras.Model", images: NDArray, rows: NDArray, recipe: Recipe) -> NDArray[np.float32]:

@@ -28,7 +28,7 @@ _MORE = (10, 100)
 
 @dg.asset(
     **{**QUESTION_OF_TRAINING, "deps": [*QUESTION_OF_TRAINING["deps"], rotator_classifier]},
-    code_version="2",
+    code_version="3",
     kinds=_KINDS,
     description="Every number with its uncertainty; precision and recall; calibration; epochs to converge.",
 )
@@ -37,7 +37,7 @@ def intervals_report(
 ) -> dg.MaterializeResult:
     from rotator_assets.figures.referee import precision_recall_figure, reliability_figure
     from rotator_assets.learning.convergence import convergence
-    from rotator_assets.learning.referee import calibration_curves, referee_metrics
+    from rotator_assets.learning.referee import calibration_curves, on_one_scale, referee_metrics
     from rotator_assets.learning.scores import precision_recall_frame
 
     dataset, recipe = split_training_key(context.partition_key)
@@ -46,7 +46,7 @@ def intervals_report(
     repeats, courses = reads.table("repeat_predictions"), convergence(reads.table("training_history"))
     metrics = {**key, **referee_metrics(predictions, repeats, seed=_SEED)}
     curves = calibration_curves(predictions)
-    curve = precision_recall_frame(predictions["rotator_type"], predictions["probability_fast"])
+    curve = precision_recall_frame(predictions["rotator_type"], on_one_scale(predictions))
     pictures = Pictures(root, f"{dataset}/{recipe}")
     pictures.add("reliability", reliability_figure(curves, metrics, **key))
     pictures.add("precision_recall", precision_recall_figure(curve, metrics, **key))
@@ -77,7 +77,7 @@ def intervals_report(
             dg.AssetDep(survey_kinematics, partition_mapping=dataset_to_training),
         ],
     },
-    code_version="2",
+    code_version="3",
     kinds=_KINDS,
     ins={"labeled_images": dg.AssetIn(partition_mapping=dataset_to_training)},
     description="The same scores against other labels: errors, boundary and source of lambda_R; cuts about it.",
@@ -95,8 +95,9 @@ def label_noise_report(
     dataset, recipe = split_training_key(context.partition_key)
     survey = DATASETS[dataset].survey
     key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
-    sample = with_galaxies(predictions, labeled_images, rotator_classifier.recipe)
-    variants = label_noise_variants(sample, _sources(Reads(context, root), survey), seed=_SEED)
+    reads = Reads(context, root)
+    sample = with_galaxies(reads.table("repeat_predictions"), labeled_images, rotator_classifier.recipe)
+    variants = label_noise_variants(sample, _sources(reads, survey), seed=_SEED)
     frame = variants.assign(**key, assumed_error=ASSUMED_ERROR)
     pictures = Pictures(root, f"{dataset}/{recipe}")
     pictures.add("label_noise", label_noise_figure(variants, **key))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from rotator_assets.data_root import DataRoot
 from rotator_assets.recipes import kept_settings
 from rotator_assets.storage.tensors import ImageTensor
 
+if TYPE_CHECKING:
+    from rotator_assets.learning.auc import Judged
+
 _CHANGES_SHOWN = 3
 
 
@@ -20,6 +24,7 @@ def roc_pictures(
     root: DataRoot,
     metrics: dict,
     sample: pd.DataFrame,
+    judged: Judged,
     curve: pd.DataFrame,
     baselines: pd.DataFrame,
     rivals: dict[str, np.ndarray],
@@ -30,22 +35,18 @@ def roc_pictures(
     from rotator_assets.figures.images import gallery_figure
     from rotator_assets.figures.roc import history_figure, roc_figure, score_histogram_figure
     from rotator_assets.figures.spin import class_histogram_figure, outcome_figure
-    from rotator_assets.learning.evaluation import roc_curve_frame
+    from rotator_assets.learning.auc import Judged, roc_curve_frame
 
     title = {name: metrics[name] for name in ("dataset", "recipe", "synthetic")}
-    truth = sample["rotator_type"].to_numpy()
     counts = [[metrics["true_slow"], metrics["false_fast"]], [metrics["false_slow"], metrics["true_fast"]]]
     point = (
         metrics["false_fast"] / max(metrics["n_slow"], 1),
         metrics["true_fast"] / max(metrics["n_galaxies"] - metrics["n_slow"], 1),
         metrics["optimal_threshold"],
     )
-    folds = [
-        roc_curve_frame(rows["rotator_type"].to_numpy(), rows["probability_fast"].to_numpy())
-        for _, rows in sample.groupby("fold")
-    ]
+    networks = [roc_curve_frame(judged.select(members)) for members in judged.members()]
     drawn = [
-        (b.baseline, roc_curve_frame(truth, rivals[b.baseline]), b.auc, b.auc_low, b.auc_high)
+        (b.baseline, roc_curve_frame(Judged.of(sample, rivals[b.baseline])), b.auc, b.auc_low, b.auc_high)
         for b in baselines.itertuples()
     ]
     calibrated = (sample["image_unit"] == "nanomaggies").to_numpy()
@@ -59,10 +60,10 @@ def roc_pictures(
             **title,
             optimal=point,
             threshold_name="mean threshold",
-            fold_curves=folds,
+            fold_curves=networks,
             baselines=drawn,
             confusion=counts,
-            confusion_title="At each fold's threshold",
+            confusion_title="At each network's threshold",
         ),
     )
     pictures.add("sample", class_histogram_figure(sample, **title))

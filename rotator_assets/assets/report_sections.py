@@ -116,8 +116,8 @@ def across_section(root: DataRoot, compared: pd.DataFrame, shown: Shown) -> Repo
         anchor="across-datasets",
         intro=(
             "Each recipe on two datasets. Datasets of one survey show the same galaxies, and are compared on those in "
-            "both (DeLong, paired); surveys are independent samples. p-values are corrected for the number of "
-            "comparisons of a kind (Holm)." + _also(ACROSS_DATASETS, pictures, shown)
+            "both (DeLong within networks, paired); surveys are independent samples. p-values are corrected for the "
+            "number of comparisons of a kind (Holm)." + _also(ACROSS_DATASETS, pictures, shown)
         ),
         figures=figures_of(root, ACROSS_DATASETS, pictures, synthetic, shown),
         tables=[
@@ -143,6 +143,8 @@ def results_section(tables: TableStore, metrics: pd.DataFrame, settings: Setting
             "auc",
             "auc_low",
             "auc_high",
+            "auc_pooled",
+            "network_scatter",
             "fold_auc_min",
             "fold_auc_max",
             "optimal_threshold",
@@ -159,7 +161,9 @@ def results_section(tables: TableStore, metrics: pd.DataFrame, settings: Setting
         intro=(
             f"{label_definition(tables)} Every number is from out-of-fold predictions: each galaxy is judged by a "
             "network that saw neither it nor a repeat observation of it, in training, normalization, early stopping or "
-            "the choice of the threshold. Intervals are 95 % (DeLong)."
+            "the choice of the threshold. The AUC compares galaxies judged by one network; auc_pooled compares all, by "
+            "calibrated probability. Intervals are 95 % (DeLong within networks). Beside them, network_scatter tells "
+            "how much networks differ as a whole."
         ),
         tables=[
             ReportTable("AUC of every training", shown, "DuckDB: FROM model_metrics"),
@@ -278,7 +282,7 @@ def dataset_section(root: DataRoot, tables: TableStore, dataset: str, synthetic:
         tables=[
             ReportTable(
                 "Recipes, best first; differences to thesis on the galaxies of both, by the recipe's own labels "
-                "(DeLong, paired; Holm)",
+                "(DeLong within networks, paired; Holm)",
                 compared.drop(columns=["dataset", "synthetic"]),
                 f"DuckDB: FROM recipe_comparison WHERE dataset = '{dataset}'",
                 synthetic,
@@ -298,7 +302,7 @@ def training_section(root: DataRoot, baselines: pd.DataFrame, row, shown: Shown)
     own = baselines[(baselines["dataset"] == row.dataset) & (baselines["recipe"] == row.recipe)]
     intro = (
         f"{row.n_galaxies} galaxies, {row.n_slow} of them slow. AUC {row.auc:.3f} [{row.auc_low:.3f}, "
-        f"{row.auc_high:.3f}]; single folds {row.fold_auc_min:.2f} to {row.fold_auc_max:.2f}. Trained in "
+        f"{row.auc_high:.3f}]; single networks {row.fold_auc_min:.2f} to {row.fold_auc_max:.2f}. Trained in "
         f"{row.seconds:.0f} s on {row.device}, {row.folds} folds, at most {row.epochs} epochs."
         + _also(folder, wanted, shown)
     )

@@ -40,17 +40,18 @@ def roc_report(
     image_tensors: ImageTensor,
     labeled_images: pd.DataFrame,
 ) -> dg.MaterializeResult:
-    from rotator_assets.learning.evaluation import roc_curve_frame
+    from rotator_assets.learning.auc import Judged, roc_curve_frame
     from rotator_assets.learning.summary import against_baselines, baseline_scores, summarize
 
     dataset, name = split_training_key(context.partition_key)
     models, reads = rotator_classifier, Reads(context, root)
-    recipe = as_predicted(models, reads.table("repeat_predictions"))
+    repeats = reads.table("repeat_predictions")
+    recipe = as_predicted(models, repeats)
     sample = with_galaxies(predictions, labeled_images, recipe)
     key = {"dataset": dataset, "recipe": name, "synthetic": models.synthetic}
     metrics = {
         **key,
-        **summarize(sample),
+        **summarize(sample, repeats),
         "optimal_threshold": mean_threshold(reads.table("training_folds"), recipe),
         "folds": recipe.networks,
         "parameters": models.parameters,
@@ -61,14 +62,16 @@ def roc_report(
         "seconds": models.seconds,
         "run_id": context.run_id,
     }
-    curve = roc_curve_frame(sample["rotator_type"], sample["probability_fast"])
+    judged = Judged.of(repeats)
+    curve = roc_curve_frame(judged)
     rows = image_tensors.rows_of(sample["galaxy_id"])
     rivals = baseline_scores(sample, image_tensors.images, rows, recipe)
-    baselines = against_baselines(sample, rivals)
+    baselines = against_baselines(sample, repeats, rivals)
     pictures = roc_pictures(
         root,
         metrics,
         sample,
+        judged,
         curve,
         baselines,
         rivals,

@@ -134,7 +134,7 @@ def _spec(name: str, description: str, partitions: dg.PartitionsDefinition | Non
     )
 
 
-SCORES = ("predictions", "model_metrics", "roc_curves")
+SCORES = ("repeat_predictions", "model_metrics", "roc_curves")
 SAMPLES = ("image_tensors", "images", "labeled_images")
 DRAWN_BY_THE_REPORT = ("study", "matching.png")
 """Folder and name of the pictures that the report makes itself."""
@@ -209,7 +209,7 @@ def _transfer(snapshot: Snapshot, dataset: str | None) -> list[tuple[Iterable[st
     references = {f"{key}|{REFERENCE_RECIPE}" for key in samples}
     return [
         (("labeled_images", "images", "image_morphology"), samples.__contains__),
-        (("predictions",), trainings.__contains__),
+        (("predictions", "repeat_predictions"), trainings.__contains__),
         (("model_metrics",), references.__contains__),
     ]
 

@@ -1,6 +1,7 @@
 """Group ``questions``: what training on another survey gives, and how much of a drop the galaxies explain."""
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from rotator_assets.assets.learning import training_sample
@@ -21,7 +22,7 @@ _SEED = 2020
 
 @dg.asset(
     **QUESTION,
-    code_version="1",
+    code_version="2",
     partitions_def=dataset_partitions,
     deps=[transfer_sources, dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
     kinds={"duckdb", "matplotlib"},
@@ -33,16 +34,16 @@ def transfer_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[Da
 
     dataset = context.partition_key
     reads = Reads(context, root)
-    recipes, predictions = reads.recipes(), reads.every("predictions")
+    recipes, repeats = reads.recipes(), reads.every("repeat_predictions")
     trained = {
         name: recipe
         for name, recipe in recipes.items()
-        if recipe.other_survey is not None and name in set(predictions["recipe"])
+        if recipe.other_survey is not None and name in set(repeats["recipe"])
     }
     others = {other_dataset(recipe, dataset): recipe for recipe in trained.values()}
     samples = {key: _sample(reads, key, recipe) for key, recipe in others.items()}
     own = _sample(reads, dataset, recipes[REFERENCE_RECIPE]) if trained else pd.DataFrame()
-    rows = [_row(reads, predictions, samples, dataset, name, recipe) for name, recipe in trained.items()]
+    rows = [_row(reads, repeats, samples, dataset, name, recipe) for name, recipe in trained.items()]
     frame = pd.DataFrame(rows).reindex(columns=TABLES["transfer"].column_names)
     pictures = Pictures(root, dataset)
     if rows:
@@ -86,32 +87,31 @@ def _reference(reads: Reads, dataset: str) -> pd.DataFrame:
 
 def _row(
     reads: Reads,
-    predictions: pd.DataFrame,
+    repeats: pd.DataFrame,
     samples: dict[str, pd.DataFrame],
     dataset: str,
     name: str,
     recipe: Recipe,
 ) -> dict:
     """One recipe's row of ``transfer``."""
-    from rotator_assets.learning.evaluation import delong_paired, size_and_auc
+    from rotator_assets.learning.auc import Judged, auc_difference, size_and_auc
     from rotator_assets.learning.shift import likeness_weights, reweighted_auc, variables_of
+    from rotator_assets.learning.summary import in_both
 
     other = other_dataset(recipe, dataset)
-    scored = predictions[predictions["recipe"] == name].set_index("galaxy_id")
-    truth, score = scored["rotator_type"].to_numpy(int), scored["probability_fast"].to_numpy(float)
+    scored = repeats[repeats["recipe"] == name]
     row = {
         "dataset": dataset,
         "recipe": name,
         "other_dataset": other,
         "other_use": recipe.other_use,
         "training_fraction": recipe.training_fraction,
-        **size_and_auc(truth, score),
+        **size_and_auc(Judged.of(scored)),
         "synthetic": bool(scored["synthetic"].any()),
     }
-    reference = predictions[predictions["recipe"] == REFERENCE_RECIPE].set_index("galaxy_id")["probability_fast"]
-    both = scored.join(reference.rename("reference"), how="inner")
-    if both["rotator_type"].nunique() == 2:
-        change = delong_paired(both["rotator_type"], both["probability_fast"], both["reference"])
+    both = in_both(scored, repeats[repeats["recipe"] == REFERENCE_RECIPE])
+    if both is not None:
+        change = auc_difference(*both)
         row |= {
             "difference": change.difference,
             "difference_low": change.low,
@@ -124,9 +124,11 @@ def _row(
     own = _sample(reads, dataset, recipe)
     variables = variables_of(own, samples[other]) if recipe.other_use == "instead" else []
     if variables:
-        tested = own.set_index("galaxy_id").loc[scored.index, variables]
-        weights = likeness_weights(tested.to_numpy(float), samples[other][variables].to_numpy(float))
-        found = reweighted_auc(truth, score, scored["object_id"].to_numpy(), weights, seed=_SEED)
+        own = own.set_index("galaxy_id")
+        galaxies, row_of = np.unique(scored["galaxy_id"], return_inverse=True)
+        tested = own.loc[galaxies, variables].to_numpy(float)
+        weights = likeness_weights(tested, samples[other][variables].to_numpy(float))
+        found = reweighted_auc(Judged.of(scored), weights[row_of], seed=_SEED)
         row |= {
             "variables": ", ".join(variables),
             "n_effective": found.n_effective,

@@ -75,7 +75,7 @@ def roc_figure(
             dashes = style.DASHES[number % len(style.DASHES)]
             roc_line(axes, rival, f"{name}: {auc_text(*values)}", color=colour, lw=1.4, ls=dashes, zorder=3)
         for number, fold in enumerate(fold_curves):
-            label = f"each of {len(fold_curves)} folds" if number == 0 else None
+            label = f"each of {len(fold_curves)} networks" if number == 0 else None
             roc_line(axes, fold, label, color="#A6A6A6", lw=0.8)
     chance_line(axes)
     place = {"loc": "upper left", "borderaxespad": 0} if confusion is not None else {"loc": "lower right"}

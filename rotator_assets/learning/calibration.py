@@ -30,10 +30,11 @@ class Calibration:
 def fit_calibration(labels: ArrayLike, logits: ArrayLike) -> Calibration:
     """Slope and offset whose probabilities fit these labels best.
 
-    Platt (1999, Advances in Large Margin Classifiers, p. 61). For two classes this is bias-corrected temperature scaling (Alexandari, Kundaje & Shrikumar 2020, ICML). Both
-    minimize the mean negative log-likelihood, each galaxy counting alike, of Platt's targets: (n_fast + 1) /
-    (n_fast + 2) for a fast rotator, 1 / (n_slow + 2) for a slow one. They keep the fit finite where a small sample is
-    in perfect order. Where the sample is in the wrong order the slope is `LOWEST_SLOPE`.
+    Platt (1999, Advances in Large Margin Classifiers, p. 61). For two classes this is bias-corrected temperature
+    scaling (Alexandari, Kundaje & Shrikumar 2020, ICML). Both minimize the mean negative log-likelihood, each
+    galaxy counting alike, of Platt's targets: (n_fast + 1) / (n_fast + 2) for a fast rotator, 1 / (n_slow + 2) for
+    a slow one. They keep the fit finite where a small sample is in perfect order. Where the sample is in the wrong
+    order the slope is `LOWEST_SLOPE`.
 
     Parameters: labels 0 slow and 1 fast, logits, both (n,). Raises ValueError unless they are one-dimensional and
     equally long, and all logits finite.

@@ -5,13 +5,13 @@ No network is trained anew: the same out-of-fold scores are compared with other 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from rotator_assets.learning.evaluation import aucs_of_labelings, delong_interval, size_and_auc
+from rotator_assets.learning.auc import Judged, auc_interval, aucs_of_labelings, size_and_auc, sizes
 from rotator_assets.science.spin import BOUNDARIES, boundary_of, is_slow_rotator
 
 ASSUMED_ERROR = 0.02
@@ -56,10 +56,10 @@ class LabelNoise:
 
 
 def expected_auc_from_label_noise(
+    judged: Judged,
     lambda_r: ArrayLike,
     lambda_r_error: ArrayLike,
     threshold: ArrayLike,
-    scores: ArrayLike,
     *,
     n: int = 1000,
     seed: int = 0,
@@ -70,33 +70,36 @@ def expected_auc_from_label_noise(
     The measured lambda_R stands for the truth, so the noise that it has already widens its distribution a little, and
     somewhat fewer galaxies than in truth lie close to the threshold. Errors of the ellipticity are not included.
 
-    Parameters: lambda_R, its standard deviation (NaN where unknown: ``assumed_error`` is taken), the galaxies' own
-    thresholds, and the network's scores (higher is faster), all (m,). Raises ValueError where a value is not finite or
+    Parameters: the network's scores; of the same entries (m,) lambda_R, its standard deviation (NaN where unknown:
+    ``assumed_error`` is taken) and the galaxies' own thresholds. Raises ValueError where a value is not finite or
     where no draw has both classes.
     """
-    lambda_r, threshold, scores = (np.asarray(v, dtype=np.float64) for v in (lambda_r, threshold, scores))
+    lambda_r, threshold = (np.asarray(v, dtype=np.float64) for v in (lambda_r, threshold))
     error, assumed = errors_or_assumed(lambda_r_error, assumed_error)
-    if not all(np.isfinite(v).all() for v in (lambda_r, threshold, scores)):
-        raise ValueError("lambda_R, thresholds and scores must be finite")
-    generator = np.random.default_rng(seed)
-    drawn = lambda_r + error * generator.standard_normal((n, len(lambda_r)))
-    is_fast = drawn >= threshold
-    with_both = is_fast.any(axis=1) & ~is_fast.all(axis=1)
-    if not with_both.any():
-        raise ValueError("no draw has slow and fast rotators")
-    is_fast = is_fast[with_both]
+    if not all(np.isfinite(v).all() for v in (lambda_r, threshold)):
+        raise ValueError("lambda_R and thresholds must be finite")
+    _, first, galaxy = np.unique(judged.galaxy_ids, return_index=True, return_inverse=True)
+    drawn = np.random.default_rng(seed).standard_normal((n, len(first)))[:, galaxy]
+    is_fast = lambda_r + error * drawn >= threshold
     truth = lambda_r >= threshold
     margin = (lambda_r - threshold) / error
-    network = aucs_of_labelings(is_fast, scores)
-    low, high = np.quantile(network, [0.025, 0.975])
+    network = aucs_of_labelings(judged, is_fast)
+    known = np.isfinite(network)
+    if not known.any():
+        raise ValueError("no draw has slow and fast rotators")
+    low, high = np.quantile(network[known], [0.025, 0.975])
+    by_truth, by_margin = (
+        aucs_of_labelings(replace(judged, scores=scores.astype(np.float64)), is_fast[known])
+        for scores in (truth, margin)
+    )
     return LabelNoise(
-        auc=float(network.mean()),
+        auc=float(network[known].mean()),
         auc_low=float(low),
         auc_high=float(high),
-        ceiling=float(aucs_of_labelings(is_fast, truth).mean()),
-        ceiling_ranked=float(aucs_of_labelings(is_fast, margin).mean()),
-        label_change_fraction=float(np.mean(is_fast != truth)),
-        n_assumed_error=int(assumed.sum()),
+        ceiling=float(by_truth.mean()),
+        ceiling_ranked=float(by_margin.mean()),
+        label_change_fraction=float(np.mean((is_fast != truth)[known][:, first])),
+        n_assumed_error=int(assumed[first].sum()),
     )
 
 
@@ -120,30 +123,30 @@ def label_noise_variants(
     ``as trained``; ``lambda_R drawn within its errors`` with the ceilings, and within the assumed error for all, for
     published errors may be several times the scatter between sources; ``beyond 1 sigma`` and ``beyond 0.05`` (and other
     cuts) of the threshold; each of `BOUNDARIES`, that of the labels first; lambda_R of every single source.
-    ``reference_auc``: the same galaxies with the labels as trained. Intervals are DeLong's, but of the draws their
-    central 95 %. A variant that leaves one class empty has no AUC.
+    ``reference_auc``: the same galaxies with the labels as trained. Intervals are those of `auc_interval`, but of the
+    draws their central 95 %. A variant that leaves one class empty has no AUC.
 
-    ``sample``: a row a galaxy with galaxy_id, rotator_type, probability_fast, lambda_r, lambda_r_error, ellipticity,
-    and spin_threshold by the boundary of these labels. ``sources``: at most one row a galaxy_id and lambda_r_source,
-    with lambda_r.
+    ``sample``: a row a galaxy and network that tested it, with galaxy_id, object_id, rotator_type, fold,
+    probability_fast, lambda_r, lambda_r_error, ellipticity, and spin_threshold by the boundary of these labels.
+    ``sources``: at most one row a galaxy_id and lambda_r_source, with lambda_r.
     """
     sample = sample.reset_index(drop=True)
     truth = sample["rotator_type"].to_numpy(int)
-    scores = sample["probability_fast"].to_numpy(float)
+    judged = Judged.of(sample)
     lambda_r, threshold = sample["lambda_r"].to_numpy(float), sample["spin_threshold"].to_numpy(float)
     error, _ = errors_or_assumed(sample["lambda_r_error"], assumed_error)
     distance = np.abs(lambda_r - threshold)
 
     def against(variant: str, labels: NDArray, kept: NDArray[np.bool_], cut: float = np.nan) -> dict:
-        return {"variant": variant, "distance_cut": cut} | _against(labels[kept], scores[kept], truth[kept])
+        return {"variant": variant, "distance_cut": cut} | _against(judged.select(kept), labels[kept])
 
     everywhere = np.ones(len(sample), dtype=bool)
     rows = [against("as trained", truth, everywhere)]
-    if len(np.unique(truth)) == 2:
+    if judged.comparable:
         unknown = np.full(len(sample), np.nan)
         for name, errors in (("its errors", sample["lambda_r_error"]), (f"{assumed_error:g}", unknown)):
             noise = expected_auc_from_label_noise(
-                lambda_r, errors, threshold, scores, n=n, seed=seed, assumed_error=assumed_error
+                judged, lambda_r, errors, threshold, n=n, seed=seed, assumed_error=assumed_error
             )
             rows.append({**rows[0], "variant": f"lambda_R drawn within {name}", **vars(noise)})
     rows.append(against("beyond 1 sigma", truth, distance > error))
@@ -158,15 +161,12 @@ def label_noise_variants(
     return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
 
 
-def _against(labels: NDArray[np.int64], scores: NDArray[np.float64], truth: NDArray[np.int64]) -> dict:
+def _against(judged: Judged, labels: NDArray[np.int64]) -> dict:
     """Size and AUC with these labels, and the AUC with those as trained; missing where there is one class only."""
-    row = {
-        "n_galaxies": len(labels),
-        "n_slow": int((labels == 0).sum()),
-        "label_change_fraction": float(np.mean(labels != truth)) if len(labels) else np.nan,
-    }
-    if len(np.unique(labels)) == 2:
-        row |= size_and_auc(labels, scores)
-    if len(np.unique(truth)) == 2:
-        row["reference_auc"] = delong_interval(truth, scores).auc
+    other = judged.labelled(labels)
+    row = {**sizes(other), "label_change_fraction": float(np.mean(labels != judged.labels)) if len(labels) else np.nan}
+    if other.comparable:
+        row |= size_and_auc(other)
+    if judged.comparable:
+        row["reference_auc"] = auc_interval(judged).auc
     return row

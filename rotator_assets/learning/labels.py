@@ -29,7 +29,7 @@ def labelled_by(galaxies: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
 
 
 def with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
-    """Predictions with what is known of each galaxy, in the predictions' order.
+    """Predictions with what is known of each galaxy, in the predictions' order; a galaxy may have several.
 
     ``spin_threshold`` is by the boundary of ``recipe``, which was trained. Raises InputError where a galaxy is not
     among the labelled ones any more.
@@ -41,4 +41,4 @@ def with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame, recip
             f"galaxy {missing[0]} has a prediction but no label or image any more; materialize rotator_classifier "
             "and predictions again (`rotators run` does)"
         )
-    return predictions.merge(known, on="galaxy_id", how="left", validate="one_to_one")
+    return predictions.merge(known, on="galaxy_id", how="left", validate="many_to_one")

@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logit
 
+from rotator_assets.learning.auc import Judged, auc_difference, auc_interval, size_and_auc
 from rotator_assets.learning.baselines import CLASSIFIERS, tabular_baseline
-from rotator_assets.learning.evaluation import delong_interval, delong_paired, holm, size_and_auc
+from rotator_assets.learning.evaluation import holm
 
 STEPS = {
     "ellipticity": ("ellipticity",),
@@ -40,23 +41,24 @@ def steps_of(sample: pd.DataFrame) -> tuple[dict[str, list[str]], list[str]]:
     return steps, missing
 
 
-def feature_ladder(sample: pd.DataFrame, pixels: NDArray[np.float32], seed: int) -> pd.DataFrame:
+def feature_ladder(sample: pd.DataFrame, repeats: pd.DataFrame, pixels: NDArray[np.float32], seed: int) -> pd.DataFrame:
     """Every step by every classifier, out of fold, beside the network and together with it.
 
-    ``sample``: a row a galaxy with rotator_type, fold, probability_fast and the columns of ``STEPS``; ``pixels``:
-    (n, m) of the same galaxies, the last step. Gives the columns of ``feature_baselines`` but dataset, recipe and
-    synthetic: paired differences (DeLong), p-values corrected after Holm for all rows.
+    ``sample``: a row a galaxy with galaxy_id, object_id, rotator_type, fold, probability_fast,
+    probability_fast_calibrated and the columns of ``STEPS``; ``repeats``: a row a galaxy and network that tested it;
+    ``pixels``: (n, m) of the galaxies of the sample, the last step. Gives the columns of ``feature_baselines`` but
+    dataset, recipe and synthetic: paired differences (`auc_difference`), p-values corrected after Holm for all rows.
 
-    ``auc_with_network`` is of the same classifier with one more feature, the network's logit. A galaxy's logit is the
-    one of the network that never saw it, in the classifier's training part too. But the networks that scored that part
-    were trained on galaxies of the tested fold: through their weights, hardly at all through the one coefficient of
-    the logit, these labels reach the classifier. Networks trained anew without both folds would close that path; as it
-    is, what the network adds is slightly optimistic, and slightly pessimistic in that the logits of different networks
-    differ in scale.
+    ``auc_with_network`` is of the same classifier with one more feature, the network's calibrated logit. A galaxy's
+    logit is the one of the network that never saw it, in the classifier's training part too. But the networks that
+    scored that part were trained on galaxies of the tested fold: through their weights, hardly at all through the
+    one coefficient of the logit, these labels reach the classifier. Networks trained anew without both folds would
+    close that path; as it is, what the network adds is slightly optimistic.
     """
     truth, folds = sample["rotator_type"].to_numpy(int), sample["fold"].to_numpy()
-    network = sample["probability_fast"].to_numpy(float)
-    logits = logit(np.clip(network, _MOST_CERTAIN, 1 - _MOST_CERTAIN))[:, None]
+    network = Judged.of(repeats)
+    calibrated = sample["probability_fast_calibrated"].to_numpy(float)
+    logits = logit(np.clip(calibrated, _MOST_CERTAIN, 1 - _MOST_CERTAIN))[:, None]
     steps, _ = steps_of(sample)
     everything = list(steps.values())[-1]
     tried = [(name, columns, None) for name, columns in steps.items()] + [(PIXEL_STEP, everything, pixels)]
@@ -67,23 +69,24 @@ def feature_ladder(sample: pd.DataFrame, pixels: NDArray[np.float32], seed: int)
             options = {"classifier": classifier, "pixels": seen, "seed": seed}
             alone = tabular_baseline(features, truth, folds, **options)
             together = tabular_baseline(np.hstack([features, logits]), truth, folds, **options)
-            rows.append({"features": name, "model": classifier, **_compared(truth, network, alone, together)})
+            compared = _compared(network, Judged.of(sample, alone), Judged.of(sample, together))
+            rows.append({"features": name, "model": classifier, **compared})
     table = pd.DataFrame(rows)
     for p_value in ("p_value", "added_p_value"):
         table[f"{p_value}_adjusted"] = holm(table[p_value])
     return table
 
 
-def _compared(truth: NDArray, network: NDArray, alone: NDArray, together: NDArray) -> dict[str, float | int]:
+def _compared(network: Judged, alone: Judged, together: Judged) -> dict[str, float | int]:
     """AUC of a classifier's scores, the network's gain over it, and what its logit adds to it."""
-    gain, added = delong_paired(truth, network, alone), delong_paired(truth, together, alone)
+    gain, added = auc_difference(network, alone), auc_difference(together, alone)
     return {
-        **size_and_auc(truth, alone),
+        **size_and_auc(alone),
         "network_gain": gain.difference,
         "gain_low": gain.low,
         "gain_high": gain.high,
         "p_value": gain.p_value,
-        "auc_with_network": delong_interval(truth, together).auc,
+        "auc_with_network": auc_interval(together).auc,
         "added": added.difference,
         "added_low": added.low,
         "added_high": added.high,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rotator_assets.learning.evaluation import delong_interval, size_and_auc
+from rotator_assets.learning.auc import Judged, auc_interval, size_and_auc
 from rotator_assets.learning.resampling import bootstrap, bootstrap_auc, weighted_average_precision
 from rotator_assets.learning.scores import (
     Rate,
@@ -26,19 +26,22 @@ def referee_metrics(
     """Columns of ``referee_metrics`` but dataset, recipe and synthetic; NaN where something is not known.
 
     ``predictions``: a row a galaxy with object_id, rotator_type, predicted_type and the columns of ``STAGES``.
-    ``repeats``: a row a repeat and galaxy (repeat, rotator_type, probability_fast), of any number of repeats or none.
-    ``n`` and ``seed`` of the bootstrap over objects. Raises ValueError unless both classes occur.
+    ``repeats``: a row a galaxy and network that tested it (repeat, fold, galaxy_id, object_id, rotator_type,
+    probability_fast). ``n`` and ``seed`` of the bootstrap over objects. Average precision compares galaxies of all
+    networks, so it is of the calibrated probabilities, which have one scale. Raises ValueError unless a network judged
+    both classes.
     """
     labels = predictions["rotator_type"].to_numpy(int)
     objects = predictions["object_id"].to_numpy()
-    scores = predictions["probability_fast"].to_numpy(float)
-    resampled = bootstrap_auc(labels, scores, objects, n, seed)
+    judged = Judged.of(repeats)
+    resampled = bootstrap_auc(judged, n, seed)
+    scores = on_one_scale(predictions)
     precision = bootstrap(lambda weights: weighted_average_precision(labels, scores, weights), labels, objects, n, seed)
     rates = recalls(labels, predictions["predicted_type"].to_numpy(int))
     return {
-        **size_and_auc(labels, scores),
+        **size_and_auc(judged),
         "prevalence": float((labels == 0).mean()),
-        "auc_error": float(np.sqrt(delong_interval(labels, scores).variance)),
+        "auc_error": auc_interval(judged).error,
         "auc_bootstrap_low": resampled.low,
         "auc_bootstrap_high": resampled.high,
         "auc_bootstrap_error": resampled.error,
@@ -52,15 +55,18 @@ def referee_metrics(
     }
 
 
+def on_one_scale(predictions: pd.DataFrame) -> NDArray[np.float64]:
+    """Probabilities that compare galaxies of different networks: calibrated, or as predicted where that is missing."""
+    calibrated = _probability(predictions, "after")
+    return calibrated if calibrated is not None else predictions[STAGES["before"]].to_numpy(float)
+
+
 def seed_spread(repeats: pd.DataFrame) -> dict[str, float | int]:
     """``n_repeats``, and ``seed_auc_std``: standard deviation of the AUCs of repeated trainings of the same galaxies.
 
     It is what other folds and seeds do, apart from the sampling error of the galaxies; NaN with fewer than two repeats.
     """
-    aucs = [
-        delong_interval(rows["rotator_type"].to_numpy(int), rows["probability_fast"].to_numpy(float)).auc
-        for _, rows in repeats.groupby("repeat")
-    ]
+    aucs = [auc_interval(Judged.of(rows)).auc for _, rows in repeats.groupby("repeat")]
     return {"n_repeats": len(aucs), "seed_auc_std": float(np.std(aucs, ddof=1)) if len(aucs) > 1 else np.nan}
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rotator_assets.learning.evaluation import checked_scores
+from rotator_assets.learning.auc import Judged
 
 _VALUES_AT_ONCE = 4_000_000
 
@@ -32,37 +32,9 @@ Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Values (b,) of a number for weights (b, n) of the galaxies."""
 
 
-def bootstrap_auc(
-    labels: ArrayLike, scores: ArrayLike, object_ids: ArrayLike, n: int = 2000, seed: int = 0, level: float = 0.95
-) -> Bootstrap:
-    """AUC with its bootstrap interval from ``n`` replicates.
-
-    Raises ValueError unless both classes occur and all scores are finite.
-    """
-    labels, scores = checked_scores(labels, scores)
-    return bootstrap(lambda weights: weighted_auc(labels, scores, weights), labels, object_ids, n, seed, level)
-
-
-def bootstrap_difference(
-    labels: ArrayLike,
-    scores_a: ArrayLike,
-    scores_b: ArrayLike,
-    object_ids: ArrayLike,
-    n: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Bootstrap:
-    """AUC of a minus AUC of b on the same galaxies, both computed on the same replicates.
-
-    Raises ValueError as `bootstrap_auc` does.
-    """
-    labels, scores_a = checked_scores(labels, scores_a)
-    _, scores_b = checked_scores(labels, scores_b)
-
-    def difference(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return weighted_auc(labels, scores_a, weights) - weighted_auc(labels, scores_b, weights)
-
-    return bootstrap(difference, labels, object_ids, n, seed, level)
+def bootstrap_auc(judged: Judged, n: int = 2000, seed: int = 0, level: float = 0.95) -> Bootstrap:
+    """AUC within networks with its bootstrap interval from ``n`` replicates."""
+    return bootstrap(lambda w: weighted_auc(judged, w), judged.labels, judged.object_ids, n, seed, level)
 
 
 def bootstrap(
@@ -78,9 +50,9 @@ def bootstrap(
             for start in range(0, n, at_once)
         ]
     )
-    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.nanquantile(replicates, [(1 - level) / 2, (1 + level) / 2])
     value = float(statistic(np.ones((1, len(labels))))[0])
-    return Bootstrap(value, float(low), float(high), float(np.std(replicates, ddof=1)))
+    return Bootstrap(value, float(low), float(high), float(np.nanstd(replicates, ddof=1)))
 
 
 def object_weights(
@@ -101,11 +73,15 @@ def object_weights(
     return drawn[:, inverse]
 
 
-def weighted_auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
-    """Area under the ROC curve for each set of weights (b, n), float64 (b,): pairs count by the product of weights."""
-    fast, slow = _by_score(labels, scores, weights)
-    below = np.cumsum(slow, axis=1) - slow / 2
-    return np.sum(fast * below, axis=1) / (fast.sum(axis=1) * slow.sum(axis=1))
+def weighted_auc(judged: Judged, weights: ArrayLike) -> NDArray[np.float64]:
+    """AUC within networks for each set of weights (b, n), float64 (b,): pairs count by the product of weights."""
+    weights = np.asarray(weights, dtype=np.float64)
+    won, pairs = np.zeros(len(weights)), np.zeros(len(weights))
+    for members in judged.members():
+        fast, slow = _by_score(judged.labels[members], judged.scores[members], weights[:, members])
+        won += np.sum(fast * (np.cumsum(slow, axis=1) - slow / 2), axis=1)
+        pairs += fast.sum(axis=1) * slow.sum(axis=1)
+    return np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
 
 def weighted_average_precision(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from rotator_assets.learning.auc import Judged
 from rotator_assets.learning.resampling import Bootstrap, bootstrap, weighted_auc
 
 VARIABLES = {
@@ -71,20 +72,19 @@ def effective_number(weights: ArrayLike) -> float:
     return float(weights.sum() ** 2 / np.sum(weights**2))
 
 
-def reweighted_auc(
-    labels: ArrayLike, scores: ArrayLike, object_ids: ArrayLike, weights: ArrayLike, n: int = 2000, seed: int = 0
-) -> Reweighted:
-    """AUC of the weighted sample, with intervals from a bootstrap over objects; the weights are taken as given."""
+def reweighted_auc(judged: Judged, weights: ArrayLike, n: int = 2000, seed: int = 0) -> Reweighted:
+    """AUC of the weighted sample, with intervals from a bootstrap over objects; the weights (n,) are taken as given."""
     weights = np.asarray(weights, dtype=np.float64)
 
     def auc(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-        return weighted_auc(labels, scores, drawn * weights)
+        return weighted_auc(judged, drawn * weights)
 
     def change(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-        return auc(drawn) - weighted_auc(labels, scores, drawn)
+        return auc(drawn) - weighted_auc(judged, drawn)
 
+    of_galaxies = weights[np.unique(judged.galaxy_ids, return_index=True)[1]]
     return Reweighted(
-        bootstrap(auc, labels, object_ids, n, seed),
-        bootstrap(change, labels, object_ids, n, seed),
-        effective_number(weights),
+        bootstrap(auc, judged.labels, judged.object_ids, n, seed),
+        bootstrap(change, judged.labels, judged.object_ids, n, seed),
+        effective_number(of_galaxies),
     )

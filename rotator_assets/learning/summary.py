@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rotator_assets.learning.baselines import pixel_baseline, tabular_baseline
-from rotator_assets.learning.evaluation import (
-    confusion,
-    delong_independent,
-    delong_interval,
-    delong_paired,
-    fold_aucs,
-    holm,
+from rotator_assets.learning.auc import (
+    Judged,
+    auc_difference,
+    auc_interval,
+    network_aucs,
+    network_scatter,
     size_and_auc,
+    sizes,
 )
+from rotator_assets.learning.baselines import pixel_baseline, tabular_baseline
+from rotator_assets.learning.evaluation import confusion, holm
 from rotator_assets.recipes import Recipe
 
 TABULAR_BASELINES = {
@@ -70,19 +71,24 @@ class DatasetPair:
     paired: bool
 
 
-def summarize(predictions: pd.DataFrame) -> dict[str, float | int]:
-    """Sample size, AUC with its 95 % interval, spread over folds, and confusion counts, named as in ``model_metrics``.
+def summarize(predictions: pd.DataFrame, repeats: pd.DataFrame) -> dict[str, float | int]:
+    """Sample size, AUC with its 95 % interval, spread over networks, and confusion counts, named as in `model_metrics`.
 
-    ``predictions``: columns rotator_type, probability_fast, predicted_type, fold.
+    ``predictions``: a row a galaxy: rotator_type, probability_fast_calibrated, predicted_type. ``repeats``: a row a
+    galaxy and network that tested it: galaxy_id, object_id, rotator_type, repeat, fold, probability_fast.
     """
-    truth, score = predictions["rotator_type"].to_numpy(int), predictions["probability_fast"].to_numpy(float)
-    by_fold = fold_aucs(truth, score, predictions["fold"].to_numpy())
-    counts = confusion(truth, predictions["predicted_type"].to_numpy(int))
+    judged = Judged.of(repeats)
+    of_networks = network_aucs(judged)
+    labels = predictions["rotator_type"].to_numpy(int)
+    counts = confusion(labels, predictions["predicted_type"].to_numpy(int))
+    scatters = [network_scatter(Judged.of(rows)) for _, rows in repeats.groupby("repeat")]
     return {
-        **size_and_auc(truth, score),
-        "fold_auc_mean": float(by_fold.mean()),
-        "fold_auc_min": float(by_fold.min()),
-        "fold_auc_max": float(by_fold.max()),
+        **size_and_auc(judged),
+        "auc_pooled": auc_interval(Judged.by_one(labels, predictions["probability_fast_calibrated"])).auc,
+        "network_scatter": float(np.sqrt(np.mean(np.square(scatters)))),
+        "fold_auc_mean": float(of_networks.mean()),
+        "fold_auc_min": float(of_networks.min()),
+        "fold_auc_max": float(of_networks.max()),
         "true_slow": int(counts[0, 0]),
         "false_fast": int(counts[0, 1]),
         "false_slow": int(counts[1, 0]),
@@ -111,16 +117,23 @@ def baseline_scores(
     return scores
 
 
-def against_baselines(predictions: pd.DataFrame, rivals: dict[str, NDArray[np.float64]]) -> pd.DataFrame:
-    """Each baseline's AUC and the network's gain over it, paired; columns of ``baseline_metrics``."""
-    truth, score = predictions["rotator_type"].to_numpy(int), predictions["probability_fast"].to_numpy(float)
+def against_baselines(
+    predictions: pd.DataFrame, repeats: pd.DataFrame, rivals: dict[str, NDArray[np.float64]]
+) -> pd.DataFrame:
+    """Each baseline's AUC and the network's gain over it, paired; columns of ``baseline_metrics``.
+
+    ``predictions``: a row a galaxy, in the order of the rivals' scores, with galaxy_id, object_id, rotator_type,
+    probability_fast and fold, by which the rivals were fitted. ``repeats``: as in `summarize`.
+    """
+    network = Judged.of(repeats)
     rows = []
-    for name, rival in rivals.items():
-        gain = delong_paired(truth, score, rival)
+    for name, scores in rivals.items():
+        rival = Judged.of(predictions, scores)
+        gain = auc_difference(network, rival)
         rows.append(
             {
                 "baseline": name,
-                **size_and_auc(truth, rival),
+                **size_and_auc(rival),
                 "auc_gain": gain.difference,
                 "auc_gain_low": gain.low,
                 "auc_gain_high": gain.high,
@@ -130,23 +143,24 @@ def against_baselines(predictions: pd.DataFrame, rivals: dict[str, NDArray[np.fl
     return pd.DataFrame(rows, columns=_BASELINE_COLUMNS)
 
 
-def compare_recipes(predictions: pd.DataFrame, reference: str) -> pd.DataFrame:
+def compare_recipes(repeats: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Recipes of one dataset, best AUC first, each against the reference on the galaxies that both predict.
 
-    ``predictions``: columns recipe, galaxy_id, rotator_type, probability_fast. Gives the columns of
-    ``recipe_comparison`` but dataset and synthetic: paired differences (DeLong), with p-values corrected for their
-    number after Holm. They are missing for the reference, and where it is absent or shares no galaxy of both classes.
-    A recipe that labels galaxies otherwise than the reference is compared by its own labels, for both scores.
+    ``repeats``: columns recipe, fold, galaxy_id, object_id, rotator_type, probability_fast; a row a galaxy and network
+    that tested it. Gives the columns of ``recipe_comparison`` but dataset and synthetic: paired differences
+    (`auc_difference`), with p-values corrected for their number after Holm. They are missing for the reference, and
+    where it is absent or shares no galaxies of both classes. A recipe that labels galaxies otherwise than the reference
+    is compared by its own labels, for both scores.
     """
-    by_recipe = {recipe: rows.set_index("galaxy_id") for recipe, rows in predictions.groupby("recipe")}
+    by_recipe = dict(iter(repeats.groupby("recipe")))
     rows = []
     for recipe, scored in by_recipe.items():
-        row = {"recipe": recipe, **size_and_auc(scored["rotator_type"].to_numpy(int), scored["probability_fast"])}
-        both = _in_both(scored, by_recipe[reference]) if recipe != reference and reference in by_recipe else None
+        row = {"recipe": recipe, **size_and_auc(Judged.of(scored))}
+        both = in_both(scored, by_recipe[reference]) if recipe != reference and reference in by_recipe else None
         if both is not None:
-            change = delong_paired(both["rotator_type"], both["probability_fast"], both["reference"])
+            change = auc_difference(*both)
             row |= {
-                "n_in_both": len(both),
+                "n_in_both": sizes(both[0])["n_galaxies"],
                 "auc_difference": change.difference,
                 "auc_difference_low": change.low,
                 "auc_difference_high": change.high,
@@ -160,14 +174,15 @@ def compare_recipes(predictions: pd.DataFrame, reference: str) -> pd.DataFrame:
     return table
 
 
-def compare_datasets(predictions: pd.DataFrame, pairs: Sequence[DatasetPair]) -> pd.DataFrame:
+def compare_datasets(repeats: pd.DataFrame, pairs: Sequence[DatasetPair]) -> pd.DataFrame:
     """Each recipe on two datasets, for every pair of datasets that have it; the columns of ``dataset_comparison``.
 
-    ``predictions``: columns dataset, recipe, galaxy_id, rotator_type, probability_fast, synthetic. Where a pair is of
-    the same galaxies, those in both are compared (DeLong, paired), else all of either (independent samples). p-values
-    are corrected after Holm for all comparisons of a kind. A comparison without galaxies of both classes is left out.
+    ``repeats``: columns dataset, recipe, fold, galaxy_id, object_id, rotator_type, probability_fast, synthetic. Where a
+    pair is of the same galaxies, those in both are compared (paired), else all of either (independent samples).
+    p-values are corrected after Holm for all comparisons of a kind. A comparison without galaxies of both classes is
+    left out.
     """
-    trained = {key: rows.set_index("galaxy_id") for key, rows in predictions.groupby(["dataset", "recipe"])}
+    trained = dict(iter(repeats.groupby(["dataset", "recipe"])))
     rows = [
         {
             "kind": pair.kind,
@@ -188,27 +203,29 @@ def compare_datasets(predictions: pd.DataFrame, pairs: Sequence[DatasetPair]) ->
     return table.assign(p_value_adjusted=adjusted.astype(float))
 
 
+def in_both(scored: pd.DataFrame, reference: pd.DataFrame) -> tuple[Judged, Judged] | None:
+    """Both trainings' scores of the galaxies that both predict, by the labels of the first.
+
+    Parameters: rows of ``repeat_predictions`` of one training each. None where the galaxies give no AUC.
+    """
+    labels = scored.drop_duplicates("galaxy_id").set_index("galaxy_id")["rotator_type"]
+    shared = reference[reference["galaxy_id"].isin(labels.index)]
+    own = scored[scored["galaxy_id"].isin(shared["galaxy_id"])]
+    return _comparable(Judged.of(own), Judged.of(shared.assign(rotator_type=shared["galaxy_id"].map(labels))))
+
+
 def _compared(scored: pd.DataFrame, reference: pd.DataFrame, paired: bool) -> dict[str, float | int]:
     """The numbers of one comparison; empty where a class is missing."""
-    if paired:
-        both = _in_both(scored, reference)
-        if both is None:
-            return {}
-        truth, reference_truth = both["rotator_type"], both["rotator_type"]
-        scores, reference_scores = both["probability_fast"], both["reference"]
-        change = delong_paired(truth, scores, reference_scores)
-    else:
-        truth, reference_truth = scored["rotator_type"], reference["rotator_type"]
-        scores, reference_scores = scored["probability_fast"], reference["probability_fast"]
-        if truth.nunique() < 2 or reference_truth.nunique() < 2:
-            return {}
-        change = delong_independent(truth, scores, reference_truth, reference_scores)
+    pair = in_both(scored, reference) if paired else _comparable(Judged.of(scored), Judged.of(reference))
+    if pair is None:
+        return {}
+    change = auc_difference(*pair, paired=paired)
+    (of_one, of_other), (one, other) = map(sizes, pair), map(auc_interval, pair)
     return {
-        "n_galaxies": len(truth),
-        "n_slow": int((truth == 0).sum()),
-        "reference_n_galaxies": len(reference_truth),
-        "auc": delong_interval(truth, scores).auc,
-        "reference_auc": delong_interval(reference_truth, reference_scores).auc,
+        **of_one,
+        "reference_n_galaxies": of_other["n_galaxies"],
+        "auc": one.auc,
+        "reference_auc": other.auc,
         "difference": change.difference,
         "low": change.low,
         "high": change.high,
@@ -216,7 +233,6 @@ def _compared(scored: pd.DataFrame, reference: pd.DataFrame, paired: bool) -> di
     }
 
 
-def _in_both(scored: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame | None:
-    """The galaxies that both predict, the reference's probabilities beside the others; None but with both classes."""
-    both = scored.join(reference["probability_fast"].rename("reference"), how="inner")
-    return both if both["rotator_type"].nunique() == 2 else None
+def _comparable(one: Judged, other: Judged) -> tuple[Judged, Judged] | None:
+    """The two; None where the networks of either judged no two galaxies of different classes."""
+    return (one, other) if one.comparable and other.comparable else None

@@ -36,11 +36,11 @@ class CrossValidation:
     ``tested``: one row a galaxy tested and repeat, galaxies in the order given: galaxy_id, object_id, rotator_type,
     repeat, fold (of the network, counting on over the repeats), logit (float64), and of that network threshold,
     calibration_slope and calibration_offset, of single logits and (with the ending ``_averaged``) of those that
-    test-time averaging gives. ``predictions``: the same over all repeats, `out_of_fold_predictions`. ``history``: one
-    row a fold and epoch: fold, epoch, loss, val_loss, val_auc. ``folds``: one row a fold: fold, repeat, n_train, n_validation,
-    n_test, epochs, best_epoch, the thresholds and calibrations, seconds. ``device``: name of the processor or GPU;
-    ``policy``: Keras dtype policy of the training. ``images_per_second``: median over the epochs. ``seconds``: with
-    those before an interruption. ``parameters``: numbers that one network learns.
+    test-time averaging gives. ``predictions``: the same over all repeats, `out_of_fold_predictions`. ``history``:
+    one row a fold and epoch: fold, epoch, loss, val_loss, val_auc. ``folds``: one row a fold: fold, repeat,
+    n_train, n_validation, n_test, epochs, best_epoch, the thresholds and calibrations, seconds. ``device``: name of
+    the processor or GPU; ``policy``: Keras dtype policy of the training. ``images_per_second``: median over the
+    epochs. ``seconds``: with those before an interruption. ``parameters``: numbers that one network learns.
     """
 
     tested: pd.DataFrame

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rotator_assets.demo.planted import SPREAD_DISC, best_auc, mark_pixels, marked_galaxies, planted_galaxies
-from rotator_assets.learning.evaluation import delong_interval
+from rotator_assets.learning.auc import Judged, auc_interval
 from rotator_assets.learning.training import cross_validate
 from rotator_assets.recipes import Recipe
 
@@ -13,7 +13,7 @@ def test_the_best_classifier_reaches_the_area_of_two_gaussians():
     assert best_auc(0) == 0.5
     assert best_auc(2) == pytest.approx(0.9214, abs=1e-4)
     galaxies = planted_galaxies(200, 2.0, seed=1, size_px=8)
-    found = delong_interval(galaxies.labels, galaxies.disc_share)
+    found = auc_interval(Judged.by_one(galaxies.labels, galaxies.disc_share))
     assert found.low < best_auc(2) < found.high
 
 
@@ -38,7 +38,7 @@ def test_a_network_finds_a_strong_difference_and_none_where_there_is_none(tmp_pa
         trained = cross_validate(
             galaxies.images, galaxies.labels, np.arange(96), np.arange(96), recipe, model_folder=folder
         )
-        aucs[strength] = delong_interval(galaxies.labels, trained.predictions["probability_fast"])
+        aucs[strength] = auc_interval(Judged.of(trained.predictions))
     assert aucs[6.0].low > 0.6
     assert aucs[6.0].auc > aucs[0.0].auc + 0.2
     assert pytest.approx(aucs[0.0].auc, abs=0.2) == 0.5

@@ -13,7 +13,6 @@ from rotator_assets.science.spin import spin_threshold
 from rotator_assets_tests.figures import made_up
 
 TITLE = {"dataset": "manga-observed-64", "recipe": "thesis"}
-NO_REPEATS = pd.DataFrame({"repeat": [], "rotator_type": [], "probability_fast": []})
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +20,13 @@ def sample():
     frame = made_up.galaxies()
     frame = frame[frame["rotator_type"].notna()].reset_index(drop=True)
     frame["probability_fast_calibrated"] = 0.3 + 0.5 * frame["probability_fast"]
-    frame = frame.assign(object_id=frame["galaxy_id"], rotator_type=frame["rotator_type"].astype(int))
+    frame = frame.assign(object_id=frame["galaxy_id"], rotator_type=frame["rotator_type"].astype(int), repeat=0, fold=0)
     return frame.assign(lambda_r_error=np.nan, spin_threshold=spin_threshold(frame["ellipticity"]))
 
 
 @pytest.fixture(scope="module")
 def metrics(sample):
-    return referee_metrics(sample, NO_REPEATS, n=100)
+    return referee_metrics(sample, sample, n=100)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +78,7 @@ def test_reliability_tells_both_stages_with_their_errors(figures, metrics):
 
 def test_without_calibration_one_stage_is_shown(sample):
     given = sample.drop(columns="probability_fast_calibrated")
-    found = referee_metrics(given, NO_REPEATS, n=20)
+    found = referee_metrics(given, given, n=20)
     (axes,) = referee.reliability_figure(calibration_curves(given), found, **TITLE, synthetic=False).axes
     assert "after calibration" not in " ".join(made_up.legend_texts(axes))
 

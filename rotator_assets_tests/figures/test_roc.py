@@ -44,7 +44,7 @@ def test_folds_are_thin_and_baselines_have_their_own_looks(curve):
     (axes,) = figure.axes
     labels = made_up.legend_texts(axes)
     assert "ellipticity alone: 0.520 [0.480, 0.560]" in labels and "shape and size: 0.600" in labels
-    assert "each of 5 folds" in labels
+    assert "each of 5 networks" in labels
     folds = [line for line in axes.lines if line.get_color() == "#A6A6A6"]
     assert len(folds) == 5
     assert all(line.get_linewidth() < made_up.line(axes, "network").get_linewidth() for line in folds)

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
+from rotator_assets.learning.auc import Judged
 from rotator_assets.learning.label_noise import (
     ASSUMED_ERROR,
     COLUMNS,
@@ -22,8 +23,9 @@ BOUNDARIES = ("emsellem2011", "cappellari2016")
 def noise(distance, error, scores, **options):
     """Galaxies at these distances from a threshold of 0.2."""
     distance = np.asarray(distance, dtype=float)
+    judged = Judged.by_one(np.arange(len(distance)) % 2, scores)  # their labels are made anew
     return expected_auc_from_label_noise(
-        0.2 + distance, np.broadcast_to(error, distance.shape), np.full(distance.shape, 0.2), scores, **options
+        judged, 0.2 + distance, np.broadcast_to(error, distance.shape), np.full(distance.shape, 0.2), **options
     )
 
 
@@ -90,7 +92,9 @@ def sample():
     threshold = spin_threshold(ellipticity)
     frame = pd.DataFrame(
         {
-            "galaxy_id": [f"g{number}" for number in range(300)],
+            "galaxy_id": [f"g{number:03d}" for number in range(300)],
+            "object_id": np.arange(300),
+            "fold": 0,
             "lambda_r": lambda_r,
             "lambda_r_error": np.where(np.arange(300) % 2, 0.03, np.nan),
             "ellipticity": ellipticity,
@@ -104,7 +108,7 @@ def sample():
 def test_every_variant_is_the_auc_of_its_labels_and_galaxies(sample):
     sources = pd.DataFrame(
         {
-            "galaxy_id": [*sample["galaxy_id"], "g0", "elsewhere"],
+            "galaxy_id": [*sample["galaxy_id"], "g000", "elsewhere"],
             "lambda_r_source": [*["dynpop"] * 300, "user", "user"],
             "lambda_r": [*(sample["lambda_r"] + 0.05), 0.4, 0.4],
         }
@@ -158,3 +162,13 @@ def test_one_class_alone_has_no_auc_and_no_draws(sample):
 
 
 _SOURCES = ("galaxy_id", "lambda_r_source", "lambda_r")
+
+
+def test_variants_compare_galaxies_of_one_network_and_count_them_once(sample):
+    """Two networks on scales far apart, each of which judged every galaxy: as if one alone had."""
+    none = pd.DataFrame(columns=list(_SOURCES))
+    twice = pd.concat([sample, sample.assign(fold=1, probability_fast=sample["probability_fast"] + 9)])
+    pd.testing.assert_frame_equal(
+        label_noise_variants(twice, none, n=20)[["variant", "n_galaxies", "n_slow", "auc", "ceiling"]],
+        label_noise_variants(sample, none, n=20)[["variant", "n_galaxies", "n_slow", "auc", "ceiling"]],
+    )

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rotator_assets.learning.auc import Judged, auc_difference
 from rotator_assets.learning.baselines import CLASSIFIERS, LOGISTIC, tabular_baseline
-from rotator_assets.learning.evaluation import delong_paired
 from rotator_assets.learning.folds import assign_folds
 from rotator_assets.learning.ladder import PIXEL_STEP, STEPS, feature_ladder, steps_of
 from rotator_assets.storage.schema.questions import QUESTION_TABLES
@@ -27,13 +27,14 @@ def sample():
     frame["fold"] = assign_folds(kind, np.arange(COUNT), 3, seed=0)
     frame["probability_fast"] = 1 / (1 + np.exp(-1.5 * (kind - 0.5) - random.normal(size=COUNT)))
     frame.loc[:1, "probability_fast"] = [0.0, 1.0]
-    return frame
+    names = np.arange(COUNT)
+    return frame.assign(galaxy_id=names, object_id=names, probability_fast_calibrated=frame["probability_fast"])
 
 
 @pytest.fixture(scope="module")
 def ladder(sample):
     pixels = np.random.default_rng(2).normal(size=(COUNT, 40)).astype(np.float32)
-    return feature_ladder(sample, pixels, seed=3)
+    return feature_ladder(sample, sample, pixels, seed=3)
 
 
 def test_empty_columns_and_steps_are_left_out_and_told(sample):
@@ -59,11 +60,10 @@ def test_what_a_feature_knows_appears_at_its_step(ladder):
         assert rows.loc["ellipticity", "gain_low"] > 0.1 and rows.loc["ellipticity", "p_value_adjusted"] < 0.001
 
 
-def test_numbers_of_a_row_are_those_of_delong(sample, ladder):
+def test_numbers_of_a_row_are_those_of_the_paired_test(sample, ladder):
     row = ladder.set_index(["features", "model"]).loc[("+ Sersic index", LOGISTIC)]
-    truth, network = sample["rotator_type"].to_numpy(), sample["probability_fast"].to_numpy()
-    alone = tabular_baseline(sample[["ellipticity", "sersic_n"]], truth, sample["fold"])
-    expected = delong_paired(truth, network, alone)
+    alone = tabular_baseline(sample[["ellipticity", "sersic_n"]], sample["rotator_type"], sample["fold"])
+    expected = auc_difference(Judged.of(sample), Judged.of(sample, alone))
     assert (row["network_gain"], row["gain_low"], row["gain_high"], row["p_value"]) == pytest.approx(
         (expected.difference, expected.low, expected.high, expected.p_value)
     )
@@ -75,8 +75,9 @@ def test_numbers_of_a_row_are_those_of_delong(sample, ladder):
 
 def test_a_network_that_knows_nothing_adds_nothing(sample):
     random = np.random.default_rng(4)
-    blind = sample.assign(probability_fast=random.uniform(0.2, 0.8, COUNT))
-    rows = feature_ladder(blind, random.normal(size=(COUNT, 5)).astype(np.float32), seed=1)
+    nothing = random.uniform(0.2, 0.8, COUNT)
+    blind = sample.assign(probability_fast=nothing, probability_fast_calibrated=nothing)
+    rows = feature_ladder(blind, blind, random.normal(size=(COUNT, 5)).astype(np.float32), seed=1)
     known = rows[(rows["features"] == "+ Sersic index")]
     assert (known["gain_high"] < 0).all()
     assert (known["added_low"] < 0).all() and known["added"].abs().max() < 0.05

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from rotator_assets.learning.evaluation import delong_interval
+from rotator_assets.learning.auc import Judged, auc_interval
 from rotator_assets.learning.matching import (
     CALIPERS,
     auc_by_definition,
@@ -18,7 +18,9 @@ from rotator_assets.learning.matching import (
     r_eff_over_psf,
 )
 
-OBJECTS = np.arange(400)
+
+def judged(labels, scores, object_ids=None):
+    return Judged.by_one(labels, scores, object_ids)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def confounded():
 def test_a_score_that_is_only_the_variable_is_at_chance_once_matched(confounded):
     labels, score, value = confounded
     assert roc_auc_score(labels, score) > 0.7
-    matched = matched_auc(labels, score, value, OBJECTS, caliper=0.01, seed=1)
+    matched = matched_auc(judged(labels, score), value, caliper=0.01, seed=1)
     assert matched.low < 0.5 < matched.high and matched.high - matched.low < 0.25
 
 
@@ -41,7 +43,8 @@ def test_a_caliper_that_all_pairs_pass_gives_the_auc_and_delongs_interval():
     random = np.random.default_rng(2)
     labels = random.integers(0, 2, 400)
     score = labels + random.normal(size=400)
-    matched, all_pairs = matched_auc(labels, score, labels * 0, OBJECTS, 1, seed=3), delong_interval(labels, score)
+    one = judged(labels, score)
+    matched, all_pairs = matched_auc(one, labels * 0, 1, seed=3), auc_interval(one)
     assert matched.value == pytest.approx(roc_auc_score(labels, score), abs=1e-6)
     assert (matched.low, matched.high) == pytest.approx((all_pairs.low, all_pairs.high), abs=0.012)
 
@@ -58,7 +61,7 @@ def test_matched_pairs_are_those_of_a_plain_loop(seed, caliper):
         for fast in np.flatnonzero(labels == 1)
         if abs(value[slow] - value[fast]) < caliper
     ]
-    found = matched_auc(labels, score, value, np.arange(20), caliper, seed=1, n_resamples=20)
+    found = matched_auc(judged(labels, score), value, caliper, seed=1, n_resamples=20)
     assert found.value == pytest.approx(np.mean(pairs) if pairs else np.nan, nan_ok=True)
 
 
@@ -67,14 +70,14 @@ def test_repeat_observations_widen_the_interval():
     labels = np.repeat(random.integers(0, 2, 60), 5)
     score = np.repeat(random.normal(size=60), 5) + labels
     widths = [
-        (estimate := matched_auc(labels, score, labels * 0, ids, 1, seed=1)).high - estimate.low
+        (estimate := matched_auc(judged(labels, score, ids), labels * 0, 1, seed=1)).high - estimate.low
         for ids in (np.repeat(np.arange(60), 5), np.arange(300))
     ]
     assert widths[0] > 1.7 * widths[1]
 
 
 def test_no_pair_alike_is_nothing():
-    nothing = matched_auc([0, 1], [0.1, 0.9], [0, 1], [1, 2], 0.5, seed=0)
+    nothing = matched_auc(judged([0, 1], [0.1, 0.9]), [0, 1], 0.5, seed=0)
     assert np.isnan([nothing.value, nothing.low, nothing.high]).all()
 
 
@@ -82,7 +85,7 @@ def test_bins_hold_equal_numbers_and_their_own_auc():
     random = np.random.default_rng(5)
     labels, value = random.integers(0, 2, 403), np.r_[random.random(400), [np.nan] * 3]
     score = random.normal(size=403) + labels * (np.nan_to_num(value) > 0.5)
-    bins = auc_in_bins(labels, score, value)
+    bins = auc_in_bins(judged(labels, score), value)
     assert bins["n_galaxies"].tolist() == [100] * 4
     last = np.nan_to_num(value) >= bins["low"].iloc[-1]
     assert bins["n_slow"].iloc[-1] == (labels[last] == 0).sum()
@@ -92,31 +95,38 @@ def test_bins_hold_equal_numbers_and_their_own_auc():
 
 
 def test_a_bin_of_one_class_has_no_auc():
-    bins = auc_in_bins([0, 1, 1, 1], [0.1, 0.2, 0.3, 0.4], [1, 1.5, 2, 3], n_bins=2)
+    bins = auc_in_bins(judged([0, 1, 1, 1], [0.1, 0.2, 0.3, 0.4]), [1, 1.5, 2, 3], n_bins=2)
     assert bins["n_slow"].tolist() == [1, 0] and np.isnan(bins["auc"].iloc[1]) and bins["auc"].iloc[0] == 1
 
 
 @pytest.mark.parametrize(("value", "counts"), [(np.nan, []), (2.0, [4])])
 def test_a_variable_unknown_or_the_same_everywhere(value, counts):
-    assert auc_in_bins([0, 1, 0, 1], [1, 2, 3, 4], [value] * 4)["n_galaxies"].tolist() == counts
+    assert auc_in_bins(judged([0, 1, 0, 1], [1, 2, 3, 4]), [value] * 4)["n_galaxies"].tolist() == counts
+
+
+def scored_by(scores):
+    """Their labels do not matter: they are made anew."""
+    return Judged.by_one(np.arange(len(scores)) % 2, scores)
 
 
 def test_by_definition_alone():
     """lambda_R uniform, ellipticity of two values: the share of slow ones is the threshold, so the AUC follows."""
     random = np.random.default_rng(6)
     threshold = np.repeat([0.1, 0.3], 3000)
-    found = auc_by_definition(threshold, random.random(6000), threshold, seed=1, n_permutations=60)
+    found = auc_by_definition(scored_by(threshold), random.random(6000), threshold, seed=1, n_permutations=60)
     slow, fast = np.array([0.1, 0.3]) / 0.4, np.array([0.9, 0.7]) / 1.6
     expected = slow[0] * fast[1] + 0.5 * (slow @ fast)
     assert found.value == pytest.approx(expected, abs=0.004) and found.low < expected < found.high
-    unrelated = auc_by_definition(random.random(6000), random.random(6000), threshold, seed=1, n_permutations=60)
+    unrelated = auc_by_definition(
+        scored_by(random.random(6000)), random.random(6000), threshold, seed=1, n_permutations=60
+    )
     assert unrelated.value == pytest.approx(0.5, abs=0.01)
 
 
 def test_by_definition_the_average_of_permuted_samples():
     random = np.random.default_rng(7)
     score, spin, threshold = random.random((3, 30))
-    found = auc_by_definition(score, spin, threshold, seed=9, n_permutations=40)
+    found = auc_by_definition(scored_by(score), spin, threshold, seed=9, n_permutations=40)
     again = np.random.default_rng(9)
     plain = [roc_auc_score(again.permutation(spin) >= threshold, score) for _ in range(40)]
     assert found.value == pytest.approx(np.mean(plain))
@@ -129,18 +139,20 @@ def test_by_definition_of_a_recipe_that_leaves_a_gap():
     spin = random.beta(2, 3, 3000)
     kept = np.abs(spin - threshold) >= 0.1
     spin, threshold = spin[kept], threshold[kept]
-    found = auc_by_definition(threshold, spin, threshold, seed=9, n_permutations=40, boundary_gap=0.1)
+    found = auc_by_definition(scored_by(threshold), spin, threshold, seed=9, n_permutations=40, boundary_gap=0.1)
     again, plain = np.random.default_rng(9), []
     for _ in range(40):
         drawn = again.permutation(spin)
         far = np.abs(drawn - threshold) >= 0.1
         plain.append(roc_auc_score(drawn[far] >= threshold[far], threshold[far]))
     assert found.value == pytest.approx(np.mean(plain))
-    assert found.value < auc_by_definition(threshold, spin, threshold, seed=9, n_permutations=40).value - 0.02
+    assert (
+        found.value < auc_by_definition(scored_by(threshold), spin, threshold, seed=9, n_permutations=40).value - 0.02
+    )
 
 
 def test_one_class_by_definition_is_nothing():
-    assert np.isnan(auc_by_definition([1, 2], [0.5, 0.6], [0.1, 0.1], seed=0).value)
+    assert np.isnan(auc_by_definition(scored_by([1, 2]), [0.5, 0.6], [0.1, 0.1], seed=0).value)
 
 
 def sample(count=160, seed=8):
@@ -150,7 +162,9 @@ def sample(count=160, seed=8):
     kind = (spin >= threshold).astype(int)
     return pd.DataFrame(
         {
+            "galaxy_id": np.arange(count),
             "object_id": np.arange(count),
+            "fold": 0,
             "rotator_type": kind,
             "probability_fast": 1 / (1 + np.exp(-kind - random.normal(size=count))),
             "lambda_r": spin,
@@ -190,3 +204,21 @@ def test_size_over_seeing_is_the_images_where_it_is_known():
         }
     )
     np.testing.assert_allclose(r_eff_over_psf(frame), [4, 2, 2, np.nan])
+
+
+def test_galaxies_of_different_networks_are_not_compared():
+    """Scores of two networks on scales far apart: every test is as with one network of each scale's own pairs."""
+    galaxies = sample(count=320).assign(fold=np.arange(320) % 2)
+    far = galaxies.assign(probability_fast=galaxies["probability_fast"] + 5.0 * galaxies["fold"])
+    pd.testing.assert_frame_equal(ellipticity_tests(galaxies, seed=1), ellipticity_tests(far, seed=1))
+    pd.testing.assert_frame_equal(binned(galaxies), binned(far))
+    apart = ellipticity_tests(far.assign(fold=0), seed=1).set_index("quantity")
+    assert apart.loc["network", "auc"] < ellipticity_tests(far, seed=1)["auc"].iloc[0] - 0.05
+
+
+def test_a_galaxy_judged_twice_counts_once():
+    galaxies = sample()
+    twice = pd.concat([galaxies, galaxies.assign(fold=1)])
+    one, two = ellipticity_tests(galaxies, seed=1), ellipticity_tests(twice, seed=1)
+    np.testing.assert_allclose(two["auc"], one["auc"])
+    assert two["n_galaxies"].tolist() == one["n_galaxies"].tolist()

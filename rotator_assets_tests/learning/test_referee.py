@@ -5,13 +5,12 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from rotator_assets.learning.evaluation import delong_interval
+from rotator_assets.learning.auc import Judged, auc_interval
 from rotator_assets.learning.referee import calibration_curves, referee_metrics, seed_spread
 from rotator_assets.learning.resampling import bootstrap_auc
 from rotator_assets.learning.scores import average_precision_slow, brier_score, expected_calibration_error
 from rotator_assets.storage.schema.referee import REFEREE_TABLES
 
-NO_REPEATS = pd.DataFrame({"repeat": [], "rotator_type": [], "probability_fast": []})
 KEY = {"dataset", "recipe", "synthetic"}
 
 
@@ -26,7 +25,10 @@ def predictions():
     logit = kind + generator.normal(size=200)
     return pd.DataFrame(
         {
+            "galaxy_id": np.arange(200),
             "object_id": np.arange(200) // 2 * 4 + np.arange(200) % 4,
+            "repeat": 0,
+            "fold": np.arange(200) // 4 % 3,
             "rotator_type": kind,
             "predicted_type": (logit > 0.3).astype(int),
             "probability_fast": expit(2 * logit),
@@ -36,14 +38,16 @@ def predictions():
 
 
 def test_numbers_are_those_of_their_functions(predictions):
-    found = referee_metrics(predictions, NO_REPEATS, n=200, seed=5)
+    found = referee_metrics(predictions, predictions, n=200, seed=5)
     assert set(found) | KEY == columns("referee_metrics")
-    labels, scores = predictions["rotator_type"], predictions["probability_fast"]
-    delong = delong_interval(labels, scores)
-    assert (found["auc"], found["auc_low"], found["auc_high"]) == (delong.auc, delong.low, delong.high)
-    assert found["auc_error"] == pytest.approx(np.sqrt(delong.variance))
-    assert found["auc_bootstrap_error"] == bootstrap_auc(labels, scores, predictions["object_id"], 200, 5).error
-    assert found["pr_auc_slow"] == pytest.approx(average_precision_slow(labels, scores))
+    labels = predictions["rotator_type"]
+    judged = Judged.of(predictions)
+    expected = auc_interval(judged)
+    assert (found["auc"], found["auc_low"], found["auc_high"]) == (expected.auc, expected.low, expected.high)
+    assert found["auc_error"] == expected.error
+    assert found["auc_bootstrap_error"] == bootstrap_auc(judged, 200, 5).error
+    calibrated = predictions["probability_fast_calibrated"]
+    assert found["pr_auc_slow"] == pytest.approx(average_precision_slow(labels, calibrated))
     assert found["pr_auc_slow_low"] < found["pr_auc_slow"] < found["pr_auc_slow_high"]
     assert (found["n_galaxies"], found["n_slow"], found["prevalence"]) == (200, 50, 0.25)
     assert found["balanced_accuracy"] == pytest.approx((found["slow_recall"] + found["fast_recall"]) / 2)
@@ -58,7 +62,7 @@ def test_without_calibration_its_numbers_are_missing(predictions, calibrated):
     given = predictions.drop(columns="probability_fast_calibrated")
     if calibrated == "empty":
         given = given.assign(probability_fast_calibrated=np.nan)
-    found = referee_metrics(given, NO_REPEATS, n=20)
+    found = referee_metrics(given, given, n=20)
     assert set(found) | KEY == columns("referee_metrics")
     assert np.isnan([found["brier_calibrated"], found["ece_calibrated"], found["brier_low_calibrated"]]).all()
     assert set(calibration_curves(given)["stage"]) == {"before"}
@@ -73,7 +77,7 @@ def test_curves_have_the_columns_of_their_table(predictions):
 def test_spread_over_repeats_is_that_of_their_aucs(predictions):
     other = predictions.assign(probability_fast=1 - predictions["probability_fast"])
     repeats = pd.concat([predictions.assign(repeat=0), other.assign(repeat=1)])
-    auc = delong_interval(predictions["rotator_type"], predictions["probability_fast"]).auc
+    auc = auc_interval(Judged.of(predictions)).auc
     found = seed_spread(repeats)
     assert found["n_repeats"] == 2 and found["seed_auc_std"] == pytest.approx(np.std([auc, 1 - auc], ddof=1))
     alone = seed_spread(repeats[repeats["repeat"] == 0])

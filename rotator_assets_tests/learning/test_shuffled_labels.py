@@ -1,11 +1,11 @@
 """Labels without meaning: real trainings find nothing in them, as often as their intervals say.
 
 Test labels are independent of what the network of their fold was trained on, so the AUC of a fold by itself is 0.5 on
-average and its DeLong interval holds. The AUC of all folds pooled is not that simple where there is nothing to learn:
+average and its interval holds. The mean of all folds is not that simple where there is nothing to learn:
 each galaxy that is tested in one fold trains the others. What two folds take from each other's labels is the same sum
 over pairs of galaxies, read in either direction, so their AUCs err to the same side: two folds by nearly the same
-amount, and k folds correlated by about 1 / (k - 1), which doubles the variance of their mean whatever k is. A DeLong
-interval of pooled scores may then cover 0.5 in as few as 83 % of trainings on shuffled labels (linear classifiers on
+amount, and k folds correlated by about 1 / (k - 1), which doubles the variance of their mean whatever k is. An
+interval of all folds may then cover 0.5 in as few as 83 % of trainings on shuffled labels (linear classifiers on
 noise do so), and one wider by sqrt(2) in 95 %. Where the images do tell the classes apart, networks agree, and this
 correlation fades.
 """
@@ -15,8 +15,8 @@ import pytest
 from scipy.special import expit, logit
 from scipy.stats import binom, norm
 
+from rotator_assets.learning.auc import Judged, auc_interval
 from rotator_assets.learning.backend import tensorflow
-from rotator_assets.learning.evaluation import delong_interval
 from rotator_assets.learning.training import cross_validate
 from rotator_assets.recipes import Recipe
 from rotator_assets_tests.learning.planted import galaxy_ids
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.exper
 
 RUNS, GALAXIES, SIZE_PX = 40, 60, 8
 SHORTEST = Recipe(name="shortest", folds=2, epochs=2, batch_size=64, learning_rate=3e-3, regularization="dropout")
-POOLED_COVERAGE = 2 * norm.cdf(norm.ppf(0.975) / np.sqrt(2)) - 1
+COVERAGE = 2 * norm.cdf(norm.ppf(0.975) / np.sqrt(2)) - 1
 
 
 def covers(interval, widened=1.0):
@@ -57,16 +57,16 @@ def runs(tmp_path_factory):
 
 def test_a_held_out_part_covers_one_half_as_often_as_it_says(runs):
     first = [predictions[predictions["fold"] == 0] for predictions in runs]
-    covered = sum(covers(delong_interval(rows["rotator_type"], rows["probability_fast"])) for rows in first)
+    covered = sum(covers(auc_interval(Judged.of(rows))) for rows in first)
     assert covered >= binom.ppf(0.005, RUNS, 0.95)
 
 
-def test_pooled_scores_cover_one_half_as_often_as_trainings_on_each_others_galaxies_can(runs):
-    pooled = [delong_interval(rows["rotator_type"], rows["probability_fast"]) for rows in runs]
-    assert sum(covers(interval) for interval in pooled) >= binom.ppf(0.005, RUNS, POOLED_COVERAGE)
-    assert sum(covers(interval, widened=np.sqrt(2)) for interval in pooled) >= binom.ppf(0.005, RUNS, 0.95)
+def test_all_folds_cover_one_half_as_often_as_trainings_on_each_others_galaxies_can(runs):
+    together = [auc_interval(Judged.of(rows)) for rows in runs]
+    assert sum(covers(interval) for interval in together) >= binom.ppf(0.005, RUNS, COVERAGE)
+    assert sum(covers(interval, widened=np.sqrt(2)) for interval in together) >= binom.ppf(0.005, RUNS, 0.95)
 
 
 def test_the_aucs_stand_about_one_half(runs):
-    pooled = np.array([delong_interval(rows["rotator_type"], rows["probability_fast"]).auc for rows in runs])
-    assert abs(pooled.mean() - 0.5) < 3 * pooled.std(ddof=1) / np.sqrt(RUNS)
+    together = np.array([auc_interval(Judged.of(rows)).auc for rows in runs])
+    assert abs(together.mean() - 0.5) < 3 * together.std(ddof=1) / np.sqrt(RUNS)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.learning.evaluation import delong_independent, delong_interval, delong_paired
-from rotator_assets.learning.summary import DatasetPair, compare_datasets, compare_recipes
+from rotator_assets.learning.auc import Judged, auc_difference, auc_interval, network_aucs, size_and_auc
+from rotator_assets.learning.summary import DatasetPair, against_baselines, compare_datasets, compare_recipes, summarize
 from rotator_assets.storage.schema import TABLES
 
 
@@ -19,6 +19,8 @@ def predictions(dataset: str, recipe: str, ids: range, signal: float, seed: int)
             "dataset": dataset,
             "recipe": recipe,
             "galaxy_id": [f"g{number}" for number in numbers],
+            "object_id": [f"g{number}" for number in numbers],
+            "fold": numbers // 3 % 2,
             "rotator_type": kind,
             "probability_fast": 1 / (1 + np.exp(-score)),
             "synthetic": False,
@@ -43,7 +45,7 @@ def test_recipes_are_compared_with_the_reference_on_the_galaxies_in_both(recipes
     by_recipe = {name: rows.set_index("galaxy_id") for name, rows in recipes.groupby("recipe")}
     both = [f"g{number}" for number in range(50, 150)]
     thesis, other = by_recipe["thesis"].loc[both], by_recipe["all-types"].loc[both]
-    expected = delong_paired(thesis["rotator_type"], other["probability_fast"], thesis["probability_fast"])
+    expected = auc_difference(Judged.of(other.reset_index()), Judged.of(thesis.reset_index()))
     row = table.loc["all-types"]
     assert (row["n_galaxies"], row["n_in_both"]) == (250, 100)
     assert (row["auc_difference"], row["p_value"]) == pytest.approx((expected.difference, expected.p_value))
@@ -102,7 +104,7 @@ def test_one_survey_is_compared_galaxy_by_galaxy(datasets):
         datasets[(datasets["dataset"] == name) & (datasets["recipe"] == "thesis")].set_index("galaxy_id").loc[both]
         for name in ("sim-64", "sim-128")
     )
-    expected = delong_paired(small["rotator_type"], small["probability_fast"], large["probability_fast"])
+    expected = auc_difference(Judged.of(small.reset_index()), Judged.of(large.reset_index()))
     assert row["paired"] and not row["synthetic"] and row["n_galaxies"] == row["reference_n_galaxies"] == 100
     assert row["difference"] == pytest.approx(expected.difference) == pytest.approx(row["auc"] - row["reference_auc"])
     assert (row["low"], row["high"], row["p_value"]) == pytest.approx((expected.low, expected.high, expected.p_value))
@@ -113,11 +115,10 @@ def test_surveys_are_compared_as_independent_samples(datasets):
     sim, sky = (
         datasets[(datasets["dataset"] == name) & (datasets["recipe"] == "thesis")] for name in ("sim-64", "sky-64")
     )
-    numbers = (sim["rotator_type"], sim["probability_fast"], sky["rotator_type"], sky["probability_fast"])
-    expected = delong_independent(*numbers)
+    expected = auc_difference(Judged.of(sim), Judged.of(sky), paired=False)
     assert not row["paired"] and row["synthetic"]
     assert (row["n_galaxies"], row["reference_n_galaxies"]) == (120, 90)
-    assert row["auc"] == pytest.approx(delong_interval(*numbers[:2]).auc)
+    assert row["auc"] == pytest.approx(auc_interval(Judged.of(sim)).auc)
     assert (row["difference"], row["p_value"]) == pytest.approx((expected.difference, expected.p_value))
 
 
@@ -136,3 +137,52 @@ def test_nothing_to_compare_is_an_empty_table(datasets):
     for rows in (datasets.iloc[:0], datasets[datasets["dataset"] == "sky-64"], datasets[datasets["rotator_type"] == 1]):
         table = compare_datasets(rows, PAIRS)
         assert table.empty and set(table.columns) == set(TABLES["dataset_comparison"].column_names)
+
+
+def test_labels_of_a_recipe_are_its_own_in_a_comparison(recipes):
+    """Another boundary: both scores are judged by the labels of the recipe that is compared."""
+    other = predictions("d", "cappellari2016", range(150), 0.9, 2)
+    other["rotator_type"] = (np.arange(150) % 5 > 0).astype(int)
+    thesis = recipes[recipes["recipe"] == "thesis"]
+    row = compare_recipes(pd.concat([thesis, other]), "thesis").set_index("recipe").loc["cappellari2016"]
+    relabelled = thesis.assign(rotator_type=other["rotator_type"].to_numpy())
+    expected = auc_difference(Judged.of(other), Judged.of(relabelled))
+    assert (row["auc_difference"], row["p_value"]) == pytest.approx((expected.difference, expected.p_value))
+
+
+@pytest.fixture(scope="module")
+def repeated():
+    """A training of two repeats, whose networks differ in zero point; and the predictions of both together."""
+    once = predictions("d", "thesis", range(240), 1.0, 11).assign(repeat=0)
+    again = predictions("d", "thesis", range(240), 1.0, 12).assign(repeat=1, fold=2 + np.arange(240) // 6 % 2)
+    repeats = pd.concat([once, again], ignore_index=True)
+    together = once.drop(columns="repeat").assign(
+        probability_fast=repeats.groupby("galaxy_id", sort=False)["probability_fast"].mean().to_numpy(),
+        predicted_type=1,
+    )
+    calibrated = together["probability_fast"] ** 2
+    together = together.assign(probability_fast_calibrated=calibrated)
+    return together, repeats.assign(probability_fast=repeats["probability_fast"] + 2.0 * repeats["fold"])
+
+
+def test_a_training_is_summed_up_within_its_networks_and_pooled_beside(repeated):
+    together, repeats = repeated
+    found = summarize(together, repeats)
+    judged = Judged.of(repeats)
+    assert {name: found[name] for name in size_and_auc(judged)} == size_and_auc(judged) and found["n_galaxies"] == 240
+    of_networks = network_aucs(judged)
+    assert len(of_networks) == 4 and found["fold_auc_mean"] == pytest.approx(of_networks.mean())
+    assert (found["fold_auc_min"], found["fold_auc_max"]) == (of_networks.min(), of_networks.max())
+    pooled = Judged.by_one(together["rotator_type"], together["probability_fast_calibrated"])
+    assert found["auc_pooled"] == auc_interval(pooled).auc
+    assert 0 <= found["network_scatter"] < 0.1
+    assert [found[name] for name in ("true_slow", "false_fast", "false_slow", "true_fast")] == [0, 80, 0, 160]
+
+
+def test_baselines_are_compared_within_the_networks_of_both(repeated):
+    together, repeats = repeated
+    rival = np.random.default_rng(13).normal(size=240) + 0.5 * together["rotator_type"].to_numpy()
+    (row,) = against_baselines(together, repeats, {"rival": rival}).to_dict("records")
+    expected = auc_difference(Judged.of(repeats), Judged.of(together, rival))
+    assert (row["auc_gain"], row["p_value"]) == (expected.difference, expected.p_value)
+    assert row["auc"] == auc_interval(Judged.of(together, rival)).auc and row["n_galaxies"] == 240

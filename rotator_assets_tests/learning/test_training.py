@@ -9,9 +9,10 @@ from scipy.special import expit
 
 from rotator_assets.errors import InputError
 from rotator_assets.learning import training
+from rotator_assets.learning.auc import Judged, auc_interval, network_aucs
 from rotator_assets.learning.backend import computes_bfloat16
 from rotator_assets.learning.calibration import Calibration, fit_calibration
-from rotator_assets.learning.evaluation import delong_interval, fold_aucs, youden_threshold
+from rotator_assets.learning.evaluation import youden_threshold
 from rotator_assets.learning.folds import check_no_leak, plan_splits
 from rotator_assets.learning.pipeline import network_input, symmetries
 from rotator_assets.learning.trainer import TrainingStopped
@@ -42,8 +43,8 @@ def one_fold(survey, monkeypatch):
 def test_a_planted_signal_is_learned(trained):
     result, _, _ = trained
     predictions = result.predictions
-    assert delong_interval(predictions.rotator_type, predictions.probability_fast).auc > 0.9
-    assert fold_aucs(predictions.rotator_type, predictions.probability_fast, predictions.fold).mean() > 0.9
+    assert auc_interval(Judged.of(predictions)).auc > 0.9
+    assert network_aucs(Judged.of(predictions)).min() > 0.8
     assert np.mean(predictions.predicted_type == predictions.rotator_type) > 0.8
 
 
@@ -53,7 +54,7 @@ def test_shuffled_labels_teach_nothing(tmp_path):
     shuffled = dict(zip(names, np.random.default_rng(0).permutation(labels[first]), strict=True))
     labels = np.array([shuffled[name] for name in objects])
     result = run((images, labels, objects), short(epochs=4), tmp_path)
-    interval = delong_interval(labels, result.predictions.probability_fast, level=0.99)
+    interval = auc_interval(Judged.of(result.predictions), level=0.99)
     assert interval.low < 0.5 < interval.high
 
 

@@ -83,9 +83,14 @@ LABELS = (
     Column("is_early_type", "BOOLEAN", "early type with an axis ratio, by the settings of the data root"),
 )
 AUC = (
-    Column("auc", "DOUBLE", "area under the ROC curve of out-of-fold probabilities; 0.5 is chance"),
-    Column("auc_low", "DOUBLE", "lower end of the 95 % DeLong interval of auc"),
-    Column("auc_high", "DOUBLE", "upper end of the 95 % DeLong interval of auc"),
+    Column(
+        "auc",
+        "DOUBLE",
+        "area under the ROC curve, out of fold: share of the pairs of a slow and a fast rotator judged by one network "
+        "in which the fast one scores higher; 0.5 is chance",
+    ),
+    Column("auc_low", "DOUBLE", "lower end of the 95 % interval of auc (DeLong, within networks)"),
+    Column("auc_high", "DOUBLE", "upper end of the 95 % interval of auc (DeLong, within networks)"),
 )
 SAMPLE = (
     Column("n_galaxies", "INTEGER", "catalogue entries with an out-of-fold prediction"),

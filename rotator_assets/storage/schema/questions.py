@@ -45,15 +45,19 @@ QUESTION_TABLES = (
             *SAMPLE,
             *AUC,
             Column("network_gain", "DOUBLE", "AUC of the network minus auc"),
-            Column("gain_low", "DOUBLE", "lower end of the 95 % interval of network_gain (DeLong, paired)"),
-            Column("gain_high", "DOUBLE", "upper end of the 95 % interval of network_gain (DeLong, paired)"),
-            Column("p_value", "DOUBLE", "two-sided p-value of network_gain = 0 (DeLong, paired)"),
+            Column(
+                "gain_low", "DOUBLE", "lower end of the 95 % interval of network_gain (DeLong within networks, paired)"
+            ),
+            Column(
+                "gain_high", "DOUBLE", "upper end of the 95 % interval of network_gain (DeLong within networks, paired)"
+            ),
+            Column("p_value", "DOUBLE", "two-sided p-value of network_gain = 0 (DeLong within networks, paired)"),
             Column("p_value_adjusted", "DOUBLE", "p_value after Holm's correction for all rows of the training"),
             Column("auc_with_network", "DOUBLE", "AUC of the same classifier with the network's logit as a feature"),
             Column("added", "DOUBLE", "auc_with_network minus auc: what the network adds to the features"),
-            Column("added_low", "DOUBLE", "lower end of the 95 % interval of added (DeLong, paired)"),
-            Column("added_high", "DOUBLE", "upper end of the 95 % interval of added (DeLong, paired)"),
-            Column("added_p_value", "DOUBLE", "two-sided p-value of added = 0 (DeLong, paired)"),
+            Column("added_low", "DOUBLE", "lower end of the 95 % interval of added (DeLong within networks, paired)"),
+            Column("added_high", "DOUBLE", "upper end of the 95 % interval of added (DeLong within networks, paired)"),
+            Column("added_p_value", "DOUBLE", "two-sided p-value of added = 0 (DeLong within networks, paired)"),
             Column("added_p_value_adjusted", "DOUBLE", "added_p_value after Holm's correction, as p_value_adjusted"),
             SYNTHETIC,
         ),

@@ -47,7 +47,9 @@ REFEREE_TABLES = (
             Column("auc_bootstrap_low", "DOUBLE", "lower end of the 95 % interval of auc (bootstrap over objects)"),
             Column("auc_bootstrap_high", "DOUBLE", "upper end of the 95 % interval of auc (bootstrap over objects)"),
             Column("auc_bootstrap_error", "DOUBLE", "standard error of auc (bootstrap over objects)"),
-            *_interval("pr_auc_slow", "average precision of finding the slow rotators", _BOOTSTRAP),
+            *_interval(
+                "pr_auc_slow", "average precision of finding the slow rotators by calibrated probability", _BOOTSTRAP
+            ),
             *_interval("balanced_accuracy", "mean of slow_recall and fast_recall", "from their Wilson intervals"),
             *_interval("slow_recall", "share of slow rotators called slow at the folds' thresholds", "Wilson"),
             *_interval("fast_recall", "share of fast rotators called fast at the folds' thresholds", "Wilson"),
@@ -55,9 +57,7 @@ REFEREE_TABLES = (
             *_calibration(
                 "_calibrated", "after calibration (slope and offset) on the validation parts; NULL where not done"
             ),
-            Column(
-                "n_repeats", "INTEGER", "trainings with splits and seeds of their own; auc is that of their mean logit"
-            ),
+            Column("n_repeats", "INTEGER", "trainings with splits and seeds of their own"),
             Column(
                 "seed_auc_std", "DOUBLE", "standard deviation of the AUCs of single repeats, apart from sampling error"
             ),
@@ -169,9 +169,9 @@ REFEREE_TABLES = (
             *SAMPLE,
             *AUC,
             Column("difference", "DOUBLE", "AUC minus that of thesis, trained on the own galaxies (same galaxies)"),
-            Column("difference_low", "DOUBLE", "lower end of its 95 % interval (DeLong, paired)"),
-            Column("difference_high", "DOUBLE", "upper end of its 95 % interval (DeLong, paired)"),
-            Column("p_value", "DOUBLE", "two-sided p-value of no difference (DeLong, paired)"),
+            Column("difference_low", "DOUBLE", "lower end of its 95 % interval (DeLong within networks, paired)"),
+            Column("difference_high", "DOUBLE", "upper end of its 95 % interval (DeLong within networks, paired)"),
+            Column("p_value", "DOUBLE", "two-sided p-value of no difference (DeLong within networks, paired)"),
             Column("auc_at_home", "DOUBLE", "AUC of thesis on the other dataset; NULL where not trained"),
             Column("variables", "VARCHAR", "in which the tested galaxies are weighted to be as the trained ones"),
             Column("n_effective", "DOUBLE", "galaxies of equal weight that would say as much as the weighted ones"),

@@ -27,9 +27,19 @@ METRICS = (
     RECIPE,
     *SAMPLE,
     *AUC,
-    Column("fold_auc_mean", "DOUBLE", "mean of the AUCs of the single folds"),
-    Column("fold_auc_min", "DOUBLE", "smallest AUC of a fold"),
-    Column("fold_auc_max", "DOUBLE", "largest AUC of a fold"),
+    Column(
+        "auc_pooled",
+        "DOUBLE",
+        "AUC of probability_fast_calibrated, pairs of all galaxies; of repeats together, where there are several",
+    ),
+    Column(
+        "network_scatter",
+        "DOUBLE",
+        "standard deviation of the AUC between networks beyond sampling, which is not in the interval of auc",
+    ),
+    Column("fold_auc_mean", "DOUBLE", "mean of the AUCs of the single networks"),
+    Column("fold_auc_min", "DOUBLE", "smallest AUC of a network"),
+    Column("fold_auc_max", "DOUBLE", "largest AUC of a network"),
     Column("optimal_threshold", "DOUBLE", "mean over folds of the threshold chosen on the validation part"),
     Column("true_fast", "INTEGER", "fast rotators called fast at the folds' thresholds"),
     Column("false_fast", "INTEGER", "slow rotators called fast"),
@@ -50,7 +60,7 @@ ROC = (
     RECIPE,
     Column("false_positive_rate", "DOUBLE", "share of slow rotators called fast"),
     Column("true_positive_rate", "DOUBLE", "share of fast rotators called fast"),
-    Column("threshold", "DOUBLE", "probability at and above which a galaxy is called fast"),
+    Column("threshold", "DOUBLE", "probability at and above which a galaxy is called fast; mean over the networks"),
     SYNTHETIC,
 )
 TRAINED = (
@@ -107,7 +117,7 @@ TRAINING_TABLES = (
             Column(
                 "probability_fast_calibrated",
                 "DOUBLE",
-                "the same, after the folds' calibration; holds for this sample's share of slow rotators",
+                "the same, calibrated by the folds: for the share of slow rotators among the galaxies that trained",
             ),
             ROTATOR,
             Column(
@@ -142,7 +152,7 @@ TRAINING_TABLES = (
     ),
     Table(
         "roc_curves",
-        "ROC curve of the pooled out-of-fold probabilities; the positive class is fast.",
+        "ROC curve, out of fold: mean over the networks at each false-positive rate; the positive class is fast.",
         ROC,
     ),
     Table(
@@ -156,9 +166,13 @@ TRAINING_TABLES = (
             *SAMPLE,
             *AUC,
             Column("auc_gain", "DOUBLE", "AUC of the network minus that of the baseline"),
-            Column("auc_gain_low", "DOUBLE", "lower end of the 95 % interval of auc_gain (DeLong, paired)"),
-            Column("auc_gain_high", "DOUBLE", "upper end of the 95 % interval of auc_gain (DeLong, paired)"),
-            Column("p_value", "DOUBLE", "two-sided p-value of auc_gain = 0 (DeLong, paired)"),
+            Column(
+                "auc_gain_low", "DOUBLE", "lower end of the 95 % interval of auc_gain (DeLong within networks, paired)"
+            ),
+            Column(
+                "auc_gain_high", "DOUBLE", "upper end of the 95 % interval of auc_gain (DeLong within networks, paired)"
+            ),
+            Column("p_value", "DOUBLE", "two-sided p-value of auc_gain = 0 (DeLong within networks, paired)"),
             SYNTHETIC,
         ),
     ),
@@ -172,9 +186,9 @@ TRAINING_TABLES = (
             *AUC,
             Column("n_in_both", "INTEGER", "galaxies that thesis predicts too; NULL for thesis"),
             Column("auc_difference", "DOUBLE", "AUC minus that of thesis on the same galaxies; NULL for thesis"),
-            Column("auc_difference_low", "DOUBLE", "lower end of its 95 % interval (DeLong, paired)"),
-            Column("auc_difference_high", "DOUBLE", "upper end of its 95 % interval (DeLong, paired)"),
-            Column("p_value", "DOUBLE", "two-sided p-value of no difference (DeLong, paired)"),
+            Column("auc_difference_low", "DOUBLE", "lower end of its 95 % interval (DeLong within networks, paired)"),
+            Column("auc_difference_high", "DOUBLE", "upper end of its 95 % interval (DeLong within networks, paired)"),
+            Column("p_value", "DOUBLE", "two-sided p-value of no difference (DeLong within networks, paired)"),
             Column("p_value_adjusted", "DOUBLE", "p_value after Holm's correction for all comparisons of the dataset"),
             Column("significant", "BOOLEAN", "true where p_value_adjusted is below 0.05; NULL for thesis"),
             PARAMETERS,
