@@ -38,7 +38,10 @@ def morphology_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam
     return _result(context, "morphology", catalog, folder, catalog.frame["galaxy_id"])
 
 
-@dg.asset(**_COMMON, description="Axis ratio, size, Sersic index, mass and data quality of each catalogue entry.")
+@dg.asset(
+    **_COMMON | {"code_version": "4"},
+    description="Axis ratio, size, Sersic index, mass and data quality of each catalogue entry.",
+)
 def photometry_catalog(
     context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], morphology_catalog: pd.DataFrame
 ) -> dg.MaterializeResult:

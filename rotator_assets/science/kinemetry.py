@@ -178,7 +178,7 @@ def _kinematic_angle(west, north, velocity, weight, axis_ratio: float, n_radii: 
         found = np.linalg.lstsq(design, velocity * weight, rcond=None)[0]
         return float(np.sum((velocity * weight - design @ found) ** 2)), float(np.sum(hats @ found[1:]))
 
-    step = 5.0
+    step = 10.0
     best = min(np.arange(0.0, 180.0, step), key=lambda angle: fitted(angle)[0])
     bounds = (best - step, best + step)
     best = float(minimize_scalar(lambda angle: fitted(angle)[0], bounds=bounds, method="bounded").x)

@@ -93,6 +93,13 @@ def test_manga_7957_6103_comes_back_from_a_maps_file(real_data, tmp_path, releas
     galaxy = galaxy.where(nearest > 0.1, mask_velocity=DO_NOT_USE, mask_dispersion=DO_NOT_USE)
     header = {"REFF": 8.33 / np.sqrt(1 - 0.124), "ECOOELL": 0.124, "ECOOPA": 94.7, "RFWHM": 1.058 * FWHM_PER_SIGMA}
     path = write_maps(tmp_path / "7957-6103.fits.gz", galaxy, release, header)
+    nsa = {"REFF": 6.57161, "ECOOELL": 0.125245, "ECOOPA": 96.1678, "RFWHM": 2.46626}  # drpall
+    pymorph = HalfLightEllipse(9.981141, 0.1601, 96.1678, 5.0323, 4.81222)
+    in_nsa = write_maps(tmp_path / "nsa.fits", galaxy, release, nsa)
+    apertures = {source: measure_maps(in_nsa, pymorph, aperture=source) for source in ("header", "photometry")}
+    observed = {source: one.lambda_r_observed for source, one in apertures.items()}
+    assert observed == pytest.approx({"header": 0.3470, "photometry": 0.4503}, abs=2e-4)  # 18 % too low, 6 % too high
+    assert all(one.regular_rotator and one.aperture == source for source, one in apertures.items())
     measured = measure(path, HalfLightEllipse(nsa_sersic_n=4.812))
     assert measured.n_pixels == 873 and measured.r_eff_arcsec == pytest.approx(8.9001, abs=5e-5)
     assert measured.lambda_r_observed == pytest.approx(0.425091, abs=2e-6)
@@ -101,6 +108,7 @@ def test_manga_7957_6103_comes_back_from_a_maps_file(real_data, tmp_path, releas
     assert measured.lambda_r == pytest.approx(0.496410, abs=2e-4)
     assert measured.sigma_e_km_s == pytest.approx(186.94, abs=0.01)
     assert measured.systemic_velocity_km_s == pytest.approx(0.819, abs=1e-3)
+    assert measured.regular_rotator is True and measured.beam_correction == "graham2018"
 
 
 @pytest.mark.parametrize("angle", [20.0, 70.0, 110.0, 160.0])
