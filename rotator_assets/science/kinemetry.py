@@ -4,7 +4,9 @@ r"""Is a velocity map that of a regular rotator? Kinemetry: harmonics along elli
 The velocities of a disc in rotation go as the cosine of the azimuth along ellipses of its flattening. What departs
 from that is a harmonic of higher order, of which the fifth tells other motions from rotation: errors of centre, angle
 and flattening appear in lower ones. A regular rotator has k5 / k1 < 0.04, the mean within one R_e weighted with light
-(Krajnovic et al. 2011, MNRAS 414, 2923, sect. 4).
+(Krajnovic et al. 2011, MNRAS 414, 2923). They fit the ellipse at each radius and average the ratio. Here all ellipses
+have one angle and flattening, as maps of few bins need, and the ratio is that of two means, which the centre, where k1
+vanishes, does not decide.
 """
 
 from __future__ import annotations
@@ -19,14 +21,14 @@ NAN = float("nan")
 MAX_K5_OVER_K1 = 0.04
 """Of regular rotators (Krajnovic et al. 2011)."""
 MAX_TURN_DEG = 30.0
-"""Radii whose axes of rotation differ by more are decoupled components (Krajnovic et al. 2011, table 1); that of a
-core that rotates the other way has turned by 180."""
+"""Where the axis of rotation turns by more, components are decoupled (Krajnovic et al. 2011): by 180 for a core that
+rotates the other way."""
 MIN_ROTATION_KM_S = 5.0
-"""Rotation below this is none (low-velocity maps of Krajnovic et al. 2011, table 1)."""
+"""Rotation below this is none (low-velocity maps of Krajnovic et al. 2011)."""
 SIGMAS = 3.0
 """So significant is what is taken for rotation, a turn, or a fifth harmonic above its limit."""
 MAX_UPPER_LIMIT = 0.1
-"""A galaxy is taken for regular where k5 / k1 is certainly (2 sigma) below this: other rotators mostly lie above."""
+"""k5 / k1 and its error together must lie below this, or noise hides too much to call a galaxy regular."""
 HARMONICS = {1: 4, 3: 2, 5: 2}
 """The orders fitted, and at how many radii at most: rotation rises and may reverse, deviations from it are means."""
 BINS_A_RADIUS = 15
