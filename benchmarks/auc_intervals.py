@@ -4,7 +4,8 @@ Simulated cross-validations with known AUCs (``rotator_assets_tests/learning/sim
 same galaxies, equal or not, whose networks do or do not differ in zero point and scale. Three ways of comparing
 galaxies are tried: all pairs of raw scores (pooled), all pairs after each network's own calibration, and the pairs that
 one network judged (what this project does). Prints one row a setting, and exits with 1 where the last way leaves its
-bounds: coverage of 95 % intervals in 93 to 97 %, false rejections at 5 % in 3 to 7 %.
+bounds by more than the noise of the simulation (two standard errors): coverage of 95 % intervals in 93 to 97 %, false
+rejections at 5 % in 3 to 7 %.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ NETWORKS = ({"offset": 0.0, "slope": 0.0}, {"offset": 1.0, "slope": 0.3})
 AUCS = ((0.77, 0.77), (0.80, 0.74))
 
 
-def measure(setting: Setting, runs: int, seed: int) -> dict[str, tuple[float, float, float]]:
+def measure(setting: Setting, ways: list[str], runs: int, seed: int) -> dict[str, tuple[float, float, float]]:
     """By the way of comparing: coverage of the AUC, coverage of the difference, share of tests with p < 0.05."""
     generator = np.random.default_rng(seed)
-    hits = {way: np.zeros(3) for way in WAYS}
+    hits = {way: np.zeros(3) for way in ways}
     difference = setting.aucs[0] - setting.aucs[1]
     for _ in range(runs):
-        one, other = cross_validation(setting, generator, calibrate=True)
-        for way in WAYS:
+        one, other = cross_validation(setting, generator, calibrate="calibrated" in ways)
+        for way in ways:
             hits[way] += _hits(one, other, way, setting.aucs[0], difference)
     return {way: tuple(count / runs) for way, count in hits.items()}
 
@@ -47,28 +48,30 @@ def _hits(one: Scores, other: Scores, way: str, auc: float, difference: float) -
     )
 
 
-def within_bounds(setting: Setting, found: tuple[float, float, float]) -> bool:
+def within_bounds(setting: Setting, found: tuple[float, float, float], runs: int) -> bool:
     """True where coverages are; and false rejections, where the classifiers are equal."""
-    of_auc, of_difference, rejected = found
-    covered = all(COVERAGE[0] <= value <= COVERAGE[1] for value in (of_auc, of_difference))
-    return covered and (setting.aucs[0] != setting.aucs[1] or REJECTIONS[0] <= rejected <= REJECTIONS[1])
+    equal = setting.aucs[0] == setting.aucs[1]
+    bounds = (COVERAGE, COVERAGE, REJECTIONS if equal else (0, 1))
+    noise = 2 * np.sqrt(0.05 * 0.95 / runs)
+    return all(low - noise <= value <= high + noise for value, (low, high) in zip(found, bounds, strict=True))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=2000, help="simulated cross-validations a setting")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="calibrated takes longest")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quality", type=float, default=0.0, help="scatter of networks as a whole, see Setting")
     options = parser.parse_args()
-    names = " | ".join(f"{way}: AUC, difference, p < 0.05" for way in WAYS)
-    print(f"| galaxies | slow | folds | repeats | AUCs | offsets | {names} | |\n|{'---|' * 10}")
+    names = " | ".join(f"{way}: AUC, difference, p < 0.05" for way in options.ways)
+    print(f"| galaxies | slow | folds | repeats | AUCs | offsets | {names} | |\n|{'---|' * (7 + len(options.ways))}")
     good = True
     for (n, n_slow), (folds, repeats), networks, aucs in product(SIZES, SPLITS, NETWORKS, AUCS):
         setting = replace(Setting(n, n_slow, folds, repeats, aucs, quality=options.quality), **networks)
-        found = measure(setting, options.runs, options.seed)
-        inside = within_bounds(setting, found["within"])
+        found = measure(setting, options.ways, options.runs, options.seed)
+        inside = "within" not in found or within_bounds(setting, found["within"], options.runs)
         good &= inside
-        numbers = " | ".join(" ".join(f"{value:.3f}" for value in found[way]) for way in WAYS)
+        numbers = " | ".join(" ".join(f"{value:.3f}" for value in found[way]) for way in options.ways)
         offsets = "yes" if networks["offset"] else "no"
         row = f"| {n} | {n_slow} | {folds} | {repeats} | {aucs[0]}, {aucs[1]} | {offsets} | {numbers} |"
         print(f"{row} {'' if inside else 'outside'} |", flush=True)
