@@ -23,6 +23,7 @@ from rotator_assets.assets import (
     planted,
     referee,
     reports,
+    sensitivity,
     study,
     transfer,
 )
@@ -32,7 +33,8 @@ from rotator_assets.jobs import JOBS
 from rotator_assets.storage.io_managers import ModelIOManager, TableIOManager, TensorIOManager
 
 _QUESTIONS = [ellipticity, referee, attribution_tests, transfer, planted]
-_MODULES = [catalogs, kinematics, galaxies, images, learning, reports, attributions, comparison, *_QUESTIONS, study]
+_SURVEYS = [catalogs, kinematics, galaxies, sensitivity]
+_MODULES = [*_SURVEYS, images, learning, reports, attributions, comparison, *_QUESTIONS, study]
 
 
 def definitions(root: DataRoot) -> dg.Definitions:

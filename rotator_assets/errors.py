@@ -15,3 +15,7 @@ class UnusableImage(ValueError):
 
 class UnusableKinematics(ValueError):
     """lambda_R of one galaxy cannot be measured; the message is the reason listed for it. Never stops a survey."""
+
+
+class RefusedKinematics(UnusableKinematics):
+    """lambda_R of one galaxy could be measured, and a quality cut of the settings refuses it."""

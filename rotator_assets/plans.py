@@ -15,6 +15,7 @@ SURVEY_ASSETS = (
     "galaxies",
     "lambda_r_agreement",
     "labeled_galaxies",
+    "label_sensitivity",
     "early_type_galaxies",
 )
 DATASET_ASSETS = ("image_tensors", "labeled_images")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +23,7 @@ FROM_LIST = Field(strict=False)
 
 Seeing = Annotated[float, Field(ge=0.6, le=10)]
 Depth = Annotated[float, Field(ge=0, le=1e6)]
+Factor = Annotated[float, Field(gt=0, le=10)]
 
 
 class LabelSettings(BaseModel):
@@ -75,7 +77,7 @@ class KinematicsSettings(BaseModel):
         None, description="half-light ellipse: the file's own or the catalogues' first; null: as the survey's default"
     )
     beam_correction: BeamRule = Field("regular_rotators", description="which galaxies are corrected for seeing")
-    min_coverage: float = Field(0.0, ge=0, le=1, description="left out where data cover less of the ellipse")
+    min_coverage: float = Field(0.0, ge=0, le=1, description="lambda_R is refused where data cover less of the ellipse")
     min_particles_per_bin: int = Field(50, ge=20, description="fewer raise the lambda_R that noise alone gives")
 
     @field_validator("aperture", "beam_correction", mode="before")
@@ -124,6 +126,19 @@ class SurveySettings(BaseModel):
         description="sources of lambda_R, the most preferred first"
     )
     jam_qual_min: int | None = Field(None, ge=-1, le=3, description="DynPop lambda_R needs at least this `Qual`")
+    fill_refused: bool = Field(
+        False,
+        description="lambda_R that a quality cut refuses is taken from a later source",
+        json_schema_extra={"introduced": False},
+    )
+    lambda_r_scale: dict[str, Factor] = Field(
+        {},
+        description="factor of lambda_R and its error, by source",
+        json_schema_extra={"introduced": {}},
+    )
+    ellipticity_preference: Annotated[tuple[str, ...], FROM_LIST] = Field(
+        description="sources of the ellipticity, the most preferred first"
+    )
     kinematics: KinematicsSettings = KinematicsSettings()
     labels: LabelSettings = LabelSettings()
     images: ImageSettings = ImageSettings()
@@ -143,13 +158,17 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _one_block_a_survey(cls, content: dict) -> dict:
-        """Gathers the blocks under ``surveys``, with each survey's own order of preference where none is given."""
+        """Gathers the blocks under ``surveys``, with each survey's own orders of preference where none is given."""
         blocks = {}
         for key, survey in SURVEYS.items():
             block = content.get(key)
             if block is not None and not isinstance(block, dict):
                 raise ValueError(f"{key}: expected a mapping of settings, got {type(block).__name__}")
-            blocks[key] = {"lambda_r_preference": survey.lambda_r_sources, **(block or {})}
+            own = {
+                "lambda_r_preference": survey.lambda_r_sources,
+                "ellipticity_preference": survey.ellipticity_sources,
+            }
+            blocks[key] = {**own, **(block or {})}
         if "surveys" in content:
             raise ValueError(f"surveys: settings stand under the survey's own key: {', '.join(SURVEYS)}")
         return {**{key: value for key, value in content.items() if key not in SURVEYS}, "surveys": blocks}
@@ -157,9 +176,13 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _apply_to_their_survey(self) -> Settings:
         for key, chosen in self.surveys.items():
-            known = SURVEYS[key].lambda_r_sources
-            if unknown := [source for source in chosen.lambda_r_preference if source not in known]:
-                raise ValueError(f"{key}.lambda_r_preference: there is no '{unknown[0]}', only {', '.join(known)}")
+            for name, sources, known in (
+                ("lambda_r_preference", chosen.lambda_r_preference, SURVEYS[key].lambda_r_sources),
+                ("lambda_r_scale", chosen.lambda_r_scale, SURVEYS[key].lambda_r_sources),
+                ("ellipticity_preference", chosen.ellipticity_preference, SURVEYS[key].ellipticity_sources),
+            ):
+                if unknown := [source for source in sources if source not in known]:
+                    raise ValueError(f"{key}.{name}: there is no '{unknown[0]}', only {', '.join(known)}")
             aperture, apertures = chosen.kinematics.aperture, SURVEYS[key].apertures
             if aperture and apertures and aperture not in apertures:
                 raise ValueError(f"{key}.kinematics.aperture: there is no '{aperture}', only {', '.join(apertures)}")
@@ -171,16 +194,18 @@ class Settings(BaseModel):
         return self.surveys[survey]
 
 
-def version_of(model: BaseModel) -> str:
-    """Hash of a settings block: equal content, equal version.
+def version_of(model: BaseModel, names: Container[str] | None = None) -> str:
+    """Hash of a settings block, or of some of its settings: equal content, equal version.
 
     A setting that joined its block later (``introduced`` in its field) does not count while it has the value it was
     introduced with, so that a new setting makes nothing stale.
     """
     content = model.model_dump(mode="json")
+    if names is not None:
+        content = {name: value for name, value in content.items() if name in names}
     for name, field in type(model).model_fields.items():
         later = field.json_schema_extra or {}
-        if "introduced" in later and content[name] == later["introduced"]:
+        if "introduced" in later and name in content and content[name] == later["introduced"]:
             del content[name]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -20,6 +20,7 @@ from rotator_assets.storage.tables import TableStore
 from rotator_assets_tests.test_cli import ROTATORS, complaint, rotators
 
 pytestmark = pytest.mark.chain
+SETTINGS_DECIDE = ("galaxies", "labeled_galaxies", "lambda_r_agreement", "label_sensitivity")
 DATASET, RECIPE, OTHER_RECIPE = "manga-observed-64", "thesis", "r-band"
 
 
@@ -68,7 +69,7 @@ def test_nothing_is_stale_after_a_run_and_upstream_is_not_made_again(changed_roo
 def test_a_changed_setting_makes_the_labels_of_its_survey_stale_and_nothing_else(changed_root):
     changed_root.settings.write_text("manga: {labels: {t_type_max: 0}}")
     reasons = _reasons(changed_root)
-    assert set(reasons) == {(a, "manga") for a in ("galaxies", "labeled_galaxies", "lambda_r_agreement")}
+    assert set(reasons) == {(a, "manga") for a in SETTINGS_DECIDE}
     assert set(reasons.values()) == {"label_settings changed (labels.t_type_max: 2.0 -> 0.0)"}
 
 

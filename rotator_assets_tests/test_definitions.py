@@ -23,6 +23,7 @@ ASSETS = {
     "galaxies": ("galaxies", "survey"),
     "labeled_galaxies": ("galaxies", "survey"),
     "lambda_r_agreement": ("galaxies", "survey"),
+    "label_sensitivity": ("galaxies", "survey"),
     "early_type_galaxies": ("galaxies", "survey"),
     "image_tensors": ("images", "dataset"),
     "labeled_images": ("images", "dataset"),

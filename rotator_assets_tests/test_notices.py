@@ -184,9 +184,8 @@ def test_what_is_no_file_where_one_is_looked_for_is_told(root):
 def test_shapes_and_measuring_settings_without_effect_and_a_survey_without_labels_are_told(root):
     user_table(root, "plateifu,lambda_r,ellipticity\n8000-1901,0.05,0.4\n")
     write_text(root.settings, "manga: {kinematics: {min_coverage: 0.9}, labels: {log_mass_min: 20}}")
-    assert "1 ellipticities of lambda_r.csv are not used: photometry has axis ratios, which come first" in materialized(
-        root, LABELLED
-    )
+    why = "those of pymorph, nsa come first (setting ellipticity_preference)"
+    assert f"1 ellipticities of lambda_r.csv are not used: {why}" in materialized(root, LABELLED)
     told = [notice for _, notice in notices_of(root)]
     assert "settings kinematics: there are no kinematic files, which they are for" in told
     (line,) = (notice for notice in told if "has a label" in notice)

@@ -23,8 +23,11 @@ def test_no_file_means_the_defaults_of_the_study(tmp_path):
     assert (labels.t_type_max, labels.boundary, labels.log_mass_min) == (2.0, "emsellem2011", None)
     cuts = {name: value for name, value in labels.model_dump().items() if name.startswith("reject_")}
     assert len(cuts) == 6 and not any(cuts.values())
-    assert manga.lambda_r_preference == ("user", "dynpop", "pipe3d", "maps")
+    assert manga.lambda_r_preference == ("user", "dynpop", "maps", "pipe3d")
+    assert manga.ellipticity_preference == ("pymorph", "nsa", "user", "dynpop", "maps")
     assert settings.survey("tng100").lambda_r_preference == ("user", "particles")
+    assert settings.survey("tng100").ellipticity_preference == ("morphs", "user", "particles")
+    assert manga.lambda_r_scale == {} and not manga.fill_refused
     assert manga.images.pixels_per_r_eff is manga.images.arcsec_per_pixel is manga.jam_qual_min is None
 
 
@@ -57,6 +60,20 @@ def test_a_new_setting_changes_no_version(block, version):
     assert version_of(block()) == version
 
 
+def test_new_choices_of_sources_change_the_version_of_labels_once_they_are_set():
+    names = ("jam_qual_min", "fill_refused", "lambda_r_scale")
+    manga = Settings().survey("manga")
+    versions = {
+        version_of(manga.model_copy(update=update), names)
+        for update in ({}, {"fill_refused": True}, {"lambda_r_scale": {"pipe3d": 1.39}}, {"jam_qual_min": 0})
+    }
+    assert len(versions) == 4
+    assert version_of(manga, names) == version_of(manga, ("jam_qual_min",))
+    assert version_of(manga, names) == version_of(
+        manga.model_copy(update={"labels": LabelSettings(t_type_max=0)}), names
+    )
+
+
 def test_a_later_setting_counts_once_it_has_another_value():
     assert version_of(ImageSettings(max_missing_fraction=0.01)) != version_of(ImageSettings())
 
@@ -71,7 +88,11 @@ def test_a_later_setting_counts_once_it_has_another_value():
         ("manga: {labels: {t_type_max: early}}", "manga.labels.t_type_max"),
         ("manga: {images: {pixels_per_r_eff: 9, arcsec_per_pixel: 0.4}}", "not both"),
         ("manga: {images: {arcsec_per_pixel: -1}}", "greater than 0"),
-        ("manga: {lambda_r_preference: [guess]}", "there is no 'guess', only user, dynpop, pipe3d, maps"),
+        ("manga: {lambda_r_preference: [guess]}", "there is no 'guess', only user, dynpop, maps, pipe3d"),
+        ("manga: {lambda_r_scale: {guess: 1.4}}", "manga.lambda_r_scale: there is no 'guess', only user, dynpop"),
+        ("manga: {lambda_r_scale: {pipe3d: 0}}", "manga.lambda_r_scale.pipe3d: Input should be greater than 0"),
+        ("manga: {ellipticity_preference: [morphs]}", "there is no 'morphs', only pymorph, nsa, user, dynpop, maps"),
+        ("manga: {fill_refused: 1}", "manga.fill_refused: Input should be a valid boolean"),
         ("tng100: {lambda_r_preference: [maps]}", "there is no 'maps', only user, particles"),
         ("manga: 3", "manga: expected a mapping"),
         ("surveys: {}", "under the survey's own key"),

@@ -74,7 +74,7 @@ def test_lambda_r_from_maps_labels_galaxies_and_is_compared_with_the_tables(root
     chosen = tables.query("FROM galaxies").set_index("galaxy_id")["lambda_r_source"]
     assert chosen["8000-1902"] == "dynpop"  # preferred
     pairs = tables.query("FROM lambda_r_agreement").set_index(["reference", "source"])["n_galaxies"].to_dict()
-    assert pairs == {("dynpop", "pipe3d"): 2, ("dynpop", "maps"): 2, ("pipe3d", "maps"): 1}
+    assert pairs == {("dynpop", "maps"): 2, ("dynpop", "pipe3d"): 2, ("maps", "pipe3d"): 1}
     assert (root.figures / "manga" / "lambda_r_agreement.png").is_file()
 
     uncorrected = "kinematics: {aperture: header, beam_correction: none}"
@@ -85,6 +85,35 @@ def test_lambda_r_from_maps_labels_galaxies_and_is_compared_with_the_tables(root
     assert rows.loc["8000-1902", "lambda_r"] == pytest.approx(disc.lambda_r(), rel=0.01)
     lost = tables.query("FROM source_report WHERE step = 'kinematics: lambda_r (pipe3d)'")
     assert "source is not in the preference" in set(lost["reason"])
+    choices = tables.query("FROM label_sensitivity ORDER BY choice_number").set_index("choice")
+    assert choices.index[0] == "as set" and {"ellipticity: nsa", "lambda_R: dynpop", "lambda_R: maps"} <= set(
+        choices.index
+    )
+    labeled = tables.query("FROM labeled_galaxies")
+    assert choices.loc["as set", "n_labelled"] == labeled["rotator_type"].notna().sum()
+
+
+def test_a_measurement_of_too_little_coverage_is_not_filled_from_a_table_and_told(root):
+    folder = write_manga_catalogs(root.survey("manga"))
+    (folder / "catalogs" / "SDSSDR17_MaNGA_JAM.fits").unlink()
+    disc, planes = Disc(), Disc().planes()
+    part = planes.where(np.hypot(planes.east, planes.north) > 2.5, bin_id=-1)
+    for name, changed in (("8000-1901", planes), ("8000-1902", part)):
+        path = folder / "maps" / f"manga-{name}-MAPS-HYB10-GAU-MILESHC.fits"
+        disc.write(path, "DR15", changed, PLATEIFU=name)
+    root.settings.write_text("manga: {kinematics: {min_coverage: 0.5}}")
+    tables = materialize(root, MANGA)
+    measured = tables.query("FROM measured_kinematics").set_index("galaxy_id")
+    assert measured["refused"].to_dict() == {"8000-1901": False, "8000-1902": True}
+    rows = tables.query("FROM galaxies").set_index("galaxy_id")
+    assert rows["lambda_r_source"].loc[["8000-1901", "8001-3701"]].tolist() == ["maps", "pipe3d"]
+    assert np.isnan(rows.loc["8000-1902", "lambda_r"]) and rows.loc["8000-1902", "lambda_r_refused"] == "maps"
+    told = set(tables.query("FROM notices")["notice"])
+    assert any(line.startswith("1 of 5 galaxies has no lambda_r: a quality cut refuses that of maps") for line in told)
+    assert any(line.startswith("labels come from several sources of lambda_r: ") for line in told)
+    choices = tables.query("FROM label_sensitivity").set_index("choice")
+    filled = choices.loc["refused lambda_R: filled", "n_labelled"]
+    assert filled == choices.loc["as set", "n_labelled"] + 1
 
 
 def test_star_particles_give_lambda_r_and_ellipticity_where_no_table_does(root):
@@ -92,7 +121,7 @@ def test_star_particles_give_lambda_r_and_ellipticity_where_no_table_does(root):
     write_cutout(root.survey("tng100") / "cutouts" / "cutout_6.hdf5", galaxy(n=8000))
     tables = materialize(root, TNG100)
     row = tables.query("FROM labeled_galaxies WHERE galaxy_id = '6'").iloc[0]
-    assert (row["lambda_r_source"], row["axis_ratio_source"]) == ("particles", "lambda_r_particles")
+    assert (row["lambda_r_source"], row["axis_ratio_source"]) == ("particles", "particles")
     assert row["rotator_type"] == 1 and row["ellipticity"] == pytest.approx(0.5, abs=0.05)
     measured = tables.query("FROM measured_kinematics").iloc[0]
     assert measured["n_particles"] > 1000 and measured["lambda_r_floor"] < 0.15

@@ -39,7 +39,7 @@ def morphology_catalog(context: dg.AssetExecutionContext, root: dg.ResourceParam
 
 
 @dg.asset(
-    **_COMMON | {"code_version": "4"},
+    **_COMMON | {"code_version": "5"},
     description="Axis ratio, size, Sersic index, mass and data quality of each catalogue entry.",
 )
 def photometry_catalog(
@@ -51,7 +51,10 @@ def photometry_catalog(
     return _result(context, "photometry", catalog, folder, morphology_catalog["galaxy_id"])
 
 
-@dg.asset(**_COMMON, description="Every lambda_R of the data root by source: of its tables, and measured.")
+@dg.asset(
+    **_COMMON | {"code_version": "4"},
+    description="Every lambda_R of the data root by source: of its tables, and measured.",
+)
 def kinematics_catalog(
     context: dg.AssetExecutionContext,
     root: dg.ResourceParam[DataRoot],
@@ -61,7 +64,7 @@ def kinematics_catalog(
     survey = SURVEYS[context.partition_key]
     folder = Reads(context, root).folder("catalog_files")
     catalog = survey.read_kinematics(folder).with_measured(measured_kinematics)
-    if catalog.frame.empty and len(measured_kinematics):
+    if catalog.frame["lambda_r"].isna().all() and len(measured_kinematics):
         reason = measured_kinematics["reason"].iloc[0]
         raise InputError(f"{folder}: none of {len(measured_kinematics)} kinematic files gives a lambda_R: {reason}")
     if catalog.frame.empty:

@@ -1,7 +1,8 @@
 """Group ``galaxies``: the matched catalogues, the labels, and the early types."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -14,6 +15,7 @@ from rotator_assets.notices import noticed
 from rotator_assets.partitions import survey_partitions
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
+from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.agreement import agreement, lambda_r_pairs
 from rotator_assets.surveys.matching import (
     early_types,
@@ -22,22 +24,30 @@ from rotator_assets.surveys.matching import (
     match_galaxies,
     matching_losses,
     unlabeled,
+)
+from rotator_assets.surveys.sources import (
+    label_sources,
+    mixed_scales,
+    shapes,
+    unfilled,
     unused_ellipticities,
     unused_sources,
 )
 
-_COMMON = {
+IN_GALAXIES = {
     "group_name": "galaxies",
     "owners": OWNERS,
     "kinds": {"duckdb", "parquet"},
     "partitions_def": survey_partitions,
     "io_manager_key": "tables",
-    "code_version": "3",
+    "code_version": "4",
     "automation_condition": FOLLOW_CHANGES,
 }
 
 
-@dg.asset(**_COMMON, deps=[label_settings], description="Matched catalogues: every morphology row, NULL where nothing.")
+@dg.asset(
+    **IN_GALAXIES, deps=[label_settings], description="Matched catalogues: every morphology row, NULL where nothing."
+)
 def galaxies(
     context: dg.AssetExecutionContext,
     root: dg.ResourceParam[DataRoot],
@@ -52,36 +62,51 @@ def galaxies(
     matched, of_sources = match_galaxies(
         survey,
         *(catalog.drop(columns=["survey", "synthetic"]) for catalog in catalogs),
-        preference=settings.lambda_r_preference,
-        jam_qual_min=settings.jam_qual_min,
         synthetic=any(bool(catalog["synthetic"].any()) for catalog in catalogs),
+        **matching_settings(settings),
     )
     of_sources = pd.concat([_files_read(survey, reads.every("input_files")), of_sources], ignore_index=True)
     losses = matching_losses(matched, photometry_catalog, kinematics_catalog)
     counts = {"with_lambda_r": int(matched["lambda_r"].notna().sum())}
-    told = unused_sources(kinematics_catalog, settings.lambda_r_preference, settings.jam_qual_min)
-    told += unused_ellipticities(kinematics_catalog, matched)
+    told = unused_sources(
+        kinematics_catalog,
+        settings.lambda_r_preference,
+        settings.jam_qual_min,
+        settings.lambda_r_scale,
+        settings.fill_refused,
+    )
+    told += unfilled(matched)
+    found = shapes(photometry_catalog, kinematics_catalog)
+    told += unused_ellipticities(found, matched, settings.ellipticity_preference)
     return _result(context, matched, losses, told, counts, {"source_report": _numbered(of_sources, matched)})
 
 
-@dg.asset(**_COMMON, deps=[label_settings], description="Galaxies with spin threshold, rotator type and early type.")
+@dg.asset(
+    **IN_GALAXIES, deps=[label_settings], description="Galaxies with spin threshold, rotator type and early type."
+)
 def labeled_galaxies(
     context: dg.AssetExecutionContext, root: dg.ResourceParam[DataRoot], galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
-    settings = Reads(context, root).settings("label_settings").labels
+    chosen = Reads(context, root).settings("label_settings")
+    settings = chosen.labels
     labeled, losses = label_galaxies(galaxies, **settings.model_dump())
     pictures = _pictures(root, context.partition_key, labeled, settings.boundary)
     told = [*idle_cuts(galaxies, settings.model_dump()), *unlabeled(labeled)]
-    return _result(context, labeled, losses, told, {**_label_counts(labeled), **pictures.metadata()})
+    told += mixed_scales(labeled, SURVEYS[context.partition_key].lambda_r_scales, chosen.lambda_r_scale)
+    sources = {
+        f"labels_by_{what}_source": ", ".join(f"{source} {count}" for source, count in counts.items()) or "none"
+        for what, counts in label_sources(labeled).items()
+    }
+    return _result(context, labeled, losses, told, {**_label_counts(labeled), **sources, **pictures.metadata()})
 
 
-@dg.asset(**_COMMON, description="Early types with a label: the study's sample.")
+@dg.asset(**IN_GALAXIES, description="Early types with a label: the study's sample.")
 def early_type_galaxies(context: dg.AssetExecutionContext, labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
     early, losses = early_types(labeled_galaxies)
     return _result(context, early, losses, [], _label_counts(early))
 
 
-@dg.asset(**_COMMON, deps=[label_settings], description="How well the sources of lambda_R agree, two by two.")
+@dg.asset(**IN_GALAXIES, deps=[label_settings], description="How well the sources of lambda_R agree, two by two.")
 def lambda_r_agreement(
     context: dg.AssetExecutionContext,
     root: dg.ResourceParam[DataRoot],
@@ -99,6 +124,7 @@ def lambda_r_agreement(
         settings.lambda_r_preference,
         settings.labels.boundary,
         settings.jam_qual_min,
+        settings.lambda_r_scale,
     )
     summary = agreement(pairs)
     synthetic = bool(galaxies["synthetic"].any())
@@ -110,6 +136,17 @@ def lambda_r_agreement(
         data_version=dg.DataVersion(content_hash(pairs)),
         metadata={"dagster/row_count": len(frame), "synthetic": synthetic, **pictures.metadata()},
     )
+
+
+def matching_settings(settings: SimpleNamespace) -> dict[str, Any]:
+    """What ``match_galaxies`` takes of the settings of a survey."""
+    return {
+        "preference": settings.lambda_r_preference,
+        "jam_qual_min": settings.jam_qual_min,
+        "lambda_r_scale": settings.lambda_r_scale,
+        "fill_refused": settings.fill_refused,
+        "ellipticity_preference": settings.ellipticity_preference,
+    }
 
 
 def _pictures(root: DataRoot, survey: str, labeled: pd.DataFrame, boundary: str) -> Pictures:

@@ -106,7 +106,14 @@ FOLDERS = {
 }
 """Folders of a survey whose files each of these inputs stands for."""
 SETTINGS = {
-    "label_settings": ("labels", "jam_qual_min", "lambda_r_preference"),
+    "label_settings": (
+        "labels",
+        "lambda_r_preference",
+        "jam_qual_min",
+        "fill_refused",
+        "lambda_r_scale",
+        "ellipticity_preference",
+    ),
     "kinematics_settings": ("kinematics",),
     "image_settings": ("images", "mock"),
 }
@@ -176,11 +183,11 @@ def _depends_on_profile(recipe: Recipe, stage: Stage) -> bool:
 def _settings(survey: SurveySettings) -> dict[str, tuple[dict[str, Any], str]]:
     """Content and version of the settings inputs of a survey, by asset."""
     chosen = survey.model_dump(mode="json")
-    labels = [version_of(survey.labels), survey.jam_qual_min, *survey.lambda_r_preference]
+    of_sources = [name for name in SETTINGS["label_settings"] if name != "labels"]
     return {
         "label_settings": (
             {name: chosen[name] for name in SETTINGS["label_settings"]},
-            _version(labels),
+            _version([version_of(survey.labels), version_of(survey, of_sources)]),
         ),
         "kinematics_settings": (
             {name: chosen[name] for name in SETTINGS["kinematics_settings"]},

@@ -17,8 +17,7 @@ from rotator_assets.recipes import Recipe
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
-from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
-from rotator_assets.surveys.matching import passes_jam_quality
+from rotator_assets.surveys.sources import usable_lambda_r
 
 _KINDS = {"duckdb", "matplotlib"}
 _SEED = 2020
@@ -160,10 +159,9 @@ def learning_curve(context: dg.AssetExecutionContext, root: dg.ResourceParam[Dat
 
 def _sources(reads: Reads, survey: str) -> pd.DataFrame:
     """Every valid lambda_R where a survey has several sources of it; no rows where it has one."""
-    kinematics = reads.table("kinematics_catalog", survey)
-    valid = kinematics["lambda_r"].between(*LAMBDA_R_RANGE)
-    valid &= passes_jam_quality(kinematics, reads.all_settings().survey(survey).jam_qual_min)
-    found = kinematics[valid].drop_duplicates(["galaxy_id", "lambda_r_source"])
+    chosen = reads.all_settings().survey(survey)
+    found = usable_lambda_r(reads.table("kinematics_catalog", survey), chosen.jam_qual_min, chosen.lambda_r_scale)
+    found = found.drop_duplicates(["galaxy_id", "lambda_r_source"])
     return found if found["lambda_r_source"].nunique() > 1 else found.iloc[:0]
 
 

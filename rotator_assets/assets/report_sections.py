@@ -17,6 +17,7 @@ from rotator_assets.files import replacing
 from rotator_assets.partitions import DATASETS
 from rotator_assets.settings import Settings
 from rotator_assets.storage.tables import TableStore
+from rotator_assets.surveys.sources import told_label_sources
 
 if TYPE_CHECKING:
     from rotator_assets.figures.report import ReportFigure, ReportSection
@@ -225,13 +226,14 @@ def survey_section(root: DataRoot, tables: TableStore, survey: str, shown: Shown
     from rotator_assets.figures.style import save_figure
 
     losses = tables.query(f"FROM match_report WHERE survey = '{survey}' ORDER BY step_number")
+    labeled = tables.query(f"FROM labeled_galaxies WHERE survey = '{survey}'")
     synthetic = bool(losses["synthetic"].any())
     figure = match_figure(losses, dataset=survey, synthetic=synthetic)
     save_figure(figure, root.figures / survey / "matching.png")
     return ReportSection(
         title=f"Galaxies of {survey}",
         anchor=f"survey-{survey}",
-        intro=_also(survey, SURVEY_FIGURES, shown),
+        intro=told_label_sources(labeled) + _also(survey, SURVEY_FIGURES, shown),
         figures=figures_of(root, survey, SURVEY_FIGURES, synthetic, shown),
         tables=[
             ReportTable(

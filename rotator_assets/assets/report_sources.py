@@ -1,4 +1,4 @@
-"""What the study report was made from, for its readers and for machines."""
+"""What the study report was made from, for its readers and for machines: choices behind the labels, trainings."""
 
 from __future__ import annotations
 
@@ -26,6 +26,32 @@ def report_sources(tables: TableStore, instance: dg.DagsterInstance) -> pd.DataF
     )
     keys = frame["dataset"] + "|" + frame["recipe"]
     return frame.assign(data_version=[versions.get(key, {}).get(DATA_VERSION_TAG) for key in keys])
+
+
+def sensitivity_section(tables: TableStore) -> ReportSection | None:
+    """What the report says of it; None where there is no survey of which a choice changes anything."""
+    from rotator_assets.figures.report import ReportSection, ReportTable
+
+    frame = tables.query("FROM label_sensitivity ORDER BY survey, choice_number")
+    if (frame["choice_number"] == 0).all():
+        return None
+    return ReportSection(
+        title="How the labels depend on the choices behind them",
+        anchor="label-sensitivity",
+        intro=(
+            "The first row of a survey has the labels of this report; in each of the others one choice is another, and "
+            "all else as set. A named source is the only one of its kind. n_compared: galaxies labelled both ways; "
+            "n_changed: those of them with another label. Settings of these choices: docs/settings.md."
+        ),
+        tables=[
+            ReportTable(
+                "Galaxies with a label, slow rotators and early types among them, and labels that change",
+                frame.drop(columns=["choice_number", "synthetic"]),
+                "DuckDB: FROM label_sensitivity",
+                bool(frame["synthetic"].any()),
+            )
+        ],
+    )
 
 
 def sources_section(sources: pd.DataFrame, version: str, synthetic: bool) -> ReportSection:

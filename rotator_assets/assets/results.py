@@ -259,7 +259,9 @@ def _quality(snapshot: Snapshot, dataset: str | None) -> Content:
     survey = DATASETS[dataset].survey
     if survey not in snapshot.partitions("kinematics_catalog"):
         return {}
-    return {"settings.yaml": {f"{survey}.jam_qual_min": str(snapshot.settings.survey(survey).jam_qual_min)}}
+    chosen = snapshot.settings.survey(survey)
+    scales = {f"{survey}.lambda_r_scale.{source}": str(factor) for source, factor in chosen.lambda_r_scale.items()}
+    return {"settings.yaml": {f"{survey}.jam_qual_min": str(chosen.jam_qual_min), **scales}}
 
 
 all_results = _spec(

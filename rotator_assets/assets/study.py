@@ -26,9 +26,10 @@ from rotator_assets.assets.report_sections import (
     survey_section,
     training_section,
 )
-from rotator_assets.assets.report_sources import report_sources, sources_metadata, sources_section
+from rotator_assets.assets.report_sources import report_sources, sensitivity_section, sources_metadata, sources_section
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.assets.results import all_results
+from rotator_assets.assets.sensitivity import label_sensitivity
 from rotator_assets.assets.transfer import transfer_report
 from rotator_assets.data_root import DataRoot
 from rotator_assets.partitions import DATASETS
@@ -40,12 +41,13 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
 @dg.asset(
     group_name="reports",
     owners=OWNERS,
-    code_version="3",
+    code_version="4",
     deps=[
         all_results,
         labeled_galaxies,
         early_type_galaxies,
         lambda_r_agreement,
+        label_sensitivity,
         roc_report,
         attribution_maps,
         recipe_comparison,
@@ -78,6 +80,8 @@ def study_report(context: dg.AssetExecutionContext, root: dg.ResourceParam[DataR
     sections += [
         survey_section(root, tables, survey, shown) for survey in SURVEYS if (galaxies["survey"] == survey).any()
     ]
+    depends = sensitivity_section(tables)
+    sections += [depends] if depends else []
     sections += questions_section(root, tables, metrics)
     for dataset in DATASETS:
         trained = metrics[metrics["dataset"] == dataset]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from rotator_assets.science.spin import is_slow_rotator
-from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
-from rotator_assets.surveys.matching import passes_jam_quality
+from rotator_assets.surveys.sources import usable_lambda_r
 
 PAIRS = {
     "survey": "object",
@@ -50,13 +49,15 @@ def lambda_r_pairs(
     preference: Sequence[str],
     boundary: str,
     jam_qual_min: int | None = None,
+    lambda_r_scale: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Every galaxy of the morphology catalogue that two sources have a valid lambda_R of, once a pair of sources.
 
     The more preferred of the two is the ``reference``. Columns ``PAIRS``. ``kinematics`` (``base.KINEMATICS``) and
     ``galaxies`` (``galaxy_id``, ``ellipticity``); labels are by the ellipticity of ``galaxies`` and ``boundary``.
+    Values are those that labels are made from: times the factor of their source in ``lambda_r_scale``.
     """
-    valid = kinematics[kinematics["lambda_r"].between(*LAMBDA_R_RANGE) & passes_jam_quality(kinematics, jam_qual_min)]
+    valid = usable_lambda_r(kinematics, jam_qual_min, lambda_r_scale)
     present = set(valid["lambda_r_source"])
     ordered = [source for source in preference if source in present] + sorted(present.difference(preference))
     values = {

@@ -98,11 +98,12 @@ COLUMNS: dict[str, Column] = {
     # dapall: which analysis a row is of, and its quality mask.
     "daptype": _text("DAPTYPE"),
     "dapqual": _whole("DAPQUAL"),
-    # Spin parameter: a user's table, DynPop's Lambda_Re, Pipe3D's lambda_re.
+    # Spin parameter: a user's table, DynPop's Lambda_Re with its half-light isophote, Pipe3D's lambda_re.
     "lambda_r": _number("lambda_r", "lambda_re", low=LAMBDA_R_RANGE[0], high=LAMBDA_R_RANGE[1]),
     "lambda_r_error": _number("lambda_r_error", "lambda_r_err", "e_lambda_r", "e_lambda_re", low=0, high=10),
     "jam_qual": _whole("Qual", low=-1, high=3),
-    "ellipticity": _number("ellipticity", "epsilon", low=0, high=1),
+    "ellipticity": _number("ellipticity", "epsilon", "Eps_MGE", low=0, high=1),
+    "r_eff_arcsec": _positive("Rmaj_arcsec_MGE", high=1000),
     # statmorph (TNG morphs_*.hdf5).
     "morphs_flag": _whole("flag"),
     "morphs_flag_sersic": _whole("flag_sersic"),

@@ -39,6 +39,7 @@ class Atlas3d(Survey):
 
     key = "atlas3d"
     lambda_r_sources = ("atlas3d",)
+    ellipticity_sources = ("atlas3d",)
     expected_inputs = (TABLE_B1,)
 
     def read_morphology(self, folder: Path) -> Catalog:

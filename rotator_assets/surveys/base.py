@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from rotator_assets.surveys.images import ImageSource
 from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
 from rotator_assets.surveys.tables import Table, read_csv_table
 
-TEXT, NUMBER, WHOLE = "object", "float64", "Int64"
+TEXT, NUMBER, WHOLE, FLAG = "object", "float64", "Int64", "boolean"
 
 MANY = 8
 """Names in one notice; more are counted."""
@@ -43,6 +44,7 @@ PHOTOMETRY = {
     "galaxy_id": TEXT,
     "axis_ratio": NUMBER,
     "axis_ratio_source": TEXT,
+    "nsa_axis_ratio": NUMBER,
     "r_eff_arcsec": NUMBER,
     "sersic_n": NUMBER,
     "nsa_sersic_n": NUMBER,
@@ -56,6 +58,7 @@ PHOTOMETRY = {
 }
 """Columns of a photometry catalogue: at most one row a galaxy_id.
 
+``axis_ratio`` is that of the fit which sizes come from, ``nsa_axis_ratio`` NSA's, whichever that is.
 ``r_eff_arcsec`` is the half-light semi-major axis, ``position_angle_deg`` is east of north in [0, 180), ``log_mass``
 is log10(M / h^-2 Msun), ``psf_fwhm_arcsec`` the r-band FWHM of the kinematic data, ``subhalo_flag`` 0 for what is no
 galaxy (TNG).
@@ -72,11 +75,13 @@ KINEMATICS = {
     "drp3qual": WHOLE,
     "dapqual": WHOLE,
     "jam_qual": WHOLE,
+    "refused": FLAG,
 }
 """Columns of a kinematics catalogue: one row a galaxy_id and source.
 
 Shape and quality masks come with lambda_R where it is measured from maps or particles, and serve where photometry lacks
-them. ``jam_qual``: DynPop's ``Qual`` of its JAM fit.
+them. ``jam_qual``: DynPop's ``Qual`` of its JAM fit. ``refused``: there is no lambda_R because a quality cut of the
+measurement refuses it.
 """
 
 
@@ -119,11 +124,12 @@ class Catalog:
         return any(source.synthetic for source in self.sources)
 
     def with_measured(self, measured: pd.DataFrame) -> Catalog:
-        """A kinematics catalogue and, below it, the usable rows of what was measured (``measured.Measurement``)."""
-        usable = measured[measured["usable"].fillna(False).astype(bool)]
+        """A kinematics catalogue and, below it, the usable and the refused rows of what was measured."""
+        flags = measured.reindex(columns=["usable", "refused"]).isin([True])
+        frame = pd.concat([self.frame, conform(measured[flags.any(axis=1)], KINEMATICS)], ignore_index=True)
+        usable = measured[flags["usable"]]
         if usable.empty:
-            return self
-        frame = pd.concat([self.frame, conform(usable, KINEMATICS)], ignore_index=True)
+            return Catalog(frame, self.sources)
         synthetic = bool(usable["synthetic"].any())
         where = Path(Path(usable["path"].iloc[0]).parts[0])
         releases = ", ".join(sorted({release for release in usable["release"] if isinstance(release, str)} - {""}))
@@ -187,6 +193,11 @@ class Survey(ABC):
     """How its images are named but for their ending, with the galaxy as group ``id``; None where it has none."""
     lambda_r_sources: tuple[str, ...]
     """Where its lambda_R may come from, the most preferred first."""
+    lambda_r_scales: Mapping[str, float] = MappingProxyType({})
+    """Factor by which a source of lambda_R is known to read lower than the others; applied where a setting says so."""
+    ellipticity_sources: tuple[str, ...]
+    """Where its ellipticity may come from, the most preferred first: values of photometry's ``axis_ratio_source``, and
+    those of the ``lambda_r_sources`` that come with one."""
     measured_source: str | None = None
     """That of the sources which is measured from its ``kinematic_files``."""
     apertures: tuple[str, ...] = ()

@@ -163,7 +163,7 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except UnusableKinematics as error:
-        raise UnusableKinematics(f"{path.name}: {error}") from None
+        raise type(error)(f"{path.name}: {error}") from None
     except Exception as error:  # parsers of damaged files raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnusableKinematics(f"{path.name}: cannot be read ({reason})") from error

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -74,13 +75,19 @@ IMAGES = ExpectedInput(
 )
 
 
+PIPE3D_SCALE = 1.39
+"""DynPop's lambda_R over Pipe3D's: 1 / 0.72, the median of 63 galaxies that have both (docs/settings.md)."""
+
+
 class Manga(Survey):
     """See ``base.Survey``."""
 
     key = "manga"
     noises = ("observed",)
     image_name = re.compile(r"(?P<id>\d+-\d+)")
-    lambda_r_sources = ("user", "dynpop", "pipe3d", "maps")
+    lambda_r_sources = ("user", "dynpop", "maps", "pipe3d")  # Pipe3D's is not corrected for seeing
+    lambda_r_scales = MappingProxyType({"pipe3d": PIPE3D_SCALE})
+    ellipticity_sources = ("pymorph", "nsa", "user", "dynpop", "maps")
     measured_source = "maps"
     apertures = ("photometry", "header")
     expected_inputs = (
@@ -115,6 +122,7 @@ class Manga(Survey):
         - ``axis_ratio``, ``r_eff_arcsec``, ``sersic_n``: PyMorph ``BA_S``, ``A_HL_S``, ``N_S`` where ``FLAG_FAILED_S``
           is 0 and ``BA_S`` positive, else NSA ``elpetro_ba``, ``elpetro_th50_r``, ``sersic_n``. Both
           radii are semi-major axes (for discs, n < 2, their median ratio is 1.00 to 1.12 at every axis ratio).
+        - ``nsa_axis_ratio``: NSA ``elpetro_ba``, of every galaxy. It is of the image as seeing has rounded it.
         - ``nsa_sersic_n``: NSA ``sersic_n`` of every galaxy, at most 6: what the correction for seeing is made for.
         - ``position_angle_deg``: NSA ``elpetro_phi``. PyMorph's ``PA_S`` is in the axes of the SDSS frame.
         - ``log_mass``: log10 of drpall ``nsa_elpetro_mass``, in h^-2 solar masses.
@@ -144,8 +152,9 @@ class Manga(Survey):
     def read_kinematics(self, folder: Path) -> Catalog:
         """lambda_R of every table that is there, one row a galaxy and table.
 
-        DynPop's ``Lambda_Re`` is corrected for seeing (Graham et al. 2018); values <= 0 mark failed measurements.
-        Pipe3D's ``lambda_re`` is not corrected and reads lower.
+        DynPop's ``Lambda_Re`` is corrected for seeing (Graham et al. 2018); values <= 0 mark failed measurements. With
+        it come ellipticity and semi-major axis of its aperture, the half-light isophote (``Eps_MGE``,
+        ``Rmaj_arcsec_MGE``), where the latter is positive. Pipe3D's ``lambda_re`` is not corrected and reads lower.
         """
         readers: dict[str, tuple[ExpectedInput, Callable[[Path], Table]]] = {
             "user": (USER_LAMBDA_R, read_lambda_r_csv),
@@ -159,6 +168,7 @@ class Manga(Survey):
             if frame is not None:
                 if name == "dynpop":
                     frame["lambda_r"] = frame["lambda_r"].where(frame["lambda_r"] > 0)
+                    frame["ellipticity"] = frame["ellipticity"].where(frame["r_eff_arcsec"].notna())
                 sources.append(source)
                 frames.append(conform(frame.assign(lambda_r_source=name), KINEMATICS))
         return Catalog(pd.concat([conform(pd.DataFrame(), KINEMATICS), *frames], ignore_index=True), tuple(sources))
@@ -249,7 +259,9 @@ _read_drpall = _reader(
 _read_dapall = _reader(
     [release.dapall for release in RELEASES], ("galaxy_id", "nsa_axis_ratio", "dapqual"), (*_NSA, "drp3qual")
 )
-_read_dynpop = _reader([DYNPOP], ("galaxy_id", "lambda_r"), ("lambda_r_error", "jam_qual"))
+_read_dynpop = _reader(
+    [DYNPOP], ("galaxy_id", "lambda_r"), ("lambda_r_error", "jam_qual", "ellipticity", "r_eff_arcsec")
+)
 _read_pipe3d = _reader([PIPE3D], ("galaxy_id", "lambda_r"), ("lambda_r_error",))
 
 
@@ -291,6 +303,7 @@ def _photometry(both: pd.DataFrame) -> pd.DataFrame:
         {
             "axis_ratio": axis_ratio,
             "axis_ratio_source": np.where(fitted, "pymorph", np.where(axis_ratio.notna(), "nsa", None)),
+            "nsa_axis_ratio": column("nsa_axis_ratio"),
             "r_eff_arcsec": fit_else_nsa("r_eff_arcsec"),
             "sersic_n": fit_else_nsa("sersic_n"),
             "nsa_sersic_n": column("nsa_sersic_n").where(column("nsa_sersic_n") > 0),

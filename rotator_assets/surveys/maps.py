@@ -19,7 +19,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rotator_assets.errors import UnusableKinematics
+from rotator_assets.errors import RefusedKinematics, UnusableKinematics
 from rotator_assets.files import walk_files
 from rotator_assets.science import spin
 from rotator_assets.science.kinemetry import kinemetry
@@ -92,7 +92,8 @@ def measure_maps(
     independent, and scaled by the correction for seeing; errors of the ellipse, of the systemic velocity and of the
     correction are not in it.
 
-    Raises UnusableKinematics with the file's name and the reason, ValueError for an unknown option.
+    Raises UnusableKinematics with the file's name and the reason (RefusedKinematics below ``min_coverage``), ValueError
+    for an unknown option.
     """
     if aperture not in ("header", "photometry"):
         raise ValueError(f"unknown aperture '{aperture}': use header or photometry")
@@ -121,7 +122,7 @@ def _measure(
     spaxel_area = _spaxel_area(maps.east_arcsec, maps.north_arcsec)
     coverage = spin.ellipse_coverage(len(flux), spaxel_area, a, ellipticity)
     if coverage < min_coverage:
-        raise UnusableKinematics(f"data cover {coverage:.0%} of the half-light ellipse, {min_coverage:.0%} are needed")
+        raise RefusedKinematics(f"data cover {coverage:.0%} of the half-light ellipse, {min_coverage:.0%} are needed")
     if coverage < FULL_COVERAGE:
         notes.append(f"data cover {coverage:.0%} of the half-light ellipse, below {FULL_COVERAGE:.0%}")
 

@@ -14,9 +14,13 @@ import pandas as pd
 
 from rotator_assets.errors import InputError
 from rotator_assets.science.spin import is_slow_rotator, spin_threshold
-from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
+from rotator_assets.surveys import SURVEYS, sources
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, TEXT, SourceFile, conform
+from rotator_assets.surveys.losses import Losses, every_row
 from rotator_assets.surveys.releases import DAPQUAL_CRITICAL, DRP3QUAL_CRITICAL
+
+_SHAPE = ("axis_ratio", "axis_ratio_source", *sources.AXIS_RATIOS.values())
+"""What photometry says of the ellipticity."""
 
 GALAXIES = {
     "survey": TEXT,
@@ -24,17 +28,18 @@ GALAXIES = {
     "axis_ratio": "float64",
     "axis_ratio_source": TEXT,
     "ellipticity": "float64",
-    **{name: kind for name, kind in PHOTOMETRY.items() if name not in ("galaxy_id", "axis_ratio", "axis_ratio_source")},
-    **{name: kind for name, kind in KINEMATICS.items() if name not in ("galaxy_id", "ellipticity")},
+    **{name: kind for name, kind in PHOTOMETRY.items() if name not in ("galaxy_id", *_SHAPE)},
+    **{name: kind for name, kind in KINEMATICS.items() if name not in ("galaxy_id", "ellipticity", "refused")},
+    "lambda_r_unscaled": "float64",
+    "lambda_r_refused": TEXT,
     "synthetic": "bool",
 }
 """Columns of the matched galaxies."""
 
 _MEASURED_TOO = ("r_eff_arcsec", "position_angle_deg", "drp3qual", "dapqual")
 """What photometry and kinematics both may have."""
-
-LOSSES = ("survey", "step", "rows_in", "rows_out", "rows_dropped", "reason")
-"""Columns of a loss report: a row for every step and reason that dropped rows, one with no reason where none did."""
+_CHOSEN_APART = ("ellipticity", "refused", *_MEASURED_TOO)
+"""What comes with lambda_R and does not follow from its choice."""
 
 FEW = 0.5
 """Share of a published file's rows that name galaxies below which the user is told."""
@@ -73,46 +78,36 @@ def match_galaxies(
     preference: Sequence[str],
     synthetic: bool,
     jam_qual_min: int | None = None,
+    *,
+    lambda_r_scale: Mapping[str, float] | None = None,
+    fill_refused: bool = False,
+    ellipticity_preference: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Galaxies (columns ``GALAXIES``) and what becomes of the rows of each source (columns ``LOSSES``).
+    """Galaxies (columns ``GALAXIES``) and what becomes of the rows of each source (columns ``losses.LOSSES``).
 
     One galaxy a morphology row, in its order, whatever it lacks. ``preference`` orders the sources of lambda_R; the
-    first with a valid value for a galaxy gives it. Axis ratios are valid in (0, 1], lambda_R in ``LAMBDA_R_RANGE``;
-    others become missing and are counted, as is lambda_R of DynPop where ``Qual`` is missing or below ``jam_qual_min``.
-    Where photometry has no axis ratio, the ellipticity that came with lambda_R gives it (``axis_ratio_source`` is then
-    ``lambda_r_`` and the source of that); size, position angle and quality masks likewise.
+    first with a valid value for a galaxy gives it. Axis ratios are valid in (0, 1], lambda_R in ``LAMBDA_R_RANGE``
+    after the factor of its source in ``lambda_r_scale``; others become missing and are counted. DynPop's lambda_R is
+    refused where ``Qual`` is missing or below ``jam_qual_min``, a measured one where the catalogue says so; a later
+    source gives it only with ``fill_refused`` (see ``sources.choose_lambda_r``). ``ellipticity_preference`` orders the
+    sources of the axis ratio in the same way, by default as the survey does. Size, position angle and quality masks
+    come from photometry, where it lacks them from the most preferred source of lambda_R that has them.
     """
-    report = _Report(survey)
+    report = Losses(survey)
     galaxies = conform(morphology, MORPHOLOGY).reset_index(drop=True)
     photometry = conform(photometry, PHOTOMETRY).drop_duplicates("galaxy_id")
-    kinematics = conform(kinematics, KINEMATICS)
+    kinematics = sources.by_preference(sources.scaled(conform(kinematics, KINEMATICS), lambda_r_scale), preference)
     ids = galaxies["galaxy_id"]
-    valid = photometry["axis_ratio"].between(0, 1, inclusive="right")
-    report.step(
-        "photometry: axis ratio",
-        _all(photometry),
-        {
-            "galaxy is not in the morphology catalogue": ~photometry["galaxy_id"].isin(ids),
-            "no axis ratio in the tables": photometry["axis_ratio"].isna(),
-            "axis ratio outside (0, 1]": ~valid,
-        },
-    )
-    photometry.loc[~valid, ["axis_ratio", "axis_ratio_source"]] = [np.nan, None]
-    galaxies = galaxies.join(photometry.set_index("galaxy_id"), on="galaxy_id")
-
-    lambda_r, shaped = _choose_kinematics(report, kinematics, ids, preference, jam_qual_min)
-    galaxies = galaxies.join(lambda_r, on="galaxy_id")
-
+    if ellipticity_preference is None:
+        ellipticity_preference = SURVEYS[survey].ellipticity_sources
+    shapes = sources.shapes(photometry, kinematics)
+    shape = sources.choose_ellipticity(report, shapes, ids, ellipticity_preference)
+    lambda_r = sources.choose_lambda_r(report, kinematics, ids, preference, jam_qual_min, fill_refused)
+    for frame, lacking in ((photometry.set_index("galaxy_id"), _SHAPE), (shape, ()), (lambda_r, _CHOSEN_APART)):
+        galaxies = galaxies.join(frame.drop(columns=[*lacking]), on="galaxy_id")
     for column in _MEASURED_TOO:
         values = kinematics.dropna(subset=[column]).drop_duplicates("galaxy_id").set_index("galaxy_id")[column]
         galaxies[column] = galaxies[column].fillna(ids.map(values).astype(galaxies[column].dtype))
-    galaxies["ellipticity"] = 1 - galaxies["axis_ratio"]
-    filled = galaxies["ellipticity"].isna() & ids.isin(shaped.index)
-    galaxies.loc[filled, "ellipticity"] = ids[filled].map(shaped["ellipticity"])
-    galaxies.loc[filled, "axis_ratio"] = 1 - galaxies.loc[filled, "ellipticity"]
-    sources = ids[filled].map(shaped["lambda_r_source"])
-    galaxies.loc[filled, "axis_ratio_source"] = [f"lambda_r_{source}" for source in sources]
-
     return conform(galaxies.assign(survey=survey, synthetic=synthetic), GALAXIES), report.frame()
 
 
@@ -121,8 +116,9 @@ def matching_losses(galaxies: pd.DataFrame, photometry: pd.DataFrame, kinematics
 
     ``photometry`` and ``kinematics``: the catalogues that they were matched with.
     """
-    report = _Report.of(galaxies)
-    kept = report.step("morphology", _all(galaxies), {})
+    report = Losses.of(galaxies)
+    kept = report.step("morphology", every_row(galaxies), {})
+    refused = galaxies["lambda_r_refused"].notna()
     for column, catalog in (("lambda_r", kinematics), ("axis_ratio", photometry)):
         lost, known = galaxies[column].isna(), galaxies["galaxy_id"].isin(catalog["galaxy_id"])
         kept = report.step(
@@ -130,6 +126,7 @@ def matching_losses(galaxies: pd.DataFrame, photometry: pd.DataFrame, kinematics
             kept,
             {
                 "no table or measurement has the galaxy": lost & ~known,
+                "a quality cut refuses it (setting fill_refused)": lost & refused & (column == "lambda_r"),
                 "no usable value: see source_report": lost & known,
             },
         )
@@ -178,7 +175,7 @@ def label_galaxies(
     if reject_repeat_observations:
         rejected = pd.concat([~measured, *(cut.astype(bool) for cut in cuts.values())], axis=1).any(axis=1)
         cuts["repeats an earlier observation"] = labeled["object_id"].where(~rejected).duplicated() & ~rejected
-    report = _Report.of(labeled)
+    report = Losses.of(labeled)
     kept = report.step("label", measured, cuts)
 
     slow = is_slow_rotator(labeled["lambda_r"], labeled["ellipticity"], boundary)
@@ -197,7 +194,7 @@ def _has_bit(mask: pd.Series, bit: int) -> pd.Series:
 
 def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The labelled early types of ``label_galaxies``, and the last step of the funnel."""
-    report = _Report.of(labeled)
+    report = Losses.of(labeled)
     kept = report.step(
         "early types",
         labeled["rotator_type"].notna(),
@@ -228,27 +225,6 @@ def idle_cuts(galaxies: pd.DataFrame, cuts: Mapping[str, object]) -> list[str]:
     return [f"setting labels.{cut}: no galaxy has {_CUT_BY[cut]}, which it looks at" for cut in idle]
 
 
-def unused_sources(kinematics: pd.DataFrame, preference: Sequence[str], jam_qual_min: int | None = None) -> list[str]:
-    """A notice of each source of lambda_R that is there and not in the preference, and of a cut of one that is not."""
-    present = dict.fromkeys(kinematics["lambda_r_source"])
-    notices = [
-        f"lambda_r of source {source} is not used: setting lambda_r_preference does not name it"
-        for source in present
-        if source not in preference
-    ]
-    if jam_qual_min is not None and "dynpop" not in present:
-        notices.append("setting jam_qual_min: there is no lambda_r of DynPop, which it looks at")
-    return notices
-
-
-def unused_ellipticities(kinematics: pd.DataFrame, galaxies: pd.DataFrame) -> list[str]:
-    """A notice where the user's own table has ellipticities and photometry has an axis ratio of every such galaxy."""
-    shaped = kinematics[(kinematics["lambda_r_source"] == "user") & kinematics["ellipticity"].notna()]
-    if shaped.empty or (galaxies["axis_ratio_source"] == "lambda_r_user").any():
-        return []
-    return [f"{len(shaped)} ellipticities of lambda_r.csv are not used: photometry has axis ratios, which come first"]
-
-
 def unlabeled(labeled: pd.DataFrame) -> list[str]:
     """A notice where no galaxy has a label, and what they lack."""
     if labeled["rotator_type"].notna().any():
@@ -256,91 +232,3 @@ def unlabeled(labeled: pd.DataFrame) -> list[str]:
     lacking = {name: int(labeled[name].isna().sum()) for name in ("lambda_r", "axis_ratio")}
     what = ", ".join(f"{count} have no {name}" for name, count in lacking.items() if count) or "cuts take them all"
     return [f"none of {len(labeled)} galaxies has a label: {what}; see match_report"]
-
-
-def passes_jam_quality(kinematics: pd.DataFrame, jam_qual_min: int | None) -> pd.Series:
-    """False for lambda_R of DynPop whose ``Qual`` is missing or below the least that is asked for, None for none."""
-    if jam_qual_min is None:
-        return pd.Series(True, index=kinematics.index)
-    return (kinematics["lambda_r_source"] != "dynpop") | (kinematics["jam_qual"].fillna(-9) >= jam_qual_min)
-
-
-def _choose_kinematics(
-    report: _Report,
-    kinematics: pd.DataFrame,
-    ids: pd.Series,
-    preference: Sequence[str],
-    jam_qual_min: int | None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """By galaxy_id: the preferred valid lambda_R with error, source and quality; the preferred valid ellipticity."""
-    chosen: list[pd.DataFrame] = []
-    taken: set[str] = set()
-    present = list(dict.fromkeys(kinematics["lambda_r_source"]))
-    for source in [*(s for s in preference if s in present), *(s for s in present if s not in preference)]:
-        rows = kinematics[kinematics["lambda_r_source"] == source]
-        kept = report.step(
-            f"kinematics: lambda_r ({source})",
-            _all(rows),
-            {
-                "source is not in the preference": pd.Series(source not in preference, index=rows.index),
-                "galaxy is not in the morphology catalogue": ~rows["galaxy_id"].isin(ids),
-                "repeats an earlier row": rows["galaxy_id"].duplicated(),
-                f"no value in {list(LAMBDA_R_RANGE)}": ~rows["lambda_r"].between(*LAMBDA_R_RANGE),
-                f"JAM quality missing or below {jam_qual_min}": ~passes_jam_quality(rows, jam_qual_min),
-                "a preferred source has a value": rows["galaxy_id"].isin(taken),
-            },
-        )
-        chosen.append(rows[kept])
-        taken.update(rows.loc[kept, "galaxy_id"])
-    lambda_r = pd.concat([kinematics.iloc[:0], *chosen]).set_index("galaxy_id")
-
-    shaped = kinematics[kinematics["ellipticity"].notna() & kinematics["lambda_r_source"].isin(preference)]
-    shaped = shaped.sort_values("lambda_r_source", key=lambda s: s.map(list(preference).index), kind="stable")
-    if len(shaped):
-        kept = report.step(
-            "kinematics: ellipticity",
-            _all(shaped),
-            {
-                "galaxy is not in the morphology catalogue": ~shaped["galaxy_id"].isin(ids),
-                "outside [0, 1)": ~shaped["ellipticity"].between(0, 1, inclusive="left"),
-                "repeats an earlier row": shaped["galaxy_id"].duplicated(),
-            },
-        )
-        shaped = shaped[kept]
-    return lambda_r.drop(columns=["ellipticity", *_MEASURED_TOO]), shaped.set_index("galaxy_id")[
-        ["ellipticity", "lambda_r_source"]
-    ]
-
-
-def _all(frame: pd.DataFrame) -> pd.Series:
-    """The mask of all rows."""
-    return pd.Series(True, index=frame.index)
-
-
-class _Report:
-    """Collects the losses of every step."""
-
-    def __init__(self, survey: str) -> None:
-        self.survey = survey
-        self.rows: list[tuple] = []
-
-    @classmethod
-    def of(cls, galaxies: pd.DataFrame) -> _Report:
-        return cls(galaxies["survey"].iloc[0] if len(galaxies) else "")
-
-    def step(self, name: str, among: pd.Series, reasons: Mapping[str, pd.Series]) -> pd.Series:
-        """Counts each of the rows ``among`` under the first reason that drops it; returns the mask of those kept."""
-        kept = among.astype(bool)
-        rows_in = int(kept.sum())
-        for reason, dropped in reasons.items():
-            before = int(kept.sum())
-            kept &= ~dropped.astype(bool)
-            after = int(kept.sum())
-            if after < before:
-                self.rows.append((self.survey, name, before, after, before - after, reason))
-        if int(kept.sum()) == rows_in:
-            self.rows.append((self.survey, name, rows_in, rows_in, 0, ""))
-        return kept
-
-    def frame(self) -> pd.DataFrame:
-        return pd.DataFrame(self.rows, columns=list(LOSSES))

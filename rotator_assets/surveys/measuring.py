@@ -25,11 +25,11 @@ from queue import SimpleQueue
 import pandas as pd
 
 from rotator_assets import surveys
-from rotator_assets.errors import UnusableKinematics
+from rotator_assets.errors import RefusedKinematics, UnusableKinematics
 from rotator_assets.files import replacing
 from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
 
-METHOD = 3
+METHOD = 4
 """Raised whenever the measurement itself changes: what was kept before is then measured anew."""
 LIMIT_SECONDS = 600.0
 """No galaxy takes so long: two million particles take half a minute."""
@@ -66,12 +66,15 @@ class Job:
 
 
 def measure(job: Job) -> dict:
-    """Columns of ``measured.Measurement``, ``usable`` and ``reason`` of one galaxy. Never raises for a bad file."""
+    """Columns of ``measured.Measurement``, ``usable`` and ``reason`` of one galaxy. Never raises for a bad file.
+
+    ``refused``: it is not usable because a quality cut of the settings refuses it.
+    """
     try:
         measurement = surveys.SURVEYS[job.survey].measure(job.path, job.ellipse, job.options)
     except UnusableKinematics as reason:
-        return {"usable": False, "reason": str(reason)}
-    return {"usable": True, "reason": None, **asdict(measurement)}
+        return {"usable": False, "refused": isinstance(reason, RefusedKinematics), "reason": str(reason)}
+    return {"usable": True, "refused": False, "reason": None, **asdict(measurement)}
 
 
 def measure_all(
@@ -150,7 +153,7 @@ class _Worker:
             return json.loads(line)
         self.stop()
         reason = f"{job.path.name}: reading it crashes or does not end; is the download complete?"
-        return {"usable": False, "reason": reason}
+        return {"usable": False, "refused": False, "reason": reason}
 
     def stop(self) -> None:
         if self._process is not None:

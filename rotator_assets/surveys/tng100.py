@@ -103,6 +103,7 @@ class Tng100(Survey):
     noises = ("noisy", "noiseless")
     image_name = re.compile(r"broadband_(?P<id>\d+)", re.IGNORECASE)
     lambda_r_sources = ("user", "particles")
+    ellipticity_sources = ("morphs", "user", "particles")
     measured_source = "particles"
     apertures = ("particles", "photometry")
     expected_inputs = (MORPHOLOGY_TABLE, *MORPHS, GROUP_CATALOG, LAMBDA_R, CUTOUTS, IMAGES, SKY)

@@ -9,7 +9,7 @@ from rotator_assets.surveys.agreement import AGREEMENT, PAIRS, agreement, lambda
 from rotator_assets.surveys.base import KINEMATICS, conform
 from rotator_assets_tests.surveys.files import write_text
 
-PREFERENCE = ("user", "dynpop", "pipe3d", "maps")
+PREFERENCE = ("user", "dynpop", "maps", "pipe3d")
 
 
 def kinematics(**by_source: dict[str, float]) -> pd.DataFrame:

@@ -61,4 +61,4 @@ def test_260_early_types_of_which_36_are_slow(real_data, tmp_path):
     labeled, _ = label_galaxies(galaxies)
     assert len(labeled) == 260 and labeled["is_early_type"].all()
     assert (labeled["rotator_type"] == 0).sum() == 36
-    assert set(labeled["axis_ratio_source"]) == {"lambda_r_atlas3d"}
+    assert set(labeled["axis_ratio_source"]) == {"atlas3d"}

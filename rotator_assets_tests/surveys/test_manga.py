@@ -13,6 +13,7 @@ from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY
 from rotator_assets.surveys.manga import physical_galaxy
 from rotator_assets_tests.surveys.files import (
+    DYNPOP,
     IDS,
     MORPHOLOGY_DR15,
     PYMORPH_R,
@@ -93,6 +94,7 @@ def test_photometry_is_pymorph_r_where_it_worked_else_nsa(manga):
     assert frame.index.tolist() == [*IDS, "9000-1901"]
     np.testing.assert_allclose(frame["axis_ratio"], [0.9, 0.5, 0.7, 0.91, np.nan, np.nan], rtol=1e-6)
     assert frame["axis_ratio_source"].tolist() == ["pymorph", "pymorph", "nsa", "pymorph", None, None]
+    np.testing.assert_allclose(frame["nsa_axis_ratio"], [0.8, 0.6, 0.7, np.nan, np.nan, np.nan], rtol=1e-6)
     np.testing.assert_allclose(frame["r_eff_arcsec"], [5.0, 6.0, 6.0, 5.1, np.nan, np.nan], rtol=1e-6)
     np.testing.assert_allclose(frame["sersic_n"], [4.0, 3.0, 1.0, 4.1, np.nan, np.nan], rtol=1e-6)
     np.testing.assert_allclose(frame["nsa_sersic_n"], [6.0, 2.0, 1.0, np.nan, np.nan, np.nan])
@@ -181,6 +183,17 @@ def test_kinematics_of_every_table(manga):
     assert pipe3d["galaxy_id"].tolist() == [*IDS[:4], "9999-101"]
     np.testing.assert_allclose(pipe3d["lambda_r_error"], [0.01, 0.1, 0.1, 0.02, 0.1], rtol=1e-6)
     assert [source.rows for source in catalogue.sources] == [2, 5, 5]
+
+
+def test_dynpop_comes_with_the_half_light_isophote_of_its_mge(manga):
+    shapes = {"Eps_MGE": [0.1, 0.6, 0.0, -999.0, 0.3], "Rmaj_arcsec_MGE": [5.0, 6.0, 0.0, 4.0, np.inf]}
+    columns = {name: np.array(values) for name, values in shapes.items()}
+    write_fits(catalog(manga, "SDSSDR17_MaNGA_JAM.fits"), table_hdu(DYNPOP | columns))
+    frame = MANGA.read_kinematics(manga).frame
+    dynpop = frame[frame["lambda_r_source"] == "dynpop"]
+    np.testing.assert_array_equal(dynpop["ellipticity"], [0.1, 0.6, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(dynpop["r_eff_arcsec"], [5.0, 6.0, np.nan, 4.0, np.nan])
+    assert frame.loc[frame["lambda_r_source"] == "pipe3d", ["ellipticity", "r_eff_arcsec"]].isna().all(axis=None)
 
 
 def test_dynpop_v2_wins(manga):

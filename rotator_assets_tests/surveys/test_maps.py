@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import griddata
 
-from rotator_assets.errors import UnusableKinematics
+from rotator_assets.errors import RefusedKinematics, UnusableKinematics
 from rotator_assets.science.psf import FWHM_PER_SIGMA
 from rotator_assets.science.spin import beam_corrected_lambda_r
 from rotator_assets.surveys.dap_files import PixelMask
@@ -356,7 +356,7 @@ def test_low_coverage_is_noted_or_refused(tmp_path):
     share = np.count_nonzero(np.hypot(PLANES.east, PLANES.north) <= 3.6) * 0.25 / (np.pi * DISC.r_eff**2 * 0.6)
     assert measured.coverage == pytest.approx(share, abs=0.02) and 0.4 < share < 0.5
     assert f"data cover {measured.coverage:.0%} of the half-light ellipse, below 85%" in measured.note
-    with pytest.raises(UnusableKinematics, match=r"^disc\.fits: data cover 4\d% of the half-light ellipse, 60% are"):
+    with pytest.raises(RefusedKinematics, match=r"^disc\.fits: data cover 4\d% of the half-light ellipse, 60% are"):
         measure(path, NO_PHOTOMETRY, min_coverage=0.6)
 
 

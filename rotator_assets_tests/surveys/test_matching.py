@@ -18,7 +18,7 @@ from rotator_assets.surveys.matching import (
 from rotator_assets.surveys.releases import DAPQUAL_CRITICAL, DRP3QUAL_CRITICAL
 from rotator_assets_tests.surveys.files import IDS, write_manga_catalogs, write_text
 
-PREFERENCE = ("user", "dynpop", "pipe3d", "maps")
+PREFERENCE = ("user", "dynpop", "maps", "pipe3d")
 
 
 def frame(columns, **values) -> pd.DataFrame:
@@ -80,6 +80,7 @@ def test_the_funnel_counts_each_lost_galaxy_once_at_the_first_step_that_loses_it
     ids = list("abcdefgh")
     morphology = frame(MORPHOLOGY, galaxy_id=ids, object_id=ids, t_type=[-2, -2, -2, -2, 5, None, -2, -2])
     photometry = frame(PHOTOMETRY, galaxy_id=ids[1:], axis_ratio=[0.5, None, 0.5, 0.5, 0.5, 0.5, 0.5])
+    photometry["axis_ratio_source"] = "pymorph"
     photometry["drp3qual"] = pd.array([0, 0, 0, 0, 0, 0, 1 << 30], dtype="Int64")
     spins = [0.1, 9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
     kinematics = frame(KINEMATICS, galaxy_id=ids, lambda_r=spins, lambda_r_source=["user"] * 8)
@@ -113,10 +114,7 @@ def test_invalid_axis_ratios_are_missing_and_counted():
     galaxies, losses = match_galaxies("manga", morphology, photometry, frame(KINEMATICS), PREFERENCE, True)
     assert galaxies["axis_ratio"].tolist()[0] == 1.0 and galaxies["ellipticity"].tolist()[0] == 0.0
     assert galaxies["axis_ratio"].isna().sum() == 3 and galaxies["axis_ratio_source"].isna().sum() == 3
-    assert reasons(losses, "photometry: axis ratio") == {
-        "no axis ratio in the tables": 1,
-        "axis ratio outside (0, 1]": 2,
-    }
+    assert reasons(losses, "ellipticity (nsa)") == {"no axis ratio in (0, 1]": 3}
     assert galaxies["synthetic"].all()
 
 
@@ -129,8 +127,8 @@ def test_ellipticity_of_the_lambda_r_table_fills_in():
     galaxies, losses = match_galaxies("tng100", morphology, photometry, kinematics, PREFERENCE, False)
     np.testing.assert_allclose(galaxies["axis_ratio"], [0.8, 0.7, np.nan])
     np.testing.assert_allclose(galaxies["ellipticity"], [0.2, 0.3, np.nan])
-    assert galaxies["axis_ratio_source"].tolist() == ["morphs", "lambda_r_user", None]
-    assert reasons(losses, "kinematics: ellipticity") == {"outside [0, 1)": 1}
+    assert galaxies["axis_ratio_source"].tolist() == ["morphs", "user", None]
+    assert reasons(losses, "ellipticity (user)") == {"no axis ratio in (0, 1]": 1, "a preferred source has a value": 1}
     labeled, _ = label_galaxies(galaxies)
     assert labeled["is_early_type"].tolist() == [True, False, False]
 
@@ -235,7 +233,7 @@ def test_jam_quality_cuts_dynpop_alone():
     )
     nothing = frame(PHOTOMETRY, galaxy_id=[])
     galaxies, losses = match_galaxies("manga", morphology, nothing, kinematics, PREFERENCE, False, jam_qual_min=1)
-    assert galaxies["lambda_r"].tolist() == [0.1, 0.4, 0.3]
+    np.testing.assert_array_equal(galaxies["lambda_r"], [0.1, np.nan, 0.3])
     assert reasons(losses, "kinematics: lambda_r (dynpop)") == {"JAM quality missing or below 1": 1}
 
 

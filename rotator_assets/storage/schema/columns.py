@@ -50,7 +50,11 @@ MORPHOLOGY = (
 )
 PHOTOMETRY = (
     Column("axis_ratio", "DOUBLE", "minor over major axis b/a of the light, dimensionless"),
-    Column("axis_ratio_source", "VARCHAR", "table the axis ratio comes from"),
+    Column(
+        "axis_ratio_source",
+        "VARCHAR",
+        "where the axis ratio is from: pymorph, nsa, morphs, or the source of lambda_r that it comes with",
+    ),
     Column("r_eff_arcsec", "DOUBLE", "half-light semi-major axis, arcsec"),
     Column("position_angle_deg", "DOUBLE", "position angle of the major axis, degrees east of north"),
     Column("sersic_n", "DOUBLE", "Sersic index of the r-band fit, dimensionless"),
@@ -70,13 +74,26 @@ NSA_SERSIC_N = Column(
 )
 KINEMATICS = (
     LAMBDA_R,
-    Column("lambda_r_error", "DOUBLE", "uncertainty of lambda_r as published, dimensionless"),
+    Column("lambda_r_error", "DOUBLE", "uncertainty of lambda_r as published (and scaled as it is), dimensionless"),
     Column("lambda_r_source", "VARCHAR", "where lambda_r is from: user, dynpop, pipe3d, atlas3d, maps or particles"),
     Column("jam_qual", "INTEGER", "DynPop's visual quality of its JAM fit, -1 (worst) to 3; NULL for other sources"),
 )
+NSA_AXIS_RATIO = Column(
+    "nsa_axis_ratio", "DOUBLE", "elliptical Petrosian b/a of the NASA-Sloan Atlas, not freed of seeing, dimensionless"
+)
+OF_THE_CHOICE = (
+    Column("lambda_r_unscaled", "DOUBLE", "lambda_r as its source has it, before the factor lambda_r_scale"),
+    Column("lambda_r_refused", "VARCHAR", "source whose lambda_r a quality cut refused; NULL for none"),
+)
+"""What became of lambda_r on its way from its sources."""
 MEASURED_TOO = tuple(c for c in PHOTOMETRY if c.name in ("r_eff_arcsec", "position_angle_deg", "drp3qual", "dapqual"))
 """What comes with a measured lambda_r, and serves where photometry lacks it."""
-GALAXIES = (SURVEY, GALAXY, OBJECT, *MORPHOLOGY, *PHOTOMETRY[:2], ELLIPTICITY, *PHOTOMETRY[2:], *KINEMATICS, SYNTHETIC)
+GALAXIES = (
+    *(SURVEY, GALAXY, OBJECT, *MORPHOLOGY),
+    *(*PHOTOMETRY[:2], ELLIPTICITY, *PHOTOMETRY[2:]),
+    *(*KINEMATICS, *OF_THE_CHOICE),
+    SYNTHETIC,
+)
 LABELS = (
     Column("spin_threshold", "DOUBLE", "lambda_r below which a galaxy of this ellipticity is a slow rotator"),
     ROTATOR,
