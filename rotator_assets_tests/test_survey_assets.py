@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 from PIL import Image
 
+from rotator_assets.assets.report_sources import sensitivity_section
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.plans import DATASET_ASSETS, SURVEY_ASSETS, Step, plan
@@ -112,6 +113,8 @@ def test_a_measurement_of_too_little_coverage_is_not_filled_from_a_table_and_tol
     assert any(line.startswith("1 of 5 galaxies has no lambda_r: a quality cut refuses that of maps") for line in told)
     assert any(line.startswith("labels come from several sources of lambda_r: ") for line in told)
     choices = tables.query("FROM label_sensitivity").set_index("choice")
+    section = sensitivity_section(tables)
+    assert section.tables[0].frame["choice"].tolist() == choices.index.tolist()
     filled = choices.loc["refused lambda_R: filled", "n_labelled"]
     assert filled == choices.loc["as set", "n_labelled"] + 1
 

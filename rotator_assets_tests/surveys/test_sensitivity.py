@@ -147,3 +147,4 @@ def test_published_catalogues(real_data):
     assert counts(rows["ellipticity: nsa"]) == [2706, 343, 1420, 322, 2706, 80]
     assert rows["ellipticity: nsa"]["n_early_changed"] == 68
     assert counts(rows["lambda_R scale of pipe3d: 1.39"]) == [2738, 256, 1433, 242, 2738, 150]
+    assert counts(rows["boundary: cappellari2016"]) == [2738, 319, 1433, 310, 2738, 123]
