@@ -78,7 +78,7 @@ class KinematicsSettings(BaseModel):
     )
     beam_correction: BeamRule = Field("regular_rotators", description="which galaxies are corrected for seeing")
     min_coverage: float = Field(0.0, ge=0, le=1, description="lambda_R is refused where data cover less of the ellipse")
-    min_particles_per_bin: int = Field(50, ge=20, description="fewer raise the lambda_R that noise alone gives")
+    min_particles_per_bin: int = Field(50, ge=20, description="of equal light; fewer hide more slow rotation")
 
     @field_validator("aperture", "beam_correction", mode="before")
     @classmethod

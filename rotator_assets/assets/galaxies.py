@@ -19,6 +19,7 @@ from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.agreement import agreement, lambda_r_pairs
 from rotator_assets.surveys.matching import (
     early_types,
+    hidden_by_noise,
     idle_cuts,
     label_galaxies,
     match_galaxies,
@@ -40,7 +41,7 @@ IN_GALAXIES = {
     "kinds": {"duckdb", "parquet"},
     "partitions_def": survey_partitions,
     "io_manager_key": "tables",
-    "code_version": "4",
+    "code_version": "5",
     "automation_condition": FOLLOW_CHANGES,
 }
 
@@ -91,7 +92,7 @@ def labeled_galaxies(
     settings = chosen.labels
     labeled, losses = label_galaxies(galaxies, **settings.model_dump())
     pictures = _pictures(root, context.partition_key, labeled, settings.boundary)
-    told = [*idle_cuts(galaxies, settings.model_dump()), *unlabeled(labeled)]
+    told = [*idle_cuts(galaxies, settings.model_dump()), *hidden_by_noise(labeled), *unlabeled(labeled)]
     told += mixed_scales(labeled, SURVEYS[context.partition_key].lambda_r_scales, chosen.lambda_r_scale)
     sources = {
         f"labels_by_{what}_source": ", ".join(f"{source} {count}" for source, count in counts.items()) or "none"

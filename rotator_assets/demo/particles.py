@@ -2,8 +2,8 @@
 
 Each is one rotator with the Sersic profile, shape, size, light and mass of the truth, seen along the z axis; +y is as
 north and -x as east. There are fewer and heavier particles than in TNG100 itself, where such galaxies have 10^4 to
-10^5. Their motions have the truth's lambda_R were there no end of them; few of them raise what is measured of slow
-rotators (``science.particles.lambda_r_floor``).
+10^5. Their motions have the truth's lambda_R were there no end of them; few of them scatter what is measured, and may
+hide slow rotation (``science.particles.lambda_r_limit``).
 """
 
 from __future__ import annotations

@@ -5,9 +5,19 @@ MaNGA convention of ``science.spin`` (circular radius, half-light ellipse). Noth
 
 Finite numbers. In a bin of N equal particles with velocity dispersion sigma, the mean velocity scatters by
 sigma / sqrt(N), so a galaxy without rotation shows lambda_R of about sqrt(2 / pi) / sqrt(N) = 0.8 / sqrt(N)
-(``lambda_r_floor``). lambda_R is not corrected for it, as that of observed galaxies is not for the noise of their
-velocities. The dispersion is the plain flux-weighted one: <V^2> is too large by sigma^2 / N and <dispersion^2> too
-small by as much, so V^2 + dispersion^2 is unbiased in any bin; N / (N - 1) would spoil that.
+(``lambda_r_floor``). Of particles of unequal flux, (sum F)^2 / sum F^2 equal ones would scatter as much: this effective
+number decides how far bins are cut. The dispersion is the plain flux-weighted one: <V^2> is too large by sigma^2 / N
+and <dispersion^2> too small by as much, so V^2 + dispersion^2 is unbiased in any bin; N / (N - 1) would spoil that.
+
+``debiased_lambda_r`` removes what the noise adds by simulation extrapolation (Cook & Stefanski 1994, JASA 89, 1314):
+lambda_2, what lambda_R would be in the mean if the bins' velocities had twice the variance of their noise, follows from
+the mean of the folded normal distribution (Leone et al. 1961, Technometrics 3, 543). Without noise
+lambda_R^2 - (lambda_2^2 - lambda_R^2) is left. This is exact without rotation, and takes nothing off resolved rotation.
+In simulated discs (lambda_R 0 to 0.86, 1000 to 70 000 particles, of equal and of log-normal flux) the bias at 7000
+particles is at most 0.008 from lambda_R = 0.18 on, a half or a third of that of sqrt(lambda_R^2 - floor^2), with the
+same scatter; below the floor of 0.1 both are within 0.02. Noise taken off each bin, sqrt(V^2 - error^2), leaves 0.04 of
+a floor of 0.1 and takes 0.03 off discs; extrapolation to second order or a deconvolution of the bins' velocities gain
+nothing.
 """
 
 from __future__ import annotations
@@ -33,6 +43,11 @@ SHAPE_TOLERANCE = 1e-4
 SHAPE_ITERATIONS = 100
 TINY = np.finfo(np.float64).tiny
 """Stands for zero in denominators whose numerators are zero too."""
+LEAST_ERROR_KM_S = 1e-6
+"""Of a velocity, where it is divided by: that of a few equal particles may be 0."""
+LIMIT_FACTORS = (2.74, 1.5)
+"""Of the limit of lambda_R without rotation: 1.645 (95 %) times the scatter of the debiased square in units of the
+floor's square, and its skewness for few bins; in simulations 3.5 to 6 % of the galaxies exceed the limit."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,8 @@ class ParticleBins:
     y_kpc: Array
     velocity_km_s: Array
     dispersion_km_s: Array
+    velocity_error_km_s: Array
+    """Standard error of the velocity less the bulk velocity."""
     n_particles: NDArray[np.int64]
     n_effective: Array
     """(sum F)^2 / sum F^2: as many equal particles would scatter as much."""
@@ -81,8 +98,10 @@ class ParticleSpin:
 
     lambda_r: float
     lambda_r_error: float
+    lambda_r_observed: float
     lambda_r_elliptical: float
     lambda_r_floor: float
+    lambda_r_limit: float
     sigma_e_km_s: float
     bulk_velocity_km_s: float
     n_particles: int
@@ -155,13 +174,20 @@ def _polarization(ellipse: SkyEllipse) -> Array:
     return ellipse.ellipticity * np.array([np.cos(2 * ellipse.angle), np.sin(2 * ellipse.angle)])
 
 
-def adaptive_bins(x: Array, y: Array, half_sides: tuple[float, float], pixel: float, min_particles: int) -> NDArray:
+def effective_number(flux: Array) -> float:
+    """(sum F)^2 / sum F^2: as many equal particles scatter as much as these; 0 of none."""
+    return float(np.sum(flux) ** 2 / np.sum(flux**2)) if len(flux) else 0.0
+
+
+def adaptive_bins(
+    x: Array, y: Array, flux: Array, half_sides: tuple[float, float], pixel: float, min_particles: float
+) -> NDArray:
     """Bin numbers (n,), int64 from 0, of particles in a rectangle of these half sides about the origin.
 
-    A rectangle is cut at the median particle, across its longer side where that can be, as long as both parts hold
-    ``min_particles`` and are no narrower than ``pixel`` (the cut moves away from the median where it must). So every
-    particle is in one bin, bins tile the rectangle, and none can be cut further at its median. Lengths in one unit.
-    Where there are fewer than ``min_particles`` all are one bin.
+    A rectangle is cut at the median particle, across its longer side where that can be, as long as both parts hold an
+    effective number of ``min_particles`` and are no narrower than ``pixel`` (the cut moves away from the median where
+    it must). So every particle is in one bin, bins tile the rectangle, and none can be cut further at its median.
+    Lengths in one unit, flux in any linear unit. Where there are fewer than ``min_particles`` all are one bin.
     """
     bins = np.empty(len(x), dtype=np.int64)
     open_cells = [(np.arange(len(x)), ((-half_sides[0], half_sides[0]), (-half_sides[1], half_sides[1])))]
@@ -176,7 +202,7 @@ def adaptive_bins(x: Array, y: Array, half_sides: tuple[float, float], pixel: fl
                 continue
             cut = float(np.clip(np.median(values), low + pixel, high - pixel))
             lower = values < cut
-            if min(np.count_nonzero(lower), np.count_nonzero(~lower)) >= min_particles:
+            if min(effective_number(flux[members[part]]) for part in (lower, ~lower)) >= min_particles:
                 for part, side in ((lower, (low, cut)), (~lower, (cut, high))):
                     open_cells.append((members[part], (side, sides[1]) if axis == 0 else (sides[0], side)))
                 break
@@ -187,9 +213,11 @@ def adaptive_bins(x: Array, y: Array, half_sides: tuple[float, float], pixel: fl
 
 
 def bin_kinematics(bins: NDArray, x: Array, y: Array, velocity: Array, flux: Array) -> ParticleBins:
-    """Flux-weighted mean velocity, dispersion and centroid of every bin.
+    """Flux-weighted mean velocity with its standard error, dispersion and centroid of every bin.
 
-    One entry a particle: bin number, sky position in kpc, line-of-sight velocity in km/s, flux in any linear unit.
+    One entry a particle: bin number, sky position in kpc, line-of-sight velocity in km/s, flux in any linear unit. The
+    squared error is sum F^2 (v - V)^2 / (sum F)^2, so bright particles may move in another way than faint ones, times
+    N / (N - 1) of the effective number, and as the bulk velocity that is taken off follows the noise of the bin too.
     """
 
     def total(values: Array) -> Array:
@@ -198,41 +226,100 @@ def bin_kinematics(bins: NDArray, x: Array, y: Array, velocity: Array, flux: Arr
     bin_flux = total(flux)
     bulk = float(np.sum(flux * velocity) / np.sum(flux))
     mean = total(flux * (velocity - bulk)) / bin_flux
+    n_effective = bin_flux**2 / total(flux**2)
+    variance = total(flux**2 * (velocity - bulk - mean[bins]) ** 2) / bin_flux**2
+    variance *= n_effective / np.maximum(n_effective - 1, 1)
     return ParticleBins(
         flux=bin_flux,
         x_kpc=total(flux * x) / bin_flux,
         y_kpc=total(flux * y) / bin_flux,
         velocity_km_s=mean,
         dispersion_km_s=np.sqrt(total(flux * (velocity - bulk - mean[bins]) ** 2) / bin_flux),
+        velocity_error_km_s=np.sqrt(_less_the_mean(variance, bin_flux)),
         n_particles=np.bincount(bins),
-        n_effective=bin_flux**2 / total(flux**2),
+        n_effective=n_effective,
         bulk_velocity_km_s=bulk,
     )
+
+
+def _less_the_mean(variance: Array, flux: Array) -> Array:
+    """Variance of each bin's velocity less the flux-weighted mean of all, of velocities with these variances."""
+    share = flux / flux.sum()
+    return np.maximum(variance * (1 - 2 * share) + np.sum(share**2 * variance), 0)
+
+
+def debiased_lambda_r(bins: ParticleBins) -> float:
+    """lambda_R without what the finite number of particles adds to it, 0 where that is all; see the module.
+
+    sqrt(2 lambda^2 - lambda_2^2), where lambda_2 has |V| replaced by the mean of |V + error z|, z standard normal.
+    """
+    from scipy.special import erf  # here, so that whoever imports the surveys need not wait for SciPy
+
+    velocity, error = bins.velocity_km_s, np.maximum(bins.velocity_error_km_s, LEAST_ERROR_KM_S)
+    ratio = velocity / error
+    noisier = np.sqrt(2 / np.pi) * error * np.exp(-(ratio**2) / 2) + velocity * erf(ratio / np.sqrt(2))
+    value = lambda_r(bins.flux, bins.radius_kpc, velocity, bins.dispersion_km_s)
+    weight = bins.flux * bins.radius_kpc
+    norm = np.sum(weight * np.hypot(velocity, bins.dispersion_km_s))
+    return float(np.sqrt(np.maximum(2 * value**2 - (np.sum(weight * noisier) / norm) ** 2, 0)))
+
+
+def debiased_error(debiased: float, observed: float, errors: tuple[float, float]) -> float:
+    """Standard error of the debiased lambda_R from the observed one and its errors.
+
+    Where b^2 = observed^2 - debiased^2 was taken off, two errors of lambda_R reach from sqrt((observed - 2 e)^2 - b^2),
+    or 0, to sqrt((observed + 2 e)^2 - b^2): half of the larger side is given, which stays finite at 0. ``errors``: e
+    below and e above. Noise scatters lambda_R the more, the more rotation stands against it, so below it is that of
+    the rotation seen, above that of resolved rotation (``lambda_r_error``).
+    """
+    taken_off, (below, above) = observed**2 - debiased**2, errors
+    lower = np.sqrt(np.maximum(np.maximum(observed - 2 * below, 0) ** 2 - taken_off, 0))
+    upper = np.sqrt((observed + 2 * above) ** 2 - taken_off)
+    return float(np.maximum(debiased - lower, upper - debiased) / 2)
+
+
+def _noise_without_rotation(bins: ParticleBins) -> Array:
+    r"""Standard deviation of each bin's velocity, in units of the dispersion, were that the same everywhere.
+
+    The mean velocity of bin b, less that of all, has the variance sigma^2 u_b, where with s = sum F^2 in the bin and
+    sums without index over all bins u_b = s_b / F_b^2 - 2 s_b / (F_b F) + s / F^2; for equal particles 1 / N_b - 1 / N.
+    """
+    return np.sqrt(_less_the_mean(1 / bins.n_effective, bins.flux))
 
 
 def lambda_r_floor(bins: ParticleBins) -> float:
     r"""lambda_R expected in these bins of a galaxy without rotation and with one dispersion everywhere.
 
-    The mean velocity of bin b, less that of all, is normal with variance sigma^2 u_b, where with s = sum F^2 in the bin
-    and sums without index over all bins u_b = s_b / F_b^2 - 2 s_b / (F_b F) + s / F^2; for equal particles
-    1 / N_b - 1 / N. Its mean absolute value is sqrt(2 u_b / pi) sigma, and the mean of the root of the second moment is
-    (1 - 1 / (4 N_b)) sigma to first order. About 0.8 / sqrt(N_b).
+    The mean absolute value of a bin's velocity is sqrt(2 u_b / pi) sigma (``_noise_without_rotation``), and the mean of
+    the root of the second moment is (1 - 1 / (4 N_b)) sigma to first order. About 0.8 / sqrt(N_b).
     """
-    squares = bins.flux**2 / bins.n_effective
-    all_flux = bins.flux.sum()
-    variance = squares / bins.flux**2 - 2 * squares / (bins.flux * all_flux) + squares.sum() / all_flux**2
-    speed = np.sqrt(2 / np.pi * np.maximum(variance, 0))
     weight = bins.flux * bins.radius_kpc
+    speed = np.sqrt(2 / np.pi) * _noise_without_rotation(bins)
     return float(np.sum(weight * speed) / np.sum(weight * (1 - 0.25 / bins.n_effective)))
 
 
-def lambda_r_error(bins: NDArray, binned: ParticleBins, x: Array, y: Array, velocity: Array, flux: Array) -> float:
-    """Standard error of lambda_R by the finite number of particles, in bins that stay (infinitesimal jackknife).
+def lambda_r_limit(bins: ParticleBins) -> float:
+    r"""Debiased lambda_R that 95 % of the galaxies without rotation stay below in these bins.
+
+    With the floor f and an effective number n of bins, f sqrt(2.74 / sqrt(n) (1 + 1.5 / sqrt(n))), see
+    ``LIMIT_FACTORS``. A galaxy of any lambda_R with these particles has this limit.
+    """
+    noise = bins.flux * bins.radius_kpc * _noise_without_rotation(bins)
+    root = np.sqrt(effective_number(noise)) if noise.any() else 1.0
+    scatter, skewness = LIMIT_FACTORS
+    return float(lambda_r_floor(bins) * np.sqrt(scatter / root * (1 + skewness / root)))
+
+
+def lambda_r_error(
+    bins: NDArray, binned: ParticleBins, x: Array, y: Array, velocity: Array, flux: Array, *, resolved: bool = False
+) -> float:
+    """Standard error of lambda_R as observed by the finite number of particles, in bins that stay.
 
     lambda_R is A / B with A = sum |sum F (x, y)| |V| and B likewise with sqrt(V^2 + dispersion^2); the error is the
-    root of the summed squares of its derivatives with respect to each particle's weight (Efron 1982, The Jackknife,
-    ch. 6). For the derivative of |V|, +1 or -1, stands that of its expectation, erf(V / (sqrt(2) error of V)): where
-    rotation drowns in the noise, |V| scatters less than V. The scatter of the ellipse itself is not in it.
+    root of the summed squares of its derivatives with respect to each particle's weight (infinitesimal jackknife, Efron
+    1982, The Jackknife, ch. 6). For the derivative of |V|, +1 or -1, stands that of its expectation, erf(V / (sqrt(2)
+    error of V)): where rotation drowns in the noise, |V| scatters less than V. ``resolved`` keeps +1 and -1: the error
+    were all rotation resolved. The scatter of the ellipse itself is not in it.
     """
     from scipy.special import erf  # here, so that whoever imports the surveys need not wait for SciPy
 
@@ -242,9 +329,10 @@ def lambda_r_error(bins: NDArray, binned: ParticleBins, x: Array, y: Array, velo
     norm = np.sum(binned.flux * binned.radius_kpc * second)
     if not norm > 0:
         return float("nan")
-    smooth_sign = erf(mean / np.maximum(dispersion * np.sqrt(2 / binned.n_effective), TINY))
+    ratio = mean / np.maximum(np.sqrt(2) * binned.velocity_error_km_s, LEAST_ERROR_KM_S)
+    sign = np.sign(mean) if resolved else erf(ratio)
     outward = (x * binned.x_kpc[bins] + y * binned.y_kpc[bins]) / np.maximum(binned.radius_kpc, TINY)[bins]
-    by_velocity = smooth_sign[bins] * (velocity - mean[bins])
+    by_velocity = sign[bins] * (velocity - mean[bins])
     by_second = (velocity**2 - second[bins] ** 2) / np.maximum(2 * second, TINY)[bins]
     by_radius = outward * (np.abs(mean) - value * second)[bins]
     derivative = flux * (by_radius + binned.radius_kpc[bins] * (by_velocity - value * by_second)) / norm
@@ -259,7 +347,8 @@ def spin_in_ellipse(
 
     One entry a particle, (n,) float64: sky position in kpc from the centre, line-of-sight velocity in km/s, flux in any
     linear unit. Bins are cut along the axes of the ellipse, so that a galaxy turned on the sky has the same ones, with
-    at least ``min_particles`` each (all in one bin where there are fewer) and no side shorter than ``pixel_kpc``.
+    an effective number of at least ``min_particles`` each (all in one bin where there are fewer) and no side shorter
+    than ``pixel_kpc``.
     Raises UnusableKinematics where no particle is inside.
     """
     inside = ellipse.radius(x, y) <= ellipse.semi_major_kpc
@@ -268,15 +357,21 @@ def spin_in_ellipse(
     along, across = ellipse.axes(x[inside], y[inside])
     velocity, flux = velocity[inside], flux[inside]
     half_sides = (ellipse.semi_major_kpc, ellipse.semi_major_kpc * (1 - ellipse.ellipticity))
-    bins = adaptive_bins(along, across, half_sides, pixel_kpc, min_particles)
+    bins = adaptive_bins(along, across, flux, half_sides, pixel_kpc, min_particles)
     binned = bin_kinematics(bins, along, across, velocity, flux)
     maps = (binned.velocity_km_s, binned.dispersion_km_s)
     elliptical_radius = np.hypot(binned.x_kpc, binned.y_kpc / (1 - ellipse.ellipticity))
+    observed = lambda_r(binned.flux, binned.radius_kpc, *maps)
+    particles = (bins, binned, along, across, velocity, flux)
+    errors = lambda_r_error(*particles), lambda_r_error(*particles, resolved=True)
+    debiased = debiased_lambda_r(binned)
     return ParticleSpin(
-        lambda_r=lambda_r(binned.flux, binned.radius_kpc, *maps),
-        lambda_r_error=lambda_r_error(bins, binned, along, across, velocity, flux),
+        lambda_r=debiased,
+        lambda_r_error=debiased_error(debiased, observed, errors),
+        lambda_r_observed=observed,
         lambda_r_elliptical=lambda_r(binned.flux, elliptical_radius, *maps),
         lambda_r_floor=lambda_r_floor(binned),
+        lambda_r_limit=lambda_r_limit(binned),
         sigma_e_km_s=effective_dispersion(binned.flux, *maps),
         bulk_velocity_km_s=binned.bulk_velocity_km_s,
         n_particles=int(inside.sum()),

@@ -76,12 +76,14 @@ KINEMATICS = {
     "dapqual": WHOLE,
     "jam_qual": WHOLE,
     "refused": FLAG,
+    "lambda_r_limit": NUMBER,
 }
 """Columns of a kinematics catalogue: one row a galaxy_id and source.
 
 Shape and quality masks come with lambda_R where it is measured from maps or particles, and serve where photometry lacks
 them. ``jam_qual``: DynPop's ``Qual`` of its JAM fit. ``refused``: there is no lambda_R because a quality cut of the
-measurement refuses it.
+measurement refuses it. ``lambda_r_limit``: lambda_R that 95 % of galaxies without rotation stay below with such star
+particles; missing for other sources.
 """
 
 

@@ -178,6 +178,7 @@ def _measure(
         zero_dispersion_fraction=zero_fraction,
         n_particles=0,
         lambda_r_floor=NAN,
+        lambda_r_limit=NAN,
         drp3qual=_mask(maps.header, "DRP3QUAL"),
         dapqual=_mask(maps.header, "DAPQUAL"),
         release=maps.release,

@@ -41,6 +41,11 @@ _MEASURED_TOO = ("r_eff_arcsec", "position_angle_deg", "drp3qual", "dapqual")
 _CHOSEN_APART = ("ellipticity", "refused", *_MEASURED_TOO)
 """What comes with lambda_R and does not follow from its choice."""
 
+HIDDEN = "noise of the star particles hides slow rotation: lambda_r_limit above spin_threshold"
+"""Why a galaxy has no label that its lambda_R, axis ratio and the cuts would give it."""
+MANY_HIDDEN = 0.1
+"""Share of the galaxies with lambda_R of star particles above which the user is told."""
+
 FEW = 0.5
 """Share of a published file's rows that name galaxies below which the user is told."""
 
@@ -155,9 +160,10 @@ def label_galaxies(
     where there is no T-Type, P_Late at most ``p_late_max``; a galaxy without either, or without an axis ratio, is not
     counted as early. A cut takes the label, not the row: ``log_mass_min`` in log10(h^-2 Msun) also takes galaxies
     without a mass; the others reject what is flagged, and keep what has no flag. Of repeat observations the first that
-    no other cut rejects keeps its label.
+    no other cut rejects keeps its label. A galaxy whose noise hides slow rotation has none (``hides_slow_rotation``).
     """
     labeled = galaxies.copy()
+    labeled["spin_threshold"] = spin_threshold(labeled["ellipticity"], boundary)
     measured = labeled["ellipticity"].notna() & labeled["lambda_r"].notna()
     cuts: dict[str, pd.Series] = {}
     if log_mass_min is not None:
@@ -172,6 +178,7 @@ def label_galaxies(
         cuts["the Sersic fit failed"] = labeled["flag_failed_s"].fillna(0) != 0
     if reject_spurious_subhalos:
         cuts["SubhaloFlag is 0: no galaxy"] = labeled["subhalo_flag"].fillna(1) == 0
+    cuts[HIDDEN] = hides_slow_rotation(labeled)
     if reject_repeat_observations:
         rejected = pd.concat([~measured, *(cut.astype(bool) for cut in cuts.values())], axis=1).any(axis=1)
         cuts["repeats an earlier observation"] = labeled["object_id"].where(~rejected).duplicated() & ~rejected
@@ -179,12 +186,23 @@ def label_galaxies(
     kept = report.step("label", measured, cuts)
 
     slow = is_slow_rotator(labeled["lambda_r"], labeled["ellipticity"], boundary)
-    labeled["spin_threshold"] = spin_threshold(labeled["ellipticity"], boundary)
     labeled["rotator_type"] = pd.Series(np.where(slow, 0, 1), index=labeled.index, dtype="Int8").where(kept)
     by_t_type = labeled["t_type"].notna()
     early = (by_t_type & (labeled["t_type"] < t_type_max)) | (~by_t_type & (labeled["p_late"] <= p_late_max))
     labeled["is_early_type"] = early & labeled["ellipticity"].notna()
     return labeled, report.frame()
+
+
+def hides_slow_rotation(galaxies: pd.DataFrame) -> pd.Series:
+    """True where ``lambda_r_limit`` is above ``spin_threshold``; where it is missing, nothing is known to be hidden.
+
+    In simulations of 1000 to 70 000 particles, of the galaxies that are left at least 95 % without rotation are slow,
+    and at least 95 % of the discs of twice the threshold fast. lambda_R itself must not decide: of the galaxies without
+    rotation those would be left that noise made fast. Where the boundary leaves no slow rotators (threshold 0 at some
+    ellipticity), none is hidden.
+    """
+    some_slow = (galaxies["spin_threshold"] > 0) | (galaxies["ellipticity"] == 0)
+    return some_slow & (galaxies["lambda_r_limit"].astype("float64") > galaxies["spin_threshold"])
 
 
 def _has_bit(mask: pd.Series, bit: int) -> pd.Series:
@@ -223,6 +241,18 @@ def idle_cuts(galaxies: pd.DataFrame, cuts: Mapping[str, object]) -> list[str]:
         cut for cut, column in _CUT_BY.items() if cuts.get(cut) not in (None, False) and galaxies[column].isna().all()
     ]
     return [f"setting labels.{cut}: no galaxy has {_CUT_BY[cut]}, which it looks at" for cut in idle]
+
+
+def hidden_by_noise(labeled: pd.DataFrame) -> list[str]:
+    """A notice where many galaxies measured from star particles have no label because of noise."""
+    of_particles = labeled["lambda_r_limit"].notna() & labeled["ellipticity"].notna()
+    n_hidden, n_measured = int(hides_slow_rotation(labeled)[of_particles].sum()), int(of_particles.sum())
+    if n_hidden <= MANY_HIDDEN * n_measured:
+        return []
+    return [
+        f"{n_hidden} of {n_measured} galaxies with lambda_r of star particles have no label: without rotation they may "
+        "read as fast (lambda_r_limit above spin_threshold), for they have few particles or are round; see match_report"
+    ]
 
 
 def unlabeled(labeled: pd.DataFrame) -> list[str]:

@@ -46,11 +46,12 @@ class Measurement:
     """
 
     lambda_r: float
-    """The value to use: corrected for seeing where the correction is asked for and valid, else as observed."""
+    """The value to use: of maps corrected for seeing where that is asked for and valid, of particles freed of what
+    their finite number adds."""
     lambda_r_error: float
     """Statistical uncertainty (1 sigma) of ``lambda_r``."""
     lambda_r_observed: float
-    """Flux-weighted, with the circular radius, not corrected for seeing."""
+    """Flux-weighted, with the circular radius, corrected for nothing."""
     lambda_r_elliptical: float
     """As observed, with the semi-major elliptical radius instead of the circular one."""
     beam_correction: str
@@ -77,7 +78,9 @@ class Measurement:
     n_particles: int
     """Star particles in the aperture; 0 for maps."""
     lambda_r_floor: float
-    """lambda_R that a galaxy without rotation would show by the finite number of its particles; NaN for maps."""
+    """``lambda_r_observed`` that a galaxy without rotation shows by the finite number of particles; NaN for maps."""
+    lambda_r_limit: float
+    """``lambda_r`` that 95 % of galaxies without rotation stay below with such particles; NaN for maps."""
     drp3qual: int | None
     dapqual: int | None
     """Quality masks of the cube and its analysis, None where the file has none."""

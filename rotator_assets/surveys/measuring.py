@@ -29,7 +29,7 @@ from rotator_assets.errors import RefusedKinematics, UnusableKinematics
 from rotator_assets.files import replacing
 from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
 
-METHOD = 4
+METHOD = 5
 """Raised whenever the measurement itself changes: what was kept before is then measured anew."""
 LIMIT_SECONDS = 600.0
 """No galaxy takes so long: two million particles take half a minute."""

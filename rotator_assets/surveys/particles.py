@@ -31,12 +31,13 @@ SOFTENING_KPC = 0.74
 PIXEL_KPC = 0.5
 """A MaNGA spaxel of 0.5 arcsec where the images are."""
 MIN_PARTICLES_PER_BIN = 50
-"""Noise of the bins' velocities as in MaNGA's Voronoi bins of S/N 10: without rotation lambda_R is 0.1. With 20 it is
-0.15 and hides slow rotators; with 100 a galaxy of a few thousand particles has too few bins to resolve rotation."""
+"""Noise of the bins' velocities as in MaNGA's Voronoi bins of S/N 10: without rotation lambda_R as observed is 0.1.
+With 20 it is 0.15, and more galaxies hide slow rotation; with 100 a galaxy of a few thousand particles has too few bins
+to resolve rotation."""
 MIN_PARTICLES = 100
 """Star particles below which a galaxy has no shape."""
 MIN_BINS = 8
-"""Bins in the half-light ellipse below which rotation is not resolved; 400 particles of 50 a bin."""
+"""Bins in the half-light ellipse below which rotation is not resolved; 400 equal particles of 50 a bin."""
 FEW_PARTICLES = 1000
 """Star particles in the half-light ellipse below which a note says so: lambda_R is uncertain by 0.03 and more."""
 MAGNITUDES = (-25.0, 30.0)
@@ -86,14 +87,14 @@ def measure_cutout(
 ) -> Measurement:
     """lambda_R of one galaxy inside its half-light ellipse, projected on the xy plane; the same call, the same result.
 
-    ``min_particles_per_bin`` and ``pixel_kpc``: fewest particles and least side of a bin, see
-    ``science.particles.adaptive_bins``. ``aperture``: ``particles`` takes the ellipse from the light of all star
+    ``min_particles_per_bin`` and ``pixel_kpc``: fewest particles, by their effective number, and least side of a bin,
+    see ``science.particles.adaptive_bins``. ``aperture``: ``particles`` takes the ellipse from the light of all star
     particles in the file; ``photometry`` takes ``ellipse``, and that of the particles, with a note, where ``ellipse``
     has no radius or shape. Its Sersic index is passed on. Position angles are as if +y were north and -x east, as for
     the published photometry of the images.
 
-    lambda_R is not corrected for the finite number of particles, which raises it towards ``lambda_r_floor``: at a floor
-    of 0.10, discs of lambda_R 0.09 and 0.23 read 0.12 and 0.24. Below twice the floor a note says so.
+    ``lambda_r`` is freed of what the finite number of particles adds (``science.particles``), ``lambda_r_observed`` and
+    ``lambda_r_elliptical`` are not. A note says where ``lambda_r`` is below ``lambda_r_limit``, as without rotation.
     ``lambda_r_error`` does not contain the scatter of the ellipse. ``coverage`` is 1: bins tile the ellipse.
 
     Raises UnusableKinematics with the file's name and the reason, ValueError for an unknown aperture.
@@ -130,7 +131,7 @@ def _measurement(
     return Measurement(
         lambda_r=spin.lambda_r,
         lambda_r_error=spin.lambda_r_error,
-        lambda_r_observed=spin.lambda_r,
+        lambda_r_observed=spin.lambda_r_observed,
         lambda_r_elliptical=spin.lambda_r_elliptical,
         beam_correction="none",
         ellipticity=aperture.ellipticity,
@@ -146,6 +147,7 @@ def _measurement(
         zero_dispersion_fraction=0.0,
         n_particles=spin.n_particles,
         lambda_r_floor=spin.lambda_r_floor,
+        lambda_r_limit=spin.lambda_r_limit,
         drp3qual=None,
         dapqual=None,
         release="",
@@ -168,8 +170,8 @@ def _check(spin: particles.ParticleSpin, aperture: particles.SkyEllipse, pixel_k
     if spin.n_bins < MIN_BINS:
         raise UnusableKinematics(
             f"{spin.n_particles} star particles inside the half-light ellipse (semi-major axis "
-            f"{aperture.semi_major_kpc:.2g} kpc) make {spin.n_bins} bins of at least {min_particles} particles and "
-            f"{pixel_kpc:g} kpc, {MIN_BINS} are needed"
+            f"{aperture.semi_major_kpc:.2g} kpc) make {spin.n_bins} bins of at least {min_particles} particles of "
+            f"equal light and {pixel_kpc:g} kpc, {MIN_BINS} are needed"
         )
     if not (math.isfinite(spin.lambda_r) and math.isfinite(spin.lambda_r_error)):
         raise UnusableKinematics("motion and light inside the half-light ellipse give no lambda_R")
@@ -181,7 +183,9 @@ def _cautions(spin: particles.ParticleSpin, aperture: particles.SkyEllipse) -> l
             aperture.semi_major_kpc < 3 * SOFTENING_KPC
         ),
         f"few star particles inside the half-light ellipse: {spin.n_particles}": spin.n_particles < FEW_PARTICLES,
-        f"lambda_R is less than twice its floor of {spin.lambda_r_floor:.2f}": spin.lambda_r < 2 * spin.lambda_r_floor,
+        f"lambda_R is below {spin.lambda_r_limit:.2f}, as that of 95 % without rotation is": (
+            spin.lambda_r < spin.lambda_r_limit
+        ),
     }
     return [text for text, applies in cautions.items() if applies]
 

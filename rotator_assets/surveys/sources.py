@@ -25,11 +25,12 @@ REFUSED = "the value of a preferred source is refused"
 
 
 def scaled(kinematics: pd.DataFrame, scale: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """``lambda_r`` and its error times the factor of their source; ``lambda_r_unscaled`` keeps the value as read."""
+    """``lambda_r``, its error and limit times the factor of their source; ``lambda_r_unscaled``: the value as read."""
     factor = kinematics["lambda_r_source"].map(dict(scale or {})).astype("float64").fillna(1.0)
     return kinematics.assign(
         lambda_r=kinematics["lambda_r"] * factor,
         lambda_r_error=kinematics["lambda_r_error"] * factor,
+        lambda_r_limit=kinematics["lambda_r_limit"] * factor,
         lambda_r_unscaled=kinematics["lambda_r"],
     )
 

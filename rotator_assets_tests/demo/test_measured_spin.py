@@ -12,8 +12,10 @@ from rotator_assets.demo.maps import DAPTYPE, adaptive_blocks, covered_spaxels, 
 from rotator_assets.demo.maps import write_maps as write_one_maps
 from rotator_assets.demo.particles import HUBBLE, N_WIND, write_cutout
 from rotator_assets.demo.tng100 import BOX_CKPC_H, POSITION, tng100_truth
-from rotator_assets.science.spin import beam_corrected_lambda_r, is_slow_rotator
+from rotator_assets.science.spin import beam_corrected_lambda_r
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.base import conform
+from rotator_assets.surveys.matching import GALAXIES, label_galaxies
 from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
 
 SEEDS = (2020, 5)
@@ -84,26 +86,34 @@ def test_every_fast_rotator_is_seen_to_be_regular(measured):
     assert sum(one is True for one in regular[0]) > len(regular[0]) / 3
 
 
-def test_particles_give_the_true_lambda_r_and_their_floor(measured):
-    """Rotation and the noise of few particles add as the velocities in a bin do, in quadrature."""
+def test_particles_give_the_true_lambda_r_within_their_errors(measured):
     true, found = column(measured["tng100"], "lambda_r")
-    errors, floor = np.array([[m.lambda_r_error, m.lambda_r_floor] for *_, m in measured["tng100"]]).T
-    off = np.abs(found - np.hypot(true, floor))
-    assert np.all((off < 3 * errors) | (off < 0.05))
-    resolved = true > 2 * floor
-    assert np.all((np.abs(found - true) < 3 * errors)[resolved] | (np.abs(found - true) < 0.05)[resolved])
-    assert abs(np.median((found - true)[resolved])) < 0.015
-    assert np.all(np.abs(found - true) < 0.075)
+    errors, limits = np.array([[m.lambda_r_error, m.lambda_r_limit] for *_, m in measured["tng100"]]).T
+    off = np.abs(found - true)
+    assert np.mean(off < errors) > 0.6 and np.mean(off < 2 * errors) >= 0.9 and off.max() < 0.075
+    resolved = true > 2 * limits
+    assert resolved.sum() >= 15 and abs(np.median((found - true)[resolved])) < 0.015
+    assert abs(np.mean((found - true)[~resolved])) < 0.02
 
 
-@pytest.mark.parametrize(("key", "differing"), [("manga", 0.05), ("tng100", 0.15)])
+@pytest.mark.parametrize(("key", "differing"), [("manga", 0.05), ("tng100", 0.1)])
 def test_measured_labels_are_the_true_ones_for_most(measured, key, differing):
-    """Few particles make some slow rotators fast; no fast rotator becomes slow that is not near the boundary."""
+    """No rotator is mislabelled that is not near the boundary; few of the sample have no label for their noise."""
+    galaxies = pd.DataFrame(
+        [
+            {"lambda_r": m.lambda_r, "lambda_r_limit": m.lambda_r_limit, "ellipticity": m.ellipticity}
+            for *_, m in measured[key]
+        ]
+    )
+    labeled, _ = label_galaxies(conform(galaxies, GALAXIES))
+    kept = labeled["rotator_type"].notna().to_numpy()
     true_slow = np.array([row.rotator_type == 0 for row, *_ in measured[key]])
-    slow = is_slow_rotator(column(measured[key], "lambda_r")[1], column(measured[key], "ellipticity")[1])
+    slow = (labeled["rotator_type"] == 0).fillna(False).to_numpy()
     assert true_slow.sum() >= 12 and (~true_slow).sum() >= 24
-    assert np.mean(slow != true_slow) <= differing
+    assert kept.mean() == 1 if key == "manga" else 0.75 < kept.mean() < 1
+    assert np.mean((slow != true_slow)[kept]) <= differing
     assert (column(measured[key], "lambda_r")[0][slow] < 0.2).all()
+    assert (column(measured[key], "lambda_r")[0][kept & ~slow] > 0.1).all()
 
 
 @pytest.mark.parametrize("key", DRAWN)

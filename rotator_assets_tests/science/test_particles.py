@@ -9,13 +9,17 @@ from scipy.spatial.transform import Rotation
 
 from rotator_assets.errors import UnusableKinematics
 from rotator_assets.science.particles import (
+    ParticleBins,
     SkyEllipse,
     adaptive_bins,
     bin_kinematics,
     centre_of,
+    debiased_lambda_r,
+    effective_number,
     half_light_ellipse,
     lambda_r_error,
     lambda_r_floor,
+    lambda_r_limit,
     spin_in_ellipse,
     wrapped,
 )
@@ -82,7 +86,7 @@ def test_a_rotating_disc_has_its_analytic_lambda_r_and_shape(v_sigma, inclinatio
 def test_a_galaxy_without_rotation_shows_the_predicted_floor(n, min_particles):
     rng = np.random.default_rng(2)
     spins = [measured(*plummer(n, rng), pixel=0.05, min_particles=min_particles)[0] for _ in range(12)]
-    shown = np.mean([spin.lambda_r for spin in spins])
+    shown = np.mean([spin.lambda_r_observed for spin in spins])
     assert shown == pytest.approx(np.mean([spin.lambda_r_floor for spin in spins]), rel=0.06)
     per_bin = spins[0].n_particles / spins[0].n_bins
     law = 0.8 / np.sqrt(per_bin) * np.sqrt(1 - 1 / spins[0].n_bins)  # one mean of all is taken off
@@ -92,9 +96,10 @@ def test_a_galaxy_without_rotation_shows_the_predicted_floor(n, min_particles):
 def test_the_floor_counts_unequal_weights_by_their_effective_number():
     rng = np.random.default_rng(3)
     spins = [measured(*plummer(4000, rng), flux=rng.lognormal(0, 1, 4000))[0] for _ in range(20)]
-    shown, floor = np.mean([[spin.lambda_r, spin.lambda_r_floor] for spin in spins], axis=0)
+    shown, floor = np.mean([[spin.lambda_r_observed, spin.lambda_r_floor] for spin in spins], axis=0)
     assert shown == pytest.approx(floor, rel=0.06)
-    assert floor > 1.3 * measured(*plummer(4000, rng))[0].lambda_r_floor
+    by_number = 0.8 / np.sqrt(spins[0].n_particles / spins[0].n_bins)
+    assert floor > 1.2 * by_number
 
 
 def test_the_floor_of_equal_bins_is_exact():
@@ -108,7 +113,95 @@ def test_the_floor_of_equal_bins_is_exact():
     assert lambda_r_floor(binned) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("v_sigma", [0.0, 0.4, 1.0])
+def without_rotation(n_bins, floor, rng):
+    """Bins of unequal weight and noise with velocities that are noise alone; ``floor`` without a bulk velocity."""
+    weight, noise = rng.gamma(4, 1, n_bins), floor * np.sqrt(np.pi / 2) * rng.lognormal(0, 0.1, n_bins)
+    velocity = rng.normal(0, SIGMA * noise)
+    velocity -= np.average(velocity, weights=weight)
+    return ParticleBins(
+        flux=weight,
+        x_kpc=np.ones(n_bins),
+        y_kpc=np.zeros(n_bins),
+        velocity_km_s=velocity,
+        dispersion_km_s=np.full(n_bins, SIGMA),
+        velocity_error_km_s=SIGMA * noise * np.sqrt(1 - 1 / n_bins),
+        n_particles=np.full(n_bins, 50),
+        n_effective=noise**-2,
+        bulk_velocity_km_s=0.0,
+    )
+
+
+@pytest.mark.parametrize("n_bins", [8, 20, 60, 200])
+@pytest.mark.parametrize("floor", [0.05, 0.1])
+def test_95_per_cent_of_galaxies_without_rotation_stay_below_the_limit(n_bins, floor):
+    rng = np.random.default_rng(16)
+    drawn = [without_rotation(n_bins, floor, rng) for _ in range(1000)]
+    values = np.array([(debiased_lambda_r(bins), lambda_r_limit(bins)) for bins in drawn])
+    assert 0.93 < np.mean(values[:, 0] < values[:, 1]) < 0.98
+    assert (values[:, 0] == 0).mean() == pytest.approx(0.5, abs=0.07)  # noise lowers it as often as it raises it
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.8])
+@pytest.mark.parametrize(("v_sigma", "bias"), [(0.0, 0.04), (0.3, 0.02), (1.0, 0.01)])
+def test_the_noise_of_particles_is_taken_off(v_sigma, bias, spread):
+    rng = np.random.default_rng(17)
+    spins = []
+    for _ in range(40):
+        x, y, v = inclined_disc(4000, v_sigma, 60, rng)
+        spins.append(measured(x, y, v, rng.lognormal(0, spread, len(x)), min_particles=50)[0])
+    value, observed, floor = np.mean([(s.lambda_r, s.lambda_r_observed, s.lambda_r_floor) for s in spins], axis=0)
+    true = disc_lambda_r(v_sigma, 60)
+    assert value == pytest.approx(true, abs=bias)
+    assert all(0 <= spin.lambda_r <= spin.lambda_r_observed <= 1 for spin in spins)
+    if v_sigma == 0:
+        assert observed > 0.95 * floor > 0.08
+
+
+def test_more_particles_come_closer_to_the_truth_and_lower_the_limit():
+    rng = np.random.default_rng(18)
+    off, limit = [], []
+    for n, count in ((1500, 40), (6000, 20), (24_000, 10)):
+        spins = [measured(*inclined_disc(n, 0.3, 60, rng), min_particles=50)[0] for _ in range(count)]
+        off.append(np.sqrt(np.mean([(spin.lambda_r - disc_lambda_r(0.3, 60)) ** 2 for spin in spins])))
+        limit.append(np.mean([spin.lambda_r_limit for spin in spins]))
+    assert off[1] < 0.8 * off[0] and off[2] < 0.7 * off[1] and off[2] < 0.02
+    assert limit[1] < 0.75 * limit[0] and limit[2] < 0.75 * limit[1]
+
+
+def test_velocities_without_noise_keep_their_lambda_r():
+    """Two bins of particles that move alike, so without error: |V| is 50 km/s in both, as is the second moment."""
+    bins, x = np.repeat([0, 1], 50), np.repeat([1.0, -1.0], 50)
+    binned = bin_kinematics(bins, x, np.zeros(100), 50 * x + 300, np.ones(100))
+    assert (binned.velocity_error_km_s == 0).all()
+    assert debiased_lambda_r(binned) == pytest.approx(1.0, rel=1e-12)
+
+
+def test_errors_of_bins_are_the_scatter_of_their_velocities():
+    """Bright particles at rest, faint ones that move: (sum F)^2 / sum F^2 alone would give half as much again."""
+    rng = np.random.default_rng(19)
+    bins, bright = np.repeat(np.arange(4), 60), np.tile([True, False, False], 80)
+    flux, dispersion = np.where(bright, 3.0, 1.0), np.where(bright, 20.0, 200.0)
+    zero = np.ones(len(bins))
+    drawn = [bin_kinematics(bins, zero, zero, rng.normal(0, dispersion), flux) for _ in range(1500)]
+    scatter = np.std([binned.velocity_km_s for binned in drawn], axis=0)
+    errors = np.sqrt(np.mean([binned.velocity_error_km_s**2 for binned in drawn], axis=0))
+    np.testing.assert_allclose(errors, scatter, rtol=0.06)
+    by_number = np.mean([binned.dispersion_km_s / np.sqrt(binned.n_effective) for binned in drawn])
+    assert by_number > 1.3 * errors.mean()
+
+
+@pytest.mark.parametrize("v_sigma", [0.0, 0.1, 0.2, 0.5, 1.0])
+def test_two_errors_hold_the_truth(v_sigma):
+    rng = np.random.default_rng(20)
+    true, held = disc_lambda_r(v_sigma, 60), []
+    for _ in range(80):
+        spin, _ = measured(*inclined_disc(3000, v_sigma, 60, rng), min_particles=50)
+        held.append(abs(spin.lambda_r - true) <= spin.lambda_r_error * np.array([1, 2]))
+    one, two = np.mean(held, axis=0)
+    assert two >= 0.9 and 0.5 <= one <= 0.95
+
+
+@pytest.mark.parametrize("v_sigma", [0.4, 1.0])
 @pytest.mark.parametrize("unequal", [False, True])
 def test_the_error_is_the_scatter_between_realizations(v_sigma, unequal):
     rng = np.random.default_rng(5)
@@ -126,7 +219,7 @@ def test_the_error_agrees_with_a_bootstrap_of_particles_in_the_same_bins():
     rng = np.random.default_rng(6)
     x, y, v = inclined_disc(20_000, 2.0, 60, rng)
     flux = rng.lognormal(0, 0.5, len(x))
-    bins = adaptive_bins(x, y, (60.0, 60.0), 0.5, 200)
+    bins = adaptive_bins(x, y, flux, (60.0, 60.0), 0.5, 200)
     replicates = []
     for _ in range(200):
         drawn = rng.integers(0, len(x), len(x))
@@ -165,8 +258,8 @@ POINTS = st.integers(1, 300).flatmap(
 
 
 @settings(max_examples=150, deadline=None)
-@given(POINTS, st.integers(1, 40), st.floats(0.05, 3), st.floats(0.1, 1))
-def test_bins_share_out_every_particle_and_keep_their_limits(points, min_particles, pixel, flattening):
+@given(POINTS, st.integers(1, 40), st.floats(0.05, 3), st.floats(0.1, 1), st.sampled_from([0.0, 0.8, 2.0]))
+def test_bins_share_out_every_particle_and_keep_their_limits(points, min_particles, pixel, flattening, spread):
     n, seed, kind = points
     rng = np.random.default_rng(seed)
     x, y = {
@@ -174,18 +267,25 @@ def test_bins_share_out_every_particle_and_keep_their_limits(points, min_particl
         "clumped": lambda: np.clip(rng.normal(0.5, 0.1, (2, n)), -2, 2),
         "lattice": lambda: rng.integers(-2, 3, (2, n)).astype(float),
     }[kind]() * np.array([[1.0], [flattening]])
-    bins = adaptive_bins(x, y, (2.0, 2.0 * flattening), pixel, min_particles)
+    flux = rng.lognormal(0, spread, n)
+    bins = adaptive_bins(x, y, flux, (2.0, 2.0 * flattening), pixel, min_particles)
     counts = np.bincount(bins)
     assert counts.sum() == n and counts.min() >= 1  # in exactly one bin each, numbered without gaps
     if len(counts) > 1:
-        assert counts.min() >= min_particles
+        effective = np.bincount(bins, flux) ** 2 / np.bincount(bins, flux**2)
+        assert effective.min() >= min_particles * (1 - 1e-9)
         assert len(counts) <= max(int(4 / pixel), 1) * max(int(4 * flattening / pixel), 1)  # as many have room
-    np.testing.assert_array_equal(bins, adaptive_bins(x, y, (2.0, 2.0 * flattening), pixel, min_particles))
+    np.testing.assert_array_equal(bins, adaptive_bins(x, y, 7 * flux, (2.0, 2.0 * flattening), pixel, min_particles))
+
+
+def test_the_effective_number():
+    assert effective_number(np.full(7, 3.0)) == pytest.approx(7)
+    assert effective_number(np.array([2.0, 1.0, 0.0])) == pytest.approx(9 / 5) and effective_number(np.zeros(0)) == 0
 
 
 def test_bins_are_rectangles_apart_from_each_other_and_no_narrower_than_a_pixel():
     x, y = np.random.default_rng(8).normal(0, 0.7, (2, 20_000)).clip(-2, 2)
-    bins = adaptive_bins(x, y, (2.0, 2.0), 0.3, 20)
+    bins = adaptive_bins(x, y, np.ones(len(x)), (2.0, 2.0), 0.3, 20)
     members = [bins == number for number in range(bins.max() + 1)]
     boxes = np.array([[x[own].min(), x[own].max(), y[own].min(), y[own].max()] for own in members])
     for box in boxes:
@@ -199,7 +299,7 @@ def test_bins_are_rectangles_apart_from_each_other_and_no_narrower_than_a_pixel(
 
 def test_bins_without_a_pixel_limit_have_fewer_than_twice_the_least_number():
     x, y = np.random.default_rng(9).normal(size=(2, 5000)).clip(-3, 3)
-    counts = np.bincount(adaptive_bins(x, y, (3.0, 3.0), 1e-6, 20))
+    counts = np.bincount(adaptive_bins(x, y, np.ones(len(x)), (3.0, 3.0), 1e-6, 20))
     assert counts.min() >= 20 and counts.max() < 40
 
 

@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rotator_assets.science import particles
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, conform
 from rotator_assets.surveys.matching import (
     GALAXIES,
+    HIDDEN,
     early_types,
+    hidden_by_noise,
     label_galaxies,
     match_galaxies,
     matching_losses,
@@ -171,6 +174,53 @@ def test_labels_at_the_boundary():
     early, losses = early_types(labeled)
     assert early["galaxy_id"].tolist() == ["a", "c"]
     assert reasons(losses, "early types") == {"late type": 1}
+
+
+def test_noise_that_hides_slow_rotation_takes_the_label():
+    """The limit against the threshold decides, never lambda_R; other sources have no limit."""
+    names = ("above", "above, fast", "below", "no limit", "no slow rotators", "no axis ratio")
+    galaxies = galaxies_of(
+        galaxy_id=names,
+        lambda_r=[0.0, 0.6, 0.0, 0.0, 0.3, 0.3],
+        ellipticity=[0.1, 0.1, 0.1, 0.1, 0.6, np.nan],
+        lambda_r_limit=[0.12, 0.12, 0.09, np.nan, 0.5, 0.5],
+    )
+    labeled, losses = label_galaxies(galaxies, boundary="cappellari2016")  # 0.105 at 0.1, 0 at 0.6
+    assert labeled["rotator_type"].fillna(-1).tolist() == [-1, -1, 0, 0, 1, -1]
+    assert reasons(losses, "label") == {HIDDEN: 2}
+    (notice,) = hidden_by_noise(labeled)
+    assert notice.startswith("2 of 4 galaxies with lambda_r of star particles have no label")
+    many = galaxies_of(lambda_r=0.5, ellipticity=0.3, lambda_r_limit=[0.5, *[0.1] * 9])
+    assert hidden_by_noise(label_galaxies(many)[0]) == []
+    assert hidden_by_noise(label_galaxies(galaxies.assign(lambda_r_limit=np.nan))[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("n", "ellipticity", "true_ratio", "label"), [(7000, 0.1, 0, 0), (7000, 0.1, 2, 1), (2000, 0.05, 0, None)]
+)
+def test_labels_of_galaxies_of_unequal_particles(n, ellipticity, true_ratio, label):
+    """Without rotation and of particles of log-normal light none reads fast; with twice the threshold none slow."""
+    rng = np.random.default_rng(3)
+    shape = particles.SkyEllipse(4.0, ellipticity, 0.0)
+    rows = []
+    for _ in range(20):
+        radius, azimuth = 4 * rng.lognormal(0, 0.9, n), rng.uniform(0, 2 * np.pi, n)
+        x, y = radius * np.cos(azimuth), radius * np.sin(azimuth) * (1 - ellipticity)
+        # lambda_R of V cos(azimuth) about a round galaxy, to first order in V / sigma: (2 / pi) V / sigma
+        speed = true_ratio * 0.31 * np.sqrt(ellipticity) * np.pi / 2 * np.cos(azimuth)
+        velocity = 200 * (speed + rng.standard_normal(n))
+        spin = particles.spin_in_ellipse(
+            x, y, velocity, rng.lognormal(0, 0.8, n), shape, pixel_kpc=0.5, min_particles=50
+        )
+        rows.append((spin.lambda_r, spin.lambda_r_limit, spin.lambda_r_observed))
+    values, limits, observed = np.array(rows).T
+    labeled, _ = label_galaxies(galaxies_of(lambda_r=values, lambda_r_limit=limits, ellipticity=ellipticity))
+    if label is None:
+        assert labeled["rotator_type"].isna().all()
+    else:
+        assert np.mean(labeled["rotator_type"] == label) >= 0.95
+    if true_ratio == 0:
+        assert np.mean(observed < labeled["spin_threshold"]) < 0.6  # what noise makes of them
 
 
 def test_other_boundary_and_type_limits():

@@ -110,10 +110,11 @@ def test_a_source_that_is_not_preferred_refuses_nothing():
 
 
 def test_a_factor_scales_value_and_error_of_its_source_and_keeps_the_published_value():
-    spins = source("pipe3d", [0.1, 0.2, 1.2, np.nan], lambda_r_error=0.02)
+    spins = source("pipe3d", [0.1, 0.2, 1.2, np.nan], lambda_r_error=0.02, lambda_r_limit=0.1)
     galaxies, _ = matched(spins, source("maps", [np.nan, np.nan, np.nan, 0.3]), lambda_r_scale={"pipe3d": 1.39})
     np.testing.assert_allclose(galaxies["lambda_r"], [0.139, 0.278, np.nan, 0.3])  # 1.668 is no lambda_R
     np.testing.assert_allclose(galaxies["lambda_r_error"], [0.0278, 0.0278, np.nan, np.nan])
+    np.testing.assert_allclose(galaxies["lambda_r_limit"], [0.139, 0.139, np.nan, np.nan])
     np.testing.assert_array_equal(galaxies["lambda_r_unscaled"], [0.1, 0.2, np.nan, 0.3])
     usable = usable_lambda_r(spins, scale={"pipe3d": 1.39})
     assert usable["galaxy_id"].tolist() == ["a", "b"] and usable["lambda_r"].tolist() == pytest.approx([0.139, 0.278])

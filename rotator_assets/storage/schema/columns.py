@@ -72,11 +72,17 @@ PHOTOMETRY = (
 NSA_SERSIC_N = Column(
     "nsa_sersic_n", "DOUBLE", "Sersic index of the NASA-Sloan Atlas, at most 6: for the correction of seeing"
 )
+LAMBDA_R_LIMIT = Column(
+    "lambda_r_limit",
+    "DOUBLE",
+    "lambda_r that 95 % of galaxies without rotation stay below with such star particles; NULL for other sources",
+)
 KINEMATICS = (
     LAMBDA_R,
     Column("lambda_r_error", "DOUBLE", "uncertainty of lambda_r as published (and scaled as it is), dimensionless"),
     Column("lambda_r_source", "VARCHAR", "where lambda_r is from: user, dynpop, pipe3d, atlas3d, maps or particles"),
     Column("jam_qual", "INTEGER", "DynPop's visual quality of its JAM fit, -1 (worst) to 3; NULL for other sources"),
+    LAMBDA_R_LIMIT,
 )
 NSA_AXIS_RATIO = Column(
     "nsa_axis_ratio", "DOUBLE", "elliptical Petrosian b/a of the NASA-Sloan Atlas, not freed of seeing, dimensionless"

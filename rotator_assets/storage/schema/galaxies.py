@@ -10,6 +10,7 @@ from rotator_assets.storage.schema.columns import (
     KINEMATICS,
     LABELS,
     LAMBDA_R,
+    LAMBDA_R_LIMIT,
     MEASURED_TOO,
     MORPHOLOGY,
     NSA_AXIS_RATIO,
@@ -62,10 +63,14 @@ GALAXY_TABLES = (
             Column("usable", "BOOLEAN", "true where lambda_r could be measured"),
             Column("refused", "BOOLEAN", "true where the setting min_coverage alone keeps it from being usable"),
             Column("reason", "VARCHAR", "why it could not; NULL where it could"),
-            Column("lambda_r", "DOUBLE", "the value used: corrected for seeing where that is asked for and valid"),
+            Column(
+                "lambda_r", "DOUBLE", "value used: maps corrected for seeing if asked for and valid, particles debiased"
+            ),
             Column("lambda_r_error", "DOUBLE", "statistical uncertainty (1 sigma) of lambda_r"),
-            Column("lambda_r_observed", "DOUBLE", "with the circular radius, not corrected for seeing"),
-            Column("lambda_r_elliptical", "DOUBLE", "as observed, with the semi-major elliptical radius"),
+            Column(
+                "lambda_r_observed", "DOUBLE", "with the circular radius; neither corrected for seeing nor debiased"
+            ),
+            Column("lambda_r_elliptical", "DOUBLE", "as lambda_r_observed, with the semi-major elliptical radius"),
             Column("beam_correction", "VARCHAR", "applied to lambda_r: graham2018 (Graham et al. 2018, eq. 5) or none"),
             Column("beam_factor", "DOUBLE", "lambda_r_observed times this is corrected; NULL where that is not valid"),
             Column("regular_rotator", "BOOLEAN", "by its velocity map, k5/k1 < 0.04; NULL where it cannot be told"),
@@ -88,7 +93,10 @@ GALAXY_TABLES = (
                 "share of the bins whose instrumental correction exceeds the dispersion, taken as zero",
             ),
             Column("n_particles", "INTEGER", "star particles in the aperture; 0 for maps"),
-            Column("lambda_r_floor", "DOUBLE", "lambda_r that the finite number of particles alone would give"),
+            Column(
+                "lambda_r_floor", "DOUBLE", "lambda_r_observed that noise of the particles alone gives; NULL for maps"
+            ),
+            LAMBDA_R_LIMIT,
             Column("drp3qual", "BIGINT", "DRP3QUAL bit mask of the file's header; NULL where it has none"),
             Column("dapqual", "BIGINT", "DAPQUAL bit mask of the file's header; NULL where it has none"),
             Column("note", "VARCHAR", "what to beware of, separated by semicolons"),
