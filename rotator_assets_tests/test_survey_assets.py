@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from astropy.io import fits
 from PIL import Image
@@ -14,6 +15,7 @@ from rotator_assets.plans import DATASET_ASSETS, SURVEY_ASSETS, Step, plan
 from rotator_assets.runner import Runner, input_error
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.storage.tensors import open_tensor
+from rotator_assets.surveys.matching import HIDDEN
 from rotator_assets_tests.surveys.files import (
     BROADBAND_HEADER,
     picture,
@@ -130,6 +132,22 @@ def test_star_particles_give_lambda_r_and_ellipticity_where_no_table_does(root):
     assert measured["n_particles"] > 1000 and measured["lambda_r_floor"] < 0.15
     other = tables.query("FROM labeled_galaxies WHERE galaxy_id = '7'").iloc[0]
     assert np.isnan(other["lambda_r"])
+
+
+def test_a_label_that_noise_takes_is_counted_and_told(root):
+    tng_catalogs(root)
+    stars = galaxy(n=2500)
+    stars["Coordinates"][:, 1] = 40_000 + 1.9 * (stars["Coordinates"][:, 1] - 40_000)  # nearly round
+    write_cutout(root.survey("tng100") / "cutouts" / "cutout_6.hdf5", stars)
+    tables = materialize(root, TNG100)
+    row = tables.query("FROM labeled_galaxies WHERE galaxy_id = '6'").iloc[0]
+    assert row["lambda_r_limit"] > row["spin_threshold"] and pd.isna(row["rotator_type"])
+    lost = tables.query("FROM match_report WHERE step = 'label'").set_index("reason")
+    assert lost.loc[HIDDEN, "rows_dropped"] == 1
+    (notice,) = tables.query("FROM notices WHERE asset = 'labeled_galaxies' AND notice LIKE '%star particles%'")[
+        "notice"
+    ]
+    assert notice.startswith("1 of 1 galaxies with lambda_r of star particles have no label")
 
 
 def test_a_survey_without_any_lambda_r_says_what_would_give_it(root):
