@@ -140,7 +140,7 @@ def test_networks_are_asked_otherwise_without_being_trained_again(root, monkeypa
             assert (found[averaged]["predicted_type"] == called_fast).all()
         change = found[True]["probability_fast"] - found[False]["probability_fast"]
         assert 1e-6 < change.abs().max() < 0.5
-        tables.write("training_folds", str(TRAINING.partition), folds.assign(threshold_averaged=np.nan))
+        tables.write("training_folds", str(TRAINING.partition), folds.assign(calibration_offset=np.nan))
         with pytest.raises(InputError, match=r"by an earlier version .* materialize rotator_classifier again"):
             runner.materialize(ask)
 
