@@ -24,6 +24,7 @@ def labeled():
             "lambda_r": LAMBDA_R,
             "ellipticity": EPSILON,
             "spin_threshold": THRESHOLD,
+            "lambda_r_limit": np.nan,
             "rotator_type": np.where(LAMBDA_R < THRESHOLD, 0, 1).astype(np.int8),
         }
     )
@@ -82,6 +83,13 @@ def test_galaxies_close_to_the_boundary_are_left_out(labeled):
     by_cappellari = sample_of(labeled, boundary_gap=0.02, label="cappellari2016")
     assert list(by_cappellari["galaxy_id"]) == ["g3", "g4", "g5"]
     assert len(sample_of(labeled, boundary_gap=1e-6)) == len(labeled)
+
+
+def test_noise_that_hides_slow_rotation_takes_labels_by_the_recipes_own_boundary_too(labeled):
+    """Thresholds by Cappellari are 0.111 three times, 0 twice (no slow rotators there), 0.08 and 0.155."""
+    labeled["lambda_r_limit"] = [0.1, 0.12, np.nan, 0.12, np.nan, 0.09, 0.16]
+    assert list(sample_of(labeled, label="cappellari2016")["galaxy_id"]) == ["g0", "g2", "g3", "g4"]
+    assert len(sample_of(labeled)) == len(labeled)  # by the settings' boundary they would have no label
 
 
 def test_early_types_alone_unless_the_recipe_wants_all(labeled):

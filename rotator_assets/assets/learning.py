@@ -25,6 +25,7 @@ from rotator_assets.recipes import Recipe, reduced
 from rotator_assets.storage.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.storage.tensors import ImageTensor
+from rotator_assets.surveys.matching import hides_slow_rotation
 
 if TYPE_CHECKING:
     from rotator_assets.learning.training import EpochLog
@@ -267,6 +268,8 @@ def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, 
     if sample.empty:
         raise InputError(_nothing_to_train_on(dataset, recipe.population, reads.table("images", dataset)))
     sample = labelled_by(sample, recipe)
+    if recipe.label != "settings":  # by the settings' boundary they have no label
+        sample = sample[~hides_slow_rotation(sample)]
     if recipe.boundary_gap > 0:
         sample = sample[(sample["lambda_r"] - sample["spin_threshold"]).abs() >= recipe.boundary_gap]
     if sample.empty:
