@@ -103,7 +103,7 @@ class Staleness:
                 names += [part for part in parts if part not in (partition or "")]
         for asset, names in updated.items():
             reasons.append(f"{asset} was updated" + (f" ({', '.join(names)})" if names else ""))
-        return "; ".join(reasons)
+        return "; ".join(dict.fromkeys(reasons))
 
     def _code_reason(self, cause: StaleCause) -> str:
         """Why a partition is stale that was made by code, or from assets, other than those there are now."""

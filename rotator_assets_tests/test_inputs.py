@@ -88,6 +88,12 @@ def test_a_changed_recipe_is_told_with_setting_old_and_new_value(instance, root,
     [
         ("manga: {labels: {t_type_max: 0}}", "label_settings", "labels.t_type_max: 2.0 -> 0.0"),
         ("manga: {jam_qual_min: 1}", "label_settings", "jam_qual_min: None -> 1"),
+        ("manga: {fill_refused: true}", "label_settings", "fill_refused: False -> True"),
+        (
+            "manga: {ellipticity_preference: [nsa]}",
+            "label_settings",
+            "ellipticity_preference: [pymorph, nsa, user, dynpop, maps] -> [nsa]",
+        ),
         ("manga: {kinematics: {min_coverage: 0.5}}", "kinematics_settings", "kinematics.min_coverage: 0.0 -> 0.5"),
         (
             "manga: {mock: {psf_fwhm_arcsec: [1.4, 1.3, 1.2]}}",

@@ -293,6 +293,10 @@ CHANGES = {
     "lambda_R of the survey": (lambda root: _measure(root, "manga", 0.01), {"label_noise_report"}),
     "lambda_R of another survey": (lambda root: _measure(root, "tng100", 0.01), set()),
     "quality of lambda_R": (lambda root: root.settings.write_text("manga: {jam_qual_min: 1}"), {"label_noise_report"}),
+    "factor of lambda_R": (
+        lambda root: root.settings.write_text("manga: {lambda_r_scale: {maps: 1.1}}"),
+        {"label_noise_report"},
+    ),
     "quality in another survey": (lambda root: root.settings.write_text("tng100: {jam_qual_min: 1}"), set()),
     "another setting": (lambda root: root.settings.write_text("manga: {labels: {t_type_max: 1}}"), set()),
     "labels of the other survey": (lambda root: _label(root, OTHER, 2), {"transfer_report"}),
