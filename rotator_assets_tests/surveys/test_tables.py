@@ -92,7 +92,7 @@ def test_masked_columns_that_astropy_writes_are_missing_where_masked(tmp_path):
 def test_numbers_that_a_column_cannot_have_are_missing_in_every_column(tmp_path, value):
     numbers = {name: column for name, column in COLUMNS.items() if column.kind == "number"}
     allowed = {"psf_fwhm_arcsec", "nsa_mass", "pymorph_r_eff_arcsec", "nsa_r_eff_arcsec", "morphs_r_eff_pixels", "ra"}
-    allowed |= {"morphs_sn_per_pixel", "nsa_position_angle_deg"}  # of which 99.99 may be one
+    allowed |= {"r_eff_arcsec", "morphs_sn_per_pixel", "nsa_position_angle_deg"}  # of which 99.99 may be one
     for name, column in numbers.items():
         path = write_hdf5(tmp_path / f"{name}.hdf5", {"/": {column.spellings[0]: [0.5, value]}})
         found = read_hdf5_table(path, [name]).frame[name]
