@@ -64,8 +64,15 @@ def test_unusable_images_are_listed_with_a_reason(tables):
 
 
 def test_the_auc_is_that_of_the_predictions(tables):
+    """Of those of each network by itself, weighted by its pairs; of all together, calibrated, beside it."""
     rows, metrics = tables.query("FROM predictions"), tables.query("FROM model_metrics").iloc[0]
-    assert metrics["auc"] == pytest.approx(roc_auc_score(rows["rotator_type"], rows["probability_fast"]))
+    networks = [tested for _, tested in rows.groupby("fold")]
+    aucs = [roc_auc_score(tested["rotator_type"], tested["probability_fast"]) for tested in networks]
+    pairs = [tested["rotator_type"].sum() * (tested["rotator_type"] == 0).sum() for tested in networks]
+    assert metrics["auc"] == pytest.approx(np.average(aucs, weights=pairs))
+    assert metrics["fold_auc_mean"] == pytest.approx(np.mean(aucs)) and len(aucs) > 1
+    pooled = roc_auc_score(rows["rotator_type"], rows["probability_fast_calibrated"])
+    assert metrics["auc_pooled"] == pytest.approx(pooled)
     assert metrics["auc_low"] < metrics["auc"] < metrics["auc_high"]
     assert metrics["n_galaxies"] == len(rows) and metrics["n_slow"] == (rows["rotator_type"] == 0).sum()
     called_fast = metrics["true_fast"] + metrics["false_fast"]
