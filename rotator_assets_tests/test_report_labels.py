@@ -41,7 +41,7 @@ def test_the_boundary_is_the_one_used(tables, boundary, other):
     assert text.startswith(f"A galaxy is slow where {IN_WORDS[boundary]}")
     assert IN_WORDS[other] not in text and "Recipe" not in text
     trained(tables, "manga-observed-64", boundary, "own", label=other)
-    assert f"Recipe own has a boundary of its own: {IN_WORDS[other]}" in label_definition(tables)
+    assert f"Recipe own uses another boundary: {IN_WORDS[other]}" in label_definition(tables)
 
 
 def test_surveys_that_differ_are_told_apart(tables):

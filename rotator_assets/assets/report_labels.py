@@ -13,7 +13,7 @@ def label_definition(tables: TableStore) -> str:
     sentences = [_common(by_survey)]
     for recipe, label, gap in _recipes(tables):
         if label in BOUNDARIES and set(by_survey.values()) != {label}:
-            sentences.append(f"Recipe {recipe} has a boundary of its own: {BOUNDARIES[label]}.")
+            sentences.append(f"Recipe {recipe} uses another boundary: {BOUNDARIES[label]}.")
         if gap:
             sentences.append(f"Recipe {recipe} leaves out galaxies with lambda_R closer to the boundary than {gap:g}.")
     return " ".join(sentence for sentence in sentences if sentence)

@@ -16,7 +16,7 @@ from rotator_assets.surveys.sensitivity import label_sensitivity as sensitivity_
 @dg.asset(
     **{**IN_GALAXIES, "code_version": "2"},
     deps=[label_settings],
-    description="The labels by other sources, factors, boundaries and corrections, beside those of the settings.",
+    description="How labels change with other sources, factors, boundaries and corrections than the settings have.",
 )
 def label_sensitivity(
     context: dg.AssetExecutionContext,

@@ -24,6 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from scipy.stats import beta, norm, rankdata
 
+from rotator_assets.learning.evaluation import checked_scores, normal_quantile
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -50,7 +52,7 @@ class Judged:
 
     @classmethod
     def by_one(cls, labels: ArrayLike, scores: ArrayLike, object_ids: ArrayLike | None = None) -> Judged:
-        """Scores on one scale for all galaxies; each is an object of its own unless ``object_ids`` says otherwise.
+        """Scores on one scale for all galaxies, each taken for another object unless ``object_ids`` are given.
 
         Raises ValueError as `of` does.
         """
@@ -60,15 +62,7 @@ class Judged:
 
     @classmethod
     def _checked(cls, labels: ArrayLike, scores: ArrayLike, *columns: NDArray) -> Judged:
-        labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
-        if labels.shape != scores.shape or labels.ndim != 1:
-            shapes = f"{labels.shape}, {scores.shape}"
-            raise ValueError(f"labels and scores must be one-dimensional and equally long: {shapes}")
-        if not np.isin(labels, (0, 1)).all():
-            raise ValueError("labels must be 0 (slow) or 1 (fast)")
-        if not np.isfinite(scores).all():
-            raise ValueError("scores must be finite")
-        return cls(labels.astype(np.int8), scores, *columns)
+        return cls(*checked_scores(labels, scores, both_classes=False), *columns)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -130,7 +124,7 @@ def auc_interval(judged: Judged, level: float = 0.95) -> AucInterval:
     if auc in (0.0, 1.0):
         trials = min(_n_galaxies(judged.select(judged.labels == label)) for label in (0, 1))
         return AucInterval(auc, *_clopper_pearson(trials if auc else 0, trials, level), error)
-    half_width = _quantile(level) * error / (auc * (1 - auc))
+    half_width = normal_quantile(level) * error / (auc * (1 - auc))
     low, high = expit(logit(auc) + np.array([-half_width, half_width]))
     return AucInterval(auc, float(low), float(high), error)
 
@@ -149,7 +143,7 @@ def auc_difference(a: Judged, b: Judged, *, paired: bool = True, level: float = 
     deviation = influence_a.sub(influence_b, fill_value=0.0) if paired else pd.concat([influence_a, influence_b])
     error = float(np.sqrt(np.sum(deviation.to_numpy() ** 2)))
     p_value = 2 * norm.sf(abs(difference) / error) if error > 0 else float(difference == 0)
-    half_width = _quantile(level) * error
+    half_width = normal_quantile(level) * error
     low, high = max(difference - half_width, -1.0), min(difference + half_width, 1.0)
     return AucDifference(difference, low, high, float(p_value))
 
@@ -295,11 +289,6 @@ def _at(curve: Corners, rates: NDArray[np.float64], corner: NDArray[np.int64]) -
 
 def _n_galaxies(judged: Judged) -> int:
     return len(pd.unique(judged.galaxy_ids))
-
-
-def _quantile(level: float) -> float:
-    """Standard deviations of a normal distribution on either side of its mean that hold the share ``level``."""
-    return float(norm.ppf((1 + level) / 2))
 
 
 def _clopper_pearson(successes: int, n: int, level: float) -> tuple[float, float]:

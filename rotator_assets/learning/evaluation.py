@@ -62,7 +62,7 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float,
     """Confidence interval of a share (Wilson 1927, JASA 22, 209); (0, 1) where n is 0."""
     if n == 0:
         return 0.0, 1.0
-    z, share = _quantile(level), successes / n
+    z, share = normal_quantile(level), successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half_width = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # The ends of the range are exact where the share is one of them, whatever the rounding of the sums.
@@ -70,21 +70,23 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float,
     return low, float(centre + half_width) if successes < n else 1.0
 
 
-def checked_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+def checked_scores(
+    labels: ArrayLike, scores: ArrayLike, *, both_classes: bool = True
+) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """Both as arrays of one length, int8 and float64.
 
-    Raises ValueError unless both classes occur and all scores are finite.
+    Raises ValueError unless labels are 0 or 1, all scores are finite and, with ``both_classes``, both classes occur.
     """
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if labels.shape != scores.shape or labels.ndim != 1:
         raise ValueError(f"labels and scores must be one-dimensional and equally long: {labels.shape}, {scores.shape}")
-    if not np.array_equal(np.unique(labels), (0, 1)):
-        raise ValueError("labels must be 0 (slow) or 1 (fast), and both must occur")
+    if not np.isin(labels, (0, 1)).all() or (both_classes and len(np.unique(labels)) < 2):
+        raise ValueError(f"labels must be 0 (slow) or 1 (fast){', and both must occur' if both_classes else ''}")
     if not np.isfinite(scores).all():
         raise ValueError("scores must be finite")
     return labels.astype(np.int8), scores
 
 
-def _quantile(level: float) -> float:
+def normal_quantile(level: float) -> float:
     """Standard deviations of a normal distribution on either side of its mean that hold the share ``level``."""
     return float(norm.ppf((1 + level) / 2))
