@@ -3,6 +3,7 @@
 Those of the recipe ``log`` cannot be interrupted.
 """
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -19,7 +20,7 @@ STUBBORN_SECONDS = 2.0
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    os.write(sys.stderr.fileno(), f"{text}\n".encode())  # whole lines: other workers write to the same pipe
 
 
 @dg.multi_asset(specs=[dg.AssetSpec(name, partitions_def=training_partitions) for name in TRAINING_ASSETS])
