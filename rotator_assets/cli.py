@@ -99,7 +99,7 @@ def run(
     from rotator_assets.partitions import dataset as dataset_of
     from rotator_assets.plans import plan
     from rotator_assets.recipes import load_recipes, study_recipes
-    from rotator_assets.settings import load_settings
+    from rotator_assets.settings_file import load_settings
 
     known = load_recipes()
     for name in recipes:
@@ -127,9 +127,10 @@ def run(
 @data_option
 def status(data: str | None) -> None:
     """Inputs the data root has and lacks, where to get them, and what is stale."""
+    from rotator_assets.running import open_runner
     from rotator_assets.terminal import print_status
 
-    print_status(_root(data))
+    print_status(_root(data), open_runner)
 
 
 @cli.command()
@@ -197,14 +198,15 @@ def query(sql: str, data: str | None, form: str) -> None:
 def report(data: str | None) -> None:
     """Make results/study_report.html anew from what has been materialized, and print where it is."""
     from rotator_assets.plans import REPORT
-    from rotator_assets.runner import Runner, input_error
+    from rotator_assets.runner import input_error
+    from rotator_assets.running import open_runner
     from rotator_assets.storage.tables import TableStore
 
     root = _root(data)
     if not TableStore(root).partitions("model_metrics"):
         raise InputError(f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {root.path}` first")
     root.require_writable()
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         try:
             runner.materialize(REPORT)
         except Exception as error:
@@ -273,11 +275,11 @@ def _buildable(root: DataRoot) -> tuple[list[str], tuple[str, ...]]:
 def _rerun_stale(root: DataRoot, jobs: int | None) -> None:
     """Everything that was made once and no longer fits its inputs, with what has to come before it."""
     from rotator_assets.plans import plan_stale
-    from rotator_assets.runner import Runner
+    from rotator_assets.running import open_runner
 
     if not root.dagster_home.is_dir():
         raise InputError(f"{root.path}: nothing was made yet; run `rotators run --dataset …` first")
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         runner.observe()
         stale = [(asset, partition) for asset, partition, _ in runner.staleness().stale()]
     if not stale:
@@ -287,13 +289,14 @@ def _rerun_stale(root: DataRoot, jobs: int | None) -> None:
 
 
 def _execute(root: DataRoot, steps: list[Step], jobs: int | None) -> None:
-    from rotator_assets.runner import Runner, input_error
+    from rotator_assets.runner import input_error
+    from rotator_assets.running import open_runner
     from rotator_assets.terminal import Progress, print_notices
     from rotator_assets.workers import default_jobs
 
     jobs = min(jobs or default_jobs(), max(1, sum(step.is_training for step in steps)))
 
-    with Progress() as progress, Runner(root) as runner:
+    with Progress() as progress, open_runner(root) as runner:
         outcome = runner.run(steps, lambda step, n, state: progress.step(step, n, len(steps), state), jobs)
     settled = {*outcome.done, *outcome.fresh}
     print_notices(root, [step for step in steps if step.title in settled])

@@ -28,7 +28,7 @@ from rotator_assets.assets import (
     transfer,
 )
 from rotator_assets.data_root import DataRoot
-from rotator_assets.following import report_follows_results
+from rotator_assets.following import report_sensor
 from rotator_assets.jobs import JOBS
 from rotator_assets.storage.io_managers import ModelIOManager, TableIOManager, TensorIOManager
 
@@ -41,9 +41,12 @@ def definitions(root: DataRoot) -> dg.Definitions:
     """The code location over one data root."""
     return dg.Definitions(
         assets=[*observing.OBSERVED, *dg.load_assets_from_modules(_MODULES)],
-        asset_checks=[*dg.load_asset_checks_from_modules([checks, attribution_tests]), *current.CHECKS],
+        asset_checks=[
+            *dg.load_asset_checks_from_modules([checks, attribution_tests]),
+            *current.currency_checks(asset_graph),
+        ],
         jobs=JOBS,
-        sensors=[observing.input_changes, report_follows_results],
+        sensors=[observing.input_changes, report_sensor(asset_graph)],
         resources={
             "root": root,
             "tables": TableIOManager(root),
@@ -55,10 +58,10 @@ def definitions(root: DataRoot) -> dg.Definitions:
     )
 
 
-defs = definitions(DataRoot.from_environment())
-
-
 @cache
 def asset_graph() -> BaseAssetGraph:
     """The assets and how they depend on each other, the same for every data root."""
     return defs.resolve_asset_graph()
+
+
+defs = definitions(DataRoot.from_environment())

@@ -10,15 +10,15 @@ import dagster as dg
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
 
-from rotator_assets.assets.current import COVERED, NAME, evaluation
+from rotator_assets.assets.current import COVERED, NAME, Graph, evaluation
 from rotator_assets.assets.observing import last_observation_id, observe, told
 from rotator_assets.assets.results import read_results
 from rotator_assets.at_work import fail_lost_runs, is_at_work
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.jobs import compare_recipes, refresh_report
-from rotator_assets.partitions import WHOLE
-from rotator_assets.settings import load_settings
+from rotator_assets.keys import WHOLE
+from rotator_assets.settings_file import load_settings
 from rotator_assets.staleness import Stale, Staleness
 
 SENSOR = "report_follows_results"
@@ -29,37 +29,40 @@ _LOADED = uuid.uuid4().hex
 """Of the code location: what is stale may differ in another one, without any event."""
 
 
-@dg.sensor(
-    name=SENSOR,
-    jobs=[compare_recipes, refresh_report],
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=15,
-    description="After trainings, once no run is at work: makes stale comparisons, then the report anew, where someone "
-    "made them before; and reports in the checks `is_current` what is stale.",
-)
-def report_follows_results(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    instance, root = context.instance, DataRoot.from_environment()
-    if waits := _waits_for(instance, root):
-        return dg.SkipReason(f"waits for {waits}")
-    now = f"{_LOADED} {instance.event_log_storage.get_maximum_record_id()}"
-    if context.cursor == now:
-        return dg.SkipReason("nothing happened since the last look")
-    try:
-        load_settings(root)  # else the report would fail, once and for all
-        observations = observe(instance, root, read_results(root))  # of inputs, `input_changes` tells
-    except InputError as error:
-        return dg.SkipReason(f"what is stale cannot be told before this is put right: {error}")
-    if observations:
-        return dg.SensorResult(asset_events=observations, skip_reason=f"noticed first: {told(observations)}")
-    from rotator_assets.definitions import asset_graph
+def report_sensor(graph: Graph) -> dg.SensorDefinition:
+    """The sensor; ``graph`` gives all assets and how they depend on each other."""
 
-    staleness = Staleness(instance, asset_graph())
-    stale = list(staleness.stale({asset for covered in COVERED.values() for asset in covered}))
-    requests, failed = _requests(instance, staleness, stale)
-    checks = list(_news(instance, stale))
-    if requests:
-        return dg.SensorResult(run_requests=requests, asset_events=checks, cursor=now)
-    return dg.SensorResult(skip_reason=_nothing_to_do(stale, failed), asset_events=checks, cursor=now)
+    @dg.sensor(
+        name=SENSOR,
+        jobs=[compare_recipes, refresh_report],
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=15,
+        description="After trainings, once no run is at work: makes stale comparisons, then the report anew, where "
+        "someone made them before; and reports in the checks `is_current` what is stale.",
+    )
+    def report_follows_results(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        instance, root = context.instance, DataRoot.from_environment()
+        if waits := _waits_for(instance, root):
+            return dg.SkipReason(f"waits for {waits}")
+        now = f"{_LOADED} {instance.event_log_storage.get_maximum_record_id()}"
+        if context.cursor == now:
+            return dg.SkipReason("nothing happened since the last look")
+        try:
+            load_settings(root)  # else the report would fail, once and for all
+            observations = observe(instance, root, read_results(root))  # of inputs, `input_changes` tells
+        except InputError as error:
+            return dg.SkipReason(f"what is stale cannot be told before this is put right: {error}")
+        if observations:
+            return dg.SensorResult(asset_events=observations, skip_reason=f"noticed first: {told(observations)}")
+        staleness = Staleness(instance, graph())
+        stale = list(staleness.stale({asset for covered in COVERED.values() for asset in covered}))
+        requests, failed = _requests(instance, staleness, stale)
+        checks = list(_news(instance, stale))
+        if requests:
+            return dg.SensorResult(run_requests=requests, asset_events=checks, cursor=now)
+        return dg.SensorResult(skip_reason=_nothing_to_do(stale, failed), asset_events=checks, cursor=now)
+
+    return report_follows_results
 
 
 def _nothing_to_do(stale: list[Stale], failed: list[str]) -> str:

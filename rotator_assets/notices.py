@@ -8,7 +8,7 @@ prints those of its steps, new or fresh, and ``rotators status`` all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -16,9 +16,6 @@ import pandas as pd
 from rotator_assets.data_root import DataRoot
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore
-
-if TYPE_CHECKING:
-    from rotator_assets.plans import Step
 
 
 def noticed(
@@ -41,13 +38,13 @@ def noticed(
     return {"notices": frame[TABLES["notices"].column_names]}, {"notices": dg.MetadataValue.md(text)}
 
 
-def notices_of(root: DataRoot, steps: Iterable[Step] | None = None) -> list[tuple[str, str]]:
-    """Survey and text of the current notices, each once: those of some steps' assets, or all."""
+def notices_of(root: DataRoot, made: Iterable[tuple[str, str]] | None = None) -> list[tuple[str, str]]:
+    """Survey and text of the current notices, each once: those of some assets and partitions, or all."""
     tables = TableStore(root)
     if not tables.partitions("notices"):
         return []
     rows = tables.query("FROM notices").to_dict("records")
-    if steps is not None:
-        wanted = {(asset, step.partition or "all") for step in steps for asset in step.assets}
+    if made is not None:
+        wanted = set(made)
         rows = [row for row in rows if (row["asset"], row["partition"]) in wanted]
     return sorted({(row["survey"], row["notice"]) for row in rows})

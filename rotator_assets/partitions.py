@@ -12,8 +12,6 @@ from rotator_assets.recipes import Recipe, load_recipes
 from rotator_assets.surveys import SURVEYS
 
 CROPS_PX = (128, 64)
-WHOLE = "all"
-"""Stands for the one partition of what has no partitions, in tables and where partitions are listed."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +76,3 @@ recipe_to_training = dg.MultiToSingleDimensionPartitionMapping("recipe")
 def training_key(dataset_key: str, recipe: str) -> dg.MultiPartitionKey:
     """Key of one training: a dataset and a recipe."""
     return dg.MultiPartitionKey({"dataset": dataset_key, "recipe": recipe})
-
-
-def split_training_key(key: str) -> tuple[str, str]:
-    """Dataset and recipe of a training's key (dimensions stand in the order of their names, joined by ``|``)."""
-    dataset_key, recipe = key.split("|")
-    return dataset_key, recipe

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rotator_assets.partitions import DATASETS, WHOLE, other_dataset, training_key
+from rotator_assets.keys import WHOLE
+from rotator_assets.partitions import DATASETS, other_dataset, training_key
 from rotator_assets.recipes import Recipe, load_recipes
 
 SURVEY_ASSETS = (

@@ -356,3 +356,9 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
             "attribution_doublings": min(recipe.attribution_doublings, 0 if large else 1),
         }
     )
+
+
+def effective_recipe(recipe: Recipe, crop_px: int, profile: str, synthetic: bool) -> tuple[Recipe, str]:
+    """The recipe to train and its profile: as it stands, or reduced where the profile of the settings says so."""
+    quick = profile == "quick" or (profile == "auto" and synthetic)
+    return (reduced(recipe, crop_px), "quick") if quick else (recipe, "full")

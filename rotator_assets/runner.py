@@ -24,7 +24,6 @@ from rotator_assets.assets.learning import TRAINING_POOL
 from rotator_assets.assets.observing import observe
 from rotator_assets.at_work import at_work, fail_lost_runs, process_tags
 from rotator_assets.data_root import DataRoot
-from rotator_assets.definitions import definitions
 from rotator_assets.errors import InputError
 from rotator_assets.files import replacing
 from rotator_assets.plans import Outcome, Step, next_step
@@ -74,9 +73,8 @@ def _shown_in_the_ui(instance: dg.DagsterInstance, job: dg.JobDefinition) -> dg.
 class Runner:
     """Runs steps on the data root's own Dagster instance, so that they show in its UI."""
 
-    def __init__(self, root: DataRoot) -> None:
-        self.root = root
-        self.definitions = definitions(root)
+    def __init__(self, root: DataRoot, definitions: dg.Definitions) -> None:
+        self.root, self.definitions = root, definitions
         self._job = self.definitions.resolve_implicit_global_asset_job_def()
         self.instance = _shown_in_the_ui(open_instance(root), self._job)
         self._graph = self.definitions.resolve_asset_graph()

@@ -18,11 +18,11 @@ from dagster._core.loader import LoadingContext
 from pydantic import ValidationError
 
 from rotator_assets.assets.inputs import training_recipe
-from rotator_assets.assets.learning import effective_recipe
 from rotator_assets.assets.observing import content_changes, last_observation, observed_content
 from rotator_assets.changes import changes
-from rotator_assets.partitions import DATASETS, WHOLE, split_training_key
-from rotator_assets.recipes import Recipe
+from rotator_assets.keys import WHOLE, split_training_key
+from rotator_assets.partitions import DATASETS
+from rotator_assets.recipes import Recipe, effective_recipe
 
 
 class Stale(NamedTuple):

@@ -6,7 +6,7 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -20,9 +20,11 @@ from rich.text import Text
 
 from rotator_assets import progress as reports
 from rotator_assets.data_root import DataRoot
+from rotator_assets.keys import WHOLE
 
 if TYPE_CHECKING:
     from rotator_assets.plans import Step
+    from rotator_assets.runner import Runner
 
 _WIDE = 1_000_000
 """Columns to lay a table out for where no terminal bounds it: nothing is cut in a pipe or a file."""
@@ -148,7 +150,7 @@ def _least_width(texts: Sequence[str]) -> int:
     return max(word, min(line, _LONG))
 
 
-def print_status(root: DataRoot) -> None:
+def print_status(root: DataRoot, open_runner: Callable[[DataRoot], Runner]) -> None:
     """Inputs found and missing by survey, datasets that can be built, notices, and what is stale and why.
 
     Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error, or the results are closed to changes;
@@ -158,7 +160,7 @@ def print_status(root: DataRoot) -> None:
     complete = _print_inputs(root)
 
     from rotator_assets.partitions import DATASETS  # reads recipes.yaml, and fails where it is wrong
-    from rotator_assets.settings import load_settings
+    from rotator_assets.settings_file import load_settings
 
     load_settings(root)
     ready = []
@@ -167,7 +169,7 @@ def print_status(root: DataRoot) -> None:
     print(f"datasets that can be built now: {', '.join(ready) or 'none'}")
     print_notices(root)
     if root.dagster_home.is_dir():
-        _print_stale(root)
+        _print_stale(root, open_runner)
     else:
         print("nothing was materialized yet")
 
@@ -176,7 +178,8 @@ def print_notices(root: DataRoot, steps: Iterable[Step] | None = None) -> None:
     """What was supplied and is not used as the user may expect, a line each: of some steps, or all there is."""
     from rotator_assets.notices import notices_of
 
-    for survey, notice in notices_of(root, steps):
+    made = None if steps is None else [(asset, step.partition or WHOLE) for step in steps for asset in step.assets]
+    for survey, notice in notices_of(root, made):
         print(f"notice: {survey}: {notice}")
 
 
@@ -232,12 +235,10 @@ def _print_inputs(root: DataRoot) -> list[str]:
     return complete
 
 
-def _print_stale(root: DataRoot) -> None:
+def _print_stale(root: DataRoot, open_runner: Callable[[DataRoot], Runner]) -> None:
     """Show what was made and no longer fits its inputs, why, and how to make it anew."""
-    from rotator_assets.runner import Runner
-
     root.require_writable()  # what has changed is noted in the Dagster instance
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         runner.observe()
         stale = list(runner.staleness().stale())
     if not stale:

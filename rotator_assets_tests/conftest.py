@@ -56,13 +56,13 @@ def compared_root(tmp_path_factory) -> Path:
     """
     from rotator_assets.data_root import DataRoot
     from rotator_assets.plans import REPORT, Step
-    from rotator_assets.runner import Runner
+    from rotator_assets.running import open_runner
     from rotator_assets_tests.test_comparisons import NOISY, SMALL, trained
 
     def compare(root: Path) -> None:
         for dataset in (NOISY, SMALL):
             trained(DataRoot(root), dataset, "thesis")
-        with Runner(DataRoot(root)) as runner:
+        with open_runner(DataRoot(root)) as runner:
             runner.materialize(Step("recipes", ("recipe_comparison",), NOISY))
             runner.materialize(REPORT)
 

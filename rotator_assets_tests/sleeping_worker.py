@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from rotator_assets import runner, workers
+from rotator_assets import running, worker
 from rotator_assets.data_root import DataRoot
 from rotator_assets.partitions import training_partitions
 from rotator_assets.plans import TRAINING_ASSETS
@@ -37,6 +37,6 @@ def sleeping_training(context: dg.AssetExecutionContext):
 
 
 if __name__ == "__main__":
-    runner.definitions = lambda root: dg.Definitions(assets=[sleeping_training])
-    workers.STOP_SECONDS = STUBBORN_SECONDS
-    workers.main(DataRoot(Path(sys.argv[1])))
+    running.definitions = lambda root: dg.Definitions(assets=[sleeping_training])
+    worker.STOP_SECONDS = STUBBORN_SECONDS
+    worker.main(DataRoot(Path(sys.argv[1])))

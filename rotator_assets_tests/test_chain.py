@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.plans import REPORT, Step, plan
-from rotator_assets.runner import Runner
+from rotator_assets.running import open_runner
 from rotator_assets.storage.models import open_models
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.schema.questions import QUESTION_TABLES
@@ -130,7 +130,7 @@ def test_images_marked_synthetic_mark_all_that_is_made_of_them(small_demo_root, 
     for path in (root.survey("manga") / "catalogs").glob("*.fits"):
         fits.delval(path, "SYNTHET")
     steps = [step for step in plan([DATASET], []) if step.title.startswith(("catalogues", "images"))]
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         assert not runner.run(steps).failed
     tables = TableStore(root)
     assert tables.query("SELECT bool_or(synthetic) AS s FROM galaxies")["s"].tolist() == [False]
@@ -154,7 +154,7 @@ def test_one_failing_dataset_does_not_stop_the_others(small_demo_root, tmp_path)
     shutil.copytree(small_demo_root, root.path)
     for image in (root.survey("manga") / "images").glob("*.fits"):
         _cut(image, 80)
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         outcome = runner.run(
             [s for s in plan(["manga-observed-128", DATASET], []) if s != REPORT and s.assets[0] != "recipe_comparison"]
         )

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from rotator_assets.data_root import DataRoot
-from rotator_assets.partitions import WHOLE
+from rotator_assets.keys import WHOLE
 from rotator_assets.plans import plan, plan_stale
 from rotator_assets.recipes import ENVIRONMENT_VARIABLE
-from rotator_assets.runner import Runner
+from rotator_assets.running import open_runner
 from rotator_assets.storage.models import open_models
 from rotator_assets.storage.tables import TableStore
 from rotator_assets_tests.test_cli import ROTATORS, complaint, rotators
@@ -33,7 +33,7 @@ def changed_root(finished_root, tmp_path):
 
 
 def test_runs_and_checks_show_in_the_roots_own_instance(changed_root):
-    with Runner(changed_root) as runner:
+    with open_runner(changed_root) as runner:
         assert all(run.status == dg.DagsterRunStatus.SUCCESS for run in runner.instance.get_runs())
         event = runner.instance.get_latest_materialization_event(dg.AssetKey("roc_report"))
         metadata = event.asset_materialization.metadata
@@ -49,7 +49,7 @@ def test_runs_and_checks_show_in_the_roots_own_instance(changed_root):
 
 def _reasons(root: DataRoot) -> dict[tuple[str, str], str]:
     """Why each stale asset and partition is stale."""
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         runner.observe()
         return {(asset, partition): reason for asset, partition, reason in runner.staleness().stale()}
 
@@ -60,7 +60,7 @@ def _stale(root: DataRoot) -> set[tuple[str, str]]:
 
 def test_nothing_is_stale_after_a_run_and_upstream_is_not_made_again(changed_root):
     assert _stale(changed_root) == set()
-    with Runner(changed_root) as runner:
+    with open_runner(changed_root) as runner:
         steps = [step for step in plan([DATASET], []) if not step.requested]
         outcome = runner.run(steps)
     assert outcome.done == [] and len(outcome.fresh) == len(steps) == 2
@@ -75,7 +75,7 @@ def test_a_changed_setting_makes_the_labels_of_its_survey_stale_and_nothing_else
 
 def test_what_follows_from_a_changed_setting_names_the_asset_that_was_updated(changed_root):
     changed_root.settings.write_text("manga: {labels: {t_type_max: 0}}")
-    with Runner(changed_root) as runner:
+    with open_runner(changed_root) as runner:
         assert not runner.run([step for step in plan([DATASET], []) if step.title == "catalogues of manga"]).failed
     reasons = _reasons(changed_root)
     assert "all_results changed (1 result changed (manga))" in reasons.pop(("study_report", WHOLE))
@@ -125,7 +125,7 @@ def test_networks_are_not_stale_where_they_are_to_be_asked_or_explained_otherwis
     write_recipe(**settings)
     training = next(step for step in plan([DATASET], [RECIPE], only_stale=True) if step.is_training)
     assert _reasons(changed_root) == {(asset, f"{DATASET}|{RECIPE}"): reason for asset in made_with_it}
-    with Runner(changed_root) as runner:
+    with open_runner(changed_root) as runner:
         assert set(runner.stale_part(training).assets) == made_with_it
 
 
@@ -243,10 +243,10 @@ def test_an_interrupted_run_says_so_in_one_line_and_leaves_nothing_half_done(cha
 
 def test_a_killed_run_counts_as_failed_and_holds_the_training_pool_no_longer(changed_root):
     process = _start_training(changed_root)
-    with Runner(changed_root) as runner:
+    with open_runner(changed_root) as runner:
         assert dg.DagsterRunStatus.STARTED in {run.status for run in runner.instance.get_runs()}  # at work: left alone
     process.kill()
     process.communicate(timeout=60)
-    with Runner(changed_root) as runner:
+    with open_runner(changed_root) as runner:
         statuses = {run.status for run in runner.instance.get_runs()}
     assert statuses == {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}

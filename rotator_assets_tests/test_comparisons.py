@@ -14,13 +14,13 @@ from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.report_pictures import retraining_picture
 from rotator_assets.assets.report_sections import study_section
 from rotator_assets.data_root import DataRoot
-from rotator_assets.figures.study import STUDY_FIGURES
 from rotator_assets.learning.auc import Judged, roc_curve_frame
 from rotator_assets.learning.summary import summarize
 from rotator_assets.partitions import DATASETS
 from rotator_assets.recipes import Recipe, load_recipes
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import TableStore
+from rotator_assets.study import STUDY_FIGURES
 
 NOISY, SMALL = "tng100-noisy-128", "tng100-noisy-64"
 

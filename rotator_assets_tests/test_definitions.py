@@ -11,7 +11,8 @@ import yaml
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.definitions import definitions
-from rotator_assets.partitions import DATASETS, dataset, split_training_key, training_key
+from rotator_assets.keys import split_training_key
+from rotator_assets.partitions import DATASETS, dataset, training_key
 from rotator_assets.recipes import load_recipes
 
 REPOSITORY = Path(__file__).parent.parent

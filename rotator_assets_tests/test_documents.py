@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from rotator_assets.data_root import DataRoot
-from rotator_assets.settings import load_settings
+from rotator_assets.settings_file import load_settings
 from rotator_assets.storage.tables import TableStore
 from rotator_assets_tests.surveys.files import write_text
 from rotator_assets_tests.surveys.test_atlas3d import NAME, TABLE

@@ -10,8 +10,9 @@ from rotator_assets.assets.observing import input_changes, last_observation
 from rotator_assets.at_work import at_work, is_at_work, process_tags
 from rotator_assets.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.definitions import definitions
-from rotator_assets.following import SENSOR, report_follows_results
+from rotator_assets.following import SENSOR, report_sensor
 from rotator_assets.runner import Runner
+from rotator_assets.running import open_runner
 from rotator_assets.storage.tables import TableStore
 from rotator_assets_tests.test_comparisons import NOISY, trained
 
@@ -26,7 +27,7 @@ class Sensor:
     def tick(self) -> str:
         """What a tick says where it requests nothing; else the jobs and partitions it requests, executed."""
         with dg.build_sensor_context(instance=self.instance, cursor=self._cursor) as context:
-            told = report_follows_results(context)
+            told = report_sensor(self._definitions.resolve_asset_graph)(context)
         if isinstance(told, dg.SkipReason):
             return told.skip_message
         self._cursor = told.cursor or self._cursor
@@ -60,7 +61,7 @@ def sensor(compared_root, tmp_path, monkeypatch):
     root = DataRoot(tmp_path / "root")
     shutil.copytree(compared_root, root.path)
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(root.path))
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         yield Sensor(runner)
 
 

@@ -14,7 +14,8 @@ from rotator_assets.errors import InputError
 from rotator_assets.notices import notices_of
 from rotator_assets.partitions import dataset
 from rotator_assets.plans import Step
-from rotator_assets.runner import Runner, input_error
+from rotator_assets.runner import input_error
+from rotator_assets.running import open_runner
 from rotator_assets.settings import ImageSettings, MockSettings
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.terminal import print_status
@@ -52,14 +53,14 @@ def test_a_file_that_is_not_read_is_told_until_it_is_gone(root, capsys):
     _execute(root, [CATALOGUES], jobs=1)
     output = capsys.readouterr().out
     assert "fresh" in output and told(output) == [line]
-    print_status(root)
+    print_status(root, open_runner)
     assert told(capsys.readouterr().out) == [line]
     row = TableStore(root).query("FROM notices WHERE notice LIKE 'lambda_r%'").to_dict("records")[0]
     assert row == {
         "survey": "manga", "asset": "kinematics_catalog", "partition": "manga", "synthetic": False,
         "notice": line.removeprefix("notice: manga: "),
     }  # fmt: skip
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         event = runner.instance.get_latest_materialization_event(dg.AssetKey("kinematics_catalog"))
         assert row["notice"] in event.asset_materialization.metadata["notices"].value
 
@@ -86,7 +87,7 @@ def user_table(root: DataRoot, text: str) -> None:
 
 def materialized(root: DataRoot, step: Step = CATALOGUES) -> list[str]:
     """What the catalogues of a root have to tell of the user's own table."""
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         runner.materialize(step)
     return [notice for _, notice in notices_of(root) if "lambda_r" in notice]
 
@@ -112,7 +113,7 @@ def test_a_published_table_of_other_galaxies_alone_stops_the_run_too(root):
     pymorph = PYMORPH_R | {"PLATEIFU": [f"9{name}" for name in IDS]}
     path = root.survey("manga") / "catalogs" / "manga-pymorph-DR15.fits"
     write_fits(path, *[table_hdu(pymorph)] * 3)
-    with pytest.raises(Exception) as error, Runner(root) as runner:
+    with pytest.raises(Exception) as error, open_runner(root) as runner:
         runner.materialize(CATALOGUES)
     assert isinstance(input_error(error.value), InputError)
     assert "column PLATEIFU has identifiers such as 98000-1901" in str(input_error(error.value))
@@ -133,14 +134,14 @@ def test_rows_and_numbers_that_are_not_used_are_told(root):
 
 def test_a_table_without_one_usable_number_stops_the_run(root):
     user_table(root, "plateifu,lambda_r\n8000-1901,30\n8000-1902,45\n")
-    with pytest.raises(Exception) as error, Runner(root) as runner:
+    with pytest.raises(Exception) as error, open_runner(root) as runner:
         runner.materialize(CATALOGUES)
     assert "2 of 2 rows have none in [0, 1.5], such as 30 in row 1" in str(input_error(error.value))
 
 
 def test_numbers_in_percent_stop_the_run_and_sentinels_do_not(root):
     user_table(root, "plateifu,lambda_r\n8000-1901,0.9\n8000-1902,12\n9-9,31\n9-8,\n")
-    with pytest.raises(Exception) as error, Runner(root) as runner:
+    with pytest.raises(Exception) as error, open_runner(root) as runner:
         runner.materialize(CATALOGUES)
     assert "3 of 4 rows have none in [0, 1.5], such as 12 in row 2" in str(input_error(error.value))
     user_table(root, "plateifu,lambda_r\n8000-1901,0.9\n8000-1902,9999\n8000-1902,0.4\n9-9,9999\n9-8,9999\n")
@@ -153,7 +154,7 @@ def test_published_spins_without_a_usable_number_stop_the_run(root):
     path = root.survey("manga") / "catalogs" / "SDSSDR17_MaNGA_JAM.fits"
     for spins, what in (([-999.0] * len(IDS), "such as -999"), ([20.0 + n for n in range(len(IDS))], "such as 20")):
         write_fits(path, table_hdu({"plateifu": IDS, "Lambda_Re": spins, "Qual": [1] * len(IDS)}))
-        with pytest.raises(Exception) as error, Runner(root) as runner:
+        with pytest.raises(Exception) as error, open_runner(root) as runner:
             runner.materialize(CATALOGUES)
         assert "column Lambda_Re" in str(input_error(error.value)) and what in str(input_error(error.value))
 
@@ -161,7 +162,7 @@ def test_published_spins_without_a_usable_number_stop_the_run(root):
 def test_photometry_of_failed_fits_alone_is_told(root):
     path = root.survey("manga") / "catalogs" / "manga-pymorph-DR15.fits"
     write_fits(path, *[table_hdu(PYMORPH_R | {"FLAG_FAILED_S": [1] * len(PYMORPH_R["PLATEIFU"])})] * 3)
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         runner.materialize(MATCHED)
     line = "manga-pymorph-DR15.fits is not used: not one of its fits worked (FLAG_FAILED_S, BA_S)"
     assert ("manga", line) in notices_of(root)
@@ -221,7 +222,7 @@ def test_settings_and_files_without_effect_are_told(root):
     Disc().write(root.survey("manga") / "maps" / "manga-8000-1901-MAPS-HYB10-GAU-MILESHC.fits", "DR15")
     write_text(root.survey("manga") / "maps" / "manga-8000-1901-LOGCUBE.fits.gz", "")
     write_text(root.settings, "manga: {lambda_r_preference: [dynpop], labels: {reject_spurious_subhalos: true}}")
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         runner.materialize(LABELLED)
     told = {notice.split(":")[0].split(" is not")[0] for _, notice in notices_of(root)}
     assert told >= {
@@ -234,7 +235,7 @@ def test_where_no_kinematic_file_can_be_measured_the_first_reason_is_told(root):
     for name in ("SDSSDR17_MaNGA_JAM.fits", "manga.Pipe3D-v2_1_2.fits"):
         (root.survey("manga") / "catalogs" / name).unlink()
     write_text(root.survey("manga") / "maps" / "manga-8000-1901-MAPS-HYB10-GAU-MILESHC.fits", "no FITS")
-    with pytest.raises(Exception) as error, Runner(root) as runner:
+    with pytest.raises(Exception) as error, open_runner(root) as runner:
         runner.materialize(CATALOGUES)
     message = str(input_error(error.value))
     assert "none of 1 kinematic files gives a lambda_R: manga-8000-1901-MAPS-HYB10-GAU-MILESHC.fits" in message
@@ -242,6 +243,6 @@ def test_where_no_kinematic_file_can_be_measured_the_first_reason_is_told(root):
 
 def test_kinematic_files_of_other_galaxies_alone_stop_the_run(root):
     write_text(root.survey("manga") / "maps" / "manga-9-9-MAPS-HYB10-GAU-MILESHC.fits", "no FITS")
-    with pytest.raises(Exception) as error, Runner(root) as runner:
+    with pytest.raises(Exception) as error, open_runner(root) as runner:
         runner.materialize(CATALOGUES)
     assert "none of 1 kinematic files is of a galaxy of the morphology catalogue" in str(input_error(error.value))

@@ -43,12 +43,12 @@ def catalogues(root: Path, demo: Path) -> DataRoot:
 
 def run_and_ask(root: DataRoot, monkeypatch) -> int:
     """Rows of the morphology catalogue that a run in the root gives, to a query and in an export."""
-    from rotator_assets.runner import Runner
+    from rotator_assets.running import open_runner
 
     for table in set(TABLES) - {"morphology_catalog", "match_report", "input_files", "notices"}:
         monkeypatch.delitem(TABLES, table)  # views of few tables take no time
     monkeypatch.setenv("ROTATORS_DATA", str(root.path))
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         outcome = runner.run([Step("morphology", ("morphology_catalog",), "manga")])
         assert outcome.done == ["morphology"], outcome.failed
         assert runner.staleness().is_fresh("morphology_catalog", "manga")

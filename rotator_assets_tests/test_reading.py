@@ -26,7 +26,7 @@ from rotator_assets.partitions import (
 )
 from rotator_assets.plans import Step
 from rotator_assets.recipes import load_recipes
-from rotator_assets.runner import Runner
+from rotator_assets.running import open_runner
 from rotator_assets.storage.models import TrainedModels, commit_models, writing_models
 from rotator_assets.storage.schema import MADE_BY, TABLES
 from rotator_assets.storage.tables import TableStore
@@ -78,7 +78,7 @@ def test_no_asset_opens_anything_by_itself(path):
         "TableStore(root).read('images', 'a')",
         "tables = TableStore(root)",
         "from rotator_assets.storage.tensors import open_tensor",
-        "from rotator_assets.settings import load_settings",
+        "from rotator_assets.settings_file import load_settings",
         "SURVEYS[key].read_photometry(root.survey(key))",
         "root.settings.read_text()",
     ],
@@ -275,7 +275,7 @@ def answered(tmp_path_factory):
     _fill(root)
     with writing_models(root.models / OWN / "tng-instead") as folder:
         commit_models(TrainedModels(folder, load_recipes()["tng-instead"], "quick", "cpu", 1.0, True))
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         for asset, partition in ASKED.items():
             runner.materialize(Step(asset, (asset,), partition))
         yield runner
@@ -360,7 +360,7 @@ def test_networks_trained_on_another_survey_are_stale_by_its_galaxies_and_others
     for seed, dataset in enumerate((OWN, OTHER, NOISELESS)):
         _survey(root, dataset, seed)
     training = str(training_key(OWN, name))
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
 
         def stale() -> list[tuple[str, str, str]]:
             runner.observe()

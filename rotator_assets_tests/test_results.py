@@ -8,9 +8,10 @@ import pytest
 from rotator_assets.assets.observing import observe
 from rotator_assets.assets.results import read_results
 from rotator_assets.data_root import DataRoot
-from rotator_assets.partitions import DATASETS, WHOLE
+from rotator_assets.keys import WHOLE
+from rotator_assets.partitions import DATASETS
 from rotator_assets.plans import Step, plan_stale
-from rotator_assets.runner import Runner
+from rotator_assets.running import open_runner
 from rotator_assets.storage.tables import TableStore
 from rotator_assets_tests.test_comparisons import NOISY, SMALL, trained
 
@@ -21,7 +22,7 @@ STALE = ("dataset_comparison", WHOLE, f"all_scores changed (1 result changed ({N
 @pytest.fixture
 def runner(compared_root, tmp_path):
     shutil.copytree(compared_root, tmp_path / "root")
-    with Runner(DataRoot(tmp_path / "root")) as runner:
+    with open_runner(DataRoot(tmp_path / "root")) as runner:
         yield runner
 
 

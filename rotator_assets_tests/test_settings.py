@@ -4,15 +4,8 @@ import pytest
 
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
-from rotator_assets.settings import (
-    ImageSettings,
-    KinematicsSettings,
-    LabelSettings,
-    MockSettings,
-    Settings,
-    load_settings,
-    version_of,
-)
+from rotator_assets.settings import ImageSettings, KinematicsSettings, LabelSettings, MockSettings, version_of
+from rotator_assets.settings_file import Settings, load_settings
 
 
 def test_no_file_means_the_defaults_of_the_study(tmp_path):

@@ -1,13 +1,12 @@
 """What the project promises to others, held against a record: assets, checks, jobs, tables, and results on the demo.
 
-A change on purpose is recorded by ``python -m rotator_assets_tests.test_snapshot``; its difference belongs in the commit.
+Record an intended change with ``python -m rotator_assets_tests.test_snapshot`` and commit the difference with it.
 """
 
 import hashlib
 import json
 from pathlib import Path
 
-import dagster as dg
 import pandas as pd
 import pytest
 

@@ -12,7 +12,8 @@ from rotator_assets.assets.report_sources import sensitivity_section
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.plans import DATASET_ASSETS, SURVEY_ASSETS, Step, plan
-from rotator_assets.runner import Runner, input_error
+from rotator_assets.runner import input_error
+from rotator_assets.running import open_runner
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.storage.tensors import open_tensor
 from rotator_assets.surveys.matching import HIDDEN
@@ -39,7 +40,7 @@ def root(tmp_path) -> DataRoot:
 
 
 def materialize(root: DataRoot, *steps: Step) -> TableStore:
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         for step in steps:
             runner.materialize(step)
     return TableStore(root)
@@ -246,7 +247,7 @@ def test_a_survey_of_catalogues_alone_runs_and_is_reported(root, real_data):
     folder = root.survey("atlas3d") / "catalogs"
     folder.parent.mkdir(parents=True)
     shutil.copytree(real_data / "atlas3d", folder)
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         outcome = runner.run(plan([], ["thesis"], surveys=("atlas3d",)))
     assert not outcome.failed and not outcome.skipped
     counts = TableStore(root).query("SELECT count(*) AS n, sum((rotator_type = 0)::INT) AS slow FROM labeled_galaxies")

@@ -20,6 +20,7 @@ from rotator_assets.partitions import training_key
 from rotator_assets.plans import Step
 from rotator_assets.recipes import load_recipes
 from rotator_assets.runner import Runner, input_error
+from rotator_assets.running import open_runner
 from rotator_assets.storage.models import open_models
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore
@@ -100,7 +101,7 @@ def test_repeats_are_kept_apart_and_predicted_together(root, monkeypatch):
     changed = recipes[RECIPE].model_copy(update={"repeats": 2, "epochs": 1})
     monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: changed})
     monkeypatch.setattr(learning, "reduced", lambda recipe, crop_px: recipe)
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         materialize_inputs(runner)
         runner.materialize(Step("both", ("rotator_classifier", "predictions"), TRAINING.partition))
     tables = TableStore(root)
@@ -124,7 +125,7 @@ def test_networks_are_asked_otherwise_without_being_trained_again(root, monkeypa
     ask = Step("ask", ("predictions",), TRAINING.partition)
     tables, found = TableStore(root), {}
     recipes = results.load_recipes()
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         materialize_inputs(runner)
         runner.materialize(TRAINING)
         for averaged in (False, True):
@@ -151,7 +152,7 @@ def events(instance, kind: dg.DagsterEventType) -> list:
 
 
 def test_each_epoch_is_observed_once_and_nothing_is_stale_after(root):
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         materialize_inputs(runner)
         runner.materialize(TRAINING)
         assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
@@ -168,7 +169,7 @@ def test_each_epoch_is_observed_once_and_nothing_is_stale_after(root):
 @pytest.mark.parametrize("first", [OSError(28, "No space left on device"), MemoryError()])
 def test_a_transient_failure_is_tried_again_from_the_checkpoint(root, failing, first):
     failing.append(first)
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         materialize_inputs(runner)
         runner.materialize(TRAINING)
         assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
@@ -179,7 +180,7 @@ def test_a_transient_failure_is_tried_again_from_the_checkpoint(root, failing, f
 
 def test_after_two_more_attempts_the_error_stands_and_another_run_goes_on(root, failing):
     failing += [MemoryError(), MemoryError(), MemoryError("no more memory")]
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         materialize_inputs(runner)
         with pytest.raises(MemoryError, match="no more memory"):
             runner.materialize(TRAINING)
@@ -192,7 +193,7 @@ def test_after_two_more_attempts_the_error_stands_and_another_run_goes_on(root, 
 
 def test_what_the_user_must_mend_is_not_tried_again(root, failing):
     failing += [InputError("a file is missing"), MemoryError()]
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         materialize_inputs(runner)
         with pytest.raises(InputError, match="a file is missing") as raised:
             runner.materialize(TRAINING)
@@ -219,7 +220,7 @@ def test_a_terminated_run_leaves_nothing_half_written_and_the_next_goes_on(root,
         if (log.fold, log.epoch) == (0, 2):
             os.kill(os.getpid(), signal.SIGINT)
 
-    with Runner(root) as runner:
+    with open_runner(root) as runner:
         materialize_inputs(runner)
         monkeypatch.setattr(learning, "_tell_epoch", then_terminate)
         with pytest.raises(KeyboardInterrupt):

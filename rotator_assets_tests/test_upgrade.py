@@ -59,9 +59,9 @@ def test_old_networks_keep_their_recipe(old):
 
 
 def test_what_is_stale_is_told_with_a_reason_and_made_anew_in_one_command(old):
-    from rotator_assets.runner import Runner
+    from rotator_assets.running import open_runner
 
-    with Runner(old) as runner:
+    with open_runner(old) as runner:
         runner.observe()
         stale = list(runner.staleness().stale())
     assert {"study_report", "dataset_comparison"} <= {one.asset for one in stale}
@@ -74,7 +74,7 @@ def test_what_is_stale_is_told_with_a_reason_and_made_anew_in_one_command(old):
     auc = float(TableStore(old).query("SELECT auc FROM model_metrics")["auc"][0])
     assert f"AUC {auc:.3f} [" in old.report.read_text()
     kept = TableStore(old).query("SELECT auc, recipe_content FROM model_metrics_history ORDER BY trained_at")
-    with Runner(old) as runner:
+    with open_runner(old) as runner:
         checks = [dg.AssetCheckKey(dg.AssetKey(asset), NAME) for asset in COVERED]
         recorded = runner.instance.event_log_storage.get_latest_asset_check_execution_by_key(checks).values()
     assert {str(check.key): check.status.value for check in recorded if check.status.value != "SUCCEEDED"} == {}

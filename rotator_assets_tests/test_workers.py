@@ -14,7 +14,8 @@ from rotator_assets.assets.learning import TRAINING_POOL
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
 from rotator_assets.plans import SURVEY_ASSETS, TRAINING_ASSETS, Step, plan
-from rotator_assets.runner import Runner, open_instance
+from rotator_assets.runner import open_instance
+from rotator_assets.running import open_runner
 from rotator_assets.storage.tables import TableStore
 from rotator_assets.workers import STOP_SECONDS, TrainingFailed, Workers, default_jobs
 
@@ -30,7 +31,7 @@ NOWHERE = Step("catalogues of atlas3d", SURVEY_ASSETS, "atlas3d")
 def root(small_demo_root, tmp_path_factory) -> DataRoot:
     root = tmp_path_factory.mktemp("workers") / "root"
     shutil.copytree(small_demo_root, root)
-    with Runner(DataRoot(root)) as runner:
+    with open_runner(DataRoot(root)) as runner:
         runner.observe()
     return DataRoot(root)
 
@@ -123,7 +124,7 @@ def test_trainings_side_by_side_come_out_as_in_one_process(finished_root, tmp_pa
     asked = "SELECT galaxy_id, fold, probability_fast FROM predictions WHERE recipe = 'thesis' ORDER BY galaxy_id"
     alone = tables.query(asked)
     steps = [step for step in plan(["manga-observed-64"], ["thesis", "r-band"]) if step.is_training]
-    with Runner(DataRoot(home)) as runner, progress.listening(lambda *report: told.append(report)):
+    with open_runner(DataRoot(home)) as runner, progress.listening(lambda *report: told.append(report)):
         outcome = runner.run(steps, jobs=2)
     assert sorted(outcome.done) == sorted(step.title for step in steps)
     assert tables.query(asked).equals(alone)

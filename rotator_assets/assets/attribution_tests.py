@@ -11,8 +11,9 @@ from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.questions import QUESTION_OF_TRAINING
 from rotator_assets.assets.reading import CheckReads, Reads
 from rotator_assets.data_root import DataRoot
+from rotator_assets.keys import split_training_key
 from rotator_assets.learning.labels import with_galaxies
-from rotator_assets.partitions import DATASETS, dataset_to_training, split_training_key
+from rotator_assets.partitions import DATASETS, dataset_to_training
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.storage.tensors import ImageTensor

@@ -10,19 +10,14 @@ import pandas as pd
 from rotator_assets import progress
 from rotator_assets.assets.attribution_pictures import attribution_pictures
 from rotator_assets.assets.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
-from rotator_assets.assets.learning import as_predicted, effective_recipe
+from rotator_assets.assets.learning import as_predicted
 from rotator_assets.assets.reading import Reads
 from rotator_assets.data_root import DataRoot
 from rotator_assets.files import replacing
+from rotator_assets.keys import split_training_key
 from rotator_assets.learning.labels import with_galaxies
-from rotator_assets.partitions import (
-    DATASETS,
-    Dataset,
-    dataset_to_training,
-    split_training_key,
-    training_partitions,
-)
-from rotator_assets.recipes import Recipe
+from rotator_assets.partitions import DATASETS, Dataset, dataset_to_training, training_partitions
+from rotator_assets.recipes import Recipe, effective_recipe
 from rotator_assets.storage.attribution_files import SkyPlace, remove_other_files, write_attribution
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import content_hash

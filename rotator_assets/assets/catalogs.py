@@ -16,7 +16,7 @@ from rotator_assets.storage.tables import content_hash
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import Catalog, missing
 from rotator_assets.surveys.inventory import not_read
-from rotator_assets.surveys.matching import matches
+from rotator_assets.surveys.row_matching import matches
 
 _COMMON = {
     "group_name": "catalogs",

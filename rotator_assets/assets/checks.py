@@ -9,8 +9,8 @@ from rotator_assets.assets.images import image_tensors
 from rotator_assets.assets.learning import predictions, rotator_classifier
 from rotator_assets.assets.reading import CheckReads
 from rotator_assets.data_root import DataRoot
+from rotator_assets.keys import split_training_key
 from rotator_assets.learning.attribution import COMPLETENESS_TOLERANCE
-from rotator_assets.partitions import split_training_key
 
 Root = dg.ResourceParam[DataRoot]
 LISTED = 20

@@ -11,12 +11,13 @@ from rotator_assets.assets.reports import roc_report
 from rotator_assets.assets.results import all_scores, dataset_scores
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
-from rotator_assets.figures.study import ACROSS_DATASETS, FAMILIES, REFERENCE_RECIPE, study_auc
+from rotator_assets.keys import WHOLE
 from rotator_assets.learning.summary import DatasetPair
-from rotator_assets.partitions import DATASETS, WHOLE, Dataset, dataset_partitions, dataset_to_training
+from rotator_assets.partitions import DATASETS, Dataset, dataset_partitions, dataset_to_training
 from rotator_assets.recipes import varied
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore, content_hash
+from rotator_assets.study import ACROSS_DATASETS, FAMILIES, REFERENCE_RECIPE, study_auc
 
 _COMMON = {"group_name": "reports", "owners": OWNERS, "kinds": {"duckdb", "matplotlib"}, "code_version": "3"}
 
@@ -131,7 +132,8 @@ def _recipe_pictures(
 
 def _dataset_pictures(root: DataRoot, frame: pd.DataFrame, metrics: pd.DataFrame, curves: pd.DataFrame) -> Pictures:
     """ROC overlays of the reference recipe on the two datasets of every pair."""
-    from rotator_assets.figures.comparison import Curve, dataset_figure, difference_text
+    from rotator_assets.figures.comparison import dataset_figure
+    from rotator_assets.figures.roc_axes import Curve, difference_text
 
     metrics = metrics[metrics["recipe"] == REFERENCE_RECIPE].set_index("dataset")
     curves = curves[curves["recipe"] == REFERENCE_RECIPE]

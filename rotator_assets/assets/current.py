@@ -1,14 +1,16 @@
 """Checks ``is_current``: which partitions no longer fit what they were made from, why, and how to make them anew."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from rotator_assets.assets.observing import observe
 from rotator_assets.data_root import DataRoot
 from rotator_assets.plans import DATASET_ASSETS, SURVEY_ASSETS, TRAINING_ASSETS
 from rotator_assets.staleness import Stale, Staleness
 
+Graph = Callable[[], BaseAssetGraph]
 NAME = "is_current"
 COVERED = {
     "labeled_galaxies": SURVEY_ASSETS,
@@ -57,7 +59,7 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _check(asset: str) -> dg.AssetChecksDefinition:
+def _check(asset: str, graph: Graph) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset,
         name=NAME,
@@ -66,11 +68,9 @@ def _check(asset: str) -> dg.AssetChecksDefinition:
         f"Covers {', '.join(COVERED[asset])}.",
     )
     def is_current(context: dg.AssetCheckExecutionContext, root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
-        from rotator_assets.definitions import asset_graph
-
         for observation in observe(context.instance, root):
             context.instance.report_runless_asset_event(observation)
-        found = evaluation(asset, Staleness(context.instance, asset_graph()).stale(COVERED[asset]))
+        found = evaluation(asset, Staleness(context.instance, graph()).stale(COVERED[asset]))
         return dg.AssetCheckResult(
             passed=found.passed, severity=found.severity, description=found.description, metadata=found.metadata
         )
@@ -78,4 +78,6 @@ def _check(asset: str) -> dg.AssetChecksDefinition:
     return is_current
 
 
-CHECKS = [_check(asset) for asset in COVERED]
+def currency_checks(graph: Graph) -> list[dg.AssetChecksDefinition]:
+    """The checks of every asset in ``COVERED``; ``graph`` gives all assets and how they depend on each other."""
+    return [_check(asset, graph) for asset in COVERED]

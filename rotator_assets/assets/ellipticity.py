@@ -8,8 +8,9 @@ from rotator_assets.assets.pictures import Pictures
 from rotator_assets.assets.questions import QUESTION, QUESTION_OF_TRAINING
 from rotator_assets.assets.reading import Reads
 from rotator_assets.data_root import DataRoot
+from rotator_assets.keys import split_training_key
 from rotator_assets.learning.labels import with_galaxies
-from rotator_assets.partitions import dataset_partitions, dataset_to_training, split_training_key
+from rotator_assets.partitions import dataset_partitions, dataset_to_training
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash

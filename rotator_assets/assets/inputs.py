@@ -16,7 +16,8 @@ from rotator_assets.data_root import DataRoot
 from rotator_assets.files import walk_files
 from rotator_assets.partitions import CROPS_PX, recipe_partitions, recipe_to_training, survey_partitions
 from rotator_assets.recipes import Recipe, Stage, load_recipes, recipes_file, reduced
-from rotator_assets.settings import SurveySettings, load_settings, version_of
+from rotator_assets.settings import SurveySettings, version_of
+from rotator_assets.settings_file import load_settings
 from rotator_assets.surveys import SURVEYS
 
 GROUP = "inputs"

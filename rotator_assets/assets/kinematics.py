@@ -17,9 +17,9 @@ from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.inventory import not_measured
-from rotator_assets.surveys.matching import FEW
 from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
 from rotator_assets.surveys.measuring import Job, measure_all
+from rotator_assets.surveys.row_matching import FEW
 
 _ELLIPSE = {
     "semi_major_arcsec": "r_eff_arcsec",

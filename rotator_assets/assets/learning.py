@@ -13,15 +13,10 @@ from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.results import other_survey_galaxies
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
+from rotator_assets.keys import split_training_key
 from rotator_assets.learning.labels import labelled_by
-from rotator_assets.partitions import (
-    DATASETS,
-    dataset_to_training,
-    other_dataset,
-    split_training_key,
-    training_partitions,
-)
-from rotator_assets.recipes import Recipe, reduced
+from rotator_assets.partitions import DATASETS, dataset_to_training, other_dataset, training_partitions
+from rotator_assets.recipes import Recipe, effective_recipe
 from rotator_assets.storage.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.storage.tables import content_hash
 from rotator_assets.storage.tensors import ImageTensor
@@ -254,12 +249,6 @@ def _tell_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
 
 def _note(log: "EpochLog") -> str:
     return f"loss {log.loss:.3f}, validation {log.val_loss:.3f}, AUC {log.val_auc:.3f}"
-
-
-def effective_recipe(recipe: Recipe, crop_px: int, profile: str, synthetic: bool) -> tuple[Recipe, str]:
-    """The recipe to train and its profile: as it stands, or reduced where the profile of the settings says so."""
-    quick = profile == "quick" or (profile == "auto" and synthetic)
-    return (reduced(recipe, crop_px), "quick") if quick else (recipe, "full")
 
 
 def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, reads: Reads) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from rotator_assets.data_root import DataRoot
-from rotator_assets.figures.study import STUDY_PICTURES
+from rotator_assets.study import STUDY_PICTURES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,9 +15,9 @@ from rotator_assets.assets.questions import QUESTION
 from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.results import planted_recipe
 from rotator_assets.data_root import DataRoot
-from rotator_assets.figures.study import REFERENCE_RECIPE
 from rotator_assets.recipes import Recipe, reduced
 from rotator_assets.storage.tables import content_hash
+from rotator_assets.study import REFERENCE_RECIPE
 
 if TYPE_CHECKING:
     import keras
@@ -91,7 +91,7 @@ def _planted_mark(recipe: Recipe) -> tuple[dict, dict]:
     """The row of ``planted_mark``; an image without and one with the mark, and the mean map of those with it."""
     from rotator_assets.demo.planted import mark_pixels, marked_galaxies
     from rotator_assets.learning.sanity import mean_with_interval, share_within
-    from rotator_assets.learning.training import load_model
+    from rotator_assets.storage.models import load_model
 
     galaxies = marked_galaxies(N_MARKED, _SEED, SIZE_PX)
     mark, maps = mark_pixels(SIZE_PX), []

@@ -20,9 +20,10 @@ from rotator_assets.assets.inputs import RECIPES, SETTINGS
 from rotator_assets.assets.observing import observe_before_reading
 from rotator_assets.assets.results import RESULTS, Snapshot, partition_for
 from rotator_assets.data_root import DataRoot
-from rotator_assets.partitions import DATASETS, WHOLE, split_training_key
+from rotator_assets.keys import WHOLE, split_training_key
+from rotator_assets.partitions import DATASETS
 from rotator_assets.recipes import Recipe, Stage
-from rotator_assets.settings import Settings
+from rotator_assets.settings_file import Settings
 from rotator_assets.storage.models import TrainedModels, open_models
 from rotator_assets.storage.schema import MADE_BY, TABLES
 from rotator_assets.storage.tables import TableStore

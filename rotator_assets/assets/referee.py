@@ -11,8 +11,9 @@ from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.assets.results import fractions, learning_curve_sources, survey_kinematics
 from rotator_assets.data_root import DataRoot
+from rotator_assets.keys import split_training_key
 from rotator_assets.learning.labels import with_galaxies
-from rotator_assets.partitions import DATASETS, dataset_partitions, dataset_to_training, split_training_key
+from rotator_assets.partitions import DATASETS, dataset_partitions, dataset_to_training
 from rotator_assets.recipes import Recipe
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.schema import TABLES

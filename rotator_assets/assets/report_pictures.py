@@ -80,7 +80,8 @@ def retraining_picture(
     pictures: Pictures, metrics: pd.DataFrame, curves: pd.DataFrame, dataset: str, recipe: str, training: str
 ) -> None:
     """ROC curve of a training over those of the trainings before it, where there are any: rows of the history."""
-    from rotator_assets.figures.comparison import Curve, retraining_figure
+    from rotator_assets.figures.roc import retraining_figure
+    from rotator_assets.figures.roc_axes import Curve
 
     def curve(name: str, row: pd.Series) -> Curve:
         return Curve.of(name, row, curves[curves["training"] == row["training"]])

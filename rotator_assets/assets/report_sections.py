@@ -12,11 +12,11 @@ import pandas as pd
 from rotator_assets.assets.report_labels import label_definition
 from rotator_assets.changes import leaves
 from rotator_assets.data_root import DataRoot
-from rotator_assets.figures.study import ACROSS_DATASETS, FAMILIES, STUDY_FIGURES
 from rotator_assets.files import replacing
 from rotator_assets.partitions import DATASETS
-from rotator_assets.settings import Settings
+from rotator_assets.settings_file import Settings
 from rotator_assets.storage.tables import TableStore
+from rotator_assets.study import ACROSS_DATASETS, FAMILIES, STUDY_FIGURES
 from rotator_assets.surveys.sources import told_label_sources
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from rotator_assets.assets.learning import as_predicted
 from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.report_pictures import retraining_picture, roc_pictures
 from rotator_assets.data_root import DataRoot
+from rotator_assets.keys import split_training_key
 from rotator_assets.learning.labels import with_galaxies
-from rotator_assets.partitions import dataset_to_training, split_training_key, training_partitions
+from rotator_assets.partitions import dataset_to_training, training_partitions
 from rotator_assets.recipes import Recipe
 from rotator_assets.storage.models import TrainedModels
 from rotator_assets.storage.tables import TableStore, content_hash

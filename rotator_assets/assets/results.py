@@ -15,19 +15,14 @@ import dagster as dg
 from rotator_assets.assets.inputs import OWNERS, Input, version_of_content
 from rotator_assets.data_root import DataRoot
 from rotator_assets.errors import InputError
-from rotator_assets.figures.study import FAMILIES, REFERENCE_RECIPE
-from rotator_assets.partitions import (
-    DATASETS,
-    dataset_partitions,
-    other_dataset,
-    split_training_key,
-    training_partitions,
-)
+from rotator_assets.keys import split_training_key
+from rotator_assets.partitions import DATASETS, dataset_partitions, other_dataset, training_partitions
 from rotator_assets.recipes import Recipe, load_recipes, varied
-from rotator_assets.settings import Settings, load_settings
+from rotator_assets.settings_file import Settings, load_settings
 from rotator_assets.storage.fingerprints import picture_fingerprints, table_fingerprints
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tensors import open_tensor
+from rotator_assets.study import FAMILIES, REFERENCE_RECIPE
 
 GROUP = "observed_results"
 Content = dict[str, dict[str, str]]

@@ -11,11 +11,11 @@ from rotator_assets.assets.reading import Reads
 from rotator_assets.assets.reports import roc_report
 from rotator_assets.assets.results import transfer_sources
 from rotator_assets.data_root import DataRoot
-from rotator_assets.figures.study import REFERENCE_RECIPE
 from rotator_assets.partitions import dataset_partitions, dataset_to_training, other_dataset
 from rotator_assets.recipes import Recipe
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import content_hash
+from rotator_assets.study import REFERENCE_RECIPE
 
 _SEED = 2020
 

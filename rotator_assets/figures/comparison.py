@@ -1,47 +1,30 @@
-"""Trainings side by side: recipes of a dataset, one recipe on two datasets, a training and those before it."""
+"""Recipes of a dataset, and one recipe on several datasets, side by side: ROC curves and AUCs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from rotator_assets.figures import style
-from rotator_assets.figures.roc import FALSE_POSITIVES, TRUE_POSITIVES, UNDEFINED, auc_text, chance_line, roc_line
+from rotator_assets.figures.roc_axes import (
+    FALSE_POSITIVES,
+    TRUE_POSITIVES,
+    Curve,
+    auc_text,
+    chance_line,
+    difference_text,
+    finish,
+    look_of,
+    overlay,
+    roc_line,
+)
 from rotator_assets.figures.style import numbers
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_LINES = ("-", *style.DASHES)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One ROC curve with what the legend says of it; ``points``: false_positive_rate, true_positive_rate."""
-
-    name: str
-    points: pd.DataFrame
-    auc: float
-    auc_low: float
-    auc_high: float
-    n_galaxies: int
-    n_slow: int
-
-    @classmethod
-    def of(cls, name: str, metrics: pd.Series, points: pd.DataFrame) -> Curve:
-        """The curve of one row of ``model_metrics``."""
-        return cls(name, points, *(metrics[key] for key in ("auc", "auc_low", "auc_high", "n_galaxies", "n_slow")))
-
-    @property
-    def label(self) -> str:
-        """Name, AUC with interval, and sample, a line each."""
-        auc = f"AUC {auc_text(self.auc, self.auc_low, self.auc_high)}"
-        return f"{self.name}\n{auc}\n{self.n_galaxies} galaxies, {self.n_slow} slow"
 
 
 def comparison_figure(
@@ -69,7 +52,7 @@ def comparison_figure(
     style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
     others = [recipe for recipe in metrics["recipe"] if recipe != reference]
     for row, metric in enumerate(metrics.itertuples()):
-        colour, dashes = (style.INK, "-") if metric.recipe == reference else _look(others.index(metric.recipe))
+        colour, dashes = (style.INK, "-") if metric.recipe == reference else look_of(others.index(metric.recipe))
         if np.isfinite(metric.auc):
             roc_line(axes, curves[curves["recipe"] == metric.recipe], metric.recipe, color=colour, lw=1.4, ls=dashes)
             forest.plot([metric.auc_low, metric.auc_high], [row, row], color=colour, lw=2, solid_capstyle="butt")
@@ -111,61 +94,13 @@ def comparison_figure(
 def dataset_figure(curves: Sequence[Curve], *, title: str, recipe: str, synthetic: bool, detail: str = "") -> Figure:
     """ROC curves of one recipe on several datasets (figures 26 and 29 of the study); ``detail``: how they differ."""
     names = " and ".join(curve.name for curve in curves)
-    figure, axes = _overlay(title, names, recipe, synthetic, detail)
+    figure, axes = overlay(title, names, recipe, synthetic, detail)
     for number, curve in enumerate(curves):
-        colour, dashes = (style.INK, "-") if number == 0 else _look(number - 1)
+        colour, dashes = (style.INK, "-") if number == 0 else look_of(number - 1)
         if np.isfinite(curve.auc):
             roc_line(axes, curve.points, curve.label, color=colour, ls=dashes, lw=1.8)
-    _finish(axes, any(np.isfinite(curve.auc) for curve in curves))
+    finish(axes, any(np.isfinite(curve.auc) for curve in curves))
     return figure
-
-
-def retraining_figure(
-    now: Curve, earlier: Sequence[Curve], *, dataset: str, recipe: str, synthetic: bool, most: int = 3
-) -> Figure:
-    """A training's ROC curve over those of the trainings before it, which are grey.
-
-    Names tell when a training was, and what has changed in its recipe since. ``earlier``: in order of time; the last
-    ``most`` are shown.
-    """
-    shown = list(earlier)[-most:]
-    left_out = len(earlier) - len(shown)
-    detail = f"{left_out} older ones not shown" if left_out else ""
-    figure, axes = _overlay("Trained again: the ROC curve and those before it", dataset, recipe, synthetic, detail)
-    if np.isfinite(now.auc):
-        roc_line(axes, now.points, now.label, color=style.FAST_COLOUR, lw=2.2, zorder=4)
-    for number, curve in enumerate(reversed(shown)):
-        if np.isfinite(curve.auc):
-            shade = str(round(0.45 + 0.4 * number / max(len(shown), 1), 2))
-            roc_line(axes, curve.points, curve.label, color=shade, lw=1.4, ls=_LINES[(number + 1) % len(_LINES)])
-    _finish(axes, np.isfinite(now.auc) or any(np.isfinite(curve.auc) for curve in shown))
-    return figure
-
-
-def _overlay(title: str, dataset: str, recipe: str, synthetic: bool, detail: str) -> tuple[Figure, Axes]:
-    figure = style.new_figure(9.6, 5.4, title=title, dataset=dataset, recipe=recipe, synthetic=synthetic, detail=detail)
-    axes = figure.subplots()
-    style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
-    return figure, axes
-
-
-def _finish(axes: Axes, drawn: bool) -> None:
-    """The diagonal, and the legend beside the axes, where its lines have room."""
-    chance_line(axes)
-    axes.set_anchor("W")
-    if not drawn:
-        style.say(axes, UNDEFINED)
-    style.legend(
-        axes,
-        title="AUC with 95 % interval",
-        title_fontsize=style.TEXT_SIZE,
-        alignment="left",
-        frameon=False,
-        loc="upper left",
-        bbox_to_anchor=(1.02, 1),
-        borderaxespad=0,
-        labelspacing=1,
-    )
 
 
 def _beside(metric, reference: str | None) -> str:
@@ -177,16 +112,3 @@ def _beside(metric, reference: str | None) -> str:
         numbers = (metric.auc_difference, metric.auc_difference_low, metric.auc_difference_high)
         text += f"\nto {reference}: {difference_text(*numbers, metric.p_value_adjusted)}"
     return text
-
-
-def difference_text(difference: float, low: float, high: float, p_value_adjusted: float) -> str:
-    """A difference of AUCs with its interval and its p-value after Holm's correction."""
-    if np.isnan(p_value_adjusted):
-        return f"{difference:+.3f}, no test"
-    p_value = "< 0.001" if p_value_adjusted < 0.001 else f"{p_value_adjusted:.2g}"
-    return f"{difference:+.3f} [{low:+.3f}, {high:+.3f}], p (Holm) {p_value}"
-
-
-def _look(number: int) -> tuple[str, object]:
-    """Colour and dashes of one of up to 24 curves beside the reference."""
-    return style.OTHER_COLOURS[number % len(style.OTHER_COLOURS)], _LINES[(number + 1) % len(_LINES)]

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.figures import style
-from rotator_assets.figures.comparison import difference_text
-from rotator_assets.figures.roc import auc_text
+from rotator_assets.figures.roc_axes import auc_text, difference_text
 from rotator_assets.figures.style import numbers
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.figures import style
-from rotator_assets.figures.roc import UNDEFINED, auc_text
+from rotator_assets.figures.roc_axes import UNDEFINED, auc_text
 from rotator_assets.figures.style import numbers
 
 if TYPE_CHECKING:

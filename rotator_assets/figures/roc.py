@@ -13,15 +13,24 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from rotator_assets.figures import style
+from rotator_assets.figures.roc_axes import (
+    FALSE_POSITIVES,
+    LINES,
+    TRUE_POSITIVES,
+    UNDEFINED,
+    Curve,
+    auc_text,
+    chance_line,
+    finish,
+    overlay,
+    roc_line,
+)
 from rotator_assets.figures.style import CLASSES, numbers, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FALSE_POSITIVES = "False-positive rate (slow rotators called fast)"
-TRUE_POSITIVES = "True-positive rate (fast rotators called fast)"
-UNDEFINED = "Not defined: needs galaxies\nof both classes"
 PROBABILITY = r"Network's $P(\mathrm{fast})$"
 
 
@@ -168,23 +177,26 @@ def history_figure(history: pd.DataFrame, *, dataset: str, recipe: str, syntheti
     return figure
 
 
-def chance_line(axes: Axes) -> None:
-    """The diagonal of a score that says nothing, and the limits of every ROC curve."""
-    axes.plot([0, 1], [0, 1], color=style.GREY, lw=0.8, ls="--", label="chance")
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+def retraining_figure(
+    now: Curve, earlier: Sequence[Curve], *, dataset: str, recipe: str, synthetic: bool, most: int = 3
+) -> Figure:
+    """A training's ROC curve over those of the trainings before it, which are grey.
 
-
-def roc_line(axes: Axes, curve: pd.DataFrame, label: str | None, **look) -> None:
-    """One curve: ``false_positive_rate`` and ``true_positive_rate``."""
-    x, y = numbers(curve, "false_positive_rate"), numbers(curve, "true_positive_rate")
-    axes.plot(x, y, label=label, **look)
-
-
-def auc_text(auc: float, low: float, high: float) -> str:
-    """An AUC with its interval, as legends have it."""
-    if not np.isfinite(auc):
-        return "not defined"
-    return f"{auc:.3f}" + (f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) and np.isfinite(high) else "")
+    Names tell when a training was, and what has changed in its recipe since. ``earlier``: in order of time; the last
+    ``most`` are shown.
+    """
+    shown = list(earlier)[-most:]
+    left_out = len(earlier) - len(shown)
+    detail = f"{left_out} older ones not shown" if left_out else ""
+    figure, axes = overlay("Trained again: the ROC curve and those before it", dataset, recipe, synthetic, detail)
+    if np.isfinite(now.auc):
+        roc_line(axes, now.points, now.label, color=style.FAST_COLOUR, lw=2.2, zorder=4)
+    for number, curve in enumerate(reversed(shown)):
+        if np.isfinite(curve.auc):
+            shade = str(round(0.45 + 0.4 * number / max(len(shown), 1), 2))
+            roc_line(axes, curve.points, curve.label, color=shade, lw=1.4, ls=LINES[(number + 1) % len(LINES)])
+    finish(axes, np.isfinite(now.auc) or any(np.isfinite(curve.auc) for curve in shown))
+    return figure
 
 
 def _lowest(history: pd.DataFrame) -> float:

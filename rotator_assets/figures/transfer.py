@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.figures import style
-from rotator_assets.figures.roc import UNDEFINED
+from rotator_assets.figures.roc_axes import UNDEFINED
 from rotator_assets.figures.style import numbers
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from rotator_assets.errors import InputError
 from rotator_assets.files import replacing
-from rotator_assets.learning.backend import compute_policy, device_name, tensorflow
+from rotator_assets.learning.backend import compute_policy, device_name
 from rotator_assets.learning.calibration import fit_calibration
 from rotator_assets.learning.checkpoints import Checkpoints, EpochLog
 from rotator_assets.learning.evaluation import youden_threshold
@@ -201,15 +200,3 @@ def predict_logits(
     """
     infer = inference_function(model)
     return logits_of(infer, images, rows, recipe, averaged=recipe.test_time_averaging, batch_size=batch_size)
-
-
-def load_model(path: Path) -> keras.Model:
-    """A saved network in Keras' safe mode (no code is run from the file). Raises InputError if it cannot be read."""
-    tensorflow()
-    from keras import saving
-
-    try:
-        return saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: is not a trained network ({reason}); materialize rotator_classifier again") from None

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from rotator_assets.data_root import DataRoot
-from rotator_assets.partitions import WHOLE, split_training_key
+from rotator_assets.keys import WHOLE, split_training_key
 from rotator_assets.storage.models import TrainedModels, commit_models, open_models
 from rotator_assets.storage.schema import TABLES
 from rotator_assets.storage.tables import TableStore

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from rotator_assets.errors import InputError
 from rotator_assets.files import is_abandoned, replacing
+from rotator_assets.learning.backend import tensorflow
 from rotator_assets.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ class TrainedModels:
 
     def load(self, fold: int) -> keras.Model:
         """The network of one fold, counted on over the repeats, in inference-ready state."""
-        from rotator_assets.learning.training import load_model
-
         return load_model(self.folder / f"fold-{fold}.keras")
 
 
@@ -128,3 +127,15 @@ def _remove_abandoned(parent: Path, pattern: str, keep: Path) -> None:
     for old in parent.glob(pattern):
         if old != keep and is_abandoned(old):
             shutil.rmtree(old, ignore_errors=True)
+
+
+def load_model(path: Path) -> keras.Model:
+    """A saved network in Keras' safe mode (no code is run from the file). Raises InputError if it cannot be read."""
+    tensorflow()
+    from keras import saving
+
+    try:
+        return saving.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not a trained network ({reason}); materialize rotator_classifier again") from None

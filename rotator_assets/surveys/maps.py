@@ -24,10 +24,11 @@ from rotator_assets.files import walk_files
 from rotator_assets.science import spin
 from rotator_assets.science.kinemetry import kinemetry
 from rotator_assets.science.psf import FWHM_PER_SIGMA
+from rotator_assets.settings import BeamRule
 from rotator_assets.surveys.compressed import uncompressed_name
 from rotator_assets.surveys.dap_files import LAYOUTS, DapMaps, naming, read_maps
 from rotator_assets.surveys.fits_files import SYNTHETIC_KEYWORD
-from rotator_assets.surveys.measured import NAN, BeamRule, HalfLightEllipse, Measurement
+from rotator_assets.surveys.measured import NAN, HalfLightEllipse, Measurement
 
 BINNINGS = ("HYB10", "VOR10", "SPX")
 """First part of a DAPTYPE, the preferred first: the stellar kinematics of HYB10 and VOR10 are the same, in Voronoi bins

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rotator_assets.settings import BeamRule
+
 NAN = float("nan")
-BeamRule = Literal["none", "all", "regular_rotators"]
-"""Which galaxies are corrected for seeing."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from rotator_assets.figures import comparison, style
+from rotator_assets.figures.roc_axes import Curve
 from rotator_assets_tests.figures import made_up
 
 
@@ -13,8 +14,8 @@ def curve():
     return made_up.curve(known["rotator_type"], known["probability_fast"])
 
 
-def _curve(name: str, points: pd.DataFrame, auc: float = 0.7) -> comparison.Curve:
-    return comparison.Curve(name, points, auc, auc - 0.05, auc + 0.05, 300, 70)
+def _curve(name: str, points: pd.DataFrame, auc: float = 0.7) -> Curve:
+    return Curve(name, points, auc, auc - 0.05, auc + 0.05, 300, 70)
 
 
 def test_comparison_lists_every_recipe_in_order_with_the_study(curve):
@@ -74,7 +75,7 @@ def test_datasets_are_told_with_sample_and_interval(curve):
 
 def test_the_new_curve_is_coloured_and_the_latest_old_ones_are_grey(curve):
     earlier = [_curve(f"day {day}", curve, 0.5 + day / 100) for day in range(7)]
-    figure = comparison.retraining_figure(
+    figure = roc.retraining_figure(
         _curve("now", curve, 0.8), earlier, dataset="d", recipe="thesis", synthetic=False, most=3
     )
     (axes,) = figure.axes

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from rotator_assets.figures import attribution, attribution_numbers, comparison, images, roc, spin, style
+from rotator_assets.figures.roc_axes import Curve
 from rotator_assets_tests.figures import made_up
 
 TITLE = {"dataset": "manga-observed-64", "recipe": "thesis"}
@@ -66,7 +67,7 @@ def _makers(frame: pd.DataFrame) -> dict[str, partial]:
             detail="first − second (1433 galaxies in both): +0.012 [-0.010, +0.034], p (Holm) 0.28",
         ),
         "retraining": partial(
-            comparison.retraining_figure,
+            roc.retraining_figure,
             _curve("2025-03-04 05:06, now", curve, auc, sizes),
             [_curve(f"2025-03-0{day} 05:06\nnormalization: max_all -> log", curve, auc, sizes) for day in range(1, 8)],
             **TITLE,
@@ -105,8 +106,8 @@ def _makers(frame: pd.DataFrame) -> dict[str, partial]:
     }
 
 
-def _curve(name: str, points: pd.DataFrame, auc: tuple[float, float, float], sizes: dict) -> comparison.Curve:
-    return comparison.Curve(name, points, *auc, **sizes)
+def _curve(name: str, points: pd.DataFrame, auc: tuple[float, float, float], sizes: dict) -> Curve:
+    return Curve(name, points, *auc, **sizes)
 
 
 ALL = _makers(made_up.galaxies())

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rotator_assets import study as the_study
 from rotator_assets.figures import study
 from rotator_assets.partitions import DATASETS as ALL_DATASETS
 from rotator_assets.recipes import load_recipes, varied
@@ -17,17 +18,17 @@ def _metrics(*keys: tuple[str, str], auc: float = 0.7) -> pd.DataFrame:
 
 
 def test_study_numbers_by_dataset():
-    assert study.study_auc("manga-observed-64") == {"thesis": (0.78, 0.78), "all-types": (0.92, 0.92)}
-    assert study.study_auc("tng100-noisy-128") == {"thesis": (0.68, 0.70)}
-    assert study.study_auc("tng100-noiseless-128") == {"thesis": (0.72, 0.72)}
-    assert study.study_auc("tng100-noiseless-64") == {"thesis": (0.79, 0.79)}
-    assert study.study_auc("unknown") == {}
+    assert the_study.study_auc("manga-observed-64") == {"thesis": (0.78, 0.78), "all-types": (0.92, 0.92)}
+    assert the_study.study_auc("tng100-noisy-128") == {"thesis": (0.68, 0.70)}
+    assert the_study.study_auc("tng100-noiseless-128") == {"thesis": (0.72, 0.72)}
+    assert the_study.study_auc("tng100-noiseless-64") == {"thesis": (0.79, 0.79)}
+    assert the_study.study_auc("unknown") == {}
 
 
 def test_every_result_of_the_study_names_a_recipe_that_exists():
     from rotator_assets.recipes import load_recipes
 
-    assert {recipe for _, recipe in study.STUDY_RESULTS} <= set(load_recipes())
+    assert {recipe for _, recipe in the_study.STUDY_RESULTS} <= set(load_recipes())
 
 
 @pytest.mark.parametrize(
@@ -97,20 +98,20 @@ def test_comparisons_of_datasets_are_judged_too_and_synthetic_ones_not_held_agai
 
 
 def test_the_figures_are_those_of_the_study_in_order():
-    numbers = [figure.number for figure in study.STUDY_FIGURES]
+    numbers = [figure.number for figure in the_study.STUDY_FIGURES]
     assert numbers == [3, *range(8, 32)]
 
 
 def test_every_figure_names_folders_that_the_pipeline_fills():
     surveys = {dataset.survey for dataset in ALL_DATASETS.values()}
-    known = surveys | set(ALL_DATASETS) | {study.ACROSS_DATASETS}
+    known = surveys | set(ALL_DATASETS) | {the_study.ACROSS_DATASETS}
     known |= {f"{dataset}/{recipe}" for dataset in ALL_DATASETS for recipe in load_recipes()}
-    assert {folder for figure in study.STUDY_FIGURES for folder in figure.folders} <= known
-    assert set(study.FAMILIES) <= set(varied(load_recipes(), study.REFERENCE_RECIPE))
+    assert {folder for figure in the_study.STUDY_FIGURES for folder in figure.folders} <= known
+    assert set(the_study.FAMILIES) <= set(varied(load_recipes(), the_study.REFERENCE_RECIPE))
 
 
 def test_the_first_choice_is_shown_and_the_second_one_says_why(tmp_path):
-    figure = next(figure for figure in study.STUDY_FIGURES if figure.number == 13)
+    figure = next(figure for figure in the_study.STUDY_FIGURES if figure.number == 13)
     assert figure.folder(tmp_path) is None
     assert figure.needs == "manga-observed-128 or manga-observed-64 with thesis"
     for dataset, said in (("manga-observed-64", " (manga-observed-128 was not trained.)"), ("manga-observed-128", "")):

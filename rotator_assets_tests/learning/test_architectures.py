@@ -9,8 +9,9 @@ from rotator_assets.learning.backend import computes_bfloat16
 from rotator_assets.learning.imbalance import training_loss
 from rotator_assets.learning.network import build_network, describe, settle_batchnorm
 from rotator_assets.learning.pipeline import symmetries
-from rotator_assets.learning.training import cross_validate, load_model
+from rotator_assets.learning.training import cross_validate
 from rotator_assets.recipes import Recipe
+from rotator_assets.storage.models import load_model
 from rotator_assets_tests.learning.planted import TINY, galaxy_ids, planted_survey, rounding
 
 PX = 32

@@ -17,8 +17,9 @@ from rotator_assets.learning.baseline_images import N_SKIES, baselines
 from rotator_assets.learning.gradients import PathGradients
 from rotator_assets.learning.network import build_network, settle_batchnorm
 from rotator_assets.learning.pipeline import network_input
-from rotator_assets.learning.training import load_model, predict_logits
+from rotator_assets.learning.training import predict_logits
 from rotator_assets.recipes import Recipe
+from rotator_assets.storage.models import load_model
 from rotator_assets_tests.learning.planted import SIZE_PX, TINY, rounding
 
 BASELINE = np.zeros((SIZE_PX, SIZE_PX, len(TINY.bands)), dtype=np.float32)

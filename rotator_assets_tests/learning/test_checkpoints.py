@@ -18,6 +18,7 @@ from rotator_assets.learning.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.learning.folds import plan_splits
 from rotator_assets.learning.trainer import TrainingStopped
 from rotator_assets.learning.training import cross_validate
+from rotator_assets.storage.models import load_model
 from rotator_assets_tests.learning.planted import TINY, galaxy_ids
 
 SHORT = TINY.model_copy(update={"folds": 2, "epochs": 3})
@@ -202,7 +203,7 @@ def weights(folder, recipe=SHORT):
     return [
         np.array(value)
         for fold in range(recipe.folds)
-        for value in training.load_model(folder / "models" / f"fold-{fold}.keras").get_weights()
+        for value in load_model(folder / "models" / f"fold-{fold}.keras").get_weights()
     ]
 
 

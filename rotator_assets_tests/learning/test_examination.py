@@ -8,7 +8,7 @@ import pytest
 from rotator_assets.learning import examination
 from rotator_assets.learning.examination import METHODS, RANDOM, examine
 from rotator_assets.learning.sanity import SHARES, area_under
-from rotator_assets.learning.training import load_model
+from rotator_assets.storage.models import load_model
 from rotator_assets_tests.learning.planted import SIZE_PX, TINY
 
 

@@ -10,8 +10,9 @@ from rotator_assets.learning.network import build_network
 from rotator_assets.learning.pipeline import network_input, symmetries
 from rotator_assets.learning.saliency import Explainer
 from rotator_assets.learning.sanity import share_within
-from rotator_assets.learning.training import cross_validate, load_model
+from rotator_assets.learning.training import cross_validate
 from rotator_assets.recipes import Recipe
+from rotator_assets.storage.models import load_model
 
 SHAPE = (8, 6, 3)
 GENERATOR = np.random.default_rng(0)

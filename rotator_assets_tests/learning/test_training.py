@@ -16,7 +16,8 @@ from rotator_assets.learning.evaluation import youden_threshold
 from rotator_assets.learning.folds import check_no_leak, plan_splits
 from rotator_assets.learning.pipeline import network_input, symmetries
 from rotator_assets.learning.trainer import TrainingStopped
-from rotator_assets.learning.training import cross_validate, load_model, predict_logits
+from rotator_assets.learning.training import cross_validate, predict_logits
+from rotator_assets.storage.models import load_model
 from rotator_assets_tests.learning.planted import TINY, galaxy_ids, planted_survey
 
 

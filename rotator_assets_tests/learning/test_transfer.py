@@ -7,10 +7,11 @@ import pytest
 
 from rotator_assets.errors import InputError
 from rotator_assets.learning.folds import plan_splits
-from rotator_assets.learning.training import cross_validate, load_model
+from rotator_assets.learning.training import cross_validate
 from rotator_assets.learning.transfer import OtherGalaxies, StackedImages, with_other_galaxies
 from rotator_assets.partitions import other_dataset
 from rotator_assets.recipes import Augmentation, Recipe, load_recipes
+from rotator_assets.storage.models import load_model
 
 STILL = Augmentation(shift=0, rotation_deg=0, flip=False, flattening=0, zoom=0)
 N_OWN, N_OTHER = 30, 24
