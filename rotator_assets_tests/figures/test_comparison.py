@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.figures import comparison, style
+from rotator_assets.figures import comparison, roc, style
 from rotator_assets.figures.roc_axes import Curve
 from rotator_assets_tests.figures import made_up
 
