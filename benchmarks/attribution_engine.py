@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rotator_assets.learning.attribution import alibi_maps, integrated_gradients
-from rotator_assets.learning.backend import device_name
-from rotator_assets.learning.network import build_network, settle_batchnorm
-from rotator_assets.recipes import load_recipes
+from rotator_assets.attribution.integrated_gradients import alibi_maps, integrated_gradients
+from rotator_assets.core.backend import device_name
+from rotator_assets.core.recipes import load_recipes
+from rotator_assets.training.network import build_network, settle_batchnorm
 
 ENGINES = {"ours": lambda *work: integrated_gradients(*work).maps, "alibi": alibi_maps}
 SKY_SIGMA = 0.01

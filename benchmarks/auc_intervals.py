@@ -17,8 +17,8 @@ from itertools import product
 
 import numpy as np
 
-from rotator_assets.learning.auc import auc_difference, auc_interval
-from rotator_assets_tests.learning.simulated import Scores, Setting, cross_validation
+from rotator_assets.evaluation.auc import auc_difference, auc_interval
+from rotator_assets_tests.evaluation.simulated import Scores, Setting, cross_validation
 
 WAYS = ("pooled", "calibrated", "within")
 COVERAGE, REJECTIONS = (0.93, 0.97), (0.03, 0.07)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rotator_assets import environment
-from rotator_assets.data_root import ENVIRONMENT_VARIABLE, DataRoot
-from rotator_assets.errors import InputError
+from rotator_assets.core import environment
+from rotator_assets.core.data_root import ENVIRONMENT_VARIABLE, DataRoot
+from rotator_assets.core.errors import InputError
 
 if TYPE_CHECKING:
-    from rotator_assets.plans import Step
+    from rotator_assets.orchestration.plans import Step
 
 DEMO_ROOT = Path("data/demo")
 
@@ -43,9 +43,9 @@ def demo(data: str | None, galaxies: int | None, seed: int) -> None:
 
     The root is --data, else ROTATORS_DATA, else data/demo; one that holds other files is left alone.
     """
-    from rotator_assets.demo import DEFAULT_GALAXIES, write_demo
-    from rotator_assets.plans import plan
-    from rotator_assets.terminal import Progress
+    from rotator_assets.orchestration.plans import plan
+    from rotator_assets.orchestration.terminal import Progress
+    from rotator_assets.synthetic import DEFAULT_GALAXIES, write_demo
 
     root = _root(DEMO_ROOT if data is None and not os.environ.get(ENVIRONMENT_VARIABLE) else data)
     root.require_writable()
@@ -96,10 +96,10 @@ def run(
         raise click.UsageError(
             "--stale alone redoes the questions that were asked: leave out --questions, or name a --dataset or --recipe"
         )
-    from rotator_assets.partitions import dataset as dataset_of
-    from rotator_assets.plans import plan
-    from rotator_assets.recipes import load_recipes, study_recipes
-    from rotator_assets.settings_file import load_settings
+    from rotator_assets.core.recipes import load_recipes, study_recipes
+    from rotator_assets.lineage.partitions import dataset as dataset_of
+    from rotator_assets.lineage.settings_file import load_settings
+    from rotator_assets.orchestration.plans import plan
 
     known = load_recipes()
     for name in recipes:
@@ -127,10 +127,12 @@ def run(
 @data_option
 def status(data: str | None) -> None:
     """Inputs the data root has and lacks, where to get them, and what is stale."""
+    from rotator_assets.orchestration.terminal import print_status
     from rotator_assets.running import open_runner
-    from rotator_assets.terminal import print_status
+    from rotator_assets.tables import open_store
 
-    print_status(_root(data), open_runner)
+    root = _root(data)
+    print_status(open_store(root), open_runner)
 
 
 @cli.command()
@@ -148,7 +150,7 @@ def ui(data: str | None, port: int) -> None:
     root = _root(data)
     root.require_writable()
     _require_free(port)
-    from rotator_assets.runner import open_instance
+    from rotator_assets.orchestration.runner import open_instance
 
     open_instance(root).dispose()
     os.environ["DAGSTER_HOME"] = str(root.dagster_home)
@@ -168,14 +170,14 @@ def query(sql: str, data: str | None, form: str) -> None:
     """Run SQL on the results; never waits for a run, never holds one up."""
     import duckdb
 
-    from rotator_assets.query_output import as_csv, as_json, print_answer
-    from rotator_assets.storage.tables import TableStore
+    from rotator_assets.orchestration.query_output import as_csv, as_json, print_answer
+    from rotator_assets.tables import open_store
 
     root = _root(data)
     if not root.path.is_dir():
         raise InputError(f"{root.path}: there is no such data root; name one with --data or run `rotators demo`")
     has_results = root.tables.is_dir()
-    with TableStore(root).connect() if has_results else duckdb.connect() as connection:
+    with open_store(root).connect() if has_results else duckdb.connect() as connection:
         try:
             if not connection.extract_statements(sql):
                 raise InputError("query: there is no statement in it; ask for a table, say: FROM galaxies LIMIT 10")
@@ -197,13 +199,13 @@ def query(sql: str, data: str | None, form: str) -> None:
 @data_option
 def report(data: str | None) -> None:
     """Make results/study_report.html anew from what has been materialized, and print where it is."""
-    from rotator_assets.plans import REPORT
-    from rotator_assets.runner import input_error
+    from rotator_assets.orchestration.plans import REPORT
+    from rotator_assets.orchestration.runner import input_error
     from rotator_assets.running import open_runner
-    from rotator_assets.storage.tables import TableStore
+    from rotator_assets.tables import open_store
 
     root = _root(data)
-    if not TableStore(root).partitions("model_metrics"):
+    if not open_store(root).partitions("model_metrics"):
         raise InputError(f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {root.path}` first")
     root.require_writable()
     with open_runner(root) as runner:
@@ -219,7 +221,7 @@ def report(data: str | None) -> None:
 @data_option
 def export(file: Path, data: str | None) -> None:
     """Write every table into one self-contained DuckDB file, in place of an earlier export."""
-    from rotator_assets.storage.tables import TableStore
+    from rotator_assets.tables import open_store
 
     root = _root(data)
     if not root.tables.is_dir():
@@ -230,7 +232,7 @@ def export(file: Path, data: str | None) -> None:
         raise InputError(
             f"{file}: lies in the root's results, which are replaced and may be deleted; name another place"
         )
-    rows = TableStore(root).export(file)
+    rows = open_store(root).export(file)
     click.echo(f"{file}: {len(rows)} tables, {sum(rows.values())} rows")
 
 
@@ -261,7 +263,7 @@ def _require_free(port: int) -> None:
 
 def _buildable(root: DataRoot) -> tuple[list[str], tuple[str, ...]]:
     """Datasets whose survey has a folder here, and surveys of catalogues alone that have one."""
-    from rotator_assets.partitions import DATASETS
+    from rotator_assets.lineage.partitions import DATASETS
     from rotator_assets.surveys import SURVEYS
 
     here = [key for key in SURVEYS if root.survey(key).is_dir()]
@@ -274,7 +276,7 @@ def _buildable(root: DataRoot) -> tuple[list[str], tuple[str, ...]]:
 
 def _rerun_stale(root: DataRoot, jobs: int | None) -> None:
     """Everything that was made once and no longer fits its inputs, with what has to come before it."""
-    from rotator_assets.plans import plan_stale
+    from rotator_assets.orchestration.plans import plan_stale
     from rotator_assets.running import open_runner
 
     if not root.dagster_home.is_dir():
@@ -289,17 +291,18 @@ def _rerun_stale(root: DataRoot, jobs: int | None) -> None:
 
 
 def _execute(root: DataRoot, steps: list[Step], jobs: int | None) -> None:
-    from rotator_assets.runner import input_error
+    from rotator_assets.orchestration.runner import input_error
+    from rotator_assets.orchestration.terminal import Progress, print_notices
+    from rotator_assets.orchestration.workers import default_jobs
     from rotator_assets.running import open_runner
-    from rotator_assets.terminal import Progress, print_notices
-    from rotator_assets.workers import default_jobs
+    from rotator_assets.tables import open_store
 
     jobs = min(jobs or default_jobs(), max(1, sum(step.is_training for step in steps)))
 
     with Progress() as progress, open_runner(root) as runner:
         outcome = runner.run(steps, lambda step, n, state: progress.step(step, n, len(steps), state), jobs)
     settled = {*outcome.done, *outcome.fresh}
-    print_notices(root, [step for step in steps if step.title in settled])
+    print_notices(open_store(root), [step for step in steps if step.title in settled])
     for title, reason in outcome.skipped.items():
         click.echo(f"not run: {title} ({reason})")
     if outcome.failed:

@@ -7,51 +7,32 @@ from functools import cache
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from rotator_assets.assets import (
-    attribution_tests,
-    attributions,
-    catalogs,
-    checks,
-    comparison,
-    current,
-    ellipticity,
-    galaxies,
-    images,
-    kinematics,
-    learning,
-    observing,
-    planted,
-    referee,
-    reports,
-    sensitivity,
-    study,
-    transfer,
-)
-from rotator_assets.data_root import DataRoot
-from rotator_assets.following import report_sensor
-from rotator_assets.jobs import JOBS
-from rotator_assets.storage.io_managers import ModelIOManager, TableIOManager, TensorIOManager
-
-_QUESTIONS = [ellipticity, referee, attribution_tests, transfer, planted]
-_SURVEYS = [catalogs, kinematics, galaxies, sensitivity]
-_MODULES = [*_SURVEYS, images, learning, reports, attributions, comparison, *_QUESTIONS, study]
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.domains import modules
+from rotator_assets.lineage import observing
+from rotator_assets.orchestration import is_current
+from rotator_assets.orchestration.following import report_sensor
+from rotator_assets.orchestration.jobs import JOBS
+from rotator_assets.store.io_managers import ModelIOManager, TableIOManager, TensorIOManager
+from rotator_assets.tables import open_store
 
 
 def definitions(root: DataRoot) -> dg.Definitions:
     """The code location over one data root."""
+    store = open_store(root)
     return dg.Definitions(
-        assets=[*observing.OBSERVED, *dg.load_assets_from_modules(_MODULES)],
+        assets=[*observing.OBSERVED, *dg.load_assets_from_modules(modules("assets"))],
         asset_checks=[
-            *dg.load_asset_checks_from_modules([checks, attribution_tests]),
-            *current.currency_checks(asset_graph),
+            *dg.load_asset_checks_from_modules(modules("checks")),
+            *is_current.currency_checks(asset_graph),
         ],
         jobs=JOBS,
         sensors=[observing.input_changes, report_sensor(asset_graph)],
         resources={
-            "root": root,
-            "tables": TableIOManager(root),
-            "tensors": TensorIOManager(root),
-            "models": ModelIOManager(root),
+            "store": store,
+            "tables": TableIOManager(store),
+            "tensors": TensorIOManager(store),
+            "models": ModelIOManager(store),
         },
         # Each partition is a run, and so a process, of its own already.
         executor=dg.in_process_executor,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from rotator_assets.data_root import DataRoot
+from rotator_assets.core.data_root import DataRoot
 from rotator_assets.definitions import definitions
-from rotator_assets.runner import Runner
+from rotator_assets.orchestration.runner import Runner
+from rotator_assets.tables import open_store
 
 
 def open_runner(root: DataRoot) -> Runner:
     """A runner of all assets on the data root; use it as a context."""
-    return Runner(root, definitions(root))
+    return Runner(open_store(root), definitions(root))

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
 
-from rotator_assets import progress
-from rotator_assets.data_root import DataRoot
-from rotator_assets.plans import Step
-from rotator_assets.runner import input_error
+from rotator_assets.core import progress
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.orchestration.plans import Step
+from rotator_assets.orchestration.runner import input_error
+from rotator_assets.orchestration.workers import STOP_SECONDS
 from rotator_assets.running import open_runner
-from rotator_assets.workers import STOP_SECONDS
 
 
 def main(root: DataRoot) -> None:

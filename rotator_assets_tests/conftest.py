@@ -30,7 +30,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def small_demo_root(tmp_path_factory) -> Path:
     """Synthetic files of 90 galaxies a survey, in the published formats; not to be changed by a test."""
-    from rotator_assets.demo import write_demo
+    from rotator_assets.synthetic import write_demo
 
     return _made_once(tmp_path_factory, "demo", lambda root: write_demo(root, n_galaxies=90, seed=7))
 
@@ -54,10 +54,10 @@ def compared_root(tmp_path_factory) -> Path:
 
     `thesis` on `tng100-noisy-128` and `tng100-noisy-64`; the recipes of the former are compared.
     """
-    from rotator_assets.data_root import DataRoot
-    from rotator_assets.plans import REPORT, Step
+    from rotator_assets.core.data_root import DataRoot
+    from rotator_assets.orchestration.plans import REPORT, Step
     from rotator_assets.running import open_runner
-    from rotator_assets_tests.test_comparisons import NOISY, SMALL, trained
+    from rotator_assets_tests.comparison.test_comparisons import NOISY, SMALL, trained
 
     def compare(root: Path) -> None:
         for dataset in (NOISY, SMALL):
@@ -67,6 +67,29 @@ def compared_root(tmp_path_factory) -> Path:
             runner.materialize(REPORT)
 
     return _made_once(tmp_path_factory, "compared", compare)
+
+
+@pytest.fixture(scope="session")
+def survey():
+    """Images, labels and objects of a made-up survey."""
+    from rotator_assets_tests.training.made_up_training import planted_survey
+
+    return planted_survey()
+
+
+@pytest.fixture(scope="session")
+def trained(survey, tmp_path_factory):
+    """(CrossValidation, folder of the networks, epoch logs) of the tiny recipe on the planted survey."""
+    from rotator_assets.training.cross_validation import cross_validate
+    from rotator_assets_tests.training.made_up_training import TINY, galaxy_ids
+
+    images, labels, objects = survey
+    folder = tmp_path_factory.mktemp("models")
+    logs = []
+    result = cross_validate(
+        images, labels, objects, galaxy_ids(objects), TINY, model_folder=folder, on_epoch=logs.append
+    )
+    return result, folder, logs
 
 
 def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

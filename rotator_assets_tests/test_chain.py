@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from rotator_assets.data_root import DataRoot
-from rotator_assets.plans import REPORT, Step, plan
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.domains import modules
+from rotator_assets.orchestration.plans import REPORT, Step, plan
 from rotator_assets.running import open_runner
-from rotator_assets.storage.models import open_models
-from rotator_assets.storage.schema import TABLES
-from rotator_assets.storage.schema.questions import QUESTION_TABLES
-from rotator_assets.storage.schema.referee import REFEREE_TABLES
-from rotator_assets.storage.schema.saliency import SALIENCY_TABLES
-from rotator_assets.storage.tables import TableStore
-from rotator_assets.storage.tensors import open_tensor
+from rotator_assets.store.models import open_models
+from rotator_assets.store.tensors import open_tensor
+from rotator_assets.tables import TABLES, open_store
 from rotator_assets_tests.test_cli import complaint, rotators
 
 pytestmark = pytest.mark.chain
@@ -27,11 +24,16 @@ DATASET, RECIPE, OTHER_RECIPE = "manga-observed-64", "thesis", "r-band"
 
 @pytest.fixture
 def tables(finished_root):
-    return TableStore(DataRoot(finished_root))
+    return open_store(DataRoot(finished_root))
 
 
 def test_every_table_of_the_chain_is_filled_and_marked_synthetic(tables):
-    asked = {table.name for table in (*QUESTION_TABLES, *REFEREE_TABLES, *SALIENCY_TABLES)}
+    asked = {
+        name
+        for module in modules("tables")
+        if ".robustness." in module.__name__ or ".faithfulness." in module.__name__
+        for name in module.TABLES
+    } | {"referee_metrics", "convergence", "calibration_curves"}
     for name in TABLES.keys() - {"dataset_comparison", "notices"} - asked:  # one dataset; and all of it is used
         rows = tables.query(f'SELECT count(*) AS n, bool_and(synthetic) AS synthetic FROM "{name}"')
         assert rows["n"][0] > 0 and bool(rows["synthetic"][0]), name
@@ -84,7 +86,7 @@ def test_predictions_come_from_the_saved_networks(tables, finished_root):
     models = open_models(DataRoot(finished_root).models / DATASET / RECIPE)
     tensor = open_tensor(DataRoot(finished_root).tensors / DATASET)
     row = tables.query("FROM predictions ORDER BY galaxy_id LIMIT 1").iloc[0]
-    from rotator_assets.learning.training import predict_logits
+    from rotator_assets.training.cross_validation import predict_logits
 
     rows = tensor.rows_of([row["galaxy_id"]])
     logit = predict_logits(models.load(int(row["fold"])), tensor.images, rows, models.recipe)[0]
@@ -132,7 +134,7 @@ def test_images_marked_synthetic_mark_all_that_is_made_of_them(small_demo_root, 
     steps = [step for step in plan([DATASET], []) if step.title.startswith(("catalogues", "images"))]
     with open_runner(root) as runner:
         assert not runner.run(steps).failed
-    tables = TableStore(root)
+    tables = open_store(root)
     assert tables.query("SELECT bool_or(synthetic) AS s FROM galaxies")["s"].tolist() == [False]
     for table in ("images", "labeled_images"):
         assert tables.query(f"SELECT bool_and(synthetic) AS s FROM {table}")["s"].tolist() == [True]
@@ -145,7 +147,7 @@ def test_too_few_galaxies_for_the_folds_is_status_2_and_upstream_is_kept(small_d
     (root / "settings.yaml").write_text("manga: {labels: {t_type_max: -2.9}}")
     line = complaint(rotators("run", "-d", DATASET, "-r", RECIPE, data=root))
     assert "fold" in line
-    assert TableStore(DataRoot(root)).query("SELECT count(*) AS n FROM galaxies")["n"][0] >= 90
+    assert open_store(DataRoot(root)).query("SELECT count(*) AS n FROM galaxies")["n"][0] >= 90
     assert open_tensor(DataRoot(root).tensors / DATASET).images.shape[0] > 50
 
 
@@ -167,7 +169,7 @@ def test_one_failing_dataset_does_not_stop_the_others(small_demo_root, tmp_path)
                     dg.MultiPartitionKey({"dataset": "manga-observed-128", "recipe": RECIPE}),
                 )
             )
-    listed = TableStore(root).query("SELECT DISTINCT usable FROM images WHERE dataset = 'manga-observed-128'")
+    listed = open_store(root).query("SELECT DISTINCT usable FROM images WHERE dataset = 'manga-observed-128'")
     assert listed["usable"].tolist() == [False]
     assert open_tensor(root.tensors / DATASET).images.shape[0] > 50
 

@@ -10,13 +10,13 @@ import dagster as dg
 import pytest
 import yaml
 
-from rotator_assets.data_root import DataRoot
-from rotator_assets.keys import WHOLE
-from rotator_assets.plans import plan, plan_stale
-from rotator_assets.recipes import ENVIRONMENT_VARIABLE
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.keys import WHOLE
+from rotator_assets.core.recipes import ENVIRONMENT_VARIABLE
+from rotator_assets.orchestration.plans import plan, plan_stale
 from rotator_assets.running import open_runner
-from rotator_assets.storage.models import open_models
-from rotator_assets.storage.tables import TableStore
+from rotator_assets.store.models import open_models
+from rotator_assets.tables import open_store
 from rotator_assets_tests.test_cli import ROTATORS, complaint, rotators
 
 pytestmark = pytest.mark.chain
@@ -90,8 +90,8 @@ def test_a_changed_image_makes_the_tensor_stale(changed_root):
 
 
 def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, monkeypatch):
-    from rotator_assets.assets import inputs
-    from rotator_assets.recipes import load_recipes
+    from rotator_assets.core.recipes import load_recipes
+    from rotator_assets.lineage import inputs
 
     recipes = load_recipes()
     changed = {**recipes, RECIPE: recipes[RECIPE].model_copy(update={"normalization": "log"})}
@@ -161,7 +161,7 @@ def test_several_edits_of_a_recipe_are_told_as_one_change_since_its_training(cha
 
 
 def test_an_edited_recipe_shows_in_status_and_is_trained_anew_by_run_stale(changed_root, write_recipe):
-    first = TableStore(changed_root).query("SELECT recipe_version FROM model_metrics")["recipe_version"][0]
+    first = open_store(changed_root).query("SELECT recipe_version FROM model_metrics")["recipe_version"][0]
     write_recipe(normalization="log", epochs=2)
     told = rotators("status", data=changed_root.path)
     assert told.returncode == 0, told.stderr
@@ -172,7 +172,7 @@ def test_an_edited_recipe_shows_in_status_and_is_trained_anew_by_run_stale(chang
     assert done.returncode == 0, done.stderr
     assert f"training {DATASET} {RECIPE}: done" in done.stdout and f"images {DATASET}: fresh" in done.stdout
     assert open_models(changed_root.models / DATASET / RECIPE).recipe.normalization == "log"
-    assert TableStore(changed_root).query("SELECT recipe_version FROM model_metrics")["recipe_version"][0] != first
+    assert open_store(changed_root).query("SELECT recipe_version FROM model_metrics")["recipe_version"][0] != first
     assert "nothing is stale" in rotators("status", data=changed_root.path).stdout
 
 
@@ -235,7 +235,7 @@ def test_an_interrupted_run_says_so_in_one_line_and_leaves_nothing_half_done(cha
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and errors.splitlines() == ["rotators: interrupted; what was finished is kept"]
-    assert TableStore(changed_root).query("SELECT DISTINCT recipe FROM training_folds")["recipe"].tolist() == [RECIPE]
+    assert open_store(changed_root).query("SELECT DISTINCT recipe FROM training_folds")["recipe"].tolist() == [RECIPE]
     assert open_models(changed_root.models / DATASET / RECIPE)
     with pytest.raises(FileNotFoundError):
         open_models(changed_root.models / DATASET / OTHER_RECIPE)

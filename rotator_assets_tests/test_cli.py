@@ -16,9 +16,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from rotator_assets.data_root import DataRoot
-from rotator_assets.storage.tables import TableStore
-from rotator_assets_tests.storage.test_tables import roc
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.tables import open_store
+from rotator_assets_tests.store.test_table_store import roc
 
 ROTATORS = str(Path(sys.executable).with_name("rotators"))
 
@@ -41,7 +41,7 @@ def complaint(done) -> str:
 def root(tmp_path_factory):
     """A root with two rows in one table; not to be changed by a test."""
     root = tmp_path_factory.mktemp("root")
-    store = TableStore(DataRoot(root))
+    store = open_store(DataRoot(root))
     store.write("roc_curves", "manga-observed-64|thesis", roc(0.25, rows=2))
     store.publish()
     return root

@@ -9,11 +9,11 @@ import dagster as dg
 import pytest
 import yaml
 
-from rotator_assets.data_root import DataRoot
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.keys import split_training_key
+from rotator_assets.core.recipes import load_recipes
 from rotator_assets.definitions import definitions
-from rotator_assets.keys import split_training_key
-from rotator_assets.partitions import DATASETS, dataset, training_key
-from rotator_assets.recipes import load_recipes
+from rotator_assets.lineage.partitions import DATASETS, dataset, training_key
 
 REPOSITORY = Path(__file__).parent.parent
 ASSETS = {
@@ -111,7 +111,7 @@ def test_keys():
 
 
 def test_an_unknown_dataset_is_told_with_those_there_are():
-    from rotator_assets.errors import InputError
+    from rotator_assets.core.errors import InputError
 
     with pytest.raises(InputError, match="manga-observed-64"):
         dataset("manga-noisy-64")

@@ -16,9 +16,10 @@ import duckdb
 import pandas as pd
 import pytest
 
-from rotator_assets.data_root import DataRoot
-from rotator_assets.settings_file import load_settings
-from rotator_assets.storage.tables import TableStore
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.lineage.settings_file import load_settings
+from rotator_assets.store.table_store import TableStore
+from rotator_assets.tables import open_store
 from rotator_assets_tests.surveys.files import write_text
 from rotator_assets_tests.surveys.test_atlas3d import NAME, TABLE
 
@@ -111,7 +112,7 @@ def tables(finished_root, tmp_path_factory) -> TableStore:
     """Tables of a training, and beside it the same galaxies of another dataset and recipe: nothing may be mixed in."""
     root = DataRoot(tmp_path_factory.mktemp("documents"))
     shutil.copytree(DataRoot(finished_root).tables, root.tables)
-    store = TableStore(root)
+    store = open_store(root)
     labels, scores = (
         store.read("labeled_images", "manga-observed-64"),
         store.read("predictions", "manga-observed-64|thesis"),
@@ -166,7 +167,7 @@ def test_commands_in_the_documents_work(block, project):
     if "FROM model_metrics" in block.text:
         assert "manga-observed-64" in done.stdout and "thesis" in done.stdout
     if "--recipe all-types" in block.text:
-        trained = TableStore(DataRoot(project / "data")).partitions("model_metrics")
+        trained = open_store(DataRoot(project / "data")).partitions("model_metrics")
         assert trained == ["manga-observed-64|all-types", "manga-observed-64|thesis"]
         assert (project / "data" / "results" / "study_report.html").stat().st_mtime > (project / "bin").stat().st_mtime
     if "survey = 'atlas3d'" in block.text:

@@ -10,12 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rotator_assets.data_root import DataRoot
+from rotator_assets.core.data_root import DataRoot
 from rotator_assets.definitions import definitions
-from rotator_assets.plans import DATASET_ASSETS, SURVEY_ASSETS
-from rotator_assets.storage.schema import MADE_BY, TABLES
-from rotator_assets.storage.tables import TableStore
-from rotator_assets.storage.tensors import open_tensor
+from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS
+from rotator_assets.store.tensors import open_tensor
+from rotator_assets.tables import TABLES, open_store
 
 RECORD = Path(__file__).with_name("snapshot.json")
 DATASET = "manga-observed-64"
@@ -56,7 +55,7 @@ def tables() -> dict[str, object]:
     return {
         name: {
             "columns": [f"{column.name} {column.type}" for column in table.columns],
-            "made by": sorted(MADE_BY[name]),
+            "made by": sorted(TABLES[name].made_by),
         }
         for name, table in sorted(TABLES.items())
     }
@@ -77,14 +76,14 @@ def _numbers(frame: pd.DataFrame) -> dict[str, object]:
 
 def results(root: DataRoot) -> dict[str, object]:
     """Tables that no training is part of, in numbers; rows of the others; means of the tensor by band."""
-    store = TableStore(root)
+    store = open_store(root)
     untrained = {*SURVEY_ASSETS, *DATASET_ASSETS}
     found: dict[str, object] = {}
     for name in sorted(TABLES):
         if not store.partitions(name):
             continue
         frame = store.query(f'FROM "{name}"')
-        found[name] = _numbers(frame) if untrained.issuperset(MADE_BY[name]) else {"rows": len(frame)}
+        found[name] = _numbers(frame) if untrained.issuperset(TABLES[name].made_by) else {"rows": len(frame)}
     tensor = open_tensor(root.tensors / DATASET)
     found["image_tensors"] = {"shape": list(tensor.images.shape), "means": tensor.images.mean((0, 1, 2)).tolist()}
     return found
@@ -138,7 +137,7 @@ def _record() -> None:
     import sys
     import tempfile
 
-    from rotator_assets.demo import write_demo
+    from rotator_assets.synthetic import write_demo
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "root"

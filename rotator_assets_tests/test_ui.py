@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from rotator_assets.storage.tables import TableStore
+from rotator_assets.tables import open_store
 from rotator_assets_tests.ui_driver import NEEDS_BROWSER, open_page, running_ui, screenshot
 
 pytestmark = NEEDS_BROWSER
@@ -38,7 +38,7 @@ def test_a_group_opens_into_its_assets(ui, page):
 
 
 def test_a_partition_is_materialized_by_clicking(ui, page):
-    tables = TableStore(ui.root)
+    tables = open_store(ui.root)
     before = tables._versions("galaxies", "manga")
     runs = len(ui.run_statuses())
     page.goto(f"{ui.url}/assets/galaxies?view=overview")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rotator_assets.recipes import ENVIRONMENT_VARIABLE, RECIPES_FILE
-from rotator_assets.storage.tables import TableStore
+from rotator_assets.core.recipes import ENVIRONMENT_VARIABLE, RECIPES_FILE
+from rotator_assets.tables import open_store
 from rotator_assets_tests.test_cli import rotators
 from rotator_assets_tests.ui_driver import NEEDS_BROWSER, Ui, open_page, running_ui, screenshot
 
@@ -83,7 +83,7 @@ def test_an_edited_normalization_is_shown_stale_backfilled_and_kept_beside_the_n
 
     second = _metrics(ui)
     assert second.loc["untouched"].equals(first.loc["untouched"])
-    history = TableStore(ui.root).query(f"FROM model_metrics_history WHERE dataset = '{DATASET}' ORDER BY trained_at")
+    history = open_store(ui.root).query(f"FROM model_metrics_history WHERE dataset = '{DATASET}' ORDER BY trained_at")
     for name in EDITED:
         kept = history[history["recipe"] == name]
         assert list(kept["auc"]) == [first.loc[name, "auc"], second.loc[name, "auc"]]
@@ -114,7 +114,7 @@ def _see_that_the_report_is_current(ui: Ui, page) -> None:
 
 def _metrics(ui: Ui):
     """`model_metrics`, by recipe."""
-    return TableStore(ui.root).query(f"FROM model_metrics WHERE dataset = '{DATASET}'").set_index("recipe")
+    return open_store(ui.root).query(f"FROM model_metrics WHERE dataset = '{DATASET}'").set_index("recipe")
 
 
 def _stale(ui: Ui) -> set[tuple[str, str | None]]:

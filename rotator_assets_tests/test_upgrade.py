@@ -12,11 +12,10 @@ import dagster as dg
 import duckdb
 import pytest
 
-from rotator_assets.assets.current import COVERED, NAME
-from rotator_assets.data_root import DataRoot
-from rotator_assets.storage.models import open_models
-from rotator_assets.storage.schema import TABLES
-from rotator_assets.storage.tables import TableStore
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.orchestration.is_current import COVERED, NAME
+from rotator_assets.store.models import open_models
+from rotator_assets.tables import TABLES, open_store
 from rotator_assets_tests.test_cli import rotators
 
 ARCHIVE = Path(__file__).parent / "fixtures" / "root_before_observed_results.tar.xz"
@@ -38,7 +37,7 @@ def old(tmp_path) -> DataRoot:
 
 
 def test_every_table_is_there_and_new_columns_are_null(old):
-    with TableStore(old).connect() as views:
+    with open_store(old).connect() as views:
         for name, table in TABLES.items():
             rows = views.sql(f'FROM "{name}"').df()
             files = list((old.tables / name).glob("manga*.parquet"))
@@ -67,13 +66,13 @@ def test_what_is_stale_is_told_with_a_reason_and_made_anew_in_one_command(old):
     assert {"study_report", "dataset_comparison"} <= {one.asset for one in stale}
     for one in stale:
         assert all(REASON.fullmatch(reason) for reason in re.split(NEXT, one.reason)), one
-    old_auc = TableStore(old).query("SELECT auc FROM model_metrics_history")["auc"]
+    old_auc = open_store(old).query("SELECT auc FROM model_metrics_history")["auc"]
     done = rotators("run", "--stale", data=old.path)
     assert done.returncode == 0, done.stderr
     assert "nothing is stale" in rotators("status", data=old.path).stdout
-    auc = float(TableStore(old).query("SELECT auc FROM model_metrics")["auc"][0])
+    auc = float(open_store(old).query("SELECT auc FROM model_metrics")["auc"][0])
     assert f"AUC {auc:.3f} [" in old.report.read_text()
-    kept = TableStore(old).query("SELECT auc, recipe_content FROM model_metrics_history ORDER BY trained_at")
+    kept = open_store(old).query("SELECT auc, recipe_content FROM model_metrics_history ORDER BY trained_at")
     with open_runner(old) as runner:
         checks = [dg.AssetCheckKey(dg.AssetKey(asset), NAME) for asset in COVERED]
         recorded = runner.instance.event_log_storage.get_latest_asset_check_execution_by_key(checks).values()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator_assets.data_root import DataRoot
+from rotator_assets.core.data_root import DataRoot
 from rotator_assets_tests.programs import users_variables
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

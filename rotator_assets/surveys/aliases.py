@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rotator_assets.errors import InputError
+from rotator_assets.core.errors import InputError
 
 LAMBDA_R_RANGE = (0.0, 1.5)
 """lambda_R is at most 1 by its definition; corrections for seeing (Graham et al. 2018) carry some values above."""

@@ -21,7 +21,7 @@ from rotator_assets.surveys.base import (
     conform,
     missing,
 )
-from rotator_assets.surveys.tables import read_text_columns
+from rotator_assets.surveys.table_files import read_text_columns
 
 TABLE_B1 = ExpectedInput(
     "ellipticity and lambda_R (Emsellem et al. 2011, table B1)",

@@ -13,12 +13,12 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from rotator_assets.errors import InputError
-from rotator_assets.files import walk_files
-from rotator_assets.surveys.compressed import uncompressed_name
-from rotator_assets.surveys.images import ImageSource
-from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
-from rotator_assets.surveys.tables import Table, read_csv_table
+from rotator_assets.core.compressed import uncompressed_name
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import walk_files
+from rotator_assets.imaging.images import ImageSource
+from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement, MeasurementOptions
+from rotator_assets.surveys.table_files import Table, read_csv_table
 
 TEXT, NUMBER, WHOLE, FLAG = "object", "float64", "Int64", "boolean"
 

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rotator_assets.errors import InputError
-from rotator_assets.surveys.compressed import uncompressed_name, unpacked
+from rotator_assets.core.compressed import uncompressed_name, unpacked
+from rotator_assets.core.errors import InputError
 
 STARS = 4
 """Particle type of stars: the column of fields by type."""

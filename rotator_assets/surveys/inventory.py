@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from rotator_assets.files import walk_files
+from rotator_assets.core.compressed import unpacked
+from rotator_assets.core.files import walk_files
 from rotator_assets.surveys.base import ExpectedInput, Survey, release_of
-from rotator_assets.surveys.compressed import unpacked
 from rotator_assets.surveys.text_tables import read_blank_separated, read_csv
 
 _KILO = 1000

@@ -15,9 +15,14 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from rotator_assets.errors import InputError
-from rotator_assets.surveys.archives import ImageFile
-from rotator_assets.surveys.bands import BANDS
+from rotator_assets.core.archives import ImageFile
+from rotator_assets.core.errors import InputError
+from rotator_assets.imaging.bands import BANDS
+from rotator_assets.imaging.frames import frame_sources
+from rotator_assets.imaging.image_names import named_images
+from rotator_assets.imaging.images import ImageSource
+from rotator_assets.kinematics.maps import find_maps, measure_maps
+from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement, MeasurementOptions
 from rotator_assets.surveys.base import (
     KINEMATICS,
     LAMBDA_R_NEEDED,
@@ -33,13 +38,8 @@ from rotator_assets.surveys.base import (
     read_lambda_r_csv,
     read_source,
 )
-from rotator_assets.surveys.frames import frame_sources
-from rotator_assets.surveys.image_names import named_images
-from rotator_assets.surveys.images import ImageSource
-from rotator_assets.surveys.maps import find_maps, measure_maps
-from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
 from rotator_assets.surveys.releases import DYNPOP, PIPE3D, RELEASES, PublishedTable, expected
-from rotator_assets.surveys.tables import Table, read_fits_table
+from rotator_assets.surveys.table_files import Table, read_fits_table
 
 MORPHOLOGY_TABLE = expected("deep-learning morphology", "required", [release.morphology for release in RELEASES])
 PYMORPH = expected("PyMorph photometry", "one of photometry", [release.pymorph for release in RELEASES])

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from rotator_assets.core.compressed import uncompressed_name
 from rotator_assets.surveys.base import ExpectedInput
-from rotator_assets.surveys.compressed import uncompressed_name
 
 _SAS = "https://data.sdss.org/sas"
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rotator_assets.errors import InputError
+from rotator_assets.core.compressed import unpacked
+from rotator_assets.core.errors import InputError
 from rotator_assets.surveys.aliases import COLUMNS
-from rotator_assets.surveys.compressed import unpacked
 
 SYNTHETIC_LINE = "# synthetic"
 """First line of a synthetic text table."""

@@ -11,8 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rotator_assets.errors import InputError
-from rotator_assets.science.mock import SDSS_ARCSEC_PER_PIXEL
+from rotator_assets.core.errors import InputError
+from rotator_assets.imaging.image_names import named_images
+from rotator_assets.imaging.images import ImageSource
+from rotator_assets.imaging.mock import SDSS_ARCSEC_PER_PIXEL
+from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement, MeasurementOptions
+from rotator_assets.kinematics.particle_files import find_cutouts, measure_cutout
 from rotator_assets.surveys.base import (
     KINEMATICS,
     LAMBDA_R_NEEDED,
@@ -28,11 +32,7 @@ from rotator_assets.surveys.base import (
     read_source,
 )
 from rotator_assets.surveys.group_catalog import read_group_catalog
-from rotator_assets.surveys.image_names import named_images
-from rotator_assets.surveys.images import ImageSource
-from rotator_assets.surveys.measured import HalfLightEllipse, Measurement, MeasurementOptions
-from rotator_assets.surveys.particles import find_cutouts, measure_cutout
-from rotator_assets.surveys.tables import Table, read_hdf5_table
+from rotator_assets.surveys.table_files import Table, read_hdf5_table
 
 MIN_SN_PER_PIXEL = 2.5
 """statmorph measurements are reliable above this mean signal-to-noise a pixel (Rodriguez-Gomez et al. 2019)."""

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rotator_assets.errors import InputError, UnusableImage, UnusableKinematics
+from rotator_assets.core.errors import InputError, UnusableImage, UnusableKinematics
+from rotator_assets.imaging.cutouts import Treatment, make_cutout
+from rotator_assets.kinematics.measured import HalfLightEllipse, MeasurementOptions
 from rotator_assets.surveys import SURVEYS
-from rotator_assets.surveys.cutouts import Treatment, make_cutout
-from rotator_assets.surveys.measured import HalfLightEllipse, MeasurementOptions
 from rotator_assets_tests.surveys.seeds import GALAXY, PLACE, write_seeds
 
 REASONS = (InputError, UnusableImage, UnusableKinematics)

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from rotator_assets_tests.imaging.test_frames import DEC, RA, write_field
+from rotator_assets_tests.kinematics.maps_files import Disc
+from rotator_assets_tests.kinematics.test_particle_files import galaxy, write_cutout
 from rotator_assets_tests.surveys.files import (
     BROADBAND_HEADER,
     picture,
@@ -19,10 +22,7 @@ from rotator_assets_tests.surveys.files import (
     write_manga_catalogs,
     write_text,
 )
-from rotator_assets_tests.surveys.maps_files import Disc
-from rotator_assets_tests.surveys.test_frames import DEC, RA, write_field
 from rotator_assets_tests.surveys.test_group_catalog import write_catalog
-from rotator_assets_tests.surveys.test_particles import galaxy, write_cutout
 
 GALAXY = "8000-1901"
 PLACE = (RA, DEC)

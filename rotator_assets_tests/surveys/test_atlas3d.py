@@ -2,10 +2,10 @@
 
 import pytest
 
-from rotator_assets.errors import InputError
+from rotator_assets.core.errors import InputError
+from rotator_assets.galaxies.matching import label_galaxies, match_galaxies
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY
-from rotator_assets.surveys.matching import label_galaxies, match_galaxies
 from rotator_assets_tests.surveys.files import write_text
 
 ATLAS3D = SURVEYS["atlas3d"]

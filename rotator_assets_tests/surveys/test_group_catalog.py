@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from illustris_python.groupcat import loadSubhalos
 
-from rotator_assets.errors import InputError
+from rotator_assets.core.errors import InputError
 from rotator_assets.surveys.group_catalog import read_group_catalog
 
 H, A = 0.6774, 0.5

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator_assets.errors import InputError
+from rotator_assets.core.errors import InputError
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY
 from rotator_assets.surveys.manga import physical_galaxy

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rotator_assets.science.spin import (
+from rotator_assets.imaging.images import centre_crop, check_usable
+from rotator_assets.kinematics.spin import (
     beam_corrected_lambda_r,
     effective_dispersion,
     in_ellipse,
@@ -11,7 +12,6 @@ from rotator_assets.science.spin import (
     lambda_r,
 )
 from rotator_assets.surveys import SURVEYS
-from rotator_assets.surveys.images import centre_crop, check_usable
 
 pytestmark = pytest.mark.real_data
 

@@ -6,9 +6,9 @@ from astropy.io import fits
 from astropy.table import MaskedColumn
 from astropy.table import Table as AstropyTable
 
-from rotator_assets.errors import InputError
+from rotator_assets.core.errors import InputError
 from rotator_assets.surveys.aliases import COLUMNS, resolve
-from rotator_assets.surveys.tables import read_csv_table, read_fits_table, read_hdf5_table
+from rotator_assets.surveys.table_files import read_csv_table, read_fits_table, read_hdf5_table
 from rotator_assets_tests.surveys.files import MORPHOLOGY_DR15, table_hdu, write_fits, write_hdf5, write_text
 
 

@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from rotator_assets.errors import InputError
-from rotator_assets.surveys.tables import read_csv_table, read_text_columns
+from rotator_assets.core.errors import InputError
+from rotator_assets.surveys.table_files import read_csv_table, read_text_columns
 
 COLUMNS = ["galaxy_id", "lambda_r"]
 EXPECTED = [("8000-1901", 0.25), ("8000-1902", 0.5)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rotator_assets.errors import InputError
+from rotator_assets.core.errors import InputError
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import PHOTOMETRY
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, write_cube, write_hdf5, write_text

@@ -1,0 +1,1 @@
+"""Integrated gradients and other methods: maps, their shape, and tests of their faithfulness."""

@@ -1,0 +1,165 @@
+"""Group ``reports``: which pixels a training looks at, as maps, in numbers, and as files that open in DS9."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from rotator_assets.attribution.attribution_files import SkyPlace, remove_other_files, write_attribution
+from rotator_assets.attribution.attribution_pictures import attribution_pictures
+from rotator_assets.core import progress
+from rotator_assets.core.files import replacing
+from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
+from rotator_assets.core.keys import split_training_key
+from rotator_assets.core.recipes import Recipe, effective_recipe
+from rotator_assets.galaxies.recipe_labels import with_galaxies
+from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
+from rotator_assets.lineage.partitions import DATASETS, Dataset, dataset_to_training, training_partitions
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.store.models import TrainedModels
+from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.tensors import ImageTensor
+from rotator_assets.training.assets import as_predicted
+
+_EXPLAINED_AT_ONCE = 512
+"""Galaxies whose attribution maps are in memory together."""
+_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
+
+
+@dg.asset(
+    group_name="reports",
+    owners=OWNERS,
+    partitions_def=training_partitions,
+    io_manager_key="tables",
+    code_version="5",
+    automation_condition=FOLLOW_CHANGES,
+    deps=of_recipe("training", "prediction", "attribution"),
+    ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
+    kinds={"duckdb", "matplotlib"},
+    description="Attribution of the logit to the pixels of every galaxy, by the network that never saw it.",
+)
+def attribution_maps(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    predictions: pd.DataFrame,
+    rotator_classifier: TrainedModels,
+    image_tensors: ImageTensor,
+    labeled_images: pd.DataFrame,
+) -> dg.MaterializeResult:
+    from rotator_assets.attribution.attribution_numbers import AttributionNumbers
+    from rotator_assets.attribution.integrated_gradients import COMPLETENESS_TOLERANCE, explain
+
+    dataset, name = split_training_key(context.partition_key)
+    reads = Reads(context, store)
+    recipe = recipe_to_explain(reads, DATASETS[dataset], rotator_classifier, image_tensors)
+    synthetic = rotator_classifier.synthetic or image_tensors.synthetic
+    key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
+    sample = with_galaxies(predictions, labeled_images, recipe)
+    tensor_rows = image_tensors.rows_of(sample["galaxy_id"])
+    places = _places(labeled_images, reads.table("images", dataset))
+    files = _Files(store.root.attributions / dataset / name / "fits", key, sample, places)
+    numbers = AttributionNumbers(sample, image_tensors.size_px, recipe.band_indices)
+    explained = sample[["galaxy_id"]].assign(**key, map_row=np.arange(len(sample)), n_steps=0)
+    columns = ["completeness_error", "logit", "logit_baseline"]
+    explained[columns] = np.nan
+    path = store.root.attributions / dataset / name / "maps.npy"
+    done, stage = 0, f"attributions {dataset} {name}"
+    with replacing(path) as temporary:
+        shape = (len(sample), image_tensors.size_px, image_tensors.size_px)
+        maps = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+        for model, rows in _batches(rotator_classifier, sample):
+            result = explain(
+                model,
+                image_tensors.images,
+                tensor_rows[rows],
+                recipe,
+                on_progress=lambda here, _, before=done: progress.report(stage, before + here, len(sample)),
+            )
+            maps[rows] = result.maps.sum(axis=-1)
+            explained.loc[rows, "n_steps"] = result.n_steps
+            explained.loc[rows, columns] = np.column_stack([getattr(result, column) for column in columns])
+            for row, attribution in zip(rows, result.maps, strict=True):
+                image = image_tensors.images[tensor_rows[row]]
+                numbers.add(row, attribution, image)
+                files.write(maps[row], image[..., list(recipe.band_indices)].sum(axis=-1), explained.loc[row])
+            done += len(rows)
+            context.log.info(f"explained {done} of {len(sample)} galaxies")
+        maps.flush()
+    remove_other_files(files.folder, sample["galaxy_id"])
+    explained = pd.concat([explained, numbers.shapes], axis=1)
+    summary = numbers.summary(recipe.seed).assign(**key)
+    found = {
+        "attributions": explained,
+        "attribution_summary": summary,
+        "attribution_profiles": numbers.profile_summary(recipe.seed).assign(**key),
+    }
+    pictures = attribution_pictures(store.root, key, sample, found, maps, numbers, image_tensors)
+    inside = summary[summary["measure"] == "fraction_within_r_eff"].set_index("galaxies")["mean"].dropna()
+    return dg.MaterializeResult(
+        value=found,
+        data_version=dg.DataVersion(content_hash(explained)),
+        metadata={
+            "dagster/row_count": len(explained),
+            "median_completeness_error": float(explained["completeness_error"].median()),
+            "not_complete": int((explained["completeness_error"] > COMPLETENESS_TOLERANCE).sum()),
+            **{f"within_r_eff_{group}": float(inside[group]) for group in ("slow", "fast") if group in inside},
+            "steps": recipe.attribution_steps,
+            "maps": dg.MetadataValue.path(str(path)),
+            "fits": dg.MetadataValue.path(str(files.folder)),
+            "synthetic": synthetic,
+            **pictures.metadata(),
+        },
+    )
+
+
+def recipe_to_explain(reads: Reads, dataset: Dataset, models: TrainedModels, tensor: ImageTensor) -> Recipe:
+    """The recipe by which there are networks and predictions, with what decides attributions as it is now."""
+    predicted = as_predicted(models, reads.table("repeat_predictions"))
+    now, _ = effective_recipe(reads.recipe("attribution"), dataset.crop_px, reads.profile(), tensor.synthetic)
+    return predicted.with_settings_of(now, "attribution")
+
+
+def _batches(models: TrainedModels, sample: pd.DataFrame) -> Iterator[tuple[object, np.ndarray]]:
+    """Each fold's network with rows of the sample that it tests, so many at a time as fit into memory."""
+    for fold, tested in sample.groupby("fold"):
+        model = models.load(int(fold))
+        for start in range(0, len(tested), _EXPLAINED_AT_ONCE):
+            yield model, tested.index[start : start + _EXPLAINED_AT_ONCE].to_numpy()
+
+
+def _places(labeled_images: pd.DataFrame, images: pd.DataFrame) -> dict[str, SkyPlace]:
+    """Where each galaxy's image lies on the sky, by ``galaxy_id``."""
+    known = labeled_images[["galaxy_id", "ra", "dec"]].merge(
+        images[["galaxy_id", "arcsec_per_pixel", "north_angle_deg", "galaxy_x_pixels", "galaxy_y_pixels"]],
+        on="galaxy_id",
+    )
+    return {galaxy_id: SkyPlace(*place) for galaxy_id, *place in known.itertuples(index=False)}
+
+
+class _Files:
+    """The FITS files of a training."""
+
+    def __init__(self, folder: Path, key: dict, sample: pd.DataFrame, places: dict[str, SkyPlace]) -> None:
+        self.folder = folder
+        self._key, self._places = key, places
+        self._sample = sample.set_index("galaxy_id")
+
+    def write(self, attribution: np.ndarray, image: np.ndarray, explained: pd.Series) -> None:
+        galaxy_id = explained["galaxy_id"]
+        galaxy = self._sample.loc[galaxy_id]
+        cards = {
+            "GALAXY": (galaxy_id, "catalogue entry"),
+            "DATASET": (self._key["dataset"], "survey-noise-crop"),
+            "RECIPE": (self._key["recipe"], "training that is explained"),
+            "CLASS": ("fast" if galaxy["rotator_type"] == 1 else "slow", "rotator by its spin parameter"),
+            "P_FAST": (float(galaxy["probability_fast"]), "out-of-fold probability of being fast"),
+            "LOGIT": (float(explained["logit"]), "of the image"),
+            "LOGIT0": (float(explained["logit_baseline"]), "of the baseline"),
+            "COMPLERR": (float(explained["completeness_error"]), "|sum - (LOGIT - LOGIT0)| / |LOGIT - LOGIT0|"),
+            "N_STEPS": (int(explained["n_steps"]), "points of the quadrature"),
+            SYNTHETIC_KEYWORD: (bool(self._key["synthetic"]), "made from synthetic files"),
+        }
+        place = self._places.get(galaxy_id, SkyPlace())
+        write_attribution(self.folder, galaxy_id, attribution, image, place, cards, galaxy["image_unit"])

@@ -1,0 +1,134 @@
+"""Attribution maps as FITS files, one a galaxy, with its image and one WCS for both: they open in DS9 as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.core.files import replacing
+from rotator_assets.imaging.centre import middle
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+Card = tuple[str | float | int | bool, str]
+"""Value and comment of a header card."""
+
+
+@dataclass(frozen=True)
+class SkyPlace:
+    """Where a galaxy's image lies on the sky; NaN for what is not known.
+
+    ``ra``, ``dec``: of the galaxy, degrees (ICRS). ``north_angle_deg``: position angle of the image's +y axis, degrees
+    east of north, east to the left of north. ``x_pixels``, ``y_pixels``: column and row where the galaxy stands, from 0
+    at the centre of the first; the middle of the image where not known (`science.centre`).
+    """
+
+    ra: float = np.nan
+    dec: float = np.nan
+    arcsec_per_pixel: float = np.nan
+    north_angle_deg: float = np.nan
+    x_pixels: float = np.nan
+    y_pixels: float = np.nan
+
+    def cards(self, shape: tuple[int, int]) -> dict[str, Card]:
+        """WCS of an image (ny, nx) (Calabretta & Greisen 2002, A&A 395, 1077).
+
+        Gnomonic where all is known; else linear, from the galaxy, in arcsec where the scale is known, in pixels where
+        it is not.
+        """
+        place = [
+            float(value) if np.isfinite(value) else middle(n)
+            for value, n in zip((self.x_pixels, self.y_pixels), shape[::-1], strict=True)
+        ]
+        centre = {f"CRPIX{axis}": (value + 1, "of the galaxy, from 1") for axis, value in enumerate(place, start=1)}
+        scale_known = np.isfinite(self.arcsec_per_pixel)
+        if not np.isfinite([self.ra, self.dec, self.arcsec_per_pixel, self.north_angle_deg]).all():
+            unit, step = ("arcsec", float(self.arcsec_per_pixel)) if scale_known else ("pixel", 1.0)
+            axes = {f"CTYPE{axis}": ("LINEAR", "from the galaxy") for axis in (1, 2)}
+            units = {f"CUNIT{axis}": (unit, "") for axis in (1, 2)}
+            steps = {f"CDELT{axis}": (step, f"{unit} per pixel") for axis in (1, 2)}
+            origin = {f"CRVAL{axis}": (0.0, "") for axis in (1, 2)}
+            return {"WCSAXES": (2, ""), **axes, **units, **centre, **origin, **steps}
+        north = np.radians(self.north_angle_deg)
+        step, cos, sin = self.arcsec_per_pixel / 3600, float(np.cos(north)), float(np.sin(north))
+        return {
+            "WCSAXES": (2, ""),
+            "CTYPE1": ("RA---TAN", "gnomonic"),
+            "CTYPE2": ("DEC--TAN", "gnomonic"),
+            "CUNIT1": ("deg", ""),
+            "CUNIT2": ("deg", ""),
+            **centre,
+            "CRVAL1": (float(self.ra), "[deg] right ascension of the galaxy"),
+            "CRVAL2": (float(self.dec), "[deg] declination of the galaxy"),
+            "CD1_1": (-step * cos, ""),
+            "CD1_2": (step * sin, ""),
+            "CD2_1": (step * sin, ""),
+            "CD2_2": (step * cos, ""),
+            "RADESYS": ("ICRS", ""),
+        }
+
+
+def write_attribution(
+    folder: Path,
+    galaxy_id: str,
+    attribution: NDArray[np.float32],
+    image: NDArray[np.float32],
+    place: SkyPlace,
+    cards: Mapping[str, Card],
+    image_unit: str,
+) -> Path:
+    """One galaxy's file, whole or not at all: primary HDU the map (ny, nx) in logits, extension IMAGE its image.
+
+    ``cards``: what else stands in the primary header; numbers that are not finite are left out. ``image_unit``: of the
+    image, such as nanomaggies.
+    """
+    from astropy.io import fits
+
+    sky = place.cards(attribution.shape)
+    primary = fits.PrimaryHDU(np.asarray(attribution, dtype=np.float32), _header({**cards, **sky}))
+    primary.header["BUNIT"] = ("logit", "contribution to the logit of P(fast)")
+    primary.header["EXTNAME"] = "ATTRIBUTION"
+    beside = fits.ImageHDU(np.asarray(image, dtype=np.float32), _header(sky), name="IMAGE")
+    beside.header["BUNIT"] = _printable(image_unit)
+    path = folder / _file_name(galaxy_id)
+    with replacing(path) as temporary:
+        fits.HDUList([primary, beside]).writeto(temporary)
+    return path
+
+
+def remove_other_files(folder: Path, galaxy_ids: Iterable[str]) -> None:
+    """Remove the files of galaxies that are not among these."""
+    kept = {_file_name(galaxy_id) for galaxy_id in galaxy_ids}
+    for path in folder.glob("*.fits"):
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _file_name(galaxy_id: str) -> str:
+    """One file a galaxy whatever its name holds: what no file's name may have is written as in web addresses."""
+    return f"{quote(str(galaxy_id), safe='').replace('.', '%2E')}.fits"
+
+
+def _header(cards: Mapping[str, Card]) -> fits.Header:
+    from astropy.io import fits
+
+    header = fits.Header()
+    for key, (value, comment) in cards.items():
+        if isinstance(value, str):
+            value = _printable(value)
+        elif not np.isfinite(value):
+            continue
+        header[key] = (value, comment)
+    return header
+
+
+def _printable(text: str) -> str:
+    """FITS headers hold printable ASCII alone."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)

@@ -1,0 +1,68 @@
+"""Asset checks: what must hold of the results, tested on every materialization and shown beside the asset."""
+
+import dagster as dg
+
+from rotator_assets.attribution.assets import attribution_maps
+from rotator_assets.attribution.integrated_gradients import COMPLETENESS_TOLERANCE
+from rotator_assets.core.keys import split_training_key
+from rotator_assets.lineage.check_results import found
+from rotator_assets.lineage.reads import CheckReads
+from rotator_assets.store.table_store import TableStore
+
+Store = dg.ResourceParam[TableStore]
+LISTED = 20
+"""Most galaxies that a check names."""
+ALIBI_TOLERANCE = 1e-4
+"""Largest difference between attributions and alibi's, relative to the map's largest."""
+ALIBI_GALAXIES, ALIBI_STEPS = 2, 5
+
+
+@dg.asset_check(
+    asset=attribution_maps,
+    description=f"Completeness: no galaxy's attributions miss their sum by more than {COMPLETENESS_TOLERANCE:.0%}.",
+)
+def attributions_are_complete(context: dg.AssetCheckExecutionContext, store: Store) -> dg.AssetCheckResult:
+    reads = CheckReads(attribution_maps, store)
+    every = reads.query("SELECT concat(dataset, '|', recipe) AS training, * FROM attributions")
+    errors = every[every["training"].isin(_trainings(context, reads))]
+    over = errors[~(errors["completeness_error"] <= COMPLETENESS_TOLERANCE)]
+    worst = over.sort_values("completeness_error", ascending=False)["galaxy_id"]
+    return found(
+        len(over),
+        f"of {len(errors)} galaxies have a completeness error over {COMPLETENESS_TOLERANCE:.0%}",
+        dg.AssetCheckSeverity.WARN,
+        share=len(over) / max(len(errors), 1),
+        worst=", ".join(worst[:LISTED]),
+    )
+
+
+@dg.asset_check(
+    asset=attribution_maps, description="Integrated gradients are those of alibi as it comes, on a few galaxies."
+)
+def attributions_agree_with_alibi(context: dg.AssetCheckExecutionContext, store: Store) -> dg.AssetCheckResult:
+    from rotator_assets.attribution.baseline_images import baselines
+    from rotator_assets.attribution.integrated_gradients import check_against_alibi
+    from rotator_assets.training.pipeline import network_input
+
+    reads, differences = CheckReads(attribution_maps, store), {}
+    for key in _trainings(context, reads):
+        models, tensor = reads.models(key), reads.tensor(split_training_key(key)[0])
+        tested = reads.table("predictions", key)
+        fold = int(tested["fold"].iloc[0])
+        ids = tested.loc[tested["fold"] == fold, "galaxy_id"].head(ALIBI_GALAXIES)
+        rows = tensor.rows_of(ids)
+        images = network_input(tensor.images, rows, models.recipe)
+        skies = baselines(tensor.images, rows, models.recipe, "sky")[:, 0]
+        differences[key] = check_against_alibi(models.load(fold), images, skies, ALIBI_STEPS)
+    over = [key for key, difference in differences.items() if not difference <= ALIBI_TOLERANCE]
+    return found(
+        len(over),
+        f"trainings have attributions that differ from alibi's by over {ALIBI_TOLERANCE:g} of the largest",
+        largest=max(differences.values(), default=0.0),
+    )
+
+
+def _trainings(context: dg.AssetCheckExecutionContext, reads: CheckReads) -> list[str]:
+    """The partition that was materialized, or every one where the check runs by itself."""
+    partition = context.run.tags.get("dagster/partition")
+    return [partition] if partition else reads.partitions("attributions")

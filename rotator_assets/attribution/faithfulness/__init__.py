@@ -1,0 +1,1 @@
+"""Tests of attribution maps: randomized networks, other methods, deletion and insertion of pixels."""

@@ -1,0 +1,115 @@
+"""Group ``questions``: what of an attribution map is the network's, and what is the method's or the image's?"""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from rotator_assets.attribution.assets import recipe_to_explain
+from rotator_assets.core import progress
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.keys import split_training_key
+from rotator_assets.galaxies.recipe_labels import with_galaxies
+from rotator_assets.lineage.groups import QUESTION_OF_TRAINING
+from rotator_assets.lineage.inputs import of_recipe
+from rotator_assets.lineage.partitions import DATASETS, dataset_to_training
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.models import TrainedModels
+from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.tensors import ImageTensor
+
+_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
+_SEED = 2020
+GALAXIES = {"full": 40, "quick": 8}
+"""Galaxies tested, half of each class, at 64 pixels; fewer of larger images."""
+STEPS = {"full": (4, 8, 16, 32, 64, 128), "quick": (5, 10, 20)}
+"""Quadrature points at which completeness is tested, on some of the galaxies."""
+_CONVERGED = 8
+"""Galaxies of each class whose completeness is tested."""
+_SHOWN = 2
+"""Galaxies of each class whose maps are drawn."""
+
+
+@dg.asset(
+    **{**QUESTION_OF_TRAINING, "deps": of_recipe("training", "prediction", "attribution")},
+    code_version="2",
+    ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
+    kinds={"keras", "duckdb", "matplotlib"},
+    description="Attribution maps by seven methods, against randomized networks and other folds, by deleting pixels.",
+)
+def attribution_tests(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    predictions: pd.DataFrame,
+    rotator_classifier: TrainedModels,
+    image_tensors: ImageTensor,
+    labeled_images: pd.DataFrame,
+) -> dg.MaterializeResult:
+    from rotator_assets.attribution.faithfulness import examination
+
+    dataset, name = split_training_key(context.partition_key)
+    key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic or image_tensors.synthetic}
+    count = round(GALAXIES[rotator_classifier.profile] * min(1, 64 / image_tensors.size_px))
+    galaxies = with_galaxies(predictions, labeled_images, rotator_classifier.recipe)
+    sample = balanced_sample(galaxies, max(1, count // 2), _SEED)
+    found = examination.examine(
+        rotator_classifier.load,
+        sample,
+        image_tensors.images,
+        image_tensors.rows_of(sample["galaxy_id"]),
+        recipe_to_explain(Reads(context, store), DATASETS[dataset], rotator_classifier, image_tensors),
+        steps=STEPS[rotator_classifier.profile],
+        n_converged=_CONVERGED,
+        seed=_SEED,
+        on_progress=lambda done, total: progress.report(f"tests of attributions {dataset} {name}", done, total),
+    )
+    frames = {
+        "attribution_agreement": examination.agreement(found, _SEED),
+        "attribution_sanity": examination.dependence(found, _SEED),
+        "deletion_curves": examination.mean_curves(found),
+        "deletion_areas": examination.areas(found, _SEED),
+        "attribution_convergence": examination.convergence(found),
+    }
+    frames = {table: frame.assign(**key) for table, frame in frames.items()}
+    pictures = _pictures(store.root, key, frames, found, image_tensors)
+    areas = frames["deletion_areas"].set_index(["kind", "method"])["gain"]
+    return dg.MaterializeResult(
+        value=frames,
+        data_version=dg.DataVersion("".join(content_hash(frame) for frame in frames.values())),
+        metadata={
+            "galaxies": len(sample),
+            **{f"{kind}_gain": float(areas[kind, examination.IG_SKY]) for kind in ("deletion", "insertion")},
+            "synthetic": key["synthetic"],
+            **pictures.metadata(),
+        },
+    )
+
+
+def balanced_sample(galaxies: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+    """At most ``count`` galaxies of each class, drawn without replacement; fewer where a class has fewer."""
+    generator = np.random.default_rng(seed)
+    shuffled = galaxies.iloc[generator.permutation(len(galaxies))]
+    return shuffled.groupby("rotator_type").head(count).reset_index(drop=True)
+
+
+def _pictures(root: DataRoot, key: dict, frames: dict[str, pd.DataFrame], found, tensor: ImageTensor) -> Pictures:
+    from rotator_assets.attribution.faithfulness import figures as saliency
+
+    shown = found.sample.groupby("rotator_type").head(_SHOWN).sort_values("rotator_type", kind="stable")
+    pictures = Pictures(root, f"{key['dataset']}/{key['recipe']}")
+    pictures.add(
+        "attribution_methods",
+        saliency.methods_figure(
+            tensor.images[tensor.rows_of(shown["galaxy_id"])],
+            {method: maps[shown.index] for method, maps in found.maps.items()},
+            shown,
+            calibrated=(shown["image_unit"] != "colour").to_numpy(),
+            **key,
+        ),
+    )
+    pictures.add("attribution_agreement", saliency.agreement_figure(frames["attribution_agreement"], **key))
+    pictures.add("attribution_cascade", saliency.cascade_figure(frames["attribution_sanity"], **key))
+    curves = saliency.deletion_figure(frames["deletion_curves"], frames["deletion_areas"], **key)
+    pictures.add("deletion_curves", curves)
+    pictures.add("attribution_convergence", saliency.convergence_figure(frames["attribution_convergence"], **key))
+    return pictures

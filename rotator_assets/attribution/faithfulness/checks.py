@@ -1,0 +1,46 @@
+"""Checks of the tests of attribution maps."""
+
+import dagster as dg
+import pandas as pd
+
+from rotator_assets.attribution.faithfulness.assets import attribution_tests
+from rotator_assets.lineage.reads import CheckReads
+from rotator_assets.store.table_store import TableStore
+
+
+@dg.asset_check(
+    asset=attribution_tests,
+    description="Maps depend on what was learned: with every layer randomized they are less like the network's own "
+    "than those of another fold's network, beyond the intervals (signed, integrated gradients).",
+)
+def cascade_destroys_maps(store: dg.ResourceParam[TableStore]) -> dg.AssetCheckResult:
+    rows = CheckReads(attribution_tests, store).query(
+        """SELECT dataset, recipe, arg_max(signed_correlation_high, depth) FILTER (test = 'cascade') AS randomized,
+        any_value(signed_correlation_low) FILTER (test = 'folds') AS across_folds
+        FROM attribution_sanity WHERE method = 'ig_sky' GROUP BY ALL"""
+    )
+    # Without other folds there is nothing to compare with but no likeness at all.
+    failed = rows[~(rows["randomized"] < rows["across_folds"].fillna(0.5))]
+    return _told(failed, "trainings whose maps survive the randomization of every layer")
+
+
+@dg.asset_check(
+    asset=attribution_tests,
+    description="The network heeds the pixels that integrated gradients point at: taking them away lowers, and putting "
+    "them in raises, the logit sooner than random pixels do, beyond the interval.",
+)
+def maps_beat_random_order(store: dg.ResourceParam[TableStore]) -> dg.AssetCheckResult:
+    failed = CheckReads(attribution_tests, store).query(
+        "SELECT dataset, recipe, kind FROM deletion_areas WHERE method = 'ig_sky' AND NOT coalesce(gain_low > 0, false)"
+    )
+    return _told(failed, "curves are no better than a random order of pixels")
+
+
+def _told(failed: pd.DataFrame, what: str) -> dg.AssetCheckResult:
+    which = ", ".join(failed["dataset"] + "|" + failed["recipe"])
+    return dg.AssetCheckResult(
+        passed=failed.empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(failed)} {what}",
+        metadata={"count": len(failed), "which": which or "none"},
+    )

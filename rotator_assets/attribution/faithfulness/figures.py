@@ -1,0 +1,270 @@
+"""Attribution maps by several methods, and what became of the tests they were put to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from rotator_assets.attribution.figures import TOWARDS
+from rotator_assets.plots import style
+from rotator_assets.plots.galleries import rgb
+from rotator_assets.plots.style import CLASSES, numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+METHOD_NAMES = {
+    "ig_sky": "integrated\ngradients, sky",
+    "ig_blurred": "integrated\ngradients, blurred",
+    "ig_noise": "integrated\ngradients, noise",
+    "gradient_times_input": "gradient\ntimes input",
+    "smooth_grad": "SmoothGrad",
+    "occlusion": "occlusion",
+    "grad_cam": "Grad-CAM",
+    "brightness": "brightness",
+    "random": "random",
+}
+_COLOURS = {
+    "ig_sky": style.INK,
+    "ig_blurred": style.OTHER_COLOURS[4],
+    "ig_noise": style.OTHER_COLOURS[5],
+    "gradient_times_input": style.OTHER_COLOURS[0],
+    "smooth_grad": style.OTHER_COLOURS[1],
+    "occlusion": style.OTHER_COLOURS[2],
+    "grad_cam": style.OTHER_COLOURS[3],
+    "brightness": style.GREY,
+    "random": style.GREY,
+}
+_DASHES = {"ig_blurred": "--", "ig_noise": "-.", "brightness": "--", "random": ":"}
+COMPLETENESS_LIMIT = 0.05
+
+
+def method_name(method: str) -> str:
+    """The method's name in one line."""
+    return METHOD_NAMES[method].replace("\n", " ")
+
+
+def methods_figure(
+    images: ArrayLike,
+    maps: Mapping[str, ArrayLike],
+    galaxies: pd.DataFrame,
+    *,
+    dataset: str,
+    recipe: str,
+    synthetic: bool,
+    calibrated: ArrayLike = True,
+) -> Figure:
+    """Galaxies, a row each, and beside each its map by every method.
+
+    ``images``: ``(n, ny, nx, 3)``; ``maps``: by method, ``(n, ny, nx)``; ``galaxies``: ``galaxy_id``, ``rotator_type``
+    and ``probability_fast``, in the same order; ``calibrated``: see ``rgb``. Units differ, so each map has its own
+    colour scale, symmetric about zero, that ends at the 99.5th percentile of its absolute values.
+    """
+    columns, rows = 1 + len(maps), len(galaxies)
+    left, top, side = 1.25, 1.05, 1.28
+    width, height = left + side * columns + 0.1, top + side * max(rows, 1) + 0.45
+    figure = style.new_figure(
+        width,
+        height,
+        title="One galaxy, one network, several methods",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail="each map on its own scale",
+        arranged=False,
+    )
+    place = {"left": left / width, "right": 1 - 0.1 / width, "top": 1 - top / height, "bottom": 0.45 / height}
+    grid = figure.subplots(max(rows, 1), columns, squeeze=False, gridspec_kw={**place, "wspace": 0.05, "hspace": 0.05})
+    calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), rows)
+    for axes in grid.flat:
+        style.bare(axes)
+    for axes, name in zip(grid[0], ["image", *(METHOD_NAMES[method] for method in maps)], strict=True):
+        axes.set_title(name, size=style.SMALL_SIZE + 0.5, color=style.INK, pad=4)
+    looks = {look.value: look for look in CLASSES}
+    for row, galaxy in enumerate(galaxies.itertuples()):
+        look = looks[galaxy.rotator_type]
+        label = f"{galaxy.galaxy_id}\n{look.name}\nP(fast) = {galaxy.probability_fast:.2f}"
+        first = grid[row, 0]
+        first.set_ylabel(
+            label, size=style.SMALL_SIZE, color=look.colour, rotation=0, ha="right", va="center", parse_math=False
+        )
+        first.imshow(rgb(images[row], calibrated=bool(calibrated[row])), origin="lower", interpolation="nearest")
+        for axes, values in zip(grid[row, 1:], maps.values(), strict=True):
+            values = np.asarray(values[row], dtype=np.float64)
+            limit = float(np.percentile(np.abs(values), 99.5)) or 1.0
+            axes.imshow(values, origin="lower", cmap=TOWARDS, vmin=-limit, vmax=limit, interpolation="nearest")
+            for spine in axes.spines.values():
+                spine.set(color=style.PALE, linewidth=0.8, visible=True)
+    if not rows:
+        style.say(grid[0, 0], "none")
+    for look, x, align in zip(CLASSES, (left / width, 1 - 0.1 / width), ("left", "right"), strict=True):
+        side_name = "red" if look.value == style.SLOW else "blue"
+        text = f"{side_name}: speaks for {look.name}"
+        figure.text(x, 0.16 / height, text, ha=align, size=style.TEXT_SIZE, color=look.colour, weight="bold")
+    return figure
+
+
+def agreement_figure(agreement: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
+    """Median rank correlations of the methods' maps; ``agreement``: rows of ``attribution_agreement``."""
+    n = int(numbers(agreement, "n_galaxies").max()) if len(agreement) else 0
+    figure = style.new_figure(
+        12.6,
+        6.4,
+        title="Do the methods agree?",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail=f"median rank correlation of {n} galaxies' maps",
+    )
+    methods = list(dict.fromkeys([*agreement["method"], *agreement["reference"]]))
+    panels = figure.subplots(1, 2)
+    titles = {
+        "correlation": "Where: absolute values, pixel by pixel",
+        "signed_correlation": "Which way: sums in patches",
+    }
+    for axes, (column, title) in zip(panels, titles.items(), strict=True):
+        square = np.full((len(methods), len(methods)), np.nan)
+        for row in agreement.itertuples():
+            one, two = methods.index(row.method), methods.index(row.reference)
+            square[one, two] = square[two, one] = getattr(row, column)
+        picture = axes.imshow(square, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
+        for (y, x), value in np.ndenumerate(square):
+            if np.isfinite(value):
+                colour = "white" if abs(value) > 0.7 else style.INK
+                axes.text(
+                    x, y, f"{value:.2f}".replace("-", "−"), ha="center", va="center", size=style.TEXT_SIZE, color=colour
+                )
+        names = [METHOD_NAMES[method] for method in methods]
+        style.dress(axes, title=title, grid=False)
+        axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(names)), names if axes is panels[0] else [])
+        axes.tick_params(length=0, labelsize=style.SMALL_SIZE)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+    bar = figure.colorbar(picture, ax=panels, shrink=0.8, aspect=30)
+    bar.set_label("Spearman's rank correlation", size=style.TEXT_SIZE)
+    bar.ax.tick_params(labelsize=style.SMALL_SIZE)
+    return figure
+
+
+def cascade_figure(sanity: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
+    """Likeness of maps to those of networks with more and more layers randomized, and to those of other folds.
+
+    ``sanity``: rows of ``attribution_sanity``. Bands and bars are 95 % intervals.
+    """
+    n = int(numbers(sanity, "n_galaxies").max()) if len(sanity) else 0
+    figure = style.new_figure(
+        11.0,
+        4.8,
+        title="Do the maps show what was learned?",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail=f"{n} galaxies, layers randomized from the output down",
+    )
+    panels = figure.subplots(1, 2)
+    columns = {"correlation": "Absolute values, pixel by pixel", "signed_correlation": "With signs, sums in patches"}
+    for axes, (column, title) in zip(panels, columns.items(), strict=True):
+        for method, rows in sanity[sanity["test"] == "cascade"].groupby("method", sort=False):
+            rows = rows.sort_values("depth")
+            _interval_line(axes, [0, *rows["depth"]], rows, column, method)
+        for method, rows in sanity[sanity["test"] == "folds"].groupby("method", sort=False):
+            low, value, high = (float(rows[f"{column}{end}"].iloc[0]) for end in ("_low", "", "_high"))
+            label = f"{method_name(method)}: other folds"
+            axes.axhspan(low, high, color=_COLOURS[method], alpha=0.12, lw=0)
+            axes.axhline(value, color=_COLOURS[method], lw=1.2, ls="--", label=label)
+        axes.axhline(0, color=style.GREY, lw=0.8)
+        layers = sanity[sanity["test"] == "cascade"].drop_duplicates("depth").sort_values("depth")["layer"]
+        names = ["none", *(layer.replace("_", " ") for layer in layers)]
+        axes.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
+        axes.set_ylim(-1.05, 1.05)
+        style.dress(axes, x="Randomized down to", y="Median rank correlation", title=title)
+    style.legend(panels[1], loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    return figure
+
+
+def deletion_figure(curves: pd.DataFrame, areas: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
+    """Logits while pixels are taken from the galaxy, or put into an empty sky, in the order of each map.
+
+    ``curves``, ``areas``: rows of ``deletion_curves`` and ``deletion_areas``. Gains over random order stand in the
+    third panel, with their 95 % intervals.
+    """
+    n = int(numbers(areas, "n_galaxies").max()) if len(areas) else 0
+    figure = style.new_figure(
+        13.0,
+        4.9,
+        title="Does the network heed the pixels that a map points at?",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail=f"{n} galaxies",
+    )
+    *panels, gains = figure.subplots(1, 3, width_ratios=(1, 1, 0.9))
+    titles = {"deletion": "Deletion: lower is better", "insertion": "Insertion: higher is better"}
+    for axes, (kind, title) in zip(panels, titles.items(), strict=True):
+        for method, rows in curves[curves["kind"] == kind].groupby("method", sort=False):
+            look = {"color": _COLOURS[method], "ls": _DASHES.get(method, "-"), "lw": 2.4 if method == "ig_sky" else 1.5}
+            axes.plot(100 * numbers(rows, "share"), numbers(rows, "logit"), label=method_name(method), **look)
+        style.dress(axes, x="Pixels replaced (%)", y="Mean logit towards the predicted class", title=title)
+    methods = [method for method in dict.fromkeys(areas["method"]) if method != "random"]
+    for kind, shift, marker in (("deletion", -0.14, "o"), ("insertion", 0.14, "s")):
+        rows = areas[areas["kind"] == kind].set_index("method").reindex(methods)
+        gain, low, high = (numbers(rows, name) for name in ("gain", "gain_low", "gain_high"))
+        place = np.arange(len(methods)) + shift
+        face = {"mfc": "white"} if kind == "insertion" else {}
+        gains.errorbar(
+            gain, place, xerr=[gain - low, high - gain], fmt=marker, ms=5, color=style.INK, lw=1.2, label=kind, **face
+        )
+    gains.axvline(0, color=style.GREY, lw=0.9, ls=":")
+    gains.set_yticks(range(len(methods)), [METHOD_NAMES[method] for method in methods])
+    gains.set_ylim(len(methods) - 0.5, -0.6)
+    style.dress(gains, x="Area gained over random order (logits)", title="Better than random by")
+    gains.tick_params(axis="y", labelsize=style.SMALL_SIZE)
+    style.legend(gains, loc="best")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=5, fontsize=style.SMALL_SIZE + 0.5, frameon=False)
+    return figure
+
+
+def convergence_figure(convergence: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
+    """Completeness error against the points of the quadrature; ``convergence``: rows of ``attribution_convergence``."""
+    figure = style.new_figure(
+        7.2,
+        4.8,
+        title="How many steps make integrated gradients exact?",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail="from the empty sky",
+    )
+    axes = figure.subplots()
+    for look in CLASSES:
+        rows = convergence[numbers(convergence, "rotator_type") == look.value].sort_values("n_steps")
+        if rows.empty:
+            continue
+        steps, count = numbers(rows, "n_steps"), int(rows["n_galaxies"].max())
+        common = {"color": look.colour, "marker": look.marker, "ms": 5}
+        axes.plot(steps, numbers(rows, "median"), lw=1.8, label=f"{look.name} ({count}): median", **common)
+        axes.plot(steps, numbers(rows, "ninety_percent"), lw=1.2, ls="--", mfc="white", label="90 %", **common)
+    axes.axhline(COMPLETENESS_LIMIT, color=style.GREY, lw=1, ls=":", label="5 %")
+    if axes.get_lines():
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        ticks = sorted(set(numbers(convergence, "n_steps")))
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+    style.dress(axes, x="Steps", y="Completeness error")
+    style.legend_below(axes, columns=3)
+    return figure
+
+
+def _interval_line(axes: Axes, depths: list[int], rows: pd.DataFrame, column: str, method: str) -> None:
+    """A method's course, 1 where nothing is randomized, with its intervals."""
+    low, value, high = ([1.0, *numbers(rows, f"{column}{end}")] for end in ("_low", "", "_high"))
+    axes.plot(depths, value, "o-", ms=4.5, lw=1.8, color=_COLOURS[method], label=method_name(method))
+    axes.fill_between(depths, low, high, color=_COLOURS[method], alpha=0.15, lw=0)

@@ -1,0 +1,247 @@
+"""Where in an image the network finds its answer: integrated gradients, shown and summed up.
+
+A map holds, for every pixel and band, what that pixel adds to the logit of P(fast) compared with the baseline image:
+positive speaks for a fast rotator, negative for a slow one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from rotator_assets.imaging.centre import from_middle, middle
+from rotator_assets.plots import style
+from rotator_assets.plots.galleries import galaxy_label, rgb, spread_examples
+from rotator_assets.plots.style import CLASSES, numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COMPLETENESS = r"Completeness error $|\delta|\,/\,|F(x) - F(\mathrm{baseline})|$"
+TOWARDS = "RdBu"
+"""Red speaks for slow, blue for fast, as everywhere."""
+
+
+def attribution_examples(predictions: pd.DataFrame, examples: int = 5) -> dict[int, NDArray[np.intp]]:
+    """Row positions of the galaxies that ``attribution_figure`` shows, by ``rotator_type``."""
+    kind, score = numbers(predictions, "rotator_type"), numbers(predictions, "probability_fast")
+    chosen = {}
+    for look in CLASSES:
+        rows = np.flatnonzero(kind == look.value)
+        chosen[look.value] = rows[spread_examples(score[rows], examples)]
+    return chosen
+
+
+def attribution_figure(
+    images: ArrayLike,
+    maps: ArrayLike,
+    predictions: pd.DataFrame,
+    *,
+    dataset: str,
+    recipe: str,
+    synthetic: bool,
+    calibrated: ArrayLike = True,
+    half_light: pd.DataFrame | None = None,
+    examples: int = 5,
+) -> Figure:
+    """Galaxies of both classes above their attribution maps (figures 16, 22, 27, 30 and 31 of the study).
+
+    ``images``: ``(n, ny, nx, 3)``; ``maps``: ``(n, ny, nx, bands)``, summed over bands here; ``predictions``: a row
+    each, in the same order: ``galaxy_id``, ``probability_fast``, ``rotator_type``, and where it is known ``threshold``,
+    shown beside the score. ``calibrated``: see ``rgb``.
+    ``half_light``: a row each: ``r_eff_pixels`` (semi-major axis) and, for an ellipse instead of a circle,
+    ``axis_ratio`` and ``angle_deg`` (of the major axis, counter-clockwise from the image's x axis); missing values
+    draw nothing. All maps have one colour scale, symmetric about zero; it ends at the 99.5th percentile of what is
+    shown.
+    """
+    width, height = 1.45 * examples + 2.2, 7.3
+    figure = style.new_figure(
+        width,
+        height,
+        title="What speaks for slow and for fast",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail="integrated gradients",
+        arranged=False,
+    )
+    calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), len(predictions))
+    chosen = attribution_examples(predictions, examples)
+    sums = {int(row): band_sum(maps[row]) for rows in chosen.values() for row in rows}
+    limit = _symmetric_limit(sums.values())
+    place = {"left": 1.05 / width, "right": 1 - 1.3 / width, "top": 1 - 1.0 / height, "bottom": 0.15 / height}
+    rows = figure.add_gridspec(5, examples, height_ratios=(1, 1, 0.2, 1, 1), wspace=0.1, hspace=0.06, **place)
+    grid = np.array([[figure.add_subplot(rows[row, column]) for column in range(examples)] for row in (0, 1, 3, 4)])
+    scale = None
+    for axes in grid.flat:
+        style.bare(axes)
+    for number, look in enumerate(CLASSES):
+        above, below = grid[2 * number], grid[2 * number + 1]
+        for axes, text in ((above[0], f"True {look.name}\nimage"), (below[0], "attribution")):
+            axes.set_ylabel(text, size=style.TEXT_SIZE, color=look.colour, rotation=0, ha="right", va="center")
+        if not chosen[look.value].size:
+            style.say(above[0], "none")
+        for top, bottom, row in zip(above, below, chosen[look.value], strict=False):
+            top.imshow(rgb(images[row], calibrated=bool(calibrated[row])), origin="lower", interpolation="nearest")
+            for spine in bottom.spines.values():
+                spine.set(color=style.PALE, linewidth=0.8, visible=True)
+            scale = bottom.imshow(
+                sums[row], origin="lower", cmap=TOWARDS, vmin=-limit, vmax=limit, interpolation="nearest"
+            )
+            if half_light is not None:
+                _half_light(top, sums[row].shape, half_light.iloc[row], "white")
+                _half_light(bottom, sums[row].shape, half_light.iloc[row], style.INK)
+            label = galaxy_label(predictions.iloc[row])
+            top.set_title(label, size=style.SMALL_SIZE, color=style.INK, pad=3, parse_math=False)
+    if scale is not None:
+        strip = figure.add_axes((1 - 1.05 / width, 0.5 / height, 0.16 / width, 1 - 1.75 / height))
+        bar = figure.colorbar(scale, cax=strip, extend="both", extendfrac=0.03)
+        bar.set_label("Attribution to the logit of P(fast) per pixel, summed over bands", size=style.TEXT_SIZE)
+        bar.ax.tick_params(labelsize=style.SMALL_SIZE)
+        for look, height, align in zip(CLASSES, (-0.04, 1.04), ("top", "bottom"), strict=True):
+            text = {"size": style.TEXT_SIZE, "color": look.colour, "weight": "bold", "ha": "center", "va": align}
+            bar.ax.text(0.5, height, look.name, transform=bar.ax.transAxes, **text)
+    return figure
+
+
+def mean_attribution_figure(
+    mean_abs_maps: Mapping[int, ArrayLike],
+    *,
+    counts: Mapping[int, int],
+    dataset: str,
+    recipe: str,
+    synthetic: bool,
+    r_eff_pixels: float | None = None,
+) -> Figure:
+    """Mean |attribution| of slow and of fast rotators, and how it gathers towards the centre.
+
+    ``mean_abs_maps``: by ``rotator_type``, ``(ny, nx)`` or ``(ny, nx, bands)``, any unit: each is shown as a share of
+    its own total. ``counts``: galaxies averaged. ``r_eff_pixels``: median half-light radius, drawn where known.
+    """
+    figure = style.new_figure(
+        10.5,
+        4.3,
+        title="Where the network looks",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail="mean |attribution|",
+    )
+    *panels, profile = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
+    shares = {}
+    for kind, values in mean_abs_maps.items():
+        total = band_sum(np.abs(values))
+        if np.isfinite(total).all() and total.sum() > 0:
+            shares[kind] = 100 * total / total.sum()
+    limit = max((np.percentile(share, 99.9) for share in shares.values()), default=1.0)
+    picture = None
+    for axes, look in zip(panels, CLASSES, strict=True):
+        style.bare(axes)
+        title = f"{look.name.capitalize()} rotators ({counts.get(look.value, 0)})"
+        axes.set_title(title, size=style.LABEL_SIZE, color=look.colour)
+        if look.value not in shares:
+            axes.set_aspect("equal")
+            style.say(axes, f"No maps of\n{look.name} rotators")
+            continue
+        share = shares[look.value]
+        picture = axes.imshow(share, origin="lower", cmap="viridis", vmin=0, vmax=limit, interpolation="nearest")
+        if r_eff_pixels is not None:
+            _half_light(axes, share.shape, pd.Series({"r_eff_pixels": r_eff_pixels}), "white")
+        radius, enclosed, area = enclosed_share(share)
+        profile.plot(radius, enclosed, color=look.colour, lw=2, label=f"{look.name} rotators")
+    if picture is not None:
+        bar = figure.colorbar(picture, ax=panels, shrink=0.85, aspect=30)
+        bar.set_label("Share of the map's total per pixel (%)", size=style.TEXT_SIZE)
+        bar.ax.tick_params(labelsize=style.SMALL_SIZE)
+        profile.plot(radius, area, color=style.GREY, lw=1, ls="--", label="evenly spread")
+        if r_eff_pixels is not None and np.isfinite(r_eff_pixels):
+            profile.axvline(r_eff_pixels, color=style.INK, lw=1, ls=":", label="median half-light radius")
+        profile.set(xlim=(0, radius[-1]), ylim=(0, 101))
+    else:
+        style.say(profile, "No attribution maps")
+    style.dress(profile, x="Radius from the centre (pixels)", y="|Attribution| within the radius (%)")
+    style.legend(profile, loc="lower right")
+    return figure
+
+
+def attribution_profile_figure(attributions: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
+    """How complete the attributions are, and how much of them lies within the half-light radius, by class.
+
+    ``attributions``: ``completeness_error`` (|delta| / |F(x) - F(baseline)|), ``fraction_within_half_light`` (of
+    |attribution|) and ``rotator_type``.
+    """
+    figure = style.new_figure(
+        9.0, 4.3, title="Attributions in numbers", dataset=dataset, recipe=recipe, synthetic=synthetic
+    )
+    left, right = figure.subplots(1, 2)
+    kind = numbers(attributions, "rotator_type")
+    error, inside = numbers(attributions, "completeness_error"), numbers(attributions, "fraction_within_half_light")
+    floor, ceiling = 1e-5, 10.0
+    left.set_xscale("log")
+    panels = (
+        (left, np.clip(error, floor, ceiling), np.geomspace(floor, ceiling, 37), COMPLETENESS),
+        (right, inside, np.linspace(0, 1, 26), "Share of |attribution| within the half-light radius"),
+    )
+    for axes, values, bins, name in panels:
+        for look in CLASSES:
+            chosen = values[(kind == look.value) & np.isfinite(values)]
+            if not chosen.size:
+                continue
+            common = {"bins": bins, "weights": np.full(chosen.size, 100 / chosen.size), "color": look.colour}
+            axes.hist(chosen, histtype="stepfilled", alpha=0.25, **common)
+            label = f"{look.name}: {chosen.size}, median {np.median(chosen):.2g}"
+            axes.hist(chosen, histtype="step", lw=1.6, label=label, **common)
+        axes.set_xlim(bins[0], bins[-1])
+        axes.minorticks_off()
+        style.dress(axes, x=name, y="Share of the class per bin (%)")
+        if not axes.patches:
+            style.say(axes, "Not known for any galaxy")
+        style.legend(axes, loc="upper right")
+        axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 1e-9))
+    return figure
+
+
+def band_sum(values: ArrayLike) -> NDArray[np.float64]:
+    """A map ``(ny, nx)`` or ``(ny, nx, bands)`` summed over its bands."""
+    values = np.asarray(values, dtype=np.float64)
+    return values.sum(axis=-1) if values.ndim == 3 else values
+
+
+def enclosed_share(values: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
+    """Radii (pixels, by ones), and the percentage of the map's total and of its area within each of them."""
+    ny, nx = values.shape
+    y, x = np.mgrid[:ny, :nx]
+    distance = np.hypot(x - middle(nx), y - middle(ny))
+    radius = np.arange(int(np.ceil(distance.max())) + 1, dtype=np.float64)
+    order = np.argsort(distance, axis=None)
+    within = np.searchsorted(distance.ravel()[order], radius, side="right")
+    running = np.concatenate(([0.0], np.cumsum(values.ravel()[order])))
+    return radius, 100 * running[within] / running[-1], 100 * within / values.size
+
+
+def _symmetric_limit(maps: Iterable[NDArray[np.float64]]) -> float:
+    """99.5th percentile of the maps' absolute values; 1 where there is nothing but zeros."""
+    values = np.abs(np.concatenate([np.ravel(values) for values in maps] or [np.zeros(1)]))
+    finite = values[np.isfinite(values)]
+    return float(np.percentile(finite, 99.5)) or 1.0 if finite.size else 1.0
+
+
+def _half_light(axes: Axes, shape: tuple[int, ...], row: pd.Series, colour: str) -> None:
+    """The half-light ellipse (a circle where the shape is not known) about the galaxy's place."""
+    semi_major = float(row["r_eff_pixels"]) if pd.notna(row["r_eff_pixels"]) else np.nan
+    if not semi_major > 0:
+        return
+    ratio, angle = (row.get(name) for name in ("axis_ratio", "angle_deg"))
+    known = pd.notna(ratio) and pd.notna(angle)
+    ratio, angle = (float(ratio), np.deg2rad(float(angle))) if known else (1.0, 0.0)
+    turn = np.linspace(0, 2 * np.pi, 181)
+    along, across = semi_major * np.cos(turn), semi_major * ratio * np.sin(turn)
+    x0, y0 = (middle(n) + from_middle(row, axis, n) for axis, n in zip("xy", shape[1::-1], strict=True))
+    x = x0 + along * np.cos(angle) - across * np.sin(angle)
+    y = y0 + along * np.sin(angle) + across * np.cos(angle)
+    axes.plot(x, y, color=colour, lw=1, ls="--", scalex=False, scaley=False, gid="half-light")

@@ -1,0 +1,272 @@
+r"""Integrated gradients: how much each pixel moves the network's logit away from that of an image without a galaxy.
+
+With F the logit, x the network's input and x0 the baseline, pixel i is given
+
+    (x_i - x0_i) \int_0^1 dF/dx_i (x0 + t (x - x0)) dt
+
+(Sundararajan, Taly & Yan 2017, ICML, arXiv:1703.01365, eq. 1). Positive pixels speak for a fast rotator, negative ones
+for a slow one; over the whole image they add up to F(x) - F(x0) (completeness). The logit is explained, not the
+probability, whose gradients vanish where the network is sure.
+
+Nodes and weights of the quadrature are alibi's; `gradients` sums the gradients, one image after the other, so that an
+image's map and the memory it takes do not depend on the others. Alibi's own engine is the reference (`alibi_maps`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.attribution.baseline_images import baselines
+from rotator_assets.attribution.gradients import PathGradients
+from rotator_assets.core.backend import tensorflow
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.training.pipeline import network_input, symmetries, turned_back
+
+if TYPE_CHECKING:
+    import keras
+
+METHODS = ("riemann_middle", "gausslegendre", "riemann_left", "riemann_right")
+"""Alibi's rules of quadrature whose weights add up to 1; those of its riemann_trapezoid add up to 1 - 1/n_steps."""
+COMPLETENESS_TOLERANCE = 0.05
+"""Largest completeness error that is left at a recipe's own number of steps."""
+Quadrature = Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""From a number of steps to nodes in [0, 1] and weights."""
+
+
+@dataclass(frozen=True)
+class Attributions:
+    """Attributions of n images.
+
+    ``maps``: float32 (n, ny, nx, bands), in logits. ``logit`` F(x), ``logit_baseline`` F(x0), ``delta`` (sum of the map
+    minus F(x) - F(x0)) and ``completeness_error`` (|delta| / |F(x) - F(x0)|; 0 where both vanish): float64 (n,).
+    ``n_steps``: points of the quadrature, int32 (n,).
+    """
+
+    maps: NDArray[np.float32]
+    logit: NDArray[np.float64]
+    logit_baseline: NDArray[np.float64]
+    delta: NDArray[np.float64]
+    completeness_error: NDArray[np.float64]
+    n_steps: NDArray[np.int32]
+
+
+def integrated_gradients(
+    model: keras.Model,
+    images: NDArray[np.float32],
+    baselines: NDArray[np.float32],
+    n_steps: int = 50,
+    method: str = "riemann_middle",
+    *,
+    batch_size: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Attributions:
+    """Attributions of the model's logit, in inference mode.
+
+    Parameters
+    ----------
+    model
+        Functional Keras model in float32 from images to one logit.
+    images
+        Normalized images (`network_input`), float32 (n, ny, nx, bands).
+    baselines
+        The image the paths start from, (ny, nx, bands), or one an image, (n, ny, nx, bands).
+    n_steps, method
+        Points and rule of the quadrature, one of `METHODS`.
+    batch_size
+        Points of a path whose gradients are computed at once; by default as many as fit into the memory budget.
+    on_progress
+        Called after each image with the number of images done and n.
+
+    Raises ValueError for another method.
+    """
+    quadrature = _quadrature(method)
+    images = np.asarray(images, dtype=np.float32)
+    starts = np.broadcast_to(np.asarray(baselines, dtype=np.float32), images.shape)
+    network = PathGradients(model, batch_size)
+    pairs = zip(images[:, None], starts[:, None], strict=True)
+    explained = (_Paths(network, image, start).explained(n_steps, quadrature) for image, start in pairs)
+    return _collected(explained, images.shape, on_progress)
+
+
+def explain(
+    model: keras.Model,
+    images: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    tolerance: float = COMPLETENESS_TOLERANCE,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Attributions:
+    """Attributions of these rows of the raw images by the recipe: its bands, baseline, quadrature and steps.
+
+    Of several baselines an image (``noise``) the mean attribution is given, and F(x0) is their mean logit. Where the
+    recipe predicts the mean logit over an image's eight `symmetries`, that mean is explained: integrated gradients are
+    linear in the network, so its map is the mean of the views' maps, each turned back.
+
+    Parameters
+    ----------
+    model
+        Functional Keras model in float32 from the recipe's images to one logit.
+    images, rows
+        Raw fluxes (m, ny, nx, 3), as `network_input` takes them, and the rows to explain, (n,).
+    recipe
+        The one the model was trained by.
+    tolerance
+        The steps of an image whose completeness error exceeds it are doubled, at most as often as the recipe says, and
+        the map with the smallest error is kept. One whose F(x) and F(x0) hardly differ may never reach it: its error
+        tells.
+    on_progress
+        Called after each image with the number of images done and n.
+    """
+    quadrature = _quadrature(recipe.attribution_method)
+    network = PathGradients(model)
+    explained = (_refined(_paths(network, images, row, recipe), recipe, quadrature, tolerance) for row in rows)
+    return _collected(explained, (len(rows), *images.shape[1:3], len(recipe.bands)), on_progress)
+
+
+def alibi_maps(
+    model: keras.Model,
+    images: NDArray[np.float32],
+    baselines: NDArray[np.float32],
+    n_steps: int = 50,
+    method: str = "riemann_middle",
+) -> NDArray[np.float32]:
+    """What alibi as it comes gives for the arguments of `integrated_gradients`, float32 (n, ny, nx, bands).
+
+    It is handed the Keras model itself, differentiates it operation by operation, and holds all points of all paths:
+    slow and large, so meant for a few images.
+    """
+    tensorflow()
+    from alibi.explainers import IntegratedGradients
+
+    images = np.asarray(images, dtype=np.float32)
+    starts = np.broadcast_to(np.asarray(baselines, dtype=np.float32), images.shape).copy()
+    if len(images) == 0:
+        return np.empty_like(images)
+    explainer = IntegratedGradients(model, n_steps=n_steps, method=method)
+    with _without_warning_of_one_output():
+        return explainer.explain(images, baselines=starts, target=None).attributions[0].astype(np.float32)
+
+
+def check_against_alibi(
+    model: keras.Model,
+    images: NDArray[np.float32],
+    baselines: NDArray[np.float32],
+    n_steps: int = 50,
+    method: str = "riemann_middle",
+) -> float:
+    """Largest difference between `integrated_gradients` and `alibi_maps`, relative to the largest attribution."""
+    reference = alibi_maps(model, images, baselines, n_steps, method)
+    ours = integrated_gradients(model, images, baselines, n_steps, method).maps
+    largest = np.abs(reference).max(initial=0)
+    return (
+        float(np.abs(ours - reference).max(initial=0) / largest) if largest > 0 else float(np.abs(ours).max(initial=0))
+    )
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """One image's attributions, as `Attributions` has them."""
+
+    map: NDArray[np.float32]
+    logit: float
+    logit_baseline: float
+    n_steps: int
+
+    @property
+    def delta(self) -> float:
+        return float(self.map.sum(dtype=np.float64)) - (self.logit - self.logit_baseline)
+
+    @property
+    def completeness_error(self) -> float:
+        if self.delta == 0:
+            return 0.0
+        difference = abs(self.logit - self.logit_baseline)
+        return abs(self.delta) / difference if difference > 0 else np.inf
+
+
+class _Paths:
+    """The paths whose mean attribution is that of one image: from each baseline to it, in each of its views.
+
+    ``image``, ``starts``: (1, ny, nx, bands) and (k, ny, nx, bands); ``averaged``: over the eight `symmetries`.
+    """
+
+    def __init__(
+        self, network: PathGradients, image: NDArray[np.float32], starts: NDArray[np.float32], averaged: bool = False
+    ) -> None:
+        self._network = network
+        self._images = symmetries(image) if averaged else [image]
+        self._starts = symmetries(starts) if averaged else [starts]
+        logits = network.logits(np.concatenate([*self._images, *self._starts]))
+        self._logit = float(logits[: len(self._images)].mean())
+        self._logit_baseline = float(logits[len(self._images) :].mean())
+
+    def explained(self, n_steps: int, quadrature: Quadrature) -> _Explained:
+        nodes, weights = quadrature(n_steps)
+        maps = [
+            np.mean([(image[0] - x0) * self._network.summed(image[0], x0, nodes, weights) for x0 in starts], axis=0)
+            for image, starts in zip(self._images, self._starts, strict=True)
+        ]
+        mean = turned_back([view[None] for view in maps])[0] if len(maps) > 1 else maps[0]
+        return _Explained(mean.astype(np.float32), self._logit, self._logit_baseline, n_steps)
+
+
+def _paths(network: PathGradients, images: NDArray[np.float32], row: int, recipe: Recipe) -> _Paths:
+    """The paths of one row by the recipe."""
+    seen, starts = network_input(images, [row], recipe), baselines(images, [row], recipe)[0]
+    return _Paths(network, seen, starts, recipe.test_time_averaging)
+
+
+def _refined(paths: _Paths, recipe: Recipe, quadrature: Quadrature, tolerance: float) -> _Explained:
+    """The attributions with as many doublings of the steps as the tolerance needs, or the best of all tries."""
+    best = paths.explained(recipe.attribution_steps, quadrature)
+    for doubling in range(1, recipe.attribution_doublings + 1):
+        if best.completeness_error <= tolerance:
+            break
+        finer = paths.explained(recipe.attribution_steps * 2**doubling, quadrature)
+        best = min(best, finer, key=lambda explained: explained.completeness_error)
+    return best
+
+
+def _collected(
+    explained: Iterable[_Explained], shape: tuple[int, ...], on_progress: Callable[[int, int], None] | None
+) -> Attributions:
+    """All images' attributions, ``maps`` of this shape."""
+    n = shape[0]
+    maps, numbers, n_steps = np.empty(shape, dtype=np.float32), np.empty((4, n)), np.empty(n, dtype=np.int32)
+    for number, one in enumerate(explained):
+        maps[number], n_steps[number] = one.map, one.n_steps
+        numbers[:, number] = one.logit, one.logit_baseline, one.delta, one.completeness_error
+        if on_progress is not None:
+            on_progress(number + 1, n)
+    return Attributions(maps, *numbers, n_steps)
+
+
+def _quadrature(method: str) -> Quadrature:
+    """Alibi's rule of this name."""
+    if method not in METHODS:
+        raise ValueError(f"unknown quadrature '{method}': use {', '.join(METHODS)}")
+    tensorflow()  # quietly, before alibi imports it
+    from alibi.utils.approximation_methods import approximation_parameters
+
+    weights, nodes = approximation_parameters(method)
+    return lambda n_steps: (np.asarray(nodes(n_steps)), np.asarray(weights(n_steps)))
+
+
+@contextmanager
+def _without_warning_of_one_output() -> Iterator[None]:
+    """Alibi warns at each call that a model with one output is a regression or needs a target; ours is a logit."""
+    logger = logging.getLogger("alibi.explainers.integrated_gradients")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

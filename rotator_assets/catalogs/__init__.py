@@ -1,0 +1,1 @@
+"""Published catalogues in common columns, and lambda_R measured from kinematic files."""

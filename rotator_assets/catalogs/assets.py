@@ -1,0 +1,212 @@
+"""Group ``catalogs``: the published tables of a survey in common columns."""
+
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from rotator_assets.catalogs.measuring import Job, measure_all
+from rotator_assets.catalogs.row_matching import FEW, matches
+from rotator_assets.catalogs.tables import TABLES
+from rotator_assets.core import progress
+from rotator_assets.core.errors import InputError
+from rotator_assets.kinematics.measured import HalfLightEllipse, MeasurementOptions
+from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, catalog_files, kinematic_files, kinematics_settings
+from rotator_assets.lineage.notices import noticed
+from rotator_assets.lineage.partitions import survey_partitions
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.base import Catalog, missing
+from rotator_assets.surveys.inventory import not_measured, not_read
+
+_COMMON = {
+    "group_name": "catalogs",
+    "owners": OWNERS,
+    "kinds": {"fits", "parquet"},
+    "partitions_def": survey_partitions,
+    "deps": [catalog_files],
+    "io_manager_key": "tables",
+    "code_version": "3",
+    "automation_condition": FOLLOW_CHANGES,
+}
+
+
+@dg.asset(**_COMMON, description="Deep-learning morphology of every catalogue entry, repeat observations grouped.")
+def morphology_catalog(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
+    survey = context.partition_key
+    folder = Reads(context, store).folder("catalog_files")
+    catalog = SURVEYS[survey].read_morphology(folder)
+    return _result(context, "morphology", catalog, folder, catalog.frame["galaxy_id"])
+
+
+@dg.asset(
+    **_COMMON | {"code_version": "5"},
+    description="Axis ratio, size, Sersic index, mass and data quality of each catalogue entry.",
+)
+def photometry_catalog(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], morphology_catalog: pd.DataFrame
+) -> dg.MaterializeResult:
+    survey = context.partition_key
+    folder = Reads(context, store).folder("catalog_files")
+    catalog = SURVEYS[survey].read_photometry(folder)
+    return _result(context, "photometry", catalog, folder, morphology_catalog["galaxy_id"])
+
+
+@dg.asset(
+    **_COMMON | {"code_version": "4"},
+    description="Every lambda_R of the data root by source: of its tables, and measured.",
+)
+def kinematics_catalog(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    morphology_catalog: pd.DataFrame,
+    measured_kinematics: pd.DataFrame,
+) -> dg.MaterializeResult:
+    survey = SURVEYS[context.partition_key]
+    folder = Reads(context, store).folder("catalog_files")
+    catalog = survey.read_kinematics(folder).with_measured(measured_kinematics)
+    if catalog.frame["lambda_r"].isna().all() and len(measured_kinematics):
+        reason = measured_kinematics["reason"].iloc[0]
+        raise InputError(f"{folder}: none of {len(measured_kinematics)} kinematic files gives a lambda_R: {reason}")
+    if catalog.frame.empty:
+        raise missing(folder, *survey.kinematics_inputs)
+    return _result(context, "kinematics", catalog, folder, morphology_catalog["galaxy_id"])
+
+
+def _result(
+    context: dg.AssetExecutionContext, kind: str, catalog: Catalog, folder: Path, galaxy_ids: pd.Series
+) -> dg.MaterializeResult:
+    """``galaxy_ids``: those of the morphology catalogue. Raises InputError for a file of other galaxies alone."""
+    survey, table = context.partition_key, f"{kind}_catalog"
+    frame = catalog.frame.assign(survey=survey, synthetic=catalog.synthetic)
+    frame = frame.reindex(columns=TABLES[table].column_names)
+    matched = [matches(source, galaxy_ids) for source in catalog.sources]
+    files = pd.DataFrame(
+        [
+            {
+                "survey": survey,
+                "catalog": kind,
+                "what": source.what,
+                "release": source.release,
+                "path": str(source.path if not source.path.is_absolute() else source.path.relative_to(folder)),
+                "n_rows": source.rows,
+                "n_taken": source.taken,
+                "n_matched": n_matched if source.id_column else None,
+                "note": source.note or None,
+                "synthetic": source.synthetic,
+            }
+            for source, (n_matched, _) in zip(catalog.sources, matched, strict=True)
+        ],
+        columns=TABLES["input_files"].column_names,
+    )
+    lost = not_read(SURVEYS[survey], folder) if kind == "morphology" else []
+    lost += [notice for source in catalog.sources for notice in source.notices]
+    lost += [notice for _, notice in matched if notice]
+    notices, told = noticed(context, survey, lost, catalog.synthetic)
+    lines = [f"| {f.what} | {f.release} | {f.path} | {f.n_rows} |" for f in files.itertuples()]
+    return dg.MaterializeResult(
+        value={table: frame, "input_files": files, **notices},
+        data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(files)}"),
+        metadata={
+            "dagster/row_count": len(frame),
+            "files": dg.MetadataValue.md("\n".join(["| table | release | file | rows |", "|---|---|---|---|", *lines])),
+            "synthetic": catalog.synthetic,
+            **told,
+        },
+    )
+
+
+_ELLIPSE = {
+    "semi_major_arcsec": "r_eff_arcsec",
+    "ellipticity": "ellipticity",
+    "position_angle_deg": "position_angle_deg",
+    "sersic_n": "sersic_n",
+    "nsa_sersic_n": "nsa_sersic_n",
+}
+
+
+@dg.asset(
+    group_name="catalogs",
+    owners=OWNERS,
+    kinds={"fits", "hdf5", "parquet"},
+    partitions_def=survey_partitions,
+    deps=[kinematic_files, kinematics_settings],
+    io_manager_key="tables",
+    code_version="5",
+    automation_condition=FOLLOW_CHANGES,
+    description="lambda_R measured from the DAP maps or star particles there are; no rows where there are none.",
+)
+def measured_kinematics(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    morphology_catalog: pd.DataFrame,
+    photometry_catalog: pd.DataFrame,
+) -> dg.MaterializeResult:
+    key = context.partition_key
+    reads = Reads(context, store)
+    folder = reads.folder("kinematic_files")
+    files = SURVEYS[key].kinematic_files(folder)
+    lost = _unmatched(files, set(morphology_catalog["galaxy_id"]))
+    lost += not_measured(SURVEYS[key], folder, set(files.values()))
+    options = MeasurementOptions(**reads.settings("kinematics_settings").kinematics.model_dump())
+    if not files and options != MeasurementOptions():
+        lost.append("settings kinematics: there are no kinematic files, which they are for")
+    ellipses = _ellipses(photometry_catalog)
+    jobs = [
+        Job(key, galaxy_id, path, ellipses.get(galaxy_id, HalfLightEllipse()), options)
+        for galaxy_id, path in sorted(files.items())
+    ]
+    measured = measure_all(
+        jobs, store.root.measured / key, lambda done, total: progress.report(f"lambda_R of {key}", done, total)
+    )
+    measured = measured.assign(survey=key, lambda_r_source=SURVEYS[key].measured_source)
+    if jobs:
+        measured["path"] = [str(job.path.relative_to(folder)) for job in jobs]
+    frame = measured.reindex(columns=TABLES["measured_kinematics"].column_names)
+    usable = int(frame["usable"].fillna(False).sum())
+    reasons = frame["reason"].dropna().map(lambda reason: reason.split(": ", 1)[-1]).value_counts()
+    if usable < len(frame):
+        lost.append(f"{len(frame) - usable} of {len(frame)} kinematic files give no lambda_r: see measured_kinematics")
+    synthetic = bool(frame["synthetic"].fillna(False).any())
+    notices, told = noticed(context, key, lost, synthetic)
+    return dg.MaterializeResult(
+        value={"measured_kinematics": frame, **notices},
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": usable,
+            "files": len(frame),
+            "unusable": dg.MetadataValue.md("\n".join(f"- {n} x {r}" for r, n in reasons.head(20).items()) or "none"),
+            **told,
+        },
+    )
+
+
+def _unmatched(files: dict[str, Path], galaxy_ids: set[str]) -> list[str]:
+    """A notice where few of the kinematic files are of galaxies of the morphology catalogue.
+
+    Raises InputError where none is.
+    """
+    foreign = [galaxy_id for galaxy_id in files if galaxy_id not in galaxy_ids]
+    n_matched = len(files) - len(foreign)
+    if n_matched >= FEW * len(files):
+        return []
+    path = files[foreign[0]]
+    if n_matched:
+        what = f"{n_matched} of {len(files)} kinematic files are of galaxies of the morphology catalogue"
+        return [f"{what}, others such as {path.name} are not"]
+    raise InputError(
+        f"{path}: none of {len(files)} kinematic files is of a galaxy of the morphology catalogue, which has "
+        f"identifiers such as {min(galaxy_ids)}; put it right, or take them away"
+    )
+
+
+def _ellipses(photometry: pd.DataFrame) -> dict[str, HalfLightEllipse]:
+    """galaxy_id -> the aperture that its photometry gives."""
+    known = photometry.assign(ellipticity=1 - photometry["axis_ratio"]).set_index("galaxy_id")[list(_ELLIPSE.values())]
+    known = known.astype("float64").replace({np.inf: np.nan, -np.inf: np.nan})
+    return {
+        galaxy_id: HalfLightEllipse(**dict(zip(_ELLIPSE, values, strict=True)))
+        for galaxy_id, values in zip(known.index, known.to_numpy().tolist(), strict=True)
+    }

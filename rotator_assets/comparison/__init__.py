@@ -1,0 +1,1 @@
+"""Recipes of a dataset, and one recipe on several datasets, compared."""

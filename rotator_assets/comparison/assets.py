@@ -1,0 +1,166 @@
+"""Group ``reports``, across trainings: the recipes of a dataset side by side, and one recipe on two datasets."""
+
+import dagster as dg
+import pandas as pd
+
+from rotator_assets.comparison.tables import TABLES
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.keys import WHOLE
+from rotator_assets.core.recipes import varied
+from rotator_assets.core.study import ACROSS_DATASETS, FAMILIES, REFERENCE_RECIPE, study_auc
+from rotator_assets.evaluation.assets import roc_report
+from rotator_assets.evaluation.summary import DatasetPair
+from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS
+from rotator_assets.lineage.observed_results import all_scores, dataset_scores
+from rotator_assets.lineage.partitions import DATASETS, Dataset, dataset_partitions, dataset_to_training
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.training.assets import predictions
+
+_COMMON = {"group_name": "reports", "owners": OWNERS, "kinds": {"duckdb", "matplotlib"}, "code_version": "3"}
+
+
+@dg.asset(
+    **_COMMON,
+    partitions_def=dataset_partitions,
+    automation_condition=FOLLOW_CHANGES,
+    deps=[dg.AssetDep(asset, partition_mapping=dataset_to_training) for asset in (predictions, roc_report)]
+    + [dataset_scores],
+    io_manager_key="tables",
+    description="Every recipe trained on a dataset, best first, each against thesis on the same galaxies.",
+)
+def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
+    from rotator_assets.evaluation.summary import compare_recipes
+
+    dataset = context.partition_key
+    reads = Reads(context, store)
+    repeats = reads.every("repeat_predictions")
+    if repeats.empty:
+        raise InputError(f"{dataset}: no recipe was trained yet; materialize rotator_classifier and predictions first")
+    synthetic = bool(repeats["synthetic"].any())
+    frame = compare_recipes(repeats, REFERENCE_RECIPE).assign(dataset=dataset, synthetic=synthetic)
+    costs = reads.every("model_metrics")[["recipe", "folds", "parameters", "seconds"]]
+    frame = frame.merge(costs, on="recipe", how="left")
+    frame = frame.reindex(columns=TABLES["recipe_comparison"].column_names)
+    families = varied(reads.recipes(), REFERENCE_RECIPE)
+    pictures = _recipe_pictures(store.root, dataset, frame, reads.every("roc_curves"), families, synthetic)
+    return dg.MaterializeResult(
+        value=frame,
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": len(frame),
+            "recipes": ", ".join(frame["recipe"]),
+            "significant": ", ".join(frame.loc[frame["significant"].fillna(False), "recipe"]) or "none",
+            "synthetic": synthetic,
+            **pictures.metadata(),
+        },
+    )
+
+
+@dg.asset(
+    **_COMMON,
+    deps=[predictions, roc_report, all_scores],
+    description="Crops, noise and surveys: every recipe on two datasets, on the same galaxies where both have them.",
+)
+def dataset_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
+    from rotator_assets.evaluation.summary import compare_datasets
+
+    reads = Reads(context, store)
+    frame = compare_datasets(reads.every("repeat_predictions"), dataset_pairs(list(DATASETS.values())))
+    version = store.write("dataset_comparison", WHOLE, frame)
+    store.publish()
+    pictures = _dataset_pictures(store.root, frame, reads.every("model_metrics"), reads.every("roc_curves"))
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(version),
+        metadata={
+            "dagster/row_count": len(frame),
+            "synthetic": bool(frame["synthetic"].any()),
+            **pictures.metadata(),
+        },
+    )
+
+
+def dataset_pairs(datasets: list[Dataset]) -> list[DatasetPair]:
+    """Datasets that differ in crop, noise or survey alone; the reference is the larger crop, noiseless, or observed.
+
+    Surveys are compared as they look through a telescope: observed against simulated with noise.
+    """
+    pairs = []
+    for one in datasets:
+        for reference in datasets:
+            same = {
+                "survey": one.survey == reference.survey,
+                "noise": one.noise == reference.noise,
+                "crop": one.crop_px == reference.crop_px,
+            }
+            if one.crop_px < reference.crop_px and same["survey"] and same["noise"]:
+                kind = "crop"
+            elif same["survey"] and same["crop"] and (one.noise, reference.noise) == ("noisy", "noiseless"):
+                kind = "noise"
+            elif not same["survey"] and same["crop"] and (one.noise, reference.noise) == ("noisy", "observed"):
+                kind = "survey"
+            else:
+                continue
+            pairs.append(DatasetPair(kind, one.key, reference.key, paired=same["survey"]))
+    return pairs
+
+
+def _recipe_pictures(
+    root: DataRoot,
+    dataset: str,
+    frame: pd.DataFrame,
+    curves: pd.DataFrame,
+    families: dict[str, list[str]],
+    synthetic: bool,
+) -> Pictures:
+    """ROC overlays: of all recipes, and of each family that differs from the reference in one setting."""
+    from rotator_assets.comparison.figures import comparison_figure
+
+    common = {"dataset": dataset, "synthetic": synthetic, "reference": REFERENCE_RECIPE, "study": study_auc(dataset)}
+    pictures = Pictures(root, dataset)
+    pictures.add("recipes", comparison_figure(curves, frame, **common))
+    for setting, name in FAMILIES.items():
+        rows = frame[frame["recipe"].isin(families.get(setting, []))]
+        if len(rows) < 2:
+            pictures.remove(name)
+            continue
+        pictures.add(name, comparison_figure(curves, rows, title=f"Recipes compared: {name}", **common))
+    return pictures
+
+
+def _dataset_pictures(root: DataRoot, frame: pd.DataFrame, metrics: pd.DataFrame, curves: pd.DataFrame) -> Pictures:
+    """ROC overlays of the reference recipe on the two datasets of every pair."""
+    from rotator_assets.comparison.figures import dataset_figure
+    from rotator_assets.plots.roc_axes import Curve, difference_text
+
+    metrics = metrics[metrics["recipe"] == REFERENCE_RECIPE].set_index("dataset")
+    curves = curves[curves["recipe"] == REFERENCE_RECIPE]
+    pictures = Pictures(root, ACROSS_DATASETS)
+    for row in frame[frame["recipe"] == REFERENCE_RECIPE].itertuples():
+        change = difference_text(row.difference, row.low, row.high, row.p_value_adjusted)
+        sample = f"{row.n_galaxies} galaxies in both" if row.paired else "independent samples"
+        figure = dataset_figure(
+            [
+                Curve.of(key, metrics.loc[key], curves[curves["dataset"] == key])
+                for key in (row.dataset, row.reference_dataset)
+            ],
+            title=_TITLES[row.kind],
+            recipe=REFERENCE_RECIPE,
+            synthetic=row.synthetic,
+            detail=f"first − second ({sample}): {change}",
+        )
+        pictures.add(_picture_name(row.kind, DATASETS[row.dataset]), figure)
+    return pictures
+
+
+_TITLES = {
+    "crop": "Crops of the same images compared",
+    "noise": "With and without noise",
+    "survey": "Simulated and observed galaxies",
+}
+
+
+def _picture_name(kind: str, dataset: Dataset) -> str:
+    return f"crop_{dataset.survey}-{dataset.noise}" if kind == "crop" else f"{kind}_{dataset.crop_px}"

@@ -1,0 +1,114 @@
+"""Recipes of a dataset, and one recipe on several datasets, side by side: ROC curves and AUCs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.plots import style
+from rotator_assets.plots.roc_axes import (
+    FALSE_POSITIVES,
+    TRUE_POSITIVES,
+    Curve,
+    auc_text,
+    chance_line,
+    difference_text,
+    finish,
+    look_of,
+    overlay,
+    roc_line,
+)
+from rotator_assets.plots.style import numbers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def comparison_figure(
+    curves: pd.DataFrame,
+    metrics: pd.DataFrame,
+    *,
+    dataset: str,
+    synthetic: bool,
+    title: str = "Recipes compared",
+    reference: str | None = None,
+    study: Mapping[str, tuple[float, float]] | None = None,
+) -> Figure:
+    """ROC curves of several recipes, and their AUCs with 95 % intervals (figures 23, 24, 25 and 28 of the study).
+
+    ``curves``: ``recipe``, ``false_positive_rate``, ``true_positive_rate``. ``metrics``: one row a recipe in the order
+    shown: ``recipe``, ``auc``, ``auc_low``, ``auc_high``, ``n_galaxies``, ``n_slow``; where it has ``auc_difference``
+    with its interval and ``p_value_adjusted`` too, these are written under it. The ``reference`` is black. ``study``:
+    lowest and highest AUC that the study gives, by recipe.
+    """
+    count = max(len(metrics), 1)
+    figure = style.new_figure(
+        11.5, max(5.2, 1.4 + 0.55 * count), title=title, dataset=dataset, recipe=None, synthetic=synthetic
+    )
+    axes, forest = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
+    others = [recipe for recipe in metrics["recipe"] if recipe != reference]
+    for row, metric in enumerate(metrics.itertuples()):
+        colour, dashes = (style.INK, "-") if metric.recipe == reference else look_of(others.index(metric.recipe))
+        if np.isfinite(metric.auc):
+            roc_line(axes, curves[curves["recipe"] == metric.recipe], metric.recipe, color=colour, lw=1.4, ls=dashes)
+            forest.plot([metric.auc_low, metric.auc_high], [row, row], color=colour, lw=2, solid_capstyle="butt")
+            forest.plot(metric.auc, row, "o", ms=7, color=colour, zorder=4)
+        forest.annotate(
+            _beside(metric, reference),
+            (1.02, row),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            size=style.SMALL_SIZE + 0.5,
+            color=style.INK,
+            annotation_clip=False,
+        )
+        if study and metric.recipe in study:
+            low, high = study[metric.recipe]
+            forest.plot([low, high], [row + 0.28] * 2, color=style.GREY, lw=2)
+            forest.plot((low + high) / 2, row + 0.28, "D", ms=6, mfc="white", mec=style.GREY, mew=1.5)
+    style.dress(forest, x="Area under the ROC curve\n(95 % interval)")
+    forest.axvline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
+    forest.set_yticks(range(len(metrics)), list(metrics["recipe"]))
+    forest.set_ylim(count - 0.4, -0.6)
+    lows = [*numbers(metrics, "auc_low"), *(low for low, _ in (study or {}).values()), 0.48]
+    forest.set_xlim(max(0.0, np.nanmin(lows) - 0.03), 1.0)
+    forest.plot([], [], "o-", color=style.INK, label="here")
+    if study:
+        forest.plot([], [], "D", ms=6, mfc="white", mec=style.GREY, mew=1.5, label="the study")
+    if metrics.empty:
+        style.say(axes, "No recipe was trained")
+        style.say(forest, "No recipe was trained")
+    forest.legend(
+        fontsize=style.TEXT_SIZE, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1
+    )
+    chance_line(axes)
+    axes.set_anchor("N")
+    style.legend(axes, loc="lower right", fontsize=style.TEXT_SIZE if count <= 8 else style.SMALL_SIZE)
+    return figure
+
+
+def dataset_figure(curves: Sequence[Curve], *, title: str, recipe: str, synthetic: bool, detail: str = "") -> Figure:
+    """ROC curves of one recipe on several datasets (figures 26 and 29 of the study); ``detail``: how they differ."""
+    names = " and ".join(curve.name for curve in curves)
+    figure, axes = overlay(title, names, recipe, synthetic, detail)
+    for number, curve in enumerate(curves):
+        colour, dashes = (style.INK, "-") if number == 0 else look_of(number - 1)
+        if np.isfinite(curve.auc):
+            roc_line(axes, curve.points, curve.label, color=colour, ls=dashes, lw=1.8)
+    finish(axes, any(np.isfinite(curve.auc) for curve in curves))
+    return figure
+
+
+def _beside(metric, reference: str | None) -> str:
+    """AUC, sample and difference of one recipe, as the forest has them."""
+    text = (
+        f"{auc_text(metric.auc, metric.auc_low, metric.auc_high)}\n{metric.n_galaxies} galaxies, {metric.n_slow} slow"
+    )
+    if pd.notna(getattr(metric, "p_value_adjusted", np.nan)):
+        numbers = (metric.auc_difference, metric.auc_difference_low, metric.auc_difference_high)
+        text += f"\nto {reference}: {difference_text(*numbers, metric.p_value_adjusted)}"
+    return text

@@ -1,0 +1,1 @@
+"""Errors, files, settings and recipes: what every other package may import."""

@@ -1,0 +1,31 @@
+"""The folders that make assets and tables, lowest layer first. A new one is one more line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+
+DOMAINS = (
+    "lineage",
+    "catalogs",
+    "galaxies",
+    "tensors",
+    "training",
+    "evaluation",
+    "comparison",
+    "attribution",
+    "attribution.faithfulness",
+    "robustness.features",
+    "robustness.label_noise",
+    "robustness.learning_curve",
+    "robustness.transfer",
+    "robustness.injection",
+    "report",
+)
+
+
+def modules(name: str) -> list[ModuleType]:
+    """The modules of this name (``assets``, ``checks`` or ``tables``) of the domains that have one."""
+    names = [f"rotator_assets.{domain}.{name}" for domain in DOMAINS]
+    return [import_module(found) for found in names if find_spec(found)]

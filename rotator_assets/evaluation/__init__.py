@@ -1,0 +1,1 @@
+"""ROC curves, intervals, calibration and baselines of one training."""

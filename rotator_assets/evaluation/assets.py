@@ -1,0 +1,207 @@
+"""Group ``reports``, one training each: how well it tells fast from slow."""
+
+import json
+
+import dagster as dg
+import pandas as pd
+
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.keys import split_training_key
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.evaluation.training_pictures import retraining_picture, roc_pictures
+from rotator_assets.galaxies.recipe_labels import with_galaxies
+from rotator_assets.lineage.groups import QUESTION_OF_TRAINING
+from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
+from rotator_assets.lineage.partitions import dataset_to_training, training_partitions
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.models import TrainedModels
+from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.tensors import ImageTensor
+from rotator_assets.training.assets import as_predicted, rotator_classifier
+
+_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
+
+
+@dg.asset(
+    group_name="reports",
+    owners=OWNERS,
+    partitions_def=training_partitions,
+    io_manager_key="tables",
+    code_version="4",
+    automation_condition=FOLLOW_CHANGES,
+    deps=of_recipe("training", "prediction"),
+    ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
+    kinds={"duckdb", "matplotlib"},
+    description="ROC curve with AUC and interval, the confusion at the threshold, plain baselines, and a gallery.",
+)
+def roc_report(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    predictions: pd.DataFrame,
+    rotator_classifier: TrainedModels,
+    image_tensors: ImageTensor,
+    labeled_images: pd.DataFrame,
+) -> dg.MaterializeResult:
+    from rotator_assets.evaluation.auc import Judged, roc_curve_frame
+    from rotator_assets.evaluation.summary import against_baselines, baseline_scores, summarize
+
+    dataset, name = split_training_key(context.partition_key)
+    models, reads = rotator_classifier, Reads(context, store)
+    repeats = reads.table("repeat_predictions")
+    recipe = as_predicted(models, repeats)
+    sample = with_galaxies(predictions, labeled_images, recipe)
+    key = {"dataset": dataset, "recipe": name, "synthetic": models.synthetic}
+    metrics = {
+        **key,
+        **summarize(sample, repeats),
+        "optimal_threshold": mean_threshold(reads.table("training_folds"), recipe),
+        "folds": recipe.networks,
+        "parameters": models.parameters,
+        "epochs": recipe.epochs,
+        "profile": models.profile,
+        "recipe_version": recipe.version("training", "prediction"),
+        "device": models.device,
+        "seconds": models.seconds,
+        "run_id": context.run_id,
+    }
+    judged = Judged.of(repeats)
+    curve = roc_curve_frame(judged)
+    rows = image_tensors.rows_of(sample["galaxy_id"])
+    rivals = baseline_scores(sample, image_tensors.images, rows, recipe)
+    baselines = against_baselines(sample, repeats, rivals)
+    pictures = roc_pictures(
+        store.root,
+        metrics,
+        sample,
+        judged,
+        curve,
+        baselines,
+        rivals,
+        reads.table("training_history"),
+        image_tensors,
+    )
+    kept = _keep_in_history(store.root, context.partition_key, models, recipe, metrics, curve.assign(**key))
+    history = (reads.every("model_metrics_history"), reads.every("roc_curves_history"))
+    retraining_picture(pictures, *history, dataset, name, kept)
+    context.log.info(
+        f"AUC {metrics['auc']:.3f} [{metrics['auc_low']:.3f}, {metrics['auc_high']:.3f}], n = {len(sample)}"
+    )
+    return dg.MaterializeResult(
+        value={
+            "model_metrics": pd.DataFrame([metrics]),
+            "roc_curves": curve.assign(**key),
+            "baseline_metrics": baselines.assign(**key),
+        },
+        data_version=dg.DataVersion(f"{content_hash(curve)}-{content_hash(baselines)}-{_told_apart(metrics)}"),
+        metadata={
+            "auc": metrics["auc"],
+            "auc_low": metrics["auc_low"],
+            "auc_high": metrics["auc_high"],
+            "galaxies": metrics["n_galaxies"],
+            "slow": metrics["n_slow"],
+            "confusion": dg.MetadataValue.md(_confusion_markdown(metrics)),
+            "baselines": dg.MetadataValue.md(_baselines_markdown(baselines)),
+            "profile": models.profile,
+            "synthetic": models.synthetic,
+            **pictures.metadata(),
+        },
+    )
+
+
+def _told_apart(metrics: dict) -> str:
+    """Hash of the metrics but for when and by what they were made."""
+    return content_hash(pd.DataFrame([metrics]).drop(columns=["run_id", "seconds", "device"]))
+
+
+def mean_threshold(training_folds: pd.DataFrame, recipe: Recipe) -> float:
+    """Mean over the networks of the probability at and above which each calls a galaxy fast."""
+    column = "threshold_averaged" if recipe.test_time_averaging else "threshold"
+    return float(training_folds.groupby("fold")[column].first().mean())
+
+
+def _keep_in_history(
+    root: DataRoot, partition: str, models: TrainedModels, recipe: Recipe, metrics: dict, curve: pd.DataFrame
+) -> str:
+    """Add the training to the tables of all trainings there ever were, once however often it is reported.
+
+    Networks that are asked in another way than they were first are in the history again. Gives the name in the history.
+    """
+    ended = max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras"))
+    asked_otherwise = recipe.test_time_averaging != models.recipe.test_time_averaging
+    name = f"{models.folder.name}-{recipe.version('prediction')}" if asked_otherwise else models.folder.name
+    training = {
+        "trained_at": pd.Timestamp(ended, unit="s").floor("ms"),
+        "training": name,
+        "run_id": metrics["run_id"],
+        "recipe_version": recipe.version("training", "prediction"),
+        "recipe_content": json.dumps({"name": recipe.name, **recipe.settings("training", "prediction")}),
+    }
+    kept = f"{partition}.{name}"
+    TableStore(root).keep("roc_curves_history", kept, curve.assign(**training))
+    TableStore(root).keep("model_metrics_history", kept, pd.DataFrame([metrics]).assign(**training))
+    return name
+
+
+def _confusion_markdown(metrics: dict) -> str:
+    return (
+        "| true \\ called | slow | fast |\n|---|---|---|\n"
+        f"| slow | {metrics['true_slow']} | {metrics['false_fast']} |\n"
+        f"| fast | {metrics['false_slow']} | {metrics['true_fast']} |"
+    )
+
+
+def _baselines_markdown(baselines: pd.DataFrame) -> str:
+    lines = [
+        f"| {b.baseline} | {b.auc:.3f} [{b.auc_low:.3f}, {b.auc_high:.3f}] "
+        f"| {b.auc_gain:+.3f} [{b.auc_gain_low:+.3f}, {b.auc_gain_high:+.3f}] |"
+        for b in baselines.itertuples()
+    ]
+    return "\n".join(["| baseline | AUC | network's gain |", "|---|---|---|", *lines])
+
+
+_KINDS = {"duckdb", "matplotlib"}
+_SEED = 2020
+
+
+@dg.asset(
+    **{**QUESTION_OF_TRAINING, "deps": [*QUESTION_OF_TRAINING["deps"], rotator_classifier]},
+    code_version="3",
+    kinds=_KINDS,
+    description="Every number with its uncertainty; precision and recall; calibration; epochs to converge.",
+)
+def intervals_report(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], predictions: pd.DataFrame
+) -> dg.MaterializeResult:
+    from rotator_assets.evaluation.convergence import convergence
+    from rotator_assets.evaluation.figures import precision_recall_figure, reliability_figure
+    from rotator_assets.evaluation.reliability import calibration_curves, on_one_scale, referee_metrics
+    from rotator_assets.evaluation.scores import precision_recall_frame
+
+    dataset, recipe = split_training_key(context.partition_key)
+    key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
+    reads = Reads(context, store)
+    repeats, courses = reads.table("repeat_predictions"), convergence(reads.table("training_history"))
+    metrics = {**key, **referee_metrics(predictions, repeats, seed=_SEED)}
+    curves = calibration_curves(predictions)
+    curve = precision_recall_frame(predictions["rotator_type"], on_one_scale(predictions))
+    pictures = Pictures(store.root, f"{dataset}/{recipe}")
+    pictures.add("reliability", reliability_figure(curves, metrics, **key))
+    pictures.add("precision_recall", precision_recall_figure(curve, metrics, **key))
+    frame = pd.DataFrame([metrics])
+    told = ("auc", "auc_error", "auc_bootstrap_error", "pr_auc_slow", "prevalence", "balanced_accuracy", "brier", "ece")
+    return dg.MaterializeResult(
+        value={
+            "referee_metrics": frame,
+            "calibration_curves": curves.assign(**key),
+            "convergence": courses.assign(**key),
+        },
+        data_version=dg.DataVersion("-".join(map(content_hash, (frame, curves, courses)))),
+        metadata={
+            **{name: metrics[name] for name in told},
+            "median_converged_epoch": float(courses["converged_epoch"].median()),
+            "networks_still_improving": int(courses["still_improving"].sum()),
+            "synthetic": key["synthetic"],
+            **pictures.metadata(),
+        },
+    )

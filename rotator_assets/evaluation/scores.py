@@ -1,0 +1,147 @@
+"""What a referee asks for beside the AUC: precision of finding slow rotators, rates, calibration of probabilities.
+
+Labels are 0 (slow) and 1 (fast), shape (n,); ``probability`` is that of being fast, in [0, 1]. All probabilities given
+here are meant to be out of fold. NumPy and scikit-learn only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from rotator_assets.core.statistics import checked_scores, confusion, wilson_interval
+
+CALIBRATION_BINS = 10
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share with its confidence interval; NaN with (0, 1) where there is nothing to count."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Recalls:
+    """Share of the slow, and of the fast rotators that were called so, and the mean of both: balanced accuracy."""
+
+    slow: Rate
+    fast: Rate
+    balanced: Rate
+
+
+def recalls(labels: ArrayLike, predicted: ArrayLike, level: float = 0.95) -> Recalls:
+    """Recall of either class with its Wilson interval, and balanced accuracy.
+
+    The interval of their mean follows from theirs by recovering the variances at either end (Zou & Donner 2008, Stat.
+    Med. 27, 1693): with recalls r and intervals [l, h], its lower half is sqrt(sum (r - l)^2) / 2.
+    """
+    counts = confusion(labels, predicted)
+    slow, fast = (_rate(int(counts[k, k]), int(counts[k].sum()), level) for k in (0, 1))
+    value = (slow.value + fast.value) / 2
+    if np.isnan(value):
+        return Recalls(slow, fast, Rate(value, 0.0, 1.0))
+    below = np.hypot(slow.value - slow.low, fast.value - fast.low) / 2
+    above = np.hypot(slow.high - slow.value, fast.high - fast.value) / 2
+    return Recalls(slow, fast, Rate(value, value - below, value + above))
+
+
+def average_precision_slow(labels: ArrayLike, probability: ArrayLike) -> float:
+    """Average precision (area under the precision-recall curve) of finding the slow rotators.
+
+    A guess reaches the share of slow rotators, not 0.5. Raises ValueError unless both classes occur.
+    """
+    from sklearn.metrics import average_precision_score
+
+    labels, probability = checked_scores(labels, probability)
+    return float(average_precision_score(labels == 0, -probability))
+
+
+def precision_recall_frame(labels: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
+    """Corners of the precision-recall curve of finding the slow rotators: recall, precision, threshold.
+
+    A galaxy is called slow where its probability of being fast is <= threshold; recall ascends.
+    Raises ValueError unless both classes occur.
+    """
+    from sklearn.metrics import precision_recall_curve
+
+    labels, probability = checked_scores(labels, probability)
+    precision, recall, threshold = precision_recall_curve(labels == 0, -probability)
+    return pd.DataFrame({"recall": recall[-2::-1], "precision": precision[-2::-1], "threshold": -threshold[::-1]})
+
+
+def brier_score(labels: ArrayLike, probability: ArrayLike) -> float:
+    """Mean squared difference between probability and label (Brier 1950, Mon. Weather Rev. 78, 1)."""
+    labels, probability = _checked_probabilities(labels, probability)
+    return float(np.mean((probability - labels) ** 2))
+
+
+def brier_skill(labels: ArrayLike, probability: ArrayLike) -> float:
+    """1 - Brier score over that of the constant probability n_fast / n: 1 is perfect, 0 no better than prevalence.
+
+    NaN where one class is absent.
+    """
+    labels, probability = _checked_probabilities(labels, probability)
+    reference = labels.mean() * (1 - labels.mean())
+    return float(1 - brier_score(labels, probability) / reference) if reference > 0 else float("nan")
+
+
+def calibration_curve(
+    labels: ArrayLike, probability: ArrayLike, n_bins: int = CALIBRATION_BINS, level: float = 0.95
+) -> pd.DataFrame:
+    """Predicted against observed share of fast rotators in bins of (nearly) equally many galaxies.
+
+    Columns: bin (from 0, ascending probability), n_galaxies, n_fast, probability_mean, fraction_fast and its Wilson
+    interval fraction_low and fraction_high. Galaxies of equal probability stay in one bin, so that their order does not
+    matter; there are fewer bins where many are equal, and never more bins than galaxies.
+    """
+    labels, probability = _checked_probabilities(labels, probability)
+    rows = []
+    for number, members in enumerate(_equal_count_bins(probability, n_bins)):
+        n, n_fast = len(members), int(labels[members].sum())
+        rate = _rate(n_fast, n, level)
+        rows.append((number, n, n_fast, float(probability[members].mean()), rate.value, rate.low, rate.high))
+    columns = ["bin", "n_galaxies", "n_fast", "probability_mean", "fraction_fast", "fraction_low", "fraction_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def expected_calibration_error(labels: ArrayLike, probability: ArrayLike, n_bins: int = CALIBRATION_BINS) -> float:
+    """Mean over galaxies of |mean probability - share of fast rotators| of their bin (Naeini et al. 2015, AAAI).
+
+    Bins are those of `calibration_curve`. It is never 0 in a finite sample: true probabilities reach about
+    sqrt(2 / pi) times the standard error of a bin's share.
+    """
+    curve = calibration_curve(labels, probability, n_bins)
+    gaps = (curve["probability_mean"] - curve["fraction_fast"]).abs()
+    return float(np.average(gaps, weights=curve["n_galaxies"]))
+
+
+def _rate(successes: int, n: int, level: float) -> Rate:
+    return Rate(successes / n if n else float("nan"), *wilson_interval(successes, n, level))
+
+
+def _equal_count_bins(probability: NDArray[np.float64], n_bins: int) -> list[NDArray[np.int64]]:
+    """Row numbers of each bin, ascending in probability; equal values share the bin of their middle rank."""
+    _, inverse, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - (counts + 1) / 2
+    wanted = np.floor(middle * min(n_bins, len(probability)) / len(probability)).astype(int)[inverse]
+    return [np.flatnonzero(wanted == number) for number in np.unique(wanted)]
+
+
+def _checked_probabilities(
+    labels: ArrayLike, probability: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both as float64; raises ValueError unless equally long, not empty, labels 0 or 1, probabilities in [0, 1]."""
+    labels, probability = np.asarray(labels, dtype=np.float64), np.asarray(probability, dtype=np.float64)
+    if labels.shape != probability.shape or labels.ndim != 1 or not len(labels):
+        raise ValueError(f"labels and probabilities must be equally long and not empty: {labels.shape}")
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError("labels must be 0 (slow) or 1 (fast)")
+    if not ((probability >= 0) & (probability <= 1)).all():
+        raise ValueError("probabilities must lie in [0, 1]")
+    return labels, probability

@@ -1,0 +1,1 @@
+"""Matched galaxies and their labels."""

@@ -1,0 +1,119 @@
+"""How well two sources of lambda_R agree on the galaxies that both have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.galaxies.sources import usable_lambda_r
+from rotator_assets.kinematics.spin import is_slow_rotator
+
+PAIRS = {
+    "survey": "object",
+    "reference": "object",
+    "source": "object",
+    "galaxy_id": "object",
+    "ellipticity": "float64",
+    "reference_lambda_r": "float64",
+    "lambda_r": "float64",
+    "reference_slow": "boolean",
+    "slow": "boolean",
+}
+"""Columns of ``lambda_r_pairs``; the labels are missing where the galaxy has no ellipticity."""
+
+AGREEMENT = (
+    "survey",
+    "reference",
+    "source",
+    "n_galaxies",
+    "correlation",
+    "rank_correlation",
+    "median_ratio",
+    "scatter",
+    "n_labelled",
+    "n_slow_in_both",
+    "n_slow_in_reference_only",
+    "n_slow_in_source_only",
+    "label_change_fraction",
+)
+"""Columns of ``agreement``."""
+
+
+def lambda_r_pairs(
+    survey: str,
+    kinematics: pd.DataFrame,
+    galaxies: pd.DataFrame,
+    preference: Sequence[str],
+    boundary: str,
+    jam_qual_min: int | None = None,
+    lambda_r_scale: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Every galaxy of the morphology catalogue that two sources have a valid lambda_R of, once a pair of sources.
+
+    The more preferred of the two is the ``reference``. Columns ``PAIRS``. ``kinematics`` (``base.KINEMATICS``) and
+    ``galaxies`` (``galaxy_id``, ``ellipticity``); labels are by the ellipticity of ``galaxies`` and ``boundary``.
+    Values are those that labels are made from: times the factor of their source in ``lambda_r_scale``.
+    """
+    valid = usable_lambda_r(kinematics, jam_qual_min, lambda_r_scale)
+    present = set(valid["lambda_r_source"])
+    ordered = [source for source in preference if source in present] + sorted(present.difference(preference))
+    values = {
+        source: rows.drop_duplicates("galaxy_id").set_index("galaxy_id")["lambda_r"]
+        for source, rows in valid.groupby("lambda_r_source")
+    }
+    frames = []
+    for reference, source in combinations(ordered, 2):
+        frame = galaxies[["galaxy_id", "ellipticity"]].reset_index(drop=True)
+        frame["reference_lambda_r"] = frame["galaxy_id"].map(values[reference])
+        frame["lambda_r"] = frame["galaxy_id"].map(values[source])
+        frame = frame.dropna(subset=["reference_lambda_r", "lambda_r"])
+        for column, spin in (("reference_slow", "reference_lambda_r"), ("slow", "lambda_r")):
+            slow = pd.Series(is_slow_rotator(frame[spin], frame["ellipticity"], boundary), frame.index, dtype="boolean")
+            frame[column] = slow.where(frame["ellipticity"].notna())
+        frames.append(frame.assign(survey=survey, reference=reference, source=source))
+    empty = pd.DataFrame(columns=list(PAIRS)).astype(PAIRS)
+    return pd.concat([empty, *(f.reindex(columns=list(PAIRS)).astype(PAIRS) for f in frames)], ignore_index=True)
+
+
+def agreement(pairs: pd.DataFrame) -> pd.DataFrame:
+    """One row a pair of sources, columns ``AGREEMENT``.
+
+    ``correlation`` is Pearson's, ``rank_correlation`` Spearman's; ``median_ratio`` the median of lambda_R over that of
+    the reference, galaxy by galaxy (references of 0 left out); ``scatter`` 1.4826 times the median absolute deviation
+    of the differences, which is the standard deviation of Gaussian ones. NaN where there are too few galaxies.
+    """
+    rows = []
+    for (survey, reference, source), pair in pairs.groupby(["survey", "reference", "source"], sort=False):
+        x, y = pair["reference_lambda_r"], pair["lambda_r"]
+        difference = y - x
+        labelled = pair.dropna(subset=["reference_slow", "slow"])
+        slow, slow_reference = labelled["slow"].astype(bool), labelled["reference_slow"].astype(bool)
+        changed = slow != slow_reference
+        rows.append(
+            (
+                survey,
+                reference,
+                source,
+                len(pair),
+                _correlation(x, y),
+                _correlation(x.rank(), y.rank()),
+                float((y[x > 0] / x[x > 0]).median()),
+                float(1.4826 * (difference - difference.median()).abs().median()),
+                len(labelled),
+                int((slow & slow_reference).sum()),
+                int((slow_reference & changed).sum()),
+                int((slow & changed).sum()),
+                float(changed.mean()) if len(labelled) else np.nan,
+            )
+        )
+    return pd.DataFrame(rows, columns=list(AGREEMENT))
+
+
+def _correlation(x: pd.Series, y: pd.Series) -> float:
+    """Pearson's coefficient; NaN below three galaxies or where one of the two does not vary."""
+    if len(x) < 3 or x.nunique() < 2 or y.nunique() < 2:
+        return np.nan
+    return float(np.corrcoef(x, y)[0, 1])

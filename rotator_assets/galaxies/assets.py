@@ -1,0 +1,253 @@
+"""Group ``galaxies``: the matched catalogues, the labels, and the early types."""
+
+from collections.abc import Mapping
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.galaxies.agreement import agreement, lambda_r_pairs
+from rotator_assets.galaxies.matching import (
+    early_types,
+    hidden_by_noise,
+    idle_cuts,
+    label_galaxies,
+    match_galaxies,
+    matching_losses,
+    unlabeled,
+)
+from rotator_assets.galaxies.sensitivity import Choices
+from rotator_assets.galaxies.sensitivity import label_sensitivity as sensitivity_of
+from rotator_assets.galaxies.sources import (
+    label_sources,
+    mixed_scales,
+    shapes,
+    unfilled,
+    unused_ellipticities,
+    unused_sources,
+)
+from rotator_assets.galaxies.tables import TABLES
+from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, label_settings
+from rotator_assets.lineage.notices import noticed
+from rotator_assets.lineage.partitions import survey_partitions
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.surveys import SURVEYS
+
+IN_GALAXIES = {
+    "group_name": "galaxies",
+    "owners": OWNERS,
+    "kinds": {"duckdb", "parquet"},
+    "partitions_def": survey_partitions,
+    "io_manager_key": "tables",
+    "code_version": "5",
+    "automation_condition": FOLLOW_CHANGES,
+}
+
+
+@dg.asset(
+    **IN_GALAXIES, deps=[label_settings], description="Matched catalogues: every morphology row, NULL where nothing."
+)
+def galaxies(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    morphology_catalog: pd.DataFrame,
+    photometry_catalog: pd.DataFrame,
+    kinematics_catalog: pd.DataFrame,
+) -> dg.MaterializeResult:
+    survey = context.partition_key
+    catalogs = (morphology_catalog, photometry_catalog, kinematics_catalog)
+    reads = Reads(context, store)
+    settings = reads.settings("label_settings")
+    matched, of_sources = match_galaxies(
+        survey,
+        *(catalog.drop(columns=["survey", "synthetic"]) for catalog in catalogs),
+        synthetic=any(bool(catalog["synthetic"].any()) for catalog in catalogs),
+        **matching_settings(settings),
+    )
+    of_sources = pd.concat([_files_read(survey, reads.every("input_files")), of_sources], ignore_index=True)
+    losses = matching_losses(matched, photometry_catalog, kinematics_catalog)
+    counts = {"with_lambda_r": int(matched["lambda_r"].notna().sum())}
+    told = unused_sources(
+        kinematics_catalog,
+        settings.lambda_r_preference,
+        settings.jam_qual_min,
+        settings.lambda_r_scale,
+        settings.fill_refused,
+    )
+    told += unfilled(matched)
+    found = shapes(photometry_catalog, kinematics_catalog)
+    told += unused_ellipticities(found, matched, settings.ellipticity_preference)
+    return _result(context, matched, losses, told, counts, {"source_report": _numbered(of_sources, matched)})
+
+
+@dg.asset(
+    **IN_GALAXIES, deps=[label_settings], description="Galaxies with spin threshold, rotator type and early type."
+)
+def labeled_galaxies(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], galaxies: pd.DataFrame
+) -> dg.MaterializeResult:
+    chosen = Reads(context, store).settings("label_settings")
+    settings = chosen.labels
+    labeled, losses = label_galaxies(galaxies, **settings.model_dump())
+    pictures = _pictures(store.root, context.partition_key, labeled, settings.boundary)
+    told = [*idle_cuts(galaxies, settings.model_dump()), *hidden_by_noise(labeled), *unlabeled(labeled)]
+    told += mixed_scales(labeled, SURVEYS[context.partition_key].lambda_r_scales, chosen.lambda_r_scale)
+    sources = {
+        f"labels_by_{what}_source": ", ".join(f"{source} {count}" for source, count in counts.items()) or "none"
+        for what, counts in label_sources(labeled).items()
+    }
+    return _result(context, labeled, losses, told, {**_label_counts(labeled), **sources, **pictures.metadata()})
+
+
+@dg.asset(**IN_GALAXIES, description="Early types with a label: the study's sample.")
+def early_type_galaxies(context: dg.AssetExecutionContext, labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
+    early, losses = early_types(labeled_galaxies)
+    return _result(context, early, losses, [], _label_counts(early))
+
+
+@dg.asset(**IN_GALAXIES, deps=[label_settings], description="How well the sources of lambda_R agree, two by two.")
+def lambda_r_agreement(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    kinematics_catalog: pd.DataFrame,
+    galaxies: pd.DataFrame,
+) -> dg.MaterializeResult:
+    from rotator_assets.galaxies.figures import agreement_figure
+
+    survey = context.partition_key
+    settings = Reads(context, store).settings("label_settings")
+    pairs = lambda_r_pairs(
+        survey,
+        kinematics_catalog,
+        galaxies,
+        settings.lambda_r_preference,
+        settings.labels.boundary,
+        settings.jam_qual_min,
+        settings.lambda_r_scale,
+    )
+    summary = agreement(pairs)
+    synthetic = bool(galaxies["synthetic"].any())
+    pictures = Pictures(store.root, survey)
+    pictures.add("lambda_r_agreement", agreement_figure(pairs, summary, dataset=survey, synthetic=synthetic))
+    frame = summary.assign(synthetic=synthetic).reindex(columns=TABLES["lambda_r_agreement"].column_names)
+    return dg.MaterializeResult(
+        value=frame,
+        data_version=dg.DataVersion(content_hash(pairs)),
+        metadata={"dagster/row_count": len(frame), "synthetic": synthetic, **pictures.metadata()},
+    )
+
+
+def matching_settings(settings: SimpleNamespace) -> dict[str, Any]:
+    """What ``match_galaxies`` takes of the settings of a survey."""
+    return {
+        "preference": settings.lambda_r_preference,
+        "jam_qual_min": settings.jam_qual_min,
+        "lambda_r_scale": settings.lambda_r_scale,
+        "fill_refused": settings.fill_refused,
+        "ellipticity_preference": settings.ellipticity_preference,
+    }
+
+
+def _pictures(root: DataRoot, survey: str, labeled: pd.DataFrame, boundary: str) -> Pictures:
+    from rotator_assets.galaxies.figures import class_histogram_figure, spin_ellipticity_figure
+
+    synthetic = bool(labeled["synthetic"].any())
+    pictures = Pictures(root, survey)
+    pictures.add(
+        "spin_ellipticity", spin_ellipticity_figure(labeled, dataset=survey, synthetic=synthetic, boundary=boundary)
+    )
+    pictures.add("classes", class_histogram_figure(labeled, dataset=survey, synthetic=synthetic))
+    return pictures
+
+
+def _files_read(survey: str, input_files: pd.DataFrame) -> pd.DataFrame:
+    """The first steps of the source report: rows of each file, and how many were taken."""
+    files = input_files.sort_values(["catalog", "what"], ignore_index=True)
+    dropped = files["n_rows"] - files["n_taken"]
+    return pd.DataFrame(
+        {
+            "survey": survey,
+            "step": "file: " + files["path"],
+            "rows_in": files["n_rows"],
+            "rows_out": files["n_taken"],
+            "rows_dropped": dropped,
+            "reason": files["note"].fillna("").where(dropped > 0, ""),
+        }
+    )
+
+
+_FIRST_STEP = {"galaxies": 1, "labeled_galaxies": 101, "early_type_galaxies": 201}
+"""Numbers of each asset's first step in ``match_report``, so that the steps of all three sort in their order."""
+
+
+def _numbered(losses: pd.DataFrame, frame: pd.DataFrame, first: int = 1) -> pd.DataFrame:
+    """Losses with what their tables have beside: whether of synthetic galaxies, and numbers of the steps."""
+    synthetic = bool(frame["synthetic"].any()) if len(frame) else False
+    return losses.assign(synthetic=synthetic, step_number=range(first, first + len(losses)))
+
+
+def _label_counts(frame: pd.DataFrame) -> dict[str, int]:
+    return {"slow": int((frame["rotator_type"] == 0).sum()), "fast": int((frame["rotator_type"] == 1).sum())}
+
+
+def _result(
+    context: dg.AssetExecutionContext,
+    frame: pd.DataFrame,
+    losses: pd.DataFrame,
+    told: list[str],
+    more: dict,
+    tables: Mapping[str, pd.DataFrame] = MappingProxyType({}),
+) -> dg.MaterializeResult:
+    table = context.asset_key.path[-1]
+    synthetic = bool(frame["synthetic"].any()) if len(frame) else False
+    losses = _numbered(losses, frame, _FIRST_STEP[table])
+    rows = [f"| {r.step} | {r.rows_in} | {r.rows_out} | {r.rows_dropped} | {r.reason} |" for r in losses.itertuples()]
+    head = ["| step | rows in | rows out | dropped | reason |", "|---|---|---|---|---|"]
+    notices, metadata = noticed(context, context.partition_key, told, synthetic)
+    return dg.MaterializeResult(
+        value={table: frame.reindex(columns=TABLES[table].column_names), "match_report": losses, **tables, **notices},
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": len(frame),
+            "match_report": dg.MetadataValue.md("\n".join(head + rows)),
+            "synthetic": synthetic,
+            **metadata,
+            **more,
+        },
+    )
+
+
+@dg.asset(
+    **{**IN_GALAXIES, "code_version": "2"},
+    deps=[label_settings],
+    description="How labels change with other sources, factors, boundaries and corrections than the settings have.",
+)
+def label_sensitivity(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    morphology_catalog: pd.DataFrame,
+    photometry_catalog: pd.DataFrame,
+    kinematics_catalog: pd.DataFrame,
+    measured_kinematics: pd.DataFrame,
+) -> dg.MaterializeResult:
+    catalogs = (morphology_catalog, photometry_catalog, kinematics_catalog)
+    settings = Reads(context, store).settings("label_settings")
+    choices = Choices(context.partition_key, *catalogs, matching_settings(settings), settings.labels.model_dump())
+    synthetic = any(bool(catalog["synthetic"].any()) for catalog in catalogs)
+    found = sensitivity_of(choices, measured_kinematics).assign(synthetic=synthetic)
+    frame = found.reindex(columns=TABLES["label_sensitivity"].column_names)
+    lines = [f"| {r.choice} | {r.n_early} | {r.n_early_slow} | {r.n_early_changed} |" for r in frame.itertuples()]
+    head = ["| choice | labelled early types | slow | other label |", "|---|---|---|---|"]
+    return dg.MaterializeResult(
+        value=frame,
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": len(frame),
+            "labels": dg.MetadataValue.md("\n".join(head + lines)),
+            "synthetic": synthetic,
+        },
+    )

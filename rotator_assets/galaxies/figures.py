@@ -1,0 +1,311 @@
+"""Where galaxies lie in spin and ellipticity, how many there are of each kind, and what was lost on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rotator_assets.kinematics.spin import boundary_of, spin_threshold
+from rotator_assets.plots import style
+from rotator_assets.plots.style import CLASSES, OUTCOMES, numbers, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ELLIPTICITY = r"Ellipticity $\epsilon = 1 - b/a$"
+SPIN = r"Spin parameter $\lambda_R$"
+_BOUNDARY_LABELS = {
+    "emsellem2011": r"$\lambda_R = 0.31\,\sqrt{\epsilon}$",
+    "cappellari2016": r"$\lambda_R = 0.08 + \epsilon/4,\ \epsilon < 0.4$",
+}
+TYPES = ((1, "Early types"), (0, "Late types"))
+
+
+def spin_ellipticity_figure(
+    galaxies: pd.DataFrame,
+    *,
+    dataset: str,
+    synthetic: bool,
+    recipe: str | None = None,
+    boundary: str = "emsellem2011",
+) -> Figure:
+    """Spin parameter against ellipticity, early and late types apart (figures 3 and 18 of the study).
+
+    ``galaxies``: ``lambda_r``, ``ellipticity``, ``rotator_type`` (0 slow, 1 fast, missing where not labelled) and
+    ``is_early_type``; one point a row that has both numbers, and the rest is counted in the panel's title.
+    """
+    early = numbers(galaxies, "is_early_type")
+    figure = style.new_figure(
+        9.0,
+        5.4,
+        title="Spin parameter and ellipticity",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail=_of_unknown_type(early),
+    )
+    kind = numbers(galaxies, "rotator_type")
+    ellipticity, spin = numbers(galaxies, "ellipticity"), numbers(galaxies, "lambda_r")
+    known = np.isfinite(ellipticity) & np.isfinite(spin)
+    for axes, (value, name) in zip(figure.subplots(1, 2, sharex=True, sharey=True), TYPES, strict=True):
+        here = early == value
+        _spin_plane(axes, boundary, spin[known])
+        groups = [(f"{c.name} rotators", kind == c.value, c.colour, c.marker, True) for c in reversed(CLASSES)]
+        groups.append(("not labelled", np.isnan(kind), style.GREY, "x", True))
+        for label, of_group, colour, marker, filled in groups:
+            chosen = here & known & of_group
+            if chosen.any() or label != "not labelled":
+                _points(axes, ellipticity, spin, chosen, f"{label}: {chosen.sum()}", colour, marker, filled)
+        style.dress(axes, x=ELLIPTICITY, y=SPIN if value else "", title=_title(name, here, known))
+        if not (here & known).any():
+            style.say(axes, f"No {name.lower()} with\nspin parameter and ellipticity")
+        style.legend_below(axes)
+    return figure
+
+
+def outcome_figure(predictions: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
+    """Spin parameter against ellipticity by outcome (figures 11, 15 and 21 of the study).
+
+    ``predictions``: ``rotator_type``, ``predicted_type``, ``lambda_r``, ``ellipticity``, ``spin_threshold``. Left the
+    galaxies that were called right, right those called wrong; colours say what a galaxy truly is. The boundary is that
+    of the thresholds.
+    """
+    figure = style.new_figure(
+        9.0, 5.4, title="Which galaxies are called right", dataset=dataset, recipe=recipe, synthetic=synthetic
+    )
+    true, called = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
+    ellipticity, spin = numbers(predictions, "ellipticity"), numbers(predictions, "lambda_r")
+    known = np.isfinite(ellipticity) & np.isfinite(spin)
+    judged = np.isfinite(true) & np.isfinite(called)
+    boundary = boundary_of(ellipticity, numbers(predictions, "spin_threshold"))
+    for axes, right in zip(figure.subplots(1, 2, sharex=True, sharey=True), (True, False), strict=True):
+        here = judged & ((true == called) == right)
+        _spin_plane(axes, boundary, spin[known])
+        for outcome in OUTCOMES:
+            if outcome.right != right:
+                continue
+            look = CLASSES[outcome.rotator_type]
+            chosen = here & (true == outcome.rotator_type)
+            of_class = int((judged & (true == outcome.rotator_type)).sum())
+            share = f"{chosen.sum()} ({percent(int(chosen.sum()), of_class)} of {look.name})"
+            label = f"{outcome.name}: {share}"
+            _points(axes, ellipticity, spin, chosen & known, label, look.colour, look.marker, right)
+        name = "Called right" if right else "Called wrong"
+        style.dress(axes, x=ELLIPTICITY, y=SPIN if right else "", title=_title(name, here, known))
+        if not here.any():
+            style.say(axes, f"No galaxy {name.lower()}")
+        style.legend_below(axes, columns=1)
+    return figure
+
+
+def class_histogram_figure(
+    galaxies: pd.DataFrame, *, dataset: str, synthetic: bool, recipe: str | None = None
+) -> Figure:
+    """Numbers of slow and fast rotators among early and late types (figures 8, 12 and 17 of the study).
+
+    ``galaxies``: ``rotator_type`` and ``is_early_type``. Percentages are of the labelled galaxies of that type. With
+    a ``recipe`` they are its sample, and a type that is not in it is left out.
+    """
+    early, kind = numbers(galaxies, "is_early_type"), numbers(galaxies, "rotator_type")
+    figure = style.new_figure(
+        6.4,
+        4.6,
+        title="Sample trained on" if recipe else "Slow and fast rotators",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail=_of_unknown_type(early),
+    )
+    axes = figure.subplots()
+    ticks, top = [], 0
+    types = [(value, name) for value, name in TYPES if recipe is None or (early == value).any()] or list(TYPES)
+    for position, (value, name) in enumerate(types):
+        here = early == value
+        labelled = int((here & np.isfinite(kind)).sum())
+        unlabelled = int(here.sum()) - labelled
+        ticks.append(f"{name}\n{labelled} labelled" + ("" if recipe and not unlabelled else f", {unlabelled} not"))
+        for shift, look in zip((-0.2, 0.2), CLASSES, strict=True):
+            count = int((here & (kind == look.value)).sum())
+            top = max(top, count)
+            label = f"{look.name} rotators" if position == 0 else None
+            axes.bar(position + shift, count, 0.36, color=look.colour, label=label)
+            axes.annotate(
+                f"{count}\n{percent(count, labelled)}",
+                (position + shift, count),
+                (0, 3),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                size=style.TEXT_SIZE,
+                color=style.INK,
+            )
+    style.dress(axes, y="Number of galaxies")
+    axes.grid(visible=False, axis="x")
+    axes.set_xticks(range(len(types)), ticks)
+    axes.set_xlim(-0.6, len(types) - 0.4)
+    axes.set_ylim(0, max(1, 1.22 * top))
+    style.legend(axes, loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.09), borderaxespad=0, frameon=False)
+    if not top:
+        style.say(axes, "No labelled galaxies")
+    return figure
+
+
+def match_figure(match_report: pd.DataFrame, *, dataset: str, synthetic: bool) -> Figure:
+    """What each step from the morphology catalogue to the labelled early types kept and lost.
+
+    ``match_report``: one row a step, in order: ``step``, ``rows_in``, ``rows_out``, ``rows_dropped``, ``reason``.
+    """
+    steps = len(match_report)
+    figure = style.new_figure(
+        9.0,
+        1.6 + 0.55 * max(steps, 2),
+        title="Galaxies kept and lost",
+        dataset=dataset,
+        recipe=None,
+        synthetic=synthetic,
+    )
+    axes = figure.subplots()
+    kept, lost = numbers(match_report, "rows_out"), numbers(match_report, "rows_dropped")
+    rows_in = numbers(match_report, "rows_in")
+    axes.barh(range(steps), kept, 0.5, color=style.GREY, label="galaxies kept")
+    axes.barh(
+        range(steps), lost, 0.5, left=kept, color="white", edgecolor=style.GREY, hatch="////", label="galaxies lost"
+    )
+    for row, reason in enumerate(match_report["reason"]):
+        text = f"{kept[row]:.0f} of {rows_in[row]:.0f}"
+        if lost[row] > 0 and isinstance(reason, str) and reason:
+            text += f"; {lost[row]:.0f} lost: {reason if len(reason) <= 90 else reason[:89] + '…'}"
+        axes.annotate(
+            text,
+            (0, row),
+            (2, 10),
+            textcoords="offset points",
+            va="bottom",
+            size=style.SMALL_SIZE + 1,
+            color=style.INK,
+            parse_math=False,
+        )
+    style.dress(axes, x="Number of galaxies")
+    axes.grid(visible=False, axis="y")
+    axes.set_yticks(range(steps), [str(step) for step in match_report["step"]])
+    axes.set_ylim(steps - 0.5, -0.75)
+    axes.set_xlim(0, max(1.0, 1.02 * np.nanmax(rows_in, initial=0)))
+    if steps:
+        style.legend(axes, loc="lower right", ncols=2, bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, frameon=False)
+    else:
+        style.say(axes, "No matching step was recorded")
+    return figure
+
+
+def _spin_plane(axes: Axes, boundary: str | None, spin: NDArray[np.float64]) -> None:
+    """Limits and the boundary between slow and fast rotators."""
+    curve = np.linspace(0, 1, 401)
+    if boundary is not None:
+        label = _BOUNDARY_LABELS[boundary]
+        axes.plot(curve, spin_threshold(curve, boundary), color=style.INK, lw=1.5, label=label, zorder=3)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, max(1.0, 1.05 * np.max(spin, initial=0)))
+
+
+def _points(
+    axes: Axes,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    chosen: NDArray[np.bool_],
+    label: str,
+    colour: str,
+    marker: str,
+    filled: bool,
+) -> None:
+    """One group of galaxies; smaller points where there are many."""
+    size = float(np.clip(3000 / max(int(chosen.sum()), 1), 7, 22))
+    look = {"c": colour} if filled or marker == "x" else {"facecolors": "none", "edgecolors": colour}
+    width = 0 if filled and marker != "x" else 0.9
+    axes.scatter(
+        x[chosen], y[chosen], s=size, marker=marker, linewidths=width, alpha=0.7, label=label, rasterized=True, **look
+    )
+
+
+def _of_unknown_type(early: NDArray[np.float64]) -> str:
+    unknown = int(np.isnan(early).sum())
+    return f"{unknown} of unknown type not shown" if unknown else ""
+
+
+def _title(name: str, here: NDArray[np.bool_], known: NDArray[np.bool_]) -> str:
+    missing = int((here & ~known).sum())
+    return f"{name} ({int(here.sum())}" + (rf"; {missing} without $\lambda_R$ or $\epsilon$)" if missing else ")")
+
+
+_COLUMNS = 3
+_GROUPS = (
+    ("slow in both", True, True, style.SLOW_COLOUR, "o"),
+    ("fast in both", False, False, style.FAST_COLOUR, "^"),
+    ("slow in {x} alone", True, False, style.INK, "x"),
+    ("slow in {y} alone", False, True, style.INK, "+"),
+)
+
+
+def agreement_figure(pairs: pd.DataFrame, summary: pd.DataFrame, *, dataset: str, synthetic: bool) -> Figure:
+    """lambda_R of each source against that of a more preferred one, a panel a pair of sources.
+
+    ``pairs`` and ``summary``: ``surveys.agreement.lambda_r_pairs`` and ``agreement``. Marks tell the classes of both
+    sources; what has no ellipticity, and so no class, is grey.
+    """
+    count = max(len(summary), 1)
+    columns = min(count, _COLUMNS)
+    rows = -(-count // columns)
+    figure = style.new_figure(
+        max(4.6 * columns, 6.0),
+        0.5 + 5.3 * rows,
+        title="Sources of the spin parameter compared",
+        dataset=dataset,
+        recipe=None,
+        synthetic=synthetic,
+    )
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, row in zip(panels, summary.itertuples(), strict=False):
+        pair = pairs[(pairs["reference"] == row.reference) & (pairs["source"] == row.source)]
+        x, y = numbers(pair, "reference_lambda_r"), numbers(pair, "lambda_r")
+        limit = max(1.0, 1.05 * max(np.max(x, initial=0), np.max(y, initial=0)))
+        axes.plot([0, limit], [0, limit], color=style.GREY, lw=1, label="equal")
+        if np.isfinite(row.median_ratio):
+            label = f"median ratio {row.median_ratio:.2f}"
+            axes.plot([0, limit], [0, row.median_ratio * limit], color=style.GREY, lw=1.2, ls="--", label=label)
+        slow_x, slow_y = numbers(pair, "reference_slow"), numbers(pair, "slow")
+        size = float(np.clip(3000 / max(len(pair), 1), 7, 22))
+        for name, is_slow_x, is_slow_y, colour, marker in _GROUPS:
+            chosen = (slow_x == is_slow_x) & (slow_y == is_slow_y)
+            text = f"{name.format(x=row.reference, y=row.source)}: {chosen.sum()}"
+            width = 1.1 if marker in "x+" else 0
+            axes.scatter(
+                x[chosen], y[chosen], s=size, c=colour, marker=marker, linewidths=width, alpha=0.75, label=text
+            )
+        unlabelled = np.isnan(slow_x) | np.isnan(slow_y)
+        if unlabelled.any():
+            text = f"no ellipticity: {unlabelled.sum()}"
+            axes.scatter(x[unlabelled], y[unlabelled], s=size, c=style.PALE, marker="s", label=text)
+        axes.set_xlim(0, limit)
+        axes.set_ylim(0, limit)
+        axes.set_aspect("equal")
+        style.dress(
+            axes,
+            x=rf"$\lambda_R$ ({row.reference})",
+            y=rf"$\lambda_R$ ({row.source})",
+            title=f"{row.n_galaxies} galaxies, correlation {row.correlation:.2f}",
+        )
+        style.legend_below(axes)
+    for axes in panels[len(summary) :]:
+        style.bare(axes)
+    if summary.empty:
+        style.say(panels[0], r"No galaxy has $\lambda_R$ from two sources")
+    return figure

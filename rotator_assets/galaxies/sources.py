@@ -1,0 +1,236 @@
+"""Which of its sources gives a galaxy's lambda_R, and which its ellipticity: two lists of preference.
+
+The first source of a list that has a valid value gives it. A value that a quality cut refuses is not replaced by that
+of a later source, which has the same galaxy and has not been asked the same question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.galaxies.losses import Losses, every_row
+from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
+
+AXIS_RATIOS = {"nsa": "nsa_axis_ratio"}
+"""Source and column of the axis ratios that photometry has beside its first one, ``axis_ratio``."""
+
+NOT_PREFERRED = "source is not in the preference"
+UNKNOWN = "galaxy is not in the morphology catalogue"
+COMES_LATER = "a preferred source has a value"
+REFUSED = "the value of a preferred source is refused"
+"""Reasons of losses."""
+
+
+def scaled(kinematics: pd.DataFrame, scale: Mapping[str, float] | None = None) -> pd.DataFrame:
+    """``lambda_r``, its error and limit times the factor of their source; ``lambda_r_unscaled``: the value as read."""
+    factor = kinematics["lambda_r_source"].map(dict(scale or {})).astype("float64").fillna(1.0)
+    return kinematics.assign(
+        lambda_r=kinematics["lambda_r"] * factor,
+        lambda_r_error=kinematics["lambda_r_error"] * factor,
+        lambda_r_limit=kinematics["lambda_r_limit"] * factor,
+        lambda_r_unscaled=kinematics["lambda_r"],
+    )
+
+
+def usable_lambda_r(
+    kinematics: pd.DataFrame, jam_qual_min: int | None = None, scale: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """The rows of every source whose lambda_R, `scaled`, is one, and that no quality cut refuses."""
+    kinematics = scaled(kinematics, scale)
+    return kinematics[kinematics["lambda_r"].between(*LAMBDA_R_RANGE) & passes_jam_quality(kinematics, jam_qual_min)]
+
+
+def passes_jam_quality(kinematics: pd.DataFrame, jam_qual_min: int | None) -> pd.Series:
+    """False for lambda_R of DynPop whose ``Qual`` is missing or below the least that is asked for, None for none."""
+    if jam_qual_min is None:
+        return every_row(kinematics)
+    return (kinematics["lambda_r_source"] != "dynpop") | (kinematics["jam_qual"].fillna(-9) >= jam_qual_min)
+
+
+def choose_lambda_r(
+    losses: Losses,
+    kinematics: pd.DataFrame,
+    ids: pd.Series,
+    preference: Sequence[str],
+    jam_qual_min: int | None,
+    fill_refused: bool,
+) -> pd.DataFrame:
+    """Rows of ``kinematics`` (as `scaled` gives them) that give lambda_R, by galaxy_id.
+
+    Column ``lambda_r_refused`` names the source whose value a quality cut refused, None where none did. Such a galaxy
+    has no other value unless ``fill_refused``. A value that is missing, or marks a failed fit, is not refused: the
+    next source gives it.
+    """
+    chosen: list[pd.DataFrame] = []
+    taken: set[str] = set()
+    refused: dict[str, str] = {}
+    for source in _ordered(kinematics["lambda_r_source"], preference):
+        rows = kinematics[kinematics["lambda_r_source"] == source]
+        not_asked = {
+            NOT_PREFERRED: pd.Series(source not in preference, index=rows.index),
+            UNKNOWN: ~rows["galaxy_id"].isin(ids),
+            "repeats an earlier row": rows["galaxy_id"].duplicated(),
+        }
+        is_cut, is_poor = rows["refused"].isin([True]), ~passes_jam_quality(rows, jam_qual_min)
+        invalid = ~rows["lambda_r"].between(*LAMBDA_R_RANGE)
+        is_taken = rows["galaxy_id"].isin(taken)
+        is_filled = rows["galaxy_id"].isin(refused) & (not fill_refused)
+        kept = losses.step(
+            f"kinematics: lambda_r ({source})",
+            every_row(rows),
+            {
+                **not_asked,
+                "data cover less than min_coverage": is_cut,
+                f"no value in {list(LAMBDA_R_RANGE)}": invalid,
+                f"JAM quality missing or below {jam_qual_min}": is_poor,
+                COMES_LATER: is_taken,
+                REFUSED: is_filled,
+            },
+        )
+        is_refused = (is_cut | (is_poor & ~invalid)) & ~is_taken & ~pd.DataFrame(not_asked).any(axis=1)
+        refused = {name: source for name in rows.loc[is_refused, "galaxy_id"]} | refused
+        chosen.append(rows[kept])
+        taken.update(rows.loc[kept, "galaxy_id"])
+    rows = pd.concat([kinematics.iloc[:0], *chosen]).set_index("galaxy_id")
+    rows = rows.reindex(rows.index.union(pd.Index(refused, dtype=object), sort=False))
+    return rows.assign(lambda_r_refused=[refused.get(name) for name in rows.index])
+
+
+def shapes(photometry: pd.DataFrame, kinematics: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Every ellipticity there is, valid or not, by source: ``galaxy_id``, ``ellipticity``, ``axis_ratio``.
+
+    Photometry gives the axis ratio, lambda_R comes with an ellipticity. What a source lacks altogether is not there.
+    """
+    found = {}
+    first = photometry["axis_ratio_source"]
+    for source in dict.fromkeys([*first.dropna(), *AXIS_RATIOS]):
+        values = photometry["axis_ratio"].where(first == source)
+        if source in AXIS_RATIOS:
+            values = values.fillna(photometry[AXIS_RATIOS[source]])
+        if values.notna().any():
+            found[source] = photometry[["galaxy_id"]].assign(ellipticity=1 - values, axis_ratio=values)
+    for source, rows in kinematics.groupby("lambda_r_source", sort=False):
+        if rows["ellipticity"].notna().any():
+            found[str(source)] = rows[["galaxy_id", "ellipticity"]].assign(axis_ratio=1 - rows["ellipticity"])
+    return found
+
+
+def choose_ellipticity(
+    losses: Losses, found: Mapping[str, pd.DataFrame], ids: pd.Series, preference: Sequence[str]
+) -> pd.DataFrame:
+    """The preferred valid ones of `shapes` by galaxy_id: ``ellipticity``, ``axis_ratio``, ``axis_ratio_source``."""
+    chosen: list[pd.DataFrame] = []
+    taken: set[str] = set()
+    for source in _ordered(found, preference):
+        rows = found[source]
+        kept = losses.step(
+            f"ellipticity ({source})",
+            every_row(rows),
+            {
+                NOT_PREFERRED: pd.Series(source not in preference, index=rows.index),
+                UNKNOWN: ~rows["galaxy_id"].isin(ids),
+                "no axis ratio in (0, 1]": ~rows["axis_ratio"].between(0, 1, inclusive="right"),
+                "repeats an earlier row": rows["galaxy_id"].duplicated(),
+                COMES_LATER: rows["galaxy_id"].isin(taken),
+            },
+        )
+        chosen.append(rows[kept].assign(axis_ratio_source=source))
+        taken.update(rows.loc[kept, "galaxy_id"])
+    empty = pd.DataFrame({"galaxy_id": [], "ellipticity": [], "axis_ratio": [], "axis_ratio_source": []})
+    empty = empty.astype({"galaxy_id": object, "axis_ratio_source": object})
+    return pd.concat([empty, *chosen]).set_index("galaxy_id")
+
+
+def unused_sources(
+    kinematics: pd.DataFrame,
+    preference: Sequence[str],
+    jam_qual_min: int | None = None,
+    scale: Mapping[str, float] | None = None,
+    fill_refused: bool = False,
+) -> list[str]:
+    """A notice of each source of lambda_R that is there and not preferred, and of each setting that finds none."""
+    present = dict.fromkeys(kinematics["lambda_r_source"])
+    notices = [
+        f"lambda_r of source {source} is not used: setting lambda_r_preference does not name it"
+        for source in present
+        if source not in preference
+    ]
+    if jam_qual_min is not None and "dynpop" not in present:
+        notices.append("setting jam_qual_min: there is no lambda_r of DynPop, which it looks at")
+    notices += [
+        f"setting lambda_r_scale: there is no lambda_r of {source}" for source in scale or {} if source not in present
+    ]
+    if fill_refused and jam_qual_min is None and not kinematics["refused"].isin([True]).any():
+        notices.append("setting fill_refused: no quality cut refuses a lambda_r (jam_qual_min, min_coverage)")
+    return notices
+
+
+def unfilled(galaxies: pd.DataFrame) -> list[str]:
+    """A notice of the galaxies that have no lambda_R because a quality cut refuses the one of their first source."""
+    lost = galaxies.loc[galaxies["lambda_r"].isna(), "lambda_r_refused"].dropna()
+    return [
+        f"{count} of {len(galaxies)} galaxies {'has' if count == 1 else 'have'} no lambda_r: a quality cut refuses "
+        f"that of {source}, and no later source replaces it (setting fill_refused)"
+        for source, count in lost.value_counts(sort=False).items()
+    ]
+
+
+def unused_ellipticities(
+    found: Mapping[str, pd.DataFrame], galaxies: pd.DataFrame, preference: Sequence[str]
+) -> list[str]:
+    """A notice of each source of `shapes` that is not in the preference, and of the user's own where none is used."""
+    notices = [
+        f"ellipticities of source {source} are not used: setting ellipticity_preference does not name it"
+        for source in found
+        if source not in preference
+    ]
+    own = found.get("user")
+    if own is not None and "user" in preference and not (galaxies["axis_ratio_source"] == "user").any():
+        before = ", ".join(source for source in preference[: list(preference).index("user")] if source in found)
+        why = f"those of {before} come first (setting ellipticity_preference)" if before else "none is a galaxy's"
+        notices.append(f"{own['ellipticity'].notna().sum()} ellipticities of lambda_r.csv are not used: {why}")
+    return notices
+
+
+def label_sources(labeled: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """How many labels come from each source: of ``lambda_r``, and of ``ellipticity``; the largest number first."""
+    labels = labeled[labeled["rotator_type"].notna()]
+    columns = {"lambda_r": "lambda_r_source", "ellipticity": "axis_ratio_source"}
+    return {name: labels[column].value_counts().to_dict() for name, column in columns.items()}
+
+
+def told_label_sources(labeled: pd.DataFrame) -> str:
+    """The same in a sentence."""
+    told = [
+        f"by {what} of {', '.join(f'{source} {count}' for source, count in counts.items())}"
+        for what, counts in label_sources(labeled).items()
+        if counts
+    ]
+    return f"Labels {' and '.join(told)}." if told else "No galaxy has a label."
+
+
+def mixed_scales(labeled: pd.DataFrame, known: Mapping[str, float], scale: Mapping[str, float]) -> list[str]:
+    """A notice where labels mix sources of lambda_R of which one is ``known`` to need a factor and has none set."""
+    counts = label_sources(labeled)["lambda_r"]
+    told = ", ".join(f"{count} of {source}" for source, count in counts.items())
+    return [
+        f"labels come from several sources of lambda_r: {told}; {source} reads about {1 / factor:.2g} of the others "
+        f"(settings lambda_r_preference, lambda_r_scale)"
+        for source, factor in known.items()
+        if source in counts and len(counts) > 1 and source not in scale
+    ]
+
+
+def _ordered(present: Sequence[str] | Mapping[str, object] | pd.Series, preference: Sequence[str]) -> list[str]:
+    """The sources that are present: those of the preference in its order, then the others."""
+    there = list(dict.fromkeys(present))
+    return [*(s for s in preference if s in there), *(s for s in there if s not in preference)]
+
+
+def by_preference(kinematics: pd.DataFrame, preference: Sequence[str]) -> pd.DataFrame:
+    """The same rows, those of the most preferred source first, in their order otherwise."""
+    ranks = {source: rank for rank, source in enumerate(_ordered(kinematics["lambda_r_source"], preference))}
+    return kinematics.iloc[np.argsort(kinematics["lambda_r_source"].map(ranks).to_numpy(), kind="stable")]

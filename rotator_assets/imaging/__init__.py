@@ -1,0 +1,1 @@
+"""Image readers, cut-outs, mock observation, neighbours, normalization. NumPy in, NumPy out; no Dagster."""

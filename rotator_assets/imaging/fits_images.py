@@ -1,0 +1,232 @@
+"""The images in a FITS file: native pixels of the planes, with the keywords and the coordinates that belong to them."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.core.errors import UnusableImage
+from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD, check_complete
+from rotator_assets.imaging.bands import BANDS, band_letter, extension_band, is_image_name, named_bands
+from rotator_assets.imaging.coordinates import TangentPlane
+from rotator_assets.imaging.keywords import Keywords, inherited, number, own_keywords, text
+from rotator_assets.imaging.photometric_units import parse_unit
+
+MAX_VALUES = 4096 * 4096 * 3
+"""Larger images are refused before their pixels are read: a cut-out of one galaxy has a few hundred pixels a side."""
+
+_WEIGHTS = {"ivar", "invvar", "weight", "weights", "weightmap", "wht", "wt", "expmap", "exposure", "coverage", "nexp"}
+_MASKS = {"mask", "maskbits", "msk", "bitmask", "dq", "quality", "flag", "flags", "bpm", "badpix"}
+_ERRORS = {"err", "error", "errors", "sigma", "std", "rms", "var", "variance", "unc", "uncert", "uncertainty", "noise"}
+_OTHERS = {"psf", "model", "background", "bkg", "residual", "residuals", "resid", "chi", "snr", "segm", "segmentation"}
+"""Words in the names of extensions that hold no image of the galaxy."""
+_LINEAR_SPECTRA = re.compile(r"(WAVE|AWAV|FREQ|ENER|LAMBDA|WAVELENGTH)?", re.IGNORECASE)
+_WAVELENGTHS = ("WAVELENGTH", "WAVELENGTHS", "LAMBDA")
+_NUMBERED_WAVELENGTH = re.compile(r"(WAVE|WAVELEN|WAVELN|LAMBDA|LAM)_?\d")
+
+
+@dataclass(frozen=True)
+class FitsImage:
+    """One image: ``planes`` (n, ny, nx), mirrored back where it was mirrored; a flat image is one plane.
+
+    ``wavelengths_um``: of the planes where the file tells. ``weights``: of the pixels, (n, ny, nx) or (ny, nx), where
+    an extension holds them. ``unread``: names of extensions that mask or flag pixels in a way that is not known here.
+    ``synthetic``: whether the file says it is.
+    """
+
+    planes: NDArray
+    keywords: Keywords
+    coordinates: TangentPlane | None
+    wavelengths_um: tuple[float, ...] | None
+    weights: NDArray | None
+    unread: tuple[str, ...]
+    synthetic: bool
+
+
+def read_fits(content: BinaryIO) -> dict[str | None, FitsImage]:
+    """The first image of an open file, under None; or flat images in extensions named g, r and i, under these names.
+
+    Integers become floats, with NaN where they are ``BLANK``. Raises UnusableImage with the reason, and whatever
+    astropy raises on damaged files.
+    """
+    from astropy.io import fits
+
+    with fits.open(content, memmap=False, do_not_scale_image_data=True) as hdus:
+        check_complete(content, hdus)
+        arrays = [hdu for hdu in hdus if hdu.is_image and len(hdu.shape) >= 2]
+        images = [hdu for hdu in arrays if not _words(hdu) & (_WEIGHTS | _MASKS | _ERRORS | _OTHERS)]
+        if not images:
+            there = f"; it has {', '.join(hdu.name for hdu in arrays)}" if arrays else ""
+            raise UnusableImage(f"holds no image{there}")
+        primary = own_keywords(hdus[0].header)
+        by_band = _by_extension(images) if len(images[0].shape) == 2 else {}
+        if by_band:
+            return {band: _image(hdu, hdus, primary) for band, hdu in by_band.items()}
+        return {None: _image(images[0], hdus, primary)}
+
+
+def _by_extension(images: list) -> dict[str, object]:
+    """The images of g, r and i, where each is named by its ``EXTNAME``, or by the ``FILTER`` or ``BAND`` of its header.
+
+    One alone is no set of bands.
+    """
+    found: dict[str, object] = {}
+    for hdu in images:
+        letter = _band(hdu) if len(hdu.shape) == 2 else None
+        if letter in tuple(BANDS):
+            if letter in found:
+                raise UnusableImage(f"has two extensions of band {letter}, {found[letter].name} and {hdu.name}")
+            found[letter] = hdu
+    if len(found) > 1 and (absent := [band for band in BANDS if band not in found]):
+        raise UnusableImage(f"has no extension of band {', '.join(absent)}; it has {', '.join(h.name for h in images)}")
+    return found if len(found) > 1 else {}
+
+
+def _band(hdu) -> str | None:
+    if (letter := extension_band(hdu.name)) or not is_image_name(hdu.name):
+        return letter
+    keywords = own_keywords(hdu.header)
+    return band_letter(text(keywords, "FILTER")) or band_letter(text(keywords, "BAND"))
+
+
+def _words(hdu) -> set[str]:
+    return set(re.findall(r"[a-z]+", hdu.name.casefold()))
+
+
+def _image(hdu, hdus, primary: Keywords) -> FitsImage:
+    if math.prod(hdu.shape) > MAX_VALUES:
+        raise UnusableImage(f"has shape {hdu.shape}, too large for a cut-out of one galaxy")
+    if len(hdu.shape) > 3:
+        raise UnusableImage(f"has shape {hdu.shape}, a cube (band, y, x) is needed")
+    keywords = primary
+    if hdu is not hdus[0]:
+        own = own_keywords(hdu.header)
+        if not hdus[0].shape:
+            _check_agree(own, primary, math.prod(hdu.shape[:-2]))
+        keywords = inherited(own, primary)
+    planes = image_values(hdu, keywords)
+    planes = planes if planes.ndim == 3 else planes[None]
+    weights, unread = _weights(hdu, hdus)
+    coordinates = TangentPlane.from_header(keywords)
+    if coordinates is not None and coordinates.is_mirrored:
+        planes, coordinates = planes[..., ::-1], coordinates.mirrored(planes.shape[-1])
+        weights = None if weights is None else weights[..., ::-1]
+    wavelengths = _wavelengths_um(keywords, hdus, len(planes)) if len(planes) > 1 else None
+    synthetic = primary.get(SYNTHETIC_KEYWORD) is True
+    return FitsImage(planes, keywords, coordinates, wavelengths, weights, unread, synthetic)
+
+
+def image_values(hdu, keywords: Keywords) -> NDArray:
+    """The values of an image opened unscaled: stored ones times ``BSCALE`` plus ``BZERO``, NaN where ``BLANK``.
+
+    astropy applies no ``BLANK`` of 0, and none to unsigned integers. In floats it means nothing by the standard, but
+    whoever wrote it meant that value.
+    """
+    stored = hdu.data
+    stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    scale, zero = (number(keywords, key) for key in ("BSCALE", "BZERO"))
+    blank = number(keywords, "BLANK")
+    if scale in (None, 1.0) and zero in (None, 0.0) and (blank is None or not (stored == blank).any()):
+        return stored
+    values = stored.astype(np.float32 if stored.dtype.itemsize < 4 or stored.dtype == np.float32 else np.float64)
+    values *= 1.0 if scale is None else scale
+    values += 0.0 if zero is None else zero
+    if blank is not None:
+        values[stored == blank] = np.nan
+    return values
+
+
+def _weights(image, hdus) -> tuple[NDArray | None, tuple[str, ...]]:
+    """Weights of an image's pixels (inverse variances, exposure), and the names of its masks.
+
+    They are those of a band where the image and the extension are both named by one. A weight of 0 means no measurement
+    whoever writes it, and so does an error of NaN; what a bit of a mask means differs, and many mark pixels that are
+    good.
+    """
+    weights, unread = None, []
+    band = extension_band(image.name)
+    for hdu in hdus[1:]:
+        words = _words(hdu)
+        others = {letter for word in words if (letter := band_letter(word)) in tuple(BANDS)}
+        if hdu is image or not hdu.is_image or hdu.shape[-2:] != image.shape[-2:] or (band and others - {band}):
+            continue
+        if words & _WEIGHTS and hdu.shape in (image.shape, image.shape[-2:]):
+            weights = image_values(hdu, own_keywords(hdu.header))
+        elif words & _ERRORS and weights is None and hdu.shape in (image.shape, image.shape[-2:]):
+            weights = np.isfinite(image_values(hdu, own_keywords(hdu.header)))
+        elif words & _MASKS:
+            unread.append(hdu.name)
+    return weights, tuple(unread)
+
+
+def _check_agree(own: Keywords, primary: Keywords, n_planes: int) -> None:
+    """Raises UnusableImage where an extension and the primary header tell another unit or other bands.
+
+    Not where the extension says what it takes from there (``INHERIT``).
+    """
+    if "INHERIT" in own:
+        return
+    units = [text(keywords, "BUNIT") for keywords in (own, primary)]
+    if all(units) and units[0] != units[1] and parse_unit(units[0]) != parse_unit(units[1]):
+        raise UnusableImage(f"BUNIT is '{units[0]}' in the image's header and '{units[1]}' in the primary header")
+    here, above = (named_bands(keywords, n_planes) for keywords in (own, primary))
+    if here and above and any(band_letter(here[n]) != band_letter(above[n]) for n in here.keys() & above.keys()):
+        raise UnusableImage("the image's header and the primary header name the bands in two ways that differ")
+
+
+def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...] | None:
+    """Wavelengths of the planes in microns: of SKIRT's table (``GRID_POINTS``), or of a third axis that is spectral."""
+    from astropy import units
+
+    for hdu in hdus:
+        names = [] if hdu.is_image or hdu.columns is None else hdu.columns.names
+        if name := next((name for name in names if _has_wavelengths(name, hdu, n_planes)), None):
+            column = hdu.columns[name]
+            unit = str(column.unit or "").strip() or text(keywords, "CUNIT3")
+            values = np.asarray(hdu.data[name], dtype=float)
+            if len(values) != n_planes:
+                raise UnusableImage(f"has {n_planes} planes and {len(values)} wavelengths ({name})")
+            break
+    else:
+        kind, unit = text(keywords, "CTYPE3"), text(keywords, "CUNIT3")
+        if not _is_spectral(kind, unit):
+            numbered = [key for key in keywords if _NUMBERED_WAVELENGTH.fullmatch(key)]
+            if len(numbered) == n_planes and not named_bands(keywords, n_planes):
+                raise UnusableImage(f"its wavelengths ({', '.join(numbered)}) have no unit; name its bands (BANDS)")
+            return None
+        unit = unit or ("Hz" if kind.upper().startswith("FREQ") else "m")
+        start, step, at = (number(keywords, key) for key in ("CRVAL3", "CDELT3", "CRPIX3"))
+        step = number(keywords, "CD3_3") if step is None else step
+        if start is None or step is None:
+            if named_bands(keywords, n_planes):
+                return None
+            raise UnusableImage(
+                "its third axis is spectral (CTYPE3), but CRVAL3 and CDELT3 do not tell its wavelengths"
+            )
+        step *= number(keywords, "PC3_3") or 1.0
+        if not _LINEAR_SPECTRA.fullmatch(kind):
+            raise UnusableImage(f"its third axis is {kind} (CTYPE3), a linear axis of wavelengths is needed")
+        values = start + (np.arange(1, n_planes + 1) - (1.0 if at is None else at)) * step
+    parsed = parse_unit(unit)
+    try:
+        return tuple(units.Quantity(values, parsed).to_value("micron", units.spectral()).tolist())
+    except (units.UnitConversionError, TypeError):
+        raise UnusableImage(f"its wavelengths are in '{unit}', no unit of wavelength") from None
+
+
+def _has_wavelengths(column: str, table, n_planes: int) -> bool:
+    """Whether a column is SKIRT's, or has such a name and a value for every plane: no spectrum."""
+    return column == "GRID_POINTS" or (column.upper() in _WAVELENGTHS and len(table.data) == n_planes)
+
+
+def _is_spectral(kind: str, unit: str) -> bool:
+    """Whether an axis of that ``CTYPE``, or of none but in that unit, is one of wavelengths, frequencies, energies."""
+    if kind:
+        return kind[:4].upper() in ("WAVE", "AWAV", "FREQ", "ENER", "LAMB")
+    parsed = parse_unit(unit) if unit else None
+    return parsed is not None and parsed.physical_type in ("length", "frequency")

@@ -1,0 +1,67 @@
+"""Names of image files: which galaxy's, and of which band. What a file is, and how it is packed, its content tells."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from rotator_assets.core.archives import ImageFile, image_files
+
+_PACKED = r"(?:\.(?:gz|bz2|xz|fz|zip|z|zst))*"
+FITS_NAME = rf"(?:\.(?:fits?|fts))?{_PACKED}"
+"""How names of FITS files end, if they end in anything; for regular expressions that ignore case."""
+
+_NAME = re.compile(rf"(?P<stem>.+?)(?:\.(?P<ending>fits?|fts|png|jpe?g))?{_PACKED}", re.IGNORECASE)
+_BAND = re.compile(r"(?P<stem>.+)_(?P<band>[gri])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class NamedImage:
+    """An image by its file's name: ``band`` where it holds one alone, ``picture`` where it is named PNG or JPG."""
+
+    galaxy_id: str
+    band: str | None
+    picture: bool
+    file: ImageFile
+
+
+def band_of(file: ImageFile) -> str | None:
+    """g, r or i for ``<galaxy_id>_g.fits`` and so on, packed or not; None for other names."""
+    match = _BAND.fullmatch(_NAME.fullmatch(file.name)["stem"])
+    return match["band"].lower() if match else None
+
+
+def is_fits_name(file: ImageFile) -> bool:
+    """Whether a name ends as that of a FITS file, packed or not."""
+    return (_NAME.fullmatch(file.name)["ending"] or "").lower() in ("fits", "fit", "fts")
+
+
+def named_images(folder: Path, galaxy: re.Pattern[str]) -> tuple[list[NamedImage], list[ImageFile]]:
+    """The images below a folder whose name (without its ending) is a galaxy's, and image files with other names.
+
+    ``galaxy`` has a group ``id``. Files come in the order of `archives.image_files`.
+    """
+    images, others = [], []
+    for file in image_files(folder):
+        name = _NAME.fullmatch(file.name)
+        picture = (name["ending"] or "").lower() in ("png", "jpg", "jpeg")
+        of_band = None if picture else _BAND.fullmatch(name["stem"])
+        if of_band and (match := galaxy.fullmatch(of_band["stem"])):
+            images.append(NamedImage(match["id"], of_band["band"].lower(), picture, file))
+        elif match := galaxy.fullmatch(name["stem"]):
+            images.append(NamedImage(match["id"], None, picture, file))
+        elif name["ending"]:
+            others.append(file)
+    return images, others
+
+
+def repeated(images: list[NamedImage]) -> list[str]:
+    """Galaxies with several images, where the three files of g, r and i are one."""
+    files = Counter((image.galaxy_id, image.band, image.picture) for image in images)
+    sources: Counter[str] = Counter()
+    for galaxy_id in {image.galaxy_id for image in images}:
+        of_bands = [files[galaxy_id, band, False] for band in "gri"]
+        sources[galaxy_id] = files[galaxy_id, None, False] + files[galaxy_id, None, True] + max(of_bands)
+    return sorted(galaxy_id for galaxy_id, count in sources.items() if count > 1)

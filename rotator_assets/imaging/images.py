@@ -1,0 +1,282 @@
+"""Readers of galaxy images: published files into float32 arrays of one layout.
+
+Pixels are ``(ny, nx, 3)``, bands in the order g, r, i. Rows run as in FITS, the first row at the bottom of the sky
+image (colour pictures, stored top row first, are turned over), and a mirrored image (east to the right of north) is
+mirrored back, so position angles mean the same in every image. Whatever is wrong with a file becomes an
+``UnusableImage`` with the file's name and the reason, never anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.core.archives import ImageFile, described, label
+from rotator_assets.core.compressed import unpacked
+from rotator_assets.core.errors import UnusableImage
+from rotator_assets.imaging.bands import BANDS, band_planes, check_band, named_bands
+from rotator_assets.imaging.centre import crop_start
+from rotator_assets.imaging.coordinates import SQUARE_WITHIN, TangentPlane, pixel_scale_arcsec
+from rotator_assets.imaging.fits_images import MAX_VALUES, FitsImage, read_fits
+from rotator_assets.imaging.image_names import band_of
+from rotator_assets.imaging.keywords import number
+from rotator_assets.imaging.missing import Missing
+from rotator_assets.imaging.mock import NANOMAGGIES_PER_SKIRT_COUNT
+from rotator_assets.imaging.photometric_units import check_skirt_bands, is_counts_a_second, nanomaggies_per_unit
+from rotator_assets.imaging.planes import Plane, calibrated, joined
+
+MAX_BYTES = 2**29
+"""Files that unpack to more are no image of one galaxy."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPG = b"\xff\xd8\xff"
+
+MAX_BAND_OFFSET_PX = 1.0
+"""Bands in files of their own may be registered this badly."""
+
+
+@dataclass(frozen=True)
+class GalaxyImage:
+    """One galaxy's image.
+
+    ``pixels``: float32 (ny, nx, 3), bands g, r, i; ``unit``: ``nanomaggies`` a pixel, or ``colour`` (8-bit picture,
+    0..1, not calibrated); ``arcsec_per_pixel``: None where the file does not tell. ``north_angle_deg``: position angle
+    of the +y axis (towards later rows), degrees east of north in [0, 360), so 0 where north is up; east is always to
+    the left of north. ``coordinates``: where the sky is in the pixels. Both None where the file has no celestial
+    coordinates. ``redshift``: where a simulated image places its galaxy (``USE_Z``), None where it does not tell.
+    ``missing``: uint8 (ny, nx, 3), why pixels are missing (`missing.Missing`), None where none is; all but saturated
+    ones are NaN. ``unread``: extensions of the file with masks, which are not read.
+    """
+
+    pixels: NDArray[np.float32]
+    arcsec_per_pixel: float | None
+    unit: Literal["nanomaggies", "colour"]
+    synthetic: bool
+    north_angle_deg: float | None = None
+    coordinates: TangentPlane | None = None
+    redshift: float | None = None
+    missing: NDArray[np.uint8] | None = None
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Where a galaxy's image is and how it is read.
+
+    ``form``: ``cube`` (one FITS file, calibrated), ``bands`` (one FITS file a band), ``colour`` (PNG or JPG),
+    ``counts`` (one FITS file of SKIRT counts a second, as published for TNG), or ``frames`` (see `frames.FrameSource`).
+    Whether a file of a cube or colour picture is FITS, PNG or JPG its content tells, not its name.
+    ``paths``: plain files or members of tar archives, in any compression.
+    """
+
+    form: Literal["cube", "bands", "colour", "counts", "frames"]
+    paths: tuple[ImageFile, ...]
+
+    def read(self) -> GalaxyImage:
+        """The image. Raises UnusableImage with the reason."""
+        if self.form == "bands":
+            return _read_bands(self.paths)
+        return _read_one(self.paths[0], simulated=self.form == "counts")
+
+    def described(self, folder: Path) -> str:
+        """Path of its (first) file relative to ``folder``; ``archive.tar:path`` for a member of an archive."""
+        return described(self.paths[0], folder)
+
+
+def centre_crop(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """The central ``size`` x ``size`` pixels, by `crop_start`.
+
+    Raises UnusableImage where the image is smaller.
+    """
+    ny, nx = pixels.shape[:2]
+    if min(ny, nx) < size:
+        raise UnusableImage(f"image is {ny} x {nx} pixels, smaller than the {size}-pixel crop")
+    y, x = crop_start(ny, size), crop_start(nx, size)
+    return pixels[y : y + size, x : x + size]
+
+
+def check_usable(pixels: NDArray[np.float32]) -> None:
+    """Raises UnusableImage where the pixels (usually a crop) cannot be learnt from: shape, NaN, zero or constant."""
+    if pixels.ndim != 3 or pixels.shape[2] != len(BANDS) or pixels.size == 0:
+        raise UnusableImage(f"image has shape {pixels.shape}, (ny, nx, 3) is needed")
+    invalid = int(np.count_nonzero(~np.isfinite(pixels)))
+    if invalid:
+        raise UnusableImage(f"{invalid} of {pixels.size} values in the crop are NaN or infinite")
+    for band, plane in zip(BANDS, np.moveaxis(pixels, 2, 0), strict=True):
+        if plane.min() == plane.max():
+            value = "all zero" if plane.max() == 0 else f"constant ({plane.max():g})"
+            raise UnusableImage(f"band {band} is {value} in the crop")
+
+
+@contextmanager
+def reading(file: ImageFile) -> Iterator[None]:
+    """Whatever is raised within becomes an UnusableImage of one line that begins with the file's name."""
+    try:
+        yield
+    except UnusableImage as error:
+        raise UnusableImage(f"{label(file)}: {error}") from None
+    except Exception as error:  # parsers of damaged files raise nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnusableImage(f"{label(file)}: cannot be read ({reason})") from error
+
+
+@contextmanager
+def _content(file: ImageFile) -> Iterator[tuple[BinaryIO, Literal["FITS", "PNG", "JPG"]]]:
+    """A file's content, unpacked, and what it is. Raises UnusableImage."""
+    with reading(file), unpacked(file, MAX_BYTES) as content:
+        start = content.read(len(_PNG))
+        content.seek(0)
+        if start.startswith(b"SIMPLE"):
+            yield content, "FITS"
+        elif start == _PNG or start.startswith(_JPG):
+            yield content, "PNG" if start == _PNG else "JPG"
+        else:
+            raise UnusableImage("is neither a FITS file nor a PNG or JPG picture" if start else "is empty")
+
+
+def _read_one(file: ImageFile, simulated: bool) -> GalaxyImage:
+    """An image in one file. Pictures are never simulated images: these are calibrated."""
+    with _content(file) as (content, kind):
+        if kind == "FITS":
+            return _read_cube(content, simulated)
+        if simulated:
+            raise UnusableImage(f"is a {kind} picture, a FITS file of calibrated fluxes is needed")
+        return _read_colour(content, kind)
+
+
+def _read_cube(content: BinaryIO, simulated: bool) -> GalaxyImage:
+    """g, r and i of a cube (band, y, x), or of flat images in extensions named by their bands.
+
+    ``simulated``: without noise; counts a second without a zero point are those of published SKIRT images, whose four
+    planes need no names.
+    """
+    images = read_fits(content)
+    if None not in images:
+        return _of_flat(images, [_flat_plane(images, band, simulated) for band in BANDS])
+    image = images[None]
+    n_planes = len(image.planes)
+    if n_planes == 1:
+        raise UnusableImage(f"has shape {image.planes.shape[1:]}, a cube (band, y, x) is needed")
+    skirt_counts = simulated and is_counts_a_second(image.keywords)
+    names = named_bands(image.keywords, n_planes)
+    order = band_planes(names, image.wavelengths_um, n_planes, unnamed=4 if skirt_counts else 3)
+    if skirt_counts:
+        check_skirt_bands([names[n] for n in order if n in names])
+        factors = NANOMAGGIES_PER_SKIRT_COUNT
+    else:
+        scale, um = _scale(image), image.wavelengths_um or [None] * n_planes
+        of_all = {key: value for key, value in image.keywords.items() if key != "PHOTPLAM"}  # which is of one band
+        of_bands = zip(BANDS, order, strict=True)
+        factors = [nanomaggies_per_unit(of_all, band, scale, um[n]) for band, n in of_bands]
+    planes = [_calibrated(image, n, factor, simulated) for n, factor in zip(order, factors, strict=True)]
+    return _galaxy_image(planes, image, image.synthetic, image.unread)
+
+
+def _read_bands(files: tuple[ImageFile, ...]) -> GalaxyImage:
+    """One file a band, ``<galaxy_id>_g.fits`` and so on; pixel scale and coordinates are the r band's."""
+    by_band = {band_of(file): file for file in files}
+    images: dict[str, FitsImage] = {}
+    planes = []
+    for band in BANDS:
+        if band not in by_band:
+            there = ", ".join(label(file) for file in files)
+            raise UnusableImage(f"{there}: the file of band {band} is missing")
+        with _content(by_band[band]) as (content, kind):
+            if kind != "FITS":
+                raise UnusableImage(f"is a {kind} picture, a FITS file of one band is needed")
+            images[band] = _one_plane(read_fits(content), band)
+            check_band(images[band].keywords, band)
+            planes.append(_flat_plane(images, band))
+    return _of_flat(images, planes)
+
+
+def _one_plane(images: dict[str | None, FitsImage], band: str) -> FitsImage:
+    image = images.get(None) or images[band]
+    if len(image.planes) != 1:
+        raise UnusableImage(f"has shape {image.planes.shape}, one band (y, x) is needed")
+    return image
+
+
+def _flat_plane(images: dict[str, FitsImage], band: str, simulated: bool = False) -> Plane:
+    """A band of flat images, converted by its own header."""
+    image = images[band]
+    _check_fits_to(images["g"], image)
+    return _calibrated(image, 0, nanomaggies_per_unit(image.keywords, band, _scale(image)), simulated)
+
+
+def _of_flat(images: dict[str, FitsImage], planes: list[Plane]) -> GalaxyImage:
+    """g, r and i of flat images; scale, coordinates and redshift are the r band's."""
+    synthetic = any(image.synthetic for image in images.values())
+    unread = tuple(dict.fromkeys(name for image in images.values() for name in image.unread))
+    return _galaxy_image(planes, images["r"], synthetic, unread)
+
+
+def _calibrated(image: FitsImage, n: int, factor: float, simulated: bool) -> Plane:
+    weights = image.weights if image.weights is None or image.weights.ndim == 2 else image.weights[n]
+    return calibrated(image.planes[n], factor, simulated, weights)
+
+
+def _check_fits_to(first: FitsImage, other: FitsImage) -> None:
+    """Raises UnusableImage where a band has another shape or pixel scale than g, or shows another part of the sky."""
+    if other.planes.shape[1:] != first.planes.shape[1:]:
+        raise UnusableImage(f"has shape {other.planes.shape[1:]}, the g band has {first.planes.shape[1:]}")
+    scales = _scale(first), _scale(other)
+    if None not in scales and abs(scales[1] / scales[0] - 1) > SQUARE_WITHIN - 1:
+        raise UnusableImage(f"has pixels of {scales[1]:.3f} arcsec, the g band has {scales[0]:.3f}")
+    if first.coordinates is None or other.coordinates is None:
+        return
+    here = first.coordinates
+    x, y = other.coordinates.pixel(here.ra, here.dec)
+    offset = float(np.hypot(x - here.x, y - here.y))
+    if not offset <= MAX_BAND_OFFSET_PX:
+        raise UnusableImage(f"shows the sky {offset:.1f} pixels off the g band")
+
+
+def _scale(image: FitsImage) -> float | None:
+    """Side of a pixel in arcsec."""
+    return pixel_scale_arcsec(image.keywords) if image.coordinates is None else image.coordinates.arcsec_per_pixel
+
+
+def _galaxy_image(planes: list[Plane], image: FitsImage, synthetic: bool, unread: tuple[str, ...]) -> GalaxyImage:
+    """Of g, r and i; scale, coordinates and redshift are those of ``image``."""
+    pixels, missing = joined(planes)
+    redshift = north = None
+    if image.coordinates is not None:
+        north = image.coordinates.north_angle_deg()
+    else:
+        placed = number(image.keywords, "USE_Z") or number(image.keywords, "REDSHIFT")
+        redshift = placed if placed is not None and placed > 0 else None
+    scale, coordinates = _scale(image), image.coordinates
+    return GalaxyImage(pixels, scale, "nanomaggies", synthetic, north, coordinates, redshift, missing, unread)
+
+
+def _read_colour(content: BinaryIO, kind: Literal["PNG", "JPG"]) -> GalaxyImage:
+    """An 8-bit picture with R, G, B = i, r, g (the SDSS and Legacy Survey convention), turned as its EXIF tag says.
+
+    Pixels without any opacity are missing; others are taken as they are.
+    """
+    from PIL import Image, ImageOps
+
+    with Image.open(content, formats=["PNG" if kind == "PNG" else "JPEG"]) as picture:
+        if picture.height * picture.width * 3 > MAX_VALUES:
+            raise UnusableImage(f"is {picture.height} x {picture.width} pixels, too large for a cut-out of one galaxy")
+        if picture.mode not in ("RGB", "RGBA", "P"):
+            raise UnusableImage(f"has colour mode {picture.mode}, not three channels")
+        if getattr(picture, "n_frames", 1) > 1:
+            raise UnusableImage(f"is an animation of {picture.n_frames} pictures, one is needed")
+        synthetic = str(picture.info.get("synthetic", "")).casefold() == "true"
+        transparent = picture.mode == "RGBA" or "transparency" in picture.info
+        upright = ImageOps.exif_transpose(picture).convert("RGBA" if transparent else "RGB")
+    rgba = np.asarray(upright)[::-1]
+    if (rgba[..., :1] == rgba[..., 1:3]).all() and rgba[..., 0].any():
+        raise UnusableImage("has no colours: its three channels are the same")
+    pixels = np.ascontiguousarray(rgba[..., 2::-1], dtype=np.float32) / np.float32(255)
+    missing = None
+    if transparent and not rgba[..., 3].all():
+        missing = np.where(rgba[..., 3:] > 0, 0, Missing.TRANSPARENT).astype(np.uint8).repeat(3, axis=2)
+    return GalaxyImage(pixels, None, "colour", synthetic, missing=missing)

@@ -1,0 +1,56 @@
+"""Sky of real images: stamps without a galaxy, on which simulated ones are pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.core.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class SkyStamps:
+    """Blank sky: images float32 (ny, nx, 3), bands g, r, i, sky-subtracted, in nanomaggies a pixel of 0.396 arcsec.
+
+    ``sigma_nmgy``: standard deviation of each stamp's bands as its median absolute deviation gives it, which faint
+    sources hardly change. ``synthetic``: whether any stamp is.
+    """
+
+    names: tuple[str, ...]
+    pixels: tuple[NDArray[np.float32], ...]
+    sigma_nmgy: tuple[tuple[float, float, float], ...]
+    synthetic: bool = False
+
+    @classmethod
+    def measured(cls, pixels: Mapping[str, NDArray[np.float32]], synthetic: bool = False) -> SkyStamps:
+        """Stamps by name, their noise measured. Raises InputError naming the stamp that is no sky."""
+        from astropy.stats import mad_std
+
+        if not pixels:
+            raise InputError("there are no sky stamps: at least one is needed")
+        sigmas = []
+        for name, stamp in pixels.items():
+            if stamp.ndim != 3 or stamp.shape[2] != 3 or not np.isfinite(stamp).all():
+                raise InputError(f"sky stamp {name}: (ny, nx, 3) finite values are needed; leave it out")
+            sigmas.append(tuple(float(sigma) for sigma in mad_std(stamp, axis=(0, 1))))
+            if min(sigmas[-1]) <= 0:
+                raise InputError(f"sky stamp {name}: a band is constant, no sky; leave it out")
+        return cls(tuple(pixels), tuple(pixels.values()), tuple(sigmas), synthetic)
+
+    def draw(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.float32], int]:
+        """``size`` x ``size`` pixels of one stamp, from anywhere in it, in one of its 8 orientations; and its number.
+
+        Raises InputError where any stamp is smaller: which galaxies are observed must not depend on the draw.
+        """
+        for name, stamp in zip(self.names, self.pixels, strict=True):
+            if min(stamp.shape[:2]) < size:
+                ny, nx = stamp.shape[:2]
+                raise InputError(f"sky stamp {name}: is {ny} x {nx} pixels, the image has {size}; leave it out")
+        number = int(rng.integers(len(self.pixels)))
+        stamp = self.pixels[number]
+        y, x = (int(rng.integers(n - size + 1)) for n in stamp.shape[:2])
+        sky = np.rot90(stamp[y : y + size, x : x + size], rng.integers(4))
+        return (sky[:, ::-1] if rng.integers(2) else sky), number

@@ -1,0 +1,306 @@
+"""lambda_R from the stellar maps of MaNGA (files ``manga-<plate>-<ifu>-MAPS-<daptype>.fits.gz``, DR15 to DR17).
+
+The definition is that of Graham et al. (2018, MNRAS 477, 4711): flux-weighted, with the circular radius on the sky,
+inside the half-light ellipse. A spaxel is left out where velocity or dispersion is masked or not finite, where it
+belongs to no bin, or where it has no light. The spaxels of one bin carry one measurement between them.
+
+Whatever is wrong with a file becomes an ``UnusableKinematics`` with its name and the reason, never anything else.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.core.compressed import uncompressed_name
+from rotator_assets.core.errors import RefusedKinematics, UnusableKinematics
+from rotator_assets.core.files import walk_files
+from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
+from rotator_assets.core.settings import BeamRule
+from rotator_assets.imaging.psf import FWHM_PER_SIGMA
+from rotator_assets.kinematics import spin
+from rotator_assets.kinematics.dap_files import LAYOUTS, DapMaps, naming, read_maps
+from rotator_assets.kinematics.kinemetry import kinemetry
+from rotator_assets.kinematics.measured import NAN, HalfLightEllipse, Measurement
+
+BINNINGS = ("HYB10", "VOR10", "SPX")
+"""First part of a DAPTYPE, the preferred first: the stellar kinematics of HYB10 and VOR10 are the same, in Voronoi bins
+of S/N 10; those of single spaxels are noisier."""
+FULL_COVERAGE = 0.85
+"""Apertures filled less are noted (Graham et al. 2018)."""
+MIN_BINS = 10
+"""With fewer bins inside the ellipse, the noise of each decides over lambda_R."""
+MIN_MIRRORED = 10
+"""So many spaxels with a counterpart across the centre are needed to tell the systemic velocity from rotation."""
+CORRELATION_ARCSEC = 1.92 * 0.5
+"""Errors of spaxels are correlated as a Gaussian of their distance with this standard deviation, 1.92 spaxels (Westfall
+et al. 2019, AJ 158, 231, sect. 6.2)."""
+CRITICAL = 1 << 30
+"""The bit of MANGA_DAPQUAL and MANGA_DRP3QUAL that says a galaxy should not be used."""
+QUALITY = ("DAPQUAL", "DRP3QUAL")
+MANY_ZERO_DISPERSIONS = 0.5
+"""Above this share of dispersions below the instrumental correction, lambda_R is a matter of that correction."""
+
+_FILE_NAME = re.compile(r"manga-(?P<id>\d+-\d+)-maps-(?P<daptype>[^.]+)\.fits")
+"""In lower case, without the ending of a compression."""
+
+
+def find_maps(folder: Path) -> dict[str, Path]:
+    """MAPS files anywhere below a folder by PLATE-IFU, sorted; empty where there is no such folder.
+
+    Of several for one galaxy: HYB10 before VOR10 before single spaxels (``BINNINGS``), then in the order of
+    ``LAYOUTS`` and their ``daptypes`` (MASTARSSP before MASTARHC2, DR17 before DR15), then by name.
+    """
+    found: dict[str, tuple] = {}
+    for path in walk_files(folder):
+        if match := _FILE_NAME.fullmatch(uncompressed_name(path.name)):
+            candidate = (*_rank(match["daptype"].upper()), path.name, path)
+            found[match["id"]] = min(candidate, found.get(match["id"], candidate))
+    return {galaxy_id: candidate[-1] for galaxy_id, candidate in sorted(found.items())}
+
+
+def measure_maps(
+    path: Path,
+    ellipse: HalfLightEllipse,
+    *,
+    aperture: Literal["photometry", "header"] = "photometry",
+    beam_correction: BeamRule = "regular_rotators",
+    mask_bits: int | None = None,
+    min_coverage: float = 0.0,
+) -> Measurement:
+    """lambda_R of one galaxy inside its half-light ellipse.
+
+    ``aperture``: whose ellipse comes first, ``ellipse`` or the header's (REFF, ECOOELL, ECOOPA: elliptical Petrosian
+    photometry of the NASA-Sloan Atlas; REFF is the semi-major axis); what one lacks the other gives, and ``note`` says
+    so. Petrosian radii hold less than half the light of profiles with a high Sersic index (0.7 R_e for n = 4: Graham et
+    al. 2005, AJ 130, 1535). ``beam_correction``: which galaxies are corrected for seeing (Graham et al. 2018, eq. 5):
+    those whose velocity map is a regular rotator's (``science.kinemetry``), all, or none. The correction takes the
+    Sersic index of the NASA-Sloan Atlas, as theirs, else that of the photometry, with a note, and the header's RFWHM.
+    ``mask_bits``: bits that leave a spaxel out, None for the layout's. ``min_coverage``: least share of the ellipse's
+    area with data, in [0, 1].
+
+    The systemic velocity is the flux-weighted mean of the spaxels in the aperture whose counterpart across the centre
+    is usable too. With complete coverage that is the mean of all; with incomplete coverage the mean of all would take
+    up rotation: for a disc with a quarter of its ellipse masked on one side, a quarter of its rotation speed, which
+    costs 6 per cent of lambda_R. ``lambda_r_error`` is propagated to first order from the errors of the bins, taken as
+    independent, and scaled by the correction for seeing; errors of the ellipse, of the systemic velocity and of the
+    correction are not in it.
+
+    Raises UnusableKinematics with the file's name and the reason (RefusedKinematics below ``min_coverage``), ValueError
+    for an unknown option.
+    """
+    if aperture not in ("header", "photometry"):
+        raise ValueError(f"unknown aperture '{aperture}': use header or photometry")
+    if beam_correction not in get_args(BeamRule):
+        raise ValueError(f"unknown beam correction '{beam_correction}': use {', '.join(get_args(BeamRule))}")
+    maps = read_maps(path, mask_bits)
+    with naming(path):
+        _check_identity(path, maps.header)
+        notes = [f"{key} CRITICAL" for key in QUALITY if (_mask(maps.header, key) or 0) & CRITICAL]
+        chosen, source = _choose_ellipse(maps.header, ellipse, aperture, notes)
+        return _measure(maps, chosen, source, beam_correction, min_coverage, notes)
+
+
+def _measure(
+    maps: DapMaps, ellipse: HalfLightEllipse, source: str, rule: BeamRule, min_coverage: float, notes: list[str]
+) -> Measurement:
+    a, ellipticity = ellipse.semi_major_arcsec, ellipse.ellipticity
+    angle = 0.0 if math.isnan(ellipse.position_angle_deg) else ellipse.position_angle_deg
+    west, north = -maps.east_arcsec, maps.north_arcsec
+    inside = maps.usable & spin.in_ellipse(west, north, a * math.sqrt(1 - ellipticity), ellipticity, angle)
+    west, north, flux, velocity = west[inside], north[inside], maps.flux[inside], maps.velocity[inside]
+    _, first, bin_of = np.unique(maps.bin_id[inside], return_index=True, return_inverse=True)
+    if len(first) < MIN_BINS:
+        within = f"the half-light ellipse (semi-major axis {a:.3g} arcsec)"
+        raise UnusableKinematics(f"{len(first)} usable bins inside {within}, at least {MIN_BINS} are needed")
+    spaxel_area = _spaxel_area(maps.east_arcsec, maps.north_arcsec)
+    coverage = spin.ellipse_coverage(len(flux), spaxel_area, a, ellipticity)
+    if coverage < min_coverage:
+        raise RefusedKinematics(f"data cover {coverage:.0%} of the half-light ellipse, {min_coverage:.0%} are needed")
+    if coverage < FULL_COVERAGE:
+        notes.append(f"data cover {coverage:.0%} of the half-light ellipse, below {FULL_COVERAGE:.0%}")
+
+    systemic = _systemic_velocity(west, north, flux, velocity, math.sqrt(spaxel_area / 2), notes)
+    velocity = velocity[first] - systemic
+    observed, instrumental = maps.observed_dispersion[inside][first], maps.instrumental_dispersion[inside][first]
+    dispersion = spin.corrected_dispersion(observed, instrumental)
+    # A bin's one measurement counts by the sum of F R over its spaxels inside, given here as flux at unit radius.
+    weight = np.bincount(bin_of, flux * np.hypot(west, north))
+    elliptical_weight = np.bincount(bin_of, flux * spin.elliptical_radius(west, north, ellipticity, angle))
+    lambda_r = spin.lambda_r(weight, 1.0, velocity, dispersion)
+    if math.isnan(lambda_r):
+        raise UnusableKinematics("no motion inside the half-light ellipse: velocities and dispersions are all zero")
+    velocity_error = _filled(maps.velocity_error[inside][first])
+    squared_error = np.where(dispersion > 0, 2 * observed * _filled(maps.observed_dispersion_error[inside][first]), 0.0)
+    zero_fraction = float(np.mean(instrumental >= observed))
+    if zero_fraction > MANY_ZERO_DISPERSIONS:
+        notes.append(f"{zero_fraction:.0%} of the dispersions lie below the instrumental correction")
+    error = spin.lambda_r_error(weight, 1.0, velocity, dispersion, velocity_error, squared_error)
+    if math.isnan(error):
+        notes.append("the file states no errors")
+
+    light = np.bincount(bin_of, flux)
+    centres = [np.bincount(bin_of, flux * offset) / light for offset in (west, north)]
+    map_kind = kinemetry(*centres, light, velocity, velocity_error, ellipticity, CORRELATION_ARCSEC)
+    psf_fwhm = _number(maps.header, "RFWHM", above=0.0)
+    sersic_n = _sersic_n(ellipse, notes)
+    factor, reason = _beam_factor(sersic_n, psf_fwhm, a)
+    if rule == "regular_rotators" and not reason and not map_kind.regular:
+        cannot_tell = map_kind.regular is None
+        reason = f"{'it cannot be told if' if cannot_tell else 'not'} a regular rotator ({map_kind.reason})"
+    corrected = rule != "none" and not reason
+    if rule != "none" and reason:
+        notes.append(f"not corrected for seeing: {reason}")
+    if corrected and lambda_r * factor > 1:
+        notes.append("corrected lambda_R is larger than 1")
+    return Measurement(
+        lambda_r=lambda_r * (factor if corrected else 1.0),
+        lambda_r_error=error * (factor if corrected else 1.0),
+        lambda_r_observed=lambda_r,
+        lambda_r_elliptical=spin.lambda_r(elliptical_weight, 1.0, velocity, dispersion),
+        beam_correction="graham2018" if corrected else "none",
+        ellipticity=ellipticity,
+        position_angle_deg=ellipse.position_angle_deg,
+        r_eff_arcsec=a,
+        sersic_n=sersic_n,
+        psf_fwhm_arcsec=psf_fwhm,
+        sigma_e_km_s=spin.effective_dispersion(light, velocity, dispersion),
+        systemic_velocity_km_s=systemic,
+        n_pixels=len(flux),
+        n_bins=len(first),
+        coverage=coverage,
+        zero_dispersion_fraction=zero_fraction,
+        n_particles=0,
+        lambda_r_floor=NAN,
+        lambda_r_limit=NAN,
+        drp3qual=_mask(maps.header, "DRP3QUAL"),
+        dapqual=_mask(maps.header, "DAPQUAL"),
+        release=maps.release,
+        note="; ".join(notes),
+        synthetic=maps.header.get(SYNTHETIC_KEYWORD) is True,
+        aperture=source,
+        regular_rotator=map_kind.regular,
+        k5_over_k1=map_kind.k5_over_k1,
+        k5_over_k1_error=map_kind.k5_over_k1_error,
+        beam_factor=factor,
+    )
+
+
+def _choose_ellipse(
+    header: Mapping, ellipse: HalfLightEllipse, aperture: str, notes: list[str]
+) -> tuple[HalfLightEllipse, str]:
+    """The aperture, each value from the source that comes first where it is valid there, else from the other; and the
+    source of its radius."""
+    of_header = _number(header, "REFF"), _number(header, "ECOOELL"), _number(header, "ECOOPA")
+    of_photometry = ellipse.semi_major_arcsec, ellipse.ellipticity, ellipse.position_angle_deg
+    if aperture == "header":
+        preferred, substitute, other = of_header, of_photometry, "photometry"
+    else:
+        preferred, substitute, other = of_photometry, of_header, "header"
+    names = ("half-light radius", "ellipticity", "position angle")
+    valid = (lambda a: 0 < a < math.inf, lambda e: 0 <= e < 1, lambda pa: -360 <= pa <= 360)
+    chosen: list[float] = []
+    for name, is_valid, value, second in zip(names, valid, preferred, substitute, strict=True):
+        if is_valid(value):
+            chosen.append(value)
+        elif is_valid(second):
+            chosen.append(second)
+            notes.append(f"{name} from the {other}")
+        elif name == "position angle" and chosen[1] == 0:
+            chosen.append(NAN)
+        else:
+            raise UnusableKinematics(f"no {name}: neither the header nor the photometry has a valid one")
+    source = aperture if chosen[0] == preferred[0] else other
+    return replace(
+        ellipse, semi_major_arcsec=chosen[0], ellipticity=chosen[1], position_angle_deg=chosen[2] % 180.0
+    ), source
+
+
+def _systemic_velocity(
+    west: NDArray[np.float64],
+    north: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    velocity: NDArray[np.float64],
+    within_arcsec: float,
+    notes: list[str],
+) -> float:
+    """Mean velocity of the spaxels that have a mirror image; of all, with a note, where hardly any has."""
+    counted = spin.has_mirror(west, north, within_arcsec)
+    if np.count_nonzero(counted) < MIN_MIRRORED:
+        counted = np.ones(len(flux), dtype=bool)
+        notes.append("systemic velocity from one side of the galaxy")
+    return float(np.average(velocity[counted], weights=flux[counted]))
+
+
+def _sersic_n(ellipse: HalfLightEllipse, notes: list[str]) -> float:
+    """The index that the correction for seeing takes: that of the NASA-Sloan Atlas where it has one."""
+    if math.isnan(ellipse.nsa_sersic_n) and not math.isnan(ellipse.sersic_n):
+        notes.append("Sersic index of PyMorph: the NASA-Sloan Atlas has none")
+        return ellipse.sersic_n
+    return ellipse.nsa_sersic_n
+
+
+def _beam_factor(sersic_n: float, psf_fwhm_arcsec: float, semi_major_arcsec: float) -> tuple[float, str]:
+    """What seeing has lowered lambda_R of a regular rotator by; NaN with the reason where it cannot be told."""
+    sigma_psf = psf_fwhm_arcsec / FWHM_PER_SIGMA
+    if spin.beam_correction_valid(sersic_n, sigma_psf, semi_major_arcsec):
+        return float(spin.beam_corrected_lambda_r(1.0, sersic_n, sigma_psf, semi_major_arcsec)), ""
+    if math.isnan(psf_fwhm_arcsec):
+        return NAN, "the header has no PSF width (RFWHM)"
+    if sigma_psf > semi_major_arcsec:
+        return NAN, f"the PSF is wider than the galaxy (s = {sigma_psf / semi_major_arcsec:.2f})"
+    if math.isnan(sersic_n):
+        return NAN, "no Sersic index"
+    return NAN, f"Sersic index {sersic_n:.3g} is not between 0.5 and 6.5"
+
+
+def _check_identity(path: Path, header: Mapping) -> None:
+    named, held = _FILE_NAME.fullmatch(uncompressed_name(path.name)), str(header.get("PLATEIFU", "")).strip()
+    if named and held and held != named["id"]:
+        raise UnusableKinematics(f"holds galaxy {held} by its header: rename or replace the file")
+
+
+def _mask(header: Mapping, key: str) -> int | None:
+    """A quality mask of the header; None where it has none."""
+    value = _number(header, key)
+    return int(value) if math.isfinite(value) and value >= 0 else None
+
+
+def _rank(daptype: str) -> tuple[int, int]:
+    """Place of a DAPTYPE in the order of preference; unknown ones are last."""
+    binning = daptype.split("-")[0]
+    known = [name for layout in LAYOUTS for name in layout.daptypes]
+    return (
+        BINNINGS.index(binning) if binning in BINNINGS else len(BINNINGS),
+        known.index(daptype) if daptype in known else len(known),
+    )
+
+
+def _number(header: Mapping, key: str, above: float = -math.inf, missing: float = NAN) -> float:
+    """A header's finite number greater than ``above``, else ``missing``."""
+    value = header.get(key)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and above < value < math.inf else missing
+
+
+def _filled(errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Errors not stated (as of a dispersion at the bound of its fit) replaced by the median of the others."""
+    known = np.isfinite(errors)
+    return np.where(known, errors, np.median(errors[known]) if known.any() else NAN)
+
+
+def _spaxel_area(east: NDArray[np.float64], north: NDArray[np.float64]) -> float:
+    """Area of a spaxel in arcsec^2: the determinant of the steps along columns and rows."""
+    (east_by_row, east_by_column), (north_by_row, north_by_column) = np.gradient(east), np.gradient(north)
+    area = np.abs(east_by_row * north_by_column - east_by_column * north_by_row)
+    area = area[np.isfinite(area) & (area > 0)]
+    if not area.size:
+        raise UnusableKinematics("the coordinates of the spaxels form no grid")
+    return float(np.median(area))

@@ -1,0 +1,274 @@
+"""lambda_R and shape of IllustrisTNG galaxies from their star particles (files ``cutout_<id>.hdf5``, snapshot 99).
+
+Galaxies are seen along the z axis, as in the published images, with the r-band light of the particles without dust, and
+without seeing. Whatever is wrong with a file becomes an ``UnusableKinematics`` with its name and the reason, never
+anything else.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.core.compressed import uncompressed_name, unpacked
+from rotator_assets.core.errors import UnusableKinematics
+from rotator_assets.core.files import walk_files
+from rotator_assets.kinematics import particles
+from rotator_assets.kinematics.dap_files import naming
+from rotator_assets.kinematics.measured import NAN, HalfLightEllipse, Measurement
+
+KPC_PER_ARCSEC = 0.3886521247594941 / 0.396
+"""Where the published images place the galaxies of snapshot 99 (z = 0.0485236): kpc by arcsec of a pixel."""
+SOFTENING_KPC = 0.74
+"""Gravitational softening of star particles at z = 0 in TNG100-1 (Nelson et al. 2019, ComAC 6, 2)."""
+PIXEL_KPC = 0.5
+"""A MaNGA spaxel of 0.5 arcsec where the images are."""
+MIN_PARTICLES_PER_BIN = 50
+"""Noise of the bins' velocities as in MaNGA's Voronoi bins of S/N 10: without rotation lambda_R as observed is 0.1.
+With 20 it is 0.15, and more galaxies hide slow rotation; with 100 a galaxy of a few thousand particles has too few bins
+to resolve rotation."""
+MIN_PARTICLES = 100
+"""Star particles below which a galaxy has no shape."""
+MIN_BINS = 8
+"""Bins in the half-light ellipse below which rotation is not resolved; 400 equal particles of 50 a bin."""
+FEW_PARTICLES = 1000
+"""Star particles in the half-light ellipse below which a note says so: lambda_R is uncertain by 0.03 and more."""
+MAGNITUDES = (-25.0, 30.0)
+"""Absolute magnitudes that a star particle can have; -99 and 99 stand for none, and -99 would outshine all others."""
+MAX_SPEED_KM_S = 50_000.0
+"""No star moves faster inside its galaxy's box."""
+MAX_PARTICLES = 10_000_000
+"""Larger datasets are refused before they are read; the largest galaxy of TNG100 has a few million star particles."""
+MAX_UNPACKED_BYTES = 2**31
+"""A compressed file that unpacks to more is refused; the largest galaxy's has some hundred MB."""
+
+_FILE_NAME = re.compile(r"cutout_(?P<id>\d+)\.hdf5")
+_R_BAND = 5
+"""Place of r in GFM_StellarPhotometrics: U, B, V, K, g, r, i, z."""
+
+
+@dataclass(frozen=True)
+class _Stars:
+    """Star particles of a cut-out, wind left out: positions (n, 3) in kpc from the centre, velocity along z in km/s."""
+
+    positions_kpc: NDArray[np.float64]
+    velocity_km_s: NDArray[np.float64]
+    flux: NDArray[np.float64]
+    has_photometry: bool
+    synthetic: bool
+
+
+def find_cutouts(folder: Path) -> dict[str, Path]:
+    """Cut-outs anywhere below a folder by subhalo id, in the order of ids; empty where there is no such folder.
+
+    Of several for one galaxy the first is taken, by folder and name.
+    """
+    found: dict[str, Path] = {}
+    for path in walk_files(folder):
+        if match := _FILE_NAME.fullmatch(uncompressed_name(path.name)):
+            found.setdefault(match["id"], path)
+    return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
+
+
+def measure_cutout(
+    path: Path,
+    ellipse: HalfLightEllipse,
+    *,
+    min_particles_per_bin: int = MIN_PARTICLES_PER_BIN,
+    pixel_kpc: float = PIXEL_KPC,
+    aperture: Literal["particles", "photometry"] = "particles",
+) -> Measurement:
+    """lambda_R of one galaxy inside its half-light ellipse, projected on the xy plane; the same call, the same result.
+
+    ``min_particles_per_bin`` and ``pixel_kpc``: fewest particles, by their effective number, and least side of a bin,
+    see ``science.particles.adaptive_bins``. ``aperture``: ``particles`` takes the ellipse from the light of all star
+    particles in the file; ``photometry`` takes ``ellipse``, and that of the particles, with a note, where ``ellipse``
+    has no radius or shape. Its Sersic index is passed on. Position angles are as if +y were north and -x east, as for
+    the published photometry of the images.
+
+    ``lambda_r`` is freed of what the finite number of particles adds (``science.particles``), ``lambda_r_observed`` and
+    ``lambda_r_elliptical`` are not. A note says where ``lambda_r`` is below ``lambda_r_limit``, as without rotation.
+    ``lambda_r_error`` does not contain the scatter of the ellipse. ``coverage`` is 1: bins tile the ellipse.
+
+    Raises UnusableKinematics with the file's name and the reason, ValueError for an unknown aperture.
+    """
+    if aperture not in ("particles", "photometry"):
+        raise ValueError(f"unknown aperture '{aperture}': use particles or photometry")
+    with naming(path), np.errstate(all="ignore"):  # values that overflow are refused below
+        stars = _read_stars(path)
+        x, y = stars.positions_kpc[:, 0], stars.positions_kpc[:, 1]
+        notes = [] if stars.has_photometry else ["weighted by mass: the file has no GFM_StellarPhotometrics"]
+        chosen = _on_the_sky(ellipse) if aperture == "photometry" else None
+        source = "particles" if chosen is None else "photometry"
+        if chosen is None:
+            chosen = particles.half_light_ellipse(x, y, stars.flux)
+            if aperture == "photometry":
+                notes.append("half-light ellipse of the particles: the photometry has none")
+            if not chosen.converged:
+                notes.append("shape has not converged")
+        spin = particles.spin_in_ellipse(
+            x, y, stars.velocity_km_s, stars.flux, chosen, pixel_kpc=pixel_kpc, min_particles=min_particles_per_bin
+        )
+        _check(spin, chosen, pixel_kpc, min_particles_per_bin)
+        return _measurement(spin, chosen, source, ellipse.sersic_n, stars.synthetic, notes + _cautions(spin, chosen))
+
+
+def _measurement(
+    spin: particles.ParticleSpin,
+    aperture: particles.SkyEllipse,
+    source: str,
+    sersic_n: float,
+    synthetic: bool,
+    notes: list[str],
+) -> Measurement:
+    return Measurement(
+        lambda_r=spin.lambda_r,
+        lambda_r_error=spin.lambda_r_error,
+        lambda_r_observed=spin.lambda_r_observed,
+        lambda_r_elliptical=spin.lambda_r_elliptical,
+        beam_correction="none",
+        ellipticity=aperture.ellipticity,
+        position_angle_deg=(math.degrees(aperture.angle) - 90) % 180,
+        r_eff_arcsec=aperture.semi_major_kpc / KPC_PER_ARCSEC,
+        sersic_n=sersic_n,
+        psf_fwhm_arcsec=NAN,
+        sigma_e_km_s=spin.sigma_e_km_s,
+        systemic_velocity_km_s=spin.bulk_velocity_km_s,
+        n_pixels=0,
+        n_bins=spin.n_bins,
+        coverage=1.0,
+        zero_dispersion_fraction=0.0,
+        n_particles=spin.n_particles,
+        lambda_r_floor=spin.lambda_r_floor,
+        lambda_r_limit=spin.lambda_r_limit,
+        drp3qual=None,
+        dapqual=None,
+        release="",
+        note="; ".join(notes),
+        synthetic=synthetic,
+        aperture=source,
+    )
+
+
+def _on_the_sky(ellipse: HalfLightEllipse) -> particles.SkyEllipse | None:
+    """The photometry's ellipse in kpc; None where it lacks radius, ellipticity, or the angle of what is not round."""
+    a, ellipticity, position_angle = ellipse.semi_major_arcsec, ellipse.ellipticity, ellipse.position_angle_deg
+    if not (0 < a < math.inf and 0 <= ellipticity < 1 and (math.isfinite(position_angle) or ellipticity == 0)):
+        return None
+    angle = math.radians(position_angle + 90) if math.isfinite(position_angle) else 0.0
+    return particles.SkyEllipse(a * KPC_PER_ARCSEC, ellipticity, angle)
+
+
+def _check(spin: particles.ParticleSpin, aperture: particles.SkyEllipse, pixel_kpc: float, min_particles: int) -> None:
+    if spin.n_bins < MIN_BINS:
+        raise UnusableKinematics(
+            f"{spin.n_particles} star particles inside the half-light ellipse (semi-major axis "
+            f"{aperture.semi_major_kpc:.2g} kpc) make {spin.n_bins} bins of at least {min_particles} particles of "
+            f"equal light and {pixel_kpc:g} kpc, {MIN_BINS} are needed"
+        )
+    if not (math.isfinite(spin.lambda_r) and math.isfinite(spin.lambda_r_error)):
+        raise UnusableKinematics("motion and light inside the half-light ellipse give no lambda_R")
+
+
+def _cautions(spin: particles.ParticleSpin, aperture: particles.SkyEllipse) -> list[str]:
+    cautions = {
+        f"half-light semi-major axis {aperture.semi_major_kpc:.2f} kpc is below 3 softenings": (
+            aperture.semi_major_kpc < 3 * SOFTENING_KPC
+        ),
+        f"few star particles inside the half-light ellipse: {spin.n_particles}": spin.n_particles < FEW_PARTICLES,
+        f"lambda_R is below {spin.lambda_r_limit:.2f}, as that of 95 % without rotation is": (
+            spin.lambda_r < spin.lambda_r_limit
+        ),
+    }
+    return [text for text, applies in cautions.items() if applies]
+
+
+def _read_stars(path: Path) -> _Stars:
+    import h5py
+
+    with unpacked(path, MAX_UNPACKED_BYTES) as content, h5py.File(content, "r") as file:
+        if not isinstance(file.get("PartType4"), h5py.Group):
+            raise UnusableKinematics(f"has no group PartType4 (star particles); it has: {', '.join(file) or 'nothing'}")
+        group, header = file["PartType4"], _header(file)
+        formed = _read(group, "GFM_StellarFormationTime", None)
+        _check_finite("GFM_StellarFormationTime", formed)
+        stars = formed > 0
+        if np.count_nonzero(stars) < MIN_PARTICLES:
+            count = np.count_nonzero(stars)
+            raise UnusableKinematics(f"has {count} star particles, at least {MIN_PARTICLES} are needed")
+        coordinates = _read(group, "Coordinates", slice(0, 3), stars)
+        velocity = _read(group, "Velocities", 2, stars)
+        _check_range("Velocities", velocity, -MAX_SPEED_KM_S, MAX_SPEED_KM_S)
+        has_photometry = "GFM_StellarPhotometrics" in group
+        if has_photometry:
+            magnitude = _read(group, "GFM_StellarPhotometrics", _R_BAND, stars)
+            _check_range("r-band magnitudes of GFM_StellarPhotometrics", magnitude, *MAGNITUDES)
+            flux = 10 ** (-0.4 * (magnitude - magnitude.min()))
+        else:
+            flux = _read(group, "Masses", None, stars)
+            if not flux.min() > 0:
+                raise UnusableKinematics("PartType4/Masses has values that are not positive")
+        synthetic = bool(file.attrs.get("synthetic", False))
+    near = particles.wrapped(coordinates, coordinates[0], header["BoxSize"])
+    positions = (near - particles.centre_of(near)) * header["Time"] / header["HubbleParam"]
+    return _Stars(positions, velocity * math.sqrt(header["Time"]), flux, has_photometry, synthetic)
+
+
+def _header(file) -> Mapping[str, float]:
+    """BoxSize (ckpc/h), HubbleParam and Time (scale factor) of group Header: numbers, or arrays of one."""
+    attributes = file["Header"].attrs if "Header" in file else {}
+    values = {}
+    for name, largest in (("BoxSize", 1e9), ("HubbleParam", 10.0), ("Time", 1.0)):
+        if name not in attributes:
+            raise UnusableKinematics(f"has no attribute {name} in group Header")
+        value = np.ravel(attributes[name])
+        if value.size != 1 or value.dtype.kind not in "iuf" or not 0 < value[0] <= largest:
+            raise UnusableKinematics(f"attribute {name} of group Header is no number above 0 and up to {largest:g}")
+        values[name] = float(value[0])
+    return values
+
+
+def _read(group, name: str, columns: int | slice | None, rows: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """A dataset of ``group`` with a row a particle, or ``columns`` of it; the shape is checked before it is read."""
+    import h5py
+
+    dataset = group.get(name)
+    if not isinstance(dataset, h5py.Dataset):
+        needed_for = " nor GFM_StellarPhotometrics" if name == "Masses" else ""
+        raise UnusableKinematics(f"has no dataset PartType4/{name}{needed_for}")
+    if dataset.dtype.kind not in "iuf":
+        raise UnusableKinematics(f"PartType4/{name} holds no numbers")
+    wide = 0 if columns is None else columns.stop if isinstance(columns, slice) else columns + 1
+    shape = dataset.shape or ()
+    if not (len(shape) == 1 if columns is None else len(shape) == 2 and wide <= shape[1] <= 16):
+        expected = f"at least {wide} values" if wide else "one value"
+        raise UnusableKinematics(f"PartType4/{name} has shape {shape}, {expected} a particle are expected")
+    if max(shape[0], math.prod(dataset.chunks or ())) > MAX_PARTICLES:
+        raise UnusableKinematics(f"PartType4/{name} has shape {shape}, too large: {MAX_PARTICLES} particles at most")
+    if rows is not None and shape[0] != len(rows):
+        raise UnusableKinematics(f"PartType4/{name} has {shape[0]} rows, GFM_StellarFormationTime has {len(rows)}")
+    values = dataset[()] if columns is None else dataset[:, columns]
+    values = np.asarray(values if rows is None else values[rows], dtype=np.float64)
+    _check_finite(name, values)
+    return values
+
+
+def _check_finite(name: str, values: NDArray[np.float64]) -> None:
+    invalid = int(np.count_nonzero(~np.isfinite(values)))
+    if invalid:
+        raise UnusableKinematics(f"PartType4/{name} has {invalid} values that are NaN or infinite")
+
+
+def _check_range(what: str, values: NDArray[np.float64], low: float, high: float) -> None:
+    outside = values[(values < low) | (values > high)]
+    if len(outside):
+        raise UnusableKinematics(
+            f"PartType4: {len(outside)} {what} are outside [{low:g}, {high:g}], such as {outside[0]:g}"
+        )

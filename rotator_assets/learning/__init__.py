@@ -1,1 +1,0 @@
-"""Folds, network, training, evaluation and attributions. TensorFlow and alibi are imported only inside functions."""

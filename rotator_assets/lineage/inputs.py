@@ -1,0 +1,225 @@
+"""What the pipeline is given: files, settings, recipes. External assets, whose changes make what they feed stale.
+
+Nothing materializes them: `observing` reports their changes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.files import walk_files
+from rotator_assets.core.recipes import Recipe, Stage, load_recipes, recipes_file, reduced
+from rotator_assets.core.settings import SurveySettings, version_of
+from rotator_assets.lineage.partitions import CROPS_PX, recipe_partitions, recipe_to_training, survey_partitions
+from rotator_assets.lineage.settings_file import load_settings
+from rotator_assets.surveys import SURVEYS
+
+GROUP = "inputs"
+OWNERS = ["team:rotators"]
+
+FOLLOW_CHANGES = (
+    dg.AutomationCondition.any_deps_match(
+        dg.AutomationCondition.data_version_changed() & ~dg.AutomationCondition.executed_with_root_target()
+    ).since_last_handled()
+    & ~dg.AutomationCondition.missing()
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+).with_label("follow_changes")
+"""Makes a partition anew when what it was made from has changed; never one that nobody asked for before.
+
+What Dagster's ``eager`` would also do: make all partitions that are missing, and those whose input was made anew and
+came out the same. For the automation sensor, which is off until someone switches it on.
+"""
+
+
+def _input(name: str, kinds: set[str], description: str, partitions=survey_partitions) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        name, group_name=GROUP, owners=OWNERS, kinds=kinds, partitions_def=partitions, description=description
+    )
+
+
+catalog_files = _input(
+    "catalog_files", {"fits", "hdf5"}, "The published tables of a survey, in `<survey>/catalogs/` of the data root."
+)
+kinematic_files = _input(
+    "kinematic_files",
+    {"fits", "hdf5"},
+    "Stellar maps (`<survey>/maps/`) or star particles (`<survey>/cutouts/`) to measure lambda_R from.",
+)
+image_files = _input(
+    "image_files",
+    {"fits"},
+    "The images of a survey, in `<survey>/images/` of the data root, and blank sky in `<survey>/sky/`.",
+)
+label_settings = _input(
+    "label_settings", {"yaml"}, "How galaxies of a survey are matched and labelled: `settings.yaml` of the data root."
+)
+kinematics_settings = _input(
+    "kinematics_settings", {"yaml"}, "How lambda_R of a survey is measured: `settings.yaml` of the data root."
+)
+image_settings = _input(
+    "image_settings", {"yaml"}, "Scale and mock observation of a survey's images: `settings.yaml` of the data root."
+)
+training_recipe = _input(
+    "training_recipe",
+    {"yaml"},
+    "What decides the networks of a recipe: one entry of `recipes.yaml`. Editing it makes its trainings stale.",
+    recipe_partitions,
+)
+prediction_recipe = _input(
+    "prediction_recipe",
+    {"yaml"},
+    "How the networks of a recipe are asked (`test_time_averaging`): one entry of `recipes.yaml`.",
+    recipe_partitions,
+)
+attribution_recipe = _input(
+    "attribution_recipe",
+    {"yaml"},
+    "How the networks of a recipe are explained (`attribution_*`): one entry of `recipes.yaml`.",
+    recipe_partitions,
+)
+RECIPES: dict[Stage, dg.AssetSpec] = {
+    "training": training_recipe,
+    "prediction": prediction_recipe,
+    "attribution": attribution_recipe,
+}
+"""The input that tells what decides a stage of a recipe."""
+
+
+def of_recipe(*stages: Stage) -> list[dg.AssetDep]:
+    """Dependencies of what is made by dataset and recipe on what decides these stages of the recipe.
+
+    What shows results of a stage names it too, so that an edited recipe marks all that was made with it at once.
+    """
+    return [dg.AssetDep(RECIPES[stage], partition_mapping=recipe_to_training) for stage in stages]
+
+
+FOLDERS = {
+    "catalog_files": ("catalogs",),
+    "kinematic_files": ("maps", "cutouts"),
+    "image_files": ("images", "sky"),
+}
+"""Folders of a survey whose files each of these inputs stands for."""
+SETTINGS = {
+    "label_settings": (
+        "labels",
+        "lambda_r_preference",
+        "jam_qual_min",
+        "fill_refused",
+        "lambda_r_scale",
+        "ellipticity_preference",
+    ),
+    "kinematics_settings": ("kinematics",),
+    "image_settings": ("images", "mock"),
+}
+"""Settings of a survey that each of these inputs stands for."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """What one partition of an input is now: equal content, equal version.
+
+    ``content`` is settings by their names or, of an input of `FOLDERS`, (size in bytes, time of change in ns) by path.
+    ``written_in`` is the YAML file of settings and recipes. ``partition`` is None where there are no partitions.
+    """
+
+    asset: str
+    partition: str | None
+    content: dict[str, Any]
+    version: str
+    written_in: Path | None = None
+
+
+def read_inputs(root: DataRoot) -> Iterator[Input]:
+    """Every input there is now. Files count by path, size and time of change; settings and recipes by content.
+
+    Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error.
+    """
+    settings, recipes = load_settings(root), load_recipes()
+    for survey in SURVEYS:
+        for asset, folders in FOLDERS.items():
+            files = _files(root.survey(survey), *folders)
+            yield Input(asset, survey, files, _version_of_files(files))
+        for asset, (content, version) in _settings(settings.survey(survey)).items():
+            yield Input(asset, survey, content, version, root.settings)
+    for recipe in recipes.values():
+        if recipe.name not in recipe_partitions.get_partition_keys():  # it is new: it comes with the next reload
+            continue
+        for stage, asset in RECIPES.items():
+            content, parts = recipe.settings(stage), [recipe.version(stage)]
+            if stage != "prediction":  # which the quick profile leaves as it is
+                content["profile"] = settings.profile
+            if _depends_on_profile(recipe, stage):
+                parts.append(settings.profile)
+            yield Input(asset.key.to_user_string(), recipe.name, content, _version(parts), recipes_file())
+
+
+INPUT_SPECS = (
+    catalog_files,
+    kinematic_files,
+    image_files,
+    label_settings,
+    kinematics_settings,
+    image_settings,
+    *RECIPES.values(),
+)
+
+
+def version_of_content(content: object) -> str:
+    """Hash of what JSON can hold, whatever the order of keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _depends_on_profile(recipe: Recipe, stage: Stage) -> bool:
+    """True where the quick profile would change what decides the stage."""
+    return any(reduced(recipe, crop_px).settings(stage) != recipe.settings(stage) for crop_px in CROPS_PX)
+
+
+def _settings(survey: SurveySettings) -> dict[str, tuple[dict[str, Any], str]]:
+    """Content and version of the settings inputs of a survey, by asset."""
+    chosen = survey.model_dump(mode="json")
+    of_sources = [name for name in SETTINGS["label_settings"] if name != "labels"]
+    return {
+        "label_settings": (
+            {name: chosen[name] for name in SETTINGS["label_settings"]},
+            _version([version_of(survey.labels), version_of(survey, of_sources)]),
+        ),
+        "kinematics_settings": (
+            {name: chosen[name] for name in SETTINGS["kinematics_settings"]},
+            version_of(survey.kinematics),
+        ),
+        "image_settings": (
+            {name: chosen[name] for name in SETTINGS["image_settings"]},
+            _version([version_of(survey.images), version_of(survey.mock)]),
+        ),
+    }
+
+
+def _files(folder: Path, *names: str) -> dict[str, list[int]]:
+    """Size and time of change of all that lies in these folders of the folder, by path."""
+    files = {}
+    for path in (path for name in names for path in walk_files(folder / name)):
+        try:
+            stat = path.stat()
+        except OSError:  # a link to nowhere, or gone since it was listed
+            continue
+        name = str(path.relative_to(folder)).encode(errors="backslashreplace").decode()  # names need not be UTF-8
+        files[name] = [stat.st_size, stat.st_mtime_ns]
+    return files
+
+
+def _version_of_files(files: dict[str, list[int]]) -> str:
+    digest = hashlib.sha256()
+    for path, (size, changed_ns) in files.items():
+        digest.update(f"{path}\0{size}\0{changed_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _version(parts: list) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

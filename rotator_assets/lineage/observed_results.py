@@ -1,0 +1,320 @@
+"""Observed results: what an asset reads of other assets where Dagster cannot follow them.
+
+Dagster ignores what a partition is made from where that is a hundred partitions or more, and no partition mapping leads
+from a survey, or from one dataset to another, to the trainings, or from one recipe to another. For each such reading
+there is an external asset here, whose data version is a hash of what is read. Whoever reads depends on it, and goes
+stale when the content changes.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import dagster as dg
+
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.keys import split_training_key
+from rotator_assets.core.recipes import Recipe, load_recipes, varied
+from rotator_assets.core.study import FAMILIES, REFERENCE_RECIPE
+from rotator_assets.lineage.inputs import OWNERS, Input, version_of_content
+from rotator_assets.lineage.partitions import DATASETS, dataset_partitions, other_dataset, training_partitions
+from rotator_assets.lineage.settings_file import Settings, load_settings
+from rotator_assets.store.fingerprints import picture_fingerprints, table_fingerprints
+from rotator_assets.store.table_store import TableStore
+from rotator_assets.store.tensors import open_tensor
+
+GROUP = "observed_results"
+Content = dict[str, dict[str, str]]
+"""Fingerprints of tables and pictures, and settings, by what they are of (a partition, say) and their name."""
+Covers = Callable[[str], bool]
+
+
+class Snapshot:
+    """What there is in a data root at one moment, each table's fingerprints looked up once.
+
+    ``reading``: taken for an asset that is about to read, whose own tables need not be there yet.
+    Raises InputError where ``settings.yaml`` or ``recipes.yaml``, of which settings are asked for, has an error.
+    """
+
+    def __init__(self, store: TableStore, reading: bool = False) -> None:
+        self._store, self._root, self.reading = store, store.root, reading
+        self._found: dict[str, dict[str, str]] = {}
+
+    def results(self, names: Iterable[str], covers: Covers = lambda _: True) -> Content:
+        """Fingerprints of these tables (or ``image_tensors``), of the partitions that are covered."""
+        found: Content = {}
+        for name in names:
+            for partition, fingerprint in self._fingerprints(name).items():
+                subject, _, part = partition.partition(".")  # shared tables and history have several parts of a subject
+                if covers(subject):
+                    found.setdefault(subject, {})[f"{name}.{part}" if part else name] = fingerprint
+        return found
+
+    def partitions(self, table: str) -> set[str]:
+        """Keys of a table's partitions."""
+        return set(self._fingerprints(table))
+
+    @property
+    def tables(self) -> Collection[str]:
+        """Names of all tables."""
+        return self._store.tables.keys()
+
+    def pictures(self) -> Content:
+        """Of every picture under ``results/figures``."""
+        return picture_fingerprints(self._root)
+
+    @cached_property
+    def recipes(self) -> dict[str, Recipe]:
+        return load_recipes()
+
+    @cached_property
+    def settings(self) -> Settings:
+        return load_settings(self._root)
+
+    def _fingerprints(self, name: str) -> dict[str, str]:
+        if name not in self._found:
+            is_table = name in self._store.tables
+            self._found[name] = table_fingerprints(self._store, name) if is_table else self._tensor_versions()
+        return self._found[name]
+
+    def _tensor_versions(self) -> dict[str, str]:
+        found = {}
+        for dataset in DATASETS:
+            try:
+                found[dataset] = open_tensor(self._root.tensors / dataset).version
+            except FileNotFoundError:
+                continue
+        return found
+
+
+@dataclass(frozen=True)
+class ObservedResult:
+    """An external asset that stands for a part of the results.
+
+    ``parts`` gives, for one of its partitions (None where it has none), names of tables (or ``image_tensors``) with the
+    partitions of these that are read. ``more`` gives what else is read, of what ``others`` names: pictures, recipes,
+    settings.
+    """
+
+    spec: dg.AssetSpec
+    parts: Callable[[Snapshot, str | None], list[tuple[Iterable[str], Covers]]] = lambda now, _: []
+    more: Callable[[Snapshot, str | None], Content] = lambda now, _: {}
+    others: frozenset[str] = field(default=frozenset())
+
+    @property
+    def name(self) -> str:
+        return self.spec.key.to_user_string()
+
+    def now(self, snapshot: Snapshot, partition: str | None) -> Input:
+        """What one partition is now."""
+        content: Content = {}
+        for names, covers in self.parts(snapshot, partition):
+            for subject, found in snapshot.results(names, covers).items():
+                content.setdefault(subject, {}).update(found)
+        for subject, found in self.more(snapshot, partition).items():
+            content.setdefault(subject, {}).update(found)
+        return Input(self.name, partition, content, version_of_content(content))
+
+    def covers(self, snapshot: Snapshot, partition: str | None, name: str, subject: str) -> bool:
+        """True where a partition (``subject``) of a table or of ``image_tensors`` is part of it."""
+        return any(name in names and covers(subject) for names, covers in self.parts(snapshot, partition))
+
+
+def partition_for(spec: dg.AssetSpec, own: str | None) -> str | None:
+    """The partition of an observed result that belongs to a partition of its reader."""
+    if spec.partitions_def is None or own is None:
+        return None
+    return own if own in DATASETS or spec.partitions_def == training_partitions else split_training_key(own)[0]
+
+
+def _spec(name: str, description: str, partitions: dg.PartitionsDefinition | None = None) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        name, group_name=GROUP, owners=OWNERS, kinds={"parquet"}, partitions_def=partitions, description=description
+    )
+
+
+SCORES = ("repeat_predictions", "model_metrics", "roc_curves")
+SAMPLES = ("image_tensors", "images", "labeled_images")
+DRAWN_BY_THE_REPORT = ("study", "matching.png")
+"""Folder and name of the pictures that the report makes itself."""
+IN_THE_FILE = "recipes.yaml"
+
+
+def _everything(snapshot: Snapshot, _: str | None) -> Content:
+    """What the report shows beside tables: pictures, and the seeds of mock observations."""
+    folder, name = DRAWN_BY_THE_REPORT
+    found: Content = {}
+    for subject, pictures in snapshot.pictures().items():
+        if subject != folder:
+            found[subject] = {picture: fingerprint for picture, fingerprint in pictures.items() if picture != name}
+    mocked = {DATASETS[key].survey for key in snapshot.partitions("images") if DATASETS[key].noise == "noisy"}
+    seeds = {f"{survey}.mock.seed": str(snapshot.settings.survey(survey).mock.seed) for survey in sorted(mocked)}
+    return {**found, **({"settings.yaml": seeds} if seeds else {})}
+
+
+def _every(_: str) -> bool:
+    return True
+
+
+def _of_dataset(dataset: str | None) -> Covers:
+    """Covers the trainings of a dataset."""
+    return lambda subject: subject.partition("|")[0] == dataset and "|" in subject
+
+
+def _families(snapshot: Snapshot, dataset: str | None) -> Content:
+    """The recipes of those trained that are compared by the setting they differ in."""
+    trained = _trained(snapshot, dataset)
+    if not trained:
+        return {}
+    families = varied(snapshot.recipes, REFERENCE_RECIPE)
+    compared = {setting: [name for name in families.get(setting, []) if name in trained] for setting in FAMILIES}
+    return {IN_THE_FILE: {setting: ", ".join(names) for setting, names in compared.items() if len(names) > 1}}
+
+
+def _other_survey(snapshot: Snapshot, training: str | None) -> list[tuple[Iterable[str], Covers]]:
+    dataset, name = split_training_key(training)
+    other = _trained_on(snapshot, dataset, name)
+    return [(SAMPLES, lambda subject: subject == other)] if other else []
+
+
+def _trained_on(snapshot: Snapshot, dataset: str, name: str) -> str | None:
+    """Key of the other survey's dataset that a recipe trains on too; None where there is none."""
+    recipe = snapshot.recipes.get(name)
+    if recipe is None or recipe.other_survey is None:
+        return None
+    try:
+        return other_dataset(recipe, dataset)
+    except InputError:  # no recipe for this dataset, which training it says
+        return None
+
+
+def _trained(snapshot: Snapshot, dataset: str | None) -> set[str]:
+    """Names of the recipes that were trained on a dataset."""
+    return {split_training_key(key)[1] for key in filter(_of_dataset(dataset), snapshot.partitions("predictions"))}
+
+
+def _transferred(snapshot: Snapshot, dataset: str | None) -> dict[str, str]:
+    """Recipes that train on another survey and were trained here, with the dataset that they also train on."""
+    found = {name: _trained_on(snapshot, dataset, name) for name in sorted(_trained(snapshot, dataset))}
+    return {name: other for name, other in found.items() if other}
+
+
+def _transfer(snapshot: Snapshot, dataset: str | None) -> list[tuple[Iterable[str], Covers]]:
+    recipes = _transferred(snapshot, dataset)
+    if not recipes:
+        return [(("predictions",), lambda subject: False)]
+    samples = {dataset, *recipes.values()}
+    trainings = {f"{dataset}|{name}" for name in (*recipes, REFERENCE_RECIPE)}
+    references = {f"{key}|{REFERENCE_RECIPE}" for key in samples}
+    return [
+        (("labeled_images", "images", "image_morphology"), samples.__contains__),
+        (("predictions", "repeat_predictions"), trainings.__contains__),
+        (("model_metrics",), references.__contains__),
+    ]
+
+
+def _transfer_recipes(snapshot: Snapshot, dataset: str | None) -> Content:
+    chosen = _transferred(snapshot, dataset)
+    if not chosen:
+        return {}
+    read = ("population", "label", "boundary_gap", "other_survey", "other_use", "training_fraction")
+    names = [name for name in (*chosen, REFERENCE_RECIPE) if name in snapshot.recipes]
+    return {IN_THE_FILE: {n: ", ".join(str(getattr(snapshot.recipes[n], key)) for key in read) for n in names}}
+
+
+def fractions(recipes: dict[str, Recipe]) -> list[str]:
+    """Names of the recipes that differ from the reference in the share of galaxies that train."""
+    return varied(recipes, REFERENCE_RECIPE).get("training_fraction", [REFERENCE_RECIPE])
+
+
+def _learning_curve(snapshot: Snapshot, dataset: str | None) -> list[tuple[Iterable[str], Covers]]:
+    trainings = {f"{dataset}|{name}" for name in fractions(snapshot.recipes)}
+    return [(("model_metrics",), trainings.__contains__)]
+
+
+def _fractions(snapshot: Snapshot, dataset: str | None) -> Content:
+    names = fractions(snapshot.recipes)
+    if not any(f"{dataset}|{name}" in snapshot.partitions("model_metrics") for name in names):
+        return {}
+    known = [snapshot.recipes[name] for name in names if name in snapshot.recipes]
+    return {IN_THE_FILE: {r.name: f"{r.training_fraction}, {r.validation_fraction}" for r in known}}
+
+
+def _planted(snapshot: Snapshot, _: str | None) -> Content:
+    recipe = snapshot.recipes.get(REFERENCE_RECIPE)
+    if recipe is None or not (snapshot.reading or snapshot.partitions("planted_truth")):
+        return {}  # where nobody asked for it, its change is no news
+    kept = {"attribution_steps": 2, "attribution_doublings": 0}  # what the asset sets itself
+    recipe = recipe.model_copy(update=kept)
+    return {IN_THE_FILE: {recipe.name: recipe.version("training", "prediction", "attribution")}}
+
+
+def _kinematics(snapshot: Snapshot, dataset: str | None) -> list[tuple[Iterable[str], Covers]]:
+    survey = DATASETS[dataset].survey
+    return [(("kinematics_catalog",), lambda subject: subject == survey)]
+
+
+def _quality(snapshot: Snapshot, dataset: str | None) -> Content:
+    survey = DATASETS[dataset].survey
+    if survey not in snapshot.partitions("kinematics_catalog"):
+        return {}
+    chosen = snapshot.settings.survey(survey)
+    scales = {f"{survey}.lambda_r_scale.{source}": str(factor) for source, factor in chosen.lambda_r_scale.items()}
+    return {"settings.yaml": {f"{survey}.jam_qual_min": str(chosen.jam_qual_min), **scales}}
+
+
+all_results = _spec(
+    "all_results",
+    "Every table, every picture under `results/figures`, and seeds: what the study report is made from.",
+)
+all_scores = _spec(
+    "all_scores", "Predictions, metrics and ROC curves of every training: what datasets are compared by."
+)
+dataset_scores = _spec(
+    "dataset_scores",
+    "Predictions, metrics and ROC curves of every training of a dataset: what its recipes are compared by.",
+    dataset_partitions,
+)
+other_survey_galaxies = _spec(
+    "other_survey_galaxies",
+    "Images and labels of the other survey that a recipe trains on (`other_survey`); nothing of other recipes.",
+    training_partitions,
+)
+survey_kinematics = _spec(
+    "survey_kinematics",
+    "Every lambda_R of the survey of a dataset, and the quality it must have: what labels are drawn anew from.",
+    dataset_partitions,
+)
+transfer_sources = _spec(
+    "transfer_sources",
+    "Scores of the networks trained on another survey, and the galaxies and metrics of both surveys' datasets.",
+    dataset_partitions,
+)
+learning_curve_sources = _spec(
+    "learning_curve_sources",
+    "Metrics of the trainings of a dataset that differ in the number of galaxies that train, and these numbers.",
+    dataset_partitions,
+)
+planted_recipe = _spec("planted_recipe", "The settings of `thesis` by which planted differences are looked for.")
+
+RESULTS = (
+    ObservedResult(all_results, lambda now, _: [(now.tables, _every)], _everything, frozenset({"tables", "settings"})),
+    ObservedResult(all_scores, lambda now, _: [(SCORES, _every)]),
+    ObservedResult(
+        dataset_scores, lambda now, dataset: [(SCORES, _of_dataset(dataset))], _families, frozenset({"recipes"})
+    ),
+    ObservedResult(other_survey_galaxies, _other_survey),
+    ObservedResult(survey_kinematics, _kinematics, _quality, frozenset({"settings"})),
+    ObservedResult(transfer_sources, _transfer, _transfer_recipes, frozenset({"recipes"})),
+    ObservedResult(learning_curve_sources, _learning_curve, _fractions, frozenset({"recipes"})),
+    ObservedResult(planted_recipe, more=_planted, others=frozenset({"recipes"})),
+)
+
+
+def read_results(store: TableStore) -> Iterator[Input]:
+    """Every observed result as it is now. Raises InputError as `Snapshot` does."""
+    snapshot = Snapshot(store)
+    for result in RESULTS:
+        partitions = result.spec.partitions_def
+        for partition in partitions.get_partition_keys() if partitions else [None]:
+            yield result.now(snapshot, partition)

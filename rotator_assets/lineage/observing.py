@@ -1,0 +1,246 @@
+"""Observations: how Dagster hears that an input, or a result that it cannot follow, has changed.
+
+The sensor `input_changes`, the command line before each step, and an asset before it reads report an observation with a
+new data version for what has changed; Dagster then marks exactly the partitions made from it. An observation carries
+what was observed and what changed in it, so that whoever sees a stale partition can be told why.
+"""
+
+import gzip
+import json
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+from dagster._core.errors import DagsterInvalidPropertyError
+
+from rotator_assets.core.changes import changes, file_changes
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import replacing
+from rotator_assets.core.recipes import kept_settings
+from rotator_assets.lineage.inputs import FOLDERS, INPUT_SPECS, RECIPES, Input, read_inputs
+from rotator_assets.lineage.observed_results import RESULTS, Snapshot, partition_for, read_results
+from rotator_assets.store.table_store import TableStore
+
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*multi_observable_source_asset")
+
+_RESULTS = {result.name for result in RESULTS}
+_IN_MANIFESTS = {*FOLDERS, *_RESULTS}
+"""What is too long for an observation's metadata, and kept beside it."""
+FIRST_SEEN = "first seen"
+_NAMED = 3
+"""Partitions named of those that changed in the same way."""
+_MANIFESTS_KEPT = 50
+"""Manifests kept of each input: further back than that, a change of files is told without their names."""
+
+
+def read_everything(store: TableStore) -> Iterator[Input]:
+    """Every input and observed result there is now. Raises InputError as `read_inputs` does."""
+    return chain(read_inputs(store.root), read_results(store))
+
+
+def observe(instance: dg.DagsterInstance, store: TableStore, now: Iterable[Input] | None = None) -> list:
+    """Observations of what has changed since the instance last heard of it: of everything, or of ``now``.
+
+    Raises InputError as `read_inputs` does.
+    """
+    observations, versions = [], {}
+    for one in read_everything(store) if now is None else now:
+        if one.asset not in versions:
+            versions[one.asset] = _last_versions(instance, one.asset)
+        last = versions[one.asset].get(one.partition)
+        is_news = bool(one.content) or one.asset not in _RESULTS if last is None else last != one.version
+        if is_news:
+            last = last_observation(instance, one.asset, one.partition)
+            observations.append(_observation(instance, store.root, one, last))
+    return observations
+
+
+def _last_versions(instance: dg.DagsterInstance, asset: str) -> dict[str | None, str]:
+    """Data version last observed of each partition of an input (None: of one without partitions)."""
+    found = instance.event_log_storage.get_latest_tags_by_partition(
+        dg.AssetKey(asset), dg.DagsterEventType.ASSET_OBSERVATION, [DATA_VERSION_TAG]
+    )
+    whole = None if found else last_observation(instance, asset, None)
+    return {None: whole.data_version} if whole else {key: tags[DATA_VERSION_TAG] for key, tags in found.items()}
+
+
+def last_observation(
+    instance: dg.DagsterInstance, asset: str, partition: str | None, before_storage_id: int | None = None
+) -> dg.AssetObservation | None:
+    """The last observation of an input, or the last before an event of the instance; None where there is none."""
+    record = _last_record(instance, asset, partition, before_storage_id)
+    return record.asset_observation if record else None
+
+
+def last_observation_id(instance: dg.DagsterInstance, asset: str, partition: str | None) -> int | None:
+    """The instance's number of the last observation of an input; None where there is none."""
+    record = _last_record(instance, asset, partition)
+    return record.storage_id if record else None
+
+
+def _last_record(
+    instance: dg.DagsterInstance, asset: str, partition: str | None, before_storage_id: int | None = None
+) -> dg.EventLogRecord | None:
+    wanted = dg.AssetRecordsFilter(
+        asset_key=dg.AssetKey(asset),
+        asset_partitions=None if partition is None else [partition],
+        before_storage_id=before_storage_id,
+    )
+    records = instance.fetch_observations(wanted, limit=1).records
+    return records[0] if records else None
+
+
+def observed_content(instance: dg.DagsterInstance, observation: dg.AssetObservation) -> dict[str, Any] | None:
+    """What an input was when it was observed, as in `Input.content`; None where that was not kept."""
+    asset = observation.asset_key.to_user_string()
+    if asset in _IN_MANIFESTS:
+        return _read_manifest(_manifest(instance, asset, observation.partition, observation.data_version))
+    content = observation.metadata.get("content")
+    return content.value if isinstance(content, dg.JsonMetadataValue) else None
+
+
+def content_changes(asset: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:
+    """What differs between two contents of an input, in words."""
+    if old is None or new is None:
+        return ["what it was before is not recorded"]
+    if asset in _IN_MANIFESTS:
+        return file_changes(old, new, "result" if asset in _RESULTS else "file")
+    for stage, recipe in RECIPES.items():
+        if recipe.key.to_user_string() == asset:
+            return changes(kept_settings(old, stage), new) or ["recorded by an earlier version of this program"]
+    return changes(old, new)
+
+
+def observe_before_reading(context: dg.AssetExecutionContext, store: TableStore, spec: dg.AssetSpec) -> Input:
+    """Record an observed result that an asset is about to read, so that it is stale from when this changes.
+
+    Dagster has noted the observations there were when the step began; a result that changed since the last of them
+    would otherwise be read, but not be known to have been. Gives what is read.
+    """
+    (result,) = (one for one in RESULTS if one.spec.key == spec.key)
+    now = result.now(
+        Snapshot(store, reading=True), partition_for(spec, context.partition_key if context.has_partition_key else None)
+    )
+    try:
+        step = context.get_step_execution_context()
+    except DagsterInvalidPropertyError:  # called directly: there is no run whose provenance counts
+        return now
+    for observation in observe(context.instance, store, [now]):
+        context.instance.report_runless_asset_event(observation)
+    step.wipe_input_asset_version_info(spec.key)
+    step.maybe_fetch_and_get_input_asset_version_info(spec.key)
+    return now
+
+
+def told(observations: Iterable[dg.AssetObservation]) -> str:
+    """What was observed to have changed, in one line: ``training_recipe log: normalization: max_all -> log``."""
+    partitions: dict[tuple[str, str], list[str]] = {}
+    for one in observations:
+        change = (one.asset_key.to_user_string(), one.metadata["changed"].value)
+        partitions.setdefault(change, []).append(one.partition or "")
+    return "; ".join(f"{asset}{_listed(named)}: {what}" for (asset, what), named in partitions.items())
+
+
+def _listed(partitions: list[str]) -> str:
+    """The first partitions, after a space; nothing for the one of what has none."""
+    shown = ", ".join(partitions[:_NAMED])
+    more = f" and {len(partitions) - _NAMED} more" if len(partitions) > _NAMED else ""
+    return f" {shown}{more}" if shown else ""
+
+
+@dg.sensor(
+    name="input_changes",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Notices changed files, settings, recipes and results, so that what was made from them shows as stale.",
+)
+def input_changes(
+    context: dg.SensorEvaluationContext, store: dg.ResourceParam[TableStore]
+) -> dg.SensorResult | dg.SkipReason:
+    try:
+        observations = observe(context.instance, store)
+    except InputError as error:
+        return dg.SkipReason(f"no change can be noticed before this is put right: {error}")
+    if not observations:
+        return dg.SkipReason("no input changed")
+    news = told(observations)
+    # The page of the sensor shows the cursor of each tick beside it, which is not needed for anything else.
+    return dg.SensorResult(asset_events=observations, skip_reason=news, cursor=news)
+
+
+def _observable(spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    """The input as an asset that can be observed, which automation conditions need, and the UI's button Observe."""
+    name = spec.key.to_user_string()
+
+    @dg.multi_observable_source_asset(name=f"observe_{name}", specs=[spec])
+    def observe_it(context, store: dg.ResourceParam[TableStore]):
+        wanted = set(context.partition_keys) if spec.partitions_def else {None}
+        for now in read_everything(store):
+            if now.asset == name and now.partition in wanted:
+                last = last_observation(context.instance, name, now.partition)
+                told = _observation(context.instance, store.root, now, last)
+                yield dg.ObserveResult(
+                    asset_key=spec.key,
+                    data_version=dg.DataVersion(now.version),
+                    metadata=told.metadata,
+                )
+
+    return observe_it
+
+
+OBSERVED = [_observable(spec) for spec in (*INPUT_SPECS, *(result.spec for result in RESULTS))]
+
+
+def _observation(
+    instance: dg.DagsterInstance, root: DataRoot, now: Input, last: dg.AssetObservation | None
+) -> dg.AssetObservation:
+    metadata: dict[str, Any] = {"data_root": dg.MetadataValue.path(str(root.path))}
+    if last is None:
+        metadata["changed"] = FIRST_SEEN
+    else:
+        metadata["changed"] = "; ".join(content_changes(now.asset, observed_content(instance, last), now.content))
+    if now.asset in _IN_MANIFESTS:
+        metadata["results" if now.asset in _RESULTS else "files"] = len(now.content)
+        _keep_manifest(instance, now)
+    else:
+        metadata["content"] = dg.MetadataValue.json(now.content)
+    if now.written_in and now.written_in.is_file():
+        metadata["written_in"] = dg.MetadataValue.path(str(now.written_in))
+        metadata["edited"] = dg.MetadataValue.timestamp(now.written_in.stat().st_mtime)
+    return dg.AssetObservation(
+        asset_key=now.asset, partition=now.partition, tags={"dagster/data_version": now.version}, metadata=metadata
+    )
+
+
+def _manifest(instance: dg.DagsterInstance, asset: str, partition: str | None, version: str) -> Path:
+    """Where the instance keeps a list of files: an image folder's would be too long for an observation's metadata."""
+    return Path(instance.root_directory) / "inputs" / f"{asset}.{partition or 'all'}.{version}.json.gz"
+
+
+def _keep_manifest(instance: dg.DagsterInstance, now: Input) -> None:
+    path = _manifest(instance, now.asset, now.partition, now.version)
+    with replacing(path) as temporary:
+        temporary.write_bytes(gzip.compress(json.dumps(now.content).encode(), compresslevel=5))
+    kept = sorted(path.parent.glob(f"{path.name.removesuffix(now.version + '.json.gz')}*.json.gz"), key=_changed_ns)
+    for old in kept[:-_MANIFESTS_KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # another process removed it
+        return 0
+
+
+def _read_manifest(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(gzip.decompress(path.read_bytes()))
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None

@@ -1,0 +1,78 @@
+"""Partition keys: surveys, datasets, recipes, and how they map to each other."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import dagster as dg
+
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.recipes import Recipe, load_recipes
+from rotator_assets.surveys import SURVEYS
+
+CROPS_PX = (128, 64)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images of one survey at one noise level and crop."""
+
+    survey: str
+    noise: str
+    crop_px: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.survey}-{self.noise}-{self.crop_px}"
+
+
+DATASETS = {
+    dataset.key: dataset
+    for dataset in (
+        Dataset(survey.key, noise, crop) for survey in SURVEYS.values() for noise in survey.noises for crop in CROPS_PX
+    )
+}
+
+
+def dataset(key: str) -> Dataset:
+    """The dataset of a key. Raises InputError naming the keys there are."""
+    if key not in DATASETS:
+        raise InputError(f"there is no dataset '{key}'; the datasets are: {', '.join(DATASETS)}")
+    return DATASETS[key]
+
+
+def other_dataset(recipe: Recipe, own: str) -> str:
+    """Key of the dataset that a recipe with ``other_survey`` also trains on, of the same crop as the own one.
+
+    Raises InputError where there is no such dataset, or it is of the survey that is tested.
+    """
+    key = f"{recipe.other_survey}-{DATASETS[own].crop_px}"
+    if key not in DATASETS:
+        known = ", ".join(dict.fromkeys(f"{d.survey}-{d.noise}" for d in DATASETS.values()))
+        raise InputError(
+            f"recipe '{recipe.name}': other_survey: there is no '{recipe.other_survey}'; there are: {known}"
+        )
+    if DATASETS[key].survey == DATASETS[own].survey:
+        raise InputError(
+            f"recipe '{recipe.name}' trains on {recipe.other_survey} and is meant for another survey than that of {own}"
+        )
+    return key
+
+
+survey_partitions = dg.StaticPartitionsDefinition(list(SURVEYS))
+dataset_partitions = dg.StaticPartitionsDefinition(list(DATASETS))
+recipe_partitions = dg.StaticPartitionsDefinition(list(load_recipes()))
+training_partitions = dg.MultiPartitionsDefinition({"dataset": dataset_partitions, "recipe": recipe_partitions})
+
+survey_to_dataset = dg.StaticPartitionMapping(
+    {survey: [key for key, d in DATASETS.items() if d.survey == survey] for survey in SURVEYS}
+)
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*MultiToSingleDimensionPartitionMapping")
+dataset_to_training = dg.MultiToSingleDimensionPartitionMapping("dataset")
+recipe_to_training = dg.MultiToSingleDimensionPartitionMapping("recipe")
+
+
+def training_key(dataset_key: str, recipe: str) -> dg.MultiPartitionKey:
+    """Key of one training: a dataset and a recipe."""
+    return dg.MultiPartitionKey({"dataset": dataset_key, "recipe": recipe})

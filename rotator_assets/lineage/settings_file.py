@@ -1,0 +1,110 @@
+"""``settings.yaml`` of a data root: its profile, and a block of settings for each survey."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.settings import STRICT, SurveySettings
+from rotator_assets.core.yaml_files import read_yaml, unknown_key
+from rotator_assets.surveys import SURVEYS
+
+
+class Settings(BaseModel):
+    """All settings of a data root: ``profile``, and a block of ``SurveySettings`` under the key of each survey."""
+
+    model_config = STRICT
+
+    profile: Literal["auto", "quick", "full"] = Field(
+        "auto", description="quick: fewer folds and epochs; auto: quick where the galaxies are synthetic"
+    )
+    surveys: dict[str, SurveySettings] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_block_a_survey(cls, content: dict) -> dict:
+        """Gathers the blocks under ``surveys``, with each survey's own orders of preference where none is given."""
+        blocks = {}
+        for key, survey in SURVEYS.items():
+            block = content.get(key)
+            if block is not None and not isinstance(block, dict):
+                raise ValueError(f"{key}: expected a mapping of settings, got {type(block).__name__}")
+            own = {
+                "lambda_r_preference": survey.lambda_r_sources,
+                "ellipticity_preference": survey.ellipticity_sources,
+            }
+            blocks[key] = {**own, **(block or {})}
+        if "surveys" in content:
+            raise ValueError(f"surveys: settings stand under the survey's own key: {', '.join(SURVEYS)}")
+        return {**{key: value for key, value in content.items() if key not in SURVEYS}, "surveys": blocks}
+
+    @model_validator(mode="after")
+    def _apply_to_their_survey(self) -> Settings:
+        for key, chosen in self.surveys.items():
+            for name, sources, known in (
+                ("lambda_r_preference", chosen.lambda_r_preference, SURVEYS[key].lambda_r_sources),
+                ("lambda_r_scale", chosen.lambda_r_scale, SURVEYS[key].lambda_r_sources),
+                ("ellipticity_preference", chosen.ellipticity_preference, SURVEYS[key].ellipticity_sources),
+            ):
+                if unknown := [source for source in sources if source not in known]:
+                    raise ValueError(f"{key}.{name}: there is no '{unknown[0]}', only {', '.join(known)}")
+            aperture, apertures = chosen.kinematics.aperture, SURVEYS[key].apertures
+            if aperture and apertures and aperture not in apertures:
+                raise ValueError(f"{key}.kinematics.aperture: there is no '{aperture}', only {', '.join(apertures)}")
+            if not SURVEYS[key].noises and (idle := sorted(chosen.model_fields_set & {"images", "mock"})):
+                raise ValueError(f"{key}.{idle[0]}: {key} has no images here: leave it out")
+        return self
+
+    def survey(self, survey: str) -> SurveySettings:
+        return self.surveys[survey]
+
+
+def load_settings(root: DataRoot) -> Settings:
+    """The root's settings, defaults where it has no ``settings.yaml``.
+
+    Raises InputError naming the file, the line and the key: not YAML (see `read_yaml`), unknown key, value of a wrong
+    type or out of range; and for a file of a similar name, which would be passed over.
+    """
+    path = root.settings
+    if not path.is_file():
+        if path.is_symlink() or path.exists():
+            raise InputError(f"{path}: is no file, or a link to what is not there")
+        _refuse_similar_names(path)
+        return Settings()
+    try:
+        file = read_yaml(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    content = {} if file.content is None else file.content
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a mapping of settings, got {type(content).__name__}")
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        keys = [part for part in first["loc"] if part != "surveys"]
+        where = ".".join(map(str, keys))
+        unknown = first["type"] == "extra_forbidden"
+        what = unknown_key(keys[-1], _known(keys[:-1])) if unknown else first["msg"].removeprefix("Value error, ")
+        what = " ".join(what.split())
+        raise InputError(f"{file.where(*keys)}: {f'{where}: ' if where else ''}{what}") from None
+
+
+def _known(block: list[str]) -> list[str]:
+    """Keys that there are at the top, in a survey's block, or in a block of that."""
+    if not block:
+        return ["profile", *SURVEYS]
+    model: type[BaseModel] = SurveySettings
+    for name in block[1:]:
+        model = model.model_fields[name].annotation
+    return list(model.model_fields)
+
+
+def _refuse_similar_names(path: Path) -> None:
+    for other in path.parent.glob("[sS]*.[yY]*"):
+        if other.name.casefold() in ("settings.yaml", "settings.yml", "setting.yaml", "setting.yml"):
+            raise InputError(f"{other}: is not read under this name: call it {path.name}")

@@ -1,0 +1,165 @@
+"""What is stale and why, as Dagster's own UI judges it: by the resolver inside Dagster, which has no public face."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.definitions.data_version import (
+    CachingStaleStatusResolver,
+    StaleCause,
+    StaleCauseCategory,
+    StaleStatus,
+)
+from dagster._core.definitions.events import AssetKeyPartitionKey
+from dagster._core.loader import LoadingContext
+from pydantic import ValidationError
+
+from rotator_assets.core.changes import changes
+from rotator_assets.core.keys import WHOLE, split_training_key
+from rotator_assets.core.recipes import Recipe, effective_recipe
+from rotator_assets.lineage.inputs import training_recipe
+from rotator_assets.lineage.observing import content_changes, last_observation, observed_content
+from rotator_assets.lineage.partitions import DATASETS
+
+
+class Stale(NamedTuple):
+    """A partition that was made and no longer fits its inputs; `WHOLE` of what has no partitions."""
+
+    asset: str
+    partition: str
+    reason: str
+
+
+class _Loading(LoadingContext):
+    """The batch loaders of one look at an instance."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._loaders: dict = {}
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        return self._instance
+
+    @property
+    def loaders(self) -> dict:
+        return self._loaders
+
+
+class Staleness:
+    """One look at what an instance has materialized; take a new one after a run."""
+
+    def __init__(self, instance: dg.DagsterInstance, graph: BaseAssetGraph) -> None:
+        self._instance, self._graph = instance, graph
+        self._resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
+
+    def is_fresh(self, asset: str, partition: str | None) -> bool:
+        """True where the partition was made, and from what its inputs are now."""
+        return self._resolver.get_status(dg.AssetKey(asset), partition) == StaleStatus.FRESH
+
+    def was_made(self, asset: str) -> bool:
+        """True where something without partitions was made."""
+        return self.made_id(asset, None) is not None
+
+    def made_id(self, asset: str, partition: str | None) -> int | None:
+        """The instance's number of the latest materialization; None where there is none."""
+        record = self._resolver._get_latest_data_version_record(key=AssetKeyPartitionKey(dg.AssetKey(asset), partition))
+        return record.storage_id if record else None
+
+    def stale(self, assets: Collection[str] | None = None) -> Iterator[Stale]:
+        """Everything, or what of some assets, was made and no longer fits its inputs.
+
+
+        The reason says what changed since the partition was made: ``training_recipe changed (normalization: max_all
+        -> log)``, ``image_tensors was updated``. Partitions that are no more (a recipe taken out) are left out.
+        """
+        for key in sorted(self._graph.materializable_asset_keys):
+            if assets is not None and key.to_user_string() not in assets:
+                continue
+            node = self._graph.get(key)
+            made: list[str | None] = [None]
+            if node.is_partitioned:
+                known = set(node.partitions_def.get_partition_keys())
+                made = sorted(self._instance.get_materialized_partitions(key) & known)
+            for partition in made:
+                if self._resolver.get_status(key, partition) == StaleStatus.STALE:
+                    yield Stale(key.to_user_string(), partition or WHOLE, self._reason(key, partition))
+
+    def _reason(self, key: dg.AssetKey, partition: str | None) -> str:
+        updated: dict[str, list[str]] = {}
+        reasons = []
+        for cause in self._resolver.get_stale_causes(key, partition):
+            if cause.category != StaleCauseCategory.DATA or cause.dependency is None:
+                reasons.append(self._code_reason(cause))
+            elif self._graph.get(cause.dependency.asset_key).is_external:
+                what = "; ".join(self._input_changes(cause))
+                reasons.append(f"{cause.dependency.asset_key.to_user_string()} changed ({what})")
+            else:
+                names = updated.setdefault(cause.dependency.asset_key.to_user_string(), [])
+                parts = (cause.dependency.partition_key or "").split("|")
+                names += [part for part in parts if part not in (partition or "")]
+        for asset, names in updated.items():
+            reasons.append(f"{asset} was updated" + (f" ({', '.join(names)})" if names else ""))
+        return "; ".join(dict.fromkeys(reasons))
+
+    def _code_reason(self, cause: StaleCause) -> str:
+        """Why a partition is stale that was made by code, or from assets, other than those there are now."""
+        if cause.category == StaleCauseCategory.DEPENDENCIES:
+            asset = cause.dependency.asset_key
+            is_new = asset in self._graph.get(cause.asset_key).parent_keys
+            return f"{'has a new' if is_new else 'no longer has the'} input ({asset.to_user_string()})"
+        if cause.category != StaleCauseCategory.CODE:
+            return cause.reason
+        then = self._resolver._get_current_data_provenance(key=cause.key).code_version
+        return f"its code changed (version {then} -> {self._graph.get(cause.asset_key).code_version})"
+
+    def _input_changes(self, cause: StaleCause) -> list[str]:
+        """What changed in an input since the partition was made from it, whatever it was in between."""
+        asset, partition = cause.dependency.asset_key, cause.dependency.partition_key
+        seen = self._resolver._get_current_data_provenance(key=cause.key).input_storage_ids[asset]
+        name = asset.to_user_string()
+        then = last_observation(self._instance, name, partition, before_storage_id=seen + 1)
+        now = last_observation(self._instance, name, partition)
+        old, new = (observed_content(self._instance, observation) for observation in (then, now))
+        made = self._materialization(cause.key).metadata
+        if asset == training_recipe.key and "recipe" in made and new is not None:
+            dataset, _ = split_training_key(cause.partition_key)
+            synthetic = bool(made["synthetic"].value)
+            trained = {**made["recipe"].value, "profile": made["profile"].value}
+            return recipe_changes(trained, old, new, DATASETS[dataset].crop_px, synthetic)
+        return content_changes(name, old, new)
+
+    def _materialization(self, key: AssetKeyPartitionKey) -> dg.AssetMaterialization:
+        return self._resolver._get_latest_data_version_event(key=key)
+
+
+def recipe_changes(
+    trained: dict[str, Any], written: dict[str, Any] | None, now: dict[str, Any], crop_px: int, synthetic: bool
+) -> list[str]:
+    """What changed in a recipe since a training, in words.
+
+    ``trained``: the recipe that the networks keep, after the reduction of the quick profile, and its profile.
+    ``written``: what decides the training in the file as it was last seen before, and the profile (None: not
+    recorded). ``now``: the same as it is. What stood in the file is what a user recognizes, so it is compared where
+    the networks confirm that it was trained; it was not if it was edited and trained before anyone looked.
+    """
+
+    def effective(content: dict[str, Any]) -> dict[str, Any]:
+        recipe, profile = effective_recipe(_recipe(content), crop_px, content["profile"], synthetic)
+        return {**recipe.settings("training"), "profile": profile}
+
+    try:
+        networks = {**_recipe(trained).settings("training"), "profile": trained["profile"]}
+        confirmed = written is not None and effective(written) == networks
+    except ValidationError:  # written for another version of this project
+        confirmed = True
+    if confirmed:
+        return content_changes(training_recipe.key.to_user_string(), written, now)
+    return changes(networks, effective(now)) or ["trained as it is now, before the change was noticed"]
+
+
+def _recipe(content: dict[str, Any]) -> Recipe:
+    return Recipe.kept({"name": "any", **{key: value for key, value in content.items() if key != "profile"}})

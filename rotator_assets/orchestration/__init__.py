@@ -1,0 +1,1 @@
+"""Plans, runs, worker processes, sensors and the output of the command line."""

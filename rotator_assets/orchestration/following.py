@@ -1,0 +1,151 @@
+"""The sensor that makes comparisons and report anew after trainings, and reports what is stale."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
+
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.keys import WHOLE
+from rotator_assets.lineage.observed_results import read_results
+from rotator_assets.lineage.observing import last_observation_id, observe, told
+from rotator_assets.lineage.settings_file import load_settings
+from rotator_assets.lineage.staleness import Stale, Staleness
+from rotator_assets.orchestration.at_work import fail_lost_runs, is_at_work
+from rotator_assets.orchestration.is_current import COVERED, NAME, Graph, evaluation
+from rotator_assets.orchestration.jobs import compare_recipes, refresh_report
+from rotator_assets.store.table_store import TableStore
+
+SENSOR = "report_follows_results"
+QUIET_SECONDS = 20.0
+"""Nothing is made anew before no run has ended for so long: after a backfill once, not after each of its runs."""
+_ACROSS = ("dataset_comparison", "study_report")
+_LOADED = uuid.uuid4().hex
+"""Of the code location: what is stale may differ in another one, without any event."""
+
+
+def report_sensor(graph: Graph) -> dg.SensorDefinition:
+    """The sensor; ``graph`` gives all assets and how they depend on each other."""
+
+    @dg.sensor(
+        name=SENSOR,
+        jobs=[compare_recipes, refresh_report],
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=15,
+        description="After trainings, once no run is at work: makes stale comparisons, then the report anew, where "
+        "someone made them before; and reports in the checks `is_current` what is stale.",
+    )
+    def report_follows_results(
+        context: dg.SensorEvaluationContext, store: dg.ResourceParam[TableStore]
+    ) -> dg.SensorResult | dg.SkipReason:
+        instance, root = context.instance, store.root
+        if waits := _waits_for(instance, root):
+            return dg.SkipReason(f"waits for {waits}")
+        now = f"{_LOADED} {instance.event_log_storage.get_maximum_record_id()}"
+        if context.cursor == now:
+            return dg.SkipReason("nothing happened since the last look")
+        try:
+            load_settings(root)  # else the report would fail, once and for all
+            observations = observe(instance, store, read_results(store))  # of inputs, `input_changes` tells
+        except InputError as error:
+            return dg.SkipReason(f"what is stale cannot be told before this is put right: {error}")
+        if observations:
+            return dg.SensorResult(asset_events=observations, skip_reason=f"noticed first: {told(observations)}")
+        staleness = Staleness(instance, graph())
+        stale = list(staleness.stale({asset for covered in COVERED.values() for asset in covered}))
+        requests, failed = _requests(instance, staleness, stale)
+        checks = list(_news(instance, stale))
+        if requests:
+            return dg.SensorResult(run_requests=requests, asset_events=checks, cursor=now)
+        return dg.SensorResult(skip_reason=_nothing_to_do(stale, failed), asset_events=checks, cursor=now)
+
+    return report_follows_results
+
+
+def _nothing_to_do(stale: list[Stale], failed: list[str]) -> str:
+    if failed:
+        return f"made anew without success, and not tried again: {', '.join(failed)}"
+    others = f"; stale: {len(stale)} partitions of what they are made from, see the checks {NAME}" if stale else ""
+    return f"comparisons and report are current{others}"
+
+
+def _waits_for(instance: dg.DagsterInstance, root: DataRoot) -> str:
+    """What is at work, or was just now; empty where nothing is."""
+    if is_at_work(root):
+        return "`rotators run`, which makes the report itself"
+    fail_lost_runs(instance)
+    if runs := instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
+        first = runs[0]
+        what = first.tags.get("rotators/step") or " ".join(
+            filter(None, (first.job_name, first.tags.get("dagster/partition")))
+        )
+        return f"{len(runs)} run{'s' if len(runs) > 1 else ''} at work or queued ({first.run_id[:8]}: {what})"
+    if backfills := instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])):
+        return f"backfill {backfills[0].backfill_id}"
+    finished = instance.get_run_records(
+        dg.RunsFilter(statuses=list(FINISHED_STATUSES)), limit=10, order_by="update_timestamp"
+    )
+    others = [record for record in finished if record.dagster_run.tags.get("dagster/sensor_name") != SENSOR]
+    if others and time.time() - (others[0].end_time or 0) < QUIET_SECONDS:
+        return f"{QUIET_SECONDS:.0f} s without a run; {others[0].dagster_run.run_id[:8]} ended just now"
+    return ""
+
+
+def _requests(
+    instance: dg.DagsterInstance, staleness: Staleness, stale: list[Stale]
+) -> tuple[list[dg.RunRequest], list[str]]:
+    """Runs that make stale comparisons anew or, where there are none, the report; and what was tried in vain."""
+    requests, failed = [], []
+    for one in stale:
+        if one.asset == "recipe_comparison":
+            key = _run_key(instance, staleness, one.asset, one.partition)
+            if _was_tried(instance, key):
+                failed.append(f"{one.asset} {one.partition}")
+            else:
+                requests.append(dg.RunRequest(key, job_name=compare_recipes.name, partition_key=one.partition))
+    if requests:
+        return requests, failed
+    across = {one.asset for one in stale} & set(_ACROSS)
+    if "dataset_comparison" in across and staleness.was_made("study_report"):
+        across.add("study_report")  # shows it
+    if across:
+        key = "+".join(_run_key(instance, staleness, asset, WHOLE) for asset in sorted(across))
+        if _was_tried(instance, key):
+            failed += sorted(across)
+        else:
+            assets = [dg.AssetKey(asset) for asset in sorted(across)]
+            requests.append(dg.RunRequest(key, job_name=refresh_report.name, asset_selection=assets))
+    return requests, failed
+
+
+_READS = {"recipe_comparison": "dataset_scores", "dataset_comparison": "all_scores", "study_report": "all_results"}
+
+
+def _run_key(instance: dg.DagsterInstance, staleness: Staleness, asset: str, partition: str) -> str:
+    """Names what would be replaced, and from what it would be made: each is tried once."""
+    part = None if partition == WHOLE else partition
+    return f"{asset}:{partition}:{staleness.made_id(asset, part)}:{last_observation_id(instance, _READS[asset], part)}"
+
+
+def _was_tried(instance: dg.DagsterInstance, key: str) -> bool:
+    tags = {"dagster/run_key": key, "dagster/sensor_name": SENSOR}
+    return bool(instance.get_runs(dg.RunsFilter(tags=tags), limit=1))
+
+
+def _news(instance: dg.DagsterInstance, stale: list[Stale]) -> Iterator[dg.AssetCheckEvaluation]:
+    """Outcomes of checks that differ from those last recorded, of what was made."""
+    keys = {asset: dg.AssetCheckKey(dg.AssetKey(asset), NAME) for asset in COVERED}
+    recorded = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys.values()))
+    for asset, key in keys.items():
+        found, last = evaluation(asset, stale), recorded.get(key)
+        event = last.event.dagster_event if last and last.event else None
+        known = event.event_specific_data if event else None
+        was = (known.passed, known.description) if isinstance(known, dg.AssetCheckEvaluation) else (True, None)
+        if (found.passed, found.description if not found.passed else None) != (was[0], None if was[0] else was[1]):
+            yield found

@@ -1,0 +1,83 @@
+"""Checks ``is_current``: which partitions no longer fit what they were made from, why, and how to make them anew."""
+
+from collections.abc import Callable, Iterable
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+from rotator_assets.lineage.observing import observe
+from rotator_assets.lineage.staleness import Stale, Staleness
+from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS, TRAINING_ASSETS
+from rotator_assets.store.table_store import TableStore
+
+Graph = Callable[[], BaseAssetGraph]
+NAME = "is_current"
+COVERED = {
+    "labeled_galaxies": SURVEY_ASSETS,
+    "image_tensors": DATASET_ASSETS,
+    "rotator_classifier": TRAINING_ASSETS,
+    "recipe_comparison": ("recipe_comparison",),
+    "dataset_comparison": ("dataset_comparison",),
+    "study_report": ("study_report",),
+}
+"""Assets that have the check, and those whose partitions it lists: what is made together."""
+_LISTED = 50
+_REMEDIES = {
+    "recipe_comparison": "launch the job `compare_recipes`",
+    "dataset_comparison": "launch the job `refresh_report`",
+    "study_report": "launch the job `refresh_report`",
+}
+
+
+def evaluation(asset: str, stale: Iterable[Stale]) -> dg.AssetCheckEvaluation:
+    """Outcome of an asset's check, given all that is stale."""
+    listed = [one for one in stale if one.asset in COVERED[asset]]
+    remedy = _REMEDIES.get(asset, "launch the job `retrain_stale`")
+    rows = [f"| {one.asset} | {one.partition} | {_escaped(one.reason)} |" for one in listed[:_LISTED]]
+    rows += [f"| and {len(listed) - _LISTED} more | | see `rotators status` |"] if len(listed) > _LISTED else []
+    table = "\n".join(["| asset | partition | why |", "|---|---|---|", *rows])
+    metadata = {"stale": dg.MetadataValue.md(table), "make them anew": f"{remedy}, or `rotators run --stale`"}
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(asset),
+        check_name=NAME,
+        passed=not listed,
+        severity=dg.AssetCheckSeverity.ERROR if asset == "study_report" else dg.AssetCheckSeverity.WARN,
+        description=_told(listed),
+        metadata=metadata if listed else {},
+    )
+
+
+def _told(listed: list[Stale]) -> str:
+    if not listed:
+        return "everything fits what it was made from"
+    first = listed[0]
+    more = f", and {len(listed) - 1} more" if len(listed) > 1 else ""
+    return f"stale: {first.asset} {first.partition} ({first.reason}){more}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _check(asset: str, graph: Graph) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset,
+        name=NAME,
+        additional_deps=[other for other in COVERED[asset] if other != asset],  # so that it comes after them in a run
+        description="Nothing has changed since in what it was made from; lists what is stale, with reasons. "
+        f"Covers {', '.join(COVERED[asset])}.",
+    )
+    def is_current(context: dg.AssetCheckExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.AssetCheckResult:
+        for observation in observe(context.instance, store):
+            context.instance.report_runless_asset_event(observation)
+        found = evaluation(asset, Staleness(context.instance, graph()).stale(COVERED[asset]))
+        return dg.AssetCheckResult(
+            passed=found.passed, severity=found.severity, description=found.description, metadata=found.metadata
+        )
+
+    return is_current
+
+
+def currency_checks(graph: Graph) -> list[dg.AssetChecksDefinition]:
+    """The checks of every asset in ``COVERED``; ``graph`` gives all assets and how they depend on each other."""
+    return [_check(asset, graph) for asset in COVERED]

@@ -1,0 +1,191 @@
+"""What has to be run, in which order, for datasets and recipes: one step is one Dagster run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rotator_assets.core.keys import WHOLE
+from rotator_assets.core.recipes import Recipe, load_recipes
+from rotator_assets.lineage.partitions import DATASETS, other_dataset, training_key
+
+SURVEY_ASSETS = (
+    "morphology_catalog",
+    "photometry_catalog",
+    "measured_kinematics",
+    "kinematics_catalog",
+    "galaxies",
+    "lambda_r_agreement",
+    "labeled_galaxies",
+    "label_sensitivity",
+    "early_type_galaxies",
+)
+DATASET_ASSETS = ("image_tensors", "labeled_images")
+TRAINING_ASSETS = ("rotator_classifier", "predictions", "roc_report", "attribution_maps")
+MORPHOLOGY_ASSETS = ("image_morphology",)
+ELLIPTICITY_ASSETS = ("ellipticity_report",)
+"""Alone in needing the structure of images, which cannot be measured everywhere (`science.morphology`)."""
+QUESTION_ASSETS = (*ELLIPTICITY_ASSETS, "intervals_report", "label_noise_report", "attribution_tests")
+ACROSS_RECIPES_ASSETS = ("learning_curve", "transfer_report")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One Dagster run: some assets of one partition."""
+
+    title: str
+    assets: tuple[str, ...]
+    partition: str | None
+    needs: tuple[str, ...] = ()
+    """Titles of the steps without which this one cannot run."""
+    needs_one: tuple[str, ...] = ()
+    """Titles of steps of which at least one must have gone well."""
+    requested: bool = False
+    """Asked for by name: run even if it is up to date."""
+
+    @property
+    def is_training(self) -> bool:
+        """True for the trainings, which take nearly all of the time and may run beside each other."""
+        return set(self.assets) <= set(TRAINING_ASSETS)
+
+
+PLANTED = Step("planted truth", ("planted_truth",), None)
+REPORT = Step("study report", ("dataset_comparison", "study_report"), None, requested=True)
+
+
+@dataclass
+class Outcome:
+    """What became of a plan."""
+
+    done: list[str] = field(default_factory=list)
+    fresh: list[str] = field(default_factory=list)
+    failed: dict[str, BaseException] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Steps of which it is known what became of them."""
+        return len(self.done) + len(self.fresh) + len(self.failed) + len(self.skipped)
+
+    def without(self, step: Step) -> list[str]:
+        """What the step needs and does not have."""
+        lost = self.failed.keys() | self.skipped.keys()
+        missing = [need for need in step.needs if need in lost]
+        return missing or [need for need in step.needs_one if lost.issuperset(step.needs_one)]
+
+
+def plan(
+    datasets: list[str],
+    recipes: list[str],
+    only_stale: bool = False,
+    surveys: tuple[str, ...] = (),
+    questions: bool = False,
+) -> list[Step]:
+    """The steps from catalogue files to the report, in an order in which each comes after what it needs.
+
+    ``surveys``: further ones of which the catalogues alone are wanted. ``questions``: also what a referee would ask of
+    each training.
+    """
+    known = load_recipes()
+    trained_on = {(key, name): _trained_on(key, known[name]) for key in datasets for name in recipes}
+    with_images = list(dict.fromkeys([*datasets, *(other for keys in trained_on.values() for other in keys)]))
+    steps = []
+    for survey in dict.fromkeys([*(DATASETS[key].survey for key in with_images), *surveys]):
+        steps.append(Step(f"catalogues of {survey}", SURVEY_ASSETS, survey))
+    for key in with_images:
+        labels = f"catalogues of {DATASETS[key].survey}"
+        steps.append(Step(f"images {key}", DATASET_ASSETS, key, needs=(labels,)))
+    for key in datasets:
+        trainings = [
+            Step(
+                f"training {key} {recipe}",
+                TRAINING_ASSETS,
+                training_key(key, recipe),
+                needs=tuple(f"images {needed}" for needed in trained_on[key, recipe]),
+                requested=not only_stale,
+            )
+            for recipe in recipes
+        ]
+        steps += trainings
+        if trainings:
+            steps.append(_comparison(key, tuple(step.title for step in trainings), requested=not only_stale))
+        if trainings and questions:
+            steps += _questions(key, recipes, requested=not only_stale)
+    steps += [PLANTED, REPORT] if questions else [REPORT]
+    return steps
+
+
+def _trained_on(dataset: str, recipe: Recipe) -> list[str]:
+    """The dataset, and that of the other survey where the recipe trains on one. Raises InputError where it cannot."""
+    return [dataset] if recipe.other_survey is None else [dataset, other_dataset(recipe, dataset)]
+
+
+def _questions(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
+    """What is asked of each training of a dataset, and of all of them together."""
+    images, morphology = f"images {dataset}", f"morphology {dataset}"
+    trainings = [f"training {dataset} {recipe}" for recipe in recipes]
+    return [
+        Step(morphology, MORPHOLOGY_ASSETS, dataset, needs=(images,)),
+        *(
+            Step(
+                f"{title} {dataset} {recipe}",
+                assets,
+                training_key(dataset, recipe),
+                needs=(*needs, f"training {dataset} {recipe}"),
+                requested=requested,
+            )
+            for recipe in recipes
+            for title, assets, needs in (
+                ("ellipticity", ELLIPTICITY_ASSETS, (morphology,)),
+                ("questions", QUESTION_ASSETS[len(ELLIPTICITY_ASSETS) :], ()),
+            )
+        ),
+        Step(f"questions {dataset}", ACROSS_RECIPES_ASSETS, dataset, needs_one=tuple(trainings), requested=requested),
+    ]
+
+
+def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
+    """The steps that make stale partitions anew, with what has to come before them; nothing that never was.
+
+    The report comes last: it is made anew whatever was.
+    """
+    parted = [(asset, partition) for asset, partition in stale if partition != WHOLE]
+    surveys = [partition for asset, partition in parted if asset in SURVEY_ASSETS]
+    recipes: dict[str, list[str]] = {}
+    asked: dict[str, list[str]] = {}
+    for asset, partition in parted:
+        if asset not in (*SURVEY_ASSETS, "recipe_comparison"):
+            dataset, _, recipe = partition.partition("|")
+            recipes.setdefault(dataset, []).extend([recipe] if recipe else [])
+            if asset in (*MORPHOLOGY_ASSETS, *QUESTION_ASSETS, *ACROSS_RECIPES_ASSETS):
+                asked.setdefault(dataset, []).extend([recipe] if recipe else [])
+    steps = [Step(f"catalogues of {survey}", SURVEY_ASSETS, survey) for survey in surveys]
+    for key, names in recipes.items():
+        steps += plan([key], list(dict.fromkeys(names)), only_stale=True)
+        steps += _questions(key, list(dict.fromkeys(asked[key])), requested=False) if key in asked else []
+    steps += [_comparison(partition) for asset, partition in stale if asset == "recipe_comparison"]
+    by_title: dict[str, Step] = {}
+    for step in steps:
+        if step != REPORT:
+            by_title.setdefault(step.title, step)  # the comparison of a dataset's trainings waits for them
+    planted = [PLANTED] if ("planted_truth", WHOLE) in stale else []
+    return [*by_title.values(), *planted, REPORT]
+
+
+def next_step(waiting: list[Step], running: set[str], may_train: bool) -> Step | None:
+    """The first of the steps waiting, in the plan's order, that nothing it needs holds up any more; None for none.
+
+    ``running``: titles of the steps at work; ``may_train``: whether a training may start now. The report, of no
+    partition, comes after everything before it.
+    """
+    unsettled = running | {step.title for step in waiting}
+    for position, step in enumerate(waiting):
+        if step.partition is None:
+            ready = position == 0 and not running
+        else:
+            ready = unsettled.isdisjoint((*step.needs, *step.needs_one))
+        if ready and (may_train or not step.is_training):
+            return step
+    return None
+
+
+def _comparison(dataset: str, needs_one: tuple[str, ...] = (), requested: bool = False) -> Step:
+    return Step(f"comparison {dataset}", ("recipe_comparison",), dataset, needs_one=needs_one, requested=requested)

@@ -1,0 +1,194 @@
+"""Materializes what datasets and recipes need, in this process and in workers. The command line's hands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import takewhile
+from pathlib import Path
+
+import dagster as dg
+import yaml
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import replacing
+from rotator_assets.lineage.observing import observe
+from rotator_assets.lineage.staleness import Staleness
+from rotator_assets.orchestration.at_work import at_work, fail_lost_runs, process_tags
+from rotator_assets.orchestration.plans import Outcome, Step, next_step
+from rotator_assets.orchestration.workers import Workers
+from rotator_assets.store.table_store import TableStore
+from rotator_assets.training.assets import TRAINING_POOL
+
+WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"
+INSTANCE_SETTINGS = {
+    "telemetry": {"enabled": False},
+    "nux": {"enabled": False},
+    # One training at a time; a few small runs beside it.
+    "concurrency": {"pools": {"granularity": "run", "default_limit": 1}, "runs": {"max_concurrent_runs": 2}},
+}
+
+
+def prepare_instance_home(root: DataRoot) -> Path:
+    """The data root's Dagster home, with its settings written where it has none yet."""
+    settings = root.dagster_home / "dagster.yaml"
+    if not settings.is_file():
+        with replacing(settings) as temporary:
+            temporary.write_text(yaml.safe_dump(INSTANCE_SETTINGS, sort_keys=False), encoding="utf-8")
+    return root.dagster_home
+
+
+def open_instance(root: DataRoot) -> dg.DagsterInstance:
+    """The data root's Dagster instance, in which runs of processes that were killed count as failed."""
+    instance = dg.DagsterInstance.from_config(str(prepare_instance_home(root)))
+    fail_lost_runs(instance)
+    # Dagster gives a pool its limit when it first meets it in the queue, and starts that first lot all at once.
+    if TRAINING_POOL not in instance.event_log_storage.get_concurrency_keys():
+        instance.event_log_storage.initialize_concurrency_limit_to_default(TRAINING_POOL)
+    return instance
+
+
+_LOCATION = "rotator_assets" if WORKSPACE.is_file() else "rotator_assets.definitions"
+
+
+def _shown_in_the_ui(instance: dg.DagsterInstance, job: dg.JobDefinition) -> dg.DagsterInstance:
+    """The instance, told which code location its runs are of: the UI's run timeline leaves out those of none."""
+    target = LoadableTargetOrigin(module_name="rotator_assets.definitions")
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, _LOCATION)
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job.name)
+    instance.create_run_for_job = partial(instance.create_run_for_job, remote_job_origin=origin)
+    return instance
+
+
+class Runner:
+    """Runs steps on the data root's own Dagster instance, so that they show in its UI."""
+
+    def __init__(self, store: TableStore, definitions: dg.Definitions) -> None:
+        self.store, self.root, self.definitions = store, store.root, definitions
+        self._job = self.definitions.resolve_implicit_global_asset_job_def()
+        self.instance = _shown_in_the_ui(open_instance(self.root), self._job)
+        self._graph = self.definitions.resolve_asset_graph()
+
+    def __enter__(self) -> Runner:
+        # Work that Dagster starts in processes of its own finds the same root and instance.
+        os.environ["ROTATORS_DATA"] = str(self.root.path)
+        os.environ["DAGSTER_HOME"] = str(self.root.dagster_home)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.instance.dispose()
+
+    def observe(self) -> None:
+        """Report the inputs and results that changed since they were last seen, so that staleness is known.
+
+        Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error.
+        """
+        for observation in observe(self.instance, self.store):
+            self.instance.report_runless_asset_event(observation)
+
+    def run(self, steps: list[Step], on_step: Callable[[Step, int, str], None] | None = None, jobs: int = 1) -> Outcome:
+        """Run every step whose needs were met; a failure stops what depends on it, and nothing else.
+
+        ``on_step`` is told step, how many steps are settled, and one of: start, done, fresh, failed, skipped.
+        ``jobs``: trainings at a time; more than one run in processes of their own, all other steps in this one.
+        """
+        tell = on_step or (lambda *_: None)
+        outcome, waiting = Outcome(), list(steps)
+
+        def settle(step: Step, state: str) -> None:
+            tell(step, len(outcome), state)
+
+        def end(step: Step, error: Exception | None) -> None:
+            if error is None:
+                outcome.done.append(step.title)
+            else:  # reported at the end; other steps go on
+                outcome.failed[step.title] = error
+            settle(step, "done" if error is None else "failed")
+
+        with at_work(self.root), Workers(self.root, jobs if jobs > 1 else 0) as workers:
+            while waiting or workers.running:
+                step = next_step(waiting, workers.running, may_train=jobs == 1 or workers.idle)
+                if step is None:
+                    end(*workers.wait())
+                    continue
+                waiting.remove(step)
+                if missing := outcome.without(step):
+                    outcome.skipped[step.title] = f"needs {missing[0]}"
+                    settle(step, "skipped")
+                    continue
+                self.observe()
+                step = step if step.requested else self.stale_part(step)
+                if not step.assets:
+                    outcome.fresh.append(step.title)
+                    settle(step, "fresh")
+                else:
+                    settle(step, "start")
+                    if step.is_training and jobs > 1:
+                        workers.start(step)
+                    else:
+                        end(step, self._attempt(step))
+        return outcome
+
+    def _attempt(self, step: Step) -> Exception | None:
+        """Execute the step; what it raised."""
+        try:
+            self.execute(step)
+        except Exception as error:
+            return error
+        return None
+
+    def materialize(self, step: Step) -> None:
+        """One Dagster run of the step, from inputs as they are now.
+
+        Raises what the asset raised, InputError as `observe` does, and KeyboardInterrupt when interrupted.
+        """
+        self.observe()
+        self.execute(step)
+
+    def execute(self, step: Step) -> None:
+        """As `materialize`, from inputs as they were observed last."""
+        try:
+            self._job.execute_in_process(
+                instance=self.instance,
+                asset_selection=[dg.AssetKey(name) for name in step.assets],
+                partition_key=step.partition,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                tags={"rotators/step": step.title.replace(" ", "_"), **process_tags()},
+            )
+        except DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
+
+    def staleness(self) -> Staleness:
+        """What is fresh and what is stale now."""
+        return Staleness(self.instance, self._graph)
+
+    def stale_part(self, step: Step) -> Step:
+        """The step from its first asset on that is not there, or not made from its inputs as they were observed last.
+
+        What comes before it stays as it is: nothing is trained again to be explained otherwise.
+        """
+        staleness = self.staleness()
+        fresh = takewhile(lambda asset: staleness.is_fresh(asset, step.partition), step.assets)
+        return replace(step, assets=step.assets[len(list(fresh)) :])
+
+
+def input_error(error: BaseException | None) -> InputError | None:
+    """The InputError at the root of what Dagster raised, if there is one."""
+    seen = set()
+    while error is not None and id(error) not in seen:  # chains of contexts may run in circles
+        if isinstance(error, InputError):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,250 @@
+"""What the command line shows: progress, tables, the state of a data root."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Column, Table
+from rich.text import Text
+
+from rotator_assets.core import progress as reports
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.keys import WHOLE
+
+if TYPE_CHECKING:
+    from rotator_assets.orchestration.plans import Step
+    from rotator_assets.orchestration.runner import Runner
+    from rotator_assets.store.table_store import TableStore
+
+_WIDE = 1_000_000
+"""Columns to lay a table out for where no terminal bounds it: nothing is cut in a pipe or a file."""
+
+_LONG = 30
+"""Texts longer than this may be wrapped within their column."""
+
+
+def output_console() -> Console:
+    """Standard output: as wide as the terminal, or boundless and without colours in a pipe or a file."""
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, width=_WIDE, force_terminal=False, color_system=None)
+
+
+class Progress:
+    """Bars on a terminal; a line a finished step elsewhere. Standard error is left to what goes wrong."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False)
+        self._bars = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._steps = None
+        self._stages: dict[str, TaskID] = {}
+        self._running: dict[Step, float] = {}
+        self._changing = threading.Lock()  # several trainings may report at once
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        self._listening = reports.listening(self.stage)
+        self._listening.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listening.__exit__(*error)
+        self._bars.stop()
+
+    def stage(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Show how far the work in hand is."""
+        with self._changing:
+            if name not in self._stages:
+                self._stages[name] = self._bars.add_task(name, total=total, note=note)
+            self._bars.update(self._stages[name], description=f"  {name}", completed=done, total=total, note=note)
+            if done == total:
+                self._bars.remove_task(self._stages.pop(name))
+
+    def step(self, step: Step, settled: int, total: int, state: str) -> None:
+        """Show what became of one step of a run, of ``total`` of which ``settled`` are over."""
+        if self._steps is None:
+            self._steps = self._bars.add_task("steps", total=total, note="")
+        if state == "start":
+            self._running[step] = time.monotonic()
+            self._bars.update(self._steps, description=step.title)
+            return
+        seconds = f" in {time.monotonic() - self._running.pop(step):.1f} s" if step in self._running else ""
+        self._remove_bars_left()
+        self._bars.update(self._steps, completed=settled)
+        self._console.print(f"{settled}/{total} {step.title}: {state}{seconds}")
+
+    def _remove_bars_left(self) -> None:
+        """A step that failed leaves a bar behind."""
+        at_work = tuple(step.partition.replace("|", " ") for step in self._running if step.partition)
+        with self._changing:
+            for name in [name for name in self._stages if not name.endswith(at_work)]:
+                self._bars.remove_task(self._stages.pop(name))
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    title: str | None = None,
+    numbers: Collection[str] = (),
+    console: Console | None = None,
+) -> None:
+    """A table on standard output, or on ``console``; None as an empty cell. Nothing is cut.
+
+    Where a terminal is too narrow for it, even with long texts wrapped, each row is a record instead: one column below
+    another. ``numbers``: columns to align on the right.
+    """
+    console = console or output_console()
+    texts = [["" if value is None else str(value) for value in row] for row in rows]
+    if console.is_terminal and _room_needed(console, columns, texts) > console.width:
+        _print_records(console, columns, texts, title)
+        return
+    heads = (Column(Text(c), overflow="fold", justify="right" if c in numbers else "left") for c in columns)
+    table = Table(*heads, title=Text(title) if title else None, box=box.SIMPLE_HEAD, title_justify="left")
+    for row in texts:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _print_records(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
+    if title:
+        console.print(Text(title))
+    if not rows:
+        console.print(Text(f"no rows; the columns are: {', '.join(columns)}"))
+    for number, row in enumerate(rows, start=1):
+        console.rule(f"{number} of {len(rows)}", align="left", style="")
+        record = Table.grid(Column(no_wrap=True), Column(overflow="fold"), padding=(0, 2, 0, 0))
+        for name, value in zip(columns, row, strict=True):
+            record.add_row(Text(name), Text(value))
+        console.print(record)
+
+
+def _room_needed(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns of a terminal that a table needs at least."""
+    least = [_least_width([name, *(row[n] for row in rows)]) for n, name in enumerate(columns)]
+    empty = Table(*(Column(min_width=width) for width in least), box=box.SIMPLE_HEAD)
+    return Measurement.get(console, console.options.update(width=_WIDE), empty).minimum
+
+
+def _least_width(texts: Sequence[str]) -> int:
+    """Width of a column in which texts that are longer than _LONG wrap between words."""
+    line = max(cell_len(line) for text in texts for line in text.split("\n"))
+    word = max((cell_len(word) for text in texts for word in text.split()), default=0)
+    return max(word, min(line, _LONG))
+
+
+def print_status(store: TableStore, open_runner: Callable[[DataRoot], Runner]) -> None:
+    """Inputs found and missing by survey, datasets that can be built, notices, and what is stale and why.
+
+    Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error, or the results are closed to changes;
+    the inputs are told before.
+    """
+    root = store.root
+    print(f"data root: {root.path}{'' if root.path.is_dir() else ' (does not exist)'}")
+    complete = _print_inputs(root)
+
+    from rotator_assets.lineage.partitions import DATASETS  # reads recipes.yaml, and fails where it is wrong
+    from rotator_assets.lineage.settings_file import load_settings
+
+    load_settings(root)
+    ready = []
+    for key in complete:
+        ready += [d.key for d in DATASETS.values() if d.survey == key] or [f"{key} (catalogues alone)"]
+    print(f"datasets that can be built now: {', '.join(ready) or 'none'}")
+    print_notices(store)
+    if root.dagster_home.is_dir():
+        _print_stale(root, open_runner)
+    else:
+        print("nothing was materialized yet")
+
+
+def print_notices(store: TableStore, steps: Iterable[Step] | None = None) -> None:
+    """What was supplied and is not used as the user may expect, a line each: of some steps, or all there is."""
+    from rotator_assets.lineage.notices import notices_of
+
+    made = None if steps is None else [(asset, step.partition or WHOLE) for step in steps for asset in step.assets]
+    for survey, notice in notices_of(store, made):
+        print(f"notice: {survey}: {notice}")
+
+
+def grouped(stale: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Stale assets, partitions and reasons in few lines: one for all that went stale of one recipe or survey at once.
+
+    ``manga-observed-64|log`` stands for itself; several partitions as ``log: 2 (manga-observed-64, tng100-noisy-64)``.
+    """
+    by_asset: dict[tuple[str, str, str], list[str]] = {}
+    for asset, partition, reason in stale:
+        dataset, _, recipe = partition.partition("|")
+        by_asset.setdefault((recipe or dataset.split("-")[0], reason, asset), []).append(partition)
+    by_partitions: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for (subject, reason, asset), partitions in by_asset.items():
+        by_partitions.setdefault((subject, reason, tuple(partitions)), []).append(asset)
+    return [
+        (", ".join(assets), _listed(subject, partitions), reason)
+        for (subject, reason, partitions), assets in by_partitions.items()
+    ]
+
+
+def _listed(subject: str, partitions: Sequence[str]) -> str:
+    if len(partitions) == 1:
+        return partitions[0]
+    return f"{subject}: {len(partitions)} ({', '.join(partition.split('|')[0] for partition in partitions)})"
+
+
+def _print_inputs(root: DataRoot) -> list[str]:
+    """Show what files each survey has and lacks. Gives the surveys that lack nothing."""
+    from rotator_assets.surveys import SURVEYS
+    from rotator_assets.surveys.inventory import inventory, lacking
+
+    complete = []
+    for key, survey in SURVEYS.items():
+        found = inventory(survey, root.survey(key))
+        here = [f for f in found if f.paths]
+        absent = [f.expected for f in found if not f.paths]
+        print(f"\n{key}: {root.survey(key)}")
+        if here:
+            print_table(
+                ["found", "needed", "files", "release", "rows", "size"],
+                [[f.expected.what, f.expected.needed, f.summary, f.release, f.rows, f.size] for f in here],
+            )
+        if absent:
+            print_table(
+                ["not found", "needed", "looked for", "size", "where to get it"],
+                [[e.what, e.needed, e.patterns[0], e.size, e.where] for e in absent],
+            )
+        if missing := lacking(found):
+            print(f"{key} cannot be built: it lacks {'; '.join(missing)}\n")
+        else:
+            complete.append(key)
+    return complete
+
+
+def _print_stale(root: DataRoot, open_runner: Callable[[DataRoot], Runner]) -> None:
+    """Show what was made and no longer fits its inputs, why, and how to make it anew."""
+    root.require_writable()  # what has changed is noted in the Dagster instance
+    with open_runner(root) as runner:
+        runner.observe()
+        stale = list(runner.staleness().stale())
+    if not stale:
+        print("nothing is stale")
+        return
+    print_table(["asset", "partition", "why"], grouped(stale), title="stale: made from what has changed since")
+    print(f"make them anew with: rotators run --stale --data {shlex.quote(str(root.path))}")

@@ -1,0 +1,1 @@
+"""Style and saving of figures, and what several of them share."""

@@ -1,0 +1,106 @@
+"""ROC axes, their lines and legends, shared by every figure with ROC curves.
+
+Fast is the positive class and the score is ``probability_fast``: a false positive is a slow rotator called fast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.plots import style
+from rotator_assets.plots.style import numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FALSE_POSITIVES = "False-positive rate (slow rotators called fast)"
+TRUE_POSITIVES = "True-positive rate (fast rotators called fast)"
+UNDEFINED = "Not defined: needs galaxies\nof both classes"
+LINES = ("-", *style.DASHES)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One ROC curve with what the legend says of it; ``points``: false_positive_rate, true_positive_rate."""
+
+    name: str
+    points: pd.DataFrame
+    auc: float
+    auc_low: float
+    auc_high: float
+    n_galaxies: int
+    n_slow: int
+
+    @classmethod
+    def of(cls, name: str, metrics: pd.Series, points: pd.DataFrame) -> Curve:
+        """The curve of one row of ``model_metrics``."""
+        return cls(name, points, *(metrics[key] for key in ("auc", "auc_low", "auc_high", "n_galaxies", "n_slow")))
+
+    @property
+    def label(self) -> str:
+        """Name, AUC with interval, and sample, a line each."""
+        auc = f"AUC {auc_text(self.auc, self.auc_low, self.auc_high)}"
+        return f"{self.name}\n{auc}\n{self.n_galaxies} galaxies, {self.n_slow} slow"
+
+
+def overlay(title: str, dataset: str, recipe: str, synthetic: bool, detail: str) -> tuple[Figure, Axes]:
+    figure = style.new_figure(9.6, 5.4, title=title, dataset=dataset, recipe=recipe, synthetic=synthetic, detail=detail)
+    axes = figure.subplots()
+    style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
+    return figure, axes
+
+
+def finish(axes: Axes, drawn: bool) -> None:
+    """The diagonal, and the legend beside the axes, where its lines have room."""
+    chance_line(axes)
+    axes.set_anchor("W")
+    if not drawn:
+        style.say(axes, UNDEFINED)
+    style.legend(
+        axes,
+        title="AUC with 95 % interval",
+        title_fontsize=style.TEXT_SIZE,
+        alignment="left",
+        frameon=False,
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1),
+        borderaxespad=0,
+        labelspacing=1,
+    )
+
+
+def look_of(number: int) -> tuple[str, object]:
+    """Colour and dashes of one of up to 24 curves beside the reference."""
+    return style.OTHER_COLOURS[number % len(style.OTHER_COLOURS)], LINES[(number + 1) % len(LINES)]
+
+
+def chance_line(axes: Axes) -> None:
+    """The diagonal of a score that says nothing, and the limits of every ROC curve."""
+    axes.plot([0, 1], [0, 1], color=style.GREY, lw=0.8, ls="--", label="chance")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+
+
+def roc_line(axes: Axes, curve: pd.DataFrame, label: str | None, **look) -> None:
+    """One curve: ``false_positive_rate`` and ``true_positive_rate``."""
+    x, y = numbers(curve, "false_positive_rate"), numbers(curve, "true_positive_rate")
+    axes.plot(x, y, label=label, **look)
+
+
+def auc_text(auc: float, low: float, high: float) -> str:
+    """An AUC with its interval, as legends have it."""
+    if not np.isfinite(auc):
+        return "not defined"
+    return f"{auc:.3f}" + (f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) and np.isfinite(high) else "")
+
+
+def difference_text(difference: float, low: float, high: float, p_value_adjusted: float) -> str:
+    """A difference of AUCs with its interval and its p-value after Holm's correction."""
+    if np.isnan(p_value_adjusted):
+        return f"{difference:+.3f}, no test"
+    p_value = "< 0.001" if p_value_adjusted < 0.001 else f"{p_value_adjusted:.2g}"
+    return f"{difference:+.3f} [{low:+.3f}, {high:+.3f}], p (Holm) {p_value}"

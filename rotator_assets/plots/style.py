@@ -1,0 +1,322 @@
+"""How every picture looks, and how it becomes a file.
+
+pyplot is never touched, so figures can be made in any thread and are freed with their last reference. Matplotlib's
+settings are its own defaults, whatever a ``matplotlibrc`` says.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rotator_assets.core.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+SLOW, FAST = 0, 1
+SLOW_COLOUR, FAST_COLOUR = "#D55E00", "#0072B2"
+"""Vermillion and blue of Okabe & Ito (2008), told apart by readers with any colour vision."""
+INK, GREY, PALE = "#222222", "#767676", "#D9D9D9"
+OTHER_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F5F3F", "#B2B200", "#444444")
+"""For what is neither slow nor fast: baselines, recipes."""
+DASHES = ("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+TITLE_SIZE, LABEL_SIZE, TEXT_SIZE, SMALL_SIZE = 12.0, 10.5, 9.0, 7.5
+"""Points; a figure is about 8 inches wide."""
+STAMP = "SYNTHETIC DATA"
+SCREEN_DPI, PRINT_DPI = 130, 200
+
+_drawing = threading.Lock()  # Matplotlib's parser of formulae keeps its state in one object
+
+
+@dataclass(frozen=True)
+class RotatorClass:
+    """One side of the boundary: its value in ``rotator_type``, and the look it has in every picture."""
+
+    value: int
+    name: str
+    colour: str
+    marker: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One of the four ways a galaxy can come out: what it is (``rotator_type``) and what the network called it."""
+
+    name: str
+    rotator_type: int
+    predicted_type: int
+
+    @property
+    def right(self) -> bool:
+        return self.rotator_type == self.predicted_type
+
+
+CLASSES = (RotatorClass(SLOW, "slow", SLOW_COLOUR, "o"), RotatorClass(FAST, "fast", FAST_COLOUR, "^"))
+OUTCOMES = (
+    Outcome("True fast", FAST, FAST),
+    Outcome("True slow", SLOW, SLOW),
+    Outcome("False fast", SLOW, FAST),
+    Outcome("False slow", FAST, SLOW),
+)
+"""Fast is the positive class, as in the ROC curves."""
+
+
+def numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """The column as float64; whatever is missing or no number becomes NaN."""
+    return pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def shade(number: int, count: int) -> tuple[float, ...]:
+    """Colour of one of ``count`` members in order (folds, say)."""
+    import matplotlib
+
+    return matplotlib.colormaps["viridis"](0.9 * number / max(count - 1, 1))
+
+
+def percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def new_figure(
+    width: float,
+    height: float,
+    *,
+    title: str,
+    dataset: str,
+    recipe: str | None,
+    synthetic: bool,
+    detail: str = "",
+    arranged: bool = True,
+) -> Figure:
+    """An empty figure of that size (inches) with its title: what it shows, then of which dataset and recipe.
+
+    ``synthetic`` stamps it. The title takes the left of the top row, the stamp its right. Its panels are ``arranged``
+    to fit their labels when it is drawn; where there are many, to place them oneself takes a tenth of the time.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    _default_settings()
+    figure = Figure(figsize=(width, height), layout="constrained" if arranged else None, facecolor="white")
+    if arranged:
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
+    FigureCanvasAgg(figure)
+    parts = "  ·  ".join(part for part in (dataset, recipe, detail) if part)
+    left = 0.1 / width
+    place = {} if arranged else {"y": 1 - 0.07 / height}
+    figure.suptitle(
+        f"{title}\n", x=left, **place, ha="left", size=TITLE_SIZE, weight="bold", color=INK, linespacing=1.5
+    )
+    figure.text(left, 1 - 0.37 / height, parts, ha="left", va="top", size=TEXT_SIZE, color=GREY, gid="subtitle")
+    if synthetic:
+        stamp_synthetic(figure)
+    return figure
+
+
+@cache
+def _default_settings() -> None:
+    """Forget the ``matplotlibrc`` of the working directory, which none of a home folder can outdo (`environment`)."""
+    import matplotlib
+
+    matplotlib.rcdefaults()
+
+
+def stamp_synthetic(figure: Figure) -> None:
+    """Write on the figure, once, that what it shows was made up."""
+    if is_stamped(figure):
+        return
+    width, height = figure.get_size_inches()
+    box = {"boxstyle": "round,pad=0.35", "facecolor": "#FFF3C4", "edgecolor": "#B00020", "linewidth": 1.5}
+    figure.text(
+        1 - 0.14 / width,
+        1 - 0.13 / height,
+        STAMP,
+        ha="right",
+        va="top",
+        size=11,
+        weight="bold",
+        color="#B00020",
+        bbox=box,
+        gid="synthetic",
+    )
+
+
+def is_stamped(figure: Figure) -> bool:
+    return any(text.get_gid() == "synthetic" for text in figure.texts)
+
+
+def dress(axes: Axes, *, x: str = "", y: str = "", title: str = "", grid: bool = True) -> None:
+    """Labels (with their units), sizes and lines that all axes share."""
+    axes.set_xlabel(x, size=LABEL_SIZE, color=INK)
+    axes.set_ylabel(y, size=LABEL_SIZE, color=INK)
+    axes.set_title(title, size=LABEL_SIZE, color=INK)
+    axes.tick_params(labelsize=TEXT_SIZE, color=GREY, labelcolor=INK)
+    for side, spine in axes.spines.items():
+        spine.set_color(GREY)
+        spine.set_visible(side in ("left", "bottom"))
+    if grid:
+        axes.grid(color=PALE, linewidth=0.5)
+        axes.set_axisbelow(True)
+
+
+def legend(axes: Axes, **options) -> None:
+    """The axes' legend, where something has a label; points of readable size whatever their size in the plot."""
+    if axes.get_legend_handles_labels()[1]:
+        box = axes.legend(**{"fontsize": TEXT_SIZE, "frameon": True, "framealpha": 0.9, "edgecolor": PALE, **options})
+        for handle in box.legend_handles:
+            if hasattr(handle, "set_sizes"):
+                handle.set_sizes([26])
+
+
+def legend_below(axes: Axes, columns: int = 2) -> None:
+    """The axes' legend under its x label, where it hides no galaxy."""
+    legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=columns, frameon=False, columnspacing=1.2)
+
+
+def bare(axes: Axes) -> None:
+    """No ticks and no frame, for pictures."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def say(axes: Axes, message: str, *, size: float = LABEL_SIZE) -> None:
+    """Write in the middle of the axes why there is nothing to see."""
+    axes.text(
+        0.5,
+        0.5,
+        message,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        size=size,
+        color=GREY,
+        gid="message",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 4},
+    )
+
+
+def render(figure: Figure, *, kind: str = "png", dpi: float = PRINT_DPI) -> bytes:
+    """The figure as the bytes of a ``png`` or ``pdf`` file, the same every time.
+
+    The first time, its parts find their places; there they stay.
+    """
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    buffer = io.BytesIO()
+    with _drawing:
+        if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+            figure.get_layout_engine().execute(figure)
+            figure.set_layout_engine("none")
+        if kind == "png":
+            figure.set_dpi(dpi)
+            figure.canvas.print_png(buffer)  # savefig would draw twice
+        else:
+            figure.savefig(buffer, format=kind, dpi=dpi, metadata={"CreationDate": None})
+    return buffer.getvalue()
+
+
+def fit_png(data: bytes, max_bytes: int) -> bytes:
+    """The PNG as it is where it fits (the Dagster UI inlines at most 200 kB), else `shrink_png`."""
+    return data if len(data) <= max_bytes else shrink_png(data, max_bytes)
+
+
+def shrink_png(data: bytes, max_bytes: int) -> bytes:
+    """The picture in 256 colours, and no more dots than fit into ``max_bytes``.
+
+    Raises ValueError where even a fifth of its width does not fit: nothing could be read there.
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as opened:
+        picture = opened.convert("RGB")
+    scale = 1.0
+    while scale >= 0.2:
+        size = (round(picture.width * scale), round(picture.height * scale))
+        smaller = picture if scale == 1 else picture.resize(size, Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        smaller.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "PNG")
+        if buffer.tell() <= max_bytes:
+            return buffer.getvalue()
+        scale *= min(0.9, 0.95 * (max_bytes / buffer.tell()) ** 0.5)  # size grows with the number of dots
+    raise ValueError(f"the picture does not fit into {max_bytes} bytes")
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write the figure as ``.png`` or ``.pdf``, whole or not at all; folders are made as needed."""
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in ("png", "pdf"):
+        raise ValueError(f"{path.name}: pictures are saved as .png or .pdf")
+    _write(path, render(figure, kind=kind))
+    return path
+
+
+def save_picture(figure: Figure, path: Path, *, for_print: bool) -> bytes:
+    """Write the figure as ``path``, a ``.png``, drawn once, and return its bytes.
+
+    One ``for_print`` has more dots and a PDF beside it; of any other an older PDF is removed.
+    """
+    data = render(figure, dpi=PRINT_DPI if for_print else SCREEN_DPI)
+    _write(path, data)
+    if for_print:
+        save_figure(figure, path.with_suffix(".pdf"))
+    else:
+        path.with_suffix(".pdf").unlink(missing_ok=True)
+    return data
+
+
+def _write(path: Path, data: bytes) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def note(axes: Axes, text: str) -> None:
+    """What to beware of, in the upper left, where no curve begins."""
+    axes.text(
+        0.02,
+        0.93,
+        text,
+        transform=axes.transAxes,
+        va="top",
+        size=TEXT_SIZE,
+        color=SLOW_COLOUR,
+        gid="message",
+    )
+
+
+def points_with_intervals(
+    axes: Axes, rows: pd.DataFrame, x: str, columns: tuple[str, str, str], colour: str, marker: str, label: str
+) -> None:
+    """Values with the ends of their intervals, three columns, as marks with bars."""
+    value, low, high = (numbers(rows, column) for column in columns)
+    axes.errorbar(
+        numbers(rows, x),
+        value,
+        yerr=[value - low, high - value],
+        fmt=marker,
+        ms=5.5,
+        color=colour,
+        mec="white",
+        lw=1.2,
+        capsize=2,
+        label=label,
+    )

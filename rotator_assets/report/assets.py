@@ -1,0 +1,129 @@
+"""The study report: one HTML file that holds every figure and table made so far."""
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import dagster as dg
+import pandas as pd
+
+from rotator_assets.attribution.assets import attribution_maps
+from rotator_assets.attribution.faithfulness.assets import attribution_tests
+from rotator_assets.comparison.assets import dataset_comparison, recipe_comparison
+from rotator_assets.evaluation.assets import intervals_report, roc_report
+from rotator_assets.galaxies.assets import early_type_galaxies, label_sensitivity, labeled_galaxies, lambda_r_agreement
+from rotator_assets.lineage.inputs import OWNERS
+from rotator_assets.lineage.observed_results import all_results
+from rotator_assets.lineage.partitions import DATASETS
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.report.robustness_sections import questions_section
+from rotator_assets.report.sections import (
+    across_section,
+    attribution_section,
+    dataset_section,
+    results_section,
+    study_section,
+    survey_section,
+    training_section,
+)
+from rotator_assets.report.source_sections import report_sources, sensitivity_section, sources_metadata, sources_section
+from rotator_assets.robustness.features.assets import ellipticity_report
+from rotator_assets.robustness.injection.assets import planted_truth
+from rotator_assets.robustness.label_noise.assets import label_noise_report
+from rotator_assets.robustness.learning_curve.assets import learning_curve
+from rotator_assets.robustness.transfer.assets import transfer_report
+from rotator_assets.store.table_store import TableStore
+from rotator_assets.surveys import SURVEYS
+
+SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy", "numpy", "pandas", "duckdb", "galsim")
+
+
+@dg.asset(
+    group_name="reports",
+    owners=OWNERS,
+    code_version="4",
+    deps=[
+        all_results,
+        labeled_galaxies,
+        early_type_galaxies,
+        lambda_r_agreement,
+        label_sensitivity,
+        roc_report,
+        attribution_maps,
+        recipe_comparison,
+        dataset_comparison,
+        ellipticity_report,
+        intervals_report,
+        label_noise_report,
+        attribution_tests,
+        learning_curve,
+        transfer_report,
+        planted_truth,
+    ],
+    kinds={"html", "matplotlib"},
+    description="Every figure and table in one HTML file that opens offline.",
+)
+def study_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
+    from rotator_assets.report.page import ReportContext, save_report
+    from rotator_assets.report.study_verdicts import study_comparison
+
+    reads = Reads(context, store)
+    shown_results, tables = reads.observed["all_results"], reads.every_table()
+    metrics = tables.query("FROM model_metrics ORDER BY dataset, recipe")
+    galaxies = tables.query("FROM labeled_galaxies")
+    synthetic = bool(galaxies["synthetic"].any())
+    compared = tables.query("FROM dataset_comparison ORDER BY kind, dataset, recipe")
+    baselines = tables.query("FROM baseline_metrics ORDER BY auc DESC")
+    shown, first = study_section(store.root, tables)
+    sections = [first, results_section(tables, metrics, reads.all_settings())]
+    sections += [across_section(store.root, compared, shown)] if len(compared) else []
+    sections += [
+        survey_section(store.root, tables, survey, shown) for survey in SURVEYS if (galaxies["survey"] == survey).any()
+    ]
+    depends = sensitivity_section(tables)
+    sections += [depends] if depends else []
+    sections += questions_section(store.root, tables, metrics)
+    for dataset in DATASETS:
+        trained = metrics[metrics["dataset"] == dataset]
+        if trained.empty:
+            continue
+        sections.append(dataset_section(store.root, tables, dataset, bool(trained["synthetic"].any()), shown))
+        for row in trained.itertuples():
+            sections.append(training_section(store.root, baselines, row, shown))
+            looked_at = attribution_section(store.root, tables, row, shown)
+            sections += [looked_at] if looked_at else []
+    sources = report_sources(tables, context.instance)
+    sections.append(sources_section(sources, shown_results.version, synthetic))
+    save_report(
+        ReportContext(
+            title="Slow and fast rotators by their images alone",
+            synthetic=synthetic,
+            profile_note=_profile_note(metrics),
+            generated_at=datetime.now(UTC),
+            versions={"python": platform.python_version(), **{name: version(name) for name in SOFTWARE}},
+            sections=sections,
+            study_table=study_comparison(
+                metrics, tables.query("FROM recipe_comparison"), compared, synthetic=synthetic
+            ),
+        ),
+        store.root.report,
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "report": dg.MetadataValue.path(str(store.root.report)),
+            "size_bytes": store.root.report.stat().st_size,
+            "trainings": len(metrics),
+            "made_from": sources_metadata(sources, shown_results.version),
+            "synthetic": synthetic,
+        }
+    )
+
+
+def _profile_note(metrics: pd.DataFrame) -> str:
+    quick = metrics[metrics["profile"] == "quick"]
+    if quick.empty:
+        return ""
+    return (
+        f"{len(quick)} of {len(metrics)} trainings ran in the quick profile: fewer folds, epochs and attribution steps "
+        "than their recipes say (set `profile: full` in settings.yaml for the whole of them)."
+    )

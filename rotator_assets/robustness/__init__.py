@@ -1,0 +1,1 @@
+"""Checks of what a training may owe to other things than rotation."""

@@ -1,0 +1,1 @@
+"""Nested feature sets, matched pairs and bins: is it only ellipticity?"""

@@ -1,0 +1,163 @@
+"""How well scores tell fast from slow among galaxies that are alike, and how well by the label's definition alone.
+
+Galaxies are compared within networks, as `learning.auc` says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from rotator_assets.evaluation.auc import Judged, auc_interval, aucs_of_labelings, size_and_auc, sizes
+
+CALIPERS = {"ellipticity": 0.05, "log_mass": 0.1, "r_eff_over_psf": 0.3, "redshift": 0.005}
+"""What may explain the network's success, and by how much less two galaxies that are alike in it differ."""
+N_BINS = 4
+N_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def auc_in_bins(judged: Judged, values: ArrayLike, n_bins: int = N_BINS) -> pd.DataFrame:
+    """AUC with its interval among galaxies of similar ``values`` (n,), in bins of about equal numbers.
+
+    Columns low, high (of the bin: low <= value < high, the last with its end), n_galaxies, n_slow, auc, auc_low,
+    auc_high; the last three NaN where no network judged both classes. Galaxies without a value are in no bin; bins
+    whose limits coincide are one.
+    """
+    values = np.asarray(values, float)
+    known = np.isfinite(values)
+    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, n_bins + 1))) if known.any() else np.empty(0)
+    if len(edges) == 1:
+        edges = np.repeat(edges, 2)
+    number = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(len(edges) - 2, 0))
+    rows = []
+    for position in range(len(edges) - 1):
+        chosen = judged.select(known & (number == position))
+        row = {"low": edges[position], "high": edges[position + 1], **sizes(chosen)}
+        if chosen.comparable:
+            row |= size_and_auc(chosen)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["low", "high", "n_galaxies", "n_slow", "auc", "auc_low", "auc_high"])
+
+
+def matched_auc(
+    judged: Judged, values: ArrayLike, caliper: float, seed: int, n_resamples: int = N_RESAMPLES
+) -> Estimate:
+    """Share of the pairs of a slow and a fast galaxy alike in ``values`` in which the fast one scores higher.
+
+    Alike: closer than ``caliper``, and judged by one network. A tie counts half, so among all pairs this is the AUC.
+    The interval is from percentiles of a bootstrap over objects, whose repeat observations (equal ``object_ids``) stay
+    together. NaN where no pair is alike.
+    """
+    values, scores, networks = np.asarray(values, float), judged.scores, judged.networks
+    slow, fast = np.flatnonzero(judged.labels == 0), np.flatnonzero(judged.labels == 1)
+    alike = (np.abs(values[slow, None] - values[fast]) < caliper) & (networks[slow, None] == networks[fast])
+    if not alike.any():
+        return Estimate(np.nan, np.nan, np.nan)
+    alike = alike.astype(np.float32)
+    difference = scores[fast] - scores[slow, None]
+    won = alike * (0.5 + 0.5 * np.sign(difference)).astype(np.float32)
+    _, members = np.unique(judged.object_ids, return_inverse=True)
+    n_objects = members.max() + 1
+    drawn = np.random.default_rng(seed).multinomial(n_objects, np.full(n_objects, 1 / n_objects), n_resamples)
+    slow_weight, fast_weight = (drawn[:, members[chosen]].astype(np.float32) for chosen in (slow, fast))
+    pairs, wins = (((slow_weight @ matrix) * fast_weight).sum(axis=1, dtype=float) for matrix in (alike, won))
+    low, high = np.quantile(wins[pairs > 0] / pairs[pairs > 0], [0.025, 0.975])
+    return Estimate(float(won.sum(dtype=float) / alike.sum(dtype=float)), float(low), float(high))
+
+
+def auc_by_definition(
+    judged: Judged,
+    lambda_r: ArrayLike,
+    spin_threshold: ArrayLike,
+    seed: int,
+    n_permutations: int = N_RESAMPLES,
+    boundary_gap: float = 0.0,
+) -> Estimate:
+    """AUC that scores reach by the label's definition alone: mean over permutations of lambda_R among the galaxies.
+
+    The label compares lambda_R with a threshold that rises with ellipticity, so whatever goes with ellipticity tells
+    something of the label even where lambda_R goes with nothing. Each permutation keeps every galaxy's score and
+    threshold, and labels it anew; one that comes to lie closer to its threshold than ``boundary_gap`` has no label, as
+    in the sample. The limits are percentiles of the permutations. A score that rises with ellipticity comes out below
+    0.5: at large ellipticity more of the same lambda_R are slow. NaN where no permutation has both classes.
+    """
+    spin, threshold = np.asarray(lambda_r, float), np.asarray(spin_threshold, float)
+    generator = np.random.default_rng(seed)
+    _, first, galaxy = np.unique(judged.galaxy_ids, return_index=True, return_inverse=True)
+    drawn = np.array([generator.permutation(spin[first]) for _ in range(n_permutations)])[:, galaxy]
+    is_fast = drawn >= threshold
+    labelled = np.abs(drawn - threshold) >= boundary_gap
+    if labelled.all():
+        aucs = aucs_of_labelings(judged, is_fast)
+    else:
+        rows = zip(is_fast, labelled, strict=True)
+        aucs = np.concatenate([aucs_of_labelings(judged.select(known), row[None, known]) for row, known in rows])
+    if np.isnan(aucs).all():
+        return Estimate(np.nan, np.nan, np.nan)
+    low, high = np.nanquantile(aucs, [0.025, 0.975])
+    return Estimate(float(np.nanmean(aucs)), float(low), float(high))
+
+
+def r_eff_over_psf(sample: pd.DataFrame) -> NDArray[np.float64]:
+    """Half-light semi-major axis over the FWHM of the seeing, float64 (n,); NaN where either is not known.
+
+    In the image where that is known (``r_eff_pixels``, ``arcsec_per_pixel``; ``psf_fwhm_r_arcsec`` of a mock
+    observation), else by the catalogue (``r_eff_arcsec``; ``psf_fwhm_arcsec`` of the kinematic data).
+    """
+    size = (sample["r_eff_pixels"] * sample["arcsec_per_pixel"]).fillna(sample["r_eff_arcsec"])
+    seeing = sample["psf_fwhm_r_arcsec"].fillna(sample["psf_fwhm_arcsec"])
+    return (size / seeing.where(seeing > 0)).to_numpy(float)
+
+
+def binned(sample: pd.DataFrame) -> pd.DataFrame:
+    """`auc_in_bins` of the network's scores for every variable of ``CALIPERS`` that has values, by ``variable``."""
+    judged = Judged.of(sample)
+    tables = [auc_in_bins(judged, sample[name]).assign(variable=name) for name in CALIPERS]
+    return pd.concat(tables, ignore_index=True)
+
+
+def ellipticity_tests(sample: pd.DataFrame, seed: int, boundary_gap: float = 0.0) -> pd.DataFrame:
+    """AUCs beside the network's that tell how much of it is the ellipticity, a row each.
+
+    Columns quantity, auc, auc_low, auc_high, n_galaxies, n_slow. ``sample``: a row a galaxy and network that tested it:
+    galaxy_id, object_id, rotator_type, fold, probability_fast, lambda_r, spin_threshold and the variables of
+    ``CALIPERS``. ``boundary_gap``: galaxies whose lambda_R is closer to their threshold are not in the sample. A
+    variable with no pair that is alike is left out.
+    """
+    network = Judged.of(sample)
+    ellipticity = Judged.of(sample, sample["ellipticity"])
+    spin, threshold = sample["lambda_r"], sample["spin_threshold"]
+
+    def by_definition(scores: Judged) -> Estimate:
+        return auc_by_definition(scores, spin, threshold, seed, boundary_gap=boundary_gap)
+
+    found = {
+        "network": _with_interval(network),
+        "network, by the label's definition alone": by_definition(network),
+        "ellipticity": _with_interval(ellipticity),
+        "ellipticity, by the label's definition alone": by_definition(ellipticity),
+    }
+    for name, caliper in CALIPERS.items():
+        found[f"network, pairs within {caliper:g} in {name}"] = matched_auc(network, sample[name], caliper, seed)
+    rows = [
+        {"quantity": quantity, "auc": e.value, "auc_low": e.low, "auc_high": e.high} for quantity, e in found.items()
+    ]
+    table = pd.DataFrame(rows).dropna(subset="auc", ignore_index=True)
+    return table.assign(**sizes(network))
+
+
+def _with_interval(judged: Judged) -> Estimate:
+    found = auc_interval(judged)
+    return Estimate(found.auc, found.low, found.high)

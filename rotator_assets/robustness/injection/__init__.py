@@ -1,0 +1,1 @@
+"""Injection-recovery test: networks and maps on synthetic galaxies of known differences."""

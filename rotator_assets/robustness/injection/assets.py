@@ -1,0 +1,136 @@
+"""Group ``questions``: does the network find what is there, and nothing where nothing is? Synthetic galaxies alone."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rotator_assets.core import progress
+from rotator_assets.core.recipes import Recipe, reduced
+from rotator_assets.core.study import REFERENCE_RECIPE
+from rotator_assets.lineage.groups import QUESTION
+from rotator_assets.lineage.observed_results import planted_recipe
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.table_store import TableStore, content_hash
+
+if TYPE_CHECKING:
+    import keras
+
+    from rotator_assets.synthetic.injected_differences import PlantedGalaxies
+
+STRENGTHS = (0.0, 1.0, 2.0, 3.0)
+"""How many standard deviations the discs of fast rotators are brighter by."""
+N_GALAXIES, N_MARKED = 240, 96
+SIZE_PX = 64
+_SEED, _STEPS = 2020, 16
+PLANTED = "planted"
+"""Folder of the pictures."""
+
+
+@dg.asset(
+    **QUESTION,
+    code_version="3",
+    deps=[planted_recipe],
+    pool="training",
+    kinds={"keras", "duckdb", "matplotlib"},
+    description="Networks trained on synthetic galaxies whose classes differ by known amounts in the disc alone, or by "
+    "a mark in a corner of the image.",
+)
+def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
+    from rotator_assets.robustness.injection.figures import mark_figure, planted_figure
+
+    recipe = reduced(Reads(context, store).recipes()[REFERENCE_RECIPE], SIZE_PX)
+    rows = []
+    for number, strength in enumerate(STRENGTHS):
+        rows.append(_planted_disc(strength, recipe))
+        context.log.info(f"strength {strength:g}: AUC {rows[-1]['auc']:.3f}, best possible {rows[-1]['best_auc']:.3f}")
+        progress.report("planted truth", number + 1, len(STRENGTHS) + 1)
+    marked, shown = _planted_mark(recipe)
+    context.log.info(f"corner mark: AUC {marked['auc']:.3f}, share of attribution {marked['share_in_mark']:.2f}")
+    progress.report("planted truth", len(STRENGTHS) + 1, len(STRENGTHS) + 1)
+    frames = {"planted_truth": pd.DataFrame(rows), "planted_mark": pd.DataFrame([marked])}
+    pictures = Pictures(store.root, PLANTED)
+    pictures.add("planted", planted_figure(frames["planted_truth"]))
+    pictures.add("corner_mark", mark_figure(**shown, found=marked))
+    return dg.MaterializeResult(
+        value=frames,
+        data_version=dg.DataVersion("".join(content_hash(frame) for frame in frames.values())),
+        metadata={
+            "dagster/row_count": len(rows),
+            "share_of_attribution_in_mark": marked["share_in_mark"],
+            "synthetic": True,
+            **pictures.metadata(),
+        },
+    )
+
+
+def _planted_disc(strength: float, recipe: Recipe) -> dict:
+    """A row of ``planted_truth``."""
+    from rotator_assets.evaluation.auc import Judged, auc_interval
+    from rotator_assets.synthetic.injected_differences import best_auc, planted_galaxies
+
+    galaxies = planted_galaxies(N_GALAXIES, strength, _SEED, SIZE_PX)
+    with TemporaryDirectory() as folder:
+        predictions = _trained(galaxies, recipe, Path(folder))
+    best = auc_interval(Judged.by_one(galaxies.labels, galaxies.disc_share))
+    return {
+        "strength": strength,
+        **_scores(predictions),
+        "best_auc": best.auc,
+        "best_auc_expected": best_auc(strength),
+    }
+
+
+def _planted_mark(recipe: Recipe) -> tuple[dict, dict]:
+    """The row of ``planted_mark``; an image without and one with the mark, and the mean map of those with it."""
+    from rotator_assets.attribution.faithfulness.measures import mean_with_interval, share_within
+    from rotator_assets.store.models import load_model
+    from rotator_assets.synthetic.injected_differences import mark_pixels, marked_galaxies
+
+    galaxies = marked_galaxies(N_MARKED, _SEED, SIZE_PX)
+    mark, maps = mark_pixels(SIZE_PX), []
+    with TemporaryDirectory() as folder:
+        predictions = _trained(galaxies, recipe, Path(folder))
+        marked = predictions[galaxies.labels == 1]
+        for fold, tested in marked.groupby("fold"):
+            model = load_model(Path(folder) / f"fold-{fold}.keras")
+            maps.append(_maps(model, galaxies.images, tested.index.to_numpy(), recipe))
+    maps = np.concatenate(maps)
+    share = mean_with_interval(share_within(maps, mark), np.ones(len(maps)), np.arange(len(maps)), _SEED)
+    row = {
+        **_scores(predictions),
+        "mark_area": float(mark.mean()),
+        "share_in_mark": share.value,
+        "share_in_mark_low": share.low,
+        "share_in_mark_high": share.high,
+    }
+    return row, {"images": galaxies.images[[0, 1]], "mean_map": np.abs(maps).mean(axis=0), "mark": mark}
+
+
+def _trained(galaxies: "PlantedGalaxies", recipe: Recipe, folder: Path) -> pd.DataFrame:
+    """Out-of-fold predictions, in the galaxies' order, by networks left in the folder."""
+    from rotator_assets.training.cross_validation import cross_validate
+
+    names = np.array([f"planted-{row:04d}" for row in range(len(galaxies.labels))])
+    trained = cross_validate(galaxies.images, galaxies.labels, names, names, recipe, model_folder=folder)
+    return trained.predictions.reset_index(drop=True)
+
+
+def _scores(predictions: pd.DataFrame) -> dict:
+    """Columns that both tables share."""
+    from rotator_assets.evaluation.auc import Judged, size_and_auc
+
+    return {**size_and_auc(Judged.of(predictions)), "synthetic": True}
+
+
+def _maps(model: "keras.Model", images: NDArray, rows: NDArray, recipe: Recipe) -> NDArray[np.float32]:
+    """Integrated gradients of these rows, summed over bands, (n, ny, nx)."""
+    from rotator_assets.attribution.integrated_gradients import explain
+
+    recipe = recipe.model_copy(update={"attribution_steps": _STEPS, "attribution_doublings": 0})
+    return explain(model, images, rows, recipe).maps.sum(axis=-1)

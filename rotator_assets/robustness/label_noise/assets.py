@@ -1,0 +1,72 @@
+"""Asset ``label_noise_report``: the same scores against other labels."""
+
+import dagster as dg
+import pandas as pd
+
+from rotator_assets.core.keys import split_training_key
+from rotator_assets.galaxies.recipe_labels import with_galaxies
+from rotator_assets.galaxies.sources import usable_lambda_r
+from rotator_assets.lineage.groups import QUESTION_OF_TRAINING
+from rotator_assets.lineage.observed_results import survey_kinematics
+from rotator_assets.lineage.partitions import DATASETS, dataset_to_training
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.models import TrainedModels
+from rotator_assets.store.table_store import TableStore, content_hash
+
+_KINDS = {"duckdb", "matplotlib"}
+_SEED = 2020
+
+
+@dg.asset(
+    **{
+        **QUESTION_OF_TRAINING,
+        "deps": [
+            *QUESTION_OF_TRAINING["deps"],
+            dg.AssetDep(survey_kinematics, partition_mapping=dataset_to_training),
+        ],
+    },
+    code_version="3",
+    kinds=_KINDS,
+    ins={"labeled_images": dg.AssetIn(partition_mapping=dataset_to_training)},
+    description="The same scores against other labels: errors, boundary and source of lambda_R; cuts about it.",
+)
+def label_noise_report(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    predictions: pd.DataFrame,
+    rotator_classifier: TrainedModels,
+    labeled_images: pd.DataFrame,
+) -> dg.MaterializeResult:
+    from rotator_assets.robustness.label_noise.figures import label_noise_figure
+    from rotator_assets.robustness.label_noise.redrawn_labels import ASSUMED_ERROR, label_noise_variants
+
+    dataset, recipe = split_training_key(context.partition_key)
+    survey = DATASETS[dataset].survey
+    key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
+    reads = Reads(context, store)
+    sample = with_galaxies(reads.table("repeat_predictions"), labeled_images, rotator_classifier.recipe)
+    variants = label_noise_variants(sample, _sources(reads, survey), seed=_SEED)
+    frame = variants.assign(**key, assumed_error=ASSUMED_ERROR)
+    pictures = Pictures(store.root, f"{dataset}/{recipe}")
+    pictures.add("label_noise", label_noise_figure(variants, **key))
+    drawn = variants[variants["ceiling"].notna()]
+    return dg.MaterializeResult(
+        value={"label_noise": frame},
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": len(frame),
+            **{name: float(drawn[name].iloc[0]) for name in ("ceiling", "ceiling_ranked") if len(drawn)},
+            "assumed_error": ASSUMED_ERROR,
+            "synthetic": key["synthetic"],
+            **pictures.metadata(),
+        },
+    )
+
+
+def _sources(reads: Reads, survey: str) -> pd.DataFrame:
+    """Every valid lambda_R where a survey has several sources of it; no rows where it has one."""
+    chosen = reads.all_settings().survey(survey)
+    found = usable_lambda_r(reads.table("kinematics_catalog", survey), chosen.jam_qual_min, chosen.lambda_r_scale)
+    found = found.drop_duplicates(["galaxy_id", "lambda_r_source"])
+    return found if found["lambda_r_source"].nunique() > 1 else found.iloc[:0]

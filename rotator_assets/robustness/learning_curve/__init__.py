@@ -1,0 +1,1 @@
+"""AUC against the number of training galaxies."""

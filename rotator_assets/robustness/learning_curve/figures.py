@@ -1,0 +1,72 @@
+"""AUC against the number of training galaxies."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.plots import style
+from rotator_assets.plots.roc_axes import auc_text
+from rotator_assets.plots.style import numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from rotator_assets.robustness.learning_curve.power_law import LearningCurve
+
+
+_EXTRAPOLATED = 100
+
+
+def learning_curve_figure(
+    points: pd.DataFrame, fit: LearningCurve | None, *, dataset: str, needs: str, synthetic: bool
+) -> Figure:
+    """AUC against the number of training galaxies, the fitted power law, and its interval up to 100 times as many.
+
+    ``points``: rows of ``learning_curve``. Without a ``fit`` the figure says what it ``needs``.
+    """
+    figure = style.new_figure(
+        8.0, 5.2, title="What would more galaxies give?", dataset=dataset, recipe=None, synthetic=synthetic
+    )
+    axes = figure.subplots()
+    if len(points):
+        style.points_with_intervals(
+            axes, points, "n_train", ("auc", "auc_low", "auc_high"), style.INK, "o", "trainings, 95 % interval (DeLong)"
+        )
+    if fit is not None:
+        _extrapolation(axes, points, fit)
+    else:
+        style.note(axes, "\n".join(textwrap.wrap(needs, 90)))
+    if len(points):
+        axes.set_xscale("log")
+    axes.axhline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
+    axes.set_ylim(0.38, 1.02)
+    style.dress(axes, x="Galaxies trained on, a fold", y="AUC")
+    style.legend(axes, loc="lower right")
+    return figure
+
+
+def _extrapolation(axes: Axes, points: pd.DataFrame, fit: LearningCurve) -> None:
+    """The law where there are trainings (solid) and beyond (dashed), its interval, and what it says of more."""
+    colour = style.OTHER_COLOURS[0]
+    n = np.geomspace(numbers(points, "n_train").min(), _EXTRAPOLATED * fit.n_largest, 200)
+    low, high = fit.interval(n)
+    known = n <= fit.n_largest
+    error = np.sqrt(fit.covariance[0, 0])
+    end = f"{fit.a:.3f} ± {error:.3f}" if np.isfinite(error) else f"{fit.a:.3f}"
+    axes.plot(
+        n[known], fit.at(n[known]), color=colour, lw=1.6, label=rf"$a - b\,n^{{-c}}$, $a$ = {end}, $c$ = {fit.c:.2f}"
+    )
+    axes.plot(n[~known], fit.at(n[~known]), color=colour, lw=1.6, ls="--")
+    axes.fill_between(n, low, high, color=colour, alpha=0.18, lw=0, label="95 % interval of the law")
+    for times in (10, _EXTRAPOLATED):
+        more = times * fit.n_largest
+        low, high = fit.interval(more)
+        label = f"{times} times as many: {auc_text(float(fit.at(more)), float(low), float(high))}"
+        axes.plot(more, fit.at(more), "s", ms=6, mfc="white", mec=colour, mew=1.5, label=label)
+    if not fit.constrained:
+        style.note(axes, "The trainings do not say where the curve ends.")

@@ -1,0 +1,141 @@
+"""Group ``questions``: what training on another survey gives, and how much of a drop the galaxies explain."""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.study import REFERENCE_RECIPE
+from rotator_assets.evaluation.assets import roc_report
+from rotator_assets.lineage.groups import QUESTION
+from rotator_assets.lineage.observed_results import transfer_sources
+from rotator_assets.lineage.partitions import dataset_partitions, dataset_to_training, other_dataset
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.plots.pictures import Pictures
+from rotator_assets.robustness.transfer.tables import TABLES
+from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.training.assets import training_sample
+
+_SEED = 2020
+
+
+@dg.asset(
+    **QUESTION,
+    code_version="2",
+    partitions_def=dataset_partitions,
+    deps=[transfer_sources, dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
+    kinds={"duckdb", "matplotlib"},
+    description="Networks trained on another survey, tested here; how the samples differ, and what that explains.",
+)
+def transfer_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
+    from rotator_assets.robustness.transfer.figures import transfer_figure
+    from rotator_assets.robustness.transfer.shift import VARIABLES, variables_of
+
+    dataset = context.partition_key
+    reads = Reads(context, store)
+    recipes, repeats = reads.recipes(), reads.every("repeat_predictions")
+    trained = {
+        name: recipe
+        for name, recipe in recipes.items()
+        if recipe.other_survey is not None and name in set(repeats["recipe"])
+    }
+    others = {other_dataset(recipe, dataset): recipe for recipe in trained.values()}
+    samples = {key: _sample(reads, key, recipe) for key, recipe in others.items()}
+    own = _sample(reads, dataset, recipes[REFERENCE_RECIPE]) if trained else pd.DataFrame()
+    rows = [_row(reads, repeats, samples, dataset, name, recipe) for name, recipe in trained.items()]
+    frame = pd.DataFrame(rows).reindex(columns=TABLES["transfer"].column_names)
+    pictures = Pictures(store.root, dataset)
+    if rows:
+        known = [name for name in VARIABLES if any(name in variables_of(own, sample) for sample in samples.values())]
+        figure = transfer_figure(
+            pd.concat([_reference(reads, dataset), frame], ignore_index=True),
+            own,
+            samples,
+            {name: VARIABLES[name] for name in known},
+            dataset=dataset,
+            synthetic=bool(frame["synthetic"].any()),
+        )
+        pictures.add("transfer", figure)
+    else:
+        context.log.info("no recipe that trains on another survey was trained here")
+        pictures.remove("transfer")
+    return dg.MaterializeResult(
+        value={"transfer": frame},
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": len(frame),
+            "recipes": ", ".join(trained) or "none",
+            **pictures.metadata(),
+        },
+    )
+
+
+def _sample(reads: Reads, dataset: str, recipe: Recipe) -> pd.DataFrame:
+    """The dataset's galaxies of the recipe's population, with the signal to noise of their images where measured."""
+    sample = training_sample(reads.table("labeled_images", dataset), recipe, dataset, reads)
+    measured = reads.every("image_morphology")
+    measured = measured.loc[measured["dataset"] == dataset, ["galaxy_id", "sn_per_pixel"]]
+    return sample.merge(measured, on="galaxy_id", how="left")
+
+
+def _reference(reads: Reads, dataset: str) -> pd.DataFrame:
+    metrics = reads.every("model_metrics")
+    metrics = metrics[metrics["dataset"] == dataset]
+    return metrics[["recipe", "n_galaxies", "n_slow", "auc", "auc_low", "auc_high"]]
+
+
+def _row(
+    reads: Reads,
+    repeats: pd.DataFrame,
+    samples: dict[str, pd.DataFrame],
+    dataset: str,
+    name: str,
+    recipe: Recipe,
+) -> dict:
+    """One recipe's row of ``transfer``."""
+    from rotator_assets.evaluation.auc import Judged, auc_difference, size_and_auc
+    from rotator_assets.evaluation.summary import in_both
+    from rotator_assets.robustness.transfer.shift import likeness_weights, reweighted_auc, variables_of
+
+    other = other_dataset(recipe, dataset)
+    scored = repeats[repeats["recipe"] == name]
+    row = {
+        "dataset": dataset,
+        "recipe": name,
+        "other_dataset": other,
+        "other_use": recipe.other_use,
+        "training_fraction": recipe.training_fraction,
+        **size_and_auc(Judged.of(scored)),
+        "synthetic": bool(scored["synthetic"].any()),
+    }
+    both = in_both(scored, repeats[repeats["recipe"] == REFERENCE_RECIPE])
+    if both is not None:
+        change = auc_difference(*both)
+        row |= {
+            "difference": change.difference,
+            "difference_low": change.low,
+            "difference_high": change.high,
+            "p_value": change.p_value,
+        }
+    at_home = _reference(reads, other)
+    if len(at_home):
+        row["auc_at_home"] = float(at_home["auc"].iloc[0])
+    own = _sample(reads, dataset, recipe)
+    variables = variables_of(own, samples[other]) if recipe.other_use == "instead" else []
+    if variables:
+        own = own.set_index("galaxy_id")
+        galaxies, row_of = np.unique(scored["galaxy_id"], return_inverse=True)
+        tested = own.loc[galaxies, variables].to_numpy(float)
+        weights = likeness_weights(tested, samples[other][variables].to_numpy(float))
+        found = reweighted_auc(Judged.of(scored), weights[row_of], seed=_SEED)
+        row |= {
+            "variables": ", ".join(variables),
+            "n_effective": found.n_effective,
+            "auc_reweighted": found.auc.value,
+            "auc_reweighted_low": found.auc.low,
+            "auc_reweighted_high": found.auc.high,
+            "explained": found.change.value,
+            "explained_low": found.change.low,
+            "explained_high": found.change.high,
+        }
+    return row

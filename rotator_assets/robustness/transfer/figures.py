@@ -1,0 +1,96 @@
+"""Training on another survey: what it gives, and how the two samples differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.plots import style
+from rotator_assets.plots.roc_axes import UNDEFINED
+from rotator_assets.plots.style import numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_BINS = 25
+
+
+def transfer_figure(
+    rows: pd.DataFrame,
+    own: pd.DataFrame,
+    others: dict[str, pd.DataFrame],
+    variables: dict[str, str],
+    *,
+    dataset: str,
+    synthetic: bool,
+) -> Figure:
+    """AUC on the dataset's galaxies by what trained the network, beside the distributions of the samples.
+
+    ``rows``: of ``transfer``, and the reference with ``use`` "own"; ``own``, ``others`` (by dataset): a row a galaxy
+    with the columns that ``variables`` names, to their labels. Bars are 95 % intervals.
+    """
+    figure = style.new_figure(
+        11.0,
+        max(4.2, 1.6 * len(variables), 2.2 + 0.45 * len(rows)),
+        title="What does training on another survey give?",
+        dataset=dataset,
+        recipe=None,
+        synthetic=synthetic,
+    )
+    left, right = figure.subfigures(1, 2, width_ratios=(1.4, 1))
+    _forest(left.subplots(), rows)
+    panels = np.atleast_1d(right.subplots(max(len(variables), 1), 1))
+    for axes, (name, label) in zip(panels, variables.items(), strict=False):
+        _distributions(axes, name, label, {f"{dataset} (tested)": own, **others})
+    if variables:
+        style.legend(panels[0], loc="upper right", fontsize=style.SMALL_SIZE)
+    else:
+        style.say(panels[0], "No property is known of both samples.")
+    return figure
+
+
+def _forest(axes: Axes, rows: pd.DataFrame) -> None:
+    """A line a recipe, the first on top; open marks weighted to the trained sample's distribution."""
+    if rows.empty:
+        style.say(axes, UNDEFINED)
+        return
+    place = np.arange(len(rows))
+    for prefix, colour, marker, label, shift in (
+        ("auc", style.INK, "o", "tested as they are", 0.0),
+        ("auc_reweighted", style.OTHER_COLOURS[1], "D", "tested galaxies weighted to be as the trained ones", 0.22),
+    ):
+        value, low, high = (numbers(rows, name) for name in (prefix, f"{prefix}_low", f"{prefix}_high"))
+        known = np.isfinite(value)
+        if known.any():
+            bars = np.array([value - low, high - value])[:, known]
+            axes.errorbar(
+                value[known], place[known] + shift, xerr=bars, fmt=marker, ms=5, color=colour, capsize=2, label=label
+            )
+    axes.axvline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
+    axes.set_yticks(place, [f"{row.recipe}\n{row.n_galaxies}: {row.n_slow} slow" for row in rows.itertuples()])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    style.dress(axes, x="AUC")
+    style.legend_below(axes, columns=1)
+
+
+def _distributions(axes: Axes, name: str, label: str, samples: dict[str, pd.DataFrame]) -> None:
+    values = {key: numbers(frame, name) for key, frame in samples.items() if name in frame}
+    every = np.concatenate([found[np.isfinite(found)] for found in values.values()])
+    low, high = np.quantile(every, [0.005, 0.995])
+    colours = (style.INK, *style.OTHER_COLOURS)
+    for (key, found), colour in zip(values.items(), colours, strict=False):
+        inside = found[(found >= low) & (found <= high)]
+        axes.hist(
+            inside,
+            bins=np.linspace(low, high, _BINS),
+            density=True,
+            histtype="step",
+            lw=1.5,
+            color=colour,
+            label=f"{key}, n = {np.isfinite(found).sum()}",
+        )
+    axes.set_yticks([])
+    style.dress(axes, x=label, y="density")

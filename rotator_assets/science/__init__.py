@@ -1,1 +1,0 @@
-"""Astronomy in NumPy: no Dagster, no TensorFlow, every formula with its source."""

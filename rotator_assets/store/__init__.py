@@ -1,0 +1,1 @@
+"""Columns and tables, image tensors, trained networks, and the IO managers that write them."""

@@ -1,0 +1,297 @@
+"""Tables without locks: Parquet files that never change, under the views of a DuckDB file.
+
+Two processes cannot share a DuckDB file if one of them writes, and DuckDB reads a Parquet file's footer and its rows
+at two moments, so that a file replaced between them gives wrong rows or an error. So a partition of a table is written
+as a new file each time, named by partition and version, moved into place whole; the views show the rows of each
+partition's latest version among the files they see. A query has the old partition or the new one, runs never wait for
+open sessions, and two runs at once each write files of their own. A superseded file stays for a while, for the queries
+that had already listed it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from rotator_assets.core.data_root import DataRoot, database_problem
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import replacing
+from rotator_assets.store.columns import Table
+
+STORAGE_VERSION = "v1.4.0"
+"""Database files can be opened by this DuckDB, the lowest that pyproject.toml allows, and by every later one."""
+
+_VERSION_DIGITS = 20
+SUPERSEDED_SECONDS = 900.0
+"""How long a superseded file stays: a query that takes longer between listing files and reading them may fail."""
+
+_BOOKKEEPING = {"_partition": "VARCHAR", "_version": "UBIGINT", "_is_row": "BOOLEAN"}
+"""Columns of the files beside the schema's. One row a file has ``_is_row`` false: a version of no rows counts too."""
+
+
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def literal_path(path: str) -> str:
+    """A path as a glob pattern that matches itself alone."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
+def _empty_select(table: Table) -> str:
+    columns = {c.name: c.type for c in table.columns} | _BOOKKEEPING
+    return "SELECT " + ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items()) + " LIMIT 0"
+
+
+@contextmanager
+def telling_damage() -> Iterator[None]:
+    """What DuckDB says of a table's file that it cannot read, as an InputError."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise InputError(
+            f"a table cannot be read: {str(error).splitlines()[0]}; remove that file, and make it anew (`rotators run`)"
+        ) from error
+
+
+class TableStore:
+    """The tables of one data root; ``tables`` says which there are, by name."""
+
+    def __init__(self, root: DataRoot, tables: Mapping[str, Table]) -> None:
+        self.root, self.tables = root, tables
+
+    def write(self, table: str, partition: str, frame: pd.DataFrame) -> str:
+        """Replace one partition of a table, in one step; returns a hash of its content.
+
+        The frame needs every column of the schema, in any order; values are cast to the schema's types.
+        Raises KeyError for a missing column.
+        """
+        schema = self.tables[table]
+        if missing := set(schema.column_names) - set(frame.columns):
+            raise KeyError(f"table {table}: the frame lacks {sorted(missing)}")
+        frame = _utf8(frame[schema.column_names])
+        older = self._versions(table, partition)
+        version = max(time.time_ns(), *(_version(path) + 1 for path in older), 0)
+        stamp = f"{quoted(partition)} AS _partition, CAST({version} AS UBIGINT) AS _version"
+        rows = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in schema.columns)
+        mark = ", ".join(f"CAST(NULL AS {c.type})" for c in schema.columns)
+        target = self.root.tables / table / f"{_file_stem(partition)}.{version:0{_VERSION_DIGITS}d}.parquet"
+        with duckdb.connect() as connection, replacing(target) as temporary:
+            connection.register("frame", _without_nan(frame))
+            connection.execute(
+                f"COPY (SELECT {rows}, {stamp}, true AS _is_row FROM frame UNION ALL SELECT {mark}, {stamp}, false) "
+                f"TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
+            )
+        for superseded, newer in pairwise(older):
+            if _age_seconds(newer) > SUPERSEDED_SECONDS:
+                superseded.unlink(missing_ok=True)
+        return content_hash(frame)
+
+    def keep(self, table: str, partition: str, frame: pd.DataFrame) -> bool:
+        """Write a partition that is never replaced, as history needs it; False where it is there already.
+
+        Raises KeyError for a missing column.
+        """
+        if self._versions(table, partition):
+            return False
+        self.write(table, partition, frame)
+        return True
+
+    def read(self, table: str, partition: str) -> pd.DataFrame:
+        """One partition as a frame of the schema's columns, its rows in the order they were written.
+
+        Raises FileNotFoundError where the partition was never written, InputError where its file is damaged.
+        """
+        versions = self._versions(table, partition)
+        if not versions:
+            raise FileNotFoundError(f"table {table} has no partition {partition}; materialize the asset first")
+        columns = ", ".join(f'"{name}"' for name in self.tables[table].column_names)
+        self._write_schema_files([self.tables[table]])  # columns that a file was written without are NULL
+        files = ", ".join(
+            quoted(literal_path(str(path))) for path in (versions[-1], self._schema_file(self.tables[table]))
+        )
+        source = f"read_parquet([{files}], union_by_name = true)"
+        with telling_damage(), duckdb.connect() as connection:
+            return connection.sql(f"SELECT {columns} FROM {source} WHERE _is_row").df()
+
+    def partitions(self, table: str) -> list[str]:
+        """Keys of the partitions written, sorted; two-dimensional keys joined by ``|``."""
+        return sorted(self.latest_files(table))
+
+    def latest_files(self, table: str) -> dict[str, Path]:
+        """The file of each partition's latest version, by partition."""
+        files = sorted((self.root.tables / table).glob("[!_.]*.parquet"))  # versions of a partition in their order
+        return {path.name.rsplit(".", 2)[0].replace("__", "|"): path for path in files}
+
+    def _versions(self, table: str, partition: str) -> list[Path]:
+        """Files of a partition, the latest last."""
+        digits = "[0-9]" * _VERSION_DIGITS
+        return sorted((self.root.tables / table).glob(f"{_file_stem(partition)}.{digits}.parquet"))
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Result of a query, as a frame."""
+        # A view costs a look at every file of its table, so only those that may be asked for are made.
+        with self._connect([table for table in self.tables.values() if table.name in sql]) as connection:
+            return connection.sql(sql).df()
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own with every table as a view. It locks nothing and cannot change the tables.
+
+        Raises InputError where a table's file is damaged.
+        """
+        return self._connect(self.tables.values())
+
+    def _connect(self, tables: Collection[Table]) -> duckdb.DuckDBPyConnection:
+        self._write_schema_files(tables)
+        connection = duckdb.connect()
+        with telling_damage():
+            connection.execute(self._view_statements(tables))
+        return connection
+
+    def publish(self) -> None:
+        """Make ``rotators.duckdb`` hold the views of the schema; sessions that have it open keep working.
+
+        The file is written anew and swapped in only where its views would change (new schema or moved root).
+        """
+        self._write_schema_files(self.tables.values())
+        statements = self._view_statements(self.tables.values())
+        stamp = self.root.tables / ".published"
+        version = hashlib.sha256(f"{STORAGE_VERSION}\n{statements}".encode()).hexdigest()
+        if stamp.is_file() and stamp.read_text() == f"{version} {_identity(self.root.database)}":
+            return
+        with replacing(self.root.database) as temporary, duckdb.connect() as connection:
+            connection.execute(f"{_attach(temporary, 'published')}; USE published")
+            connection.execute(statements)
+        with replacing(stamp) as temporary:
+            temporary.write_text(f"{version} {_identity(self.root.database)}")
+
+    def export(self, target: Path) -> dict[str, int]:
+        """Write one self-contained DuckDB file with every table and comment; returns the rows of each table.
+
+        Raises InputError where the target cannot be written, or holds anything but an earlier export, and where a
+        table's file is damaged.
+        """
+        if problem := database_problem(target) or _loss(target, self.tables):
+            raise InputError(f"{target}: {problem}; name another file")
+        rows = {}
+        try:
+            with self.connect() as source, replacing(target) as temporary:
+                source.execute(_attach(temporary, "exported"))
+                for table in self.tables.values():
+                    source.execute(f'CREATE TABLE exported."{table.name}" AS SELECT * FROM "{table.name}"')
+                    source.execute(_comments(table, "TABLE", "exported."))
+                    count = source.sql(f'SELECT count(*) FROM exported."{table.name}"').fetchall()[0][0]
+                    rows[table.name] = count
+                source.execute("DETACH exported")
+        except (OSError, duckdb.Error) as error:
+            raise InputError(f"{target}: cannot be written: {str(error).splitlines()[0]}") from None
+        return rows
+
+    def _write_schema_files(self, tables: Iterable[Table]) -> None:
+        """A file of no rows beside each table's partitions, so that its view can be made, and has every column."""
+        missing = [table for table in tables if not self._schema_file(table).is_file()]
+        if not missing:
+            return
+        with duckdb.connect() as connection:
+            for table in missing:
+                with replacing(self._schema_file(table)) as temporary:
+                    connection.execute(f"COPY ({_empty_select(table)}) TO {quoted(str(temporary))} (FORMAT parquet)")
+
+    def _schema_file(self, table: Table) -> Path:
+        version = hashlib.sha256(_empty_select(table).encode()).hexdigest()[:12]
+        return self.root.tables / table.name / f"_schema-{version}.parquet"
+
+    def _view_statements(self, tables: Iterable[Table]) -> str:
+        statements = []
+        for table in tables:
+            columns = ", ".join(f'"{name}"' for name in table.column_names)
+            pattern = quoted(f"{literal_path(str(self.root.tables.absolute() / table.name))}/*.parquet")
+            statements.append(
+                f'CREATE VIEW "{table.name}" AS SELECT {columns} FROM ('
+                f"SELECT *, max(_version) OVER (PARTITION BY _partition) AS _latest "
+                f"FROM read_parquet({pattern}, union_by_name = true)) WHERE _version = _latest AND _is_row;"
+            )
+            statements.append(_comments(table, "VIEW"))
+        return "\n".join(statements)
+
+
+def _loss(target: Path, tables: Mapping[str, Table]) -> str | None:
+    """What would be lost with the file at a path; None where there is none, or an export, which can be made again."""
+    if not target.exists():
+        return None
+    names = "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal"
+    try:
+        with duckdb.connect(str(target), read_only=True) as connection:
+            held = {name for (name,) in connection.sql(names).fetchall()}
+    except duckdb.Error as error:
+        return f"is there, and cannot be read as an earlier export: {str(error).splitlines()[0]}"
+    foreign = sorted(held - set(tables))
+    return f"is there, and holds '{foreign[0]}', which no export does" if foreign else None
+
+
+def _attach(path: Path, name: str) -> str:
+    """Statement that makes a new database file."""
+    return f"ATTACH {quoted(str(path))} AS {name} (STORAGE_VERSION {quoted(STORAGE_VERSION)})"
+
+
+def _identity(path: Path) -> str:
+    """What changes when another file takes a file's place; empty where there is none."""
+    return str(path.stat().st_ino) if path.is_file() else ""
+
+
+def _file_stem(partition: str) -> str:
+    """A partition's key as the beginning of its files' names; ``|`` of a two-dimensional key becomes ``__``."""
+    return partition.replace("|", "__")
+
+
+def _version(path: Path) -> int:
+    return int(path.name.rsplit(".", 2)[1])
+
+
+def _age_seconds(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # another run removed it: it was old
+        return float("inf")
+
+
+def _comments(table: Table, kind: str, schema: str = "") -> str:
+    name = f'{schema}"{table.name}"'
+    lines = [f"COMMENT ON {kind} {name} IS {quoted(table.comment)};"]
+    lines += [f'COMMENT ON COLUMN {name}."{c.name}" IS {quoted(c.comment)};' for c in table.columns]
+    return "\n".join(lines)
+
+
+def _without_nan(frame: pd.DataFrame) -> pd.DataFrame:
+    """NaN of float columns as NULL: in SQL a NaN is a number, greater than all others."""
+    return frame.astype({name: "Float64" for name in frame.select_dtypes("floating").columns})
+
+
+def _utf8(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with every text in UTF-8: bytes of a file's name that are not are written out, as in ``\\udcff``."""
+    written_out = {}
+    for name, column in frame.select_dtypes("object").items():
+        try:
+            "".join(value for value in column if isinstance(value, str)).encode()
+        except UnicodeEncodeError:
+            written_out[name] = [
+                value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+                for value in column
+            ]
+    return frame.assign(**written_out)
+
+
+def content_hash(frame: pd.DataFrame) -> str:
+    """Hash of a frame's values and column names: equal content, equal hash, whatever the index."""
+    digest = hashlib.sha256("|".join(frame.columns).encode())
+    digest.update(pd.util.hash_pandas_object(_utf8(frame), index=False).to_numpy().tobytes())
+    return digest.hexdigest()[:16]

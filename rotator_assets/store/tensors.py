@@ -1,0 +1,167 @@
+"""Image tensors: one memory-mapped ``.npy`` file a dataset, written in a stream, named by a manifest.
+
+The manifest is replaced last and in one step, so a reader opens the old tensor or the new one. Memory stays flat
+however many galaxies are written, and reading a batch touches only its pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import is_abandoned, replacing
+
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ImageTensor:
+    """A dataset's images: ``images`` is float32 (n, size, size, 3), bands g, r, i, memory-mapped read-only."""
+
+    images: np.ndarray
+    galaxy_ids: tuple[str, ...]
+    version: str
+    synthetic: bool
+
+    @property
+    def size_px(self) -> int:
+        return self.images.shape[1]
+
+    def rows_of(self, galaxy_ids: Iterable[str]) -> np.ndarray:
+        """Rows of these galaxies, int64. Raises InputError where one is not in the tensor: it was made anew since."""
+        row = {galaxy_id: number for number, galaxy_id in enumerate(self.galaxy_ids)}
+        try:
+            return np.array([row[galaxy_id] for galaxy_id in galaxy_ids], dtype=np.int64)
+        except KeyError as absent:
+            raise InputError(
+                f"galaxy {absent.args[0]} is not in the image tensor, which was made anew since; materialize "
+                "labeled_images and rotator_classifier again (`rotators run` does)"
+            ) from None
+
+    def select(self, galaxy_ids: Iterable[str]) -> SelectedImages:
+        """The images of some galaxies, in their order, each read when it is looked at. Raises InputError as above."""
+        return SelectedImages(self.images, self.rows_of(galaxy_ids))
+
+
+@dataclass(frozen=True)
+class SelectedImages(Sequence):
+    """A sequence of images (size, size, 3) drawn from a memory map; holds none of them in memory."""
+
+    images: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, item: int) -> np.ndarray:
+        return self.images[self.rows[item]]
+
+
+class TensorWriter:
+    """Appends images of one size to a ``.npy`` file whose length is settled at the end."""
+
+    def __init__(self, path: Path, size_px: int, synthetic: bool) -> None:
+        self._path = path
+        self._shape = (size_px, size_px, 3)
+        self._file = path.open("wb")
+        self._digest = hashlib.sha256()
+        self.galaxy_ids: list[str] = []
+        self.synthetic = synthetic
+        self.version: str | None = None
+        self._write_header()
+
+    def append(self, galaxy_id: str, pixels: np.ndarray) -> int:
+        """Add one image (size, size, 3); returns its row. Raises ValueError for another shape."""
+        if pixels.shape != self._shape:
+            raise ValueError(f"expected an image of shape {self._shape}, got {pixels.shape}")
+        data = np.ascontiguousarray(pixels, dtype="<f4").tobytes()
+        self._file.write(data)
+        self._digest.update(galaxy_id.encode())
+        self._digest.update(data)
+        self.galaxy_ids.append(galaxy_id)
+        return len(self.galaxy_ids) - 1
+
+    def close(self) -> None:
+        """Write the final header and settle ``version``, a hash of all images and their order."""
+        if self._file.closed:
+            return
+        self._write_header()
+        self._file.close()
+        self.version = self._digest.hexdigest()[:16]
+
+    def _write_header(self) -> None:
+        """NumPy leaves room in the header for a longer first axis, so the final one overwrites the first in place."""
+        self._file.seek(0)
+        header = {"descr": "<f4", "fortran_order": False, "shape": (len(self.galaxy_ids), *self._shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+
+@contextmanager
+def writing_tensor(folder: Path, size_px: int, synthetic: bool = False) -> Iterator[TensorWriter]:
+    """A writer whose images become the folder's tensor when the block ends well; else the old tensor stands.
+
+    ``synthetic`` marks the tensor; the block may set the writer's mark as it meets a synthetic image.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"images-{uuid.uuid4().hex[:12]}.npy"
+    writer = TensorWriter(path, size_px, synthetic)
+    try:
+        yield writer
+        writer.close()
+        manifest = {
+            "file": path.name,
+            "version": writer.version,
+            "synthetic": writer.synthetic,
+            "bands": "gri",
+            "galaxy_ids": writer.galaxy_ids,
+        }
+        superseded = _superseded(folder)
+        with replacing(folder / _MANIFEST) as temporary:
+            temporary.write_text(json.dumps(manifest), encoding="utf-8")
+    except BaseException:
+        writer.close()
+        path.unlink(missing_ok=True)
+        raise
+    for old in superseded:
+        old.unlink(missing_ok=True)
+
+
+def _superseded(folder: Path) -> list[Path]:
+    """The tensor that is current now, and what killed runs left; not what another run may be writing."""
+    manifest_path = folder / _MANIFEST
+    current = json.loads(manifest_path.read_text(encoding="utf-8"))["file"] if manifest_path.is_file() else None
+    return [p for p in folder.glob("images-*.npy") if p.name == current or is_abandoned(p)]
+
+
+def open_tensor(folder: Path) -> ImageTensor:
+    """The folder's tensor. Raises FileNotFoundError where none was written."""
+    manifest_path = folder / _MANIFEST
+    for attempt in range(3):
+        if not manifest_path.is_file():
+            raise FileNotFoundError(f"{folder} holds no image tensor; materialize image_tensors first")
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+        try:
+            images = _open_array(folder / manifest["file"])
+        except FileNotFoundError:
+            if attempt == 2:
+                raise
+            continue  # another run replaced the tensor between the two reads
+        return ImageTensor(images, tuple(manifest["galaxy_ids"]), manifest["version"], manifest["synthetic"])
+    raise AssertionError("unreachable")
+
+
+def _open_array(path: Path) -> np.ndarray:
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, _, _ = np.lib.format.read_array_header_1_0(file)
+    if shape[0] == 0:  # an empty file region cannot be mapped
+        return np.zeros(shape, np.float32)
+    return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -1,0 +1,246 @@
+"""Readers of published tables (FITS, HDF5, text) into pandas frames of common columns.
+
+Every reader strips padded text, returns native byte order, turns numbers that a column cannot have (-999 and the like)
+into NaN, and tells in one line what is wrong with a file it cannot read. Compression is told by the content of a file,
+not by its name. Nothing in a file is ever unpickled or evaluated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.core.compressed import unpacked
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD, check_complete
+from rotator_assets.surveys.aliases import COLUMNS, Column, resolve
+from rotator_assets.surveys.identifiers import MISSING_WORDS, form_of, identifiers, is_missing, shown, unwrapped
+from rotator_assets.surveys.text_tables import TextTable, read_blank_separated, read_csv
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+"""A number as text; Fortran writes its exponents with D."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table: requested columns by common name (float64 or str; NaN or None where missing).
+
+    ``published``: what the file calls them; ``unusable``: what of a column's numbers is missing or outside its range,
+    in words, by common name; ``above``: how many different numbers above its range a column has, by common name;
+    ``unread``: named columns of a text table that were not asked for.
+    """
+
+    frame: pd.DataFrame
+    synthetic: bool
+    published: Mapping[str, str] = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    above: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+
+
+@contextmanager
+def _reading(path: Path, kind: str) -> Iterator[None]:
+    """Turns whatever a parser raises on a bad file into an InputError of one line."""
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # parsers of damaged files raise nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: cannot be read as {kind} ({reason}); is the download complete?") from error
+
+
+def _as_text(values: np.ndarray) -> np.ndarray:
+    """Text of every value, stripped; None where missing. Raises ValueError for fractions: they name nothing."""
+    if values.dtype.kind == "f":
+        raise ValueError("holds fractions where text or whole numbers are expected")
+    texts = (unwrapped(value.decode() if isinstance(value, bytes) else str(value)) for value in values.tolist())
+    return np.array([None if is_missing(text) else text for text in texts], dtype=object)
+
+
+def _as_numbers(values: np.ndarray, column: Column, decimal: str) -> np.ndarray:
+    """Native float64, NaN where missing.
+
+    Raises ValueError for text (with a ``decimal`` sign, for text that is no number), for truth values where they cannot
+    be meant, and for fractions where whole numbers are expected.
+    """
+    if decimal:
+        values = np.array(
+            [_number(text, row, decimal) for row, text in enumerate(values.tolist(), start=1)], dtype=np.float64
+        )
+    if values.dtype.kind not in ("iufb" if column.kind == "whole" else "iuf"):
+        raise ValueError(f"holds {'truth values' if values.dtype.kind == 'b' else 'text'} where numbers are expected")
+    numbers = values.astype(np.float64)
+    if column.kind == "whole":
+        for row in np.flatnonzero(np.isfinite(numbers) & (numbers % 1 != 0))[:1]:
+            raise ValueError(f"holds {numbers[row]} in row {row + 1} where a whole number is expected")
+    return numbers
+
+
+def _number(text: str, row: int, decimal: str) -> float:
+    text = unwrapped(text)
+    if text.casefold() in MISSING_WORDS:
+        return np.nan
+    text = text.replace(decimal, ".")
+    if not _NUMBER.fullmatch(text):
+        hint = " (decimals are written with a point, thousands without a sign between)" if "," in text else ""
+        raise ValueError(f"holds '{shown(text)}' in row {row} where a number is expected{hint}")
+    return float(text.casefold().replace("d", "e"))
+
+
+def _within_range(numbers: np.ndarray, column: Column) -> tuple[np.ndarray, str]:
+    """The numbers that the column can have, NaN for others; and what those are, empty where there are none."""
+    known = column.holds(numbers)
+    rows = np.flatnonzero(~known)
+    if not len(rows):
+        return numbers, ""
+    outside = rows[~np.isnan(numbers[rows])]
+    such = f", such as {numbers[outside[0]]:g} in row {outside[0] + 1}" if len(outside) else ""
+    what = f"{len(rows)} of {len(numbers)} rows have none in {column.range}{such}"
+    return np.where(known, numbers, np.nan), what
+
+
+def _table(
+    path: Path,
+    names: Mapping[str, str],
+    fetch: Callable[[str], np.ndarray],
+    required: Sequence[str],
+    optional: Sequence[str],
+    synthetic: bool,
+    decimal: str = "",
+) -> Table:
+    """The requested columns, those the file lacks as missing values; ``fetch`` reads one by its published name.
+
+    ``decimal``: the sign that decimals are written with, where numbers are text.
+    """
+    columns, unusable, above = {}, {}, {}
+    for common, published in names.items():
+        values = np.asarray(fetch(published))
+        if values.ndim != 1:
+            raise InputError(f"{path}: column {published} has shape {values.shape}, one value a row is expected")
+        column = COLUMNS[common]
+        try:
+            if column.kind == "identifier":
+                columns[common] = identifiers(values, form_of(published))
+            elif column.kind == "text":
+                columns[common] = _as_text(values)
+            else:
+                numbers = _as_numbers(values, column, decimal)
+                columns[common], what = _within_range(numbers, column)
+                unusable |= {common: what} if what else {}
+                above[common] = len(np.unique(numbers[numbers > column.high]))
+        except ValueError as error:
+            raise InputError(f"{path}: column {published} {error}") from None
+    lengths = {names[common]: len(values) for common, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"{path}: columns differ in length: {lengths}")
+    frame = pd.DataFrame(columns)
+    if frame.empty:
+        raise InputError(f"{path}: the table has no rows")
+    for common in optional:
+        if common not in frame:
+            frame[common] = None if COLUMNS[common].kind in ("text", "identifier") else np.nan
+    return Table(frame[[*required, *optional]], synthetic, names, unusable, above)
+
+
+def read_fits_table(
+    path: Path, required: Sequence[str], optional: Sequence[str] = (), *, extension: int | str = 1
+) -> Table:
+    """One FITS table extension (by number or name) as common columns.
+
+    ``required`` and ``optional`` are common names of ``aliases.COLUMNS``; optional ones the file lacks come out
+    missing. Values outside their column's range, and integers equal to its TNULL, become NaN. Raises InputError: no
+    such file, damaged or cut short, no such extension, an image there, missing column, wrong type, no rows.
+    """
+    from astropy.io import fits
+
+    with _reading(path, "a FITS table"), unpacked(path) as content, fits.open(content, lazy_load_hdus=False) as hdus:
+        check_complete(content, hdus)
+        try:
+            hdu = hdus[extension]
+        except (KeyError, IndexError):
+            there = [h.name or str(number) for number, h in enumerate(hdus)]
+            raise InputError(f"{path}: has no extension {extension}; it has: {', '.join(there)}") from None
+        if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+            raise InputError(f"{path}: extension {extension} is not a table")
+        if hdu.header.get("ZTABLE") is True:
+            raise InputError(f"{path}: extension {extension} is a table compressed by fpack: unpack it with funpack")
+        names = resolve(str(path), hdu.columns.names, required, optional)
+        synthetic = hdus[0].header.get(SYNTHETIC_KEYWORD) is True
+        return _table(path, names, lambda name: _fits_column(hdu, name), required, optional, synthetic)
+
+
+def _fits_column(hdu, name: str) -> np.ndarray:
+    """A column as astropy scales it, NaN where the stored integer is TNULL, which comes before TSCAL and TZERO.
+
+    In unsigned columns, of which TZERO is half the range, astropy's tables write TNULL as after TZERO: both count.
+    """
+    values = np.array(hdu.data[name])  # a copy: the file is closed afterwards
+    column = hdu.columns[name]
+    if not isinstance(column.null, int | np.integer) or values.dtype.kind not in "iuf":
+        return values
+    scale, zero, null = column.bscale or 1, column.bzero or 0, int(column.null)
+    if values.dtype.kind == "f":
+        return np.where(values == np.float64(null) * scale + zero, np.nan, values)
+    is_null = (values == null + int(zero)) | (values == null)
+    return np.where(is_null, np.nan, values)
+
+
+def read_hdf5_table(path: Path, required: Sequence[str], optional: Sequence[str] = (), *, group: str = "/") -> Table:
+    """The one-dimensional datasets of an HDF5 group as common columns; see ``read_fits_table`` for the rest."""
+    import h5py
+
+    with _reading(path, "an HDF5 file"), unpacked(path) as content, h5py.File(content, "r") as file:
+        if not isinstance(file.get(group), h5py.Group):
+            raise InputError(f"{path}: has no group {group}; it has: {', '.join(file) or 'nothing'}")
+        datasets = {name: item for name, item in file[group].items() if isinstance(item, h5py.Dataset)}
+        names = resolve(str(path), datasets, required, optional)
+        synthetic = bool(file.attrs.get("synthetic", False))
+        return _table(path, names, lambda name: datasets[name][()], required, optional, synthetic)
+
+
+def read_csv_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
+    """A text table with a header line as common columns, empty fields missing; see ``text_tables.read_csv``.
+
+    See ``read_fits_table`` for the rest. A field that is no number where one is needed is refused with its row.
+    """
+    with _reading(path, "a CSV table"):
+        table = read_csv(path)
+        names = resolve(str(path), table.header, required, optional, one_spelling=True)
+
+        def fetch(name: str) -> np.ndarray:
+            return _text_column(table, table.header.index(name))
+
+        unread = tuple(name for name in table.header if name and name not in names.values())
+        read = _table(path, names, fetch, required, optional, table.synthetic, table.decimal)
+        return replace(read, unread=unread)
+
+
+def read_text_columns(path: Path, columns: Mapping[str, int]) -> Table:
+    """A table of blank-separated columns without a header line: common names by position from 0; # begins a comment.
+
+    Every row must have a value in each. Raises InputError as ``read_csv_table`` does.
+    """
+    with _reading(path, "a text table"):
+        table = read_blank_separated(path)
+        needed = max(columns.values()) + 1
+        if table.rows and len(table.rows[0]) < needed:
+            raise InputError(f"{path}: row 1 has {len(table.rows[0])} fields, {needed} are needed")
+
+        def fetch(common: str) -> np.ndarray:
+            return _text_column(table, columns[common])
+
+        names = {common: common for common in columns}
+        return _table(path, names, fetch, list(columns), (), table.synthetic, table.decimal)
+
+
+def _text_column(table: TextTable, position: int) -> np.ndarray:
+    return np.array([row[position] for row in table.rows], dtype=object)

@@ -1,0 +1,194 @@
+"""Group ``images``: every usable image of a dataset as one tensor, and the labelled galaxies in it."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from rotator_assets.core import progress
+from rotator_assets.core.archives import unreadable_archives
+from rotator_assets.core.errors import UnusableImage
+from rotator_assets.core.settings import ImageSettings
+from rotator_assets.imaging.cutouts import Cutout, Treatment, make_cutout, read_sky_stamps
+from rotator_assets.imaging.images import ImageSource
+from rotator_assets.imaging.mock import MockOptions
+from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, image_files, image_settings
+from rotator_assets.lineage.notices import noticed
+from rotator_assets.lineage.partitions import DATASETS, Dataset, dataset_partitions, survey_to_dataset
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.tensors import writing_tensor
+from rotator_assets.surveys import SURVEYS
+from rotator_assets.tensors.image_notices import file_notices, idle_image_settings, image_notices
+from rotator_assets.tensors.tables import TABLES
+
+_CHUNK = 64
+"""Images read ahead at a time: what bounds the memory, whatever the number of galaxies."""
+
+_COMMON = {
+    "group_name": "images",
+    "owners": OWNERS,
+    "partitions_def": dataset_partitions,
+    "code_version": "4",
+    "automation_condition": FOLLOW_CHANGES,
+}
+
+
+@dg.asset(
+    **_COMMON,
+    ins={"galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    deps=[
+        dg.AssetDep(image_files, partition_mapping=survey_to_dataset),
+        dg.AssetDep(image_settings, partition_mapping=survey_to_dataset),
+    ],
+    io_manager_key="tensors",
+    kinds={"numpy"},
+    description="Images of a dataset as float32 (n, size, size, 3), bands g, r, i; unusable ones listed with a reason.",
+)
+def image_tensors(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], galaxies: pd.DataFrame
+) -> dg.MaterializeResult:
+    dataset = DATASETS[context.partition_key]
+    reads = Reads(context, store)
+    settings, folder = reads.settings("image_settings"), reads.folder("image_files")
+    sources = SURVEYS[dataset.survey].image_index(folder, galaxies)
+    treatment = _treatment(dataset, settings, folder)
+    lost = unreadable_archives(folder / "images")
+    rows = []
+    with writing_tensor(store.root.tensors / dataset.key, dataset.crop_px, bool(galaxies["synthetic"].any())) as tensor:
+        for galaxy, cutout in _cutouts(galaxies, sources, treatment, lost):
+            source = sources.get(galaxy.galaxy_id)
+            row = {
+                "dataset": dataset.key,
+                "galaxy_id": galaxy.galaxy_id,
+                "object_id": galaxy.object_id,
+                "path": source.described(folder) if source else None,
+                "usable": isinstance(cutout, Cutout),
+            }
+            if isinstance(cutout, Cutout):
+                tensor.synthetic |= cutout.synthetic
+                row["tensor_row"] = tensor.append(galaxy.galaxy_id, cutout.pixels)
+                row["r_eff_pixels"] = _r_eff_pixels(galaxy.r_eff_arcsec, cutout, settings.images)
+                row |= cutout.conditions
+            else:
+                row["reason"] = cutout
+            rows.append(row)
+    images = pd.DataFrame(rows).assign(synthetic=tensor.synthetic).reindex(columns=TABLES["images"].column_names)
+    usable = len(tensor.galaxy_ids)
+    context.log.info(f"{usable} usable images of {len(images)} galaxies")
+    strangers = sorted(sources.keys() - set(galaxies["galaxy_id"]))
+    lines = [*lost, *file_notices(SURVEYS[dataset.survey], folder, sources)]
+    lines += [*image_notices(dataset, images, strangers), *idle_image_settings(dataset, images, settings)]
+    notices, told = noticed(context, dataset.survey, lines, tensor.synthetic)
+    return dg.MaterializeResult(
+        value={"images": images, **notices},
+        data_version=dg.DataVersion(f"{tensor.version}-{content_hash(images)}"),
+        metadata={
+            "dagster/row_count": usable,
+            "galaxies": len(images),
+            "unusable": dg.MetadataValue.md(_reasons(images["reason"])),
+            "shape": f"({usable}, {dataset.crop_px}, {dataset.crop_px}, 3) float32",
+            "tensor": dg.MetadataValue.path(str(store.root.tensors / dataset.key)),
+            "synthetic": tensor.synthetic,
+            **told,
+        },
+    )
+
+
+@dg.asset(
+    **{**_COMMON, "code_version": "5"},
+    ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    deps=[image_tensors],
+    io_manager_key="tables",
+    kinds={"duckdb", "parquet"},
+    description="Labelled galaxies whose image is in the dataset's tensor: what trainings are drawn from.",
+)
+def labeled_images(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], labeled_galaxies: pd.DataFrame
+) -> dg.MaterializeResult:
+    images = Reads(context, store).table("images")
+    wanted = ["dataset", "galaxy_id", "tensor_row", "image_unit", "r_eff_pixels", "synthetic"]
+    wanted += ["arcsec_per_pixel", "psf_fwhm_r_arcsec", "galaxy_x_pixels", "galaxy_y_pixels"]
+    usable = images.loc[images["usable"], wanted]
+    labeled = labeled_galaxies[labeled_galaxies["rotator_type"].notna()].drop(columns="synthetic")
+    frame = labeled.merge(usable, on="galaxy_id", how="inner", validate="one_to_one")
+    frame = frame.sort_values("tensor_row", ignore_index=True)[TABLES["labeled_images"].column_names]
+    early = frame[frame["is_early_type"]]
+    return dg.MaterializeResult(
+        value=frame,
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata={
+            "dagster/row_count": len(frame),
+            "slow": int((frame["rotator_type"] == 0).sum()),
+            "early": len(early),
+            "early_slow": int((early["rotator_type"] == 0).sum()),
+            "synthetic": bool(frame["synthetic"].any()),
+        },
+    )
+
+
+def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Treatment:
+    """The dataset's treatment of images, with the sky stamps read where it needs them."""
+    mock = settings.mock.model_dump(exclude={"seed"})
+    stamps = read_sky_stamps(folder / "sky") if dataset.noise == "noisy" and settings.mock.sky == "stamps" else None
+    checks = settings.images.model_dump(exclude={"pixels_per_r_eff", "arcsec_per_pixel"})
+    return Treatment(
+        dataset.survey,
+        dataset.noise,
+        dataset.crop_px,
+        mock_seed=settings.mock.seed,
+        mock=MockOptions(**mock),
+        stamps=stamps,
+        **checks,
+    )
+
+
+def _cutouts(
+    galaxies: pd.DataFrame, sources: dict[str, ImageSource], treatment: Treatment, lost: list[str]
+) -> Iterator[tuple[object, Cutout | str]]:
+    """Each galaxy with its cut-out, or the reason why it has none, in the catalogue's order.
+
+    ``lost``: why archives of images cannot be read.
+    """
+
+    def cutout(galaxy) -> Cutout | str:
+        source = sources.get(galaxy.galaxy_id)
+        if source is None:
+            unplaced = treatment.noise == "observed" and pd.isna(galaxy.ra)
+            archives = f"; an archive there cannot be read: {lost[0]}" if lost else ""
+            return (
+                f"no image file in {treatment.survey}/images{', no position to cut from frames' * unplaced}{archives}"
+            )
+        try:
+            return make_cutout(source, galaxy.galaxy_id, treatment, galaxy.ra, galaxy.dec)
+        except UnusableImage as reason:
+            return str(reason)
+
+    every = list(galaxies[["galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec"]].itertuples(index=False))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(every), _CHUNK):
+            chunk = every[start : start + _CHUNK]
+            yield from zip(chunk, pool.map(cutout, chunk), strict=True)
+            progress.report(f"images of {treatment.survey}", start + len(chunk), len(every))
+
+
+def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) -> float:
+    """Half-light semi-major axis in pixels, by the file's own scale or the folder's setting; NaN, never a guess."""
+    scale = cutout.conditions["arcsec_per_pixel"]
+    if scale is None and cutout.conditions["image_unit"] == "colour":
+        if settings.pixels_per_r_eff is not None:
+            return settings.pixels_per_r_eff
+        scale = settings.arcsec_per_pixel
+    known = scale is not None and pd.notna(r_eff_arcsec)
+    return r_eff_arcsec * cutout.angular_scale / scale if known else np.nan
+
+
+def _reasons(reasons: pd.Series) -> str:
+    """The reasons with their numbers, most frequent first, as a Markdown list; file names are left to the table."""
+    counts = reasons.dropna().map(lambda reason: reason.split(": ", 1)[-1]).value_counts()
+    return "\n".join(f"- {count} x {reason}" for reason, count in counts.head(20).items()) or "none"

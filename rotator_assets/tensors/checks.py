@@ -1,0 +1,26 @@
+"""Checks of image tensors."""
+
+import dagster as dg
+import numpy as np
+
+from rotator_assets.lineage.check_results import found
+from rotator_assets.lineage.reads import CheckReads
+from rotator_assets.store.table_store import TableStore
+from rotator_assets.tensors.assets import image_tensors
+
+Store = dg.ResourceParam[TableStore]
+
+
+@dg.asset_check(asset=image_tensors, description="Tensors hold finite numbers only, an image a listed galaxy.")
+def images_are_finite(context: dg.AssetCheckExecutionContext, store: Store) -> dg.AssetCheckResult:
+    bad = 0
+    reads = CheckReads(image_tensors, store)
+    partition = context.run.tags.get("dagster/partition")
+    for key in [partition] if partition else reads.partitions("images"):
+        tensor = reads.tensor(key)
+        for start in range(0, len(tensor.images), 256):
+            chunk = tensor.images[start : start + 256]
+            bad += int((~np.isfinite(chunk).all(axis=(1, 2, 3))).sum())
+        listed = reads.query(f"SELECT galaxy_id FROM images WHERE dataset = '{key}' AND usable ORDER BY tensor_row")
+        bad += int(tuple(listed["galaxy_id"]) != tensor.galaxy_ids)
+    return found(bad, "images are not finite, or tensors do not fit their table")

@@ -1,0 +1,92 @@
+"""What of a dataset's images is not used, or not as one may expect, in sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+
+from rotator_assets.core.archives import label
+from rotator_assets.imaging.frames import is_frame
+from rotator_assets.imaging.image_names import named_images, repeated
+from rotator_assets.imaging.images import ImageSource
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
+from rotator_assets.lineage.partitions import Dataset
+from rotator_assets.surveys.base import Survey
+
+
+def file_notices(survey: Survey, folder: Path, sources: Mapping[str, ImageSource]) -> list[str]:
+    """Notices on the files in the survey's folder of images, of which ``sources`` are read."""
+    if survey.image_name is None:
+        return []
+    images, others = named_images(folder / "images", survey.image_name)
+    others = [file for file in others if not is_frame(file)]
+    others += [image.file for image in images if image.galaxy_id not in sources]
+    lines = []
+    if others:
+        lines.append(
+            f"{len(others)} files in {survey.key}/images are not named as a galaxy's image and are not read, "
+            f"{label(others[0])} for one"
+        )
+    if several := [galaxy for galaxy in repeated(images) if galaxy in sources]:
+        read = sources[several[0]].described(folder)
+        lines.append(f"{len(several)} galaxies of {survey.key} have several images: {several[0]} is read from {read}")
+    return lines
+
+
+def image_notices(dataset: Dataset, images: pd.DataFrame, strangers: Sequence[str]) -> list[str]:
+    """Notices on table ``images`` of a dataset; ``strangers`` are galaxies with an image that no catalogue has."""
+    usable, there = images[images["usable"]], images[images["path"].notna()]
+    lines = []
+    if strangers:
+        lines.append(
+            f"{len(strangers)} images in {dataset.survey}/images belong to no galaxy of the morphology catalogue and "
+            f"are left out, that of {strangers[0]} for one"
+        )
+    reasons = there.loc[~there["usable"], "reason"].astype(str)
+    if len(reasons) > len(there) / 2:
+        example, count = _commonest(reasons)
+        lines.append(
+            f"{len(reasons)} of {len(there)} images of {dataset.key} are unusable, {count} of them like this: {example}"
+        )
+    units = usable["image_unit"].value_counts()
+    unscaled = usable[(usable["image_unit"] == "nanomaggies") & usable["arcsec_per_pixel"].isna()]
+    if len(unscaled):
+        lines.append(
+            f"{len(unscaled)} images of {dataset.key} do not tell their pixel scale and are taken as they are, "
+            f"that of {unscaled['galaxy_id'].iloc[0]} for one: {SDSS_ARCSEC_PER_PIXEL} arcsec are needed"
+        )
+    if len(units) > 1:
+        lines.append(
+            f"{units['nanomaggies']} images of {dataset.key} are calibrated and {units['colour']} are colour pictures: "
+            "networks see the difference; keep one kind"
+        )
+    if count := int(usable["unread_extensions"].notna().sum()):
+        names = ", ".join(sorted(set(usable["unread_extensions"].dropna())))
+        lines.append(f"masks of {count} images of {dataset.key} are not read ({names}): the pixels they flag are used")
+    if count := int((usable["filled_fraction"] > 0).sum()):
+        lines.append(f"{count} images of {dataset.key} had missing pixels, which are filled (max_missing_fraction)")
+    return lines
+
+
+def idle_image_settings(dataset: Dataset, images: pd.DataFrame, settings: SimpleNamespace) -> list[str]:
+    """A notice of each of the ``image_settings`` that is set and that no image of a dataset is of the kind for."""
+    lines = []
+    if dataset.noise == "observed" and settings.mock != type(settings.mock)():
+        lines.append(f"settings mock: images of {dataset.survey} are observed, and made into no mock observations")
+    chosen = [name for name in ("pixels_per_r_eff", "arcsec_per_pixel") if getattr(settings.images, name) is not None]
+    units = images["image_unit"].dropna()
+    if chosen and len(units) and "colour" not in set(units):
+        lines.append(f"setting images.{chosen[0]}: {dataset.key} has no colour pictures, which it is for")
+    return lines
+
+
+def _commonest(reasons: pd.Series) -> tuple[str, int]:
+    """The first of the reasons that is commonest but for names of files and numbers, and how many are like it."""
+    plain = reasons.map(lambda reason: reason.split(": ", 1)[-1])
+    kinds = plain.map(lambda reason: re.sub(r"\d+(\.\d+)?", "0", reason))
+    kind = kinds.value_counts().index[0]
+    return plain[kinds == kind].iloc[0], int((kinds == kind).sum())

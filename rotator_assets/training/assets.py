@@ -1,0 +1,281 @@
+"""Group ``learning``: the trained networks and their out-of-fold predictions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pandas as pd
+
+from rotator_assets.core import progress
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.keys import split_training_key
+from rotator_assets.core.recipes import Recipe, effective_recipe
+from rotator_assets.galaxies.matching import hides_slow_rotation
+from rotator_assets.galaxies.recipe_labels import labelled_by
+from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
+from rotator_assets.lineage.observed_results import other_survey_galaxies
+from rotator_assets.lineage.partitions import DATASETS, dataset_to_training, other_dataset, training_partitions
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.store.models import TrainedModels, checkpoint_folder, writing_models
+from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.tensors import ImageTensor
+
+if TYPE_CHECKING:
+    from rotator_assets.training.cross_validation import EpochLog
+
+_CODE_VERSION = "4"
+_COMMON = {
+    "group_name": "learning",
+    "owners": OWNERS,
+    "partitions_def": training_partitions,
+    "automation_condition": FOLLOW_CHANGES,
+}
+_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
+
+TRAINING_POOL = "training"
+RETRIES, RETRY_SECONDS = 2, 10.0
+
+
+@dg.asset(
+    **_COMMON,
+    code_version=_CODE_VERSION,
+    ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
+    deps=[*of_recipe("training"), other_survey_galaxies],
+    io_manager_key="models",
+    pool=TRAINING_POOL,
+    kinds={"keras", "tensorflow"},
+    description="One network a fold, folds by physical galaxy; a validation part stops it and sets its threshold.",
+)
+def rotator_classifier(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    image_tensors: ImageTensor,
+    labeled_images: pd.DataFrame,
+) -> dg.MaterializeResult:
+    from rotator_assets.training.cross_validation import cross_validate
+    from rotator_assets.training.other_survey import OtherGalaxies
+
+    dataset, name = split_training_key(context.partition_key)
+    reads = Reads(context, store)
+    recipe, profile = effective_recipe(
+        reads.recipe("training"), DATASETS[dataset].crop_px, reads.profile(), image_tensors.synthetic
+    )
+    sample = training_sample(labeled_images, recipe, dataset, reads)
+    parts, other, synthetic = [(image_tensors, sample)], None, image_tensors.synthetic
+    if recipe.other_survey is not None:
+        tensor, galaxies = _other_survey(reads, recipe, dataset)
+        parts.append((tensor, galaxies))
+        synthetic |= tensor.synthetic
+        other = OtherGalaxies(
+            tensor.images,
+            tensor.rows_of(galaxies["galaxy_id"]),
+            galaxies["rotator_type"].to_numpy("int8"),
+            galaxies["object_id"].to_numpy(),
+        )
+    content = _training_content(recipe, parts)
+    checkpoints = checkpoint_folder(store.root.models / dataset / name, content)
+    if checkpoints.is_dir():
+        context.log.info(f"going on where this training was interrupted: {checkpoints}")
+
+    def on_epoch(log: "EpochLog") -> None:
+        _tell_epoch(context, log)
+        done = log.fold * log.n_epochs + log.epoch
+        progress.report(f"training {dataset} {name}", done, log.n_folds * log.n_epochs, _note(log))
+
+    with _retrying(context), writing_models(store.root.models / dataset / name) as folder:
+        trained = cross_validate(
+            image_tensors.images,
+            labels=sample["rotator_type"],
+            object_ids=sample["object_id"],
+            galaxy_ids=sample["galaxy_id"],
+            recipe=recipe,
+            rows=image_tensors.rows_of(sample["galaxy_id"]),
+            model_folder=folder,
+            other=other,
+            checkpoint_folder=checkpoints,
+            on_epoch=on_epoch,
+        )
+    models = TrainedModels(
+        folder=folder,
+        recipe=recipe,
+        profile=profile,
+        device=trained.device,
+        seconds=trained.seconds,
+        synthetic=synthetic,
+        training=content,
+        parameters=trained.parameters,
+    )
+    key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
+    folds = trained.tested.assign(**key)
+    history = trained.history.assign(**key)
+    return dg.MaterializeResult(
+        value=(models, {"training_folds": folds, "training_history": history}),
+        data_version=dg.DataVersion(content_hash(folds) + content_hash(history) + recipe.version("training")),
+        metadata={
+            "galaxies": len(sample),
+            "slow": int((sample["rotator_type"] == 0).sum()),
+            "networks": recipe.networks,
+            "parameters": trained.parameters,
+            "epochs": recipe.epochs,
+            "profile": profile,
+            "recipe": dg.MetadataValue.json({"name": recipe.name, **recipe.settings("training")}),
+            "device": f"{trained.device} ({trained.policy})",
+            "seconds": trained.seconds,
+            "images_per_second": trained.images_per_second,
+            "validation_auc": float(history.groupby("fold")["val_auc"].max().mean()),
+            "models": dg.MetadataValue.path(str(folder)),
+            "synthetic": synthetic,
+        },
+    )
+
+
+@dg.asset(
+    **_COMMON,
+    code_version="5",
+    ins={"image_tensors": _OF_DATASET},
+    deps=of_recipe("training", "prediction"),
+    io_manager_key="tables",
+    kinds={"duckdb", "keras"},
+    description="Each galaxy's probability of being fast, by networks that saw neither it nor its repeats.",
+)
+def predictions(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    image_tensors: ImageTensor,
+    rotator_classifier: TrainedModels,
+) -> dg.MaterializeResult:
+    from scipy.special import expit
+
+    from rotator_assets.training.cross_validation import out_of_fold_predictions, predict_logits
+
+    dataset, name = split_training_key(context.partition_key)
+    reads = Reads(context, store)
+    recipe = rotator_classifier.recipe.with_settings_of(reads.recipe("prediction"), "prediction")
+    averaged = recipe.test_time_averaging
+    key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
+    tested = _networks_folds(reads, context.partition_key).assign(logit=float("nan"), averaged=averaged)
+    for fold, part in tested.groupby("fold"):
+        model = rotator_classifier.load(int(fold))
+        rows = image_tensors.rows_of(part["galaxy_id"])
+        logits = predict_logits(model, image_tensors.images, rows, recipe)
+        tested.loc[part.index, "logit"] = logits.astype(float)
+    tested["probability_fast"] = expit(tested["logit"])
+    frame = out_of_fold_predictions(tested, averaged).assign(**key)
+    return dg.MaterializeResult(
+        value={"predictions": frame, "repeat_predictions": tested},
+        data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(tested)}"),
+        metadata={"dagster/row_count": len(frame), "synthetic": rotator_classifier.synthetic},
+    )
+
+
+def _networks_folds(reads: Reads, partition: str) -> pd.DataFrame:
+    """Which network tests which galaxy, with its calibration. Raises InputError where an earlier version trained it."""
+    folds = reads.table("training_folds")
+    if folds["calibration_offset"].isna().any():
+        raise InputError(
+            f"{partition}: was trained by an earlier version of this program, which calibrated otherwise; materialize "
+            "rotator_classifier again (`rotators run --stale` does)"
+        )
+    return folds
+
+
+def as_predicted(models: TrainedModels, repeat_predictions: pd.DataFrame) -> Recipe:
+    """The recipe that the networks were trained by, with what decided the predictions that there are."""
+    averaged = bool(repeat_predictions["averaged"].any())
+    return models.recipe.model_copy(update={"test_time_averaging": averaged})
+
+
+@contextmanager
+def _retrying(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Ask Dagster for another attempt when the block fails by what may pass; after the last one, the error stands."""
+    try:
+        yield
+    except Exception as error:
+        if context.retry_number >= RETRIES or not is_transient(error):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        context.log.warning(f"{reason}; trying again in {RETRY_SECONDS:.0f} s")
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
+
+
+def is_transient(error: Exception) -> bool:
+    """True for what may go well the next time: a disk full or gone, memory or a GPU that others hold."""
+    if isinstance(error, OSError | MemoryError):
+        return True
+    from rotator_assets.core.backend import tensorflow
+
+    errors = tensorflow().errors
+    return isinstance(error, errors.ResourceExhaustedError | errors.InternalError | errors.UnavailableError)
+
+
+def _training_content(recipe: Recipe, parts: list[tuple[ImageTensor, pd.DataFrame]]) -> str:
+    """Hash of all that decides what is trained; the checkpoints of equal content can be gone on with."""
+    content = [_CODE_VERSION, recipe.version("training")]
+    for tensor, sample in parts:
+        content += [tensor.version, content_hash(sample[["galaxy_id", "object_id", "rotator_type"]])]
+    return content_hash(pd.DataFrame({"part": content}))
+
+
+def _other_survey(reads: Reads, recipe: Recipe, dataset: str) -> tuple[ImageTensor, pd.DataFrame]:
+    """Images and labelled galaxies of the survey the recipe also trains on. Raises InputError where there are none."""
+    key = other_dataset(recipe, dataset)
+    try:
+        tensor, labeled = reads.tensor(key), reads.table("labeled_images", key)
+    except FileNotFoundError:
+        raise InputError(
+            f"recipe '{recipe.name}' also trains on {key}, which has no images yet; materialize image_tensors and "
+            "labeled_images of it (`rotators run` does)"
+        ) from None
+    return tensor, training_sample(labeled, recipe, key, reads)
+
+
+def _tell_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
+    """One line in the run's log, and an observation whose numbers Dagster's UI plots over time."""
+    context.log.info(
+        f"fold {log.fold + 1}/{log.n_folds}, epoch {log.epoch}/{log.n_epochs}: {_note(log)}; "
+        f"{log.images_per_second:.0f} images/s, at most {log.seconds_left:.0f} s left"
+    )
+    told = ("fold", "epoch", "loss", "val_loss", "val_auc", "images_per_second", "seconds_left")
+    context.log_event(
+        dg.AssetObservation(
+            asset_key=context.asset_key,
+            partition=context.partition_key,
+            metadata={name: getattr(log, name) for name in told},
+        )
+    )
+
+
+def _note(log: "EpochLog") -> str:
+    return f"loss {log.loss:.3f}, validation {log.val_loss:.3f}, AUC {log.val_auc:.3f}"
+
+
+def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, reads: Reads) -> pd.DataFrame:
+    """The rows of the recipe's population, with its labels. Raises InputError where there is none, saying why."""
+    sample = labeled_images[labeled_images["is_early_type"]] if recipe.population == "early" else labeled_images
+    if sample.empty:
+        raise InputError(_nothing_to_train_on(dataset, recipe.population, reads.table("images", dataset)))
+    sample = labelled_by(sample, recipe)
+    if recipe.label != "settings":  # by the settings' boundary they have no label
+        sample = sample[~hides_slow_rotation(sample)]
+    if recipe.boundary_gap > 0:
+        sample = sample[(sample["lambda_r"] - sample["spin_threshold"]).abs() >= recipe.boundary_gap]
+    if sample.empty:
+        raise InputError(
+            f"{dataset}: no galaxy lies at least {recipe.boundary_gap} from the boundary between slow and fast; "
+            f"lower boundary_gap of recipe '{recipe.name}'"
+        )
+    return sample.reset_index(drop=True)
+
+
+def _nothing_to_train_on(dataset: str, population: str, images: pd.DataFrame) -> str:
+    """Whether images or labels are what is missing."""
+    usable = int(images["usable"].sum())
+    if usable:
+        return (
+            f"{dataset}: {usable} images are usable, but none is of a galaxy of the population '{population}' that has "
+            "a label; match_report says where galaxies lose theirs"
+        )
+    reasons = images["reason"].value_counts()
+    why = f": {reasons.index[0]} ({reasons.iloc[0]} of them)" if len(reasons) else ""
+    return f"{dataset}: no image is usable{why}; see: SELECT * FROM images WHERE dataset = '{dataset}'"

@@ -1,0 +1,202 @@
+"""Cross-validated training of a recipe's network, and predictions by trained networks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+
+from rotator_assets.core.backend import compute_policy, device_name
+from rotator_assets.core.files import replacing
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.statistics import youden_threshold
+from rotator_assets.training.calibration import fit_calibration
+from rotator_assets.training.checkpoints import Checkpoints, EpochLog
+from rotator_assets.training.folds import plan_splits
+from rotator_assets.training.network import inference_function, logits_of
+from rotator_assets.training.other_survey import OtherGalaxies, StackedImages, with_other_galaxies
+from rotator_assets.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What a cross-validated training gives.
+
+    ``tested``: one row a galaxy tested and repeat, galaxies in the order given: galaxy_id, object_id, rotator_type,
+    repeat, fold (of the network, counting on over the repeats), logit (float64), and of that network threshold,
+    calibration_slope and calibration_offset, of single logits and (with the ending ``_averaged``) of those that
+    test-time averaging gives. ``predictions``: the same over all repeats, `out_of_fold_predictions`. ``history``:
+    one row a fold and epoch: fold, epoch, loss, val_loss, val_auc. ``folds``: one row a fold: fold, repeat,
+    n_train, n_validation, n_test, epochs, best_epoch, the thresholds and calibrations, seconds. ``device``: name of
+    the processor or GPU; ``policy``: Keras dtype policy of the training. ``images_per_second``: median over the
+    epochs. ``seconds``: with those before an interruption. ``parameters``: numbers that one network learns.
+    """
+
+    tested: pd.DataFrame
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+    folds: pd.DataFrame
+    device: str
+    policy: str
+    images_per_second: float
+    seconds: float
+    parameters: int
+
+
+def cross_validate(
+    images: NDArray[np.float32],
+    labels: ArrayLike,
+    object_ids: ArrayLike,
+    galaxy_ids: ArrayLike,
+    recipe: Recipe,
+    *,
+    model_folder: Path,
+    rows: ArrayLike | None = None,
+    other: OtherGalaxies | None = None,
+    checkpoint_folder: Path | None = None,
+    on_epoch: Callable[[EpochLog], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> CrossValidation:
+    """Train one network a fold; each galaxy is predicted by networks that saw none of its observations.
+
+    Per fold: the validation part, drawn from the training galaxies, decides when to stop (weights of the epoch with
+    the smallest validation loss are kept), the threshold (`youden_threshold`) and the calibration (`fit_calibration`),
+    both also for test-time averaging, so that this may be chosen when the networks are there. The test part is read
+    only after that, for its predictions. Equal input and seed give equal results on the same machine and TensorFlow
+    build (on a GPU to the rounding of its atomic sums).
+
+    Parameters
+    ----------
+    images
+        Raw fluxes (m, size, size, 3) in the order g, r, i; may be memory-mapped, nothing is copied but batches.
+    labels, object_ids, galaxy_ids
+        0 slow or 1 fast, the physical galaxy, and the observation; one entry a galaxy, shape (n,).
+    recipe
+        All that decides the training.
+    model_folder
+        Existing folder; gets ``fold-<k>.keras``, float32 networks for inference, each complete or absent.
+    rows
+        Row of ``images`` of each galaxy, shape (n,); default 0 to n - 1.
+    other
+        Galaxies of the survey that ``recipe.other_survey`` names, which train as `with_other_galaxies` says.
+    checkpoint_folder
+        Where the training's state is kept; made where absent, the caller's to remove. A folder that a training of the
+        same arguments left when it was interrupted: the training goes on after the last epoch kept there, to the same
+        networks as without the interruption. None: nothing is kept.
+    on_epoch
+        Called after every epoch trained.
+    should_stop
+        Asked after every batch; True ends the training by raising TrainingStopped.
+
+    Raises InputError, before anything is trained, when there are too few galaxies for the folds; also when the loss
+    is no longer finite. Raises OSError where a disk is full or gone.
+    """
+    labels, object_ids = np.asarray(labels, dtype=np.int8), np.asarray(object_ids)
+    rows = np.arange(len(labels)) if rows is None else np.asarray(rows, dtype=np.int64)
+    splits, first = plan_splits(labels, object_ids, recipe), None
+    started = time.monotonic()
+    policy = compute_policy()
+    checkpoints = Checkpoints(checkpoint_folder, recipe, policy)
+    galaxies = pd.DataFrame(
+        {"galaxy_id": np.asarray(galaxy_ids), "object_id": object_ids, "rotator_type": labels}, index=range(len(labels))
+    )
+    if other is not None:
+        first, splits = with_other_galaxies(splits, len(labels), other, recipe)
+        rows = np.concatenate([rows, len(images) + other.rows])
+        labels = np.concatenate([labels, other.labels])
+        images = StackedImages(images, other.images)
+    trainer = Trainer(images, rows, labels, recipe, policy, checkpoints, on_epoch, should_stop)
+    tested, history, folds = [], [], []
+    if first is not None:
+        history += trainer.train_first(first)
+    for split in splits:
+        network, state = trainer.train(split)
+        with replacing(model_folder / f"fold-{split.fold}.keras", ending=".keras") as temporary:
+            network.save(temporary)
+
+        infer = inference_function(network)
+        network_facts = {"fold": split.fold, "repeat": split.repeat}
+        for averaged, ending in ((False, ""), (True, "_averaged")):
+            validated = logits_of(infer, images, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
+            calibration = fit_calibration(labels[split.validation], validated)
+            network_facts |= {
+                f"threshold{ending}": youden_threshold(labels[split.validation], expit(validated)),
+                f"calibration_slope{ending}": calibration.slope,
+                f"calibration_offset{ending}": calibration.offset,
+            }
+        averaged = recipe.test_time_averaging
+        logit = logits_of(infer, images, rows[split.test], recipe, averaged=averaged).astype(np.float64)
+        tested.append(galaxies.iloc[split.test].assign(logit=logit, **network_facts))
+        history += state.epochs
+        folds.append(
+            {
+                **network_facts,
+                "n_train": len(split.train),
+                "n_validation": len(split.validation),
+                "n_test": len(split.test),
+                "epochs": len(state.epochs),
+                "best_epoch": state.best_epoch,
+                "seconds": state.seconds,
+            }
+        )
+    # By galaxy in the order given, then by repeat.
+    by_galaxy = pd.concat(tested).sort_index(kind="stable").reset_index(drop=True)
+    columns = ["fold", "epoch", "loss", "val_loss", "val_auc"]
+    return CrossValidation(
+        tested=by_galaxy,
+        predictions=out_of_fold_predictions(by_galaxy, recipe.test_time_averaging),
+        history=pd.DataFrame([[getattr(log, column) for column in columns] for log in history], columns=columns),
+        folds=pd.DataFrame(folds),
+        device=device_name(),
+        policy=policy,
+        images_per_second=float(np.median([log.images_per_second for log in history])),
+        seconds=time.monotonic() - started + trainer.seconds_before,
+        parameters=sum(int(np.prod(variable.shape)) for variable in trainer.network.trainable_variables),
+    )
+
+
+def out_of_fold_predictions(tested: pd.DataFrame, averaged: bool = False) -> pd.DataFrame:
+    """One row a galaxy, in the order of its first: the mean over the repeats that tested it.
+
+    ``tested``: columns galaxy_id, object_id, rotator_type, fold, logit, threshold, calibration_slope and
+    calibration_offset; of test-time averaging (``averaged``) those of the ending ``_averaged``. Gives galaxy_id,
+    object_id, rotator_type, fold (of the first network that tested it), threshold (mean over the networks),
+    probability_fast (of the mean logit, float64), probability_fast_calibrated (of the mean calibrated logit) and
+    predicted_type (1 where probability_fast is at or above the threshold).
+    """
+    ending = "_averaged" if averaged else ""
+    by_galaxy = tested.assign(
+        calibrated=tested[f"calibration_slope{ending}"] * tested["logit"] + tested[f"calibration_offset{ending}"],
+        threshold=tested[f"threshold{ending}"],
+    ).groupby("galaxy_id", sort=False)
+    mean = by_galaxy[["logit", "calibrated", "threshold"]].mean()
+    frame = by_galaxy[["object_id", "rotator_type", "fold"]].first().assign(threshold=mean["threshold"])
+    frame["probability_fast"] = expit(mean["logit"])
+    frame["probability_fast_calibrated"] = expit(mean["calibrated"])
+    frame["predicted_type"] = (frame["probability_fast"] >= frame["threshold"]).astype(np.int8)
+    return frame.reset_index()
+
+
+def predict_logits(
+    model: keras.Model,
+    images: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    batch_size: int = 64,
+) -> NDArray[np.float32]:
+    """Logit of being a fast rotator for these rows of the raw images, float32 (len(rows),), in inference mode.
+
+    Of a recipe with test-time averaging, the mean over the eight symmetries of the square.
+    """
+    infer = inference_function(model)
+    return logits_of(infer, images, rows, recipe, averaged=recipe.test_time_averaging, batch_size=batch_size)

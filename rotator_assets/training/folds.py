@@ -1,0 +1,153 @@
+"""Who trains, who validates, who is tested: splits by physical galaxy, balanced in the classes.
+
+An object (``object_id``) is a physical galaxy; repeat observations share it and never stand on two sides. Every split
+is a function of the seed and of the set of (object, label) pairs alone: shuffling the rows moves no object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.recipes import Recipe
+
+HOLDOUT_PARTS = 5
+"""The study tests one part of so many, 20 %."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One network's galaxies: row numbers (int64, ascending) of those that train, validate and are tested.
+
+    ``fold`` counts the networks from 0, on and on over the repeats. ``seed``: of all that is random in its training.
+    """
+
+    fold: int
+    repeat: int
+    seed: tuple[int, int]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def plan_splits(labels: ArrayLike, object_ids: ArrayLike, recipe: Recipe) -> list[Split]:
+    """Every network's split: in each repeat a galaxy is tested at most once, by one that saw none of its observations.
+
+    Folds test every galaxy; a held-out part, the first of `HOLDOUT_PARTS` folds, tests a fifth. A recipe that trains on
+    a fraction of the galaxies has the same folds and tests the same galaxies as without, and what trains (validates) at
+    one fraction also does at every larger one.
+
+    Raises InputError when a class has too few objects for a training, a validation and a test part in every fold.
+    """
+    labels, object_ids = np.asarray(labels), np.asarray(object_ids)
+    tested_in, per_repeat = (recipe.folds, recipe.folds) if recipe.split == "kfold" else (HOLDOUT_PARTS, 1)
+    splits = []
+    for repeat in range(recipe.repeats):
+        seed = repeat_seed(recipe.seed, repeat)
+        folds = assign_folds(labels, object_ids, tested_in, seed)
+        for fold in range(per_repeat):
+            rest = np.flatnonzero(folds != fold)
+            validates = validation_mask(labels[rest], object_ids[rest], recipe.validation_fraction, seed)
+            train, validation = (
+                part[fraction_mask(labels[part], object_ids[part], recipe.training_fraction, seed)]
+                for part in (rest[~validates], rest[validates])
+            )
+            number = repeat * per_repeat + fold
+            split = Split(number, repeat, (seed, fold), train, validation, np.flatnonzero(folds == fold))
+            for part in (split.train, split.validation, split.test):
+                _require([int(np.sum(labels[part] == label)) for label in (0, 1)], 1, f"part of fold {number}")
+            check_no_leak(object_ids, split.train, split.validation, split.test)
+            splits.append(split)
+    return splits
+
+
+def repeat_seed(seed: int, repeat: int) -> int:
+    """The seed of a repeat's folds and trainings; that of the first is the recipe's own."""
+    return seed if repeat == 0 else int(np.random.SeedSequence((seed, repeat)).generate_state(1)[0])
+
+
+def assign_folds(labels: ArrayLike, object_ids: ArrayLike, n_folds: int, seed: int) -> NDArray[np.int8]:
+    """Fold in which each galaxy is tested, 0 to n_folds - 1, int8 of shape (n,).
+
+    Objects stay whole and the classes' shares are nearly equal in all folds (scikit-learn's ``StratifiedGroupKFold``).
+
+    Parameters: labels, 0 slow and 1 fast, shape (n,); object_ids, any type that sorts, shape (n,).
+    Raises InputError when a class has fewer objects than there are folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    labels, object_ids = _checked(labels), np.asarray(object_ids)
+    _require([len(np.unique(object_ids[labels == label])) for label in (0, 1)], n_folds, f"{n_folds} folds")
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    folds = np.empty(len(labels), dtype=np.int8)
+    for fold, (_, test) in enumerate(splitter.split(labels, labels, object_ids)):
+        folds[test] = fold
+    return folds
+
+
+def validation_mask(labels: ArrayLike, object_ids: ArrayLike, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """True for the part of the training galaxies set aside for validation, bool of shape (n,).
+
+    Of the objects of each class the share ``fraction`` is drawn, at least one and never all; an object observed
+    several times with different labels counts in its most frequent class (fast in a tie).
+
+    Raises InputError when a class has fewer than two objects.
+    """
+    labels = _checked(labels)
+    objects, inverse, is_fast = _objects(labels, object_ids)
+    _require([np.sum(~is_fast), np.sum(is_fast)], 2, "a training and a validation part in every fold")
+    generator = np.random.default_rng(seed)
+    chosen = np.zeros(len(objects), dtype=bool)
+    for members in (np.flatnonzero(~is_fast), np.flatnonzero(is_fast)):
+        count = np.clip(round(fraction * len(members)), 1, len(members) - 1)
+        chosen[generator.permutation(members)[:count]] = True
+    return chosen[inverse]
+
+
+def fraction_mask(labels: ArrayLike, object_ids: ArrayLike, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """True for the share ``fraction``, above 0, of each class's objects (at least one), bool of shape (n,).
+
+    A smaller share is part of every larger one; 1 is all.
+    """
+    objects, inverse, is_fast = _objects(_checked(labels), object_ids)
+    generator = np.random.default_rng((seed, 1))
+    chosen = np.zeros(len(objects), dtype=bool)
+    for members in (np.flatnonzero(~is_fast), np.flatnonzero(is_fast)):
+        chosen[generator.permutation(members)[: max(1, round(fraction * len(members)))]] = True
+    return chosen[inverse]
+
+
+def _objects(labels: NDArray[np.int8], object_ids: ArrayLike) -> tuple[NDArray, NDArray[np.int64], NDArray[np.bool_]]:
+    """The objects (m,), each row's object (n,), and which objects are fast (m,), most of their rows being so."""
+    objects, inverse = np.unique(object_ids, return_inverse=True)
+    return objects, inverse, np.bincount(inverse, labels) / np.bincount(inverse) >= 0.5
+
+
+def check_no_leak(object_ids: ArrayLike, *parts: NDArray) -> None:
+    """Raise ValueError if an object stands in two of the parts (row indices or masks: training, validation, test)."""
+    object_ids = np.asarray(object_ids)
+    members = [np.unique(object_ids[part]) for part in parts]
+    objects, counts = np.unique(np.concatenate(members), return_counts=True)
+    if (counts > 1).any():
+        raise ValueError(f"object {objects[counts > 1][0]} stands on more than one side of the split")
+
+
+def _checked(labels: ArrayLike) -> NDArray[np.int8]:
+    """The labels as int8; raises ValueError if one is neither 0 nor 1."""
+    labels = np.asarray(labels)
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError("labels must be 0 (slow) or 1 (fast)")
+    return labels.astype(np.int8)
+
+
+def _require(counts: Sequence[int], least: int, purpose: str) -> None:
+    """Raise InputError unless both classes, slow and fast, count at least ``least`` objects."""
+    if min(counts) < least:
+        raise InputError(
+            f"{counts[0]} slow and {counts[1]} fast rotators are too few for {purpose}: each class needs at least "
+            f"{least} different galaxies; use fewer folds or more galaxies"
+        )

@@ -1,0 +1,195 @@
+"""The training of one network: compiled once for all folds, followed epoch by epoch, resumed from checkpoints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.core.backend import tensorflow
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
+from rotator_assets.training.folds import Split
+from rotator_assets.training.imbalance import class_weights, mean_loss, sample_weights, training_loss
+from rotator_assets.training.network import build_network, inference_function, logits_of, settle_batchnorm
+from rotator_assets.training.pipeline import TrainingBatches
+
+if TYPE_CHECKING:
+    import keras
+
+
+class TrainingStopped(KeyboardInterrupt):
+    """``should_stop`` asked for the training to end; it goes on from its checkpoints."""
+
+
+class _LaterBatches(TrainingBatches):
+    """The batches of a fold after the epochs that are done, the first of them number 0."""
+
+    def __init__(self, epochs_done: int, *arguments) -> None:
+        super().__init__(*arguments)
+        self._first = epochs_done * self.per_epoch
+
+    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        return super().__getitem__(self._first + int(number))
+
+
+class Trainer:
+    """One compiled network for all folds: tracing it costs seconds, giving it fresh weights costs nothing."""
+
+    def __init__(
+        self,
+        images: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        labels: NDArray[np.int8],
+        recipe: Recipe,
+        policy: str,
+        checkpoints: Checkpoints,
+        on_epoch: Callable[[EpochLog], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        tensorflow()
+        from keras import optimizers
+
+        self.images, self.rows, self.labels, self.recipe = images, rows, labels, recipe
+        self.checkpoints, self.on_epoch, self.should_stop = checkpoints, on_epoch, should_stop
+        self.seconds_before = 0.0
+        """Spent before an interruption on what its checkpoints hold."""
+        self.network = build_network(recipe, images.shape[1], policy=policy)
+        self.network.compile(
+            optimizer=optimizers.Adam(recipe.learning_rate),
+            loss=training_loss(recipe),
+            jit_compile=False,
+        )
+        self.network.optimizer.build(self.network.trainable_variables)
+        self._infer = inference_function(self.network)
+        self._fresh_optimizer = [variable.numpy() for variable in self.network.optimizer.variables]
+        self._initial: list[NDArray] | None = None
+        self._n_trainings, self._begun = recipe.networks, 0
+        self._started = time.monotonic()
+        self._epochs_run = 0
+
+    def train_first(self, split: Split) -> list[EpochLog]:
+        """Train a network from whose weights all later ones start; the logs of its epochs."""
+        self._n_trainings += 1
+        network, state = self.train(split)
+        self._initial = [variable.numpy() for variable in network.variables]
+        return state.epochs
+
+    def train(self, split: Split) -> tuple[keras.Model, FoldState]:
+        """The fold's network, in float32, with the weights of its best epoch; and what its training came to."""
+        recipe, started = self.recipe, time.monotonic()
+        self._begun += 1
+        network = build_network(recipe, self.images.shape[1], seed=split.seed)
+        live = FoldState(network=self.network.variables, optimizer=self.network.optimizer.variables)
+        state = self.checkpoints.load(split.fold, live) or FoldState()
+        before = state.seconds
+        self.seconds_before += before
+        if not state.is_finished(recipe):
+            batches = self._batches(split, len(state.epochs))
+            if not state.epochs:
+                if self._initial is None:
+                    settle_batchnorm(network, batches[0][0])
+                else:
+                    _assign(network.variables, self._initial)
+                state.network, state.optimizer = network.variables, self._fresh_optimizer
+            _assign(live.network, state.network)
+            _assign(live.optimizer, state.optimizer)
+            state.network, state.optimizer = live.network, live.optimizer
+            self._fit(split, batches, state, started - before)
+        _assign(network.variables, state.best)
+        state.seconds = before + time.monotonic() - started
+        return network, state
+
+    def _batches(self, split: Split, epochs_done: int) -> TrainingBatches:
+        """The batches of the fold's epochs that are left."""
+        labels = self.labels[split.train]
+        weights = sample_weights(labels, self.recipe)
+        return _LaterBatches(epochs_done, self.images, self.rows[split.train], labels, weights, self.recipe, split.seed)
+
+    def _fit(self, split: Split, batches: TrainingBatches, state: FoldState, started: float) -> None:
+        """Train until the fold is finished, the state, and its checkpoint, following every epoch."""
+        from keras import callbacks
+
+        weights = class_weights(self.labels[split.train], self.recipe)
+        epoch_started = 0.0
+
+        def on_epoch_begin(epoch: int, logs: dict) -> None:
+            nonlocal epoch_started
+            epoch_started = time.monotonic()
+
+        def on_train_batch_end(batch: int, logs: dict) -> None:
+            if self.should_stop is not None and self.should_stop():
+                raise TrainingStopped(f"stopped in fold {split.fold}, epoch {len(state.epochs) + 1}")
+
+        def on_epoch_end(epoch: int, logs: dict) -> None:
+            rate = batches.images_per_epoch / (time.monotonic() - epoch_started)
+            logs.update(self._validate(split.validation, weights))
+            log = self._log(split.fold, epoch + 1, rate, logs)
+            state.epochs.append(log)
+            if state.best_epoch == log.epoch:
+                state.best = [variable.numpy() for variable in self.network.variables]
+            state.seconds = time.monotonic() - started
+            self.network.stop_training = state.is_finished(self.recipe)
+            self.checkpoints.save(split.fold, state)
+            if self.on_epoch is not None:
+                self.on_epoch(log)
+
+        self.network.fit(
+            batches.dataset(),
+            initial_epoch=len(state.epochs),
+            epochs=self.recipe.epochs,
+            steps_per_epoch=batches.per_epoch,
+            shuffle=False,
+            verbose=0,
+            callbacks=[
+                callbacks.LambdaCallback(
+                    on_epoch_begin=on_epoch_begin, on_train_batch_end=on_train_batch_end, on_epoch_end=on_epoch_end
+                )
+            ],
+        )
+        if not state.is_finished(self.recipe):
+            raise RuntimeError(f"Keras ended the training of fold {split.fold} after epoch {len(state.epochs)}")
+
+    def _validate(self, validation: NDArray[np.int64], weights: NDArray[np.float32]) -> dict[str, float]:
+        """Loss and AUC of the validation part by the network in training, in inference mode."""
+        from sklearn.metrics import roc_auc_score
+
+        labels = self.labels[validation]
+        logits = logits_of(self._infer, self.images, self.rows[validation], self.recipe, averaged=False)
+        logits = logits.astype(np.float64)
+        if not np.isfinite(logits).all():
+            return {"val_loss": float("nan"), "val_auc": float("nan")}
+        val_loss = mean_loss(labels, logits, weights, self.recipe)
+        return {"val_loss": val_loss, "val_auc": float(roc_auc_score(labels, logits))}
+
+    def _log(self, fold: int, epoch: int, images_per_second: float, logs: dict[str, float]) -> EpochLog:
+        """The epoch's log. Raises InputError where the loss is not finite."""
+        if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
+            raise InputError(
+                f"recipe '{self.recipe.name}': the loss is no longer finite in fold {fold}, epoch {epoch}; "
+                f"lower learning_rate or choose another normalization"
+            )
+        recipe = self.recipe
+        self._epochs_run += 1
+        epochs_left = recipe.epochs * (self._n_trainings - self._begun + 1) - epoch
+        return EpochLog(
+            fold=fold,
+            n_folds=self._n_trainings,
+            epoch=epoch,
+            n_epochs=recipe.epochs,
+            loss=float(logs["loss"]),
+            val_loss=logs["val_loss"],
+            val_auc=logs["val_auc"],
+            images_per_second=images_per_second,
+            seconds_left=epochs_left * (time.monotonic() - self._started) / self._epochs_run,
+        )
+
+
+def _assign(variables: list[keras.Variable], values: list) -> None:
+    """Give variables the values of others, in the same order."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,142 @@
+"""Settings of a data root: defaults, and a clear line for each mistake."""
+
+import pytest
+
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.settings import ImageSettings, KinematicsSettings, LabelSettings, MockSettings, version_of
+from rotator_assets.lineage.settings_file import Settings, load_settings
+
+
+def test_no_file_means_the_defaults_of_the_study(tmp_path):
+    settings = load_settings(DataRoot(tmp_path))
+    manga = settings.survey("manga")
+    labels = manga.labels
+    assert settings == Settings()
+    assert (labels.t_type_max, labels.boundary, labels.log_mass_min) == (2.0, "emsellem2011", None)
+    cuts = {name: value for name, value in labels.model_dump().items() if name.startswith("reject_")}
+    assert len(cuts) == 6 and not any(cuts.values())
+    assert manga.lambda_r_preference == ("user", "dynpop", "maps", "pipe3d")
+    assert manga.ellipticity_preference == ("pymorph", "nsa", "user", "dynpop", "maps")
+    assert settings.survey("tng100").lambda_r_preference == ("user", "particles")
+    assert settings.survey("tng100").ellipticity_preference == ("morphs", "user", "particles")
+    assert manga.lambda_r_scale == {} and not manga.fill_refused
+    assert manga.images.pixels_per_r_eff is manga.images.arcsec_per_pixel is manga.jam_qual_min is None
+
+
+def test_what_is_written_is_read(tmp_path):
+    (tmp_path / "settings.yaml").write_text(
+        "profile: full\nmanga: {labels: {t_type_max: 0, log_mass_min: 10}, images: {pixels_per_r_eff: 9.434}}"
+    )
+    settings = load_settings(DataRoot(tmp_path))
+    assert settings.profile == "full" and settings.survey("manga").images.pixels_per_r_eff == 9.434
+    manga, tng100 = settings.survey("manga"), settings.survey("tng100")
+    assert manga.labels.log_mass_min == 10 and tng100.labels.log_mass_min is None
+    assert version_of(manga.labels) != version_of(tng100.labels)
+
+
+@pytest.mark.parametrize(
+    ("block", "version"),
+    [
+        (LabelSettings, "e37e0f823151b37d"),
+        (ImageSettings, "63fed4cd951316f1"),
+        (KinematicsSettings, "52f5576705cbf804"),
+        (MockSettings, "66472743c51f4ea6"),
+    ],
+)
+def test_a_new_setting_changes_no_version(block, version):
+    """The versions of the defaults, for good: what was made with them is not stale because a setting joined them.
+
+    That of the kinematics changed once, with its defaults: seeing is corrected in regular rotators alone, and the
+    aperture is the photometry's.
+    """
+    assert version_of(block()) == version
+
+
+def test_new_choices_of_sources_change_the_version_of_labels_once_they_are_set():
+    names = ("jam_qual_min", "fill_refused", "lambda_r_scale")
+    manga = Settings().survey("manga")
+    versions = {
+        version_of(manga.model_copy(update=update), names)
+        for update in ({}, {"fill_refused": True}, {"lambda_r_scale": {"pipe3d": 1.39}}, {"jam_qual_min": 0})
+    }
+    assert len(versions) == 4
+    assert version_of(manga, names) == version_of(manga, ("jam_qual_min",))
+    assert version_of(manga, names) == version_of(
+        manga.model_copy(update={"labels": LabelSettings(t_type_max=0)}), names
+    )
+
+
+def test_a_later_setting_counts_once_it_has_another_value():
+    assert version_of(ImageSettings(max_missing_fraction=0.01)) != version_of(ImageSettings())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mangas: {}", "mangas: unknown key; did you mean 'manga'?"),
+        ("manga: {label: {}}", "manga.label: unknown key; did you mean 'labels'?"),
+        ("manga: {labels: {cut: 1}}", "manga.labels.cut: unknown key; the keys are t_type_max, p_late_max"),
+        ("atlas3d: {images: {arcsec_per_pixel: 0.4}}", "atlas3d.images: atlas3d has no images here"),
+        ("manga: {labels: {t_type_max: early}}", "manga.labels.t_type_max"),
+        ("manga: {images: {pixels_per_r_eff: 9, arcsec_per_pixel: 0.4}}", "not both"),
+        ("manga: {images: {arcsec_per_pixel: -1}}", "greater than 0"),
+        ("manga: {lambda_r_preference: [guess]}", "there is no 'guess', only user, dynpop, maps, pipe3d"),
+        ("manga: {lambda_r_scale: {guess: 1.4}}", "manga.lambda_r_scale: there is no 'guess', only user, dynpop"),
+        ("manga: {lambda_r_scale: {pipe3d: 0}}", "manga.lambda_r_scale.pipe3d: Input should be greater than 0"),
+        ("manga: {ellipticity_preference: [morphs]}", "there is no 'morphs', only pymorph, nsa, user, dynpop, maps"),
+        ("manga: {fill_refused: 1}", "manga.fill_refused: Input should be a valid boolean"),
+        ("tng100: {lambda_r_preference: [maps]}", "there is no 'maps', only user, particles"),
+        ("manga: 3", "manga: expected a mapping"),
+        ("surveys: {}", "under the survey's own key"),
+        ("tng100: {mock: {psf_fwhm_arcsec: [1, 1]}}", "tng100.mock.psf_fwhm_arcsec"),
+        ("manga: {kinematics: {min_coverage: 2}}", "manga.kinematics.min_coverage"),
+        (
+            "manga: {kinematics: {beam_correction: graham2018}}",
+            "'graham2018' is now all (every galaxy, as before)",
+        ),
+        ("manga: {kinematics: {beam_correction: some}}", "Input should be 'none', 'all' or 'regular_rotators'"),
+        ("manga: {kinematics: {aperture: file}}", "'file' is now named header (manga) or particles (tng100)"),
+        ("manga: {kinematics: {aperture: particles}}", "there is no 'particles', only photometry, header"),
+        ("tng100: {kinematics: {aperture: header}}", "there is no 'header', only particles, photometry"),
+        ("just text", "expected a mapping"),
+        ("a: [", "not valid YAML"),
+        ("manga:\n  labels: {log_mass_min: 10.0}\nmanga:\n  images: {}", "line 3: 'manga' stands twice"),
+        ("manga: {labels: {t_type_max: 1, t_type_max: 2}}", "'t_type_max' stands twice"),
+        ("profile: 2020-99-99", "line 1: 2020-99-99 may be a date"),
+        ("tng100: {mock: {seed: 0100}}", "0100 may be no decimal number"),
+        (
+            "manga:\n  images:\n    check_centre: 1",
+            "line 3: manga.images.check_centre: Input should be",
+        ),
+        ("manga:\n  labels: {log_mass_min: '10'}", "line 2: manga.labels.log_mass_min: Input should be a valid number"),
+        (
+            "tng100: {mock: {psf_fwhm_arcsec: ['1', 1, 1]}}",
+            "psf_fwhm_arcsec.0: Input should be a valid number",
+        ),
+        ("manga: {jam_qual_min: 1.0}", "manga.jam_qual_min: Input should be a valid integer"),
+        ("manga: {lambda_r_preference: dynpop}", "manga.lambda_r_preference: Input should be a valid tuple"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tmp_path, text, message):
+    (tmp_path / "settings.yaml").write_text(text)
+    with pytest.raises(InputError) as error:
+        load_settings(DataRoot(tmp_path))
+    assert message in str(error.value) and "settings.yaml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["settings.yml", "Settings.yaml", "setting.yaml"])
+def test_a_file_of_a_similar_name_is_not_passed_over(tmp_path, name):
+    (tmp_path / name).write_text("profile: full")
+    with pytest.raises(InputError, match=rf"{name}: is not read under this name: call it settings\.yaml"):
+        load_settings(DataRoot(tmp_path))
+
+
+def test_a_link_to_nowhere_and_a_folder_are_no_settings(tmp_path):
+    (tmp_path / "settings.yaml").symlink_to(tmp_path / "not-there.yaml")
+    with pytest.raises(InputError, match="is no file, or a link to what is not there"):
+        load_settings(DataRoot(tmp_path))
+    (tmp_path / "not-there.yaml").mkdir()
+    with pytest.raises(InputError, match="is no file"):
+        load_settings(DataRoot(tmp_path))

@@ -1,0 +1,82 @@
+"""Thresholds, shares and corrected p-values against brute force, published formulas and scikit-learn."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import roc_curve
+
+from rotator_assets.core.statistics import balanced_accuracy, confusion, holm, wilson_interval, youden_threshold
+from rotator_assets_tests.evaluation.simulated import scored
+
+few = settings(max_examples=60, deadline=None)
+
+
+def test_holm_by_hand():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm([0.04, np.nan, 0.01]), [0.04, np.nan, 0.02])
+    np.testing.assert_allclose(holm([0.6, 0.5]), [1, 1])
+    assert holm([]).size == 0 and np.isnan(holm([np.nan])).all()
+
+
+@few
+@given(p_values=st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_rejects_exactly_what_stepping_down_rejects(p_values):
+    """Holm's own words: compare the k-th smallest with level / (m - k + 1), and stop at the first that is larger."""
+    level, rejected = 0.05, set()
+    for step, index in enumerate(np.argsort(p_values, kind="stable")):
+        if p_values[index] * (len(p_values) - step) > level:
+            break
+        rejected.add(int(index))
+    adjusted = holm(p_values)
+    assert set(np.flatnonzero(adjusted <= level)) == rejected
+    assert (adjusted >= p_values).all() and (adjusted <= np.minimum(np.multiply(p_values, len(p_values)), 1)).all()
+
+
+@few
+@given(data=scored())
+def test_youden_threshold_is_the_best_between_two_scores(data):
+    labels, scores = data
+    threshold = youden_threshold(labels, scores)
+    if len(set(scores)) == 1:
+        assert threshold == scores[0]
+        return
+    assert threshold not in scores and scores.min() < threshold < scores.max()
+    index = [np.mean(scores[labels == 1] >= cut) - np.mean(scores[labels == 0] >= cut) for cut in np.unique(scores)[1:]]
+    reached = np.mean(scores[labels == 1] >= threshold) - np.mean(scores[labels == 0] >= threshold)
+    assert reached == pytest.approx(max(index))
+    false_positive_rate, true_positive_rate, _ = roc_curve(labels, scores)
+    if max(index) >= 0:
+        assert reached == pytest.approx(max(true_positive_rate - false_positive_rate))
+
+
+def test_youden_threshold_by_hand():
+    assert youden_threshold([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]) == pytest.approx(0.4)
+    neighbours = [0.5, np.nextafter(0.5, 1)]
+    assert neighbours[0] < youden_threshold([0, 1], neighbours) <= neighbours[1]
+
+
+def test_confusion_and_balanced_accuracy():
+    labels, predicted = [0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 0]
+    np.testing.assert_array_equal(confusion(labels, predicted), [[2, 1], [1, 3]])
+    assert balanced_accuracy(labels, predicted) == pytest.approx((2 / 3 + 3 / 4) / 2)
+    assert np.isnan(balanced_accuracy([1, 1], [1, 0]))
+
+
+@few
+@given(n=st.integers(1, 200), share=st.floats(0, 1), level=st.sampled_from([0.68, 0.95]))
+def test_wilson_interval_is_that_of_scipy(n, share, level):
+    successes = round(share * n)
+    low, high = wilson_interval(successes, n, level)
+    expected = binomtest(successes, n).proportion_ci(level, method="wilson")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("n", range(1, 200, 7))
+def test_wilson_interval_holds_the_share_at_its_ends(n):
+    assert wilson_interval(0, n)[0] == 0 and wilson_interval(n, n)[1] == 1
+
+
+def test_wilson_interval_of_nothing():
+    assert wilson_interval(0, 0) == (0, 1)

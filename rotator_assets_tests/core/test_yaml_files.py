@@ -1,0 +1,107 @@
+"""The one reader of YAML: one reading of every line, or an error that names it."""
+
+import pytest
+
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.yaml_files import read_yaml
+
+XY = {"x": 1, "y": 2}
+
+
+def read(tmp_path, content: str | bytes):
+    path = tmp_path / "settings.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("", None),
+        ("# nothing\n", None),
+        ("--- {}\n...\n", {}),
+        ("\ufeffa: 1", {"a": 1}),
+        ("a: [1, -2, 0, 1.5, 3e-4, .5, 1E3]", {"a": [1, -2, 0, 1.5, 3e-4, 0.5, 1000.0]}),
+        ("a: [true, False, null, ~, x]", {"a": [True, False, None, None, "x"]}),
+        ("a:\nb: 'yes'\nc: \"010\"\nd: '1:30'", {"a": None, "b": "yes", "c": "010", "d": "1:30"}),
+        ("'no': 1\n'7': 2", {"no": 1, "7": 2}),
+        ("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: *a", {"a": XY, "b": {"x": 1, "y": 3}, "c": XY}),
+        ("a: |\n  two\n  lines\n", {"a": "two\nlines\n"}),
+    ],
+)  # fmt: skip
+def test_content_is_what_every_reader_takes_it_for(tmp_path, text, content):
+    assert read(tmp_path, text).content == content
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2\na: 3", "line 3: 'a' stands twice"),
+        ("a:\n  b: {c: 1, 'c': 2}", "line 2: 'c' stands twice"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n  <<: {y: 1}", "line 4: '<<' stands twice"),
+        ("a: &a {x: 1}\nb: &b {x: 2}\nc: {<<: [*a, *b]}", "line 3: 'x' stands twice in what '<<' brings in"),
+        ("a: &x 1\nb: &x 2\nc: *x", "line 2: &x stands twice"),
+        ('"a\\nb": 1', "line 1: the key 'a\\nb' holds what cannot be printed"),
+        ("a\u200bb: 1", "line 1: the key 'a\\u200bb' holds what cannot be printed"),
+        ("a: {<<: 3}", "line 1: '<<' brings in what is no mapping"),
+        ("a: 010", "line 1: 010 may be no decimal number"),
+        ("a: 0o10", "0o10 may be"),
+        ("a: 0x1F", "0x1F may be"),
+        ("a: -0b11", "-0b11 may be"),
+        ("a:\n- 1_000", "line 2: 1_000 has a line in a number"),
+        ("a: 12:30", "12:30 may be a number to the base 60"),
+        ("a: 1:30:05.5", "base 60"),
+        ("a: 2020-09-01", "2020-09-01 may be a date"),
+        ("a: 2020-99-99", "2020-99-99 may be a date"),
+        ("a: 2020-09-01T12:00:00Z", "may be a date"),
+        ("a: NO", "NO is true or false to some readers"),
+        ("a: [x, on]", "on is true or false"),
+        ("off: 1", "off is true or false"),
+        ("a: .inf", ".inf is no finite number"),
+        ("a: -.Inf", "is no finite number"),
+        ("a: .NaN", "is no finite number"),
+        ("a: 1e999", "1e999 is no finite number"),
+        ("a: " + "9" * 5000, "is no finite number"),
+        ("1: a", "the key 1 is no text"),
+        ("null: a", "the key null is no text"),
+        ("? [a, b]\n: c", "is no text"),
+        ("{a: 1}: c", "is no text"),
+        ("a: !!python/object/apply:os.system ['true']", "line 1: is not valid YAML for settings: the tag"),
+        ("a: !!str 1", "the tag"),
+        ("a: ! 1", "the tag"),
+        ("a: !!binary aGk=", "the tag"),
+        ("!!omap [a: 1]", "the tag"),
+        ("a: *b", "line 1: *b stands for nothing"),
+        ("a: &a [*a]", "*a stands for nothing"),
+        ("a: 1\n---\nb: 2", "line 2: a second document begins"),
+        ("a:\n\tb: 1", "line 2: is not valid YAML"),
+        ("a: [1, 2", "is not valid YAML"),
+        ("a: 'open", "is not valid YAML"),
+        ("a: b: c", "is not valid YAML"),
+        ("a: 1\nb: \x07", "line 2: is not valid YAML: the character"),
+        (b"a: 1\nb: \xe9", "line 2: is not valid YAML: no text in UTF-8"),
+        ("a: 1".encode("utf-16"), "is not valid YAML"),
+        ("[" * 3000, "nested more than"),
+        ("{a: " * 100, "nested more than"),
+        ("a: [" + "1," * 120_000 + "1]", "more than 100000 values"),
+        ("#" * 2**20 + "\n", "is larger than 1024 kB"),
+    ],
+)
+def test_what_has_several_readings_or_none_is_refused_with_its_line(tmp_path, text, message):
+    with pytest.raises(InputError) as error:
+        read(tmp_path, text)
+    assert message in str(error.value) and "settings.yaml: " in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_aliases_of_aliases_do_not_fill_the_memory(tmp_path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
+    with pytest.raises(InputError, match=r"line 6: more than 100000 values, with every alias written out"):
+        read(tmp_path, "\n".join(lines))
+
+
+def test_what_is_wrong_with_a_value_can_be_told_with_its_line(tmp_path):
+    file = read(tmp_path, "a:\n  b:\n    - 1\n    - 2\nc: 3\n")
+    assert file.where("a", "b", 1).endswith("settings.yaml: line 4")
+    assert file.where("a", "b", "unknown").endswith("line 2") and file.where("unknown").endswith("line 1")

@@ -1,0 +1,128 @@
+"""Pictures of a referee's questions show the numbers they were given, and say what is missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rotator_assets.evaluation.figures import precision_recall_figure, reliability_figure
+from rotator_assets.evaluation.reliability import calibration_curves, referee_metrics
+from rotator_assets.evaluation.scores import precision_recall_frame
+from rotator_assets.kinematics.spin import spin_threshold
+from rotator_assets.plots import style
+from rotator_assets.robustness.label_noise.figures import label_noise_figure
+from rotator_assets.robustness.label_noise.redrawn_labels import label_noise_variants
+from rotator_assets.robustness.learning_curve.figures import learning_curve_figure
+from rotator_assets.robustness.learning_curve.power_law import fit_learning_curve
+from rotator_assets_tests.report import made_up
+
+TITLE = {"dataset": "manga-observed-64", "recipe": "thesis"}
+
+
+@pytest.fixture(scope="module")
+def sample():
+    frame = made_up.galaxies()
+    frame = frame[frame["rotator_type"].notna()].reset_index(drop=True)
+    frame["probability_fast_calibrated"] = 0.3 + 0.5 * frame["probability_fast"]
+    frame = frame.assign(object_id=frame["galaxy_id"], rotator_type=frame["rotator_type"].astype(int), repeat=0, fold=0)
+    return frame.assign(lambda_r_error=np.nan, spin_threshold=spin_threshold(frame["ellipticity"]))
+
+
+@pytest.fixture(scope="module")
+def metrics(sample):
+    return referee_metrics(sample, sample, n=100)
+
+
+@pytest.fixture(scope="module")
+def variants(sample):
+    return label_noise_variants(sample, sample[["galaxy_id", "lambda_r"]].assign(lambda_r_source="dynpop"), n=50)
+
+
+@pytest.fixture(scope="module")
+def points():
+    auc = np.array([0.62, 0.68, 0.71, 0.73])
+    return pd.DataFrame({"n_train": [60, 120, 240, 480], "auc": auc, "auc_low": auc - 0.02, "auc_high": auc + 0.02})
+
+
+@pytest.fixture(scope="module")
+def fit(points):
+    return fit_learning_curve(points["n_train"], points["auc"], np.full(4, 0.01))
+
+
+@pytest.fixture
+def figures(sample, metrics, variants, points, fit):
+    """Every picture by name, with or without the stamp."""
+    curve = precision_recall_frame(sample["rotator_type"], sample["probability_fast"])
+    made = {
+        "reliability": (reliability_figure, (calibration_curves(sample), metrics), TITLE),
+        "precision_recall": (precision_recall_figure, (curve, metrics), TITLE),
+        "label_noise": (label_noise_figure, (variants,), TITLE),
+        "learning_curve": (learning_curve_figure, (points, fit), {"dataset": TITLE["dataset"], "needs": ""}),
+    }
+    return lambda name, synthetic: made[name][0](*made[name][1], **made[name][2], synthetic=synthetic)
+
+
+@pytest.mark.parametrize("name", ["reliability", "precision_recall", "label_noise", "learning_curve"])
+def test_texts_stay_inside_and_the_stamp_is_where_it_belongs(figures, name):
+    figure = figures(name, synthetic=True)
+    assert style.STAMP in made_up.texts(figure) and style.STAMP not in made_up.texts(figures(name, synthetic=False))
+    figure.canvas.draw()
+    tight, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert tight.x0 > -0.05 and tight.y0 > -0.05 and tight.x1 < width + 0.05 and tight.y1 < height + 0.05
+    assert all(axes.get_xlabel() for axes in figure.axes)
+
+
+def test_reliability_tells_both_stages_with_their_errors(figures, metrics):
+    (axes,) = figures("reliability", synthetic=False).axes
+    labels = " ".join(made_up.legend_texts(axes))
+    assert f"as predicted: calibration error {metrics['ece']:.3f}" in labels
+    assert f"after calibration: calibration error {metrics['ece_calibrated']:.3f}" in labels
+    assert f"share of fast rotators: {1 - metrics['prevalence']:.2f}" in labels
+
+
+def test_without_calibration_one_stage_is_shown(sample):
+    given = sample.drop(columns="probability_fast_calibrated")
+    found = referee_metrics(given, given, n=20)
+    (axes,) = reliability_figure(calibration_curves(given), found, **TITLE, synthetic=False).axes
+    assert "after calibration" not in " ".join(made_up.legend_texts(axes))
+
+
+def test_precision_has_its_interval_and_the_prevalence(figures, metrics):
+    (axes,) = figures("precision_recall", synthetic=False).axes
+    area = f"{metrics['pr_auc_slow']:.3f} [{metrics['pr_auc_slow_low']:.3f}, {metrics['pr_auc_slow_high']:.3f}]"
+    assert f"network: average precision {area}" in made_up.legend_texts(axes)
+    assert set(made_up.line(axes, "guess").get_ydata()) == {metrics["prevalence"]}
+
+
+def test_each_variant_has_a_line_and_each_cut_its_number_of_galaxies(figures, variants):
+    forest, by_distance = figures("label_noise", synthetic=False).axes
+    listed = variants[variants["distance_cut"].isna() & variants["auc"].notna()]
+    ticks = [tick.get_text() for tick in forest.get_yticklabels()]
+    assert len(ticks) == len(listed) and ticks[0].startswith("as trained\n299: ")
+    assert {"knowing every class", r"knowing $\lambda_R$ itself"} <= set(made_up.legend_texts(forest))
+    near = variants[variants["distance_cut"].notna() & variants["auc"].notna()]
+    assert [text.get_text() for text in by_distance.texts] == [str(n) for n in near["n_galaxies"]]
+
+
+def test_one_class_alone_is_said(sample):
+    one = label_noise_variants(sample[sample["rotator_type"] == 1], sample.iloc[:0].assign(lambda_r_source=""))
+    figure = label_noise_figure(one, **TITLE, synthetic=False)
+    assert style.render(figure, dpi=50).startswith(b"\x89PNG")
+    assert made_up.messages(figure)
+
+
+def test_the_law_is_drawn_to_a_hundred_times_as_many_galaxies(figures, fit):
+    (axes,) = figures("learning_curve", synthetic=False).axes
+    labels = " ".join(made_up.legend_texts(axes))
+    low, high = fit.interval(48_000)
+    assert f"100 times as many: {fit.at(48_000):.3f} [{low:.3f}, {high:.3f}]" in labels
+    assert axes.get_xscale() == "log" and axes.get_xlim()[1] > 48_000
+    assert ("do not say where" in made_up.texts(axes.figure)) == (not fit.constrained)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_curve_of_few_points_says_what_it_needs(points, count):
+    figure = learning_curve_figure(
+        points.iloc[:count], None, dataset="manga-observed-64", needs="needs more", synthetic=False
+    )
+    assert style.render(figure, dpi=50).startswith(b"\x89PNG")
+    assert made_up.messages(figure) == ["needs more"]

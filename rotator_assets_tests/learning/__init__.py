@@ -1,1 +1,0 @@
-"""Tests of folds, network, training, evaluation and attributions."""

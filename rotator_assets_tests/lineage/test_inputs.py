@@ -1,0 +1,263 @@
+"""Observations of what the pipeline is given: what an input is, and what changed in it."""
+
+import os
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.recipes import ENVIRONMENT_VARIABLE, RECIPES_FILE, load_recipes
+from rotator_assets.lineage import observing
+from rotator_assets.lineage.inputs import read_inputs
+from rotator_assets.lineage.observing import input_changes, last_observation, observe, observed_content
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    root = DataRoot(tmp_path / "root")
+    monkeypatch.setenv("ROTATORS_DATA", str(root.path))
+    for name in ("a.fits", "b.fits", "c.fits"):
+        _write(root, name, name)
+    return root
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def recipes(tmp_path, monkeypatch):
+    """Writes the recipes file there is, with some settings of `thesis` changed, some recipes added or taken out."""
+
+    def write(change: dict | None = None, add: dict | None = None, without: tuple[str, ...] = ()) -> None:
+        content = yaml.safe_load(RECIPES_FILE.read_text())["recipes"]
+        content["thesis"] |= change or {}
+        content |= add or {}
+        path = tmp_path / "recipes.yaml"
+        path.write_text(yaml.safe_dump({"recipes": {k: v for k, v in content.items() if k not in without}}))
+        monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(path))
+
+    return write
+
+
+def _write(root, name, text):
+    path = root.survey("manga") / "images" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def _observe(instance, root) -> dict[tuple[str, str], str]:
+    """What changed, by input and partition, as reported to the instance."""
+    observations = observe(instance, root)
+    for observation in observations:
+        instance.report_runless_asset_event(observation)
+    return {(o.asset_key.to_user_string(), o.partition): o.metadata["changed"].value for o in observations}
+
+
+def test_every_input_is_first_seen_once_and_then_no_more(instance, root):
+    changed = _observe(instance, root)
+    assert set(changed.values()) == {"first seen"}
+    surveys = {survey for asset, survey in changed if asset == "image_files"}
+    assert len(changed) == 6 * len(surveys) + 3 * len(load_recipes())
+    assert _observe(instance, root) == {}
+
+
+def test_a_changed_recipe_is_told_with_setting_old_and_new_value(instance, root, recipes):
+    _observe(instance, root)
+    recipes({"normalization": "log", "augmentation": {"flip": False}})
+    assert _observe(instance, root) == {
+        ("training_recipe", "thesis"): "normalization: max_all -> log; augmentation.flip: True -> False"
+    }
+    observation = last_observation(instance, "training_recipe", "thesis")
+    content = observed_content(instance, observation)
+    assert content["normalization"] == "log" and content["profile"] == "auto"
+    assert content == {**load_recipes()["thesis"].settings("training"), "profile": "auto"}
+    assert observation.metadata["edited"].value == pytest.approx(time.time(), abs=60)
+    assert observation.metadata["written_in"].value == os.environ[ENVIRONMENT_VARIABLE]
+
+
+@pytest.mark.parametrize(
+    ("text", "asset", "told"),
+    [
+        ("manga: {labels: {t_type_max: 0}}", "label_settings", "labels.t_type_max: 2.0 -> 0.0"),
+        ("manga: {jam_qual_min: 1}", "label_settings", "jam_qual_min: None -> 1"),
+        ("manga: {fill_refused: true}", "label_settings", "fill_refused: False -> True"),
+        (
+            "manga: {ellipticity_preference: [nsa]}",
+            "label_settings",
+            "ellipticity_preference: [pymorph, nsa, user, dynpop, maps] -> [nsa]",
+        ),
+        ("manga: {kinematics: {min_coverage: 0.5}}", "kinematics_settings", "kinematics.min_coverage: 0.0 -> 0.5"),
+        (
+            "manga: {mock: {psf_fwhm_arcsec: [1.4, 1.3, 1.2]}}",
+            "image_settings",
+            "mock.psf_fwhm_arcsec: None -> [1.4, 1.3, 1.2]",
+        ),
+    ],
+)
+def test_a_changed_setting_is_told_of_its_survey_alone(instance, root, text, asset, told):
+    _observe(instance, root)
+    root.settings.write_text(text)
+    assert _observe(instance, root) == {(asset, "manga"): told}
+    observation = last_observation(instance, asset, "manga")
+    assert observation.metadata["content"].value == observed_content(instance, observation)
+    root.settings.unlink()
+    assert _observe(instance, root) == {(asset, "manga"): " -> ".join(_turned(told))}
+
+
+def _turned(told: str) -> list[str]:
+    key, _, values = told.partition(": ")
+    old, new = values.split(" -> ")
+    return [f"{key}: {new}", old]
+
+
+def test_a_changed_profile_changes_every_stage_that_it_reduces(instance, root, recipes):
+    maps = {"attribution_steps": 3, "attribution_doublings": 0}  # the quick profile leaves them as they are
+    recipes({"folds": 2, "epochs": 1, "batch_size": 8, **maps}, add={"log": maps})
+    _observe(instance, root)
+    root.settings.write_text("profile: full")
+    changed = {("training_recipe", name) for name in load_recipes() if name != "thesis"}
+    changed |= {("attribution_recipe", name) for name in load_recipes() if name not in ("thesis", "log")}
+    assert _observe(instance, root) == dict.fromkeys(changed, "profile: auto -> full")
+
+
+STAGE_OF = {"normalization": "training", "test_time_averaging": "prediction", "attribution_steps": "attribution"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("normalization", "log", "normalization: max_all -> log"),
+        ("test_time_averaging", True, "test_time_averaging: False -> True"),
+        ("attribution_steps", 70, "attribution_steps: 50 -> 70"),
+    ],
+)
+def test_a_changed_setting_of_a_recipe_changes_the_stage_that_it_decides_and_no_other(
+    instance, root, recipes, setting, value, told
+):
+    recipes()
+    _observe(instance, root)
+    recipes({setting: value})
+    assert _observe(instance, root) == {(f"{STAGE_OF[setting]}_recipe", "thesis"): told}
+
+
+def test_order_comments_and_spelled_out_defaults_of_recipes_are_no_change(instance, root, tmp_path, monkeypatch):
+    path = tmp_path / "recipes.yaml"
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(path))
+    path.write_text("recipes:\n  thesis: {bands: r, epochs: 9}\n  log: {normalization: log}\n")
+    _observe(instance, root)
+    path.write_text(
+        "# rewritten\nrecipes:\n  log: {seed: 2020, augmentation: {flip: true}, normalization: log}\n"
+        "  thesis:\n    epochs: 9  # as before\n    attribution_steps: 50\n    augmentation: {rotation_deg: 180}\n"
+        "    bands: r\n"
+    )
+    assert _observe(instance, root) == {}
+
+
+def test_changed_files_are_counted_and_named(instance, root):
+    _observe(instance, root)
+    _write(root, "b.fits", "longer than before")
+    _write(root, "d.fits", "new")
+    (root.survey("manga") / "images" / "c.fits").unlink()
+    assert _observe(instance, root) == {
+        ("image_files", "manga"): (
+            "1 file new (images/d.fits); 1 file gone (images/c.fits); 1 file changed (images/b.fits)"
+        )
+    }
+    observation = last_observation(instance, "image_files", "manga")
+    assert observation.metadata["files"].value == 3 and "content" not in observation.metadata
+    assert set(observed_content(instance, observation)) == {"images/a.fits", "images/b.fits", "images/d.fits"}
+
+
+def test_files_replaced_by_others_of_their_size_and_name_are_a_change(instance, root):
+    _observe(instance, root)
+    path = root.survey("manga") / "images" / "a.fits"
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    assert _observe(instance, root) == {("image_files", "manga"): "1 file changed (images/a.fits)"}
+
+
+def test_links_to_nowhere_and_names_that_are_not_utf8_stop_nothing(instance, root):
+    folder = root.survey("manga") / "images"
+    (folder / "annexed.fits").symlink_to(folder / "nowhere")
+    (folder / os.fsdecode(b"caf\xe9.fits")).touch()
+    _observe(instance, root)
+    files = observed_content(instance, last_observation(instance, "image_files", "manga"))
+    assert set(files) == {"images/a.fits", "images/b.fits", "images/c.fits", "images/caf\\udce9.fits"}
+
+
+def test_a_change_from_a_state_that_was_not_kept_says_so(instance, root):
+    _observe(instance, root)
+    for path in (Path(instance.root_directory) / "inputs").iterdir():
+        path.write_bytes(b"not a list of files")
+    _write(root, "d.fits", "new")
+    assert _observe(instance, root) == {("image_files", "manga"): "what it was before is not recorded"}
+
+
+def test_lists_of_files_do_not_pile_up(instance, root, monkeypatch):
+    monkeypatch.setattr(observing, "_MANIFESTS_KEPT", 2)
+    for number in range(4):
+        _write(root, "a.fits", "x" * number)
+        _observe(instance, root)
+    kept = Path(instance.root_directory) / "inputs"
+    assert len(list(kept.glob("image_files.manga.*"))) == 2 and len(list(kept.glob("image_files.tng100.*"))) == 1
+
+
+def test_a_large_folder_is_read_fast_and_its_observation_stays_small(instance, root):
+    for number in range(12_000):
+        _write(root, f"{number}.fits", "")
+    started = time.perf_counter()
+    _observe(instance, root)
+    assert time.perf_counter() - started < 20
+    observation = last_observation(instance, "image_files", "manga")
+    assert len(dg.serialize_value(observation)) < 2_000
+    assert len(observed_content(instance, observation)) == 12_003
+
+
+def test_recipes_added_and_taken_out_while_the_code_location_is_loaded_are_no_change(instance, root, recipes):
+    _observe(instance, root)
+    recipes(add={"new-one": {}}, without=("log",))
+    assert _observe(instance, root) == {}
+    names = {now.partition for now in read_inputs(root) if now.asset == "training_recipe"}
+    assert "new-one" not in names and "log" not in names and "thesis" in names
+
+
+def _tick(instance):
+    with dg.build_sensor_context(instance=instance) as context:
+        return input_changes(context)
+
+
+def test_the_sensor_reports_what_changed_and_nothing_twice(instance, root):
+    events = _tick(instance).asset_events
+    assert {event.metadata["changed"].value for event in events} == {"first seen"}
+    for event in events:
+        instance.report_runless_asset_event(event)
+    assert _tick(instance).skip_message == "no input changed"
+
+
+def test_a_tick_names_what_changed_in_one_line(instance, root, recipes):
+    assert _tick(instance).skip_reason.skip_message.startswith("catalog_files manga, tng100, atlas3d: first seen; ")
+    _observe(instance, root)
+    recipes({"normalization": "log"})
+    tick = _tick(instance)
+    assert tick.skip_reason.skip_message == tick.cursor == "training_recipe thesis: normalization: max_all -> log"
+    root.settings.write_text("profile: full")
+    assert " and " in _tick(instance).cursor and len(_tick(instance).cursor) < 400
+
+
+def test_an_error_in_settings_or_recipes_makes_the_sensor_skip_with_one_line(instance, root, recipes):
+    root.settings.write_text("manga: {labels: {ttype: 3}}")
+    assert "settings.yaml: line 1: manga.labels.ttype" in _tick(instance).skip_message
+    root.settings.write_text("profile: [")
+    assert len(_tick(instance).skip_message.splitlines()) == 1
+    root.settings.unlink()
+    recipes({"normalisation": "log"})
+    assert "recipe 'thesis': normalisation" in _tick(instance).skip_message
+    with pytest.raises(InputError):
+        list(read_inputs(root))

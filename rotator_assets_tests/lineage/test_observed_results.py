@@ -1,0 +1,138 @@
+"""Observed results: what is read that Dagster cannot follow makes its reader stale when it changes, and only then."""
+
+import shutil
+
+import dagster as dg
+import pytest
+
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.keys import WHOLE
+from rotator_assets.lineage.observed_results import read_results
+from rotator_assets.lineage.observing import observe
+from rotator_assets.lineage.partitions import DATASETS
+from rotator_assets.orchestration.plans import Step, plan_stale
+from rotator_assets.running import open_runner
+from rotator_assets.tables import open_store
+from rotator_assets_tests.comparison.test_comparisons import NOISY, SMALL, trained
+
+BY_DATASET = Step("datasets", ("dataset_comparison",), None)
+STALE = ("dataset_comparison", WHOLE, f"all_scores changed (1 result changed ({NOISY}|thesis))")
+
+
+@pytest.fixture
+def runner(compared_root, tmp_path):
+    shutil.copytree(compared_root, tmp_path / "root")
+    with open_runner(DataRoot(tmp_path / "root")) as runner:
+        yield runner
+
+
+def _stale(runner) -> list[tuple[str, str, str]]:
+    """The comparisons that are stale."""
+    runner.observe()
+    return list(runner.staleness().stale(("recipe_comparison", "dataset_comparison")))
+
+
+def test_a_comparison_is_stale_from_when_a_score_changes_to_when_it_is_made_anew(runner):
+    assert _stale(runner) == []
+    trained(runner.root, NOISY, "thesis", seed=2)
+    assert STALE in _stale(runner)
+    runner.materialize(BY_DATASET)
+    assert STALE not in _stale(runner)
+    trained(runner.root, NOISY, "log", seed=3)
+    assert f"all_scores changed (1 result new ({NOISY}|log))" in {why for _, _, why in _stale(runner)}
+
+
+def test_scores_that_come_out_the_same_make_nothing_stale(runner):
+    trained(runner.root, NOISY, "thesis")
+    assert _stale(runner) == []
+
+
+def test_recipes_of_a_dataset_are_stale_by_its_own_scores_alone(runner):
+    trained(runner.root, SMALL, "thesis", seed=2)
+    assert {(asset, partition) for asset, partition, _ in _stale(runner)} == {("dataset_comparison", WHOLE)}
+    trained(runner.root, NOISY, "thesis", seed=2)
+    assert {(asset, partition) for asset, partition, _ in _stale(runner)} == {
+        ("dataset_comparison", WHOLE),
+        ("recipe_comparison", NOISY),
+    }
+
+
+def test_what_is_read_before_anyone_observed_it_is_known_to_have_been_read(runner):
+    trained(runner.root, NOISY, "thesis", seed=2)
+    runner.execute(BY_DATASET)  # as the UI does: nothing was observed since the change
+    assert {asset for asset, *_ in _stale(runner)} == {"recipe_comparison"}
+
+
+def test_a_score_that_changes_while_it_is_read_leaves_its_reader_stale(runner, monkeypatch):
+    from rotator_assets.evaluation import summary
+
+    compare = summary.compare_datasets
+
+    def compare_while_training(*arguments):
+        frame = compare(*arguments)
+        trained(runner.root, NOISY, "thesis", seed=2)
+        return frame
+
+    monkeypatch.setattr(summary, "compare_datasets", compare_while_training)
+    runner.materialize(BY_DATASET)
+    assert STALE in _stale(runner)
+
+
+def test_the_report_is_stale_whatever_of_what_it_shows_changes(runner):
+    root, tables = runner.root, open_store(runner.root)
+    picture = root.figures / NOISY / "recipes.png"
+    table = tables.latest_files("roc_curves")[f"{SMALL}|thesis"]
+    kept = {path: path.read_bytes() for path in (picture, table)}
+
+    def why() -> list[str]:
+        runner.observe()
+        return [one.reason for one in runner.staleness().stale(("study_report",))]
+
+    assert why() == []
+    picture.write_bytes(kept[picture] + b"drawn otherwise")
+    assert why() == [f"all_results changed (1 result changed ({NOISY}))"]
+    picture.write_bytes(kept[picture])
+    assert why() == []
+    table.unlink()
+    assert why() == [f"all_results changed (1 result changed ({SMALL}|thesis))"]
+    table.write_bytes(kept[table])
+    assert why() == []
+    tables.write("label_noise", f"{NOISY}|thesis", tables.query("FROM label_noise"))
+    assert why() == [f"all_results changed (1 result changed ({NOISY}|thesis))"]
+
+
+def test_nothing_is_observed_where_there_is_nothing(tmp_path):
+    with dg.DagsterInstance.ephemeral() as instance:
+        told = {o.asset_key.to_user_string() for o in observe(instance, DataRoot(tmp_path))}
+    assert not told & {now.asset for now in read_results(DataRoot(tmp_path))}
+
+
+def test_every_dataset_has_scores_of_its_own(runner):
+    now = {(o.asset, o.partition): o.content for o in read_results(runner.root)}
+    of_dataset = {key: now["dataset_scores", key] for key in DATASETS}
+    assert {key for key, content in of_dataset.items() if content} == {NOISY, SMALL}
+    assert set(of_dataset[NOISY]) == {f"{NOISY}|thesis", "recipes.yaml"}
+    assert set(now["all_scores", None]) == {f"{NOISY}|thesis", f"{SMALL}|thesis"}
+
+
+def test_what_the_report_makes_itself_is_none_of_what_it_shows(runner):
+    for picture in ("study/figure_01.png", "manga/matching.png", "manga/classes.png"):
+        path = runner.root.figures / picture
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"a picture")
+    (shown,) = (now for now in read_results(runner.root) if now.asset == "all_results")
+    assert shown.content["manga"].keys() == {"classes.png"} and "study" not in shown.content
+
+
+def test_only_the_report_is_made_anew_where_it_alone_is_stale():
+    steps = plan_stale([("study_report", WHOLE)])
+    assert [step.title for step in steps] == ["study report"]
+    steps = plan_stale([("study_report", WHOLE), ("planted_truth", WHOLE), ("recipe_comparison", NOISY)])
+    assert [step.title for step in steps] == [f"comparison {NOISY}", "planted truth", "study report"]
+
+
+def test_a_table_of_another_root_is_not_mistaken_for_this_ones(runner, tmp_path):
+    other = DataRoot(tmp_path / "other")
+    trained(other, NOISY, "thesis", seed=9)
+    ours, theirs = (next(n for n in read_results(root) if n.asset == "all_scores") for root in (runner.root, other))
+    assert ours.version != theirs.version and open_store(other).partitions("predictions") == [f"{NOISY}|thesis"]

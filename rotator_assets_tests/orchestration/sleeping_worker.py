@@ -1,0 +1,42 @@
+"""A worker process whose trainings sleep, and say on standard error when they start and stop.
+
+Those of the recipe ``log`` cannot be interrupted.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+
+from rotator_assets import running, worker
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.lineage.partitions import training_partitions
+from rotator_assets.orchestration.plans import TRAINING_ASSETS
+
+STUBBORN_SECONDS = 2.0
+"""How long a training that cannot be interrupted may go on."""
+
+
+def _say(text: str) -> None:
+    os.write(sys.stderr.fileno(), f"{text}\n".encode())  # whole lines: other workers write to the same pipe
+
+
+@dg.multi_asset(specs=[dg.AssetSpec(name, partitions_def=training_partitions) for name in TRAINING_ASSETS])
+def sleeping_training(context: dg.AssetExecutionContext):
+    recipe = context.partition_key.keys_by_dimension["recipe"]
+    _say(f"{recipe} sleeps")
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            _say(f"{recipe} is interrupted")
+            if recipe != "log":
+                raise
+
+
+if __name__ == "__main__":
+    running.definitions = lambda root: dg.Definitions(assets=[sleeping_training])
+    worker.STOP_SECONDS = STUBBORN_SECONDS
+    worker.main(DataRoot(Path(sys.argv[1])))

@@ -1,0 +1,96 @@
+"""What may start when: every step after what it needs, trainings beside each other, the report last."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rotator_assets.core.recipes import load_recipes
+from rotator_assets.orchestration.plans import (
+    QUESTION_ASSETS,
+    REPORT,
+    TRAINING_ASSETS,
+    Outcome,
+    Step,
+    next_step,
+    plan,
+    plan_stale,
+)
+
+DATASETS = ["manga-observed-64", "manga-observed-128", "tng100-noisy-64"]
+RECIPES = ["thesis", "log", "asinh"]
+
+
+@pytest.fixture
+def steps() -> list[Step]:
+    return plan(DATASETS, RECIPES)
+
+
+def _simulated(steps: list[Step], jobs: int, choose) -> tuple[list[str], int]:
+    """Titles in the order of their ends, and the most trainings that ran together; ``choose`` picks who ends next."""
+    waiting, running, ended, most = list(steps), [], [], 0
+    while waiting or running:
+        step = next_step(waiting, {s.title for s in running}, may_train=len(running) < jobs)
+        if step is None:
+            done = running.pop(choose(len(running)))
+            ended.append(done.title)
+            continue
+        waiting.remove(step)
+        assert not {n.title for n in (*waiting, *running)} & {*step.needs, *step.needs_one}
+        if step.is_training:
+            running.append(step)
+            most = max(most, len(running))
+        else:
+            ended.append(step.title)
+    return ended, most
+
+
+@given(jobs=st.integers(1, 5), picks=st.lists(st.integers(0, 100), min_size=20, max_size=20))
+def test_every_order_of_ends_runs_everything_once_and_the_report_last(jobs, picks):
+    steps = plan(DATASETS, RECIPES)
+    turn = iter(picks)
+    ended, most = _simulated(steps, jobs, lambda n: next(turn, 0) % n)
+    assert sorted(ended) == sorted(step.title for step in steps)
+    assert ended[-1] == REPORT.title
+    assert most == min(jobs, len(DATASETS) * len(RECIPES))
+
+
+def test_one_job_keeps_the_order_of_the_plan_but_for_steps_that_need_no_training(steps):
+    ended, _ = _simulated(steps, 1, lambda n: 0)
+    trainings = [step.title for step in steps if step.is_training]
+    assert [title for title in ended if title.startswith("training")] == trainings
+    for dataset in DATASETS:
+        of_dataset = [ended.index(step.title) for step in steps if step.is_training and dataset in step.title]
+        assert ended.index(f"comparison {dataset}") > max(of_dataset)
+
+
+def test_a_comparison_that_is_stale_too_waits_for_the_stale_trainings_of_its_dataset():
+    stale = [("rotator_classifier", "manga-observed-64|log"), ("recipe_comparison", "manga-observed-64")]
+    steps = plan_stale(stale)
+    waiting = [step for step in steps if not step.title.startswith(("catalogues", "images"))]
+    assert next_step(waiting, set(), may_train=False) is None
+    assert next_step(waiting, set(), may_train=True).is_training
+
+
+def test_steps_of_which_the_needs_are_not_in_the_plan_may_start():
+    step = Step("images x", ("image_tensors",), "x", needs=("catalogues of y",))
+    assert next_step([step], set(), may_train=False) is step
+
+
+def test_the_length_of_an_outcome_counts_all_that_is_settled():
+    outcome = Outcome(done=["a"], fresh=["b"], failed={"c": ValueError()}, skipped={"d": "needs c"})
+    assert len(outcome) == 4
+
+
+def test_every_training_of_the_plan_is_known_as_one(steps):
+    assert sum(step.is_training for step in steps) == len(DATASETS) * len(RECIPES)
+    assert set(RECIPES) <= set(load_recipes())
+
+
+def test_only_the_question_of_ellipticity_needs_the_structure_of_images():
+    """Without statmorph all other questions are asked."""
+    steps = plan(["manga-observed-64"], ["thesis"], questions=True)
+    needing = [step.assets for step in steps if "morphology manga-observed-64" in step.needs]
+    assert needing == [("ellipticity_report",)]
+    partition = "manga-observed-64|thesis"
+    asked = [asset for step in steps if step.partition == partition for asset in step.assets]
+    assert asked == [*TRAINING_ASSETS, *QUESTION_ASSETS]

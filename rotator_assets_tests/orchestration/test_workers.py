@@ -1,0 +1,144 @@
+"""Workers run steps on a data root as this process would, and one that dies or fails takes nothing with it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rotator_assets.core import progress
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
+from rotator_assets.orchestration.plans import SURVEY_ASSETS, TRAINING_ASSETS, Step, plan
+from rotator_assets.orchestration.runner import open_instance
+from rotator_assets.orchestration.workers import STOP_SECONDS, TrainingFailed, Workers, default_jobs
+from rotator_assets.running import open_runner
+from rotator_assets.tables import open_store
+from rotator_assets.training.assets import TRAINING_POOL
+
+SLEEPING = (sys.executable, "-m", "rotator_assets_tests.orchestration.sleeping_worker")
+SLEEPY, STUBBORN = (
+    Step(f"training {recipe}", TRAINING_ASSETS, f"manga-observed-64|{recipe}") for recipe in ("thesis", "log")
+)
+MANGA = Step("catalogues of manga", SURVEY_ASSETS, "manga")
+NOWHERE = Step("catalogues of atlas3d", SURVEY_ASSETS, "atlas3d")
+
+
+@pytest.fixture(scope="module")
+def root(small_demo_root, tmp_path_factory) -> DataRoot:
+    root = tmp_path_factory.mktemp("workers") / "root"
+    shutil.copytree(small_demo_root, root)
+    with open_runner(DataRoot(root)) as runner:
+        runner.observe()
+    return DataRoot(root)
+
+
+@pytest.fixture
+def empty_root(tmp_path) -> DataRoot:
+    """A root of no files."""
+    open_instance(DataRoot(tmp_path)).dispose()
+    return DataRoot(tmp_path)
+
+
+def test_a_worker_runs_steps_fails_with_its_reason_and_goes_on(root):
+    with Workers(root, 1) as workers:
+        workers.start(NOWHERE)
+        assert workers.running == {NOWHERE.title}
+        assert not workers.idle
+        step, error = workers.wait()
+        assert step is NOWHERE
+        assert isinstance(error, InputError)
+        assert "atlas3d" in str(error)
+        workers.start(MANGA)
+        assert workers.wait() == (MANGA, None)
+    assert len(open_store(root).read("galaxies", "manga")) == 90
+
+
+def test_a_worker_that_is_killed_fails_its_step_alone(empty_root):
+    with Workers(empty_root, 1) as workers:
+        workers.start(MANGA)
+        os.kill(workers._busy[MANGA.title]._process.pid, signal.SIGKILL)
+        _, error = workers.wait()
+        assert isinstance(error, TrainingFailed)
+        assert "--jobs 1" in str(error)
+        workers.start(NOWHERE)  # in a new process
+        assert isinstance(workers.wait()[1], InputError)
+
+
+def test_a_worker_without_a_step_ends_at_once_and_well(empty_root):
+    with Workers(empty_root, 1) as workers:
+        workers.start(NOWHERE)
+        workers.wait()
+        process = workers._free[0]._process
+        left = time.monotonic()
+    assert process.returncode == 0
+    assert time.monotonic() - left < STOP_SECONDS / 2
+
+
+def test_leaving_interrupts_what_still_runs(empty_root, monkeypatch, capfd):
+    monkeypatch.setattr("rotator_assets.orchestration.workers.WORKER", SLEEPING)
+    with Workers(empty_root, 1) as workers:
+        workers.start(SLEEPY)
+        process = workers._busy[SLEEPY.title]._process
+        while "thesis sleeps" not in capfd.readouterr().err:
+            time.sleep(0.1)
+    assert process.returncode == 0
+    assert capfd.readouterr().err.splitlines() == ["thesis is interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "last_words"),
+    [
+        (signal.SIGKILL, -signal.SIGKILL, []),
+        (signal.SIGTERM, 130, ["rotators: interrupted; what was finished is kept"]),
+    ],
+)
+def test_workers_end_with_a_run_in_the_background_even_where_interrupts_fail(empty_root, end, status, last_words):
+    empty_root.survey("manga").mkdir()
+    code = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from rotator_assets import cli, plans, workers
+from rotator_assets_tests.orchestration.test_workers import SLEEPING, SLEEPY, STUBBORN
+workers.WORKER = SLEEPING
+plans.plan = lambda *_: [SLEEPY, STUBBORN]
+cli.main()
+"""
+    asked = ["run", "-d", "manga-observed-64", "--jobs", "2", "--data", str(empty_root.path)]
+    command = [sys.executable, "-c", code, *asked]
+    parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert sorted(parent.stderr.readline() for _ in range(2)) == ["log sleeps\n", "thesis sleeps\n"]
+    parent.send_signal(end)
+    _, said = parent.communicate(timeout=STOP_SECONDS)  # standard error is the workers' too, and ends with them
+    assert parent.returncode == status
+    assert sorted(said.splitlines()) == ["log is interrupted", *last_words, "thesis is interrupted"]
+
+
+def test_trainings_side_by_side_come_out_as_in_one_process(finished_root, tmp_path):
+    home = tmp_path / "root"
+    shutil.copytree(finished_root, home, copy_function=shutil.copy2)
+    told, tables = [], open_store(DataRoot(home))
+    asked = "SELECT galaxy_id, fold, probability_fast FROM predictions WHERE recipe = 'thesis' ORDER BY galaxy_id"
+    alone = tables.query(asked)
+    steps = [step for step in plan(["manga-observed-64"], ["thesis", "r-band"]) if step.is_training]
+    with open_runner(DataRoot(home)) as runner, progress.listening(lambda *report: told.append(report)):
+        outcome = runner.run(steps, jobs=2)
+    assert sorted(outcome.done) == sorted(step.title for step in steps)
+    assert tables.query(asked).equals(alone)
+    assert {recipe for stage, *_ in told if (recipe := stage.split()[-1])} == {"thesis", "r-band"}
+
+
+def test_by_default_there_is_at_least_one_job():
+    assert 1 <= default_jobs() <= 4
+
+
+def test_trainings_of_the_ui_queue_from_the_first_one_and_a_limit_that_was_set_stays(tmp_path):
+    root = DataRoot(tmp_path)
+    with open_instance(root) as instance:
+        assert instance.event_log_storage.get_concurrency_info(TRAINING_POOL).slot_count == 1
+        instance.event_log_storage.set_concurrency_slots(TRAINING_POOL, 2)
+    with open_instance(root) as instance:
+        assert instance.event_log_storage.get_concurrency_info(TRAINING_POOL).slot_count == 2

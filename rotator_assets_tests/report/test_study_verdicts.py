@@ -1,0 +1,123 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from rotator_assets.core import study as the_study
+from rotator_assets.core.recipes import load_recipes, varied
+from rotator_assets.lineage.partitions import DATASETS as ALL_DATASETS
+from rotator_assets.report import study_verdicts as study
+from rotator_assets.tables import TABLES
+
+RECIPES = pd.DataFrame(columns=TABLES["recipe_comparison"].column_names)
+DATASETS = pd.DataFrame(columns=TABLES["dataset_comparison"].column_names)
+
+
+def _metrics(*keys: tuple[str, str], auc: float = 0.7) -> pd.DataFrame:
+    rows = [{"dataset": dataset, "recipe": recipe} for dataset, recipe in keys]
+    return pd.DataFrame(rows).assign(auc=auc, auc_low=auc - 0.05, auc_high=auc + 0.05, n_galaxies=1433)
+
+
+def test_study_numbers_by_dataset():
+    assert the_study.study_auc("manga-observed-64") == {"thesis": (0.78, 0.78), "all-types": (0.92, 0.92)}
+    assert the_study.study_auc("tng100-noisy-128") == {"thesis": (0.68, 0.70)}
+    assert the_study.study_auc("tng100-noiseless-128") == {"thesis": (0.72, 0.72)}
+    assert the_study.study_auc("tng100-noiseless-64") == {"thesis": (0.79, 0.79)}
+    assert the_study.study_auc("unknown") == {}
+
+
+def test_every_result_of_the_study_names_a_recipe_that_exists():
+    from rotator_assets.core.recipes import load_recipes
+
+    assert {recipe for _, recipe in the_study.STUDY_RESULTS} <= set(load_recipes())
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [((0.75, 0.80), "within the interval"), ((0.60, 0.70), "below the study"), ((0.80, 0.9), "above the study")],
+)
+def test_verdicts_come_from_the_interval(interval, verdict):
+    metrics = pd.DataFrame(
+        [{"dataset": "manga-observed-64", "recipe": "thesis", "auc": np.mean(interval), "auc_low": interval[0],
+          "auc_high": interval[1], "n_galaxies": 1433}]
+    )  # fmt: skip
+    table = study.study_comparison(metrics, RECIPES, DATASETS, synthetic=False).set_index(["dataset", "recipe"])
+    row = table.loc[("manga-observed-64", "thesis")]
+    assert row["verdict"] == verdict and row["galaxies"] == 1433
+    assert row["the study"] == "AUC 0.78 (early types)"
+    assert row["here: AUC [95 % interval]"] == f"{np.mean(interval):.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+    assert table.loc[("tng100-noisy-64", "thesis"), "here: AUC [95 % interval]"] == "not run"
+    made_up_data = study.study_comparison(metrics, RECIPES, DATASETS, synthetic=True)
+    assert set(made_up_data["verdict"]) == {"", "synthetic: not comparable"}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "difference", "p_value", "verdict"),
+    [
+        ("r-band", 0.01, 0.6, "no significant difference, as in the study"),
+        ("r-band", -0.1, 0.001, "significantly lower than thesis, unlike the study"),
+        ("dropout", -0.02, 0.3, "no significant difference"),
+        ("dropout", -0.1, 0.001, "significantly lower than thesis, as in the study"),
+        ("dropout", 0.1, 0.001, "significantly higher than thesis, unlike the study"),
+        ("unnormalized", -0.1, 0.001, "told from chance; significantly lower than thesis, as in the study"),
+    ],
+)
+def test_comparisons_of_recipes_are_judged_by_the_paired_difference(recipe, difference, p_value, verdict):
+    key = {"dataset": "manga-observed-64", "recipe": recipe}
+    beside = pd.DataFrame(
+        [{**key, "auc_difference": difference, "auc_difference_low": difference - 0.05,
+          "auc_difference_high": difference + 0.05, "p_value_adjusted": p_value}]
+    )  # fmt: skip
+    table = study.study_comparison(_metrics(("manga-observed-64", recipe)), beside, DATASETS, synthetic=False)
+    row = table.set_index(["dataset", "recipe"]).loc[("manga-observed-64", recipe)]
+    assert row["verdict"] == verdict
+    assert (
+        row["difference [95 % interval]"] == f"{difference:+.3f} [{difference - 0.05:+.3f}, {difference + 0.05:+.3f}]"
+    )
+    assert row["in DuckDB"] == "FROM recipe_comparison"
+
+
+def test_near_chance_is_told_by_the_interval():
+    metrics = _metrics(("manga-observed-64", "unnormalized"), auc=0.52)
+    table = study.study_comparison(metrics, RECIPES, DATASETS, synthetic=False).set_index(["dataset", "recipe"])
+    assert table.loc[("manga-observed-64", "unnormalized"), "verdict"] == "not told from chance"
+
+
+def test_comparisons_of_datasets_are_judged_too_and_synthetic_ones_not_held_against_the_study():
+    row = {"dataset": "tng100-noiseless-64", "reference_dataset": "tng100-noiseless-128", "recipe": "thesis",
+           "n_galaxies": 500, "auc": 0.8, "reference_auc": 0.7, "difference": 0.1, "low": 0.05, "high": 0.15,
+           "p_value_adjusted": 0.001}  # fmt: skip
+    for synthetic, verdict in (
+        (False, "significantly higher than tng100-noiseless-128, as in the study"),
+        (True, "synthetic: significantly higher than tng100-noiseless-128"),
+    ):
+        table = study.study_comparison(_metrics(), RECIPES, pd.DataFrame([row]), synthetic=synthetic)
+        found = table.set_index("dataset").loc["tng100-noiseless-64 against tng100-noiseless-128"]
+        assert found["verdict"] == verdict and found["galaxies"] == 500
+        assert found["here: AUC [95 % interval]"] == "0.800 against 0.700"
+        assert found["difference [95 % interval]"] == "+0.100 [+0.050, +0.150]"
+
+
+def test_the_figures_are_those_of_the_study_in_order():
+    numbers = [figure.number for figure in the_study.STUDY_FIGURES]
+    assert numbers == [3, *range(8, 32)]
+
+
+def test_every_figure_names_folders_that_the_pipeline_fills():
+    surveys = {dataset.survey for dataset in ALL_DATASETS.values()}
+    known = surveys | set(ALL_DATASETS) | {the_study.ACROSS_DATASETS}
+    known |= {f"{dataset}/{recipe}" for dataset in ALL_DATASETS for recipe in load_recipes()}
+    assert {folder for figure in the_study.STUDY_FIGURES for folder in figure.folders} <= known
+    assert set(the_study.FAMILIES) <= set(varied(load_recipes(), the_study.REFERENCE_RECIPE))
+
+
+def test_the_first_choice_is_shown_and_the_second_one_says_why(tmp_path):
+    figure = next(figure for figure in the_study.STUDY_FIGURES if figure.number == 13)
+    assert figure.folder(tmp_path) is None
+    assert figure.needs == "manga-observed-128 or manga-observed-64 with thesis"
+    for dataset, said in (("manga-observed-64", " (manga-observed-128 was not trained.)"), ("manga-observed-128", "")):
+        path = tmp_path / dataset / "thesis" / "roc.png"
+        path.parent.mkdir(parents=True)
+        path.touch()
+        folder = figure.folder(tmp_path)
+        assert folder == f"{dataset}/thesis"
+        assert figure.shown(folder).endswith(f"Shown: {dataset}, recipe thesis.{said}")

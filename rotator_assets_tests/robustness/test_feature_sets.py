@@ -1,0 +1,83 @@
+"""The ladder of features: planted signals appear at their step, and what the network adds is what it knows alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rotator_assets.evaluation.auc import Judged, auc_difference
+from rotator_assets.evaluation.baselines import CLASSIFIERS, LOGISTIC, tabular_baseline
+from rotator_assets.robustness.features.feature_sets import PIXEL_STEP, STEPS, feature_ladder, steps_of
+from rotator_assets.tables import TABLES
+from rotator_assets.training.folds import assign_folds
+
+COUNT = 240
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """Sersic index and the network each know something of the label, of their own; ellipticity nothing."""
+    random = np.random.default_rng(1)
+    kind = random.integers(0, 2, COUNT)
+    frame = pd.DataFrame({column: random.normal(size=COUNT) for columns in STEPS.values() for column in columns})
+    frame["sersic_n"] -= 1.2 * kind
+    frame["log_mass"] = np.nan
+    frame["gini"] = np.nan
+    frame["g_minus_i"] = np.nan
+    frame["rotator_type"] = kind
+    frame["fold"] = assign_folds(kind, np.arange(COUNT), 3, seed=0)
+    frame["probability_fast"] = 1 / (1 + np.exp(-1.5 * (kind - 0.5) - random.normal(size=COUNT)))
+    frame.loc[:1, "probability_fast"] = [0.0, 1.0]
+    names = np.arange(COUNT)
+    return frame.assign(galaxy_id=names, object_id=names, probability_fast_calibrated=frame["probability_fast"])
+
+
+@pytest.fixture(scope="module")
+def ladder(sample):
+    pixels = np.random.default_rng(2).normal(size=(COUNT, 40)).astype(np.float32)
+    return feature_ladder(sample, sample, pixels, seed=3)
+
+
+def test_empty_columns_and_steps_are_left_out_and_told(sample):
+    steps, missing = steps_of(sample)
+    assert list(steps) == ["ellipticity", "+ Sersic index", "+ size, mass", "+ Gini, M20, C, A"]
+    assert missing == ["log_mass", "g_minus_i", "gini"]
+    assert steps["+ size, mass"] == ["ellipticity", "sersic_n", "r_eff_arcsec"]
+    assert steps["+ Gini, M20, C, A"][-3:] == ["m20", "concentration", "asymmetry"]
+
+
+def test_every_step_by_every_classifier_in_the_tables_columns(ladder):
+    table = TABLES["feature_baselines"]
+    assert set(table.column_names) - set(ladder.columns) == {"dataset", "recipe", "synthetic"}
+    assert ladder["model"].tolist() == list(CLASSIFIERS) * 5
+    assert ladder["features"].iloc[-1] == PIXEL_STEP and (ladder["n_galaxies"] == COUNT).all()
+
+
+def test_what_a_feature_knows_appears_at_its_step(ladder):
+    for classifier in CLASSIFIERS:
+        rows = ladder[ladder["model"] == classifier].set_index("features")
+        assert rows.loc["ellipticity", "auc_low"] < 0.5 < rows.loc["ellipticity", "auc_high"]
+        assert rows.loc["+ Sersic index", "auc_low"] > 0.6
+        assert rows.loc["ellipticity", "gain_low"] > 0.1 and rows.loc["ellipticity", "p_value_adjusted"] < 0.001
+
+
+def test_numbers_of_a_row_are_those_of_the_paired_test(sample, ladder):
+    row = ladder.set_index(["features", "model"]).loc[("+ Sersic index", LOGISTIC)]
+    alone = tabular_baseline(sample[["ellipticity", "sersic_n"]], sample["rotator_type"], sample["fold"])
+    expected = auc_difference(Judged.of(sample), Judged.of(sample, alone))
+    assert (row["network_gain"], row["gain_low"], row["gain_high"], row["p_value"]) == pytest.approx(
+        (expected.difference, expected.low, expected.high, expected.p_value)
+    )
+    assert row["added"] == pytest.approx(row["auc_with_network"] - row["auc"])
+    assert row["added_low"] > 0  # both know something of their own
+    assert (ladder["p_value_adjusted"] >= ladder["p_value"]).all()
+    assert (ladder["added_p_value_adjusted"] >= ladder["added_p_value"]).all()
+
+
+def test_a_network_that_knows_nothing_adds_nothing(sample):
+    random = np.random.default_rng(4)
+    nothing = random.uniform(0.2, 0.8, COUNT)
+    blind = sample.assign(probability_fast=nothing, probability_fast_calibrated=nothing)
+    rows = feature_ladder(blind, blind, random.normal(size=(COUNT, 5)).astype(np.float32), seed=1)
+    known = rows[(rows["features"] == "+ Sersic index")]
+    assert (known["gain_high"] < 0).all()
+    assert (known["added_low"] < 0).all() and known["added"].abs().max() < 0.05

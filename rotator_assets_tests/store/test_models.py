@@ -1,0 +1,93 @@
+"""Trained networks: committed in one step, kept from each other's runs, loaded as they were."""
+
+import dataclasses
+import json
+import os
+
+import pytest
+
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import ABANDONED_SECONDS
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.store.models import TrainedModels, checkpoint_folder, commit_models, open_models, writing_models
+
+
+def trained(parent, seed=1) -> TrainedModels:
+    with writing_models(parent) as folder:
+        (folder / "fold-0.keras").write_bytes(b"weights")
+    recipe = Recipe(name="a", seed=seed)
+    return TrainedModels(folder, recipe, "quick", "a device", 12.5, True, training=f"content{seed}")
+
+
+def checkpointed(parent, training, seconds_ago=0.0):
+    folder = checkpoint_folder(parent, training)
+    folder.mkdir()
+    (folder / "fold-0.npz").write_bytes(b"state")
+    written = folder.stat().st_mtime - seconds_ago
+    os.utime(folder, (written, written))
+    return folder
+
+
+def test_what_is_committed_is_opened(tmp_path):
+    models = trained(tmp_path)
+    with pytest.raises(FileNotFoundError, match="materialize rotator_classifier"):
+        open_models(tmp_path)
+    commit_models(models)
+    assert open_models(tmp_path) == models
+
+
+def test_a_training_under_way_and_the_last_one_survive_another_commit(tmp_path):
+    under_way, first, second = trained(tmp_path), trained(tmp_path, 2), trained(tmp_path, 3)
+    commit_models(first)
+    commit_models(second)
+    assert open_models(tmp_path).recipe.seed == 3
+    assert all((m.folder / "fold-0.keras").is_file() for m in (under_way, first, second))
+
+
+def test_what_nobody_touched_for_a_day_is_removed(tmp_path):
+    old, new = trained(tmp_path), trained(tmp_path, 2)
+    before = old.folder.stat().st_mtime - ABANDONED_SECONDS - 1
+    os.utime(old.folder, (before, before))
+    commit_models(new)
+    assert not old.folder.exists() and new.folder.exists()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_training_that_fails_or_is_interrupted_leaves_no_folder(tmp_path, error):
+    with pytest.raises(error), writing_models(tmp_path) as folder:
+        (folder / "fold-0.keras").write_bytes(b"weights")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoints_go_when_their_training_is_committed_and_no_others(tmp_path):
+    models = trained(tmp_path)
+    own, other = checkpointed(tmp_path, "content1"), checkpointed(tmp_path, "content2")
+    commit_models(models)
+    assert not own.exists() and other.exists()
+
+
+def test_checkpoints_of_other_content_go_after_a_day_and_their_own_never(tmp_path):
+    recent = checkpointed(tmp_path, "recent", ABANDONED_SECONDS / 2)
+    old = checkpointed(tmp_path, "old", ABANDONED_SECONDS + 1)
+    assert checkpoint_folder(tmp_path, "old") == old and old.exists()
+    assert checkpoint_folder(tmp_path, "recent") == recent
+    assert not old.exists() and recent.exists()
+
+
+def test_a_manifest_from_before_the_content_was_noted_is_opened(tmp_path):
+    models = trained(tmp_path)
+    commit_models(models)
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    del manifest["training"]
+    (tmp_path / "model.json").write_text(json.dumps(manifest))
+    assert open_models(tmp_path) == dataclasses.replace(models, training="")
+
+
+def test_a_recipe_with_settings_that_are_no_more_says_what_to_do(tmp_path):
+    commit_models(trained(tmp_path))
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    manifest["recipe"]["no_such_setting"] = True
+    (tmp_path / "model.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="another version of this program; materialize rotator_classifier again"):
+        open_models(tmp_path)

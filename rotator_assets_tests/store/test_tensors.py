@@ -1,0 +1,115 @@
+"""Image tensors: what is written is read, memory stays flat, an interrupted write leaves the old tensor."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rotator_assets.core.errors import InputError
+from rotator_assets.store.tensors import open_tensor, writing_tensor
+
+
+def write(folder, images, synthetic=True):
+    with writing_tensor(folder, images.shape[1], synthetic) as tensor:
+        for row, image in enumerate(images):
+            assert tensor.append(f"g{row}", image) == row
+    return tensor
+
+
+def test_round_trip(tmp_path):
+    images = np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype(np.float32)
+    writer = write(tmp_path, images)
+    tensor = open_tensor(tmp_path)
+    assert tensor.images.dtype == np.float32 and isinstance(tensor.images, np.memmap)
+    np.testing.assert_array_equal(tensor.images, images)
+    assert tensor.galaxy_ids == ("g0", "g1", "g2", "g3", "g4")
+    assert (tensor.size_px, tensor.synthetic, tensor.version) == (8, True, writer.version)
+    np.testing.assert_array_equal(tensor.select(["g3", "g1"])[0], images[3])
+    assert tensor.rows_of(["g4", "g0"]).tolist() == [4, 0]
+
+
+def test_a_galaxy_that_left_the_tensor_is_told_never_replaced_by_another(tmp_path):
+    write(tmp_path, np.ones((2, 4, 4, 3), np.float32))
+    with pytest.raises(InputError, match=r"galaxy g7 is not in the image tensor.*materialize"):
+        open_tensor(tmp_path).rows_of(["g1", "g7"])
+
+
+def test_a_synthetic_image_marks_the_tensor(tmp_path):
+    with writing_tensor(tmp_path, 4) as tensor:
+        tensor.append("a", np.ones((4, 4, 3), np.float32))
+        tensor.synthetic |= True
+    assert open_tensor(tmp_path).synthetic
+
+
+def test_the_file_is_a_plain_npy_that_numpy_reads(tmp_path):
+    write(tmp_path, np.ones((1000, 4, 4, 3), np.float32))
+    (path,) = tmp_path.glob("images-*.npy")
+    assert np.load(path, allow_pickle=False).shape == (1000, 4, 4, 3)
+
+
+def test_no_image_at_all_is_an_empty_tensor(tmp_path):
+    write(tmp_path, np.ones((0, 16, 16, 3), np.float32))
+    assert open_tensor(tmp_path).images.shape == (0, 16, 16, 3)
+
+
+def test_a_failed_write_leaves_the_old_tensor_and_no_rubbish(tmp_path):
+    write(tmp_path, np.ones((2, 4, 4, 3), np.float32))
+    with pytest.raises(RuntimeError), writing_tensor(tmp_path, 4, True) as tensor:
+        tensor.append("x", np.zeros((4, 4, 3), np.float32))
+        raise RuntimeError
+    assert open_tensor(tmp_path).images.sum() == 2 * 4 * 4 * 3
+    assert len(list(tmp_path.glob("images-*.npy"))) == 1
+
+
+def test_two_runs_at_once_do_not_take_each_others_files(tmp_path):
+    with writing_tensor(tmp_path, 4, True) as slow:
+        slow.append("slow", np.ones((4, 4, 3), np.float32))
+        write(tmp_path, np.zeros((3, 4, 4, 3), np.float32))
+        assert len(open_tensor(tmp_path).images) == 3
+    assert open_tensor(tmp_path).galaxy_ids == ("slow",)
+
+
+def test_a_replaced_tensor_still_serves_whoever_has_it_open(tmp_path):
+    write(tmp_path, np.ones((2, 4, 4, 3), np.float32))
+    old = open_tensor(tmp_path)
+    write(tmp_path, np.zeros((3, 4, 4, 3), np.float32))
+    assert old.images.sum() == 2 * 4 * 4 * 3
+    assert len(open_tensor(tmp_path).images) == 3
+    assert old.version != open_tensor(tmp_path).version
+
+
+def test_version_follows_content_and_order(tmp_path):
+    a, b = np.zeros((1, 4, 4, 3), np.float32), np.ones((1, 4, 4, 3), np.float32)
+    versions = [write(tmp_path / n, np.concatenate(p)).version for n, p in {"ab": (a, b), "ba": (b, a)}.items()]
+    assert versions[0] != versions[1]
+    assert write(tmp_path / "again", np.concatenate((a, b))).version == versions[0]
+
+
+def test_an_image_of_another_size_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="shape"), writing_tensor(tmp_path, 4, True) as tensor:
+        tensor.append("x", np.zeros((5, 4, 3), np.float32))
+
+
+def test_nothing_written_says_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match="materialize image_tensors"):
+        open_tensor(tmp_path)
+
+
+def test_memory_stays_flat(tmp_path):
+    """Writing 400 MB of images takes no more memory than writing 4 MB."""
+    code = """
+import resource, sys, numpy as np
+from pathlib import Path
+from rotator_assets.store.tensors import writing_tensor
+image = np.ones((64, 64, 3), np.float32)
+with writing_tensor(Path(sys.argv[1]), 64, True) as tensor:
+    for row in range(int(sys.argv[2])):
+        tensor.append(str(row), image)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    peak = [
+        int(subprocess.run([sys.executable, "-c", code, str(tmp_path / n), n], capture_output=True, check=True).stdout)
+        for n in ("80", "8000")
+    ]
+    assert peak[1] - peak[0] < 40_000  # kB

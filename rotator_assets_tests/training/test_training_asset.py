@@ -1,0 +1,336 @@
+"""The asset of the trained networks: resumes, retries, tells how far it is, and follows changes when told to."""
+
+import dataclasses
+import os
+import signal
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.recipes import load_recipes
+from rotator_assets.definitions import definitions
+from rotator_assets.lineage import observed_results as results
+from rotator_assets.lineage.partitions import training_key
+from rotator_assets.orchestration.plans import Step
+from rotator_assets.orchestration.runner import Runner, input_error
+from rotator_assets.running import open_runner
+from rotator_assets.store.models import open_models
+from rotator_assets.store.tensors import open_tensor, writing_tensor
+from rotator_assets.tables import TABLES, open_store
+from rotator_assets.training import assets as learning
+from rotator_assets.training import checkpoints as checkpoints_module
+from rotator_assets.training import cross_validation as training
+from rotator_assets_tests.training.made_up_training import SIZE_PX, TINY, galaxy_ids, planted_survey
+
+DATASET, RECIPE = "manga-observed-64", "thesis"
+TRAINING = Step("training", ("rotator_classifier",), training_key(DATASET, RECIPE))
+TOLD = {"fold", "epoch", "loss", "val_loss", "val_auc", "images_per_second", "seconds_left"}
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> DataRoot:
+    """A root with the tensor and labels of the planted survey, whose recipe trains two folds of two epochs."""
+    root = DataRoot(tmp_path)
+    images, labels, objects = planted_survey()
+    with writing_tensor(root.tensors / DATASET, SIZE_PX, synthetic=True) as writer:
+        for galaxy_id, image in zip(galaxy_ids(objects), images, strict=True):
+            writer.append(galaxy_id, image)
+    frame = pd.DataFrame({name: None for name in TABLES["labeled_images"].column_names}, index=range(len(labels)))
+    frame = frame.assign(
+        dataset=DATASET,
+        galaxy_id=galaxy_ids(objects),
+        object_id=objects,
+        rotator_type=labels,
+        is_early_type=True,
+        synthetic=True,
+    )
+    open_store(root).write("labeled_images", DATASET, frame)
+    recipes = load_recipes()
+    short = TINY.model_copy(update={"name": RECIPE, "folds": 2, "epochs": 2})
+    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: short})
+    monkeypatch.setattr(learning, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(checkpoints_module, "MOST_TIME_WRITING", 1.0)
+    return root
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """The real training, failing by the errors appended here: each time after an epoch, until none is left."""
+    errors, cross_validate = [], training.cross_validate
+
+    def fails(*arguments, on_epoch, **options):
+        def then_fails(log):
+            on_epoch(log)
+            if errors:
+                raise errors.pop(0)
+
+        return cross_validate(*arguments, on_epoch=then_fails, **options)
+
+    monkeypatch.setattr(training, "cross_validate", fails)
+    return errors
+
+
+def materialize_inputs(runner: Runner) -> None:
+    """As if the chain had made the tensor and the labels."""
+    runner.observe()
+    for asset in ("image_tensors", "labeled_images"):
+        runner.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=DATASET))
+
+
+def observed_epochs(instance) -> list[tuple[int, int]]:
+    """(fold, epoch) of the observations, the first first."""
+    records = instance.fetch_observations(dg.AssetKey("rotator_classifier"), limit=100, ascending=True).records
+    metadata = [record.asset_observation.metadata for record in records]
+    assert all(set(m) == TOLD and all(isinstance(m[name].value, int | float) for name in TOLD) for m in metadata)
+    assert {record.asset_observation.partition for record in records} <= {str(TRAINING.partition)}
+    return [(m["fold"].value, m["epoch"].value) for m in metadata]
+
+
+def left_behind(root: DataRoot) -> list[str]:
+    """Names of what lies in the models' folder that is not a finished training."""
+    return sorted(path.name.partition("-")[0] for path in (root.models / DATASET / RECIPE).iterdir())
+
+
+def test_repeats_are_kept_apart_and_predicted_together(root, monkeypatch):
+    recipes = results.load_recipes()
+    changed = recipes[RECIPE].model_copy(update={"repeats": 2, "epochs": 1})
+    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: changed})
+    monkeypatch.setattr(learning, "reduced", lambda recipe, crop_px: recipe)
+    with open_runner(root) as runner:
+        materialize_inputs(runner)
+        runner.materialize(Step("both", ("rotator_classifier", "predictions"), TRAINING.partition))
+    tables = open_store(root)
+    folds, together = (tables.read(name, str(TRAINING.partition)) for name in ("training_folds", "predictions"))
+    apart = tables.read("repeat_predictions", str(TRAINING.partition))
+    n = len(tables.read("labeled_images", DATASET))
+    assert (len(folds), len(apart), len(together)) == (2 * n, 2 * n, n)
+    assert set(apart["fold"]) == {0, 1, 2, 3} and set(together["fold"]) == {0, 1}
+    assert (apart["fold"] // 2 == apart["repeat"]).all()
+    of_galaxy = apart[apart["galaxy_id"] == together["galaxy_id"][5]]
+    mean_logit = logit(of_galaxy["probability_fast"]).mean()
+    assert together["probability_fast"][5] == pytest.approx(expit(mean_logit))
+    kept = folds[folds["galaxy_id"] == together["galaxy_id"][5]]
+    assert together["predicted_type"][5] == (together["probability_fast"][5] >= kept["threshold"].mean())
+    logits = logit(of_galaxy["probability_fast"].to_numpy())
+    calibrated = np.mean(kept["calibration_slope"].to_numpy() * logits + kept["calibration_offset"].to_numpy())
+    assert together["probability_fast_calibrated"][5] == pytest.approx(expit(calibrated))
+
+
+def test_networks_are_asked_otherwise_without_being_trained_again(root, monkeypatch):
+    ask = Step("ask", ("predictions",), TRAINING.partition)
+    tables, found = open_store(root), {}
+    recipes = results.load_recipes()
+    with open_runner(root) as runner:
+        materialize_inputs(runner)
+        runner.materialize(TRAINING)
+        for averaged in (False, True):
+            changed = recipes[RECIPE].model_copy(update={"test_time_averaging": averaged})
+            monkeypatch.setattr(results, "load_recipes", lambda changed=changed: {**recipes, RECIPE: changed})
+            runner.materialize(ask)
+            found[averaged] = tables.read("predictions", str(TRAINING.partition))
+            assert (tables.read("repeat_predictions", str(TRAINING.partition))["averaged"] == averaged).all()
+        assert left_behind(root) == ["model.json", "training"]
+        folds = tables.read("training_folds", str(TRAINING.partition))
+        for averaged, threshold in ((False, folds["threshold"]), (True, folds["threshold_averaged"])):
+            called_fast = found[averaged]["probability_fast"] >= threshold
+            assert (found[averaged]["predicted_type"] == called_fast).all()
+        change = found[True]["probability_fast"] - found[False]["probability_fast"]
+        assert 1e-6 < change.abs().max() < 0.5
+        tables.write("training_folds", str(TRAINING.partition), folds.assign(calibration_offset=np.nan))
+        with pytest.raises(InputError, match=r"by an earlier version .* materialize rotator_classifier again"):
+            runner.materialize(ask)
+
+
+def events(instance, kind: dg.DagsterEventType) -> list:
+    run = instance.get_runs(limit=1)[0]
+    return [record for record in instance.all_logs(run.run_id) if record.dagster_event_type == kind]
+
+
+def test_each_epoch_is_observed_once_and_nothing_is_stale_after(root):
+    with open_runner(root) as runner:
+        materialize_inputs(runner)
+        runner.materialize(TRAINING)
+        assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+        assert not runner.stale_part(TRAINING).assets
+        metadata = runner.instance.get_latest_materialization_event(
+            dg.AssetKey("rotator_classifier")
+        ).asset_materialization.metadata
+        lines = [log.message for log in runner.instance.all_logs(runner.instance.get_runs(limit=1)[0].run_id)]
+    assert sum("images/s, at most" in line for line in lines) == 4
+    assert metadata["device"].value and metadata["images_per_second"].value > 0
+    assert left_behind(root) == ["model.json", "training"]
+
+
+@pytest.mark.parametrize("first", [OSError(28, "No space left on device"), MemoryError()])
+def test_a_transient_failure_is_tried_again_from_the_checkpoint(root, failing, first):
+    failing.append(first)
+    with open_runner(root) as runner:
+        materialize_inputs(runner)
+        runner.materialize(TRAINING)
+        assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+        assert len(events(runner.instance, dg.DagsterEventType.STEP_UP_FOR_RETRY)) == 1
+        assert not runner.stale_part(TRAINING).assets
+    assert left_behind(root) == ["model.json", "training"]
+
+
+def test_after_two_more_attempts_the_error_stands_and_another_run_goes_on(root, failing):
+    failing += [MemoryError(), MemoryError(), MemoryError("no more memory")]
+    with open_runner(root) as runner:
+        materialize_inputs(runner)
+        with pytest.raises(MemoryError, match="no more memory"):
+            runner.materialize(TRAINING)
+        assert failing == []
+        assert len(events(runner.instance, dg.DagsterEventType.STEP_UP_FOR_RETRY)) == 2
+        assert left_behind(root) == [".checkpoints"]
+        runner.materialize(TRAINING)
+        assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+
+
+def test_what_the_user_must_mend_is_not_tried_again(root, failing):
+    failing += [InputError("a file is missing"), MemoryError()]
+    with open_runner(root) as runner:
+        materialize_inputs(runner)
+        with pytest.raises(InputError, match="a file is missing") as raised:
+            runner.materialize(TRAINING)
+        assert input_error(raised.value) is raised.value
+        assert events(runner.instance, dg.DagsterEventType.STEP_UP_FOR_RETRY) == []
+    assert len(failing) == 1
+
+
+def test_which_failures_may_pass():
+    from tensorflow import errors
+
+    passing = [errors.ResourceExhaustedError, errors.InternalError, errors.UnavailableError]
+    assert all(learning.is_transient(error(None, None, "")) for error in passing)
+    assert learning.is_transient(OSError()) and learning.is_transient(MemoryError())
+    others = [InputError(), ValueError(), KeyError(), errors.InvalidArgumentError(None, None, "")]
+    assert not any(learning.is_transient(error) for error in others)
+
+
+def test_a_terminated_run_leaves_nothing_half_written_and_the_next_goes_on(root, monkeypatch):
+    tell = learning._tell_epoch
+
+    def then_terminate(context, log):
+        tell(context, log)
+        if (log.fold, log.epoch) == (0, 2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with open_runner(root) as runner:
+        materialize_inputs(runner)
+        monkeypatch.setattr(learning, "_tell_epoch", then_terminate)
+        with pytest.raises(KeyboardInterrupt):
+            runner.materialize(TRAINING)
+        assert events(runner.instance, dg.DagsterEventType.STEP_UP_FOR_RETRY) == []
+        assert left_behind(root) == [".checkpoints"]
+        with pytest.raises(FileNotFoundError):
+            open_models(root.models / DATASET / RECIPE)
+        monkeypatch.setattr(learning, "_tell_epoch", tell)
+        runner.materialize(TRAINING)
+        assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("change", ["recipe", "labels", "images"])
+def test_checkpoints_of_another_recipe_labels_or_images_are_not_taken(root, change):
+    tensor = open_tensor(root.tensors / DATASET)
+    sample = open_store(root).read("labeled_images", DATASET)
+    content = learning._training_content(TINY, [(tensor, sample)])
+    assert content == learning._training_content(TINY.model_copy(update={"name": "other"}), [(tensor, sample.copy())])
+    recipe = TINY.model_copy(update={"seed": 8}) if change == "recipe" else TINY
+    if change == "labels":
+        sample.loc[3, "rotator_type"] = 1 - sample.loc[3, "rotator_type"]
+    if change == "images":
+        tensor = dataclasses.replace(tensor, version="other")
+    assert content != learning._training_content(recipe, [(tensor, sample)])
+
+
+OTHER_DATASET, OTHER_RECIPE = "tng100-noisy-64", "log"
+
+
+class Automation:
+    """Ticks of the automation sensor over an instance in which two recipes were trained on two datasets."""
+
+    def __init__(self, root: DataRoot) -> None:
+        self.definitions = definitions(root)
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.cursor = None
+        for recipe in load_recipes():
+            self.observe("training_recipe", recipe, "1")
+        for dataset in (DATASET, OTHER_DATASET):
+            self.make("image_tensors", dataset, "1")
+            self.make("labeled_images", dataset, "1")
+            for recipe in (RECIPE, OTHER_RECIPE):
+                for asset in ("rotator_classifier", "predictions"):
+                    self.make(asset, training_key(dataset, recipe), "1")
+
+    def observe(self, asset: str, partition: str, version: str) -> None:
+        tags = {"dagster/data_version": version}
+        self.instance.report_runless_asset_event(dg.AssetObservation(asset, partition=partition, tags=tags))
+
+    def make(self, asset: str, partition: str, version: str) -> None:
+        tags = {"dagster/data_version": version}
+        self.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=partition, tags=tags))
+
+    def requested(self) -> set[tuple[str, str]]:
+        """Asset and partition of all that the next tick asks for."""
+        ticked = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
+        self.cursor = ticked.cursor
+        learned = ("rotator_classifier", "predictions")
+        return {(a, str(p)) for a in learned for p in ticked.get_requested_partitions(dg.AssetKey(a))}
+
+
+@pytest.fixture
+def automation(tmp_path) -> Automation:
+    automation = Automation(DataRoot(tmp_path))
+    assert automation.requested() == set()
+    assert automation.requested() == set()
+    return automation
+
+
+def test_a_changed_recipe_asks_for_what_was_trained_with_it_and_no_more(automation):
+    automation.observe("training_recipe", RECIPE, "2")
+    automation.observe("training_recipe", "none", "2")  # nothing was trained with it
+    datasets, assets = (DATASET, OTHER_DATASET), ("rotator_classifier", "predictions")
+    trained = {(asset, f"{dataset}|{RECIPE}") for dataset in datasets for asset in assets}
+    assert automation.requested() == trained
+    assert automation.requested() == set()  # once
+
+    automation.make("rotator_classifier", training_key(DATASET, RECIPE), "2")
+    assert automation.requested() == {("predictions", f"{DATASET}|{RECIPE}")}
+
+
+def test_changed_images_ask_for_the_trainings_of_their_dataset(automation):
+    automation.make("image_tensors", DATASET, "2")
+    both = {(a, f"{DATASET}|{r}") for a in ("rotator_classifier", "predictions") for r in (RECIPE, OTHER_RECIPE)}
+    assert automation.requested() == both
+
+
+def test_what_came_out_the_same_asks_for_nothing(automation):
+    automation.observe("training_recipe", RECIPE, "1")
+    automation.make("image_tensors", DATASET, "1")
+    automation.make("rotator_classifier", training_key(DATASET, RECIPE), "1")
+    assert automation.requested() == set()
+
+
+def test_a_new_dataset_asks_for_nothing(automation):
+    for asset in ("image_tensors", "labeled_images"):
+        automation.make(asset, "manga-observed-128", "1")
+    assert automation.requested() == set()
+
+
+def test_progress_of_a_training_asks_for_nothing(automation):
+    observation = dg.AssetObservation(
+        "rotator_classifier", partition=training_key(DATASET, RECIPE), metadata={"loss": 0.5}
+    )
+    automation.instance.report_runless_asset_event(observation)
+    assert automation.requested() == set()
+
+
+def test_changes_are_followed_only_by_who_switches_that_on(tmp_path):
+    repository = definitions(DataRoot(tmp_path)).get_repository_def()
+    sensors = [s for s in repository.sensor_defs if isinstance(s, dg.AutomationConditionSensorDefinition)]
+    assert [sensor.default_status for sensor in sensors] == [dg.DefaultSensorStatus.STOPPED]
