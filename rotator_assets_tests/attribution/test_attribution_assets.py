@@ -126,9 +126,9 @@ def materialized(root: DataRoot, synthetic: bool = False, names=NAMES) -> dg.Mat
     models = Models(root.models, R_BAND, "full", "cpu", 1.0, synthetic)
     tensor, labels = open_tensor(root.tensors / DATASET), open_store(root).read("labeled_images", DATASET)
     with dg.build_asset_context(partition_key=KEY) as context:
-        result = attribution_maps(context, root, predictions(names), models, tensor, labels)
+        result = attribution_maps(context, open_store(root), predictions(names), models, tensor, labels)
     output = dg.build_output_context(asset_key="attribution_maps", partition_key=KEY)
-    TableIOManager(root).handle_output(output, result.value)
+    TableIOManager(open_store(root)).handle_output(output, result.value)
     return result
 
 
@@ -195,7 +195,7 @@ def test_pictures_and_section_are_there(made):
 
 def checked(check: dg.AssetChecksDefinition, root: DataRoot, partition: str | None = None) -> dg.AssetCheckResult:
     run = SimpleNamespace(tags={"dagster/partition": partition} if partition else {})
-    return check.op.compute_fn.decorated_fn(SimpleNamespace(run=run), root)
+    return check.op.compute_fn.decorated_fn(SimpleNamespace(run=run), open_store(root))
 
 
 def test_the_check_of_completeness_names_the_galaxies_that_miss_it(made, tmp_path):

@@ -92,7 +92,7 @@ def test_pairs_differ_in_one_thing():
 def test_datasets_are_compared_in_a_table_and_a_picture(root):
     for dataset, seed in ((NOISY, 1), (SMALL, 2)):
         trained(root, dataset, "thesis", seed)
-    result = dataset_comparison(dg.build_asset_context(), root)
+    result = dataset_comparison(dg.build_asset_context(), open_store(root))
     rows = open_store(root).query("FROM dataset_comparison")
     assert rows[["kind", "recipe", "dataset", "reference_dataset"]].to_numpy().tolist() == [
         ["crop", "thesis", SMALL, NOISY]
@@ -106,21 +106,21 @@ def test_datasets_are_compared_in_a_table_and_a_picture(root):
 def test_pictures_of_several_datasets_are_called_synthetic_where_they_are(root):
     for dataset, seed in ((NOISY, 1), (SMALL, 2)):
         trained(root, dataset, "thesis", seed)
-    dataset_comparison(dg.build_asset_context(), root)
+    dataset_comparison(dg.build_asset_context(), open_store(root))
     _, section = study_section(root, open_store(root))
     crop = next(figure for figure in section.figures if figure.number == 26)
     assert crop.png == root.figures / "datasets" / "crop_tng100-noisy.png" and crop.synthetic is True
 
 
 def test_nothing_trained_is_an_empty_comparison(root):
-    result = dataset_comparison(dg.build_asset_context(), root)
+    result = dataset_comparison(dg.build_asset_context(), open_store(root))
     assert result.metadata["dagster/row_count"] == 0
     assert open_store(root).query("FROM dataset_comparison").empty
 
 
 def test_recipes_are_overlaid_by_family_and_a_family_that_is_gone_has_no_picture(root):
     trainings = {name: trained(root, NOISY, name, seed) for seed, name in enumerate(("thesis", "dropout", "r-band"))}
-    both = recipe_comparison(dg.build_asset_context(partition_key=NOISY), root)
+    both = recipe_comparison(dg.build_asset_context(partition_key=NOISY), open_store(root))
     assert both.value["n_in_both"].dropna().tolist() == [90, 90]
     assert both.value["parameters"].notna().all() and both.value["seconds"].notna().all()
     names = {path.stem for path in (root.figures / NOISY).glob("*.png")}
@@ -128,7 +128,7 @@ def test_recipes_are_overlaid_by_family_and_a_family_that_is_gone_has_no_picture
     assert (root.figures / NOISY / "colour.pdf").is_file() and not (root.figures / NOISY / "recipes.pdf").is_file()
     nothing = trainings["r-band"].head(0).assign(repeat=0, averaged=False)
     open_store(root).write("repeat_predictions", f"{NOISY}|r-band", nothing)
-    recipe_comparison(dg.build_asset_context(partition_key=NOISY), root)
+    recipe_comparison(dg.build_asset_context(partition_key=NOISY), open_store(root))
     assert {path.stem for path in (root.figures / NOISY).iterdir()} == {"recipes", "regularization"}
 
 

@@ -79,7 +79,7 @@ def test_intervals_of_a_training_are_tables_and_pictures(root, predictions):
     partition = training_key(DATASET, RECIPE)
     course = pd.DataFrame({"fold": 0, "epoch": [1, 2, 3], "val_loss": [0.7, 0.6, 0.65], "loss": 0.6, "val_auc": 0.7})
     written("training_history", course, root, partition)
-    tables = kept(intervals_report(context(partition), root, predictions), root, partition)
+    tables = kept(intervals_report(context(partition), open_store(root), predictions), root, partition)
     row = tables["referee_metrics"].iloc[0]
     assert (row["dataset"], row["recipe"], row["n_galaxies"], row["synthetic"]) == (DATASET, RECIPE, COUNT, True)
     assert row["n_repeats"] == 1 and pd.isna(row["seed_auc_std"]) and pd.isna(row["brier_calibrated"])
@@ -95,7 +95,7 @@ def test_labels_are_made_anew_from_errors_boundaries_and_sources(root, galaxies,
     outside = pd.DataFrame({"galaxy_id": ["g0"], "lambda_r_source": ["user"], "lambda_r": [7.0]})
     written("kinematics_catalog", pd.concat([sources, outside]), root, "manga")
     partition = training_key(DATASET, RECIPE)
-    result = label_noise_report(context(partition), root, predictions, models(), galaxies)
+    result = label_noise_report(context(partition), open_store(root), predictions, models(), galaxies)
     rows = kept(result, root, partition)["label_noise"].set_index("variant")
     assert rows.loc["lambda_R drawn within its errors", "n_assumed_error"] == COUNT - 50
     assert {"lambda_R of pipe3d", "lambda_R of maps", "boundary cappellari2016", "beyond 0.05"} <= set(rows.index)
@@ -124,7 +124,7 @@ def test_a_recipe_with_a_boundary_of_its_own_is_asked_by_it(root, galaxies, pred
     partition, trained = training_key(DATASET, "cappellari2016"), models(label="cappellari2016")
     predictions = predictions.assign(rotator_type=kind)
     written("repeat_predictions", predictions.assign(repeat=0), root, partition)
-    result = label_noise_report(context(partition), root, predictions, trained, galaxies)
+    result = label_noise_report(context(partition), open_store(root), predictions, trained, galaxies)
     rows = result.value["label_noise"].set_index("variant")
     distance = np.abs(galaxies["lambda_r"] - own)
     assert rows.loc["beyond 0.05", "n_galaxies"] == np.sum(distance > 0.05)
@@ -158,7 +158,7 @@ def train(root, recipe, auc):
 def test_a_learning_curve_is_fitted_to_recipes_that_differ_in_training_fraction(root, fractions):
     for recipe, auc in zip([*fractions, RECIPE, "log"], (0.62, 0.68, 0.71, 0.73, 0.5), strict=True):
         train(root, recipe, auc)
-    tables = kept(learning_curve(context(DATASET), root), root, DATASET)
+    tables = kept(learning_curve(context(DATASET), open_store(root)), root, DATASET)
     points, fit = tables["learning_curve"], tables["learning_curve_fit"].iloc[0]
     assert points["recipe"].tolist() == [*fractions, RECIPE]
     assert points["training_fraction"].tolist() == [0.1, 0.3, 0.6, 1.0]
@@ -171,7 +171,7 @@ def test_a_learning_curve_is_fitted_to_recipes_that_differ_in_training_fraction(
 
 def test_a_curve_of_one_training_says_what_it_needs(root, fractions):
     train(root, RECIPE, 0.73)
-    result = learning_curve(context(DATASET), root)
+    result = learning_curve(context(DATASET), open_store(root))
     tables = kept(result, root, DATASET)
     assert len(tables["learning_curve"]) == 1
     fit = tables["learning_curve_fit"].iloc[0]
@@ -182,5 +182,5 @@ def test_a_curve_of_one_training_says_what_it_needs(root, fractions):
 
 
 def test_nothing_trained_is_an_empty_curve(root):
-    tables = kept(learning_curve(context(DATASET), root), root, DATASET)
+    tables = kept(learning_curve(context(DATASET), open_store(root)), root, DATASET)
     assert tables["learning_curve"].empty and tables["learning_curve_fit"]["n_points"].tolist() == [0]

@@ -14,6 +14,7 @@ from rotator_assets.core.recipes import ENVIRONMENT_VARIABLE, RECIPES_FILE, load
 from rotator_assets.lineage import observing
 from rotator_assets.lineage.inputs import read_inputs
 from rotator_assets.lineage.observing import input_changes, last_observation, observe, observed_content
+from rotator_assets.tables import open_store
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def _write(root, name, text):
 
 def _observe(instance, root) -> dict[tuple[str, str], str]:
     """What changed, by input and partition, as reported to the instance."""
-    observations = observe(instance, root)
+    observations = observe(instance, open_store(root))
     for observation in observations:
         instance.report_runless_asset_event(observation)
     return {(o.asset_key.to_user_string(), o.partition): o.metadata["changed"].value for o in observations}

@@ -53,7 +53,7 @@ def test_a_file_that_is_not_read_is_told_until_it_is_gone(root, capsys):
     _execute(root, [CATALOGUES], jobs=1)
     output = capsys.readouterr().out
     assert "fresh" in output and told(output) == [line]
-    print_status(root, open_runner)
+    print_status(open_store(root), open_runner)
     assert told(capsys.readouterr().out) == [line]
     row = open_store(root).query("FROM notices WHERE notice LIKE 'lambda_r%'").to_dict("records")[0]
     assert row == {
@@ -89,7 +89,7 @@ def materialized(root: DataRoot, step: Step = CATALOGUES) -> list[str]:
     """What the catalogues of a root have to tell of the user's own table."""
     with open_runner(root) as runner:
         runner.materialize(step)
-    return [notice for _, notice in notices_of(root) if "lambda_r" in notice]
+    return [notice for _, notice in notices_of(open_store(root)) if "lambda_r" in notice]
 
 
 def test_identifiers_as_bytes_are_matched(root):
@@ -165,7 +165,7 @@ def test_photometry_of_failed_fits_alone_is_told(root):
     with open_runner(root) as runner:
         runner.materialize(MATCHED)
     line = "manga-pymorph-DR15.fits is not used: not one of its fits worked (FLAG_FAILED_S, BA_S)"
-    assert ("manga", line) in notices_of(root)
+    assert ("manga", line) in notices_of(open_store(root))
     assert open_store(root).query("FROM galaxies WHERE axis_ratio_source = 'pymorph'").empty
 
 
@@ -187,7 +187,7 @@ def test_shapes_and_measuring_settings_without_effect_and_a_survey_without_label
     write_text(root.settings, "manga: {kinematics: {min_coverage: 0.9}, labels: {log_mass_min: 20}}")
     why = "those of pymorph, nsa come first (setting ellipticity_preference)"
     assert f"1 ellipticities of lambda_r.csv are not used: {why}" in materialized(root, LABELLED)
-    told = [notice for _, notice in notices_of(root)]
+    told = [notice for _, notice in notices_of(open_store(root))]
     assert "settings kinematics: there are no kinematic files, which they are for" in told
     (line,) = (notice for notice in told if "has a label" in notice)
     n_galaxies = open_store(root).query("SELECT count(*) AS n FROM galaxies")["n"].item()
@@ -224,7 +224,7 @@ def test_settings_and_files_without_effect_are_told(root):
     write_text(root.settings, "manga: {lambda_r_preference: [dynpop], labels: {reject_spurious_subhalos: true}}")
     with open_runner(root) as runner:
         runner.materialize(LABELLED)
-    told = {notice.split(":")[0].split(" is not")[0] for _, notice in notices_of(root)}
+    told = {notice.split(":")[0].split(" is not")[0] for _, notice in notices_of(open_store(root))}
     assert told >= {
         "catalogs/my_spins.csv", "catalogs/lambda_r.csv", "lambda_r.csv", "lambda_r of source pipe3d", "maps/",
         "lambda_r of source maps", "setting labels.reject_spurious_subhalos",

@@ -103,12 +103,12 @@ def test_the_report_is_stale_whatever_of_what_it_shows_changes(runner):
 
 def test_nothing_is_observed_where_there_is_nothing(tmp_path):
     with dg.DagsterInstance.ephemeral() as instance:
-        told = {o.asset_key.to_user_string() for o in observe(instance, DataRoot(tmp_path))}
-    assert not told & {now.asset for now in read_results(DataRoot(tmp_path))}
+        told = {o.asset_key.to_user_string() for o in observe(instance, open_store(DataRoot(tmp_path)))}
+    assert not told & {now.asset for now in read_results(open_store(DataRoot(tmp_path)))}
 
 
 def test_every_dataset_has_scores_of_its_own(runner):
-    now = {(o.asset, o.partition): o.content for o in read_results(runner.root)}
+    now = {(o.asset, o.partition): o.content for o in read_results(open_store(runner.root))}
     of_dataset = {key: now["dataset_scores", key] for key in DATASETS}
     assert {key for key, content in of_dataset.items() if content} == {NOISY, SMALL}
     assert set(of_dataset[NOISY]) == {f"{NOISY}|thesis", "recipes.yaml"}
@@ -120,7 +120,7 @@ def test_what_the_report_makes_itself_is_none_of_what_it_shows(runner):
         path = runner.root.figures / picture
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"a picture")
-    (shown,) = (now for now in read_results(runner.root) if now.asset == "all_results")
+    (shown,) = (now for now in read_results(open_store(runner.root)) if now.asset == "all_results")
     assert shown.content["manga"].keys() == {"classes.png"} and "study" not in shown.content
 
 
@@ -134,5 +134,7 @@ def test_only_the_report_is_made_anew_where_it_alone_is_stale():
 def test_a_table_of_another_root_is_not_mistaken_for_this_ones(runner, tmp_path):
     other = DataRoot(tmp_path / "other")
     trained(other, NOISY, "thesis", seed=9)
-    ours, theirs = (next(n for n in read_results(root) if n.asset == "all_scores") for root in (runner.root, other))
+    ours, theirs = (
+        next(n for n in read_results(open_store(root)) if n.asset == "all_scores") for root in (runner.root, other)
+    )
     assert ours.version != theirs.version and open_store(other).partitions("predictions") == [f"{NOISY}|thesis"]

@@ -97,7 +97,7 @@ def _reading(root: DataRoot, partition: str, partitions, *deps: dg.AssetDep | dg
 
     @dg.asset(name="reader", partitions_def=partitions, deps=list(deps))
     def reader(context: dg.AssetExecutionContext):
-        given.append(Reads(context, root))
+        given.append(Reads(context, open_store(root)))
 
     reader(dg.build_asset_context(partition_key=partition))
     return given[0]
@@ -183,7 +183,7 @@ def test_settings_and_recipes_are_read_where_declared_and_no_other_blocks(filled
 
 
 def test_a_check_reads_what_its_asset_may_and_what_it_writes(filled):
-    reads = CheckReads(galaxies, filled)
+    reads = CheckReads(galaxies, open_store(filled))
     assert len(reads.query("SELECT * FROM kinematics_catalog LEFT JOIN galaxies USING (galaxy_id)")) == 2
     assert reads.partitions("kinematics_catalog") == ["manga", "tng100"]
     refused = [
@@ -366,7 +366,7 @@ def test_networks_trained_on_another_survey_are_stale_by_its_galaxies_and_others
         _survey(root, OTHER, 7)
         reason = f"other_survey_galaxies changed (1 result changed ({OTHER}))"
         assert stale() == [("rotator_classifier", training, reason)]
-    observed = [now for now in read_results(root) if now.asset == "other_survey_galaxies"]
+    observed = [now for now in read_results(open_store(root)) if now.asset == "other_survey_galaxies"]
     assert {tuple(now.content) for now in observed if now.partition == training} == {(OTHER,)}
     alone = {name for name, recipe in recipes.items() if recipe.other_survey is None}
     assert not any(now.content for now in observed if now.partition.partition("|")[2] in alone)

@@ -75,7 +75,7 @@ def test_the_report_writes_its_tables_and_pictures(planted, measured, tmp_path):
     models = TrainedModels(tmp_path, recipe, "quick", "cpu", 1.0, True)
     context = dg.build_asset_context(partition_key=training_key(DATASET, "thesis"))
     judged(root, predictions)
-    result = ellipticity_report(context, root, predictions, models, tensor, labeled, measured.value)
+    result = ellipticity_report(context, open_store(root), predictions, models, tensor, labeled, measured.value)
     tables = open_store(root)
     for name, frame in result.value.items():
         tables.write(name, f"{DATASET}|thesis", frame)

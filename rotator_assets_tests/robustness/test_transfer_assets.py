@@ -29,7 +29,7 @@ def written(root: DataRoot, table: str, partition: str, frame: pd.DataFrame) -> 
 
 def materialized(asset, root: DataRoot, partition: str | None = None) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        resources = {"root": root, "tables": TableIOManager(root)}
+        resources = {"store": open_store(root), "tables": TableIOManager(open_store(root))}
         dg.materialize([asset], instance=instance, resources=resources, partition_key=partition, selection=[asset])
 
 

@@ -25,7 +25,7 @@ def _metrics(**values) -> pd.DataFrame:
 
 
 def _now(root) -> str:
-    return table_fingerprints(root, "model_metrics")[KEY]
+    return table_fingerprints(open_store(root), "model_metrics")[KEY]
 
 
 def _write(root, **values) -> str:
@@ -70,7 +70,7 @@ def test_a_file_that_is_superseded_while_it_is_looked_for_stops_nothing(root, mo
     latest = TableStore.latest_files
     gone = root.tables / "model_metrics" / f"gone.{'0' * 20}.parquet"
     monkeypatch.setattr(TableStore, "latest_files", lambda store, table: {**latest(store, table), "gone": gone})
-    assert set(table_fingerprints(root, "model_metrics")) == {KEY}
+    assert set(table_fingerprints(open_store(root), "model_metrics")) == {KEY}
 
 
 def test_pictures_are_known_by_their_bytes(root):

@@ -68,7 +68,9 @@ def result(tmp_path_factory):
     open_store(root).write("repeat_predictions", training_key(DATASET, "thesis"), asked)
     with pytest.MonkeyPatch().context() as patch:
         patch.setattr(examination, "examine", made_up)
-        done = attribution_tests(context, root, predictions, models, ImageTensor(images, ids, "v", True), labeled)
+        done = attribution_tests(
+            context, open_store(root), predictions, models, ImageTensor(images, ids, "v", True), labeled
+        )
     return done, root
 
 
@@ -99,7 +101,7 @@ def checked(check, tmp_path, table, rows):
     root = DataRoot(tmp_path)
     frame = pd.DataFrame(rows).assign(**KEY).reindex(columns=TABLES[table].column_names)
     open_store(root).write(table, training_key(DATASET, "thesis"), frame)
-    return check(root)
+    return check(open_store(root))
 
 
 @pytest.mark.parametrize(
