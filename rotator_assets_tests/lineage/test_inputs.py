@@ -229,36 +229,38 @@ def test_recipes_added_and_taken_out_while_the_code_location_is_loaded_are_no_ch
     assert "new-one" not in names and "log" not in names and "thesis" in names
 
 
-def _tick(instance):
-    with dg.build_sensor_context(instance=instance) as context:
+def _tick(instance, root):
+    with dg.build_sensor_context(instance=instance, resources={"store": open_store(root)}) as context:
         return input_changes(context)
 
 
 def test_the_sensor_reports_what_changed_and_nothing_twice(instance, root):
-    events = _tick(instance).asset_events
+    events = _tick(instance, root).asset_events
     assert {event.metadata["changed"].value for event in events} == {"first seen"}
     for event in events:
         instance.report_runless_asset_event(event)
-    assert _tick(instance).skip_message == "no input changed"
+    assert _tick(instance, root).skip_message == "no input changed"
 
 
 def test_a_tick_names_what_changed_in_one_line(instance, root, recipes):
-    assert _tick(instance).skip_reason.skip_message.startswith("catalog_files manga, tng100, atlas3d: first seen; ")
+    assert _tick(instance, root).skip_reason.skip_message.startswith(
+        "catalog_files manga, tng100, atlas3d: first seen; "
+    )
     _observe(instance, root)
     recipes({"normalization": "log"})
-    tick = _tick(instance)
+    tick = _tick(instance, root)
     assert tick.skip_reason.skip_message == tick.cursor == "training_recipe thesis: normalization: max_all -> log"
     root.settings.write_text("profile: full")
-    assert " and " in _tick(instance).cursor and len(_tick(instance).cursor) < 400
+    assert " and " in _tick(instance, root).cursor and len(_tick(instance, root).cursor) < 400
 
 
 def test_an_error_in_settings_or_recipes_makes_the_sensor_skip_with_one_line(instance, root, recipes):
     root.settings.write_text("manga: {labels: {ttype: 3}}")
-    assert "settings.yaml: line 1: manga.labels.ttype" in _tick(instance).skip_message
+    assert "settings.yaml: line 1: manga.labels.ttype" in _tick(instance, root).skip_message
     root.settings.write_text("profile: [")
-    assert len(_tick(instance).skip_message.splitlines()) == 1
+    assert len(_tick(instance, root).skip_message.splitlines()) == 1
     root.settings.unlink()
     recipes({"normalisation": "log"})
-    assert "recipe 'thesis': normalisation" in _tick(instance).skip_message
+    assert "recipe 'thesis': normalisation" in _tick(instance, root).skip_message
     with pytest.raises(InputError):
         list(read_inputs(root))

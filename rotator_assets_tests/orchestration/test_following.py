@@ -26,7 +26,9 @@ class Sensor:
 
     def tick(self) -> str:
         """What a tick says where it requests nothing; else the jobs and partitions it requests, executed."""
-        with dg.build_sensor_context(instance=self.instance, cursor=self._cursor) as context:
+        with dg.build_sensor_context(
+            instance=self.instance, cursor=self._cursor, resources={"store": open_store(self.root)}
+        ) as context:
             told = report_sensor(self._definitions.resolve_asset_graph)(context)
         if isinstance(told, dg.SkipReason):
             return told.skip_message
@@ -155,7 +157,7 @@ def test_an_error_in_the_settings_is_told(sensor):
 def test_a_change_of_an_input_is_left_to_the_sensor_that_names_it(sensor):
     sensor.root.settings.write_text("manga: {labels: {t_type_max: 1.0}}")
     assert sensor.tick() == "comparisons and report are current"
-    with dg.build_sensor_context(instance=sensor.instance) as context:
+    with dg.build_sensor_context(instance=sensor.instance, resources={"store": open_store(sensor.root)}) as context:
         assert "t_type_max: 2.0 -> 1.0" in input_changes(context).skip_reason.skip_message
 
 
