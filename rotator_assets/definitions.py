@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
+from rotator_assets.core.dagster_internals import BaseAssetGraph
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.domains import modules
 from rotator_assets.lineage import observing

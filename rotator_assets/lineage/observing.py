@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
-from dagster._core.errors import DagsterInvalidPropertyError
 
 from rotator_assets.core.changes import changes, file_changes
+from rotator_assets.core.dagster_internals import DATA_VERSION_TAG, DagsterInvalidPropertyError
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing

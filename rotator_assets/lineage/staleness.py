@@ -6,18 +6,18 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.definitions.data_version import (
+from pydantic import ValidationError
+
+from rotator_assets.core.changes import changes
+from rotator_assets.core.dagster_internals import (
+    AssetKeyPartitionKey,
+    BaseAssetGraph,
     CachingStaleStatusResolver,
+    LoadingContext,
     StaleCause,
     StaleCauseCategory,
     StaleStatus,
 )
-from dagster._core.definitions.events import AssetKeyPartitionKey
-from dagster._core.loader import LoadingContext
-from pydantic import ValidationError
-
-from rotator_assets.core.changes import changes
 from rotator_assets.core.keys import WHOLE, split_training_key
 from rotator_assets.core.recipes import Recipe, effective_recipe
 from rotator_assets.lineage.inputs import training_recipe

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
+from rotator_assets.core.dagster_internals import BaseAssetGraph
 from rotator_assets.lineage.observing import observe
 from rotator_assets.lineage.staleness import Stale, Staleness
 from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS, TRAINING_ASSETS

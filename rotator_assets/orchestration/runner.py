@@ -11,15 +11,15 @@ from pathlib import Path
 
 import dagster as dg
 import yaml
-from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
-from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.remote_origin import (
+
+from rotator_assets.core.dagster_internals import (
+    SINGLETON_REPOSITORY_NAME,
+    DagsterExecutionInterruptedError,
+    LoadableTargetOrigin,
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing

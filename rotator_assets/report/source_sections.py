@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
+from rotator_assets.core.dagster_internals import DATA_VERSION_TAG
 from rotator_assets.store.table_store import TableStore
 
 if TYPE_CHECKING:
