@@ -5,7 +5,6 @@ import json
 import dagster as dg
 import pandas as pd
 
-from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.training_pictures import retraining_picture, roc_pictures
@@ -81,7 +80,7 @@ def roc_report(
         reads.table("training_history"),
         image_tensors,
     )
-    kept = _keep_in_history(store.root, context.partition_key, models, recipe, metrics, curve.assign(**key))
+    kept = _keep_in_history(store, context.partition_key, models, recipe, metrics, curve.assign(**key))
     history = (reads.every("model_metrics_history"), reads.every("roc_curves_history"))
     retraining_picture(pictures, *history, dataset, name, kept)
     context.log.info(
@@ -121,7 +120,7 @@ def mean_threshold(training_folds: pd.DataFrame, recipe: Recipe) -> float:
 
 
 def _keep_in_history(
-    root: DataRoot, partition: str, models: TrainedModels, recipe: Recipe, metrics: dict, curve: pd.DataFrame
+    store: TableStore, partition: str, models: TrainedModels, recipe: Recipe, metrics: dict, curve: pd.DataFrame
 ) -> str:
     """Add the training to the tables of all trainings there ever were, once however often it is reported.
 
@@ -138,8 +137,8 @@ def _keep_in_history(
         "recipe_content": json.dumps({"name": recipe.name, **recipe.settings("training", "prediction")}),
     }
     kept = f"{partition}.{name}"
-    TableStore(root).keep("roc_curves_history", kept, curve.assign(**training))
-    TableStore(root).keep("model_metrics_history", kept, pd.DataFrame([metrics]).assign(**training))
+    store.keep("roc_curves_history", kept, curve.assign(**training))
+    store.keep("model_metrics_history", kept, pd.DataFrame([metrics]).assign(**training))
     return name
 
 
