@@ -143,7 +143,9 @@ def _models(root: DataRoot, name: str, ended: float, **changes) -> TrainedModels
 
 def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str, recipe: Recipe | None = None) -> Pictures:
     metrics, curve = metrics_and_curve(predictions(NOISY, "thesis", seed), run_id)
-    kept = reports._keep_in_history(root, f"{NOISY}|thesis", models, recipe or models.recipe, metrics, curve)
+    kept = reports._keep_in_history(
+        open_store(root), f"{NOISY}|thesis", models, recipe or models.recipe, metrics, curve
+    )
     pictures = Pictures(root, f"{NOISY}/thesis")
     tables = open_store(root)
     metrics, curves = tables.query("FROM model_metrics_history"), tables.query("FROM roc_curves_history")

@@ -107,13 +107,17 @@ def test_labels_are_made_anew_from_errors_boundaries_and_sources(root, galaxies,
 
 def test_one_source_of_lambda_r_is_not_compared_with_itself(root, galaxies, predictions):
     written("kinematics_catalog", galaxies.assign(lambda_r_source="pipe3d"), root, "manga")
-    result = label_noise_report(context(training_key(DATASET, RECIPE)), root, predictions, models(), galaxies)
+    result = label_noise_report(
+        context(training_key(DATASET, RECIPE)), open_store(root), predictions, models(), galaxies
+    )
     assert not result.value["label_noise"]["variant"].str.startswith("lambda_R of").any()
 
 
 def test_a_galaxy_that_has_no_label_any_more_is_told(root, galaxies, predictions):
     with pytest.raises(InputError, match="galaxy g0 has a prediction but no label"):
-        label_noise_report(context(training_key(DATASET, RECIPE)), root, predictions, models(), galaxies.iloc[1:])
+        label_noise_report(
+            context(training_key(DATASET, RECIPE)), open_store(root), predictions, models(), galaxies.iloc[1:]
+        )
 
 
 def test_a_recipe_with_a_boundary_of_its_own_is_asked_by_it(root, galaxies, predictions):

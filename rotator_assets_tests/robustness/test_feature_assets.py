@@ -106,7 +106,9 @@ def test_what_the_definition_explains_is_by_the_recipes_own_boundary(planted, me
     models = TrainedModels(tmp_path, recipe, "quick", "cpu", 1.0, True)
     context = dg.build_asset_context(partition_key=training_key(DATASET, "thesis"))
     judged(DataRoot(tmp_path), predictions)
-    result = ellipticity_report(context, DataRoot(tmp_path), predictions, models, tensor, labeled, measured.value)
+    result = ellipticity_report(
+        context, open_store(DataRoot(tmp_path)), predictions, models, tensor, labeled, measured.value
+    )
     tests = result.value["ellipticity_tests"].set_index("quantity")
     expected = []
     for _ in range(2000):
