@@ -15,8 +15,9 @@ from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe, effective_recipe
 from rotator_assets.galaxies.recipe_labels import with_galaxies
-from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
-from rotator_assets.lineage.partitions import DATASETS, Dataset, dataset_to_training, training_partitions
+from rotator_assets.lineage.groups import described, of_dataset, report_asset
+from rotator_assets.lineage.inputs import of_recipe
+from rotator_assets.lineage.partitions import DATASETS, Dataset, training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
@@ -25,19 +26,13 @@ from rotator_assets.training.assets import as_predicted
 
 _EXPLAINED_AT_ONCE = 512
 """Galaxies whose attribution maps are in memory together."""
-_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
 
 
-@dg.asset(
-    group_name="reports",
-    owners=OWNERS,
-    partitions_def=training_partitions,
-    io_manager_key="tables",
+@report_asset(
     code_version="5",
-    automation_condition=FOLLOW_CHANGES,
+    partitions_def=training_partitions,
+    ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction", "attribution"),
-    ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
-    kinds={"duckdb", "matplotlib"},
     description="Attribution of the logit to the pixels of every galaxy, by the network that never saw it.",
 )
 def attribution_maps(
@@ -100,17 +95,17 @@ def attribution_maps(
     return dg.MaterializeResult(
         value=found,
         data_version=dg.DataVersion(content_hash(explained)),
-        metadata={
-            "dagster/row_count": len(explained),
-            "median_completeness_error": float(explained["completeness_error"].median()),
-            "not_complete": int((explained["completeness_error"] > COMPLETENESS_TOLERANCE).sum()),
+        metadata=described(
+            rows=len(explained),
+            synthetic=synthetic,
+            pictures=pictures,
+            median_completeness_error=float(explained["completeness_error"].median()),
+            not_complete=int((explained["completeness_error"] > COMPLETENESS_TOLERANCE).sum()),
             **{f"within_r_eff_{group}": float(inside[group]) for group in ("slow", "fast") if group in inside},
-            "steps": recipe.attribution_steps,
-            "maps": dg.MetadataValue.path(str(path)),
-            "fits": dg.MetadataValue.path(str(files.folder)),
-            "synthetic": synthetic,
-            **pictures.metadata(),
-        },
+            steps=recipe.attribution_steps,
+            maps=dg.MetadataValue.path(str(path)),
+            fits=dg.MetadataValue.path(str(files.folder)),
+        ),
     )
 
 

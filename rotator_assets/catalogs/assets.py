@@ -12,28 +12,21 @@ from rotator_assets.catalogs.tables import TABLES
 from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
 from rotator_assets.kinematics.measured import HalfLightEllipse, MeasurementOptions
-from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, catalog_files, kinematic_files, kinematics_settings
+from rotator_assets.lineage.groups import catalog_asset, described
+from rotator_assets.lineage.inputs import catalog_files, kinematic_files, kinematics_settings
 from rotator_assets.lineage.notices import noticed
-from rotator_assets.lineage.partitions import survey_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import Catalog, missing
 from rotator_assets.surveys.inventory import not_measured, not_read
 
-_COMMON = {
-    "group_name": "catalogs",
-    "owners": OWNERS,
-    "kinds": {"fits", "parquet"},
-    "partitions_def": survey_partitions,
-    "deps": [catalog_files],
-    "io_manager_key": "tables",
-    "code_version": "3",
-    "automation_condition": FOLLOW_CHANGES,
-}
 
-
-@dg.asset(**_COMMON, description="Deep-learning morphology of every catalogue entry, repeat observations grouped.")
+@catalog_asset(
+    code_version="3",
+    deps=[catalog_files],
+    description="Deep-learning morphology of every catalogue entry, repeat observations grouped.",
+)
 def morphology_catalog(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
     survey = context.partition_key
     folder = Reads(context, store).folder("catalog_files")
@@ -41,8 +34,9 @@ def morphology_catalog(context: dg.AssetExecutionContext, store: dg.ResourcePara
     return _result(context, "morphology", catalog, folder, catalog.frame["galaxy_id"])
 
 
-@dg.asset(
-    **_COMMON | {"code_version": "5"},
+@catalog_asset(
+    code_version="5",
+    deps=[catalog_files],
     description="Axis ratio, size, Sersic index, mass and data quality of each catalogue entry.",
 )
 def photometry_catalog(
@@ -54,8 +48,9 @@ def photometry_catalog(
     return _result(context, "photometry", catalog, folder, morphology_catalog["galaxy_id"])
 
 
-@dg.asset(
-    **_COMMON | {"code_version": "4"},
+@catalog_asset(
+    code_version="4",
+    deps=[catalog_files],
     description="Every lambda_R of the data root by source: of its tables, and measured.",
 )
 def kinematics_catalog(
@@ -109,12 +104,12 @@ def _result(
     return dg.MaterializeResult(
         value={table: frame, "input_files": files, **notices},
         data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(files)}"),
-        metadata={
-            "dagster/row_count": len(frame),
-            "files": dg.MetadataValue.md("\n".join(["| table | release | file | rows |", "|---|---|---|---|", *lines])),
-            "synthetic": catalog.synthetic,
+        metadata=described(
+            rows=len(frame),
+            synthetic=catalog.synthetic,
+            files=dg.MetadataValue.md("\n".join(["| table | release | file | rows |", "|---|---|---|---|", *lines])),
             **told,
-        },
+        ),
     )
 
 
@@ -127,15 +122,10 @@ _ELLIPSE = {
 }
 
 
-@dg.asset(
-    group_name="catalogs",
-    owners=OWNERS,
-    kinds={"fits", "hdf5", "parquet"},
-    partitions_def=survey_partitions,
-    deps=[kinematic_files, kinematics_settings],
-    io_manager_key="tables",
+@catalog_asset(
     code_version="5",
-    automation_condition=FOLLOW_CHANGES,
+    deps=[kinematic_files, kinematics_settings],
+    kinds={"fits", "hdf5", "parquet"},
     description="lambda_R measured from the DAP maps or star particles there are; no rows where there are none.",
 )
 def measured_kinematics(

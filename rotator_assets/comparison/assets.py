@@ -11,24 +11,19 @@ from rotator_assets.core.recipes import varied
 from rotator_assets.core.study import ACROSS_DATASETS, FAMILIES, REFERENCE_RECIPE, study_auc
 from rotator_assets.evaluation.assets import roc_report
 from rotator_assets.evaluation.summary import DatasetPair
-from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS
+from rotator_assets.lineage.groups import all_trainings, described, report_asset, study_asset
 from rotator_assets.lineage.observed_results import all_scores, dataset_scores
-from rotator_assets.lineage.partitions import DATASETS, Dataset, dataset_partitions, dataset_to_training
+from rotator_assets.lineage.partitions import DATASETS, Dataset, dataset_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.training.assets import predictions
 
-_COMMON = {"group_name": "reports", "owners": OWNERS, "kinds": {"duckdb", "matplotlib"}, "code_version": "3"}
 
-
-@dg.asset(
-    **_COMMON,
+@report_asset(
+    code_version="3",
     partitions_def=dataset_partitions,
-    automation_condition=FOLLOW_CHANGES,
-    deps=[dg.AssetDep(asset, partition_mapping=dataset_to_training) for asset in (predictions, roc_report)]
-    + [dataset_scores],
-    io_manager_key="tables",
+    deps=[*all_trainings(predictions, roc_report), dataset_scores],
     description="Every recipe trained on a dataset, best first, each against thesis on the same galaxies.",
 )
 def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
@@ -49,18 +44,18 @@ def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
-        metadata={
-            "dagster/row_count": len(frame),
-            "recipes": ", ".join(frame["recipe"]),
-            "significant": ", ".join(frame.loc[frame["significant"].fillna(False), "recipe"]) or "none",
-            "synthetic": synthetic,
-            **pictures.metadata(),
-        },
+        metadata=described(
+            rows=len(frame),
+            synthetic=synthetic,
+            pictures=pictures,
+            recipes=", ".join(frame["recipe"]),
+            significant=", ".join(frame.loc[frame["significant"].fillna(False), "recipe"]) or "none",
+        ),
     )
 
 
-@dg.asset(
-    **_COMMON,
+@study_asset(
+    code_version="3",
     deps=[predictions, roc_report, all_scores],
     description="Crops, noise and surveys: every recipe on two datasets, on the same galaxies where both have them.",
 )
@@ -74,11 +69,7 @@ def dataset_comparison(context: dg.AssetExecutionContext, store: dg.ResourcePara
     pictures = _dataset_pictures(store.root, frame, reads.every("model_metrics"), reads.every("roc_curves"))
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version),
-        metadata={
-            "dagster/row_count": len(frame),
-            "synthetic": bool(frame["synthetic"].any()),
-            **pictures.metadata(),
-        },
+        metadata=described(rows=len(frame), synthetic=bool(frame["synthetic"].any()), pictures=pictures),
     )
 
 

@@ -9,9 +9,9 @@ from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.training_pictures import retraining_picture, roc_pictures
 from rotator_assets.galaxies.recipe_labels import with_galaxies
-from rotator_assets.lineage.groups import QUESTION_OF_TRAINING
-from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
-from rotator_assets.lineage.partitions import dataset_to_training, training_partitions
+from rotator_assets.lineage.groups import described, of_dataset, report_asset, robustness_asset
+from rotator_assets.lineage.inputs import of_recipe
+from rotator_assets.lineage.partitions import training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels
@@ -19,19 +19,12 @@ from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.training.assets import as_predicted, rotator_classifier
 
-_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
 
-
-@dg.asset(
-    group_name="reports",
-    owners=OWNERS,
-    partitions_def=training_partitions,
-    io_manager_key="tables",
+@report_asset(
     code_version="4",
-    automation_condition=FOLLOW_CHANGES,
+    partitions_def=training_partitions,
+    ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction"),
-    ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
-    kinds={"duckdb", "matplotlib"},
     description="ROC curve with AUC and interval, the confusion at the threshold, plain baselines, and a gallery.",
 )
 def roc_report(
@@ -93,18 +86,18 @@ def roc_report(
             "baseline_metrics": baselines.assign(**key),
         },
         data_version=dg.DataVersion(f"{content_hash(curve)}-{content_hash(baselines)}-{_told_apart(metrics)}"),
-        metadata={
-            "auc": metrics["auc"],
-            "auc_low": metrics["auc_low"],
-            "auc_high": metrics["auc_high"],
-            "galaxies": metrics["n_galaxies"],
-            "slow": metrics["n_slow"],
-            "confusion": dg.MetadataValue.md(_confusion_markdown(metrics)),
-            "baselines": dg.MetadataValue.md(_baselines_markdown(baselines)),
-            "profile": models.profile,
-            "synthetic": models.synthetic,
-            **pictures.metadata(),
-        },
+        metadata=described(
+            synthetic=models.synthetic,
+            pictures=pictures,
+            auc=metrics["auc"],
+            auc_low=metrics["auc_low"],
+            auc_high=metrics["auc_high"],
+            galaxies=metrics["n_galaxies"],
+            slow=metrics["n_slow"],
+            confusion=dg.MetadataValue.md(_confusion_markdown(metrics)),
+            baselines=dg.MetadataValue.md(_baselines_markdown(baselines)),
+            profile=models.profile,
+        ),
     )
 
 
@@ -159,14 +152,13 @@ def _baselines_markdown(baselines: pd.DataFrame) -> str:
     return "\n".join(["| baseline | AUC | network's gain |", "|---|---|---|", *lines])
 
 
-_KINDS = {"duckdb", "matplotlib"}
 _SEED = 2020
 
 
-@dg.asset(
-    **{**QUESTION_OF_TRAINING, "deps": [*QUESTION_OF_TRAINING["deps"], rotator_classifier]},
+@robustness_asset(
     code_version="3",
-    kinds=_KINDS,
+    partitions_def=training_partitions,
+    deps=[*of_recipe("training", "prediction"), rotator_classifier],
     description="Every number with its uncertainty; precision and recall; calibration; epochs to converge.",
 )
 def intervals_report(
@@ -196,11 +188,11 @@ def intervals_report(
             "convergence": courses.assign(**key),
         },
         data_version=dg.DataVersion("-".join(map(content_hash, (frame, curves, courses)))),
-        metadata={
+        metadata=described(
+            synthetic=key["synthetic"],
+            pictures=pictures,
             **{name: metrics[name] for name in told},
-            "median_converged_epoch": float(courses["converged_epoch"].median()),
-            "networks_still_improving": int(courses["still_improving"].sum()),
-            "synthetic": key["synthetic"],
-            **pictures.metadata(),
-        },
+            median_converged_epoch=float(courses["converged_epoch"].median()),
+            networks_still_improving=int(courses["still_improving"].sum()),
+        ),
     )

@@ -29,27 +29,19 @@ from rotator_assets.galaxies.sources import (
     unused_sources,
 )
 from rotator_assets.galaxies.tables import TABLES
-from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, label_settings
+from rotator_assets.lineage.groups import described, galaxy_asset
+from rotator_assets.lineage.inputs import label_settings
 from rotator_assets.lineage.notices import noticed
-from rotator_assets.lineage.partitions import survey_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.surveys import SURVEYS
 
-IN_GALAXIES = {
-    "group_name": "galaxies",
-    "owners": OWNERS,
-    "kinds": {"duckdb", "parquet"},
-    "partitions_def": survey_partitions,
-    "io_manager_key": "tables",
-    "code_version": "5",
-    "automation_condition": FOLLOW_CHANGES,
-}
 
-
-@dg.asset(
-    **IN_GALAXIES, deps=[label_settings], description="Matched catalogues: every morphology row, NULL where nothing."
+@galaxy_asset(
+    code_version="5",
+    deps=[label_settings],
+    description="Matched catalogues: every morphology row, NULL where nothing.",
 )
 def galaxies(
     context: dg.AssetExecutionContext,
@@ -84,8 +76,10 @@ def galaxies(
     return _result(context, matched, losses, told, counts, {"source_report": _numbered(of_sources, matched)})
 
 
-@dg.asset(
-    **IN_GALAXIES, deps=[label_settings], description="Galaxies with spin threshold, rotator type and early type."
+@galaxy_asset(
+    code_version="5",
+    deps=[label_settings],
+    description="Galaxies with spin threshold, rotator type and early type.",
 )
 def labeled_galaxies(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], galaxies: pd.DataFrame
@@ -103,13 +97,17 @@ def labeled_galaxies(
     return _result(context, labeled, losses, told, {**_label_counts(labeled), **sources, **pictures.metadata()})
 
 
-@dg.asset(**IN_GALAXIES, description="Early types with a label: the study's sample.")
+@galaxy_asset(code_version="5", description="Early types with a label: the study's sample.")
 def early_type_galaxies(context: dg.AssetExecutionContext, labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
     early, losses = early_types(labeled_galaxies)
     return _result(context, early, losses, [], _label_counts(early))
 
 
-@dg.asset(**IN_GALAXIES, deps=[label_settings], description="How well the sources of lambda_R agree, two by two.")
+@galaxy_asset(
+    code_version="5",
+    deps=[label_settings],
+    description="How well the sources of lambda_R agree, two by two.",
+)
 def lambda_r_agreement(
     context: dg.AssetExecutionContext,
     store: dg.ResourceParam[TableStore],
@@ -137,7 +135,7 @@ def lambda_r_agreement(
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(pairs)),
-        metadata={"dagster/row_count": len(frame), "synthetic": synthetic, **pictures.metadata()},
+        metadata=described(rows=len(frame), synthetic=synthetic, pictures=pictures),
     )
 
 
@@ -211,18 +209,18 @@ def _result(
     return dg.MaterializeResult(
         value={table: frame.reindex(columns=TABLES[table].column_names), "match_report": losses, **tables, **notices},
         data_version=dg.DataVersion(content_hash(frame)),
-        metadata={
-            "dagster/row_count": len(frame),
-            "match_report": dg.MetadataValue.md("\n".join(head + rows)),
-            "synthetic": synthetic,
+        metadata=described(
+            rows=len(frame),
+            synthetic=synthetic,
+            match_report=dg.MetadataValue.md("\n".join(head + rows)),
             **metadata,
             **more,
-        },
+        ),
     )
 
 
-@dg.asset(
-    **{**IN_GALAXIES, "code_version": "2"},
+@galaxy_asset(
+    code_version="2",
     deps=[label_settings],
     description="How labels change with other sources, factors, boundaries and corrections than the settings have.",
 )
@@ -245,9 +243,5 @@ def label_sensitivity(
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
-        metadata={
-            "dagster/row_count": len(frame),
-            "labels": dg.MetadataValue.md("\n".join(head + lines)),
-            "synthetic": synthetic,
-        },
+        metadata=described(rows=len(frame), synthetic=synthetic, labels=dg.MetadataValue.md("\n".join(head + lines))),
     )

@@ -1,16 +1,70 @@
-"""What the assets of the group ``questions`` have in common."""
+"""Asset decorators, one per group: ``dg.asset`` with the arguments that the assets of a group share.
 
-from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
-from rotator_assets.lineage.partitions import training_partitions
+An asset adds its own arguments and overrides shared ones, as it would with ``dg.asset`` itself.
+"""
 
-QUESTION = {
-    "group_name": "questions",
-    "owners": OWNERS,
-    "io_manager_key": "tables",
-    "automation_condition": FOLLOW_CHANGES,
-}
-QUESTION_OF_TRAINING = {
-    **QUESTION,
-    "partitions_def": training_partitions,
-    "deps": of_recipe("training", "prediction"),
-}
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS
+from rotator_assets.lineage.partitions import (
+    dataset_partitions,
+    dataset_to_training,
+    survey_partitions,
+    training_partitions,
+)
+
+if TYPE_CHECKING:
+    from rotator_assets.plots.pictures import Pictures
+
+_asset = partial(dg.asset, owners=OWNERS)
+_table = partial(_asset, io_manager_key="tables", automation_condition=FOLLOW_CHANGES)
+
+catalog_asset = partial(_table, group_name="catalogs", partitions_def=survey_partitions, kinds={"fits", "parquet"})
+galaxy_asset = partial(_table, group_name="galaxies", partitions_def=survey_partitions, kinds={"duckdb", "parquet"})
+image_asset = partial(_table, group_name="images", partitions_def=dataset_partitions, kinds={"duckdb", "parquet"})
+learning_asset = partial(_table, group_name="learning", partitions_def=training_partitions, kinds={"duckdb", "keras"})
+report_asset = partial(_table, group_name="reports", kinds={"duckdb", "matplotlib"})
+robustness_asset = partial(_table, group_name="robustness", kinds={"duckdb", "matplotlib"})
+
+study_asset = partial(_asset, group_name="reports", kinds={"duckdb", "matplotlib"})
+"""For reports on the whole study: they store their own results, and a sensor refreshes them (`following`)."""
+
+
+def of_dataset(*assets: str) -> dict[str, dg.AssetIn]:
+    """Inputs (``ins``) of an asset per training that are partitioned by its dataset."""
+    return {asset: dg.AssetIn(partition_mapping=dataset_to_training) for asset in assets}
+
+
+def all_trainings(*assets: dg.AssetsDefinition) -> list[dg.AssetDep]:
+    """Dependencies (``deps``) of an asset per dataset on every training of the dataset."""
+    return [dg.AssetDep(asset, partition_mapping=dataset_to_training) for asset in assets]
+
+
+def described(
+    *, rows: int | None = None, synthetic: bool, pictures: Pictures | None = None, **more: Any
+) -> dict[str, Any]:
+    """Return the metadata of a materialization: what every asset reports, and more of its own.
+
+    Parameters
+    ----------
+    rows
+        Rows of the main table; None for an asset that reports no row count.
+    synthetic
+        True where any of the data are synthetic.
+    pictures
+        The asset's pictures, shown in Dagster's UI.
+    **more
+        Further metadata by name.
+
+    Returns
+    -------
+    dict
+        Metadata for ``dg.MaterializeResult``.
+    """
+    counted = {} if rows is None else {"dagster/row_count": rows}
+    return {**counted, **more, "synthetic": synthetic, **(pictures.metadata() if pictures else {})}

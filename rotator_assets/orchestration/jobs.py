@@ -72,7 +72,7 @@ JOBS = [
         description="Images of a dataset to its tensor, with the labelled galaxies in it.",
     ),
     dg.define_asset_job(
-        "answer_questions",
+        "check_robustness",
         selection=dg.AssetSelection.assets(*QUESTION_ASSETS),
         description="What a referee would ask of one training: plain rivals, intervals, calibration, label noise.",
     ),

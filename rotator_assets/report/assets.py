@@ -12,7 +12,7 @@ from rotator_assets.attribution.faithfulness.assets import attribution_tests
 from rotator_assets.comparison.assets import dataset_comparison, recipe_comparison
 from rotator_assets.evaluation.assets import intervals_report, roc_report
 from rotator_assets.galaxies.assets import early_type_galaxies, label_sensitivity, labeled_galaxies, lambda_r_agreement
-from rotator_assets.lineage.inputs import OWNERS
+from rotator_assets.lineage.groups import described, study_asset
 from rotator_assets.lineage.observed_results import all_results
 from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.reads import Reads
@@ -38,9 +38,7 @@ from rotator_assets.surveys import SURVEYS
 SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy", "numpy", "pandas", "duckdb", "galsim")
 
 
-@dg.asset(
-    group_name="reports",
-    owners=OWNERS,
+@study_asset(
     code_version="4",
     deps=[
         all_results,
@@ -109,13 +107,13 @@ def study_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[Tabl
         store.root.report,
     )
     return dg.MaterializeResult(
-        metadata={
-            "report": dg.MetadataValue.path(str(store.root.report)),
-            "size_bytes": store.root.report.stat().st_size,
-            "trainings": len(metrics),
-            "made_from": sources_metadata(sources, shown_results.version),
-            "synthetic": synthetic,
-        }
+        metadata=described(
+            synthetic=synthetic,
+            report=dg.MetadataValue.path(str(store.root.report)),
+            size_bytes=store.root.report.stat().st_size,
+            trainings=len(metrics),
+            made_from=sources_metadata(sources, shown_results.version),
+        )
     )
 
 

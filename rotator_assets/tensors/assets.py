@@ -17,9 +17,10 @@ from rotator_assets.core.settings import ImageSettings
 from rotator_assets.imaging.cutouts import Cutout, Treatment, make_cutout, read_sky_stamps
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.imaging.mock import MockOptions
-from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, image_files, image_settings
+from rotator_assets.lineage.groups import described, image_asset
+from rotator_assets.lineage.inputs import image_files, image_settings
 from rotator_assets.lineage.notices import noticed
-from rotator_assets.lineage.partitions import DATASETS, Dataset, dataset_partitions, survey_to_dataset
+from rotator_assets.lineage.partitions import DATASETS, Dataset, survey_to_dataset
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import writing_tensor
@@ -30,17 +31,9 @@ from rotator_assets.tensors.tables import TABLES
 _CHUNK = 64
 """Images read ahead at a time: what bounds the memory, whatever the number of galaxies."""
 
-_COMMON = {
-    "group_name": "images",
-    "owners": OWNERS,
-    "partitions_def": dataset_partitions,
-    "code_version": "4",
-    "automation_condition": FOLLOW_CHANGES,
-}
 
-
-@dg.asset(
-    **_COMMON,
+@image_asset(
+    code_version="4",
     ins={"galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
     deps=[
         dg.AssetDep(image_files, partition_mapping=survey_to_dataset),
@@ -88,24 +81,22 @@ def image_tensors(
     return dg.MaterializeResult(
         value={"images": images, **notices},
         data_version=dg.DataVersion(f"{tensor.version}-{content_hash(images)}"),
-        metadata={
-            "dagster/row_count": usable,
-            "galaxies": len(images),
-            "unusable": dg.MetadataValue.md(_reasons(images["reason"])),
-            "shape": f"({usable}, {dataset.crop_px}, {dataset.crop_px}, 3) float32",
-            "tensor": dg.MetadataValue.path(str(store.root.tensors / dataset.key)),
-            "synthetic": tensor.synthetic,
+        metadata=described(
+            rows=usable,
+            synthetic=tensor.synthetic,
+            galaxies=len(images),
+            unusable=dg.MetadataValue.md(_reasons(images["reason"])),
+            shape=f"({usable}, {dataset.crop_px}, {dataset.crop_px}, 3) float32",
+            tensor=dg.MetadataValue.path(str(store.root.tensors / dataset.key)),
             **told,
-        },
+        ),
     )
 
 
-@dg.asset(
-    **{**_COMMON, "code_version": "5"},
+@image_asset(
+    code_version="5",
     ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
     deps=[image_tensors],
-    io_manager_key="tables",
-    kinds={"duckdb", "parquet"},
     description="Labelled galaxies whose image is in the dataset's tensor: what trainings are drawn from.",
 )
 def labeled_images(
@@ -122,13 +113,13 @@ def labeled_images(
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
-        metadata={
-            "dagster/row_count": len(frame),
-            "slow": int((frame["rotator_type"] == 0).sum()),
-            "early": len(early),
-            "early_slow": int((early["rotator_type"] == 0).sum()),
-            "synthetic": bool(frame["synthetic"].any()),
-        },
+        metadata=described(
+            rows=len(frame),
+            synthetic=bool(frame["synthetic"].any()),
+            slow=int((frame["rotator_type"] == 0).sum()),
+            early=len(early),
+            early_slow=int((early["rotator_type"] == 0).sum()),
+        ),
     )
 
 

@@ -13,9 +13,10 @@ from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe, effective_recipe
 from rotator_assets.galaxies.matching import hides_slow_rotation
 from rotator_assets.galaxies.recipe_labels import labelled_by
-from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS, of_recipe
+from rotator_assets.lineage.groups import described, learning_asset, of_dataset
+from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.observed_results import other_survey_galaxies
-from rotator_assets.lineage.partitions import DATASETS, dataset_to_training, other_dataset, training_partitions
+from rotator_assets.lineage.partitions import DATASETS, other_dataset
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.store.table_store import TableStore, content_hash
@@ -25,22 +26,13 @@ if TYPE_CHECKING:
     from rotator_assets.training.cross_validation import EpochLog
 
 _CODE_VERSION = "4"
-_COMMON = {
-    "group_name": "learning",
-    "owners": OWNERS,
-    "partitions_def": training_partitions,
-    "automation_condition": FOLLOW_CHANGES,
-}
-_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
-
 TRAINING_POOL = "training"
 RETRIES, RETRY_SECONDS = 2, 10.0
 
 
-@dg.asset(
-    **_COMMON,
+@learning_asset(
     code_version=_CODE_VERSION,
-    ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
+    ins=of_dataset("image_tensors", "labeled_images"),
     deps=[*of_recipe("training"), other_survey_galaxies],
     io_manager_key="models",
     pool=TRAINING_POOL,
@@ -112,31 +104,28 @@ def rotator_classifier(
     return dg.MaterializeResult(
         value=(models, {"training_folds": folds, "training_history": history}),
         data_version=dg.DataVersion(content_hash(folds) + content_hash(history) + recipe.version("training")),
-        metadata={
-            "galaxies": len(sample),
-            "slow": int((sample["rotator_type"] == 0).sum()),
-            "networks": recipe.networks,
-            "parameters": trained.parameters,
-            "epochs": recipe.epochs,
-            "profile": profile,
-            "recipe": dg.MetadataValue.json({"name": recipe.name, **recipe.settings("training")}),
-            "device": f"{trained.device} ({trained.policy})",
-            "seconds": trained.seconds,
-            "images_per_second": trained.images_per_second,
-            "validation_auc": float(history.groupby("fold")["val_auc"].max().mean()),
-            "models": dg.MetadataValue.path(str(folder)),
-            "synthetic": synthetic,
-        },
+        metadata=described(
+            synthetic=synthetic,
+            galaxies=len(sample),
+            slow=int((sample["rotator_type"] == 0).sum()),
+            networks=recipe.networks,
+            parameters=trained.parameters,
+            epochs=recipe.epochs,
+            profile=profile,
+            recipe=dg.MetadataValue.json({"name": recipe.name, **recipe.settings("training")}),
+            device=f"{trained.device} ({trained.policy})",
+            seconds=trained.seconds,
+            images_per_second=trained.images_per_second,
+            validation_auc=float(history.groupby("fold")["val_auc"].max().mean()),
+            models=dg.MetadataValue.path(str(folder)),
+        ),
     )
 
 
-@dg.asset(
-    **_COMMON,
+@learning_asset(
     code_version="5",
-    ins={"image_tensors": _OF_DATASET},
+    ins=of_dataset("image_tensors"),
     deps=of_recipe("training", "prediction"),
-    io_manager_key="tables",
-    kinds={"duckdb", "keras"},
     description="Each galaxy's probability of being fast, by networks that saw neither it nor its repeats.",
 )
 def predictions(
@@ -165,7 +154,7 @@ def predictions(
     return dg.MaterializeResult(
         value={"predictions": frame, "repeat_predictions": tested},
         data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(tested)}"),
-        metadata={"dagster/row_count": len(frame), "synthetic": rotator_classifier.synthetic},
+        metadata=described(rows=len(frame), synthetic=rotator_classifier.synthetic),
     )
 
 

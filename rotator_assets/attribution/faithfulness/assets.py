@@ -1,4 +1,4 @@
-"""Group ``questions``: what of an attribution map is the network's, and what is the method's or the image's?"""
+"""Group ``robustness``: what of an attribution map is the network's, and what is the method's or the image's?"""
 
 import dagster as dg
 import numpy as np
@@ -9,16 +9,15 @@ from rotator_assets.core import progress
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.galaxies.recipe_labels import with_galaxies
-from rotator_assets.lineage.groups import QUESTION_OF_TRAINING
+from rotator_assets.lineage.groups import described, of_dataset, robustness_asset
 from rotator_assets.lineage.inputs import of_recipe
-from rotator_assets.lineage.partitions import DATASETS, dataset_to_training
+from rotator_assets.lineage.partitions import DATASETS, training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 
-_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
 _SEED = 2020
 GALAXIES = {"full": 40, "quick": 8}
 """Galaxies tested, half of each class, at 64 pixels; fewer of larger images."""
@@ -30,10 +29,11 @@ _SHOWN = 2
 """Galaxies of each class whose maps are drawn."""
 
 
-@dg.asset(
-    **{**QUESTION_OF_TRAINING, "deps": of_recipe("training", "prediction", "attribution")},
+@robustness_asset(
     code_version="2",
-    ins={"image_tensors": _OF_DATASET, "labeled_images": _OF_DATASET},
+    partitions_def=training_partitions,
+    ins=of_dataset("image_tensors", "labeled_images"),
+    deps=of_recipe("training", "prediction", "attribution"),
     kinds={"keras", "duckdb", "matplotlib"},
     description="Attribution maps by seven methods, against randomized networks and other folds, by deleting pixels.",
 )
@@ -76,12 +76,12 @@ def attribution_tests(
     return dg.MaterializeResult(
         value=frames,
         data_version=dg.DataVersion("".join(content_hash(frame) for frame in frames.values())),
-        metadata={
-            "galaxies": len(sample),
+        metadata=described(
+            synthetic=key["synthetic"],
+            pictures=pictures,
+            galaxies=len(sample),
             **{f"{kind}_gain": float(areas[kind, examination.IG_SKY]) for kind in ("deletion", "insertion")},
-            "synthetic": key["synthetic"],
-            **pictures.metadata(),
-        },
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Group ``questions``: is it only ellipticity? Structure of each image, and plain classifiers beside the network."""
+"""Group ``robustness``: is it only ellipticity? Structure of each image, and plain classifiers beside the network."""
 
 import dagster as dg
 import pandas as pd
@@ -7,8 +7,9 @@ from rotator_assets.core import progress
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.galaxies.recipe_labels import with_galaxies
-from rotator_assets.lineage.groups import QUESTION, QUESTION_OF_TRAINING
-from rotator_assets.lineage.partitions import dataset_partitions, dataset_to_training
+from rotator_assets.lineage.groups import described, of_dataset, robustness_asset
+from rotator_assets.lineage.inputs import of_recipe
+from rotator_assets.lineage.partitions import dataset_partitions, training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.features.tables import TABLES
@@ -16,11 +17,8 @@ from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 
-_OF_DATASET = dg.AssetIn(partition_mapping=dataset_to_training)
 
-
-@dg.asset(
-    **QUESTION,
+@robustness_asset(
     code_version="1",
     partitions_def=dataset_partitions,
     kinds={"duckdb", "parquet"},
@@ -45,19 +43,20 @@ def image_morphology(
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
-        metadata={
-            "dagster/row_count": int(frame["usable"].sum()),
-            "images": len(frame),
-            "unusable": dg.MetadataValue.md("\n".join(f"- {n} x {reason}" for reason, n in reasons.items()) or "none"),
-            "synthetic": image_tensors.synthetic,
-        },
+        metadata=described(
+            rows=int(frame["usable"].sum()),
+            synthetic=image_tensors.synthetic,
+            images=len(frame),
+            unusable=dg.MetadataValue.md("\n".join(f"- {n} x {reason}" for reason, n in reasons.items()) or "none"),
+        ),
     )
 
 
-@dg.asset(
-    **QUESTION_OF_TRAINING,
+@robustness_asset(
     code_version="2",
-    ins={name: _OF_DATASET for name in ("image_tensors", "labeled_images", "image_morphology")},
+    partitions_def=training_partitions,
+    ins=of_dataset("image_tensors", "labeled_images", "image_morphology"),
+    deps=of_recipe("training", "prediction"),
     kinds={"duckdb", "scikitlearn", "matplotlib"},
     description="Is it only ellipticity? A ladder of features, matched and binned AUCs, what the label alone explains.",
 )
@@ -103,14 +102,14 @@ def ellipticity_report(
     return dg.MaterializeResult(
         value=frames,
         data_version=dg.DataVersion("-".join(content_hash(frame) for frame in frames.values())),
-        metadata={
-            "dagster/row_count": len(ladder),
+        metadata=described(
+            rows=len(ladder),
+            synthetic=synthetic,
+            pictures=pictures,
             **_best(ladder),
-            "left_out": ", ".join(missing) or "nothing",
-            "tests": dg.MetadataValue.md(_markdown(frames["ellipticity_tests"])),
-            "synthetic": synthetic,
-            **pictures.metadata(),
-        },
+            left_out=", ".join(missing) or "nothing",
+            tests=dg.MetadataValue.md(_markdown(frames["ellipticity_tests"])),
+        ),
     )
 
 

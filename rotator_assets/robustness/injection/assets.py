@@ -1,4 +1,4 @@
-"""Group ``questions``: does the network find what is there, and nothing where nothing is? Synthetic galaxies alone."""
+"""Group ``robustness``: does the network find what is there, and nothing where nothing is? Synthetic galaxies alone."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rotator_assets.core import progress
 from rotator_assets.core.recipes import Recipe, reduced
 from rotator_assets.core.study import REFERENCE_RECIPE
-from rotator_assets.lineage.groups import QUESTION
+from rotator_assets.lineage.groups import described, robustness_asset
 from rotator_assets.lineage.observed_results import planted_recipe
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
@@ -32,8 +32,7 @@ PLANTED = "planted"
 """Folder of the pictures."""
 
 
-@dg.asset(
-    **QUESTION,
+@robustness_asset(
     code_version="3",
     deps=[planted_recipe],
     pool="training",
@@ -60,12 +59,12 @@ def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[Tab
     return dg.MaterializeResult(
         value=frames,
         data_version=dg.DataVersion("".join(content_hash(frame) for frame in frames.values())),
-        metadata={
-            "dagster/row_count": len(rows),
-            "share_of_attribution_in_mark": marked["share_in_mark"],
-            "synthetic": True,
-            **pictures.metadata(),
-        },
+        metadata=described(
+            rows=len(rows),
+            synthetic=True,
+            pictures=pictures,
+            share_of_attribution_in_mark=marked["share_in_mark"],
+        ),
     )
 
 

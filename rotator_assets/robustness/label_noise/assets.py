@@ -6,29 +6,26 @@ import pandas as pd
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.galaxies.recipe_labels import with_galaxies
 from rotator_assets.galaxies.sources import usable_lambda_r
-from rotator_assets.lineage.groups import QUESTION_OF_TRAINING
+from rotator_assets.lineage.groups import described, of_dataset, robustness_asset
+from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.observed_results import survey_kinematics
-from rotator_assets.lineage.partitions import DATASETS, dataset_to_training
+from rotator_assets.lineage.partitions import DATASETS, dataset_to_training, training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 
-_KINDS = {"duckdb", "matplotlib"}
 _SEED = 2020
 
 
-@dg.asset(
-    **{
-        **QUESTION_OF_TRAINING,
-        "deps": [
-            *QUESTION_OF_TRAINING["deps"],
-            dg.AssetDep(survey_kinematics, partition_mapping=dataset_to_training),
-        ],
-    },
+@robustness_asset(
     code_version="3",
-    kinds=_KINDS,
-    ins={"labeled_images": dg.AssetIn(partition_mapping=dataset_to_training)},
+    partitions_def=training_partitions,
+    ins=of_dataset("labeled_images"),
+    deps=[
+        *of_recipe("training", "prediction"),
+        dg.AssetDep(survey_kinematics, partition_mapping=dataset_to_training),
+    ],
     description="The same scores against other labels: errors, boundary and source of lambda_R; cuts about it.",
 )
 def label_noise_report(
@@ -54,13 +51,13 @@ def label_noise_report(
     return dg.MaterializeResult(
         value={"label_noise": frame},
         data_version=dg.DataVersion(content_hash(frame)),
-        metadata={
-            "dagster/row_count": len(frame),
+        metadata=described(
+            rows=len(frame),
+            synthetic=key["synthetic"],
+            pictures=pictures,
             **{name: float(drawn[name].iloc[0]) for name in ("ceiling", "ceiling_ranked") if len(drawn)},
-            "assumed_error": ASSUMED_ERROR,
-            "synthetic": key["synthetic"],
-            **pictures.metadata(),
-        },
+            assumed_error=ASSUMED_ERROR,
+        ),
     )
 
 

@@ -6,27 +6,24 @@ import pandas as pd
 
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.assets import roc_report
-from rotator_assets.lineage.groups import QUESTION
+from rotator_assets.lineage.groups import all_trainings, described, robustness_asset
 from rotator_assets.lineage.observed_results import fractions, learning_curve_sources
-from rotator_assets.lineage.partitions import dataset_partitions, dataset_to_training
+from rotator_assets.lineage.partitions import dataset_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.learning_curve.tables import TABLES
 from rotator_assets.store.table_store import TableStore, content_hash
 
-_KINDS = {"duckdb", "matplotlib"}
 _SEED = 2020
 
 _MORE = (10, 100)
 """Times as many galaxies as there are, to which the learning curve is extrapolated."""
 
 
-@dg.asset(
-    **QUESTION,
+@robustness_asset(
     code_version="1",
-    kinds=_KINDS,
     partitions_def=dataset_partitions,
-    deps=[learning_curve_sources, dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
+    deps=[learning_curve_sources, *all_trainings(roc_report)],
     description="AUC against the number of training galaxies, fitted and extrapolated with its uncertainty.",
 )
 def learning_curve(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
@@ -55,12 +52,7 @@ def learning_curve(context: dg.AssetExecutionContext, store: dg.ResourceParam[Ta
     return dg.MaterializeResult(
         value={"learning_curve": points, "learning_curve_fit": frame},
         data_version=dg.DataVersion(content_hash(points)),
-        metadata={
-            "dagster/row_count": len(points),
-            "needs": needs or "nothing",
-            "synthetic": synthetic,
-            **pictures.metadata(),
-        },
+        metadata=described(rows=len(points), synthetic=synthetic, pictures=pictures, needs=needs or "nothing"),
     )
 
 

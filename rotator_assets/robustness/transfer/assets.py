@@ -1,4 +1,4 @@
-"""Group ``questions``: what training on another survey gives, and how much of a drop the galaxies explain."""
+"""Group ``robustness``: what training on another survey gives, and how much of a drop the galaxies explain."""
 
 import dagster as dg
 import numpy as np
@@ -7,9 +7,9 @@ import pandas as pd
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.study import REFERENCE_RECIPE
 from rotator_assets.evaluation.assets import roc_report
-from rotator_assets.lineage.groups import QUESTION
+from rotator_assets.lineage.groups import all_trainings, robustness_asset
 from rotator_assets.lineage.observed_results import transfer_sources
-from rotator_assets.lineage.partitions import dataset_partitions, dataset_to_training, other_dataset
+from rotator_assets.lineage.partitions import dataset_partitions, other_dataset
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.transfer.tables import TABLES
@@ -19,12 +19,10 @@ from rotator_assets.training.assets import training_sample
 _SEED = 2020
 
 
-@dg.asset(
-    **QUESTION,
+@robustness_asset(
     code_version="2",
     partitions_def=dataset_partitions,
-    deps=[transfer_sources, dg.AssetDep(roc_report, partition_mapping=dataset_to_training)],
-    kinds={"duckdb", "matplotlib"},
+    deps=[transfer_sources, *all_trainings(roc_report)],
     description="Networks trained on another survey, tested here; how the samples differ, and what that explains.",
 )
 def transfer_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
