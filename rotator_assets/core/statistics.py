@@ -1,13 +1,12 @@
-"""How well a network tells fast from slow: thresholds, confusion counts, shares; p-values of many comparisons.
+"""Thresholds on scores, and p-values corrected for the number of comparisons.
 
-Labels are 0 (slow) and 1 (fast), shape (n,); a higher score means more likely fast. NumPy, SciPy and scikit-learn only.
+Labels are 0 (slow) and 1 (fast), shape (n,). A higher score means more likely fast. NumPy only.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -44,32 +43,6 @@ def youden_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     return float(middle if middle > below else above)  # neighbouring floats have no middle
 
 
-def confusion(labels: ArrayLike, predicted: ArrayLike) -> NDArray[np.int64]:
-    """Counts (2, 2): row the true class, column the predicted one, in the order slow, fast."""
-    counts = np.zeros((2, 2), dtype=np.int64)
-    np.add.at(counts, (np.asarray(labels, dtype=int), np.asarray(predicted, dtype=int)), 1)
-    return counts
-
-
-def balanced_accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
-    """Mean of the two classes' shares of correct predictions; 0.5 for a guess. NaN where a class is absent."""
-    counts = confusion(labels, predicted)
-    totals = counts.sum(axis=1)
-    return float(np.mean(counts.diagonal() / totals)) if totals.all() else float("nan")
-
-
-def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Confidence interval of a share (Wilson 1927, JASA 22, 209); (0, 1) where n is 0."""
-    if n == 0:
-        return 0.0, 1.0
-    z, share = normal_quantile(level), successes / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half_width = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    # The ends of the range are exact where the share is one of them, whatever the rounding of the sums.
-    low = float(centre - half_width) if successes > 0 else 0.0
-    return low, float(centre + half_width) if successes < n else 1.0
-
-
 def checked_scores(
     labels: ArrayLike, scores: ArrayLike, *, both_classes: bool = True
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
@@ -85,8 +58,3 @@ def checked_scores(
     if not np.isfinite(scores).all():
         raise ValueError("scores must be finite")
     return labels.astype(np.int8), scores
-
-
-def normal_quantile(level: float) -> float:
-    """Standard deviations of a normal distribution on either side of its mean that hold the share ``level``."""
-    return float(norm.ppf((1 + level) / 2))

@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
-from scipy.stats import beta, norm, rankdata
+from scipy.stats import binomtest, norm, rankdata
 
-from rotator_assets.core.statistics import checked_scores, normal_quantile
+from rotator_assets.core.statistics import checked_scores
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def auc_interval(judged: Judged, level: float = 0.95) -> AucInterval:
     if auc in (0.0, 1.0):
         trials = min(_n_galaxies(judged.select(judged.labels == label)) for label in (0, 1))
         return AucInterval(auc, *_clopper_pearson(trials if auc else 0, trials, level), error)
-    half_width = normal_quantile(level) * error / (auc * (1 - auc))
+    half_width = _normal_quantile(level) * error / (auc * (1 - auc))
     low, high = expit(logit(auc) + np.array([-half_width, half_width]))
     return AucInterval(auc, float(low), float(high), error)
 
@@ -143,7 +143,7 @@ def auc_difference(a: Judged, b: Judged, *, paired: bool = True, level: float = 
     deviation = influence_a.sub(influence_b, fill_value=0.0) if paired else pd.concat([influence_a, influence_b])
     error = float(np.sqrt(np.sum(deviation.to_numpy() ** 2)))
     p_value = 2 * norm.sf(abs(difference) / error) if error > 0 else float(difference == 0)
-    half_width = normal_quantile(level) * error
+    half_width = _normal_quantile(level) * error
     low, high = max(difference - half_width, -1.0), min(difference + half_width, 1.0)
     return AucDifference(difference, low, high, float(p_value))
 
@@ -292,8 +292,11 @@ def _n_galaxies(judged: Judged) -> int:
 
 
 def _clopper_pearson(successes: int, n: int, level: float) -> tuple[float, float]:
-    """Exact confidence interval of a share (Clopper & Pearson 1934, Biometrika 26, 404)."""
-    tail = (1 - level) / 2
-    low = beta.ppf(tail, successes, n - successes + 1) if successes else 0.0
-    high = beta.ppf(1 - tail, successes + 1, n - successes) if successes < n else 1.0
-    return float(low), float(high)
+    """Exact confidence interval of a fraction (Clopper & Pearson 1934, Biometrika 26, 404)."""
+    interval = binomtest(successes, n).proportion_ci(level, method="exact")
+    return float(interval.low), float(interval.high)
+
+
+def _normal_quantile(level: float) -> float:
+    """Half width, in standard deviations, of the central interval of a normal distribution that holds ``level``."""
+    return float(norm.ppf((1 + level) / 2))

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
 
-from rotator_assets.core.statistics import checked_scores, confusion, wilson_interval
+from rotator_assets.core.statistics import checked_scores
 
 CALIBRATION_BINS = 10
 
@@ -41,7 +42,9 @@ def recalls(labels: ArrayLike, predicted: ArrayLike, level: float = 0.95) -> Rec
     The interval of their mean follows from theirs by recovering the variances at either end (Zou & Donner 2008, Stat.
     Med. 27, 1693): with recalls r and intervals [l, h], its lower half is sqrt(sum (r - l)^2) / 2.
     """
-    counts = confusion(labels, predicted)
+    from sklearn.metrics import confusion_matrix
+
+    counts = confusion_matrix(labels, predicted, labels=(0, 1))
     slow, fast = (_rate(int(counts[k, k]), int(counts[k].sum()), level) for k in (0, 1))
     value = (slow.value + fast.value) / 2
     if np.isnan(value):
@@ -49,17 +52,6 @@ def recalls(labels: ArrayLike, predicted: ArrayLike, level: float = 0.95) -> Rec
     below = np.hypot(slow.value - slow.low, fast.value - fast.low) / 2
     above = np.hypot(slow.high - slow.value, fast.high - fast.value) / 2
     return Recalls(slow, fast, Rate(value, value - below, value + above))
-
-
-def average_precision_slow(labels: ArrayLike, probability: ArrayLike) -> float:
-    """Average precision (area under the precision-recall curve) of finding the slow rotators.
-
-    A guess reaches the share of slow rotators, not 0.5. Raises ValueError unless both classes occur.
-    """
-    from sklearn.metrics import average_precision_score
-
-    labels, probability = checked_scores(labels, probability)
-    return float(average_precision_score(labels == 0, -probability))
 
 
 def precision_recall_frame(labels: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
@@ -75,20 +67,16 @@ def precision_recall_frame(labels: ArrayLike, probability: ArrayLike) -> pd.Data
     return pd.DataFrame({"recall": recall[-2::-1], "precision": precision[-2::-1], "threshold": -threshold[::-1]})
 
 
-def brier_score(labels: ArrayLike, probability: ArrayLike) -> float:
-    """Mean squared difference between probability and label (Brier 1950, Mon. Weather Rev. 78, 1)."""
-    labels, probability = _checked_probabilities(labels, probability)
-    return float(np.mean((probability - labels) ** 2))
-
-
 def brier_skill(labels: ArrayLike, probability: ArrayLike) -> float:
-    """1 - Brier score over that of the constant probability n_fast / n: 1 is perfect, 0 no better than prevalence.
+    """1 - Brier score over that of the constant probability n_fast / n: 1 is perfect, 0 no better than the prevalence.
 
-    NaN where one class is absent.
+    The Brier score is the mean squared difference of probability and label (Brier 1950, Mon. Weather Rev. 78, 1).
+    NaN if one class is absent.
     """
     labels, probability = _checked_probabilities(labels, probability)
     reference = labels.mean() * (1 - labels.mean())
-    return float(1 - brier_score(labels, probability) / reference) if reference > 0 else float("nan")
+    score = np.mean((probability - labels) ** 2)
+    return float(1 - score / reference) if reference > 0 else float("nan")
 
 
 def calibration_curve(
@@ -122,7 +110,11 @@ def expected_calibration_error(labels: ArrayLike, probability: ArrayLike, n_bins
 
 
 def _rate(successes: int, n: int, level: float) -> Rate:
-    return Rate(successes / n if n else float("nan"), *wilson_interval(successes, n, level))
+    """A fraction with its Wilson interval (Wilson 1927, JASA 22, 209)."""
+    if n == 0:
+        return Rate(float("nan"), 0.0, 1.0)
+    interval = binomtest(successes, n).proportion_ci(level, method="wilson")
+    return Rate(successes / n, float(interval.low), float(interval.high))
 
 
 def _equal_count_bins(probability: NDArray[np.float64], n_bins: int) -> list[NDArray[np.int64]]:

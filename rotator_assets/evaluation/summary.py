@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.core.statistics import confusion, holm
+from rotator_assets.core.statistics import holm
 from rotator_assets.evaluation.auc import (
     Judged,
     auc_difference,
@@ -77,10 +77,12 @@ def summarize(predictions: pd.DataFrame, repeats: pd.DataFrame) -> dict[str, flo
     ``predictions``: a row a galaxy: rotator_type, probability_fast_calibrated, predicted_type. ``repeats``: a row a
     galaxy and network that tested it: galaxy_id, object_id, rotator_type, repeat, fold, probability_fast.
     """
+    from sklearn.metrics import confusion_matrix
+
     judged = Judged.of(repeats)
     of_networks = network_aucs(judged)
     labels = predictions["rotator_type"].to_numpy(int)
-    counts = confusion(labels, predictions["predicted_type"].to_numpy(int))
+    counts = confusion_matrix(labels, predictions["predicted_type"].to_numpy(int), labels=(0, 1))
     scatters = [network_scatter(Judged.of(rows)) for _, rows in repeats.groupby("repeat")]
     return {
         **size_and_auc(judged),

@@ -65,7 +65,6 @@ def cross_validate(
     other: OtherGalaxies | None = None,
     checkpoint_folder: Path | None = None,
     on_epoch: Callable[[EpochLog], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
 ) -> CrossValidation:
     """Train one network a fold; each galaxy is predicted by networks that saw none of its observations.
 
@@ -95,8 +94,6 @@ def cross_validate(
         networks as without the interruption. None: nothing is kept.
     on_epoch
         Called after every epoch trained.
-    should_stop
-        Asked after every batch; True ends the training by raising TrainingStopped.
 
     Raises InputError, before anything is trained, when there are too few galaxies for the folds; also when the loss
     is no longer finite. Raises OSError where a disk is full or gone.
@@ -115,7 +112,7 @@ def cross_validate(
         rows = np.concatenate([rows, len(images) + other.rows])
         labels = np.concatenate([labels, other.labels])
         images = StackedImages(images, other.images)
-    trainer = Trainer(images, rows, labels, recipe, policy, checkpoints, on_epoch, should_stop)
+    trainer = Trainer(images, rows, labels, recipe, policy, checkpoints, on_epoch)
     tested, history, folds = [], [], []
     if first is not None:
         history += trainer.train_first(first)

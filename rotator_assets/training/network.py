@@ -118,16 +118,3 @@ def logits_of(
         views = symmetries(seen) if averaged else [seen]
         logits[batch] = np.mean([infer(view)[:, 0] for view in views], axis=0)
     return logits
-
-
-def describe(model: keras.Model) -> list[dict[str, str | int]]:
-    """One row a layer: name, kind, output shape ('32 x 32 x 128'), number of parameters."""
-    return [
-        {
-            "layer": layer.name,
-            "kind": type(layer).__name__,
-            "output": " x ".join(map(str, layer.output.shape[1:])),
-            "parameters": layer.count_params(),
-        }
-        for layer in model.layers
-    ]

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     import keras
 
 
-class TrainingStopped(KeyboardInterrupt):
-    """``should_stop`` asked for the training to end; it goes on from its checkpoints."""
-
-
 class _LaterBatches(TrainingBatches):
     """The batches of a fold after the epochs that are done, the first of them number 0."""
 
@@ -49,13 +45,12 @@ class Trainer:
         policy: str,
         checkpoints: Checkpoints,
         on_epoch: Callable[[EpochLog], None] | None,
-        should_stop: Callable[[], bool] | None,
     ) -> None:
         tensorflow()
         from keras import optimizers
 
         self.images, self.rows, self.labels, self.recipe = images, rows, labels, recipe
-        self.checkpoints, self.on_epoch, self.should_stop = checkpoints, on_epoch, should_stop
+        self.checkpoints, self.on_epoch = checkpoints, on_epoch
         self.seconds_before = 0.0
         """Spent before an interruption on what its checkpoints hold."""
         self.network = build_network(recipe, images.shape[1], policy=policy)
@@ -121,10 +116,6 @@ class Trainer:
             nonlocal epoch_started
             epoch_started = time.monotonic()
 
-        def on_train_batch_end(batch: int, logs: dict) -> None:
-            if self.should_stop is not None and self.should_stop():
-                raise TrainingStopped(f"stopped in fold {split.fold}, epoch {len(state.epochs) + 1}")
-
         def on_epoch_end(epoch: int, logs: dict) -> None:
             rate = batches.images_per_epoch / (time.monotonic() - epoch_started)
             logs.update(self._validate(split.validation, weights))
@@ -145,11 +136,7 @@ class Trainer:
             steps_per_epoch=batches.per_epoch,
             shuffle=False,
             verbose=0,
-            callbacks=[
-                callbacks.LambdaCallback(
-                    on_epoch_begin=on_epoch_begin, on_train_batch_end=on_train_batch_end, on_epoch_end=on_epoch_end
-                )
-            ],
+            callbacks=[callbacks.LambdaCallback(on_epoch_begin=on_epoch_begin, on_epoch_end=on_epoch_end)],
         )
         if not state.is_finished(self.recipe):
             raise RuntimeError(f"Keras ended the training of fold {split.fold} after epoch {len(state.epochs)}")

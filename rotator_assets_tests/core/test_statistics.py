@@ -1,13 +1,12 @@
-"""Thresholds, shares and corrected p-values against brute force, published formulas and scikit-learn."""
+"""Thresholds and corrected p-values against brute force, published formulas and scikit-learn."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 from sklearn.metrics import roc_curve
 
-from rotator_assets.core.statistics import balanced_accuracy, confusion, holm, wilson_interval, youden_threshold
+from rotator_assets.core.statistics import holm, youden_threshold
 from rotator_assets_tests.evaluation.simulated import scored
 
 few = settings(max_examples=60, deadline=None)
@@ -55,28 +54,3 @@ def test_youden_threshold_by_hand():
     assert youden_threshold([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]) == pytest.approx(0.4)
     neighbours = [0.5, np.nextafter(0.5, 1)]
     assert neighbours[0] < youden_threshold([0, 1], neighbours) <= neighbours[1]
-
-
-def test_confusion_and_balanced_accuracy():
-    labels, predicted = [0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 0]
-    np.testing.assert_array_equal(confusion(labels, predicted), [[2, 1], [1, 3]])
-    assert balanced_accuracy(labels, predicted) == pytest.approx((2 / 3 + 3 / 4) / 2)
-    assert np.isnan(balanced_accuracy([1, 1], [1, 0]))
-
-
-@few
-@given(n=st.integers(1, 200), share=st.floats(0, 1), level=st.sampled_from([0.68, 0.95]))
-def test_wilson_interval_is_that_of_scipy(n, share, level):
-    successes = round(share * n)
-    low, high = wilson_interval(successes, n, level)
-    expected = binomtest(successes, n).proportion_ci(level, method="wilson")
-    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-9)
-
-
-@pytest.mark.parametrize("n", range(1, 200, 7))
-def test_wilson_interval_holds_the_share_at_its_ends(n):
-    assert wilson_interval(0, n)[0] == 0 and wilson_interval(n, n)[1] == 1
-
-
-def test_wilson_interval_of_nothing():
-    assert wilson_interval(0, 0) == (0, 1)

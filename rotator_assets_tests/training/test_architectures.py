@@ -10,7 +10,7 @@ from rotator_assets.store.models import load_model
 from rotator_assets.training.architectures import ARCHITECTURES, BATCHNORM_MOMENTUM
 from rotator_assets.training.cross_validation import cross_validate
 from rotator_assets.training.imbalance import training_loss
-from rotator_assets.training.network import build_network, describe, settle_batchnorm
+from rotator_assets.training.network import build_network, settle_batchnorm
 from rotator_assets.training.pipeline import symmetries
 from rotator_assets_tests.training.made_up_training import TINY, galaxy_ids, planted_survey, rounding
 
@@ -28,7 +28,7 @@ def images(n=6, bands=3, seed=0):
 
 
 def kinds(network):
-    return [row["kind"] for row in describe(network)]
+    return [type(layer).__name__ for layer in network.layers]
 
 
 def test_every_architecture_a_recipe_may_name_is_there():

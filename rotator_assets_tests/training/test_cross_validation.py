@@ -17,7 +17,6 @@ from rotator_assets.training.calibration import Calibration, fit_calibration
 from rotator_assets.training.cross_validation import cross_validate, predict_logits
 from rotator_assets.training.folds import check_no_leak, plan_splits
 from rotator_assets.training.pipeline import network_input, symmetries
-from rotator_assets.training.trainer import TrainingStopped
 from rotator_assets_tests.training.made_up_training import TINY, galaxy_ids, planted_survey
 
 
@@ -185,19 +184,6 @@ def test_training_stops_early_and_keeps_the_best_weights(survey, tmp_path, one_f
     result = run(survey, short(epochs=30, patience=1, learning_rate=0.03), tmp_path)
     epochs = result.folds.epochs[0]
     assert epochs < 30 and result.folds.best_epoch[0] == epochs - 1
-
-
-def test_a_stop_leaves_no_unfinished_file(survey, tmp_path):
-    batches = []
-
-    def should_stop():
-        batches.append(1)
-        return len(batches) > 3
-
-    with pytest.raises(TrainingStopped, match="fold 0, epoch 1") as stopped:
-        run(survey, short(), tmp_path, should_stop=should_stop)
-    assert isinstance(stopped.value, KeyboardInterrupt)
-    assert len(batches) == 4 and list(tmp_path.iterdir()) == []
 
 
 def test_too_few_galaxies_fail_before_anything_is_trained(survey, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from rotator_assets.core import backend
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.training.network import build_network, describe, inference_function, settle_batchnorm
+from rotator_assets.training.network import build_network, inference_function, settle_batchnorm
 from rotator_assets_tests.training.made_up_training import rounding
 
 THESIS = Recipe(name="thesis")
@@ -39,11 +39,11 @@ def test_start_up_noise_is_held_back_and_nothing_else(capfd):
 
 
 def test_the_numbers_of_the_study():
-    layers = {row["layer"]: row for row in describe(build_network(THESIS, 128))}
-    assert layers["flatten"]["output"] == "131072"
-    assert layers["dense"]["output"] == "64" and layers["dense"]["parameters"] // 64 in (131072, 131072 + 1)
-    assert layers["logit"]["output"] == "1"
-    assert layers["convolution_3"]["output"] == "32 x 32 x 128"
+    layers = {layer.name: layer for layer in build_network(THESIS, 128).layers}
+    assert layers["flatten"].output.shape[1:] == (131072,)
+    assert layers["dense"].output.shape[1:] == (64,) and layers["dense"].count_params() // 64 in (131072, 131072 + 1)
+    assert layers["logit"].output.shape[1:] == (1,)
+    assert layers["convolution_3"].output.shape[1:] == (32, 32, 128)
 
 
 @pytest.mark.parametrize("bands", ["gri", "r"])
@@ -57,7 +57,7 @@ def test_every_recipe_gives_one_float32_logit(bands, regularization):
             logit = network(np.zeros((2, 16, 16, len(bands)), np.float32))
             assert logit.shape == (2, 1) and logit.dtype == "float32"
         assert {weight.dtype for weight in network.weights} == {"float32"}
-    kinds = [row["kind"] for row in describe(network)]
+    kinds = [type(layer).__name__ for layer in network.layers]
     used, unused = "BatchNormalization", "Dropout"
     if regularization == "dropout":
         used, unused = unused, used

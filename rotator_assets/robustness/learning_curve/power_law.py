@@ -27,7 +27,6 @@ class LearningCurve:
     covariance: NDArray[np.float64]
     draws: NDArray[np.float64]
     n_largest: float
-    n_points: int
     chi_squared: float
     constrained: bool
 
@@ -74,7 +73,6 @@ def fit_learning_curve(
         covariance=_covariance(x, error, best),
         draws=draws,
         n_largest=float(n.max()),
-        n_points=len(n),
         chi_squared=float(np.sum(((auc - _curve(x, *best)) / error) ** 2)),
         constrained=bool(len(np.unique(n)) > FEWEST_POINTS and unsettled.mean() <= 0.05),
     )
