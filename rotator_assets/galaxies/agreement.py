@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.galaxies.sources import usable_lambda_r
+from rotator_assets.galaxies.tables import TABLES
 from rotator_assets.kinematics.spin import is_slow_rotator
 
 PAIRS = {
@@ -24,22 +25,8 @@ PAIRS = {
 }
 """Columns of ``lambda_r_pairs``; the labels are missing where the galaxy has no ellipticity."""
 
-AGREEMENT = (
-    "survey",
-    "reference",
-    "source",
-    "n_galaxies",
-    "correlation",
-    "rank_correlation",
-    "median_ratio",
-    "scatter",
-    "n_labelled",
-    "n_slow_in_both",
-    "n_slow_in_reference_only",
-    "n_slow_in_source_only",
-    "label_change_fraction",
-)
-"""Columns of ``agreement``."""
+AGREEMENT = tuple(TABLES["lambda_r_agreement"].column_names[:-1])
+"""Columns of ``agreement``: all of the table but ``synthetic``."""
 
 
 def lambda_r_pairs(

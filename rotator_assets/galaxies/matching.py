@@ -15,25 +15,24 @@ import pandas as pd
 from rotator_assets.galaxies import sources
 from rotator_assets.galaxies.losses import Losses, every_row
 from rotator_assets.kinematics.spin import is_slow_rotator, spin_threshold
+from rotator_assets.store.columns import dtypes
+from rotator_assets.store.fields import fields
 from rotator_assets.surveys import SURVEYS
-from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, TEXT, conform
+from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, conform
 from rotator_assets.surveys.releases import DAPQUAL_CRITICAL, DRP3QUAL_CRITICAL
 
 _SHAPE = ("axis_ratio", "axis_ratio_source", *sources.AXIS_RATIOS.values())
 """What photometry says of the ellipticity."""
 
-GALAXIES = {
-    "survey": TEXT,
-    **MORPHOLOGY,
-    "axis_ratio": "float64",
-    "axis_ratio_source": TEXT,
-    "ellipticity": "float64",
-    **{name: kind for name, kind in PHOTOMETRY.items() if name not in ("galaxy_id", *_SHAPE)},
-    **{name: kind for name, kind in KINEMATICS.items() if name not in ("galaxy_id", "ellipticity", "refused")},
-    "lambda_r_unscaled": "float64",
-    "lambda_r_refused": TEXT,
-    "synthetic": "bool",
-}
+GALAXIES = dtypes(
+    fields(
+        *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "flag_t_type"),
+        *("axis_ratio", "axis_ratio_source", "ellipticity", "r_eff_arcsec", "sersic_n", "nsa_sersic_n"),
+        *("position_angle_deg", "log_mass", "psf_fwhm_arcsec", "drp3qual", "dapqual", "flag_failed_s", "subhalo_flag"),
+        *("lambda_r", "lambda_r_error", "lambda_r_source", "jam_qual", "lambda_r_limit"),
+        *("lambda_r_unscaled", "lambda_r_refused", "synthetic"),
+    )
+)
 """Columns of the matched galaxies."""
 
 _MEASURED_TOO = ("r_eff_arcsec", "position_angle_deg", "drp3qual", "dapqual")

@@ -1,19 +1,20 @@
-"""Tables of notices."""
+"""Table of notices."""
 
 from __future__ import annotations
 
-from rotator_assets.store.columns import SURVEY, SYNTHETIC, Column, Table, by_name
+from rotator_assets.store.columns import Column, Table, by_name
+from rotator_assets.store.fields import fields
 
 TABLES = by_name(
     Table(
         "notices",
-        "What was supplied and is not used as one may expect, by the step that found it.",
+        "Input files and settings that are not used, or not used as expected, by the asset that noticed.",
         (
-            SURVEY,
-            Column("asset", "VARCHAR", "asset that found it"),
-            Column("partition", "VARCHAR", "survey or dataset that the asset was made for"),
-            Column("notice", "VARCHAR", "which file, what of it is not used, why, and what to do"),
-            SYNTHETIC,
+            *fields("survey"),
+            Column("asset", "VARCHAR", "asset that noticed it"),
+            Column("partition", "VARCHAR", "survey or dataset of the asset's partition"),
+            Column("notice", "VARCHAR", "which file or setting, what is not used, why, and what to do"),
+            *fields("synthetic"),
         ),
         shared=True,
     ),

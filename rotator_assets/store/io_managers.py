@@ -1,11 +1,14 @@
-"""Dagster IO managers: how the value of an asset is kept, and how the next asset gets it."""
+"""Dagster IO managers: how the value of an asset is stored, and how the next asset loads it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import dagster as dg
 import pandas as pd
 
 from rotator_assets.core.keys import WHOLE, split_training_key
+from rotator_assets.store.columns import Table
 from rotator_assets.store.models import TrainedModels, commit_models, open_models
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor, open_tensor
@@ -13,18 +16,42 @@ from rotator_assets.store.tensors import ImageTensor, open_tensor
 Frames = dict[str, pd.DataFrame]
 
 
-class TableIOManager(dg.IOManager):
-    """Keeps frames as tables.
+def column_schema(table: Table) -> dg.TableSchema:
+    """The columns of a table as Dagster's UI shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                column.type,
+                description=column.comment,
+                constraints=dg.TableColumnConstraints(nullable=not column.required),
+            )
+            for column in table.columns
+        ]
+    )
 
-    An asset gives one frame, the table of its own name, or a dict of table names to frames, of which its own is
-    written last. The one partition of an asset without partitions is "all". Loading gives the own table: of one
-    partition, or of all that exist where an asset takes several.
+
+def _add_column_schema(context: dg.OutputContext, asset: str, written: Iterable[Table]) -> None:
+    """Describe the asset's own table, or its only one that no other asset writes to."""
+    tables = {table.name: table for table in written if not table.shared}
+    own = tables.get(asset) or (next(iter(tables.values())) if len(tables) == 1 else None)
+    if own is not None:
+        context.add_output_metadata({"dagster/column_schema": column_schema(own)})
+
+
+class TableIOManager(dg.IOManager):
+    """Stores frames as tables.
+
+    An asset returns one frame, for the table of its own name, or a dict of table names to frames. Its own table is
+    written last. An asset without partitions writes the partition "all". Loading returns the asset's own table: one
+    partition, or all existing ones where an asset depends on several.
     """
 
     def __init__(self, store: TableStore) -> None:
         self._tables = store
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Frames) -> None:
+        """Write every frame and publish the views; the materialization shows the columns."""
         asset = context.asset_key.path[-1]
         frames = obj if isinstance(obj, dict) else {asset: obj}
         own = context.partition_key if context.has_asset_partitions else WHOLE
@@ -33,8 +60,10 @@ class TableIOManager(dg.IOManager):
             partition = f"{own}.{asset}" if shared else own
             self._tables.write(table, partition, frames[table])
         self._tables.publish()
+        _add_column_schema(context, asset, [self._tables.tables[table] for table in frames])
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """The asset's own table. Raises FileNotFoundError where its partition was never written."""
         asset = context.asset_key.path[-1]
         if not context.has_asset_partitions or len(context.asset_partition_keys) != 1:
             wanted = set(context.asset_partition_keys) if context.has_asset_partitions else None
@@ -45,19 +74,21 @@ class TableIOManager(dg.IOManager):
 
 
 class TensorIOManager(TableIOManager):
-    """Keeps the ``images`` table of a tensor that the asset has streamed to disk; loads the tensor, memory-mapped."""
+    """Stores the ``images`` table; the asset itself has written the tensor, which is loaded memory-mapped."""
 
     def load_input(self, context: dg.InputContext) -> ImageTensor:
+        """The tensor of the dataset."""
         return open_tensor(self._tables.root.tensors / context.asset_partition_key)
 
 
 class ModelIOManager(dg.IOManager):
-    """Keeps the networks of a training, with its tables; loads them as `TrainedModels`."""
+    """Stores the networks of a training with its tables; loads the networks as `TrainedModels`."""
 
     def __init__(self, store: TableStore) -> None:
         self._tables = store
 
     def handle_output(self, context: dg.OutputContext, obj: tuple[TrainedModels, Frames]) -> None:
+        """Write the tables, then make the networks the current ones of their dataset and recipe."""
         models, frames = obj
         for table, frame in frames.items():
             self._tables.write(table, context.partition_key, frame)
@@ -65,5 +96,6 @@ class ModelIOManager(dg.IOManager):
         self._tables.publish()
 
     def load_input(self, context: dg.InputContext) -> TrainedModels:
+        """The networks of the dataset and recipe, in the order of their folds."""
         dataset, recipe = split_training_key(context.asset_partition_key)
         return open_models(self._tables.root.models / dataset / recipe)

@@ -18,9 +18,9 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import walk_files
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement, MeasurementOptions
+from rotator_assets.store.columns import dtypes
+from rotator_assets.store.fields import fields
 from rotator_assets.surveys.table_files import Table, read_csv_table
-
-TEXT, NUMBER, WHOLE, FLAG = "object", "float64", "Int64", "boolean"
 
 MANY = 8
 """Names in one notice; more are counted."""
@@ -28,62 +28,33 @@ MANY = 8
 LAMBDA_R_NEEDED = "one of lambda_R"
 """``ExpectedInput.needed`` of whatever gives lambda_R."""
 
-MORPHOLOGY = {
-    "galaxy_id": TEXT,
-    "object_id": TEXT,
-    "ra": NUMBER,
-    "dec": NUMBER,
-    "redshift": NUMBER,
-    "t_type": NUMBER,
-    "p_late": NUMBER,
-    "flag_t_type": WHOLE,
-}
-"""Columns of a morphology catalogue: one row a catalogue row, in the file's order. Angles in degrees."""
+MORPHOLOGY = dtypes(fields("galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "flag_t_type"))
+"""Columns of a morphology catalogue by pandas dtype: one row per catalogue entry, in the file's order.
 
-PHOTOMETRY = {
-    "galaxy_id": TEXT,
-    "axis_ratio": NUMBER,
-    "axis_ratio_source": TEXT,
-    "nsa_axis_ratio": NUMBER,
-    "r_eff_arcsec": NUMBER,
-    "sersic_n": NUMBER,
-    "nsa_sersic_n": NUMBER,
-    "position_angle_deg": NUMBER,
-    "log_mass": NUMBER,
-    "psf_fwhm_arcsec": NUMBER,
-    "drp3qual": WHOLE,
-    "dapqual": WHOLE,
-    "flag_failed_s": WHOLE,
-    "subhalo_flag": WHOLE,
-}
-"""Columns of a photometry catalogue: at most one row a galaxy_id.
-
-``axis_ratio`` is that of the fit which sizes come from, ``nsa_axis_ratio`` NSA's, whichever that is.
-``r_eff_arcsec`` is the half-light semi-major axis, ``position_angle_deg`` is east of north in [0, 180), ``log_mass``
-is log10(M / h^-2 Msun), ``psf_fwhm_arcsec`` the r-band FWHM of the kinematic data, ``subhalo_flag`` 0 for what is no
-galaxy (TNG).
+Units and meanings are those of ``store.fields``, here and below.
 """
 
-KINEMATICS = {
-    "galaxy_id": TEXT,
-    "lambda_r": NUMBER,
-    "lambda_r_error": NUMBER,
-    "lambda_r_source": TEXT,
-    "ellipticity": NUMBER,
-    "r_eff_arcsec": NUMBER,
-    "position_angle_deg": NUMBER,
-    "drp3qual": WHOLE,
-    "dapqual": WHOLE,
-    "jam_qual": WHOLE,
-    "refused": FLAG,
-    "lambda_r_limit": NUMBER,
-}
-"""Columns of a kinematics catalogue: one row a galaxy_id and source.
+PHOTOMETRY = dtypes(
+    fields(
+        *("galaxy_id", "axis_ratio", "axis_ratio_source", "nsa_axis_ratio", "r_eff_arcsec", "sersic_n", "nsa_sersic_n"),
+        *("position_angle_deg", "log_mass", "psf_fwhm_arcsec", "drp3qual", "dapqual", "flag_failed_s", "subhalo_flag"),
+    )
+)
+"""Columns of a photometry catalogue by pandas dtype: at most one row per galaxy_id.
 
-Shape and quality masks come with lambda_R where it is measured from maps or particles, and serve where photometry lacks
-them. ``jam_qual``: DynPop's ``Qual`` of its JAM fit. ``refused``: there is no lambda_R because a quality cut of the
-measurement refuses it. ``lambda_r_limit``: lambda_R that 95 % of galaxies without rotation stay below with such star
-particles; missing for other sources.
+``axis_ratio`` comes from the same fit as the sizes, ``nsa_axis_ratio`` always from the NSA. ``position_angle_deg`` is
+in [0, 180).
+"""
+
+KINEMATICS = dtypes(
+    fields(
+        *("galaxy_id", "lambda_r", "lambda_r_error", "lambda_r_source", "ellipticity", "r_eff_arcsec"),
+        *("position_angle_deg", "drp3qual", "dapqual", "jam_qual", "refused", "lambda_r_limit"),
+    )
+)
+"""Columns of a kinematics catalogue by pandas dtype: one row per galaxy_id and source.
+
+A measured lambda_R comes with shape and quality masks, which are used where photometry has none.
 """
 
 
@@ -268,7 +239,7 @@ def missing(folder: Path, *inputs: ExpectedInput) -> InputError:
 def conform(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """The frame with exactly these columns in this order and type; those it lacks are missing throughout."""
     conformed = frame.reindex(columns=list(columns)).astype(dict(columns))
-    for name in (name for name, kind in columns.items() if kind == TEXT):
+    for name in (name for name, kind in columns.items() if kind == "object"):
         conformed[name] = conformed[name].where(conformed[name].notna(), None)
     return conformed
 

@@ -2,85 +2,64 @@
 
 from __future__ import annotations
 
-from rotator_assets.store.columns import (
-    DATASET,
-    ELLIPTICITY,
-    GALAXIES,
-    GALAXY,
-    LABELS,
-    LAMBDA_R,
-    OBJECT,
-    SYNTHETIC,
-    UNIT,
-    Column,
-    Table,
-    by_name,
-)
-
-SCALE = Column("arcsec_per_pixel", "DOUBLE", "pixel scale, arcsec; NULL where not known")
-
-PLACE = (
-    Column("galaxy_x_pixels", "DOUBLE", "column where the galaxy stands, pixels from 0 at the first one's centre"),
-    Column("galaxy_y_pixels", "DOUBLE", "row where the galaxy stands, pixels from 0 at the first one's centre"),
-)
-
-PSF_R = Column("psf_fwhm_r_arcsec", "DOUBLE", "FWHM of the mock r-band PSF, arcsec; NULL where none was added")
+from rotator_assets.store.columns import Column, Table, by_name
+from rotator_assets.store.fields import LABELS, fields
 
 TABLES = by_name(
     Table(
         "images",
-        "One row a dataset and galaxy: whether its image went into the tensor, and if not, why.",
+        "Whether each galaxy's image went into the dataset's tensor, and why not; one row per dataset and galaxy.",
         (
-            DATASET,
-            GALAXY,
-            OBJECT,
-            Column("path", "VARCHAR", "image file, from the survey's folder; NULL where there is none"),
+            *fields("dataset", "galaxy_id", "object_id"),
+            Column("path", "VARCHAR", "image file, relative to the survey's folder", null="where there is none"),
             Column("usable", "BOOLEAN", "true where the image is in the tensor"),
-            Column("reason", "VARCHAR", "why the image is not usable; NULL where it is"),
-            Column("tensor_row", "INTEGER", "row of the tensor, from 0; NULL where not usable"),
-            UNIT,
-            SCALE,
-            Column("north_angle_deg", "DOUBLE", "degrees east of north of the image's +y axis; NULL where not told"),
-            *PLACE,
-            Column("filled_fraction", "DOUBLE", "share of the crop's pixels that were missing and are filled"),
-            Column("unread_extensions", "VARCHAR", "masks in the image's file, which are not read; NULL where none"),
-            Column("r_eff_pixels", "DOUBLE", "half-light semi-major axis, pixels; NULL where no scale is known"),
-            Column("psf_fwhm_g_arcsec", "DOUBLE", "FWHM of the mock g-band PSF, arcsec; NULL where none was added"),
-            PSF_R,
-            Column("psf_fwhm_i_arcsec", "DOUBLE", "FWHM of the mock i-band PSF, arcsec; NULL where none was added"),
-            Column("sky_sigma_g_nmgy", "DOUBLE", "mock sky noise in g, nanomaggies a pixel; NULL where none"),
-            Column("sky_sigma_r_nmgy", "DOUBLE", "mock sky noise in r, nanomaggies a pixel; NULL where none"),
-            Column("sky_sigma_i_nmgy", "DOUBLE", "mock sky noise in i, nanomaggies a pixel; NULL where none"),
-            Column("psf_profile", "VARCHAR", "mock PSF: gaussian or moffat; NULL where none was added"),
-            Column("moffat_beta", "DOUBLE", "exponent of the Moffat profile; NULL for other profiles"),
-            Column("mock_redshift", "DOUBLE", "redshift the galaxy was observed at; NULL where the file's own"),
-            Column("sky_stamp", "VARCHAR", "file of blank sky that was pasted; NULL where none was"),
-            Column("mock_seed", "UBIGINT", "seed of this galaxy's mock observation; NULL where none was made"),
-            SYNTHETIC,
+            Column("reason", "VARCHAR", "why the image is not usable", null="where it is"),
+            *fields("tensor_row", "image_unit", "arcsec_per_pixel"),
+            Column(
+                "north_angle_deg", "DOUBLE", "angle of the image's +y axis, east of north", "degrees", "where unknown"
+            ),
+            *fields("galaxy_x_pixels", "galaxy_y_pixels"),
+            Column("filled_fraction", "DOUBLE", "fraction of the crop's pixels that were missing and were filled"),
+            Column("unread_extensions", "VARCHAR", "mask extensions of the file, which are not read", null="for none"),
+            *fields("r_eff_pixels"),
+            Column("psf_fwhm_g_arcsec", "DOUBLE", "FWHM of the mock g-band PSF", "arcsec", "where none was added"),
+            *fields("psf_fwhm_r_arcsec"),
+            Column("psf_fwhm_i_arcsec", "DOUBLE", "FWHM of the mock i-band PSF", "arcsec", "where none was added"),
+            Column(
+                "sky_sigma_g_nmgy", "DOUBLE", "mock sky noise in g", "nanomaggies per pixel", "where none was added"
+            ),
+            Column(
+                "sky_sigma_r_nmgy", "DOUBLE", "mock sky noise in r", "nanomaggies per pixel", "where none was added"
+            ),
+            Column(
+                "sky_sigma_i_nmgy", "DOUBLE", "mock sky noise in i", "nanomaggies per pixel", "where none was added"
+            ),
+            Column(
+                "psf_profile", "VARCHAR", "profile of the mock PSF: gaussian or moffat", null="where none was added"
+            ),
+            Column("moffat_beta", "DOUBLE", "exponent of the Moffat profile", null="for other profiles"),
+            Column(
+                "mock_redshift",
+                "DOUBLE",
+                "redshift of the mock observation",
+                "dimensionless",
+                "where the file's own was kept",
+            ),
+            Column("sky_stamp", "VARCHAR", "file of the blank sky that was added", null="where none was"),
+            Column("mock_seed", "UBIGINT", "random seed of the galaxy's mock observation", null="where none was made"),
+            *fields("synthetic"),
         ),
         made_by=("image_tensors",),
     ),
     Table(
         "labeled_images",
-        "Labelled galaxies whose image is in a dataset's tensor: what trainings are drawn from.",
+        "Labelled galaxies with an image in the dataset's tensor: the galaxies that trainings can use.",
         (
-            DATASET,
-            GALAXY,
-            OBJECT,
-            Column("tensor_row", "INTEGER", "row of the dataset's tensor, from 0"),
+            *fields("dataset", "galaxy_id", "object_id", "tensor_row"),
             *LABELS,
-            LAMBDA_R,
-            ELLIPTICITY,
-            UNIT,
-            Column("axis_ratio", "DOUBLE", "minor over major axis b/a of the light, dimensionless"),
-            Column("r_eff_pixels", "DOUBLE", "half-light semi-major axis, pixels; NULL where no scale is known"),
-            Column("sersic_n", "DOUBLE", "Sersic index of the r-band fit, dimensionless"),
-            *(c for c in GALAXIES if c.name in ("redshift", "r_eff_arcsec", "log_mass", "psf_fwhm_arcsec")),
-            *(c for c in GALAXIES if c.name in ("ra", "dec", "lambda_r_error")),
-            SCALE,
-            PSF_R,
-            *PLACE,
-            SYNTHETIC,
+            *fields("lambda_r", "ellipticity", "image_unit", "axis_ratio", "r_eff_pixels", "sersic_n"),
+            *fields("redshift", "r_eff_arcsec", "log_mass", "psf_fwhm_arcsec", "ra", "dec", "lambda_r_error"),
+            *fields("arcsec_per_pixel", "psf_fwhm_r_arcsec", "galaxy_x_pixels", "galaxy_y_pixels", "synthetic"),
         ),
     ),
 )

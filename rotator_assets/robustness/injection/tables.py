@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from rotator_assets.store.columns import AUC, SAMPLE, SYNTHETIC, Column, Table, by_name
+from rotator_assets.store.columns import Column, Table, by_name
+from rotator_assets.store.fields import AUC, SAMPLE, ends, fields
 
 TABLES = by_name(
     Table(
         "planted_truth",
-        "One row a strength: networks trained on synthetic galaxies whose classes differ in the disc alone.",
+        "Injection-recovery test: networks trained on synthetic galaxies whose classes differ only in the disc; one "
+        "row per strength of the difference.",
         (
-            Column("strength", "DOUBLE", "difference of the classes' discs, standard deviations of their share"),
+            Column(
+                "strength", "DOUBLE", "difference of the classes' disc fractions", "standard deviations of the fraction"
+            ),
             *SAMPLE,
             *AUC,
-            Column("best_auc", "DOUBLE", "AUC here of the best possible classifier, which knows each galaxy's disc"),
-            Column("best_auc_expected", "DOUBLE", "AUC expected of it: Phi(strength / sqrt(2))"),
-            SYNTHETIC,
+            Column("best_auc", "DOUBLE", "AUC on these galaxies of the ideal classifier, which knows each disc"),
+            Column("best_auc_expected", "DOUBLE", "expected AUC of the ideal classifier: Phi(strength / sqrt(2))"),
+            *fields("synthetic"),
         ),
     ),
     Table(
         "planted_mark",
-        "One row: networks trained on synthetic galaxies alike but for a mark in a corner of the fast ones' images.",
+        "Injection-recovery test: networks trained on synthetic galaxies whose classes differ only in a mark in a "
+        "corner of the fast rotators' images; one row.",
         (
             *SAMPLE,
             *AUC,
-            Column("mark_area", "DOUBLE", "share of the image's pixels in the mark"),
-            Column("share_in_mark", "DOUBLE", "mean share of absolute attribution in the mark's pixels, marked images"),
-            Column("share_in_mark_low", "DOUBLE", "lower end of its 95 % interval (bootstrap over galaxies)"),
-            Column("share_in_mark_high", "DOUBLE", "upper end of its 95 % interval"),
-            SYNTHETIC,
+            Column("mark_area", "DOUBLE", "fraction of the image's pixels in the mark"),
+            Column(
+                "share_in_mark",
+                "DOUBLE",
+                "fraction of the absolute attribution in the mark's pixels, mean over marked images",
+            ),
+            *ends("bootstrap over galaxies", "share_in_mark_"),
+            *fields("synthetic"),
         ),
         made_by=("planted_truth",),
     ),

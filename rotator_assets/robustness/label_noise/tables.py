@@ -1,32 +1,41 @@
-"""Tables of redrawn labels."""
+"""Table of redrawn labels."""
 
 from __future__ import annotations
 
-from rotator_assets.store.columns import DATASET, RECIPE, SYNTHETIC, Column, Table, by_name
+from rotator_assets.store.columns import Column, Table, by_name
+from rotator_assets.store.fields import ends, fields
 
 TABLES = by_name(
     Table(
         "label_noise",
-        "The same out-of-fold scores against other labels: errors of lambda_r, boundary, source; one row a variant.",
+        "The out-of-fold scores against other labels: errors of lambda_r, boundary, source; one row per variant.",
         (
-            DATASET,
-            RECIPE,
+            *fields("dataset", "recipe"),
             Column("variant", "VARCHAR", "how the labels were made, or which galaxies were kept"),
             Column(
-                "distance_cut", "DOUBLE", "kept: |lambda_r - spin_threshold| larger than this; NULL for no such cut"
+                "distance_cut",
+                "DOUBLE",
+                "smallest |lambda_r - spin_threshold| of the galaxies kept",
+                "dimensionless",
+                "for no such cut",
             ),
-            Column("n_galaxies", "INTEGER", "galaxies with such a label"),
-            Column("n_slow", "INTEGER", "slow rotators among them by that label"),
-            Column("auc", "DOUBLE", "AUC against that label; of labels drawn anew their mean; NULL with one class"),
-            Column("auc_low", "DOUBLE", "lower end of its 95 % interval: DeLong, or the spread of the draws"),
-            Column("auc_high", "DOUBLE", "upper end of its 95 % interval: DeLong, or the spread of the draws"),
-            Column("reference_auc", "DOUBLE", "AUC of the same galaxies with the labels as trained"),
-            Column("label_change_fraction", "DOUBLE", "share of these galaxies whose label differs from that trained"),
-            Column("ceiling", "DOUBLE", "AUC that knowing every true class would give against the drawn labels"),
-            Column("ceiling_ranked", "DOUBLE", "AUC that knowing lambda_r itself would give against the drawn labels"),
-            Column("n_assumed_error", "INTEGER", "galaxies without a published lambda_r_error, which is assumed"),
-            Column("assumed_error", "DOUBLE", "standard deviation of lambda_r assumed for them, dimensionless"),
-            SYNTHETIC,
+            Column("n_galaxies", "INTEGER", "number of galaxies with such a label"),
+            Column("n_slow", "INTEGER", "number of slow rotators among them by that label"),
+            Column("auc", "DOUBLE", "AUC against that label, mean over redrawn labels", null="with one class"),
+            *ends("DeLong, or the spread of the draws", "auc_"),
+            Column("reference_auc", "DOUBLE", "AUC of the same galaxies with the labels of the training"),
+            Column(
+                "label_change_fraction",
+                "DOUBLE",
+                "fraction of these galaxies whose label differs from that of the training",
+            ),
+            Column("ceiling", "DOUBLE", "AUC against the redrawn labels of a classifier that knows every true class"),
+            Column("ceiling_ranked", "DOUBLE", "AUC against the redrawn labels of a classifier that knows lambda_r"),
+            Column(
+                "n_assumed_error", "INTEGER", "number of galaxies without a published lambda_r_error, which is assumed"
+            ),
+            Column("assumed_error", "DOUBLE", "standard deviation of lambda_r assumed for them", "dimensionless"),
+            *fields("synthetic"),
         ),
         made_by=("label_noise_report",),
     ),

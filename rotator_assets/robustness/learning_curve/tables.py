@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from rotator_assets.store.columns import AUC, DATASET, RECIPE, SAMPLE, SYNTHETIC, Column, Table, by_name, interval
+from rotator_assets.store.columns import Column, Table, by_name
+from rotator_assets.store.fields import AUC, SAMPLE, fields, interval
 
 TABLES = by_name(
     Table(
         "learning_curve",
-        "AUC against the number of training galaxies: recipes that differ from thesis in training_fraction alone.",
+        "AUC against the number of training galaxies, from recipes that differ from thesis only in training_fraction.",
         (
-            DATASET,
-            RECIPE,
-            Column("training_fraction", "DOUBLE", "share of the training galaxies that were used"),
-            Column("n_train", "DOUBLE", "galaxies a fold trained on, mean over folds"),
+            *fields("dataset", "recipe"),
+            Column("training_fraction", "DOUBLE", "fraction of the training galaxies used"),
+            Column("n_train", "DOUBLE", "number of training galaxies per fold, mean over folds"),
             *SAMPLE,
             *AUC,
-            Column("auc_error", "DOUBLE", "standard error of auc (DeLong), its weight in the fit"),
-            SYNTHETIC,
+            Column("auc_error", "DOUBLE", "standard error of auc (DeLong), which weights the fit"),
+            *fields("synthetic"),
         ),
     ),
     Table(
         "learning_curve_fit",
-        "Fit of auc = a - b (n / n_largest)^-c to learning_curve, and what it says of more galaxies.",
+        "Fit of auc = a - b (n / n_largest)^-c to learning_curve, and its extrapolation to more galaxies.",
         (
-            DATASET,
-            Column("n_points", "INTEGER", "trainings fitted; all else is NULL below three"),
+            *fields("dataset"),
+            Column("n_points", "INTEGER", "number of trainings fitted; all other numbers are NULL below three"),
             Column("n_largest", "DOUBLE", "largest number of training galaxies"),
-            *interval("a", "AUC with galaxies without end", "parametric bootstrap"),
-            Column("a_error", "DOUBLE", "standard error of a from the covariance; NULL where the fit ends at a bound"),
-            Column("b", "DOUBLE", "AUC still missing at n_largest"),
-            Column("c", "DOUBLE", "power"),
+            *interval("a", "AUC in the limit of infinitely many galaxies", "parametric bootstrap"),
+            Column(
+                "a_error", "DOUBLE", "standard error of a from the covariance", null="where the fit ends at a bound"
+            ),
+            Column("b", "DOUBLE", "difference between a and the fitted AUC at n_largest"),
+            Column("c", "DOUBLE", "exponent"),
             *interval("auc_10x", "AUC expected with ten times as many galaxies", "parametric bootstrap"),
             *interval("auc_100x", "AUC expected with a hundred times as many galaxies", "parametric bootstrap"),
-            Column("chi_squared", "DOUBLE", "of the fit, n_points - 3 degrees of freedom"),
-            Column("constrained", "BOOLEAN", "false where the data do not say where the curve ends"),
+            Column("chi_squared", "DOUBLE", "chi-squared of the fit, with n_points - 3 degrees of freedom"),
+            Column("constrained", "BOOLEAN", "false where the data do not constrain the limit a"),
             Column("note", "VARCHAR", "what is missing"),
-            SYNTHETIC,
+            *fields("synthetic"),
         ),
         made_by=("learning_curve",),
     ),
