@@ -21,7 +21,7 @@ import numpy as np
 
 from rotator_assets.attribution.integrated_gradients import alibi_maps, integrated_gradients
 from rotator_assets.core.backend import device_name
-from rotator_assets.core.recipes import load_recipes
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.training.network import build_network, settle_batchnorm
 
 ENGINES = {"ours": lambda *work: integrated_gradients(*work).maps, "alibi": alibi_maps}

@@ -96,7 +96,7 @@ def run(
         raise click.UsageError(
             "--stale alone redoes the questions that were asked: leave out --questions, or name a --dataset or --recipe"
         )
-    from rotator_assets.core.recipes import load_recipes, study_recipes
+    from rotator_assets.core.recipes_file import load_recipes, study_recipes
     from rotator_assets.lineage.partitions import dataset as dataset_of
     from rotator_assets.lineage.settings_file import load_settings
     from rotator_assets.orchestration.plans import plan

@@ -12,7 +12,7 @@ import yaml
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import WHOLE
-from rotator_assets.core.recipes import ENVIRONMENT_VARIABLE
+from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE
 from rotator_assets.orchestration.plans import plan, plan_stale
 from rotator_assets.running import open_runner
 from rotator_assets.store.models import open_models
@@ -90,7 +90,7 @@ def test_a_changed_image_makes_the_tensor_stale(changed_root):
 
 
 def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, monkeypatch):
-    from rotator_assets.core.recipes import load_recipes
+    from rotator_assets.core.recipes_file import load_recipes
     from rotator_assets.lineage import inputs
 
     recipes = load_recipes()

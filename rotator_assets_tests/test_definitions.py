@@ -11,7 +11,7 @@ import yaml
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import split_training_key
-from rotator_assets.core.recipes import load_recipes
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.definitions import definitions
 from rotator_assets.lineage.partitions import DATASETS, dataset, training_key
 

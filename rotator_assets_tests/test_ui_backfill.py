@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rotator_assets.core.recipes import ENVIRONMENT_VARIABLE, RECIPES_FILE
+from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE, RECIPES_FILE
 from rotator_assets.tables import open_store
 from rotator_assets_tests.test_cli import rotators
 from rotator_assets_tests.ui_driver import NEEDS_BROWSER, Ui, open_page, running_ui, screenshot

@@ -7,8 +7,8 @@ from rotator_assets.comparison.tables import TABLES
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.keys import WHOLE
-from rotator_assets.core.recipes import varied
-from rotator_assets.core.study import ACROSS_DATASETS, FAMILIES, REFERENCE_RECIPE, study_auc
+from rotator_assets.core.recipes import FAMILIES, varied
+from rotator_assets.core.study import ACROSS_DATASETS, REFERENCE_RECIPE, study_auc
 from rotator_assets.evaluation.assets import roc_report
 from rotator_assets.evaluation.summary import DatasetPair
 from rotator_assets.lineage.groups import all_trainings, described, report_asset, study_asset

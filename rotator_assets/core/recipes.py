@@ -1,45 +1,53 @@
-"""Recipes: everything that decides how networks are trained, asked and explained, named in ``recipes.yaml``.
+"""Recipes: all settings of a training, of its predictions and of their attributions.
 
-That includes what it is shown: population, bands, normalization, and (``mask_neighbours``) whether other sources in an
-image are taken out of it first. The file has the study's own recipes under ``recipes`` and, under ``variants``, those
-that ask what else could have been done; the two differ in nothing but that.
+Each field of `Recipe` is the only declaration of its setting: values, default, meaning, the stage that it decides, and
+the picture that compares recipes differing in it alone. The documentation (`recipe_reference`) and the comparisons
+(`FAMILIES`) follow from the fields.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Collection, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rotator_assets.core.changes import changes
-from rotator_assets.core.errors import InputError
-from rotator_assets.core.yaml_files import YamlFile, read_yaml, unknown_key
-
-RECIPES_FILE = Path(__file__).parents[1] / "recipes.yaml"
-ENVIRONMENT_VARIABLE = "ROTATORS_RECIPES"
 
 Normalization = Literal["max_all", "log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
 Bands = Literal["gri", "g", "r", "i"]
+Imbalance = Literal["weights", "focal", "oversample", "none"]
 Stage = Literal["training", "prediction", "attribution"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-"""What a recipe decides, one after the other: the networks; their logits; the maps that explain these."""
+"""What a recipe decides, in order: the networks, their logits, and the maps that explain the logits."""
 
 
-def _setting(stage: Stage, default: Any, *, introduced: Any, description: str | None = None, **bounds: float) -> Any:
-    """A field of a recipe: the stage that it decides, and its value in every recipe of before there was such a field.
+def _setting(
+    stage: Stage, default: Any, *, introduced: Any, description: str, picture: str | None = None, **bounds: float
+) -> Any:
+    """A field of a recipe.
 
-    ``introduced`` never changes, whatever becomes of ``default``: `Recipe.version` leaves out what has this value.
+    Parameters
+    ----------
+    stage
+        The stage that the setting decides.
+    default
+        Its value where a recipe does not name it.
+    introduced
+        The value that every recipe had before the setting existed. It never changes, even if ``default`` does:
+        `Recipe.version` leaves out settings with this value.
+    description
+        Its meaning, shown in the documentation.
+    picture
+        Name of the picture that compares recipes differing in this setting alone; None if there is none.
+    **bounds
+        Limits of its values, as `pydantic.Field` names them.
     """
-    return Field(
-        default, description=description, json_schema_extra={"stage": stage, "introduced": introduced}, **bounds
-    )
+    extra = {"stage": stage, "introduced": introduced, "picture": picture}
+    return Field(default, description=description, json_schema_extra=extra, **bounds)
 
 
 _training = partial(_setting, "training")
@@ -48,7 +56,7 @@ _attribution = partial(_setting, "attribution")
 
 
 class Augmentation(BaseModel):
-    """Random transformations of training images, drawn afresh for every image and epoch; never used in testing."""
+    """Random transformations of training images, drawn again for every image and epoch; test images have none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -58,113 +66,140 @@ class Augmentation(BaseModel):
     rotation_deg: float = _training(180.0, introduced=180.0, ge=0, le=180, description="largest rotation, degrees")
     flip: bool = _training(True, introduced=True, description="mirror each axis with probability one half")
     flattening: float = _training(
-        0.1, introduced=0.1, ge=0, lt=0.9, description="largest squeeze of one axis, fraction"
+        0.1, introduced=0.1, ge=0, lt=0.9, description="largest compression of one axis, fraction"
     )
     zoom: float = _training(0.1, introduced=0.1, ge=0, lt=0.9, description="largest change of scale, fraction")
 
 
 class Recipe(BaseModel):
-    """One named training, how its networks predict, and how they are explained.
+    """The settings of one named training, of its predictions and of their attributions.
 
-    Each field but the name decides one of these stages. A stage has a version, which changes where a field that
-    decides it does: what was trained stays as it is when its attributions are to be computed otherwise.
+    Each field except the name decides one stage. Each stage has a version, which changes only with the fields that
+    decide it: trained networks stay valid when only the attribution settings change.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str
-    population: Literal["early", "all"] = _training("early", introduced="early")
-    normalization: Normalization = _training(
-        "max_all", introduced="max_all", description="equations: science/normalization.py"
+    population: Literal["early", "all"] = _training(
+        "early",
+        introduced="early",
+        description="galaxies trained on and tested: early types, or early and late types",
+        picture="population",
     )
-    bands: Bands = _training("gri", introduced="gri")
+    normalization: Normalization = _training(
+        "max_all",
+        introduced="max_all",
+        description="how each image is scaled; equations in rotator_assets/imaging/normalization.py",
+        picture="normalization",
+    )
+    bands: Bands = _training("gri", introduced="gri", description="bands the network sees", picture="colour")
     regularization: Literal["batchnorm", "dropout"] = _training(
         "batchnorm",
         introduced="batchnorm",
         description="batch normalization, or dropout of 0.25 after each convolution and 0.5 after the dense layer",
+        picture="regularization",
     )
     architecture: Literal["thesis", "small", "residual", "dihedral", "mobilenet"] = _training(
-        "thesis", introduced="thesis", description="layers: learning/architectures.py"
+        "thesis",
+        introduced="thesis",
+        description="the network; layers in rotator_assets/training/architectures.py",
+        picture="architectures",
     )
     mask_neighbours: bool = _training(
         False,
         introduced=False,
-        description="replace other sources in an image by its opposite side, in training and in testing",
+        description="replace other sources in an image by the opposite side of the image, in training and in testing",
     )
     augmentation: Augmentation = Augmentation()
-    imbalance: Literal["weights", "focal", "oversample", "none"] = _training(
+    imbalance: Imbalance = _training(
         "weights",
         introduced="weights",
-        description="what makes up for unequal classes: weights inverse to their frequency in training, those with the "
-        "focal loss, drawing the rarer class again, or nothing",
+        description="compensation for unequal classes: class weights inverse to their frequency, the same weights with "
+        "the focal loss, oversampling of the rarer class, or none",
+        picture="imbalance",
     )
     label: Literal["settings", "emsellem2011", "cappellari2016"] = _training(
         "settings",
         introduced="settings",
-        description="boundary between slow and fast; settings: that of the data root's settings.yaml",
+        description="boundary between slow and fast rotators; settings: the one in settings.yaml of the data root",
+        picture="label",
     )
     boundary_gap: float = _training(
         0.0,
         introduced=0.0,
         ge=0,
         lt=1,
-        description="leave out galaxies whose lambda_R is closer than this to the boundary",
+        description="exclude galaxies whose lambda_R is closer to the boundary than this",
     )
     other_survey: str | None = _training(
         None,
         introduced=None,
-        description="survey and noise, such as tng100-noisy, whose galaxies of the same crop train too",
+        description="survey and noise, such as tng100-noisy, whose galaxies of the same crop are also trained on",
     )
     other_use: Literal["before", "beside", "instead"] = _training(
         "before",
         introduced="before",
-        description="the other survey's galaxies train a first network, from whose weights the others start; join each "
-        "training part; or alone train the network that is tested",
+        description="use of the other survey's galaxies. before: they train a first network, and the others start from "
+        "its weights; beside: they join each training part; instead: they alone train the network that is tested",
     )
-    epochs: int = _training(20, introduced=20, ge=1, le=10_000)
+    epochs: int = _training(20, introduced=20, ge=1, le=10_000, description="largest number of epochs")
     patience: int = _training(
-        8, introduced=8, ge=1, description="epochs without a better validation loss before stopping"
+        8, introduced=8, ge=1, description="stop after this number of epochs without a lower validation loss"
     )
     split: Literal["kfold", "holdout"] = _training(
         "kfold",
         introduced="kfold",
-        description="test every galaxy in one of the folds, or a fifth of them by one network (80/20)",
+        description="cross-validation, which tests every galaxy, or one network that tests a fifth of them (80/20)",
     )
-    folds: int = _training(5, introduced=5, ge=2, le=50)
+    folds: int = _training(5, introduced=5, ge=2, le=50, description="number of folds of the cross-validation")
     repeats: int = _training(
-        1, introduced=1, ge=1, le=100, description="trainings with other splits and other initial weights"
+        1, introduced=1, ge=1, le=100, description="number of trainings with different splits and initial weights"
     )
     training_fraction: float = _training(
-        1.0, introduced=1.0, gt=0, le=1, description="share of the training part of each fold that is used, by object"
+        1.0,
+        introduced=1.0,
+        gt=0,
+        le=1,
+        description="fraction of the objects in the training part of each fold that is used",
+        picture="training_fraction",
     )
     validation_fraction: float = _training(
-        0.15, introduced=0.15, gt=0, lt=0.5, description="share of the training part, by object"
+        0.15,
+        introduced=0.15,
+        gt=0,
+        lt=0.5,
+        description="fraction of the objects in the training part that is set aside for validation",
     )
-    batch_size: int = _training(64, introduced=64, ge=1)
-    learning_rate: float = _training(3e-4, introduced=3e-4, gt=0, allow_inf_nan=False)
+    batch_size: int = _training(64, introduced=64, ge=1, description="largest number of images in a training batch")
+    learning_rate: float = _training(
+        3e-4, introduced=3e-4, gt=0, allow_inf_nan=False, description="learning rate of Adam"
+    )
     test_time_averaging: bool = _prediction(
-        False, introduced=False, description="predict the mean logit of an image's eight turned and mirrored copies"
+        False,
+        introduced=False,
+        description="predict the mean logit of the eight rotated and mirrored copies of an image",
     )
     attribution_steps: int = _attribution(
-        50, introduced=50, ge=2, description="points of the integrated-gradients quadrature at first"
+        50, introduced=50, ge=2, description="initial number of quadrature points of the integrated gradients"
     )
     attribution_doublings: int = _attribution(
         4,
         introduced=4,
         ge=0,
         le=8,
-        description="how often these are doubled, at most, for an image whose map misses 5 % of the logit",
+        description="largest number of times the points are doubled for an image whose map misses 5 % of the logit",
     )
     attribution_method: Literal["riemann_middle", "gausslegendre", "riemann_left", "riemann_right"] = _attribution(
-        "riemann_middle", introduced="riemann_middle", description="rule of that quadrature, by its name in alibi"
+        "riemann_middle", introduced="riemann_middle", description="quadrature rule, by its name in alibi"
     )
     attribution_baseline: Literal["sky", "blurred", "noise"] = _attribution(
         "sky",
         introduced="sky",
-        description="what an image is compared with: empty sky, itself strongly blurred, or several skies with its own "
-        "noise (learning/baseline_images.py)",
+        description="reference of the attributions: empty sky, the strongly blurred image, or several skies with the "
+        "noise of the image (rotator_assets/attribution/baseline_images.py)",
     )
-    seed: int = _training(2020, introduced=2020, ge=0)
+    seed: int = _training(2020, introduced=2020, ge=0, description="seed of splits, initial weights and batches")
 
     @model_validator(mode="after")
     def _normalizing_band_is_used(self) -> Recipe:
@@ -180,38 +215,42 @@ class Recipe(BaseModel):
 
     @property
     def networks(self) -> int:
-        """Networks that are tested: one a fold and repeat; one a repeat with a part held out, or trained on others."""
+        """Number of networks tested: per repeat, one per fold, or one if held out or trained on another survey."""
         alone = self.split == "holdout" or (self.other_survey is not None and self.other_use == "instead")
         return self.repeats * (1 if alone else self.folds)
 
     def settings(self, *stages: Stage) -> dict[str, Any]:
-        """The settings that decide these stages, by name, blocks as mappings; as JSON may hold them."""
+        """Settings that decide these stages, by name, in types that JSON can hold; blocks are mappings."""
         return _settings_of(self, stages)
 
     def version(self, *stages: Stage) -> str:
-        """Hash of what decides these stages: equal versions, equal results. The recipe's name does not count.
+        """Hash of the settings that decide these stages: equal versions give equal results.
 
-        Nor does a setting with the value that it was introduced with, so that a new one changes no version.
+        The name does not count. Neither does a setting with the value that it was introduced with, so that a new
+        setting changes no version.
         """
         content = json.dumps(_settings_of(self, stages, changed_alone=True), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def with_settings_of(self, other: Recipe, *stages: Stage) -> Recipe:
-        """This recipe, with the settings that decide these stages as in another."""
+        """This recipe with the settings of another one for these stages."""
         return self.model_copy(update={name: getattr(other, name) for name in other.settings(*stages)})
 
     @classmethod
     def kept(cls, content: Mapping[str, Any]) -> Recipe:
-        """The recipe of a ``model_dump`` that was kept, maybe by an earlier version of this project.
+        """The recipe of a stored ``model_dump``, which an earlier version of this project may have written.
 
-        What was no setting then has the value it was introduced with, whatever the default is now. Raises
-        pydantic.ValidationError where there is a setting that is no more, or a value that is no longer allowed.
+        A setting that did not exist then has the value that it was introduced with, whatever its default is now.
+        Raises pydantic.ValidationError if a setting no longer exists or a value is no longer allowed.
         """
         return cls.model_validate(_completed(cls, content))
 
 
 def _settings_of(model: BaseModel, stages: Collection[Stage], changed_alone: bool = False) -> dict[str, Any]:
-    """Settings of a recipe, or of a block of it, that decide the stages; all, or those not as they were introduced."""
+    """Settings of a recipe or of one of its blocks that decide the stages.
+
+    With ``changed_alone``, only those whose value differs from the one they were introduced with.
+    """
     found = {}
     for name, field in type(model).model_fields.items():
         value, known = getattr(model, name), field.json_schema_extra
@@ -224,7 +263,7 @@ def _settings_of(model: BaseModel, stages: Collection[Stage], changed_alone: boo
 
 
 def _completed(model: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that were kept, with those that were none then as they were introduced."""
+    """Stored settings, with settings that did not exist then at the values they were introduced with."""
     completed = dict(content)
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -235,99 +274,28 @@ def _completed(model: type[BaseModel], content: Mapping[str, Any]) -> dict[str, 
 
 
 def kept_settings(content: Mapping[str, Any], *stages: Stage) -> dict[str, Any]:
-    """Those of the settings that were kept, maybe by an earlier version, that decide the stages or are none any more.
+    """Stored settings that decide the stages or no longer exist, possibly written by an earlier version.
 
-    What was no setting then is there with the value it was introduced with.
+    A setting that did not exist then has the value that it was introduced with.
     """
     elsewhere = Recipe(name="any").settings(*(stage for stage in STAGES if stage not in stages))
     return {name: value for name, value in _completed(Recipe, content).items() if name not in elsewhere}
 
 
-def recipes_file() -> Path:
-    """The file that ``ROTATORS_RECIPES`` names, else the one that comes with the package."""
-    return Path(os.environ.get(ENVIRONMENT_VARIABLE) or RECIPES_FILE).expanduser().absolute()
-
-
-def load_recipes(path: Path | None = None) -> dict[str, Recipe]:
-    """Every recipe of the file (default: `recipes_file`) by name: those under ``recipes``, then those of ``variants``.
-
-    Raises InputError naming the file, the line, the recipe and the key: what `read_yaml` refuses, unknown keys, values
-    of another type (``"20"`` is no number, ``1`` no truth value) or out of range, a name that is not letters, digits
-    and hyphens, a name in both places.
-    """
-    file = _read(path or recipes_file())
-    groups = _groups(file)
-    return {name: _recipe(file, group, name, values) for group in groups for name, values in groups[group].items()}
-
-
-def study_recipes(path: Path | None = None) -> list[str]:
-    """Names of the study's own recipes, those under ``recipes``. Raises InputError where the file is not one."""
-    return list(_groups(_read(path or recipes_file()))["recipes"])
-
-
-def _recipe(file: YamlFile, group: str, name: str, values: object) -> Recipe:
-    """One recipe of the file, checked."""
-    here = file.where(group, name)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
-        raise InputError(f"{here}: recipe name {name!r} may hold only letters, digits and hyphens")
-    if values is not None and not isinstance(values, dict):
-        raise InputError(f"{here}: recipe '{name}': expected a mapping of settings, got {type(values).__name__}")
-    if "name" in (values or {}):
-        raise InputError(f"{here}: recipe '{name}': name: is not a setting, the recipe is named by its key")
-    try:
-        return Recipe.model_validate({**(values or {}), "name": name})
-    except ValidationError as error:
-        place = file.where(group, name, *error.errors()[0]["loc"])
-        raise InputError(f"{place}: recipe '{name}': {_mistake(error)}") from None
-
-
-def _read(path: Path) -> YamlFile:
-    try:
-        return read_yaml(path)
-    except OSError as error:
-        remedy = f"restore it, or let {ENVIRONMENT_VARIABLE} name another recipes file"
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
-
-
-def _groups(file: YamlFile) -> dict[str, dict[str, object]]:
-    """What stands under ``recipes`` and ``variants`` in the file, by these names."""
-    content = file.content
-    if not isinstance(content, dict) or not isinstance(content.get("recipes"), dict) or not content["recipes"]:
-        raise InputError(f"{file.path}: expected a mapping 'recipes' of recipe names to settings")
-    if unknown := sorted(set(content) - {"recipes", "variants"}):
-        raise InputError(f"{file.where(unknown[0])}: unknown key {unknown[0]!r} beside 'recipes' and 'variants'")
-    groups = {"recipes": content["recipes"], "variants": content.get("variants", {})}
-    if not isinstance(groups["variants"], dict):
-        raise InputError(f"{file.path}: expected a mapping 'variants' of recipe names to settings")
-    for name in groups["recipes"]:
-        if name in groups["variants"]:
-            where = file.where("variants", name)
-            raise InputError(f"{where}: recipe '{name}' stands under 'recipes' and under 'variants'; rename one")
-    return groups
-
-
-def _mistake(error: ValidationError) -> str:
-    """The first mistake of a recipe in one line: key, what is wrong, the nearest key where it is unknown."""
-    first = error.errors()[0]
-    *outer, key = first["loc"] or ("",)
-    if first["type"] in ("extra_forbidden", "invalid_key"):
-        model: type[BaseModel] = Recipe
-        for field in outer:
-            model = model.model_fields[field].annotation
-        known = [name for name in model.model_fields if name != "name"]
-        what = unknown_key(key, known)
-    else:
-        what = first["msg"].removeprefix("Value error, ")
-    where = ".".join(str(part) for part in first["loc"])
-    return " ".join(f"{where}: {what}".removeprefix(": ").split())
+FAMILIES: dict[str, str] = {
+    name: field.json_schema_extra["picture"]
+    for name, field in Recipe.model_fields.items()
+    if field.json_schema_extra and field.json_schema_extra["picture"]
+}
+"""Name of the picture that compares recipes differing in one setting, by the setting."""
 
 
 def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]]:
-    """Names of recipes that differ from the reference in one setting of training or prediction alone, by that setting.
+    """Names of the recipes that differ from the reference in a single setting of training or prediction, by setting.
 
-    Each list begins with the reference and goes on in the order of ``recipes``: what one comparison of the study shows,
-    such as ``{"bands": ["thesis", "r-band"]}``. Settings of a block are named ``augmentation.shift``. Recipes that
-    differ in several settings, or in none, are in no list; without the reference there are no lists.
+    Each list starts with the reference and follows the order of ``recipes``, for example
+    ``{"bands": ["thesis", "r-band"]}``. Settings of a block are named ``augmentation.shift``. Recipes that differ in
+    several settings, or in none, are in no list. Without the reference there are no lists.
     """
     groups: dict[str, list[str]] = {}
     if reference not in recipes:
@@ -341,7 +309,7 @@ def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]
 
 
 def reduced(recipe: Recipe, crop_px: int) -> Recipe:
-    """The recipe with the fewer folds, repeats, epochs and quadrature points of the quick profile.
+    """The recipe with the smaller numbers of folds, repeats, epochs and quadrature points of the quick profile.
 
     Larger crops are reduced further, so that every training of a synthetic root takes about as long.
     """
@@ -359,6 +327,22 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
 
 
 def effective_recipe(recipe: Recipe, crop_px: int, profile: str, synthetic: bool) -> tuple[Recipe, str]:
-    """The recipe to train and its profile: as it stands, or reduced where the profile of the settings says so."""
+    """The recipe to train and the name of its profile, ``full`` or ``quick``.
+
+    Parameters
+    ----------
+    recipe
+        The recipe of the recipes file.
+    crop_px
+        Side of the dataset's images, pixels.
+    profile
+        The profile in the settings: ``full``, ``quick``, or ``auto`` (quick for synthetic galaxies).
+    synthetic
+        True if the dataset's galaxies are synthetic.
+
+    Returns
+    -------
+    The recipe itself with ``full``, or its `reduced` form with ``quick``.
+    """
     quick = profile == "quick" or (profile == "auto" and synthetic)
     return (reduced(recipe, crop_px), "quick") if quick else (recipe, "full")

@@ -9,20 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rotator_assets.core.recipes import FAMILIES
+
 REFERENCE_RECIPE = "thesis"
 ACROSS_DATASETS = "datasets"
 """Folder of the pictures that compare datasets."""
-FAMILIES = {
-    "regularization": "regularization",
-    "bands": "colour",
-    "normalization": "normalization",
-    "population": "population",
-    "architecture": "architectures",
-    "imbalance": "imbalance",
-    "training_fraction": "training_fraction",
-    "label": "label",
-}
-"""Name of the picture that compares recipes differing in one setting, by the setting."""
 
 _MANGA = ("manga-observed-128", "manga-observed-64")
 _NOISY = ("tng100-noisy-128", "tng100-noisy-64")

@@ -14,8 +14,9 @@ import dagster as dg
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.keys import split_training_key
-from rotator_assets.core.recipes import Recipe, load_recipes, varied
-from rotator_assets.core.study import FAMILIES, REFERENCE_RECIPE
+from rotator_assets.core.recipes import FAMILIES, Recipe, varied
+from rotator_assets.core.recipes_file import load_recipes
+from rotator_assets.core.study import REFERENCE_RECIPE
 from rotator_assets.lineage.inputs import OWNERS, Input, version_of_content
 from rotator_assets.lineage.partitions import DATASETS, dataset_partitions, other_dataset, training_partitions
 from rotator_assets.lineage.settings_file import Settings, load_settings

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.recipes import Recipe, load_recipes
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.surveys import SURVEYS
 
 CROPS_PX = (128, 64)

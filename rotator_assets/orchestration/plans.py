@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rotator_assets.core.keys import WHOLE
-from rotator_assets.core.recipes import Recipe, load_recipes
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.lineage.partitions import DATASETS, other_dataset, training_key
 
 SURVEY_ASSETS = (

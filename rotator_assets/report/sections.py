@@ -12,7 +12,8 @@ import pandas as pd
 from rotator_assets.core.changes import leaves
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.files import replacing
-from rotator_assets.core.study import ACROSS_DATASETS, FAMILIES, STUDY_FIGURES
+from rotator_assets.core.recipes import FAMILIES
+from rotator_assets.core.study import ACROSS_DATASETS, STUDY_FIGURES
 from rotator_assets.galaxies.sources import told_label_sources
 from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.settings_file import Settings

@@ -1,56 +1,90 @@
-"""What makes up for classes of unequal size: weights, the focal loss, drawing the rarer class again, or nothing.
+"""Compensation for classes of unequal size: class weights, the focal loss, oversampling, or none.
 
-Whichever a recipe names, training and validation measure the same loss: what oversampling does to the classes' shares
-in training, weights do in validation.
+Training and validation measure the same loss for each of them: where training oversamples the rarer class, validation
+weights it instead.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.core.backend import tensorflow
-from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.recipes import Imbalance, Recipe
 
 if TYPE_CHECKING:
     import keras
 
-FOCAL_GAMMA = 2.0
-"""Power of 1 - p in the focal loss, p the probability given to the true class (the value Lin et al. 2017 find best)."""
+
+@dataclass(frozen=True)
+class Compensation:
+    """What one value of the recipe's ``imbalance`` does.
+
+    ``weighted``: classes weigh inversely to their frequency. ``oversampled``: training shows the rarer class more
+    often instead. ``gamma``: power of 1 - p in the focal loss, where p is the probability given to the true class; 0
+    is the cross-entropy.
+    """
+
+    weighted: bool = True
+    oversampled: bool = False
+    gamma: float = 0.0
+
+
+COMPENSATIONS: dict[Imbalance, Compensation] = {
+    "weights": Compensation(),
+    "focal": Compensation(gamma=2.0),  # the value that Lin et al. (2017) find best
+    "oversample": Compensation(oversampled=True),
+    "none": Compensation(weighted=False),
+}
 
 
 def class_weights(labels: NDArray[np.integer], recipe: Recipe) -> NDArray[np.float32]:
     """Weights of the classes slow and fast in the recipe's loss, float32 (2,), from the labels of the training part.
 
-    Inverse to the classes' shares and 1 on average over the training part; all 1 where the recipe does nothing.
+    Inverse to the frequencies of the classes and 1 on average over the training part; all 1 without compensation.
     """
-    if recipe.imbalance == "none":
+    if not COMPENSATIONS[recipe.imbalance].weighted:
         return np.ones(2, dtype=np.float32)
     counts = np.bincount(labels, minlength=2)
     return (len(labels) / (2 * counts)).astype(np.float32)
 
 
 def sample_weights(labels: NDArray[np.integer], recipe: Recipe) -> NDArray[np.float32]:
-    """Weight of each training galaxy, float32 (n,): its class's, or 1 where the rarer class is drawn more often."""
-    if recipe.imbalance == "oversample":
+    """Weight of each training galaxy, float32 (n,): that of its class, or 1 if the rarer class is oversampled."""
+    if COMPENSATIONS[recipe.imbalance].oversampled:
         return np.ones(len(labels), dtype=np.float32)
     return class_weights(labels, recipe)[labels]
 
 
 def images_per_epoch(labels: NDArray[np.integer], recipe: Recipe) -> int:
-    """How many images an epoch shows: every galaxy once, or twice as many as the commoner class has."""
-    return 2 * int(np.bincount(labels).max()) if recipe.imbalance == "oversample" else len(labels)
+    """Number of images per epoch: that of the galaxies, or twice that of the commoner class if oversampled."""
+    if COMPENSATIONS[recipe.imbalance].oversampled:
+        return 2 * int(np.bincount(labels).max())
+    return len(labels)
 
 
 def epoch_order(labels: NDArray[np.integer], recipe: Recipe, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Positions of the galaxies of one epoch, in the order in which they are shown, int64 (images_per_epoch,).
+    """Positions of the galaxies of one epoch, in the order in which they are shown.
 
-    Every galaxy once; where the rarer class is oversampled, more of it drawn with replacement until both are equal.
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    recipe
+        Says whether the rarer class is oversampled.
+    generator
+        Source of the random order.
+
+    Returns
+    -------
+    int64 (`images_per_epoch`,). Every galaxy once; with oversampling, also galaxies of the rarer class drawn with
+    replacement until both classes are equal.
     """
     order = np.arange(len(labels))
-    if recipe.imbalance == "oversample":
+    if COMPENSATIONS[recipe.imbalance].oversampled:
         counts = np.bincount(labels, minlength=2)
         rarer = np.flatnonzero(labels == np.argmin(counts))
         order = np.concatenate([order, generator.choice(rarer, counts.max() - counts.min())])
@@ -60,22 +94,36 @@ def epoch_order(labels: NDArray[np.integer], recipe: Recipe, generator: np.rando
 def training_loss(recipe: Recipe) -> keras.losses.Loss:
     """Keras' loss of logits: binary cross-entropy, or the focal loss of Lin et al. (2017, ICCV, arXiv:1708.02002).
 
-    The focal loss's alpha is in the weights: those inverse to the classes' shares are, but for a factor common to both
-    classes, alpha = the share of the other class.
+    The weights contain the focal loss's alpha: apart from a factor common to both classes, weights inverse to the
+    frequencies of the classes are alpha = the fraction of the other class.
     """
     tensorflow()
     from keras import losses
 
-    if recipe.imbalance == "focal":
-        return losses.BinaryFocalCrossentropy(gamma=FOCAL_GAMMA, from_logits=True)
+    gamma = COMPENSATIONS[recipe.imbalance].gamma
+    if gamma:
+        return losses.BinaryFocalCrossentropy(gamma=gamma, from_logits=True)
     return losses.BinaryCrossentropy(from_logits=True)
 
 
 def mean_loss(
     labels: NDArray[np.integer], logits: NDArray[np.float64], weights: NDArray[np.float32], recipe: Recipe
 ) -> float:
-    """The recipe's loss of these galaxies, nats, with the weights of the classes (2,)."""
+    """The recipe's mean loss of these galaxies, nats.
+
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    logits
+        Logits of being fast, shape (n,).
+    weights
+        Weights of the classes slow and fast, shape (2,).
+    recipe
+        Names the loss, as in `training_loss`.
+    """
     losses = np.logaddexp(0, logits) - labels * logits
-    if recipe.imbalance == "focal":
-        losses = (-np.expm1(-losses)) ** FOCAL_GAMMA * losses
+    gamma = COMPENSATIONS[recipe.imbalance].gamma
+    if gamma:
+        losses = (-np.expm1(-losses)) ** gamma * losses
     return float((weights[labels] * losses).mean())

@@ -10,7 +10,8 @@ import pytest
 
 from rotator_assets.comparison.assets import dataset_comparison, dataset_pairs, recipe_comparison
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.core.recipes import Recipe, load_recipes
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.core.study import STUDY_FIGURES
 from rotator_assets.evaluation import assets as reports
 from rotator_assets.evaluation.auc import Judged, roc_curve_frame

@@ -1,5 +1,6 @@
 """Recipes: the named ones, versions that follow content, and a clear line for each mistake."""
 
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -10,17 +11,9 @@ from pydantic.fields import FieldInfo
 from rotator_assets.attribution import integrated_gradients as attribution
 from rotator_assets.attribution.baseline_images import baselines
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.recipes import (
-    RECIPES_FILE,
-    STAGES,
-    Recipe,
-    _setting,
-    load_recipes,
-    recipes_file,
-    reduced,
-    study_recipes,
-    varied,
-)
+from rotator_assets.core.recipe_reference import recipe_reference
+from rotator_assets.core.recipes import FAMILIES, STAGES, Recipe, _setting, reduced, varied
+from rotator_assets.core.recipes_file import RECIPES_FILE, load_recipes, recipes_file, study_recipes
 from rotator_assets.training import architectures
 
 BY_SETTING = {
@@ -80,6 +73,25 @@ def test_the_named_recipes_are_there_and_differ_in_what_their_names_say():
     shown = [recipes[name].normalization for name in BY_SETTING["normalization"]]
     assert shown == ["log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
     assert [recipes[name].bands for name in BY_SETTING["bands"]] == ["r", "g", "i"]
+
+
+def test_the_recipe_reference_is_current():
+    """If not: python -m rotator_assets.core.recipe_reference > docs/recipes.md"""
+    document = Path(__file__).parents[2] / "docs" / "recipes.md"
+    assert document.read_text(encoding="utf-8") == recipe_reference()
+
+
+def test_pictures_of_comparisons_keep_their_names():
+    assert FAMILIES == {
+        "population": "population",
+        "normalization": "normalization",
+        "bands": "colour",
+        "regularization": "regularization",
+        "architecture": "architectures",
+        "imbalance": "imbalance",
+        "label": "label",
+        "training_fraction": "training_fraction",
+    }
 
 
 def test_dropout_is_what_its_description_says():
@@ -159,9 +171,10 @@ def versions(recipe: Recipe) -> dict[str, str]:
     return {stage: recipe.version(stage) for stage in STAGES}
 
 
-def test_every_setting_declares_its_stage_and_the_value_it_was_introduced_with():
+def test_every_setting_is_declared_completely():
     for name, field in declared().items():
-        assert set(field.json_schema_extra) == {"stage", "introduced"}, name
+        assert set(field.json_schema_extra) == {"stage", "introduced", "picture"}, name
+        assert field.description, name
         assert field.json_schema_extra["stage"] in STAGES, name
     assert {name for name in declared() if name.startswith("attribution_")} == {
         name for name, field in declared().items() if field.json_schema_extra["stage"] == "attribution"
@@ -189,8 +202,8 @@ def test_versions_are_these_whatever_settings_are_added():
 class Longer(Recipe):
     """The recipes of a later version: one setting more, and one whose default is another."""
 
-    warmup_epochs: int = _setting("training", 0, introduced=0)
-    epochs: int = _setting("training", 30, introduced=20)
+    warmup_epochs: int = _setting("training", 0, introduced=0, description="epochs of rising learning rate")
+    epochs: int = _setting("training", 30, introduced=20, description="largest number of epochs")
 
 
 def test_a_new_setting_changes_no_version_until_it_is_used():

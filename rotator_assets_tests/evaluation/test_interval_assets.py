@@ -10,7 +10,8 @@ from scipy.stats import norm
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.recipes import Recipe, load_recipes
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.evaluation.assets import intervals_report
 from rotator_assets.kinematics.spin import spin_threshold
 from rotator_assets.lineage import observed_results as results

@@ -10,7 +10,7 @@ import yaml
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.recipes import ENVIRONMENT_VARIABLE, RECIPES_FILE, load_recipes
+from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE, RECIPES_FILE, load_recipes
 from rotator_assets.lineage import observing
 from rotator_assets.lineage.inputs import read_inputs
 from rotator_assets.lineage.observing import input_changes, last_observation, observe, observed_content

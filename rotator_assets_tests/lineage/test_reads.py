@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.core.recipes import load_recipes
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.definitions import asset_graph
 from rotator_assets.domains import modules
 from rotator_assets.galaxies.assets import galaxies

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator_assets.core.recipes import load_recipes
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.orchestration.plans import (
     QUESTION_ASSETS,
     REPORT,

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from rotator_assets.core import study as the_study
-from rotator_assets.core.recipes import load_recipes, varied
+from rotator_assets.core.recipes import varied
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.lineage.partitions import DATASETS as ALL_DATASETS
 from rotator_assets.report import study_verdicts as study
 from rotator_assets.tables import TABLES
@@ -26,7 +27,7 @@ def test_study_numbers_by_dataset():
 
 
 def test_every_result_of_the_study_names_a_recipe_that_exists():
-    from rotator_assets.core.recipes import load_recipes
+    from rotator_assets.core.recipes_file import load_recipes
 
     assert {recipe for _, recipe in the_study.STUDY_RESULTS} <= set(load_recipes())
 

@@ -1,9 +1,13 @@
-"""Unequal classes: what each remedy does to weights, epochs and losses, and that all measure one loss."""
+"""Compensation for unequal classes: weights, epochs and losses."""
+
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from rotator_assets.core.recipes import Imbalance
 from rotator_assets.training.imbalance import (
+    COMPENSATIONS,
     class_weights,
     epoch_order,
     images_per_epoch,
@@ -21,8 +25,12 @@ def recipe(imbalance):
     return TINY.model_copy(update={"imbalance": imbalance, "batch_size": 5})
 
 
+def test_every_value_of_the_setting_has_a_compensation():
+    assert set(COMPENSATIONS) == set(get_args(Imbalance))
+
+
 @pytest.mark.parametrize("imbalance", ["weights", "focal", "oversample"])
-def test_classes_count_alike(imbalance):
+def test_classes_have_equal_weight(imbalance):
     weights = class_weights(LABELS, recipe(imbalance))
     np.testing.assert_allclose(weights, [15 / 6, 15 / 24])
     assert weights[LABELS].mean() == pytest.approx(1)
@@ -31,7 +39,7 @@ def test_classes_count_alike(imbalance):
     assert shown[LABELS[order] == 0].sum() == pytest.approx(shown[LABELS[order] == 1].sum())
 
 
-def test_or_each_galaxy_does():
+def test_without_compensation_galaxies_have_equal_weight():
     np.testing.assert_array_equal(class_weights(LABELS, recipe("none")), [1, 1])
     np.testing.assert_array_equal(sample_weights(LABELS, recipe("none")), np.ones(15))
 
@@ -91,7 +99,7 @@ def test_oversampling_is_validated_as_if_the_classes_were_equal():
 
 
 def test_the_focal_loss_is_that_of_the_paper():
-    """Lin et al. (2017), eq. 5, with alpha the share of the other class, to the factor that normalizes weights."""
+    """Lin et al. (2017), eq. 5; alpha is the fraction of the other class, up to the normalization of the weights."""
     logits = np.array([-3.0, 0.0, 0.4, 2.0])
     labels = np.array([0, 1, 1, 1])
     p_true = np.where(labels == 1, 1 / (1 + np.exp(-logits)), 1 / (1 + np.exp(logits)))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.recipes import Augmentation, Recipe, load_recipes
+from rotator_assets.core.recipes import Augmentation, Recipe
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.lineage.partitions import other_dataset
 from rotator_assets.store.models import load_model
 from rotator_assets.training.cross_validation import cross_validate

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.recipes import load_recipes
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.definitions import definitions
 from rotator_assets.lineage import observed_results as results
 from rotator_assets.lineage.partitions import training_key

@@ -1,0 +1,106 @@
+"""Writes the reference of the recipe settings, ``docs/recipes.md``, from the fields of `Recipe`.
+
+``python -m rotator_assets.core.recipe_reference > docs/recipes.md`` writes it again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from rotator_assets.core.changes import leaves
+from rotator_assets.core.recipes import STAGES, Recipe
+from rotator_assets.core.recipes_file import RECIPES_FILE, load_recipes
+
+_HEADINGS = {
+    "training": "Training",
+    "prediction": "Prediction",
+    "attribution": "Attribution",
+}
+_LIMITS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
+_TYPES = {bool: "`true`, `false`", int: "integer", float: "number", str | None: "text or `null`"}
+_INTRODUCTION = """# Recipe settings
+
+<!-- Written from rotator_assets/core/recipes.py: python -m rotator_assets.core.recipe_reference > docs/recipes.md -->
+
+A recipe in `recipes.yaml` names the settings that differ from the defaults below. A changed training setting makes the
+networks and everything made with them stale; a prediction setting, the predictions and what follows; an attribution
+setting, the attributions alone. The report compares recipes that differ in one setting alone if the setting has a
+picture.
+"""
+
+
+def recipe_reference() -> str:
+    """The reference in Markdown: one table of settings per stage, and the recipes of the package."""
+    settings = _settings(Recipe)
+    parts = [_INTRODUCTION]
+    for stage in STAGES:
+        rows = [_row(name, field) for name, field in settings.items() if field.json_schema_extra["stage"] == stage]
+        parts.append(_table(_HEADINGS[stage], ("setting", "values", "default", "meaning", "picture"), rows))
+    rows = [(f"`{name}`", _differences(recipe)) for name, recipe in load_recipes(RECIPES_FILE).items()]
+    parts.append(_table("Recipes of the package", ("recipe", "differs from the defaults in"), rows))
+    return "\n".join(parts)
+
+
+def _settings(model: type[BaseModel], prefix: str = "") -> dict[str, FieldInfo]:
+    """The fields that are settings, by their dotted names."""
+    found = {}
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= _settings(field.annotation, f"{prefix}{name}.")
+        elif field.json_schema_extra:
+            found[f"{prefix}{name}"] = field
+    return found
+
+
+def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
+    picture = field.json_schema_extra["picture"]
+    return (
+        f"`{name}`",
+        _values(field),
+        f"`{_shown(field.default)}`",
+        field.description or "",
+        f"`{picture}`" if picture else "",
+    )
+
+
+def _values(field: FieldInfo) -> str:
+    """The values that a setting may have."""
+    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    if choices:
+        return ", ".join(f"`{choice}`" for choice in choices)
+    limits = [
+        text.format(f"{getattr(limit, name):,g}".replace(",", " "))
+        for name, text in _LIMITS.items()
+        for limit in field.metadata
+        if hasattr(limit, name)
+    ]
+    return ", ".join([_TYPES[field.annotation], *limits])
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML writes it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _differences(recipe: Recipe) -> str:
+    """The settings of a recipe that differ from the defaults, with their values."""
+    defaults = dict(leaves(Recipe(name="defaults").settings(*STAGES)))
+    changed = [(name, value) for name, value in leaves(recipe.settings(*STAGES)) if value != defaults[name]]
+    return ", ".join(f"`{name}: {_shown(value)}`" for name, value in changed) or "nothing"
+
+
+def _table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [f"## {title}", "", _line(header), _line(["---"] * len(header)), *map(_line, rows), ""]
+    return "\n".join(lines)
+
+
+def _line(cells: tuple[str, ...] | list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    print(recipe_reference(), end="")
