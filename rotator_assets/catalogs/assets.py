@@ -11,7 +11,8 @@ from rotator_assets.catalogs.row_matching import FEW, matches
 from rotator_assets.catalogs.tables import TABLES
 from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
-from rotator_assets.kinematics.measured import HalfLightEllipse, MeasurementOptions
+from rotator_assets.core.settings import KinematicsSettings
+from rotator_assets.kinematics.measured import HalfLightEllipse
 from rotator_assets.lineage.groups import catalog_asset, described
 from rotator_assets.lineage.inputs import catalog_files, kinematic_files, kinematics_settings
 from rotator_assets.lineage.notices import noticed
@@ -140,12 +141,12 @@ def measured_kinematics(
     files = SURVEYS[key].kinematic_files(folder)
     lost = _unmatched(files, set(morphology_catalog["galaxy_id"]))
     lost += not_measured(SURVEYS[key], folder, set(files.values()))
-    options = MeasurementOptions(**reads.settings("kinematics_settings").kinematics.model_dump())
-    if not files and options != MeasurementOptions():
+    settings = reads.settings("kinematics_settings").kinematics
+    if not files and settings != KinematicsSettings():
         lost.append("settings kinematics: there are no kinematic files, which they are for")
     ellipses = _ellipses(photometry_catalog)
     jobs = [
-        Job(key, galaxy_id, path, ellipses.get(galaxy_id, HalfLightEllipse()), options)
+        Job(key, galaxy_id, path, ellipses.get(galaxy_id, HalfLightEllipse()), settings)
         for galaxy_id, path in sorted(files.items())
     ]
     measured = measure_all(

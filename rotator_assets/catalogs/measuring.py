@@ -27,7 +27,8 @@ import pandas as pd
 from rotator_assets import surveys
 from rotator_assets.core.errors import RefusedKinematics, UnusableKinematics
 from rotator_assets.core.files import replacing
-from rotator_assets.kinematics.measured import HalfLightEllipse, MeasurementOptions
+from rotator_assets.core.settings import KinematicsSettings
+from rotator_assets.kinematics.measured import HalfLightEllipse
 
 METHOD = 5
 """Raised whenever the measurement itself changes: what was kept before is then measured anew."""
@@ -44,25 +45,25 @@ class Job:
     galaxy_id: str
     path: Path
     ellipse: HalfLightEllipse
-    options: MeasurementOptions
+    settings: KinematicsSettings
 
     @property
     def key(self) -> str:
         """Hash of all that the result depends on; the file counts by name, size and time of change."""
-        stat = self.path.stat()
-        content = [METHOD, self.path.name, stat.st_size, stat.st_mtime_ns, asdict(self.ellipse), asdict(self.options)]
+        stat, settings = self.path.stat(), self.settings.model_dump()
+        content = [METHOD, self.path.name, stat.st_size, stat.st_mtime_ns, asdict(self.ellipse), settings]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """The job on one line."""
-        return json.dumps({**asdict(self), "path": str(self.path)})
+        return json.dumps({**asdict(self), "path": str(self.path), "settings": self.settings.model_dump()})
 
     @classmethod
     def from_json(cls, line: str) -> Job:
         """The job of such a line."""
         content = json.loads(line)
-        ellipse, options = HalfLightEllipse(**content["ellipse"]), MeasurementOptions(**content["options"])
-        return cls(content["survey"], content["galaxy_id"], Path(content["path"]), ellipse, options)
+        ellipse, settings = HalfLightEllipse(**content["ellipse"]), KinematicsSettings(**content["settings"])
+        return cls(content["survey"], content["galaxy_id"], Path(content["path"]), ellipse, settings)
 
 
 def measure(job: Job) -> dict:
@@ -71,7 +72,7 @@ def measure(job: Job) -> dict:
     ``refused``: it is not usable because a quality cut of the settings refuses it.
     """
     try:
-        measurement = surveys.SURVEYS[job.survey].measure(job.path, job.ellipse, job.options)
+        measurement = surveys.SURVEYS[job.survey].measure(job.path, job.ellipse, job.settings)
     except UnusableKinematics as reason:
         return {"usable": False, "refused": isinstance(reason, RefusedKinematics), "reason": str(reason)}
     return {"usable": True, "refused": False, "reason": None, **asdict(measurement)}

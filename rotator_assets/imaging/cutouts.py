@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.core.errors import InputError, UnusableImage
 from rotator_assets.core.files import walk_files
+from rotator_assets.core.settings import ImageSettings, MockSettings
 from rotator_assets.imaging.centre import crop_start, middle
 from rotator_assets.imaging.image_checks import (
     MAX_OFFSET_PX,
@@ -24,10 +25,9 @@ from rotator_assets.imaging.images import GalaxyImage, ImageSource, centre_crop,
 from rotator_assets.imaging.missing import Missing, check_complete, filled
 from rotator_assets.imaging.mock import (
     BANDS,
+    DEFAULT_MOCK,
     SDSS_ARCSEC_PER_PIXEL,
-    SDSS_LIKE,
     MockConditions,
-    MockOptions,
     apparent,
     galaxy_seed,
     observe,
@@ -69,13 +69,9 @@ class Treatment:
     survey: str
     noise: Literal["observed", "noisy", "noiseless"]
     crop_px: int
-    mock_seed: int = 0
-    mock: MockOptions = SDSS_LIKE
+    images: ImageSettings = field(default_factory=ImageSettings)
+    mock: MockSettings = DEFAULT_MOCK
     stamps: SkyStamps | None = None
-    check_centre: bool = True
-    check_pixel_scale: bool = True
-    check_saturation: bool = True
-    max_missing_fraction: float = 0.0
 
 
 def make_cutout(
@@ -92,8 +88,8 @@ def make_cutout(
         image,
         ra,
         dec,
-        arcsec_per_pixel=SDSS_ARCSEC_PER_PIXEL if treatment.check_pixel_scale else None,
-        max_offset_px=MAX_OFFSET_PX if treatment.check_centre else None,
+        arcsec_per_pixel=SDSS_ARCSEC_PER_PIXEL if treatment.images.check_pixel_scale else None,
+        max_offset_px=MAX_OFFSET_PX if treatment.images.check_centre else None,
     )
     conditions = {
         "image_unit": image.unit,
@@ -102,7 +98,7 @@ def make_cutout(
         "unread_extensions": ", ".join(image.unread) or None,
         **_place(image, ra, dec, treatment.crop_px),
     }
-    if not treatment.check_saturation and image.missing is not None:
+    if not treatment.images.check_saturation and image.missing is not None:
         image = replace(image, missing=np.where(image.missing == Missing.SATURATED, 0, image.missing))
     if treatment.noise == "observed":
         return _observed(image, treatment, conditions)
@@ -126,11 +122,11 @@ def _observed(image: GalaxyImage, treatment: Treatment, conditions: dict) -> Cut
     """The centre of an observed image."""
     pixels = centre_crop(image.pixels, treatment.crop_px)
     missing = None if image.missing is None else centre_crop(image.missing, treatment.crop_px)
-    conditions["filled_fraction"] = check_complete(missing, treatment.max_missing_fraction)
+    conditions["filled_fraction"] = check_complete(missing, treatment.images.max_missing_fraction)
     if conditions["filled_fraction"]:
         pixels = filled(pixels, missing)
     check_usable(pixels)
-    if image.unit == "colour" and treatment.check_saturation:
+    if image.unit == "colour" and treatment.images.check_saturation:
         check_not_white(pixels)
     return Cutout(pixels, conditions, image.synthetic)
 
@@ -145,8 +141,8 @@ def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditi
     source_redshift = image.redshift or SKIRT_REDSHIFT
     whole = image.missing is None or options.redshift is not None
     missing = image.missing if whole else pad_or_crop(image.missing, crop_px)
-    conditions["filled_fraction"] = check_complete(missing, treatment.max_missing_fraction)
-    if treatment.max_missing_fraction and image.missing is not None:
+    conditions["filled_fraction"] = check_complete(missing, treatment.images.max_missing_fraction)
+    if treatment.images.max_missing_fraction and image.missing is not None:
         image = replace(image, pixels=filled(image.pixels, image.missing))
     pixels = apparent(image.pixels, crop_px, options.redshift, source_redshift).astype(np.float32)
     check_usable(pixels)
@@ -154,7 +150,7 @@ def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditi
     scale = 1.0 if options.redshift is None else angular_scale(source_redshift, options.redshift)
     synthetic = image.synthetic
     if treatment.noise == "noisy":
-        seed = galaxy_seed(treatment.survey, galaxy_id, treatment.mock_seed)
+        seed = galaxy_seed(treatment.survey, galaxy_id, options.seed)
         size = max(OBSERVED_PX, crop_px)
         observed, mock = observe(image.pixels, seed, size, options, treatment.stamps, source_redshift)
         pixels = centre_crop(observed, crop_px)

@@ -9,7 +9,6 @@ bands g, r, i, in nanomaggies a pixel of 0.396 arcsec.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,16 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.core.errors import InputError, UnusableImage
+from rotator_assets.core.settings import MockSettings
 from rotator_assets.imaging.centre import crop_start
-from rotator_assets.imaging.psf import (
-    FWHM_LIMITS_ARCSEC,
-    MOFFAT_BETA,
-    MOFFAT_BETA_LIMITS,
-    SDSS_ARCSEC_PER_PIXEL,
-    convolve_psf,
-    psf_reach_px,
-)
-from rotator_assets.imaging.redshifting import REDSHIFT_LIMITS, SKIRT_REDSHIFT, at_redshift
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL, convolve_psf, psf_reach_px
+from rotator_assets.imaging.redshifting import SKIRT_REDSHIFT, at_redshift
 from rotator_assets.imaging.sky import SkyStamps
 
 BANDS = "gri"
@@ -48,49 +41,7 @@ MAX_NMGY = 1e12
 """A pixel of AB magnitude -7.5: no galaxy, and more photons than can be drawn."""
 MAX_DEVIATION = 2.5
 """Seeing and depth are drawn within this many standard deviations: 0.73 to 2.02 arcsec."""
-
-
-def _check_range(name: str, values: Sequence[float], limits: tuple[float, float], n: int = 1) -> None:
-    low, high = limits
-    if len(values) != n or not all(low <= value <= high for value in values):
-        given = ", ".join(f"{value:g}" for value in values)
-        raise InputError(f"{name} is {given}: needs {'a value' if n == 1 else f'{n} values'} from {low:g} to {high:g}")
-
-
-@dataclass(frozen=True)
-class MockOptions:
-    """How simulated galaxies are observed; the defaults are those of RealSim.
-
-    ``psf``: profile of the seeing, ``moffat_beta`` its exponent where it is a Moffat profile. ``sky``: Gaussian noise,
-    or stamps of real sky. ``redshift``: observe there instead of where the file places the galaxy.
-    ``psf_fwhm_arcsec`` and ``sky_sigma_nmgy`` (nanomaggies a pixel): g, r, i of every observation, instead of the drawn
-    values. Raises InputError naming the option that is out of range.
-    """
-
-    psf: Literal["gaussian", "moffat"] = "gaussian"
-    moffat_beta: float = MOFFAT_BETA
-    sky: Literal["gaussian", "stamps"] = "gaussian"
-    redshift: float | None = None
-    psf_fwhm_arcsec: tuple[float, float, float] | None = None
-    sky_sigma_nmgy: tuple[float, float, float] | None = None
-
-    def __post_init__(self) -> None:
-        if self.psf not in ("gaussian", "moffat"):
-            raise InputError(f"psf is {self.psf!r}: gaussian or moffat is needed")
-        if self.sky not in ("gaussian", "stamps"):
-            raise InputError(f"sky is {self.sky!r}: gaussian or stamps is needed")
-        _check_range("moffat_beta", [self.moffat_beta], MOFFAT_BETA_LIMITS)
-        if self.redshift is not None:
-            _check_range("redshift", [self.redshift], REDSHIFT_LIMITS)
-        if self.psf_fwhm_arcsec is not None:
-            _check_range("psf_fwhm_arcsec", self.psf_fwhm_arcsec, FWHM_LIMITS_ARCSEC, n=3)
-        if self.sky_sigma_nmgy is not None:
-            _check_range("sky_sigma_nmgy", self.sky_sigma_nmgy, (0.0, MAX_NMGY), n=3)
-            if self.sky == "stamps":
-                raise InputError("sky_sigma_nmgy cannot be given for sky stamps: they bring their own noise")
-
-
-SDSS_LIKE = MockOptions()
+DEFAULT_MOCK = MockSettings()
 
 
 @dataclass(frozen=True)
@@ -134,7 +85,7 @@ def pad_or_crop(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return framed
 
 
-def draw_conditions(seed: int, options: MockOptions = SDSS_LIKE) -> MockConditions:
+def draw_conditions(seed: int, options: MockSettings = DEFAULT_MOCK) -> MockConditions:
     """Seeing and depth of one observation; values that the options fix leave the others as they are drawn.
 
     One deviate sets the seeing of all bands and one their depth, as SDSS images the bands within minutes of each
@@ -184,7 +135,7 @@ def observe(
     pixels_nmgy: NDArray[np.float32],
     seed: int,
     size: int,
-    options: MockOptions = SDSS_LIKE,
+    options: MockSettings = DEFAULT_MOCK,
     stamps: SkyStamps | None = None,
     source_redshift: float = SKIRT_REDSHIFT,
 ) -> tuple[NDArray[np.float32], MockConditions]:

@@ -16,17 +16,9 @@ FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 PSF_REACH_SIGMA = 5.0
 """Gaussians are cut here: 4e-6 of the light lies beyond."""
 
-MOFFAT_BETA = 3.0
-"""Between turbulence alone, 4.765 (Trujillo et al. 2001, MNRAS 328, 977), and the 2.5 that IRAF takes: SDSS stars have
-wings of the instrument's on top of the turbulence's (Xin et al. 2018, AJ 156, 222)."""
 MOFFAT_LIGHT_BEYOND = 1e-3
 """Moffat profiles are cut where this share of the light lies beyond: at 7.6 arcsec for a FWHM of 1.4 and beta 3, much
 as SDSS takes a star's light within 7.4 arcsec for all of it (its aperture correction of PSF magnitudes)."""
-
-FWHM_LIMITS_ARCSEC = (0.6, 10.0)
-"""Narrower profiles are not sampled by pixels of 0.396 arcsec, wider ones are no seeing."""
-MOFFAT_BETA_LIMITS = (2.0, 100.0)
-"""Wider wings reach over the whole image; 100 is a Gaussian."""
 
 
 def moffat_alpha(fwhm: float, beta: float) -> float:

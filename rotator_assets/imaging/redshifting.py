@@ -20,8 +20,6 @@ OMEGA_MATTER = 0.3089
 SKIRT_REDSHIFT = 0.0485236
 """Where the published TNG images place the galaxies: ``USE_Z`` of their headers (Rodriguez-Gomez et al. 2019)."""
 
-REDSHIFT_LIMITS = (0.001, 10.0)
-
 
 @lru_cache(maxsize=256)
 def angular_diameter_distance_mpc(redshift: float) -> float:

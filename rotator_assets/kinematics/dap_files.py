@@ -123,15 +123,13 @@ class DapMaps:
     usable: NDArray[np.bool_]
 
 
-def read_maps(path: Path, mask_bits: int | None = None) -> DapMaps:
-    """The maps of one FITS file, compressed in any way; the release is told by its shapes, not by its name.
+def read_maps(path: Path) -> DapMaps:
+    """The maps of one FITS file, compressed in any way; the shapes of its maps identify the release, not its name.
 
-    ``mask_bits``: bits that make a spaxel unusable, None for the layout's. Raises UnusableKinematics with the file's
-    name and the reason.
+    Raises UnusableKinematics with the file's name and the reason.
     """
     with naming(path), _opened(path) as file:
         layout = _layout_of(file)
-        rejected = layout.rejected if mask_bits is None else mask_bits
         velocity, dispersion = file.plane(layout.velocity), file.plane(layout.dispersion)
         maps = {
             "east_arcsec": file.plane(layout.sky, 0),
@@ -153,7 +151,7 @@ def read_maps(path: Path, mask_bits: int | None = None) -> DapMaps:
         usable = np.all([np.isfinite(plane) for plane in maps.values()], axis=0) & (maps["flux"] > 0) & (bin_id >= 0)
         usable &= (np.abs(velocity) < MAX_SPEED_KM_S) & (dispersion >= 0) & (dispersion < MAX_SPEED_KM_S)
         for mask in masks:
-            usable &= (mask & int(rejected)) == 0
+            usable &= (mask & int(layout.rejected)) == 0
         return DapMaps(layout.release, file.header, **maps, **errors, bin_id=bin_id, usable=usable)
 
 

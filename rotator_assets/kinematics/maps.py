@@ -14,7 +14,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +22,15 @@ from rotator_assets.core.compressed import uncompressed_name
 from rotator_assets.core.errors import RefusedKinematics, UnusableKinematics
 from rotator_assets.core.files import walk_files
 from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
-from rotator_assets.core.settings import BeamRule
+from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.psf import FWHM_PER_SIGMA
 from rotator_assets.kinematics import spin
 from rotator_assets.kinematics.dap_files import LAYOUTS, DapMaps, naming, read_maps
 from rotator_assets.kinematics.kinemetry import kinemetry
-from rotator_assets.kinematics.measured import NAN, HalfLightEllipse, Measurement
+from rotator_assets.kinematics.measured import DEFAULT_KINEMATICS, NAN, HalfLightEllipse, Measurement
 
+APERTURES = ("photometry", "header")
+"""Sources of the half-light ellipse; the first is the default."""
 BINNINGS = ("HYB10", "VOR10", "SPX")
 """First part of a DAPTYPE, the preferred first: the stellar kinematics of HYB10 and VOR10 are the same, in Voronoi bins
 of S/N 10; those of single spaxels are noisier."""
@@ -69,11 +70,7 @@ def find_maps(folder: Path) -> dict[str, Path]:
 def measure_maps(
     path: Path,
     ellipse: HalfLightEllipse,
-    *,
-    aperture: Literal["photometry", "header"] = "photometry",
-    beam_correction: BeamRule = "regular_rotators",
-    mask_bits: int | None = None,
-    min_coverage: float = 0.0,
+    settings: KinematicsSettings = DEFAULT_KINEMATICS,
 ) -> Measurement:
     """lambda_R of one galaxy inside its half-light ellipse.
 
@@ -96,20 +93,19 @@ def measure_maps(
     Raises UnusableKinematics with the file's name and the reason (RefusedKinematics below ``min_coverage``), ValueError
     for an unknown option.
     """
-    if aperture not in ("header", "photometry"):
-        raise ValueError(f"unknown aperture '{aperture}': use header or photometry")
-    if beam_correction not in get_args(BeamRule):
-        raise ValueError(f"unknown beam correction '{beam_correction}': use {', '.join(get_args(BeamRule))}")
-    maps = read_maps(path, mask_bits)
+    aperture = settings.aperture or APERTURES[0]
+    if aperture not in APERTURES:
+        raise ValueError(f"unknown aperture '{aperture}': use {' or '.join(APERTURES)}")
+    maps = read_maps(path)
     with naming(path):
         _check_identity(path, maps.header)
         notes = [f"{key} CRITICAL" for key in QUALITY if (_mask(maps.header, key) or 0) & CRITICAL]
         chosen, source = _choose_ellipse(maps.header, ellipse, aperture, notes)
-        return _measure(maps, chosen, source, beam_correction, min_coverage, notes)
+        return _measure(maps, chosen, source, settings, notes)
 
 
 def _measure(
-    maps: DapMaps, ellipse: HalfLightEllipse, source: str, rule: BeamRule, min_coverage: float, notes: list[str]
+    maps: DapMaps, ellipse: HalfLightEllipse, source: str, settings: KinematicsSettings, notes: list[str]
 ) -> Measurement:
     a, ellipticity = ellipse.semi_major_arcsec, ellipse.ellipticity
     angle = 0.0 if math.isnan(ellipse.position_angle_deg) else ellipse.position_angle_deg
@@ -122,8 +118,9 @@ def _measure(
         raise UnusableKinematics(f"{len(first)} usable bins inside {within}, at least {MIN_BINS} are needed")
     spaxel_area = _spaxel_area(maps.east_arcsec, maps.north_arcsec)
     coverage = spin.ellipse_coverage(len(flux), spaxel_area, a, ellipticity)
-    if coverage < min_coverage:
-        raise RefusedKinematics(f"data cover {coverage:.0%} of the half-light ellipse, {min_coverage:.0%} are needed")
+    if coverage < settings.min_coverage:
+        needed = f"{settings.min_coverage:.0%} are needed"
+        raise RefusedKinematics(f"data cover {coverage:.0%} of the half-light ellipse, {needed}")
     if coverage < FULL_COVERAGE:
         notes.append(f"data cover {coverage:.0%} of the half-light ellipse, below {FULL_COVERAGE:.0%}")
 
@@ -152,6 +149,7 @@ def _measure(
     psf_fwhm = _number(maps.header, "RFWHM", above=0.0)
     sersic_n = _sersic_n(ellipse, notes)
     factor, reason = _beam_factor(sersic_n, psf_fwhm, a)
+    rule = settings.beam_correction
     if rule == "regular_rotators" and not reason and not map_kind.regular:
         cannot_tell = map_kind.regular is None
         reason = f"{'it cannot be told if' if cannot_tell else 'not'} a regular rotator ({map_kind.reason})"

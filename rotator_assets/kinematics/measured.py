@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from rotator_assets.core.settings import BeamRule
+from rotator_assets.core.settings import KinematicsSettings
 
 NAN = float("nan")
+DEFAULT_KINEMATICS = KinematicsSettings()
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,6 @@ class HalfLightEllipse:
     position_angle_deg: float = NAN
     sersic_n: float = NAN
     nsa_sersic_n: float = NAN
-
-
-@dataclass(frozen=True)
-class MeasurementOptions:
-    """Choices about measuring lambda_R; those that a kind of file does not know do not matter to it."""
-
-    aperture: Literal["header", "particles", "photometry"] | None = None
-    """Whose half-light ellipse comes first: the file's own (MAPS header, star particles) or the catalogues'; None for
-    the survey's default."""
-    beam_correction: BeamRule = "regular_rotators"
-    min_coverage: float = 0.0
-    """Galaxies whose data cover less of the ellipse are left out, in [0, 1]."""
-    min_particles_per_bin: int = 50
 
 
 @dataclass(frozen=True)

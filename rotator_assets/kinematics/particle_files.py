@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,20 +19,19 @@ from numpy.typing import NDArray
 from rotator_assets.core.compressed import uncompressed_name, unpacked
 from rotator_assets.core.errors import UnusableKinematics
 from rotator_assets.core.files import walk_files
+from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.kinematics import particles
 from rotator_assets.kinematics.dap_files import naming
-from rotator_assets.kinematics.measured import NAN, HalfLightEllipse, Measurement
+from rotator_assets.kinematics.measured import DEFAULT_KINEMATICS, NAN, HalfLightEllipse, Measurement
 
+APERTURES = ("particles", "photometry")
+"""Sources of the half-light ellipse; the first is the default."""
 KPC_PER_ARCSEC = 0.3886521247594941 / 0.396
 """Where the published images place the galaxies of snapshot 99 (z = 0.0485236): kpc by arcsec of a pixel."""
 SOFTENING_KPC = 0.74
 """Gravitational softening of star particles at z = 0 in TNG100-1 (Nelson et al. 2019, ComAC 6, 2)."""
 PIXEL_KPC = 0.5
 """A MaNGA spaxel of 0.5 arcsec where the images are."""
-MIN_PARTICLES_PER_BIN = 50
-"""Noise of the bins' velocities as in MaNGA's Voronoi bins of S/N 10: without rotation lambda_R as observed is 0.1.
-With 20 it is 0.15, and more galaxies hide slow rotation; with 100 a galaxy of a few thousand particles has too few bins
-to resolve rotation."""
 MIN_PARTICLES = 100
 """Star particles below which a galaxy has no shape."""
 MIN_BINS = 8
@@ -80,10 +78,7 @@ def find_cutouts(folder: Path) -> dict[str, Path]:
 def measure_cutout(
     path: Path,
     ellipse: HalfLightEllipse,
-    *,
-    min_particles_per_bin: int = MIN_PARTICLES_PER_BIN,
-    pixel_kpc: float = PIXEL_KPC,
-    aperture: Literal["particles", "photometry"] = "particles",
+    settings: KinematicsSettings = DEFAULT_KINEMATICS,
 ) -> Measurement:
     """lambda_R of one galaxy inside its half-light ellipse, projected on the xy plane; the same call, the same result.
 
@@ -99,8 +94,9 @@ def measure_cutout(
 
     Raises UnusableKinematics with the file's name and the reason, ValueError for an unknown aperture.
     """
-    if aperture not in ("particles", "photometry"):
-        raise ValueError(f"unknown aperture '{aperture}': use particles or photometry")
+    aperture, min_particles = settings.aperture or APERTURES[0], settings.min_particles_per_bin
+    if aperture not in APERTURES:
+        raise ValueError(f"unknown aperture '{aperture}': use {' or '.join(APERTURES)}")
     with naming(path), np.errstate(all="ignore"):  # values that overflow are refused below
         stars = _read_stars(path)
         x, y = stars.positions_kpc[:, 0], stars.positions_kpc[:, 1]
@@ -114,9 +110,9 @@ def measure_cutout(
             if not chosen.converged:
                 notes.append("shape has not converged")
         spin = particles.spin_in_ellipse(
-            x, y, stars.velocity_km_s, stars.flux, chosen, pixel_kpc=pixel_kpc, min_particles=min_particles_per_bin
+            x, y, stars.velocity_km_s, stars.flux, chosen, pixel_kpc=PIXEL_KPC, min_particles=min_particles
         )
-        _check(spin, chosen, pixel_kpc, min_particles_per_bin)
+        _check(spin, chosen, min_particles)
         return _measurement(spin, chosen, source, ellipse.sersic_n, stars.synthetic, notes + _cautions(spin, chosen))
 
 
@@ -166,12 +162,12 @@ def _on_the_sky(ellipse: HalfLightEllipse) -> particles.SkyEllipse | None:
     return particles.SkyEllipse(a * KPC_PER_ARCSEC, ellipticity, angle)
 
 
-def _check(spin: particles.ParticleSpin, aperture: particles.SkyEllipse, pixel_kpc: float, min_particles: int) -> None:
+def _check(spin: particles.ParticleSpin, aperture: particles.SkyEllipse, min_particles: int) -> None:
     if spin.n_bins < MIN_BINS:
         raise UnusableKinematics(
             f"{spin.n_particles} star particles inside the half-light ellipse (semi-major axis "
             f"{aperture.semi_major_kpc:.2g} kpc) make {spin.n_bins} bins of at least {min_particles} particles of "
-            f"equal light and {pixel_kpc:g} kpc, {MIN_BINS} are needed"
+            f"equal light and {PIXEL_KPC:g} kpc, {MIN_BINS} are needed"
         )
     if not (math.isfinite(spin.lambda_r) and math.isfinite(spin.lambda_r_error)):
         raise UnusableKinematics("motion and light inside the half-light ellipse give no lambda_R")

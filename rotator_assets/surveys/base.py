@@ -16,8 +16,9 @@ import pandas as pd
 from rotator_assets.core.compressed import uncompressed_name
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import walk_files
+from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement, MeasurementOptions
+from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
 from rotator_assets.store.columns import dtypes
 from rotator_assets.store.fields import fields
 from rotator_assets.surveys.table_files import Table, read_csv_table
@@ -200,7 +201,7 @@ class Survey(ABC):
         """galaxy_id -> the file that lambda_R can be measured from."""
         return {}
 
-    def measure(self, path: Path, ellipse: HalfLightEllipse, options: MeasurementOptions) -> Measurement:
+    def measure(self, path: Path, ellipse: HalfLightEllipse, settings: KinematicsSettings) -> Measurement:
         """lambda_R from one of the ``kinematic_files``. Raises UnusableKinematics with the reason."""
         raise NotImplementedError(f"{self.key} has no kinematic files")
 

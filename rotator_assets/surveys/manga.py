@@ -17,12 +17,13 @@ import pandas as pd
 
 from rotator_assets.core.archives import ImageFile
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.bands import BANDS
 from rotator_assets.imaging.frames import frame_sources
 from rotator_assets.imaging.image_names import named_images
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.kinematics.maps import find_maps, measure_maps
-from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement, MeasurementOptions
+from rotator_assets.kinematics.maps import APERTURES, find_maps, measure_maps
+from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
 from rotator_assets.surveys.base import (
     KINEMATICS,
     LAMBDA_R_NEEDED,
@@ -89,7 +90,7 @@ class Manga(Survey):
     lambda_r_scales = MappingProxyType({"pipe3d": PIPE3D_SCALE})
     ellipticity_sources = ("pymorph", "nsa", "user", "dynpop", "maps")
     measured_source = "maps"
-    apertures = ("photometry", "header")
+    apertures = APERTURES
     expected_inputs = (
         MORPHOLOGY_TABLE,
         PYMORPH,
@@ -177,15 +178,9 @@ class Manga(Survey):
         """DAP MAPS files by PLATE-IFU."""
         return find_maps(folder / "maps")
 
-    def measure(self, path: Path, ellipse: HalfLightEllipse, options: MeasurementOptions) -> Measurement:
+    def measure(self, path: Path, ellipse: HalfLightEllipse, settings: KinematicsSettings) -> Measurement:
         """lambda_R of a MAPS file, see ``maps.measure_maps``."""
-        return measure_maps(
-            path,
-            ellipse,
-            aperture=options.aperture or self.apertures[0],
-            beam_correction=options.beam_correction,
-            min_coverage=options.min_coverage,
-        )
+        return measure_maps(path, ellipse, settings)
 
     def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
         """Images by PLATE-IFU, from files and tar archives. Of several forms the most exact.

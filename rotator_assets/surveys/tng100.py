@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.image_names import named_images
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.imaging.mock import SDSS_ARCSEC_PER_PIXEL
-from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement, MeasurementOptions
-from rotator_assets.kinematics.particle_files import find_cutouts, measure_cutout
+from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
+from rotator_assets.kinematics.particle_files import APERTURES, find_cutouts, measure_cutout
 from rotator_assets.surveys.base import (
     KINEMATICS,
     LAMBDA_R_NEEDED,
@@ -105,7 +106,7 @@ class Tng100(Survey):
     lambda_r_sources = ("user", "particles")
     ellipticity_sources = ("morphs", "user", "particles")
     measured_source = "particles"
-    apertures = ("particles", "photometry")
+    apertures = APERTURES
     expected_inputs = (MORPHOLOGY_TABLE, *MORPHS, GROUP_CATALOG, LAMBDA_R, CUTOUTS, IMAGES, SKY)
 
     def read_morphology(self, folder: Path) -> Catalog:
@@ -158,14 +159,9 @@ class Tng100(Survey):
         """Cut-outs of star particles by subhalo id."""
         return find_cutouts(folder / "cutouts")
 
-    def measure(self, path: Path, ellipse: HalfLightEllipse, options: MeasurementOptions) -> Measurement:
+    def measure(self, path: Path, ellipse: HalfLightEllipse, settings: KinematicsSettings) -> Measurement:
         """lambda_R of a galaxy's star particles, see ``particles.measure_cutout``."""
-        return measure_cutout(
-            path,
-            ellipse,
-            aperture=options.aperture or self.apertures[0],
-            min_particles_per_bin=options.min_particles_per_bin,
-        )
+        return measure_cutout(path, ellipse, settings)
 
     def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
         """Images by subhalo id, wherever they lie below ``images/``, unpacked or still in their tar."""

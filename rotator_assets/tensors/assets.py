@@ -16,7 +16,6 @@ from rotator_assets.core.errors import UnusableImage
 from rotator_assets.core.settings import ImageSettings
 from rotator_assets.imaging.cutouts import Cutout, Treatment, make_cutout, read_sky_stamps
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.imaging.mock import MockOptions
 from rotator_assets.lineage.groups import described, image_asset
 from rotator_assets.lineage.inputs import image_files, image_settings
 from rotator_assets.lineage.notices import noticed
@@ -125,18 +124,8 @@ def labeled_images(
 
 def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Treatment:
     """The dataset's treatment of images, with the sky stamps read where it needs them."""
-    mock = settings.mock.model_dump(exclude={"seed"})
     stamps = read_sky_stamps(folder / "sky") if dataset.noise == "noisy" and settings.mock.sky == "stamps" else None
-    checks = settings.images.model_dump(exclude={"pixels_per_r_eff", "arcsec_per_pixel"})
-    return Treatment(
-        dataset.survey,
-        dataset.noise,
-        dataset.crop_px,
-        mock_seed=settings.mock.seed,
-        mock=MockOptions(**mock),
-        stamps=stamps,
-        **checks,
-    )
+    return Treatment(dataset.survey, dataset.noise, dataset.crop_px, settings.images, settings.mock, stamps)
 
 
 def _cutouts(

@@ -9,7 +9,8 @@ import pytest
 
 from rotator_assets.catalogs import measuring
 from rotator_assets.catalogs.measuring import Job, measure_all
-from rotator_assets.kinematics.measured import HalfLightEllipse, MeasurementOptions
+from rotator_assets.core.settings import KinematicsSettings
+from rotator_assets.kinematics.measured import HalfLightEllipse
 from rotator_assets_tests.surveys.files import write_text
 
 
@@ -18,7 +19,7 @@ def jobs(tmp_path):
     """Six files that are no MAPS files."""
     names = [f"8000-190{k}" for k in range(6)]
     paths = [write_text(tmp_path / "maps" / f"manga-{name}-MAPS-SPX.fits", name) for name in names]
-    job = Job("manga", "", tmp_path, HalfLightEllipse(), MeasurementOptions())
+    job = Job("manga", "", tmp_path, HalfLightEllipse(), KinematicsSettings())
     return [replace(job, galaxy_id=name, path=path) for name, path in zip(names, paths, strict=True)]
 
 
@@ -57,7 +58,7 @@ def test_what_a_result_depends_on_makes_it_measured_anew(jobs, tmp_path, monkeyp
     changed = [
         job,
         replace(job, ellipse=HalfLightEllipse(semi_major_arcsec=5.0)),
-        replace(job, options=MeasurementOptions(beam_correction="none")),
+        replace(job, settings=KinematicsSettings(beam_correction="none")),
     ]
     for variant in changed:
         measure_all([variant], kept, lambda *_: None, workers=0)

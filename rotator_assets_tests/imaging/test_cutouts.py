@@ -1,16 +1,15 @@
 """From image files to the pixels of a dataset, in every noise and option; and stamps of sky from a folder."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from astropy.stats import mad_std
 
 from rotator_assets.core.errors import InputError, UnusableImage
+from rotator_assets.core.settings import MockSettings
 from rotator_assets.imaging import cutouts
 from rotator_assets.imaging.cutouts import OBSERVED_PX, Treatment, make_cutout, read_sky_stamps
 from rotator_assets.imaging.images import ImageSource, centre_crop
-from rotator_assets.imaging.mock import NANOMAGGIES_PER_SKIRT_COUNT, MockOptions, galaxy_seed, observe
+from rotator_assets.imaging.mock import NANOMAGGIES_PER_SKIRT_COUNT, galaxy_seed, observe
 from rotator_assets.imaging.redshifting import SKIRT_REDSHIFT, flux_scale
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, picture, write_cube
 
@@ -51,7 +50,7 @@ def sky(size: int, seed: int = 0) -> np.ndarray:
 
 def cutout(source: ImageSource, noise: str = "noisy", crop_px: int = 64, **options):
     stamps = options.pop("stamps", None)
-    return make_cutout(source, "6", Treatment("tng100", noise, crop_px, 2020, MockOptions(**options), stamps))
+    return make_cutout(source, "6", Treatment("tng100", noise, crop_px, mock=MockSettings(**options), stamps=stamps))
 
 
 def test_an_observed_image_is_cropped_and_keeps_its_values(tmp_path):
@@ -66,7 +65,7 @@ def test_an_observed_image_is_cropped_and_keeps_its_values(tmp_path):
 
 def test_without_options_it_is_the_observation_of_the_galaxy_s_seed(tmp_path):
     source = galaxy(tmp_path)
-    made = make_cutout(source, "6", Treatment("tng100", "noisy", 64, 2020))
+    made = make_cutout(source, "6", Treatment("tng100", "noisy", 64))
     image, conditions = observe(source.read().pixels, galaxy_seed("tng100", "6", 2020), OBSERVED_PX)
     np.testing.assert_array_equal(made.pixels, centre_crop(image, 64))
     assert made.conditions["psf_fwhm_r_arcsec"] == conditions.psf_fwhm_arcsec[1]
@@ -209,13 +208,13 @@ def test_more_stamps_than_fit_in_memory(tmp_path, monkeypatch):
 @pytest.mark.parametrize("psf", ["gaussian", "moffat"])
 def test_a_published_galaxy_on_a_wide_frame_has_the_sky_asked_for(real_data, psf):
     source = ImageSource("counts", (real_data / "tng" / "images" / "broadband_117369.fits",))
-    options = MockOptions(psf=psf, sky_sigma_nmgy=TYPICAL_SKY, psf_fwhm_arcsec=(1.47, 1.36, 1.29))
-    made = make_cutout(source, "117369", Treatment("tng100", "noisy", 400, 2020, options))
+    options = MockSettings(psf=psf, sky_sigma_nmgy=TYPICAL_SKY, psf_fwhm_arcsec=(1.47, 1.36, 1.29))
+    made = make_cutout(source, "117369", Treatment("tng100", "noisy", 400, mock=options))
     background = np.concatenate([made.pixels[:110], made.pixels[-110:]])  # the galaxy's image has 155 pixels a side
     np.testing.assert_allclose(mad_std(background, axis=(0, 1)), TYPICAL_SKY, rtol=0.03)
-    stamps = replace(options, sky="stamps", sky_sigma_nmgy=None)
+    stamps = options.model_copy(update={"sky": "stamps", "sky_sigma_nmgy": None})
     with pytest.raises(InputError, match="there are none"):
-        make_cutout(source, "117369", Treatment("tng100", "noisy", 64, 2020, stamps))
+        make_cutout(source, "117369", Treatment("tng100", "noisy", 64, mock=stamps))
 
 
 @pytest.mark.real_data

@@ -9,6 +9,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from rotator_assets.core.errors import InputError, UnusableImage
+from rotator_assets.core.settings import ImageSettings
 from rotator_assets.imaging.cutouts import OBSERVED_PX, Treatment, make_cutout, read_sky_stamps
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.imaging.missing import Missing, missing_pixels
@@ -341,7 +342,7 @@ def test_missing_pixels_of_a_simulated_image(tmp_path):
     for noise in ("noiseless", "noisy"):
         with pytest.raises(UnusableImage, match=r"12 % of the pixels in the crop are missing \(sentinel values"):
             make_cutout(source, "1", Treatment("tng100", noise, SIZE))
-    filled = make_cutout(source, "1", Treatment("tng100", "noisy", SIZE, max_missing_fraction=0.15))
+    filled = make_cutout(source, "1", Treatment("tng100", "noisy", SIZE, ImageSettings(max_missing_fraction=0.15)))
     assert np.isfinite(filled.pixels).all() and filled.conditions["filled_fraction"] == 0.125
 
 
@@ -366,8 +367,8 @@ def test_a_small_fraction_is_filled_where_a_setting_allows(tmp_path):
     with pytest.raises(UnusableImage, match=r"0.27 % of the pixels"):
         make_cutout(source, "1-1", OBSERVED)
     with pytest.raises(UnusableImage, match=r"0.27 % of the pixels"):
-        make_cutout(source, "1-1", Treatment("manga", "observed", SIZE, max_missing_fraction=0.0026))
-    cutout = make_cutout(source, "1-1", Treatment("manga", "observed", SIZE, max_missing_fraction=0.003))
+        make_cutout(source, "1-1", Treatment("manga", "observed", SIZE, ImageSettings(max_missing_fraction=0.0026)))
+    cutout = make_cutout(source, "1-1", Treatment("manga", "observed", SIZE, ImageSettings(max_missing_fraction=0.003)))
     assert cutout.conditions["filled_fraction"] == 11 / SIZE**2
     there = np.isfinite(cube) & (cube != -99)
     np.testing.assert_array_equal(np.moveaxis(cutout.pixels, 2, 0)[there], truth[there])
@@ -379,7 +380,7 @@ def test_a_large_hole_is_filled_too(tmp_path):
     cube = planes()
     cube[:, :20, :20] = 0
     source = ImageSource("cube", (write_cube(tmp_path / "1-1.fits", cube),))
-    cutout = make_cutout(source, "1-1", Treatment("manga", "observed", SIZE, max_missing_fraction=0.1))
+    cutout = make_cutout(source, "1-1", Treatment("manga", "observed", SIZE, ImageSettings(max_missing_fraction=0.1)))
     assert np.abs(cutout.pixels[:20, :20]).max() < 0.1 and cutout.conditions["filled_fraction"] == 400 / SIZE**2
 
 
@@ -387,5 +388,5 @@ def test_saturation_may_be_allowed(tmp_path):
     source = ImageSource("cube", (write_cube(tmp_path / "1-1.fits", np.minimum(planes(), 1.5)),))
     with pytest.raises(UnusableImage, match=r"saturated: one constant value, the band's maximum"):
         make_cutout(source, "1-1", OBSERVED)
-    cutout = make_cutout(source, "1-1", Treatment("manga", "observed", SIZE, check_saturation=False))
+    cutout = make_cutout(source, "1-1", Treatment("manga", "observed", SIZE, ImageSettings(check_saturation=False)))
     assert cutout.pixels.max() == 1.5 and cutout.conditions["filled_fraction"] == 0

@@ -11,11 +11,11 @@ from astropy.wcs import WCS
 
 from rotator_assets.attribution.attribution_files import SkyPlace, write_attribution
 from rotator_assets.attribution.attribution_shape import Layers, measure_shape
+from rotator_assets.core.settings import ImageSettings, MockSettings
 from rotator_assets.imaging.centre import crop_start, from_middle, middle
 from rotator_assets.imaging.cutouts import Treatment, make_cutout
 from rotator_assets.imaging.frames import frame_sources
 from rotator_assets.imaging.images import GalaxyImage, ImageSource
-from rotator_assets.imaging.mock import MockOptions
 
 SCALE_DEG = 0.396 / 3600
 SHAPE = (300, 420)
@@ -122,7 +122,7 @@ def test_without_coordinates_it_is_the_middle_of_the_file(tmp_path, side, place)
 def test_a_simulated_galaxy_is_the_middle_of_its_image_wherever_it_is_moved(side, redshift):
     light = np.repeat(star(middle(side), middle(side), (side, side), 4.0)[..., None], 3, axis=2)
     image = GalaxyImage(light, 0.396, "nanomaggies", False, redshift=0.0485)
-    treatment = Treatment("tng100", "noiseless", 64, mock=MockOptions(redshift=redshift))
+    treatment = Treatment("tng100", "noiseless", 64, mock=MockSettings(redshift=redshift))
     cutout = make_cutout(SimpleNamespace(read=lambda: image), "a", treatment)
     rows, columns = np.indices((64, 64))
     seen = cutout.pixels[..., 1].astype(float)
@@ -145,5 +145,7 @@ def test_coordinates_that_are_not_believed_give_no_place(tmp_path):
     fits.PrimaryHDU(np.stack([star(39.5, 39.5, shape)] * 3), header).writeto(tmp_path / "star.fits")
     source = ImageSource("cube", (tmp_path / "star.fits",))
     away = wcs.pixel_to_world(60.0, 39.5)
-    cutout = make_cutout(source, "a", Treatment("manga", "observed", 64, check_centre=False), away.ra.deg, away.dec.deg)
+    cutout = make_cutout(
+        source, "a", Treatment("manga", "observed", 64, ImageSettings(check_centre=False)), away.ra.deg, away.dec.deg
+    )
     assert place_of(cutout) == (31.5, 31.5)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from rotator_assets.core.errors import InputError
-from rotator_assets.imaging.mock import MockOptions, galaxy_seed, observe
+from rotator_assets.core.settings import MockSettings
+from rotator_assets.imaging.mock import galaxy_seed, observe
 from rotator_assets.imaging.sky import SkyStamps
 
 SIGMA = (0.0175, 0.0277, 0.0465)
-STAMPED = MockOptions(sky="stamps")
+STAMPED = MockSettings(sky="stamps")
 
 
 def sky(ny: int, nx: int, seed: int = 0) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Correction of measured lambda_R for seeing: by how much, in which galaxies, and what is said where it is not made."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 
+from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.psf import FWHM_PER_SIGMA
 from rotator_assets.kinematics.maps import measure_maps
 from rotator_assets.kinematics.measured import HalfLightEllipse
@@ -15,7 +15,10 @@ from rotator_assets_tests.kinematics.maps_files import Disc
 DISC = Disc()
 PLANES = DISC.planes()
 EXPONENTIAL = HalfLightEllipse(nsa_sersic_n=1.0)
-measure = partial(measure_maps, aperture="header")
+
+
+def measure(path, ellipse, **settings):
+    return measure_maps(path, ellipse, KinematicsSettings(**{"aperture": "header", **settings}))
 
 
 def test_seeing_is_corrected_and_the_error_with_it(tmp_path):

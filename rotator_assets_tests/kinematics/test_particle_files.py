@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rotator_assets.core.errors import UnusableKinematics
+from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.mock import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.kinematics.measured import HalfLightEllipse
 from rotator_assets.kinematics.particle_files import KPC_PER_ARCSEC, find_cutouts, measure_cutout
@@ -46,8 +47,10 @@ def write_cutout(path, stars, header=None, synthetic=False):
     return path
 
 
-def measured(tmp_path, stars, header=None, ellipse=NO_ELLIPSE, **options):
-    return measure_cutout(write_cutout(tmp_path / "cutout_7.hdf5", stars, header), ellipse, **options)
+def measured(tmp_path, stars, header=None, ellipse=NO_ELLIPSE, **settings):
+    return measure_cutout(
+        write_cutout(tmp_path / "cutout_7.hdf5", stars, header), ellipse, KinematicsSettings(**settings)
+    )
 
 
 def assert_same(one, other):

@@ -22,8 +22,9 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.core.errors import InputError, UnusableImage, UnusableKinematics
+from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.cutouts import Treatment, make_cutout
-from rotator_assets.kinematics.measured import HalfLightEllipse, MeasurementOptions
+from rotator_assets.kinematics.measured import HalfLightEllipse
 from rotator_assets.surveys import SURVEYS
 from rotator_assets_tests.surveys.seeds import GALAXY, PLACE, write_seeds
 
@@ -47,7 +48,7 @@ def read(folder: Path, name: str) -> None:
             make_cutout(source, galaxy_id, Treatment(survey.key, survey.noises[0], 32))
     elif kind in ("maps", "cutouts"):
         for path in survey.kinematic_files(where).values():
-            survey.measure(path, HalfLightEllipse(5.0, 0.3, 20.0, 2.0), MeasurementOptions())
+            survey.measure(path, HalfLightEllipse(5.0, 0.3, 20.0, 2.0), KinematicsSettings())
     else:
         for reader in (survey.read_morphology, survey.read_photometry, survey.read_kinematics):
             reader(where)

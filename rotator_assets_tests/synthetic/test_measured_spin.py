@@ -7,8 +7,9 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 
+from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.galaxies.matching import GALAXIES, label_galaxies
-from rotator_assets.kinematics.measured import HalfLightEllipse, MeasurementOptions
+from rotator_assets.kinematics.measured import HalfLightEllipse
 from rotator_assets.kinematics.spin import beam_corrected_lambda_r
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import conform
@@ -24,10 +25,10 @@ DRAWN = {
     "tng100": (tng100_truth, write_cutout, "cutouts"),
 }
 OPTIONS = {
-    "manga": MeasurementOptions(
+    "manga": KinematicsSettings(
         aperture="header", beam_correction="all"
     ),  # all motions are drawn as seeing leaves them
-    "tng100": MeasurementOptions(),
+    "tng100": KinematicsSettings(),
 }
 
 
