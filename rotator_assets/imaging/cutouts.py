@@ -12,27 +12,28 @@ from numpy.typing import NDArray
 from rotator_assets.core.errors import InputError, UnusableImage
 from rotator_assets.core.files import walk_files
 from rotator_assets.core.settings import ImageSettings, MockSettings
+from rotator_assets.imaging.bands import BANDS
 from rotator_assets.imaging.centre import crop_start, middle
+from rotator_assets.imaging.cropping import centre_crop, check_size, pad_or_crop
 from rotator_assets.imaging.image_checks import (
     MAX_OFFSET_PX,
     SCALE_TOLERANCE,
     check_matches,
     check_not_white,
+    check_usable,
     offset_px,
 )
 from rotator_assets.imaging.image_names import is_fits_name
-from rotator_assets.imaging.images import GalaxyImage, ImageSource, centre_crop, check_usable
+from rotator_assets.imaging.images import GalaxyImage, ImageSource
 from rotator_assets.imaging.missing import Missing, check_complete, filled
 from rotator_assets.imaging.mock import (
-    BANDS,
     DEFAULT_MOCK,
-    SDSS_ARCSEC_PER_PIXEL,
     MockConditions,
     apparent,
     galaxy_seed,
     observe,
-    pad_or_crop,
 )
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.imaging.redshifting import SKIRT_REDSHIFT, angular_scale
 from rotator_assets.imaging.sky import SkyStamps
 
@@ -83,7 +84,7 @@ def make_cutout(
     """
     image = source.read()
     if treatment.noise == "observed":
-        centre_crop(image.pixels, treatment.crop_px)  # too small an image is told as that, whatever else it lacks
+        check_size(image.pixels, treatment.crop_px)
     check_matches(
         image,
         ra,

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.core.errors import UnusableImage
+from rotator_assets.imaging.bands import BANDS
 from rotator_assets.imaging.centre import middle
 from rotator_assets.imaging.images import GalaxyImage
-from rotator_assets.imaging.mock import SDSS_ARCSEC_PER_PIXEL
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 
 MAX_OFFSET_PX = 1.0
 SCALE_TOLERANCE = 0.02
@@ -54,6 +55,19 @@ def offset_px(image: GalaxyImage, ra: float, dec: float) -> float:
     x, y = image.coordinates.pixel(ra, dec)
     beyond = [max(abs(float(p) - middle(n)) - 0.5, 0.0) for p, n in ((x, nx), (y, ny))]
     return float(np.hypot(*beyond)) if np.isfinite([x, y]).all() else np.inf
+
+
+def check_usable(pixels: NDArray[np.float32]) -> None:
+    """Raises UnusableImage where the pixels (usually a crop) cannot be learnt from: shape, NaN, zero or constant."""
+    if pixels.ndim != 3 or pixels.shape[2] != len(BANDS) or pixels.size == 0:
+        raise UnusableImage(f"image has shape {pixels.shape}, (ny, nx, 3) is needed")
+    invalid = int(np.count_nonzero(~np.isfinite(pixels)))
+    if invalid:
+        raise UnusableImage(f"{invalid} of {pixels.size} values in the crop are NaN or infinite")
+    for band, plane in zip(BANDS, np.moveaxis(pixels, 2, 0), strict=True):
+        if plane.min() == plane.max():
+            value = "all zero" if plane.max() == 0 else f"constant ({plane.max():g})"
+            raise UnusableImage(f"band {band} is {value} in the crop")
 
 
 def check_not_white(pixels: NDArray[np.float32], max_white_fraction: float = MAX_WHITE_FRACTION) -> None:

@@ -21,14 +21,17 @@ from rotator_assets.core.archives import ImageFile, described, label
 from rotator_assets.core.compressed import unpacked
 from rotator_assets.core.errors import UnusableImage
 from rotator_assets.imaging.bands import BANDS, band_planes, check_band, named_bands
-from rotator_assets.imaging.centre import crop_start
 from rotator_assets.imaging.coordinates import SQUARE_WITHIN, TangentPlane, pixel_scale_arcsec
 from rotator_assets.imaging.fits_images import MAX_VALUES, FitsImage, read_fits
 from rotator_assets.imaging.image_names import band_of
 from rotator_assets.imaging.keywords import number
 from rotator_assets.imaging.missing import Missing
-from rotator_assets.imaging.mock import NANOMAGGIES_PER_SKIRT_COUNT
-from rotator_assets.imaging.photometric_units import check_skirt_bands, is_counts_a_second, nanomaggies_per_unit
+from rotator_assets.imaging.photometric_units import (
+    NANOMAGGIES_PER_SKIRT_COUNT,
+    check_skirt_bands,
+    is_counts_a_second,
+    nanomaggies_per_unit,
+)
 from rotator_assets.imaging.planes import Plane, calibrated, joined
 
 MAX_BYTES = 2**29
@@ -86,31 +89,6 @@ class ImageSource:
     def described(self, folder: Path) -> str:
         """Path of its (first) file relative to ``folder``; ``archive.tar:path`` for a member of an archive."""
         return described(self.paths[0], folder)
-
-
-def centre_crop(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """The central ``size`` x ``size`` pixels, by `crop_start`.
-
-    Raises UnusableImage where the image is smaller.
-    """
-    ny, nx = pixels.shape[:2]
-    if min(ny, nx) < size:
-        raise UnusableImage(f"image is {ny} x {nx} pixels, smaller than the {size}-pixel crop")
-    y, x = crop_start(ny, size), crop_start(nx, size)
-    return pixels[y : y + size, x : x + size]
-
-
-def check_usable(pixels: NDArray[np.float32]) -> None:
-    """Raises UnusableImage where the pixels (usually a crop) cannot be learnt from: shape, NaN, zero or constant."""
-    if pixels.ndim != 3 or pixels.shape[2] != len(BANDS) or pixels.size == 0:
-        raise UnusableImage(f"image has shape {pixels.shape}, (ny, nx, 3) is needed")
-    invalid = int(np.count_nonzero(~np.isfinite(pixels)))
-    if invalid:
-        raise UnusableImage(f"{invalid} of {pixels.size} values in the crop are NaN or infinite")
-    for band, plane in zip(BANDS, np.moveaxis(pixels, 2, 0), strict=True):
-        if plane.min() == plane.max():
-            value = "all zero" if plane.max() == 0 else f"constant ({plane.max():g})"
-            raise UnusableImage(f"band {band} is {value} in the crop")
 
 
 @contextmanager

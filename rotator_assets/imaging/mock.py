@@ -17,18 +17,10 @@ from numpy.typing import NDArray
 
 from rotator_assets.core.errors import InputError, UnusableImage
 from rotator_assets.core.settings import MockSettings
-from rotator_assets.imaging.centre import crop_start
+from rotator_assets.imaging.cropping import pad_or_crop
 from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL, convolve_psf, psf_reach_px
 from rotator_assets.imaging.redshifting import SKIRT_REDSHIFT, at_redshift
 from rotator_assets.imaging.sky import SkyStamps
-
-BANDS = "gri"
-
-SKIRT_ZERO_POINTS = (2.40238e10, 2.3826e10, 1.59001e10)
-"""Counts a second of a source of AB magnitude 0 in g, r, i in the published TNG images (SKIRT; Rodriguez-Gomez et al.
-2019, MNRAS 483, 4140; values given by its author on the IllustrisTNG forum)."""
-NANOMAGGIES_PER_SKIRT_COUNT = tuple(1e9 / zero_point for zero_point in SKIRT_ZERO_POINTS)
-"""Nanomaggies (m = 22.5 - 2.5 log10 f) of one count a second in g, r, i."""
 
 PSF_FWHM_ARCSEC = ((1.469, 0.221), (1.356, 0.221), (1.286, 0.222))
 """Seeing in g, r, i over SDSS Legacy galaxies: mean and standard deviation (RealSim)."""
@@ -68,21 +60,6 @@ def galaxy_seed(survey: str, galaxy_id: str, seed: int = 0) -> int:
     """A seed of 63 bits that depends on the galaxy and ``seed`` alone, the same on every machine (SHA-256)."""
     digest = hashlib.sha256(f"{survey}/{galaxy_id}/{seed}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-def pad_or_crop(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """The central ``size`` x ``size`` pixels, zeros where the image ends (no light: right for a noiseless image).
-
-    They are those of `crop_start`, as in ``surveys.images.centre_crop``.
-    """
-    framed = np.zeros((size, size, *pixels.shape[2:]), dtype=pixels.dtype)
-    target, source = [], []
-    for n in pixels.shape[:2]:
-        start = -crop_start(n, size)
-        target.append(slice(max(start, 0), min(start + n, size)))
-        source.append(slice(max(-start, 0), max(-start, 0) + target[-1].stop - target[-1].start))
-    framed[tuple(target)] = pixels[tuple(source)]
-    return framed
 
 
 def draw_conditions(seed: int, options: MockSettings = DEFAULT_MOCK) -> MockConditions:

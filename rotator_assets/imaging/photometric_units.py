@@ -18,6 +18,12 @@ from rotator_assets.imaging.keywords import Keywords, number, text
 NANOMAGGY_JY = 3.631e-6
 NANOMAGGY_MAG = 22.5
 
+SKIRT_ZERO_POINTS = (2.40238e10, 2.3826e10, 1.59001e10)
+"""Counts a second of a source of AB magnitude 0 in g, r, i in the published TNG images (SKIRT; Rodriguez-Gomez et al.
+2019, MNRAS 483, 4140; values given by its author on the IllustrisTNG forum)."""
+NANOMAGGIES_PER_SKIRT_COUNT = tuple(1e9 / zero_point for zero_point in SKIRT_ZERO_POINTS)
+"""Nanomaggies (m = 22.5 - 2.5 log10 f) of one count a second in g, r, i."""
+
 _SPELLINGS = {
     spelling: unit
     for unit, spellings in {

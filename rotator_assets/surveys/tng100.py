@@ -15,7 +15,7 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.image_names import named_images
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.imaging.mock import SDSS_ARCSEC_PER_PIXEL
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
 from rotator_assets.kinematics.particle_files import APERTURES, find_cutouts, measure_cutout
 from rotator_assets.surveys.base import (

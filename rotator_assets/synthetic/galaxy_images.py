@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rotator_assets.imaging.mock import BANDS, ELECTRONS_PER_NANOMAGGIE, SDSS_ARCSEC_PER_PIXEL, galaxy_seed
+from rotator_assets.imaging.bands import BANDS
+from rotator_assets.imaging.mock import ELECTRONS_PER_NANOMAGGIE, galaxy_seed
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.synthetic.light import Component, Point, components_of, draw, spiral_arms
 from rotator_assets.synthetic.marked import write_fits_image
 from rotator_assets.synthetic.tng100_sample import PARSEC_PER_PIXEL, REDSHIFT

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from rotator_assets.imaging.mock import SDSS_ARCSEC_PER_PIXEL, SKY_SIGMA_MAG_ARCSEC2
+from rotator_assets.imaging.mock import SKY_SIGMA_MAG_ARCSEC2
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.synthetic.light import Component, draw
 
 MEAN_DISC, SPREAD_DISC = 0.5, 0.11

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 from scipy.special import ndtr
 
-from rotator_assets.imaging.mock import SDSS_ARCSEC_PER_PIXEL
-from rotator_assets.imaging.psf import FWHM_PER_SIGMA
+from rotator_assets.imaging.psf import FWHM_PER_SIGMA, SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.synthetic.photometry import ARM_G_R, ARM_LIGHT, nanomaggies
 
 LIGHT_ENDS_R_EFF = 8.0

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rotator_assets.imaging.mock import BANDS, draw_conditions, galaxy_seed
+from rotator_assets.imaging.bands import BANDS
+from rotator_assets.imaging.mock import draw_conditions, galaxy_seed
 from rotator_assets.synthetic.photometry import place
 from rotator_assets.synthetic.population import draw_population, losses, with_kinematics
 

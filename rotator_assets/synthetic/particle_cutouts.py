@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rotator_assets.imaging.mock import SDSS_ARCSEC_PER_PIXEL, galaxy_seed
+from rotator_assets.imaging.mock import galaxy_seed
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.synthetic.marked import write_hdf5
 from rotator_assets.synthetic.motions import effective_dispersion, motions, scaled_motions
 from rotator_assets.synthetic.profiles import radius_enclosing

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rotator_assets.imaging.mock import SDSS_ARCSEC_PER_PIXEL
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.synthetic.marked import write_csv, write_hdf5
 from rotator_assets.synthetic.photometry import place
 from rotator_assets.synthetic.population import draw_population, losses, measured, with_kinematics

@@ -7,9 +7,11 @@ from astropy.stats import mad_std
 from rotator_assets.core.errors import InputError, UnusableImage
 from rotator_assets.core.settings import MockSettings
 from rotator_assets.imaging import cutouts
+from rotator_assets.imaging.cropping import centre_crop
 from rotator_assets.imaging.cutouts import OBSERVED_PX, Treatment, make_cutout, read_sky_stamps
-from rotator_assets.imaging.images import ImageSource, centre_crop
-from rotator_assets.imaging.mock import NANOMAGGIES_PER_SKIRT_COUNT, galaxy_seed, observe
+from rotator_assets.imaging.images import ImageSource
+from rotator_assets.imaging.mock import galaxy_seed, observe
+from rotator_assets.imaging.photometric_units import NANOMAGGIES_PER_SKIRT_COUNT
 from rotator_assets.imaging.redshifting import SKIRT_REDSHIFT, flux_scale
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, picture, write_cube
 

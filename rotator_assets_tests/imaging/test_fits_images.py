@@ -9,7 +9,7 @@ from astropy.io import fits
 from rotator_assets.core.errors import UnusableImage
 from rotator_assets.imaging.bands import band_letter
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.imaging.mock import SKIRT_ZERO_POINTS
+from rotator_assets.imaging.photometric_units import SKIRT_ZERO_POINTS
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, picture, write_cube
 
 PLANES = picture(20)

@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 
 from rotator_assets.core.errors import UnusableImage
-from rotator_assets.imaging.image_checks import check_matches, check_not_white
+from rotator_assets.imaging.image_checks import check_matches, check_not_white, check_usable
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, picture, write_cube
 
@@ -94,3 +94,21 @@ def test_no_real_image_is_called_saturated(real_data):
         image = ImageSource("counts", (path,)).read()
         assert image.missing is None
         check_matches(image, None, None)
+
+
+def test_usable_pixels():
+    pixels = np.moveaxis(picture(20), 0, 2).copy()
+    check_usable(pixels)
+    for change, words in [
+        (lambda p: p.__setitem__((3, 3, 1), np.nan), "1 of 1200 values in the crop are NaN or infinite"),
+        (lambda p: p.__setitem__((slice(None), 0, 0), np.inf), "20 of 1200 values"),
+        (lambda p: p.fill(np.nan), "1200 of 1200 values"),
+        (lambda p: p.fill(0), "band g is all zero"),
+        (lambda p: p[..., 2].fill(7), r"band i is constant \(7\)"),
+    ]:
+        bad = pixels.copy()
+        change(bad)
+        with pytest.raises(UnusableImage, match=words):
+            check_usable(bad)
+    with pytest.raises(UnusableImage, match=r"shape \(20, 20\)"):
+        check_usable(pixels[..., 0])

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from rotator_assets.core.errors import UnusableImage
-from rotator_assets.imaging.images import ImageSource, centre_crop, check_usable
-from rotator_assets.imaging.mock import SKIRT_ZERO_POINTS
+from rotator_assets.imaging.images import ImageSource
+from rotator_assets.imaging.photometric_units import SKIRT_ZERO_POINTS
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, picture, write_cube, write_text
 
 PLANES = picture(20)
@@ -305,42 +305,3 @@ def test_damage_never_raises_anything_else(tmp_path_factory, form, data):
         assert str(error).startswith(path.name) and "\n" not in str(error)
     else:
         assert image.pixels.ndim == 3 and image.pixels.shape[2] == 3 and image.pixels.dtype == np.float32
-
-
-def test_too_small_for_the_crop():
-    with pytest.raises(UnusableImage, match="image is 80 x 80 pixels, smaller than the 128-pixel crop"):
-        centre_crop(np.zeros((80, 80, 3), dtype=np.float32), 128)
-    with pytest.raises(UnusableImage, match="image is 128 x 127 pixels"):
-        centre_crop(np.zeros((128, 127, 3), dtype=np.float32), 128)
-
-
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40))
-def test_the_crop_is_central(ny, nx, size):
-    y, x = np.indices((ny, nx))
-    pixels = np.stack([y, x, y], axis=2).astype(np.float32)
-    if size > min(ny, nx):
-        with pytest.raises(UnusableImage):
-            centre_crop(pixels, size)
-        return
-    crop = centre_crop(pixels, size)
-    assert crop.shape == (size, size, 3)
-    assert tuple(crop[size // 2, size // 2, :2]) == (ny // 2, nx // 2)
-    np.testing.assert_array_equal(np.diff(crop[:, 0, 0]), 1)
-
-
-def test_usable_pixels():
-    pixels = np.moveaxis(PLANES, 0, 2).copy()
-    check_usable(pixels)
-    for change, words in [
-        (lambda p: p.__setitem__((3, 3, 1), np.nan), "1 of 1200 values in the crop are NaN or infinite"),
-        (lambda p: p.__setitem__((slice(None), 0, 0), np.inf), "20 of 1200 values"),
-        (lambda p: p.fill(np.nan), "1200 of 1200 values"),
-        (lambda p: p.fill(0), "band g is all zero"),
-        (lambda p: p[..., 2].fill(7), r"band i is constant \(7\)"),
-    ]:
-        bad = pixels.copy()
-        change(bad)
-        with pytest.raises(UnusableImage, match=words):
-            check_usable(bad)
-    with pytest.raises(UnusableImage, match=r"shape \(20, 20\)"):
-        check_usable(pixels[..., 0])

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 from astropy.stats import mad_std
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rotator_assets.core.errors import UnusableImage
@@ -13,17 +11,15 @@ from rotator_assets.imaging import mock
 from rotator_assets.imaging.mock import (
     ELECTRONS_PER_NANOMAGGIE,
     MAX_DEVIATION,
-    NANOMAGGIES_PER_SKIRT_COUNT,
     PSF_FWHM_ARCSEC,
-    SDSS_ARCSEC_PER_PIXEL,
-    SKIRT_ZERO_POINTS,
     SKY_SIGMA_MAG_ARCSEC2,
     draw_conditions,
     galaxy_seed,
     observe,
-    pad_or_crop,
     seen_light,
 )
+from rotator_assets.imaging.photometric_units import NANOMAGGIES_PER_SKIRT_COUNT, SKIRT_ZERO_POINTS
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.imaging.redshifting import SKIRT_REDSHIFT, flux_scale
 
 TYPICAL_SKY = (0.0175, 0.0277, 0.0465)
@@ -50,16 +46,6 @@ def test_seeds_are_the_same_everywhere_and_differ_between_galaxies():
     assert galaxy_seed("tng100", "6", 2020) == 8069181802732023308  # a fixed number: no seed may ever change
     seeds = {galaxy_seed("tng100", str(galaxy), seed) for galaxy in range(200) for seed in (1, 2)}
     assert len(seeds) == 400 and all(0 <= seed < 2**63 for seed in seeds)
-
-
-@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 40))
-def test_padding_and_cropping_keep_the_centre(ny, nx, size):
-    pixels = np.random.default_rng(0).random((ny, nx, 3)).astype(np.float32) + 1
-    framed = pad_or_crop(pixels, size)
-    assert framed.shape == (size, size, 3)
-    np.testing.assert_array_equal(framed[size // 2, size // 2], pixels[ny // 2, nx // 2])
-    assert (framed > 0).all(axis=2).sum() == min(ny, size) * min(nx, size)
-    np.testing.assert_array_equal(pad_or_crop(pad_or_crop(pixels, 40), size), framed)
 
 
 def test_by_default_it_is_the_recipe_of_realsim_step_by_step():

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rotator_assets.imaging.cropping import pad_or_crop
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.imaging.mock import observe, pad_or_crop
+from rotator_assets.imaging.mock import observe
 from rotator_assets.imaging.neighbours import neighbour_mask, remove_neighbours
 
 COLOUR = np.array([0.5, 1.0, 1.3])

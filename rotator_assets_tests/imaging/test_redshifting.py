@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from rotator_assets.imaging.mock import NANOMAGGIES_PER_SKIRT_COUNT, SDSS_ARCSEC_PER_PIXEL, pad_or_crop
+from rotator_assets.imaging.cropping import pad_or_crop
+from rotator_assets.imaging.photometric_units import NANOMAGGIES_PER_SKIRT_COUNT
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.imaging.redshifting import (
     HUBBLE_KM_S_MPC,
     OMEGA_MATTER,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rotator_assets.core.errors import UnusableKinematics
 from rotator_assets.core.settings import KinematicsSettings
-from rotator_assets.imaging.mock import SDSS_ARCSEC_PER_PIXEL
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.kinematics.measured import HalfLightEllipse
 from rotator_assets.kinematics.particle_files import KPC_PER_ARCSEC, find_cutouts, measure_cutout
 from rotator_assets_tests.surveys.files import write_text

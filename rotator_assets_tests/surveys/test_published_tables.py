@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rotator_assets.imaging.images import centre_crop, check_usable
+from rotator_assets.imaging.cropping import centre_crop
+from rotator_assets.imaging.image_checks import check_usable
 from rotator_assets.kinematics.spin import (
     beam_corrected_lambda_r,
     effective_dispersion,

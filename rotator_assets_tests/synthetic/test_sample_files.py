@@ -13,7 +13,8 @@ from astropy.wcs import WCS
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.galaxies.matching import early_types, label_galaxies, match_galaxies
-from rotator_assets.imaging.images import centre_crop, check_usable
+from rotator_assets.imaging.cropping import centre_crop
+from rotator_assets.imaging.image_checks import check_usable
 from rotator_assets.surveys.manga import MANGA
 from rotator_assets.surveys.tng100 import TNG100
 from rotator_assets.synthetic import write_demo

@@ -1,0 +1,38 @@
+"""Crops and padding about the middle of an image. Every function keeps the pixels of `centre.crop_start`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotator_assets.core.errors import UnusableImage
+from rotator_assets.imaging.centre import crop_start
+
+
+def check_size(pixels: NDArray, size: int) -> None:
+    """Raises UnusableImage if an image (ny, nx, ...) is smaller than a crop of ``size`` x ``size`` pixels."""
+    ny, nx = pixels.shape[:2]
+    if min(ny, nx) < size:
+        raise UnusableImage(f"image is {ny} x {nx} pixels, smaller than the {size}-pixel crop")
+
+
+def centre_crop(pixels: NDArray, size: int) -> NDArray:
+    """The central ``size`` x ``size`` pixels of (ny, nx, ...), as a view. Raises UnusableImage if it is smaller."""
+    check_size(pixels, size)
+    y, x = (crop_start(n, size) for n in pixels.shape[:2])
+    return pixels[y : y + size, x : x + size]
+
+
+def pad_or_crop(pixels: NDArray, size: int) -> NDArray:
+    """The central ``size`` x ``size`` pixels of (ny, nx, ...), with zeros beyond the edges of the image.
+
+    Zero is no light, so this is exact for noiseless images.
+    """
+    framed = np.zeros((size, size, *pixels.shape[2:]), dtype=pixels.dtype)
+    target, source = [], []
+    for n in pixels.shape[:2]:
+        start = -crop_start(n, size)
+        target.append(slice(max(start, 0), min(start + n, size)))
+        source.append(slice(max(-start, 0), max(-start, 0) + target[-1].stop - target[-1].start))
+    framed[tuple(target)] = pixels[tuple(source)]
+    return framed
