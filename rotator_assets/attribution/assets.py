@@ -15,9 +15,9 @@ from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe, effective_recipe
 from rotator_assets.galaxies.recipe_labels import with_galaxies
-from rotator_assets.lineage.groups import described, of_dataset, report_asset
+from rotator_assets.lineage.groups import described, of_dataset, training_report_asset
 from rotator_assets.lineage.inputs import of_recipe
-from rotator_assets.lineage.partitions import DATASETS, Dataset, training_partitions
+from rotator_assets.lineage.partitions import DATASETS, Dataset
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
@@ -28,9 +28,8 @@ _EXPLAINED_AT_ONCE = 512
 """Galaxies whose attribution maps are in memory together."""
 
 
-@report_asset(
+@training_report_asset(
     code_version="5",
-    partitions_def=training_partitions,
     ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction", "attribution"),
     description="Attribution of the logit to the pixels of every galaxy, by the network that never saw it.",

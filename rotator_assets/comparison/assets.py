@@ -11,18 +11,17 @@ from rotator_assets.core.recipes import FAMILIES, varied
 from rotator_assets.core.study import ACROSS_DATASETS, REFERENCE_RECIPE, study_auc
 from rotator_assets.evaluation.assets import roc_report
 from rotator_assets.evaluation.summary import DatasetPair
-from rotator_assets.lineage.groups import all_trainings, described, report_asset, study_asset
+from rotator_assets.lineage.groups import all_trainings, comparison_asset, described, study_asset
 from rotator_assets.lineage.observed_results import all_scores, dataset_scores
-from rotator_assets.lineage.partitions import DATASETS, Dataset, dataset_partitions
+from rotator_assets.lineage.partitions import DATASETS, Dataset
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.training.assets import predictions
 
 
-@report_asset(
+@comparison_asset(
     code_version="3",
-    partitions_def=dataset_partitions,
     deps=[*all_trainings(predictions, roc_report), dataset_scores],
     description="Every recipe trained on a dataset, best first, each against thesis on the same galaxies.",
 )

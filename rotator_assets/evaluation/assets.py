@@ -9,7 +9,7 @@ from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.training_pictures import retraining_picture, roc_pictures
 from rotator_assets.galaxies.recipe_labels import with_galaxies
-from rotator_assets.lineage.groups import described, of_dataset, report_asset, robustness_asset
+from rotator_assets.lineage.groups import described, of_dataset, robustness_asset, training_report_asset
 from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.partitions import training_partitions
 from rotator_assets.lineage.reads import Reads
@@ -20,9 +20,8 @@ from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.training.assets import as_predicted, rotator_classifier
 
 
-@report_asset(
+@training_report_asset(
     code_version="4",
-    partitions_def=training_partitions,
     ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction"),
     description="ROC curve with AUC and interval, the confusion at the threshold, plain baselines, and a gallery.",

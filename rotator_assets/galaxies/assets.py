@@ -79,33 +79,6 @@ def galaxies(
 @galaxy_asset(
     code_version="5",
     deps=[label_settings],
-    description="Galaxies with spin threshold, rotator type and early type.",
-)
-def labeled_galaxies(
-    context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], galaxies: pd.DataFrame
-) -> dg.MaterializeResult:
-    chosen = Reads(context, store).settings("label_settings")
-    settings = chosen.labels
-    labeled, losses = label_galaxies(galaxies, **settings.model_dump())
-    pictures = _pictures(store.root, context.partition_key, labeled, settings.boundary)
-    told = [*idle_cuts(galaxies, settings.model_dump()), *hidden_by_noise(labeled), *unlabeled(labeled)]
-    told += mixed_scales(labeled, SURVEYS[context.partition_key].lambda_r_scales, chosen.lambda_r_scale)
-    sources = {
-        f"labels_by_{what}_source": ", ".join(f"{source} {count}" for source, count in counts.items()) or "none"
-        for what, counts in label_sources(labeled).items()
-    }
-    return _result(context, labeled, losses, told, {**_label_counts(labeled), **sources, **pictures.metadata()})
-
-
-@galaxy_asset(code_version="5", description="Early types with a label: the study's sample.")
-def early_type_galaxies(context: dg.AssetExecutionContext, labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
-    early, losses = early_types(labeled_galaxies)
-    return _result(context, early, losses, [], _label_counts(early))
-
-
-@galaxy_asset(
-    code_version="5",
-    deps=[label_settings],
     description="How well the sources of lambda_R agree, two by two.",
 )
 def lambda_r_agreement(
@@ -137,6 +110,27 @@ def lambda_r_agreement(
         data_version=dg.DataVersion(content_hash(pairs)),
         metadata=described(rows=len(frame), synthetic=synthetic, pictures=pictures),
     )
+
+
+@galaxy_asset(
+    code_version="5",
+    deps=[label_settings],
+    description="Galaxies with spin threshold, rotator type and early type.",
+)
+def labeled_galaxies(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], galaxies: pd.DataFrame
+) -> dg.MaterializeResult:
+    chosen = Reads(context, store).settings("label_settings")
+    settings = chosen.labels
+    labeled, losses = label_galaxies(galaxies, **settings.model_dump())
+    pictures = _pictures(store.root, context.partition_key, labeled, settings.boundary)
+    told = [*idle_cuts(galaxies, settings.model_dump()), *hidden_by_noise(labeled), *unlabeled(labeled)]
+    told += mixed_scales(labeled, SURVEYS[context.partition_key].lambda_r_scales, chosen.lambda_r_scale)
+    sources = {
+        f"labels_by_{what}_source": ", ".join(f"{source} {count}" for source, count in counts.items()) or "none"
+        for what, counts in label_sources(labeled).items()
+    }
+    return _result(context, labeled, losses, told, {**_label_counts(labeled), **sources, **pictures.metadata()})
 
 
 def matching_settings(settings: SimpleNamespace) -> dict[str, Any]:
@@ -245,3 +239,9 @@ def label_sensitivity(
         data_version=dg.DataVersion(content_hash(frame)),
         metadata=described(rows=len(frame), synthetic=synthetic, labels=dg.MetadataValue.md("\n".join(head + lines))),
     )
+
+
+@galaxy_asset(code_version="5", description="Early types with a label: the study's sample.")
+def early_type_galaxies(context: dg.AssetExecutionContext, labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
+    early, losses = early_types(labeled_galaxies)
+    return _result(context, early, losses, [], _label_counts(early))

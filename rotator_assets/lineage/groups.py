@@ -21,18 +21,56 @@ from rotator_assets.lineage.partitions import (
 if TYPE_CHECKING:
     from rotator_assets.plots.pictures import Pictures
 
+STEP_TAG = "rotators/step"
+
+
+def step(name: str) -> dict[str, str]:
+    """Tags of an asset that ``rotators run`` materializes in this step of its plan (`orchestration.plans`)."""
+    return {STEP_TAG: name}
+
+
 _asset = partial(dg.asset, owners=OWNERS)
 _table = partial(_asset, io_manager_key="tables", automation_condition=FOLLOW_CHANGES)
 
-catalog_asset = partial(_table, group_name="catalogs", partitions_def=survey_partitions, kinds={"fits", "parquet"})
-galaxy_asset = partial(_table, group_name="galaxies", partitions_def=survey_partitions, kinds={"duckdb", "parquet"})
-image_asset = partial(_table, group_name="images", partitions_def=dataset_partitions, kinds={"duckdb", "parquet"})
-learning_asset = partial(_table, group_name="learning", partitions_def=training_partitions, kinds={"duckdb", "keras"})
-report_asset = partial(_table, group_name="reports", kinds={"duckdb", "matplotlib"})
-robustness_asset = partial(_table, group_name="robustness", kinds={"duckdb", "matplotlib"})
-
-study_asset = partial(_asset, group_name="reports", kinds={"duckdb", "matplotlib"})
+catalog_asset = partial(
+    _table,
+    group_name="catalogs",
+    partitions_def=survey_partitions,
+    kinds={"fits", "parquet"},
+    tags=step("catalogues"),
+)
+galaxy_asset = partial(
+    _table,
+    group_name="galaxies",
+    partitions_def=survey_partitions,
+    kinds={"duckdb", "parquet"},
+    tags=step("catalogues"),
+)
+image_asset = partial(
+    _table, group_name="images", partitions_def=dataset_partitions, kinds={"duckdb", "parquet"}, tags=step("images")
+)
+learning_asset = partial(
+    _table, group_name="learning", partitions_def=training_partitions, kinds={"duckdb", "keras"}, tags=step("training")
+)
+training_report_asset = partial(
+    _table,
+    group_name="reports",
+    partitions_def=training_partitions,
+    kinds={"duckdb", "matplotlib"},
+    tags=step("training"),
+)
+comparison_asset = partial(
+    _table,
+    group_name="reports",
+    partitions_def=dataset_partitions,
+    kinds={"duckdb", "matplotlib"},
+    tags=step("comparison"),
+)
+study_asset = partial(_asset, group_name="reports", kinds={"duckdb", "matplotlib"}, tags=step("study_report"))
 """For reports on the whole study: they store their own results, and a sensor refreshes them (`following`)."""
+robustness_asset = partial(
+    _table, group_name="robustness", kinds={"duckdb", "matplotlib"}, tags=step("robustness_of_training")
+)
 
 
 def of_dataset(*assets: str) -> dict[str, dg.AssetIn]:

@@ -21,6 +21,7 @@ from rotator_assets.core.dagster_internals import (
 from rotator_assets.core.keys import WHOLE, split_training_key
 from rotator_assets.core.recipes import Recipe, effective_recipe
 from rotator_assets.lineage.inputs import training_recipe
+from rotator_assets.lineage.observed_results import RESULTS
 from rotator_assets.lineage.observing import content_changes, last_observation, observed_content
 from rotator_assets.lineage.partitions import DATASETS
 
@@ -68,6 +69,12 @@ class Staleness:
         """The instance's number of the latest materialization; None where there is none."""
         record = self._resolver._get_latest_data_version_record(key=AssetKeyPartitionKey(dg.AssetKey(asset), partition))
         return record.storage_id if record else None
+
+    def observed_result_of(self, asset: str) -> str:
+        """Name of the observed result that an asset across trainings is made from."""
+        parents = self._graph.get(dg.AssetKey(asset)).parent_keys
+        (name,) = (result.name for result in RESULTS if result.spec.key in parents)
+        return name
 
     def stale(self, assets: Collection[str] | None = None) -> Iterator[Stale]:
         """Everything, or what of some assets, was made and no longer fits its inputs.

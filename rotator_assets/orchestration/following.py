@@ -24,12 +24,12 @@ from rotator_assets.lineage.staleness import Stale, Staleness
 from rotator_assets.orchestration.at_work import fail_lost_runs, is_at_work
 from rotator_assets.orchestration.is_current import COVERED, NAME, Graph, evaluation
 from rotator_assets.orchestration.jobs import compare_recipes, refresh_report
+from rotator_assets.orchestration.plans import COMPARISON_ASSETS, REPORT_ASSETS
 from rotator_assets.store.table_store import TableStore
 
 SENSOR = "report_follows_results"
 QUIET_SECONDS = 20.0
 """Nothing is made anew before no run has ended for so long: after a backfill once, not after each of its runs."""
-_ACROSS = ("dataset_comparison", "study_report")
 _LOADED = uuid.uuid4().hex
 """Of the code location: what is stale may differ in another one, without any event."""
 
@@ -107,7 +107,7 @@ def _requests(
     """Runs that make stale comparisons anew or, where there are none, the report; and what was tried in vain."""
     requests, failed = [], []
     for one in stale:
-        if one.asset == "recipe_comparison":
+        if one.asset in COMPARISON_ASSETS:
             key = _run_key(instance, staleness, one.asset, one.partition)
             if _was_tried(instance, key):
                 failed.append(f"{one.asset} {one.partition}")
@@ -115,7 +115,7 @@ def _requests(
                 requests.append(dg.RunRequest(key, job_name=compare_recipes.name, partition_key=one.partition))
     if requests:
         return requests, failed
-    across = {one.asset for one in stale} & set(_ACROSS)
+    across = {one.asset for one in stale} & set(REPORT_ASSETS)
     if "dataset_comparison" in across and staleness.was_made("study_report"):
         across.add("study_report")  # shows it
     if across:
@@ -128,13 +128,11 @@ def _requests(
     return requests, failed
 
 
-_READS = {"recipe_comparison": "dataset_scores", "dataset_comparison": "all_scores", "study_report": "all_results"}
-
-
 def _run_key(instance: dg.DagsterInstance, staleness: Staleness, asset: str, partition: str) -> str:
     """Names what would be replaced, and from what it would be made: each is tried once."""
     part = None if partition == WHOLE else partition
-    return f"{asset}:{partition}:{staleness.made_id(asset, part)}:{last_observation_id(instance, _READS[asset], part)}"
+    read = last_observation_id(instance, staleness.observed_result_of(asset), part)
+    return f"{asset}:{partition}:{staleness.made_id(asset, part)}:{read}"
 
 
 def _was_tried(instance: dg.DagsterInstance, key: str) -> bool:

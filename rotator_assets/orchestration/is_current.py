@@ -7,7 +7,13 @@ import dagster as dg
 from rotator_assets.core.dagster_internals import BaseAssetGraph
 from rotator_assets.lineage.observing import observe
 from rotator_assets.lineage.staleness import Stale, Staleness
-from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS, TRAINING_ASSETS
+from rotator_assets.orchestration.plans import (
+    COMPARISON_ASSETS,
+    DATASET_ASSETS,
+    REPORT_ASSETS,
+    SURVEY_ASSETS,
+    TRAINING_ASSETS,
+)
 from rotator_assets.store.table_store import TableStore
 
 Graph = Callable[[], BaseAssetGraph]
@@ -16,16 +22,13 @@ COVERED = {
     "labeled_galaxies": SURVEY_ASSETS,
     "image_tensors": DATASET_ASSETS,
     "rotator_classifier": TRAINING_ASSETS,
-    "recipe_comparison": ("recipe_comparison",),
-    "dataset_comparison": ("dataset_comparison",),
-    "study_report": ("study_report",),
+    **{asset: (asset,) for asset in (*COMPARISON_ASSETS, *REPORT_ASSETS)},
 }
 """Assets that have the check, and those whose partitions it lists: what is made together."""
 _LISTED = 50
 _REMEDIES = {
-    "recipe_comparison": "launch the job `compare_recipes`",
-    "dataset_comparison": "launch the job `refresh_report`",
-    "study_report": "launch the job `refresh_report`",
+    **dict.fromkeys(COMPARISON_ASSETS, "launch the job `compare_recipes`"),
+    **dict.fromkeys(REPORT_ASSETS, "launch the job `refresh_report`"),
 }
 
 

@@ -5,7 +5,7 @@ import sys
 
 import dagster as dg
 
-from rotator_assets.orchestration.plans import QUESTION_ASSETS, TRAINING_ASSETS
+from rotator_assets.lineage.groups import STEP_TAG
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.training.assets import TRAINING_POOL
 
@@ -13,17 +13,17 @@ _ROTATORS = "from rotator_assets.cli import main; main()"
 
 train = dg.define_asset_job(
     "train",
-    selection=dg.AssetSelection.assets(*TRAINING_ASSETS),
+    selection=dg.AssetSelection.tag(STEP_TAG, "training"),
     description="Trainings, a dataset and a recipe each, and what is reported of them. Comparisons and report follow.",
 )
 compare_recipes = dg.define_asset_job(
     "compare_recipes",
-    selection=dg.AssetSelection.assets("recipe_comparison"),
+    selection=dg.AssetSelection.tag(STEP_TAG, "comparison"),
     description="Recipes of a dataset side by side.",
 )
 refresh_report = dg.define_asset_job(
     "refresh_report",
-    selection=dg.AssetSelection.assets("dataset_comparison", "study_report"),
+    selection=dg.AssetSelection.tag(STEP_TAG, "study_report"),
     description="Comparison of datasets, and the study report from what there is now.",
 )
 
@@ -73,7 +73,8 @@ JOBS = [
     ),
     dg.define_asset_job(
         "check_robustness",
-        selection=dg.AssetSelection.assets(*QUESTION_ASSETS),
+        selection=dg.AssetSelection.tag(STEP_TAG, "ellipticity")
+        | dg.AssetSelection.tag(STEP_TAG, "robustness_of_training"),
         description="What a referee would ask of one training: plain rivals, intervals, calibration, label noise.",
     ),
 ]

@@ -1,4 +1,7 @@
-"""What has to be run, in which order, for datasets and recipes: one step is one Dagster run."""
+"""Plans: the steps that build what datasets and recipes need, in order. One step is one Dagster run.
+
+The assets of a step are those that carry its name in their tag ``rotators/step`` (`lineage.groups.step`).
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,18 @@ from rotator_assets.core.keys import WHOLE
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.lineage.partitions import DATASETS, other_dataset, training_key
+from rotator_assets.orchestration.step_assets import STEP_ASSETS
 
-SURVEY_ASSETS = (
-    "morphology_catalog",
-    "photometry_catalog",
-    "measured_kinematics",
-    "kinematics_catalog",
-    "galaxies",
-    "lambda_r_agreement",
-    "labeled_galaxies",
-    "label_sensitivity",
-    "early_type_galaxies",
-)
-DATASET_ASSETS = ("image_tensors", "labeled_images")
-TRAINING_ASSETS = ("rotator_classifier", "predictions", "roc_report", "attribution_maps")
-MORPHOLOGY_ASSETS = ("image_morphology",)
-ELLIPTICITY_ASSETS = ("ellipticity_report",)
-"""Alone in needing the structure of images, which cannot be measured everywhere (`science.morphology`)."""
-QUESTION_ASSETS = (*ELLIPTICITY_ASSETS, "intervals_report", "label_noise_report", "attribution_tests")
-ACROSS_RECIPES_ASSETS = ("learning_curve", "transfer_report")
+SURVEY_ASSETS = STEP_ASSETS["catalogues"]
+DATASET_ASSETS = STEP_ASSETS["images"]
+TRAINING_ASSETS = STEP_ASSETS["training"]
+COMPARISON_ASSETS = STEP_ASSETS["comparison"]
+REPORT_ASSETS = STEP_ASSETS["study_report"]
+MORPHOLOGY_ASSETS = STEP_ASSETS["morphology"]
+ELLIPTICITY_ASSETS = STEP_ASSETS["ellipticity"]
+"""A step of its own: it alone needs the image morphology, which statmorph cannot measure on every machine."""
+ROBUSTNESS_ASSETS = (*ELLIPTICITY_ASSETS, *STEP_ASSETS["robustness_of_training"])
+ACROSS_RECIPES_ASSETS = STEP_ASSETS["robustness_of_dataset"]
 
 
 @dataclass(frozen=True)
@@ -49,8 +45,8 @@ class Step:
         return set(self.assets) <= set(TRAINING_ASSETS)
 
 
-PLANTED = Step("planted truth", ("planted_truth",), None)
-REPORT = Step("study report", ("dataset_comparison", "study_report"), None, requested=True)
+PLANTED = Step("planted truth", STEP_ASSETS["planted_truth"], None)
+REPORT = Step("study report", REPORT_ASSETS, None, requested=True)
 
 
 @dataclass
@@ -136,7 +132,7 @@ def _questions(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
             for recipe in recipes
             for title, assets, needs in (
                 ("ellipticity", ELLIPTICITY_ASSETS, (morphology,)),
-                ("questions", QUESTION_ASSETS[len(ELLIPTICITY_ASSETS) :], ()),
+                ("questions", STEP_ASSETS["robustness_of_training"], ()),
             )
         ),
         Step(f"questions {dataset}", ACROSS_RECIPES_ASSETS, dataset, needs_one=tuple(trainings), requested=requested),
@@ -153,21 +149,21 @@ def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
     recipes: dict[str, list[str]] = {}
     asked: dict[str, list[str]] = {}
     for asset, partition in parted:
-        if asset not in (*SURVEY_ASSETS, "recipe_comparison"):
+        if asset not in (*SURVEY_ASSETS, *COMPARISON_ASSETS):
             dataset, _, recipe = partition.partition("|")
             recipes.setdefault(dataset, []).extend([recipe] if recipe else [])
-            if asset in (*MORPHOLOGY_ASSETS, *QUESTION_ASSETS, *ACROSS_RECIPES_ASSETS):
+            if asset in (*MORPHOLOGY_ASSETS, *ROBUSTNESS_ASSETS, *ACROSS_RECIPES_ASSETS):
                 asked.setdefault(dataset, []).extend([recipe] if recipe else [])
     steps = [Step(f"catalogues of {survey}", SURVEY_ASSETS, survey) for survey in surveys]
     for key, names in recipes.items():
         steps += plan([key], list(dict.fromkeys(names)), only_stale=True)
         steps += _questions(key, list(dict.fromkeys(asked[key])), requested=False) if key in asked else []
-    steps += [_comparison(partition) for asset, partition in stale if asset == "recipe_comparison"]
+    steps += [_comparison(partition) for asset, partition in stale if asset in COMPARISON_ASSETS]
     by_title: dict[str, Step] = {}
     for step in steps:
         if step != REPORT:
             by_title.setdefault(step.title, step)  # the comparison of a dataset's trainings waits for them
-    planted = [PLANTED] if ("planted_truth", WHOLE) in stale else []
+    planted = [PLANTED] if any((asset, WHOLE) in stale for asset in PLANTED.assets) else []
     return [*by_title.values(), *planted, REPORT]
 
 
@@ -189,4 +185,4 @@ def next_step(waiting: list[Step], running: set[str], may_train: bool) -> Step |
 
 
 def _comparison(dataset: str, needs_one: tuple[str, ...] = (), requested: bool = False) -> Step:
-    return Step(f"comparison {dataset}", ("recipe_comparison",), dataset, needs_one=needs_one, requested=requested)
+    return Step(f"comparison {dataset}", COMPARISON_ASSETS, dataset, needs_one=needs_one, requested=requested)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.orchestration.plans import (
-    QUESTION_ASSETS,
     REPORT,
+    ROBUSTNESS_ASSETS,
     TRAINING_ASSETS,
     Outcome,
     Step,
@@ -93,4 +93,4 @@ def test_only_the_question_of_ellipticity_needs_the_structure_of_images():
     assert needing == [("ellipticity_report",)]
     partition = "manga-observed-64|thesis"
     asked = [asset for step in steps if step.partition == partition for asset in step.assets]
-    assert asked == [*TRAINING_ASSETS, *QUESTION_ASSETS]
+    assert asked == [*TRAINING_ASSETS, *ROBUSTNESS_ASSETS]

@@ -7,7 +7,7 @@ from rotator_assets.core import progress
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.galaxies.recipe_labels import with_galaxies
-from rotator_assets.lineage.groups import described, of_dataset, robustness_asset
+from rotator_assets.lineage.groups import described, of_dataset, robustness_asset, step
 from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.partitions import dataset_partitions, training_partitions
 from rotator_assets.lineage.reads import Reads
@@ -20,6 +20,7 @@ from rotator_assets.store.tensors import ImageTensor
 
 @robustness_asset(
     code_version="1",
+    tags=step("morphology"),
     partitions_def=dataset_partitions,
     kinds={"duckdb", "parquet"},
     description="Gini, M20, concentration, asymmetry and colour of every labelled image, by statmorph.",
@@ -54,6 +55,7 @@ def image_morphology(
 
 @robustness_asset(
     code_version="2",
+    tags=step("ellipticity"),
     partitions_def=training_partitions,
     ins=of_dataset("image_tensors", "labeled_images", "image_morphology"),
     deps=of_recipe("training", "prediction"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rotator_assets.core import progress
 from rotator_assets.core.recipes import Recipe, reduced
 from rotator_assets.core.study import REFERENCE_RECIPE
-from rotator_assets.lineage.groups import described, robustness_asset
+from rotator_assets.lineage.groups import described, robustness_asset, step
 from rotator_assets.lineage.observed_results import planted_recipe
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
@@ -34,6 +34,7 @@ PLANTED = "planted"
 
 @robustness_asset(
     code_version="3",
+    tags=step("planted_truth"),
     deps=[planted_recipe],
     pool="training",
     kinds={"keras", "duckdb", "matplotlib"},

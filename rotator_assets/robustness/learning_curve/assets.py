@@ -6,7 +6,7 @@ import pandas as pd
 
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.assets import roc_report
-from rotator_assets.lineage.groups import all_trainings, described, robustness_asset
+from rotator_assets.lineage.groups import all_trainings, described, robustness_asset, step
 from rotator_assets.lineage.observed_results import fractions, learning_curve_sources
 from rotator_assets.lineage.partitions import dataset_partitions
 from rotator_assets.lineage.reads import Reads
@@ -22,6 +22,7 @@ _MORE = (10, 100)
 
 @robustness_asset(
     code_version="1",
+    tags=step("robustness_of_dataset"),
     partitions_def=dataset_partitions,
     deps=[learning_curve_sources, *all_trainings(roc_report)],
     description="AUC against the number of training galaxies, fitted and extrapolated with its uncertainty.",

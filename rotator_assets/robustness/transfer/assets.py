@@ -7,7 +7,7 @@ import pandas as pd
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.study import REFERENCE_RECIPE
 from rotator_assets.evaluation.assets import roc_report
-from rotator_assets.lineage.groups import all_trainings, robustness_asset
+from rotator_assets.lineage.groups import all_trainings, robustness_asset, step
 from rotator_assets.lineage.observed_results import transfer_sources
 from rotator_assets.lineage.partitions import dataset_partitions, other_dataset
 from rotator_assets.lineage.reads import Reads
@@ -21,6 +21,7 @@ _SEED = 2020
 
 @robustness_asset(
     code_version="2",
+    tags=step("robustness_of_dataset"),
     partitions_def=dataset_partitions,
     deps=[transfer_sources, *all_trainings(roc_report)],
     description="Networks trained on another survey, tested here; how the samples differ, and what that explains.",

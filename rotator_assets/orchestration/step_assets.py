@@ -1,0 +1,40 @@
+"""Which assets each step of a plan materializes: those that carry its name in the tag ``rotators/step``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from rotator_assets.domains import modules
+from rotator_assets.lineage.groups import STEP_TAG
+
+
+def assets_by_step(assets: Sequence[dg.AssetsDefinition]) -> dict[str, tuple[str, ...]]:
+    """Asset names by step, each after those it depends on, and otherwise in the order given."""
+    by_key = {asset.key: asset for asset in assets}
+    ordered: dict[dg.AssetKey, None] = {}
+
+    def add(key: dg.AssetKey) -> None:
+        for upstream in by_key:
+            if upstream in by_key[key].dependency_keys and upstream not in ordered:
+                add(upstream)
+        ordered[key] = None
+
+    for key in by_key:
+        add(key)
+    steps: dict[str, tuple[str, ...]] = {}
+    for key in ordered:
+        step = by_key[key].tags_by_key[key][STEP_TAG]
+        steps[step] = (*steps.get(step, ()), key.to_user_string())
+    return steps
+
+
+def _project_assets() -> list[dg.AssetsDefinition]:
+    """Every asset of the domains in the order of the source code; slow ones, which run networks, come last."""
+    found = [value for module in modules("assets") for value in vars(module).values()]
+    assets = dict.fromkeys(value for value in found if isinstance(value, dg.AssetsDefinition))
+    return sorted(assets, key=lambda asset: "keras" in asset.get_asset_spec().kinds)
+
+
+STEP_ASSETS = assets_by_step(_project_assets())
