@@ -8,7 +8,7 @@ import dagster as dg
 
 from rotator_assets.core.dagster_internals import BaseAssetGraph
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.domains import modules
+from rotator_assets.domains import exhibits, modules
 from rotator_assets.lineage import observing
 from rotator_assets.orchestration import is_current
 from rotator_assets.orchestration.following import report_sensor
@@ -33,6 +33,7 @@ def definitions(root: DataRoot) -> dg.Definitions:
             "tables": TableIOManager(store),
             "tensors": TensorIOManager(store),
             "models": ModelIOManager(store),
+            "exhibits": exhibits(),
         },
         # Each partition is a run, and so a process, of its own already.
         executor=dg.in_process_executor,

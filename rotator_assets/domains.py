@@ -6,6 +6,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
+from rotator_assets.plots.exhibit import Exhibit
+
 DOMAINS = (
     "lineage",
     "catalogs",
@@ -26,6 +28,11 @@ DOMAINS = (
 
 
 def modules(name: str) -> list[ModuleType]:
-    """The modules of this name (``assets``, ``checks`` or ``tables``) of the domains that have one."""
+    """The modules of this name (``assets``, ``checks``, ``exhibits`` or ``tables``) of the domains that have one."""
     names = [f"rotator_assets.{domain}.{name}" for domain in DOMAINS]
     return [import_module(found) for found in names if find_spec(found)]
+
+
+def exhibits() -> tuple[Exhibit, ...]:
+    """The figures and tables of the study report, domain by domain."""
+    return tuple(exhibit for module in modules("exhibits") for exhibit in module.EXHIBITS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from rotator_assets.attribution.exhibits import EXHIBITS
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.tensors import ImageTensor
@@ -42,7 +43,7 @@ def attribution_pictures(
     )
 
     explained = found["attributions"]
-    pictures = Pictures(root, f"{title['dataset']}/{title['recipe']}")
+    pictures = Pictures(root, f"{title['dataset']}/{title['recipe']}", EXHIBITS)
     ellipse = ["r_eff_pixels", "axis_ratio", "galaxy_x_pixels", "galaxy_y_pixels"]
     half_light = sample.reindex(columns=ellipse).assign(angle_deg=explained["light_angle_deg"])
     circular = (sample["r_eff_pixels"] * np.sqrt(sample["axis_ratio"])).median()

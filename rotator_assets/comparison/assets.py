@@ -3,6 +3,7 @@
 import dagster as dg
 import pandas as pd
 
+from rotator_assets.comparison.exhibits import EXHIBITS
 from rotator_assets.comparison.tables import TABLES
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
@@ -109,7 +110,7 @@ def _recipe_pictures(
     from rotator_assets.comparison.figures import comparison_figure
 
     common = {"dataset": dataset, "synthetic": synthetic, "reference": REFERENCE_RECIPE, "study": study_auc(dataset)}
-    pictures = Pictures(root, dataset)
+    pictures = Pictures(root, dataset, EXHIBITS)
     pictures.add("recipes", comparison_figure(curves, frame, **common))
     for setting, name in FAMILIES.items():
         rows = frame[frame["recipe"].isin(families.get(setting, []))]
@@ -127,7 +128,7 @@ def _dataset_pictures(root: DataRoot, frame: pd.DataFrame, metrics: pd.DataFrame
 
     metrics = metrics[metrics["recipe"] == REFERENCE_RECIPE].set_index("dataset")
     curves = curves[curves["recipe"] == REFERENCE_RECIPE]
-    pictures = Pictures(root, ACROSS_DATASETS)
+    pictures = Pictures(root, ACROSS_DATASETS, EXHIBITS)
     for row in frame[frame["recipe"] == REFERENCE_RECIPE].itertuples():
         change = difference_text(row.difference, row.low, row.high, row.p_value_adjusted)
         sample = f"{row.n_galaxies} galaxies in both" if row.paired else "independent samples"

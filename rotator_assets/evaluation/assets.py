@@ -7,6 +7,7 @@ import pandas as pd
 
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe
+from rotator_assets.evaluation.exhibits import EXHIBITS
 from rotator_assets.evaluation.training_pictures import retraining_picture, roc_pictures
 from rotator_assets.galaxies.recipe_labels import with_galaxies
 from rotator_assets.lineage.groups import described, of_dataset, robustness_asset, training_report_asset
@@ -175,7 +176,7 @@ def intervals_report(
     metrics = {**key, **referee_metrics(predictions, repeats, seed=_SEED)}
     curves = calibration_curves(predictions)
     curve = precision_recall_frame(predictions["rotator_type"], on_one_scale(predictions))
-    pictures = Pictures(store.root, f"{dataset}/{recipe}")
+    pictures = Pictures(store.root, f"{dataset}/{recipe}", EXHIBITS)
     pictures.add("reliability", reliability_figure(curves, metrics, **key))
     pictures.add("precision_recall", precision_recall_figure(curve, metrics, **key))
     frame = pd.DataFrame([metrics])

@@ -11,6 +11,7 @@ import pandas as pd
 from rotator_assets.core.changes import changes
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.recipes import kept_settings
+from rotator_assets.evaluation.exhibits import EXHIBITS
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.tensors import ImageTensor
 
@@ -50,7 +51,7 @@ def roc_pictures(
         for b in baselines.itertuples()
     ]
     calibrated = (sample["image_unit"] == "nanomaggies").to_numpy()
-    pictures = Pictures(root, f"{metrics['dataset']}/{metrics['recipe']}")
+    pictures = Pictures(root, f"{metrics['dataset']}/{metrics['recipe']}", EXHIBITS)
     sizes = {name: metrics[name] for name in ("auc", "auc_low", "auc_high", "n_galaxies", "n_slow")}
     pictures.add(
         "roc",

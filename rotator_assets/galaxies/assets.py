@@ -9,6 +9,7 @@ import pandas as pd
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.galaxies.agreement import agreement, lambda_r_pairs
+from rotator_assets.galaxies.exhibits import EXHIBITS
 from rotator_assets.galaxies.matching import (
     early_types,
     hidden_by_noise,
@@ -102,7 +103,7 @@ def lambda_r_agreement(
     )
     summary = agreement(pairs)
     synthetic = bool(galaxies["synthetic"].any())
-    pictures = Pictures(store.root, survey)
+    pictures = Pictures(store.root, survey, EXHIBITS)
     pictures.add("lambda_r_agreement", agreement_figure(pairs, summary, dataset=survey, synthetic=synthetic))
     frame = summary.assign(synthetic=synthetic).reindex(columns=TABLES["lambda_r_agreement"].column_names)
     return dg.MaterializeResult(
@@ -148,7 +149,7 @@ def _pictures(root: DataRoot, survey: str, labeled: pd.DataFrame, boundary: str)
     from rotator_assets.galaxies.figures import class_histogram_figure, spin_ellipticity_figure
 
     synthetic = bool(labeled["synthetic"].any())
-    pictures = Pictures(root, survey)
+    pictures = Pictures(root, survey, EXHIBITS)
     pictures.add(
         "spin_ellipticity", spin_ellipticity_figure(labeled, dataset=survey, synthetic=synthetic, boundary=boundary)
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.core.study import STUDY_PICTURES
+from rotator_assets.plots.exhibit import Exhibit, figure_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,23 +18,24 @@ _INLINE_BYTES = 150_000
 
 
 class Pictures:
-    """Pictures of one folder under ``results/figures``; those that a figure of the study may be, as PDF too."""
+    """Pictures of one folder under ``results/figures``; those that reproduce a figure of the study are also PDFs."""
 
-    def __init__(self, root: DataRoot, place: str) -> None:
+    def __init__(self, root: DataRoot, place: str, exhibits: Iterable[Exhibit]) -> None:
         self.folder = root.figures / place
+        self._exhibits = tuple(exhibits)
         self._place = place
         self._inline: dict[str, bytes] = {}
 
     def add(self, name: str, figure: Figure) -> None:
-        """Save the figure, and keep a copy small enough for the UI."""
+        """Save the figure, and keep a copy small enough for the UI. Raises KeyError for a name without an exhibit."""
         from rotator_assets.plots.style import fit_png, save_picture
 
-        for_print = (self._place, name) in STUDY_PICTURES
+        for_print = figure_named(self._exhibits, name).for_print(self._place, name)
         data = save_picture(figure, self.folder / f"{name}.png", for_print=for_print)
         self._inline[name] = fit_png(data, _INLINE_BYTES)
 
     def remove(self, name: str) -> None:
-        """Of what can no longer be shown no picture stays."""
+        """Delete a picture that no longer applies."""
         for ending in ("png", "pdf"):
             (self.folder / f"{name}.{ending}").unlink(missing_ok=True)
 

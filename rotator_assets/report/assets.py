@@ -1,4 +1,4 @@
-"""The study report: one HTML file that holds every figure and table made so far."""
+"""Group ``reports``: the study report, one HTML file with every figure and table made so far."""
 
 import platform
 from datetime import UTC, datetime
@@ -16,17 +16,7 @@ from rotator_assets.lineage.groups import described, study_asset
 from rotator_assets.lineage.observed_results import all_results
 from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.reads import Reads
-from rotator_assets.report.robustness_sections import questions_section
-from rotator_assets.report.sections import (
-    across_section,
-    attribution_section,
-    dataset_section,
-    results_section,
-    study_section,
-    survey_section,
-    training_section,
-)
-from rotator_assets.report.source_sections import report_sources, sensitivity_section, sources_metadata, sources_section
+from rotator_assets.plots.exhibit import Exhibit
 from rotator_assets.robustness.features.assets import ellipticity_report
 from rotator_assets.robustness.injection.assets import planted_truth
 from rotator_assets.robustness.label_noise.assets import label_noise_report
@@ -61,40 +51,33 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
     kinds={"html", "matplotlib"},
     description="Every figure and table in one HTML file that opens offline.",
 )
-def study_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
+def study_report(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    exhibits: dg.ResourceParam[tuple[Exhibit, ...]],
+) -> dg.MaterializeResult:
+    from rotator_assets.report.content import ReportContent
     from rotator_assets.report.page import ReportContext, save_report
+    from rotator_assets.report.result_sections import trainings
+    from rotator_assets.report.sections import report_sections
+    from rotator_assets.report.source_sections import report_sources, sources_metadata, sources_section
     from rotator_assets.report.study_verdicts import study_comparison
 
     reads = Reads(context, store)
-    shown_results, tables = reads.observed["all_results"], reads.every_table()
+    results_version, tables = reads.observed["all_results"].version, reads.every_table()
     metrics = tables.query("FROM model_metrics ORDER BY dataset, recipe")
-    galaxies = tables.query("FROM labeled_galaxies")
+    galaxies = tables.query("SELECT survey, synthetic FROM labeled_galaxies")
     synthetic = bool(galaxies["synthetic"].any())
-    compared = tables.query("FROM dataset_comparison ORDER BY kind, dataset, recipe")
-    baselines = tables.query("FROM baseline_metrics ORDER BY auc DESC")
-    shown, first = study_section(store.root, tables)
-    sections = [first, results_section(tables, metrics, reads.all_settings())]
-    sections += [across_section(store.root, compared, shown)] if len(compared) else []
-    sections += [
-        survey_section(store.root, tables, survey, shown) for survey in SURVEYS if (galaxies["survey"] == survey).any()
-    ]
-    depends = sensitivity_section(tables)
-    sections += [depends] if depends else []
-    sections += questions_section(store.root, tables, metrics)
-    for dataset in DATASETS:
-        trained = metrics[metrics["dataset"] == dataset]
-        if trained.empty:
-            continue
-        sections.append(dataset_section(store.root, tables, dataset, bool(trained["synthetic"].any()), shown))
-        for row in trained.itertuples():
-            sections.append(training_section(store.root, baselines, row, shown))
-            looked_at = attribution_section(store.root, tables, row, shown)
-            sections += [looked_at] if looked_at else []
+    every = trainings(metrics)
+    trained = [training for dataset in DATASETS for training in every if training.dataset == dataset]
+    surveys = [survey for survey in SURVEYS if (galaxies["survey"] == survey).any()]
+    sections = report_sections(ReportContent(tables, exhibits), reads.all_settings(), surveys, trained)
     sources = report_sources(tables, context.instance)
-    sections.append(sources_section(sources, shown_results.version, synthetic))
+    sections.append(sources_section(sources, results_version, synthetic))
+    compared = tables.query("FROM dataset_comparison ORDER BY kind, dataset, recipe")
     save_report(
         ReportContext(
-            title="Slow and fast rotators by their images alone",
+            title="Slow and fast rotators from images alone",
             synthetic=synthetic,
             profile_note=_profile_note(metrics),
             generated_at=datetime.now(UTC),
@@ -112,7 +95,7 @@ def study_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[Tabl
             report=dg.MetadataValue.path(str(store.root.report)),
             size_bytes=store.root.report.stat().st_size,
             trainings=len(metrics),
-            made_from=sources_metadata(sources, shown_results.version),
+            made_from=sources_metadata(sources, results_version),
         )
     )
 
@@ -123,5 +106,5 @@ def _profile_note(metrics: pd.DataFrame) -> str:
         return ""
     return (
         f"{len(quick)} of {len(metrics)} trainings ran in the quick profile: fewer folds, epochs and attribution steps "
-        "than their recipes say (set `profile: full` in settings.yaml for the whole of them)."
+        "than their recipes specify. Set `profile: full` in settings.yaml to run the recipes in full."
     )

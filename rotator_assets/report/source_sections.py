@@ -1,21 +1,18 @@
-"""What the study report was made from, for its readers and for machines: choices behind the labels, trainings."""
+"""What the study report was made from, for readers and for machines: choices behind the labels, and trainings."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 
 from rotator_assets.core.dagster_internals import DATA_VERSION_TAG
+from rotator_assets.report.content import ReportContent, Subject
+from rotator_assets.report.page import ReportSection, ReportTable
 from rotator_assets.store.table_store import TableStore
-
-if TYPE_CHECKING:
-    from rotator_assets.report.page import ReportSection
 
 
 def report_sources(tables: TableStore, instance: dg.DagsterInstance) -> pd.DataFrame:
-    """The trainings that a report shows: dataset, recipe, when trained (UTC), run and data version of its ROC curve."""
+    """The trainings that a report shows: dataset, recipe, time (UTC), run, and data version of the ROC curve."""
     frame = tables.query(
         """SELECT m.dataset, m.recipe, date_trunc('second', max(h.trained_at)) AS trained_at,
         any_value(m.run_id) AS run_id FROM model_metrics m LEFT JOIN model_metrics_history h USING (dataset, recipe)
@@ -28,44 +25,34 @@ def report_sources(tables: TableStore, instance: dg.DagsterInstance) -> pd.DataF
     return frame.assign(data_version=[versions.get(key, {}).get(DATA_VERSION_TAG) for key in keys])
 
 
-def sensitivity_section(tables: TableStore) -> ReportSection | None:
-    """What the report says of it; None where there is no survey of which a choice changes anything."""
-    from rotator_assets.report.page import ReportSection, ReportTable
-
-    frame = tables.query("FROM label_sensitivity ORDER BY survey, choice_number")
-    if (frame["choice_number"] == 0).all():
+def sensitivity_section(content: ReportContent) -> ReportSection | None:
+    """How labels change with the choices behind them; None if no choice was varied."""
+    rows = content.store.query("SELECT choice_number, synthetic FROM label_sensitivity")
+    if (rows["choice_number"] == 0).all():
         return None
     return ReportSection(
         title="How the labels depend on the choices behind them",
         anchor="label-sensitivity",
         intro=(
-            "The first row of a survey has the labels of this report; in each of the others one choice is another, and "
-            "all else as set. A named source is the only one of its kind. n_compared: galaxies labelled both ways; "
-            "n_changed: those of them with another label. Settings of these choices: docs/settings.md."
+            "The first row of each survey has the labels of this report. Each other row changes one choice and keeps "
+            "the rest as set. A named source is then the only one of its kind. n_compared: galaxies labelled both "
+            "ways; n_changed: those whose label differs. The settings of these choices are in docs/settings.md."
         ),
-        tables=[
-            ReportTable(
-                "Galaxies with a label, slow rotators and early types among them, and labels that change",
-                frame.drop(columns=["choice_number", "synthetic"]),
-                "DuckDB: FROM label_sensitivity",
-                bool(frame["synthetic"].any()),
-            )
-        ],
+        tables=content.tables(Subject("study", bool(rows["synthetic"].any())), "labels"),
     )
 
 
 def sources_section(sources: pd.DataFrame, version: str, synthetic: bool) -> ReportSection:
-    from rotator_assets.report.page import ReportSection, ReportTable
-
+    """The trainings shown, from `report_sources`, and the data version of all results."""
     return ReportSection(
-        title="What this report was made from",
+        title="Sources of this report",
         anchor="sources",
-        intro="The trainings below, and the catalogues and images of their galaxies; together they are data version "
-        f"{version} of all_results. A result that changes later makes this report stale: `rotators status` and the "
-        "check is_current in the UI say so, and `rotators run --stale` makes it anew.",
+        intro="The trainings below, and the catalogues and images of their galaxies. Together they are data version "
+        f"{version} of all_results. When a result changes later, this report becomes stale: `rotators status` and the "
+        "check is_current in the UI report it, and `rotators run --stale` makes the report again.",
         tables=[
             ReportTable(
-                "Trainings shown, when each was trained (UTC), by which run, and its data version",
+                "Trainings shown: time of training (UTC), run, and data version",
                 sources,
                 "Dagster: metadata made_from of study_report",
                 synthetic,
@@ -75,7 +62,7 @@ def sources_section(sources: pd.DataFrame, version: str, synthetic: bool) -> Rep
 
 
 def sources_metadata(sources: pd.DataFrame, version: str) -> dg.MetadataValue:
-    """The same as JSON: ``all_results``, the version of all, and ``trainings``."""
+    """The same as JSON: ``all_results``, the data version of all results, and ``trainings``."""
     texts = sources.assign(trained_at=sources["trained_at"].map(lambda at: None if pd.isna(at) else at.isoformat()))
     trainings = texts.astype(object).where(texts.notna(), None).to_dict("records")
     return dg.MetadataValue.json({"all_results": version, "trainings": trainings})

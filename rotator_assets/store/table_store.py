@@ -137,11 +137,11 @@ class TableStore:
         digits = "[0-9]" * _VERSION_DIGITS
         return sorted((self.root.tables / table).glob(f"{_file_stem(partition)}.{digits}.parquet"))
 
-    def query(self, sql: str) -> pd.DataFrame:
-        """Result of a query, as a frame."""
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
+        """Result of a query, as a frame; ``parameters`` are the values of ``$name`` in it."""
         # A view costs a look at every file of its table, so only those that may be asked for are made.
         with self._connect([table for table in self.tables.values() if table.name in sql]) as connection:
-            return connection.sql(sql).df()
+            return connection.sql(sql, params=dict(parameters) if parameters else None).df()
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own with every table as a view. It locks nothing and cannot change the tables.

@@ -13,6 +13,7 @@ from rotator_assets.attribution import assets as attributions
 from rotator_assets.attribution import integrated_gradients as attribution
 from rotator_assets.attribution.assets import attribution_maps
 from rotator_assets.attribution.checks import attributions_agree_with_alibi, attributions_are_complete
+from rotator_assets.attribution.exhibits import EXHIBITS
 from rotator_assets.attribution.integrated_gradients import Attributions
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
@@ -20,7 +21,7 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.lineage import observed_results as results
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.plots.pictures import Pictures
-from rotator_assets.report.sections import attribution_section
+from rotator_assets.report.content import ReportContent, Subject
 from rotator_assets.store.io_managers import TableIOManager
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.tensors import open_tensor, writing_tensor
@@ -66,7 +67,7 @@ def made_up_explanation():
 
 @pytest.fixture
 def without_pictures(monkeypatch):
-    monkeypatch.setattr(attributions, "attribution_pictures", lambda root, *rest: Pictures(root, "none"))
+    monkeypatch.setattr(attributions, "attribution_pictures", lambda root, *rest: Pictures(root, "none", ()))
 
 
 @pytest.fixture(scope="module")
@@ -181,16 +182,17 @@ def test_a_network_of_synthetic_galaxies_makes_synthetic_maps_of_real_ones(tmp_p
 
 def test_pictures_and_section_are_there(made):
     root, result = made
-    tables = open_store(root)
-    row = SimpleNamespace(dataset=DATASET, recipe=RECIPE, synthetic=False)
-    section = attribution_section(root, tables, row, {})
-    assert len(section.figures) == 7 and all(figure.png.stat().st_size > 5000 for figure in section.figures)
-    numbers = section.tables[0].frame.set_index("measure")
+    content = ReportContent(open_store(root), EXHIBITS)
+    training = Subject("training", dataset=DATASET, recipe=RECIPE)
+    figures = content.figures(training, "attribution")
+    assert len(figures) == 6 and all(figure.png.stat().st_size > 5000 for figure in figures)
+    assert content.see_figures(training, "attribution") == " See figure 16."
+    numbers = content.tables(training, "attribution")[0].frame.set_index("measure")
     assert list(numbers.columns) == ["slow", "fast", "slow minus fast"]
     mean = result.value["attribution_summary"].set_index(["galaxies", "measure"]).loc[("slow", "sign_balance"), "mean"]
     assert numbers.loc["sign_balance", "slow"].startswith(f"{mean:.3f} [")
-    row.recipe = "small"
-    assert attribution_section(root, tables, row, {}) is None
+    other = Subject("training", dataset=DATASET, recipe="small")
+    assert all(table.frame.empty for table in content.tables(other, "attribution"))
 
 
 def checked(check: dg.AssetChecksDefinition, root: DataRoot, partition: str | None = None) -> dg.AssetCheckResult:

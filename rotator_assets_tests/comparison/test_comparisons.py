@@ -12,14 +12,16 @@ from rotator_assets.comparison.assets import dataset_comparison, dataset_pairs, 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.recipes_file import load_recipes
-from rotator_assets.core.study import STUDY_FIGURES
+from rotator_assets.domains import exhibits
 from rotator_assets.evaluation import assets as reports
 from rotator_assets.evaluation.auc import Judged, roc_curve_frame
+from rotator_assets.evaluation.exhibits import EXHIBITS
 from rotator_assets.evaluation.summary import summarize
 from rotator_assets.evaluation.training_pictures import retraining_picture
 from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.plots.pictures import Pictures
-from rotator_assets.report.sections import study_section
+from rotator_assets.report.content import ReportContent
+from rotator_assets.report.study_figures import study_section
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.tables import open_store
 
@@ -108,7 +110,7 @@ def test_pictures_of_several_datasets_are_called_synthetic_where_they_are(root):
     for dataset, seed in ((NOISY, 1), (SMALL, 2)):
         trained(root, dataset, "thesis", seed)
     dataset_comparison(dg.build_asset_context(), open_store(root))
-    _, section = study_section(root, open_store(root))
+    section = study_section(ReportContent(open_store(root), exhibits()))
     crop = next(figure for figure in section.figures if figure.number == 26)
     assert crop.png == root.figures / "datasets" / "crop_tng100-noisy.png" and crop.synthetic is True
 
@@ -147,7 +149,7 @@ def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str, recip
     kept = reports._keep_in_history(
         open_store(root), f"{NOISY}|thesis", models, recipe or models.recipe, metrics, curve
     )
-    pictures = Pictures(root, f"{NOISY}/thesis")
+    pictures = Pictures(root, f"{NOISY}/thesis", EXHIBITS)
     tables = open_store(root)
     metrics, curves = tables.query("FROM model_metrics_history"), tables.query("FROM roc_curves_history")
     retraining_picture(pictures, metrics, curves, NOISY, "thesis", kept)
@@ -199,14 +201,15 @@ def test_the_studys_figures_are_copied_under_their_numbers_and_gone_ones_go(root
     folder.mkdir(parents=True)
     for ending in ("png", "pdf"):
         (folder / f"attributions.{ending}").write_text(ending)
-    shown, section = study_section(root, open_store(root))
-    assert [figure.number for figure in section.figures] == [figure.number for figure in STUDY_FIGURES]
+    content = ReportContent(open_store(root), exhibits())
+    section = study_section(content)
+    assert [figure.number for figure in section.figures] == [3, *range(8, 32)]
     made = {figure.number: figure for figure in section.figures if figure.png is not None}
-    assert set(made) == {27} and shown == {(f"{SMALL}/thesis", "attributions"): 27}
+    assert set(made) == {27} and content.study_numbers == {(f"{SMALL}/thesis", "attributions"): 27}
     missing = {figure.number: figure.caption for figure in section.figures if figure.png is None}
     assert missing[30] == "needs tng100-noiseless-128 with thesis"
     study = root.figures / "study"
     assert {path.name: path.read_text() for path in study.iterdir()} == {"figure_27.png": "png", "figure_27.pdf": "pdf"}
     (folder / "attributions.png").unlink()
-    study_section(root, open_store(root))
+    study_section(ReportContent(open_store(root), exhibits()))
     assert list(study.iterdir()) == []

@@ -3,9 +3,6 @@ import pandas as pd
 import pytest
 
 from rotator_assets.core import study as the_study
-from rotator_assets.core.recipes import varied
-from rotator_assets.core.recipes_file import load_recipes
-from rotator_assets.lineage.partitions import DATASETS as ALL_DATASETS
 from rotator_assets.report import study_verdicts as study
 from rotator_assets.tables import TABLES
 
@@ -96,29 +93,3 @@ def test_comparisons_of_datasets_are_judged_too_and_synthetic_ones_not_held_agai
         assert found["verdict"] == verdict and found["galaxies"] == 500
         assert found["here: AUC [95 % interval]"] == "0.800 against 0.700"
         assert found["difference [95 % interval]"] == "+0.100 [+0.050, +0.150]"
-
-
-def test_the_figures_are_those_of_the_study_in_order():
-    numbers = [figure.number for figure in the_study.STUDY_FIGURES]
-    assert numbers == [3, *range(8, 32)]
-
-
-def test_every_figure_names_folders_that_the_pipeline_fills():
-    surveys = {dataset.survey for dataset in ALL_DATASETS.values()}
-    known = surveys | set(ALL_DATASETS) | {the_study.ACROSS_DATASETS}
-    known |= {f"{dataset}/{recipe}" for dataset in ALL_DATASETS for recipe in load_recipes()}
-    assert {folder for figure in the_study.STUDY_FIGURES for folder in figure.folders} <= known
-    assert set(the_study.FAMILIES) <= set(varied(load_recipes(), the_study.REFERENCE_RECIPE))
-
-
-def test_the_first_choice_is_shown_and_the_second_one_says_why(tmp_path):
-    figure = next(figure for figure in the_study.STUDY_FIGURES if figure.number == 13)
-    assert figure.folder(tmp_path) is None
-    assert figure.needs == "manga-observed-128 or manga-observed-64 with thesis"
-    for dataset, said in (("manga-observed-64", " (manga-observed-128 was not trained.)"), ("manga-observed-128", "")):
-        path = tmp_path / dataset / "thesis" / "roc.png"
-        path.parent.mkdir(parents=True)
-        path.touch()
-        folder = figure.folder(tmp_path)
-        assert folder == f"{dataset}/thesis"
-        assert figure.shown(folder).endswith(f"Shown: {dataset}, recipe thesis.{said}")

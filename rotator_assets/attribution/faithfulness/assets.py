@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.attribution.assets import recipe_to_explain
+from rotator_assets.attribution.faithfulness.exhibits import EXHIBITS
 from rotator_assets.core import progress
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import split_training_key
@@ -96,7 +97,7 @@ def _pictures(root: DataRoot, key: dict, frames: dict[str, pd.DataFrame], found,
     from rotator_assets.attribution.faithfulness import figures as saliency
 
     shown = found.sample.groupby("rotator_type").head(_SHOWN).sort_values("rotator_type", kind="stable")
-    pictures = Pictures(root, f"{key['dataset']}/{key['recipe']}")
+    pictures = Pictures(root, f"{key['dataset']}/{key['recipe']}", EXHIBITS)
     pictures.add(
         "attribution_methods",
         saliency.methods_figure(

@@ -12,6 +12,7 @@ from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.partitions import dataset_partitions, training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
+from rotator_assets.robustness.features.exhibits import EXHIBITS
 from rotator_assets.robustness.features.tables import TABLES
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
@@ -119,7 +120,7 @@ def _pictures(root: DataRoot, dataset: str, recipe: str, frames: dict[str, pd.Da
     from rotator_assets.robustness.features.figures import bins_figure, ladder_figure
 
     title = {"dataset": dataset, "recipe": recipe, "synthetic": synthetic}
-    pictures = Pictures(root, f"{dataset}/{recipe}")
+    pictures = Pictures(root, f"{dataset}/{recipe}", EXHIBITS)
     tests = frames["ellipticity_tests"]
     if len(frames["feature_baselines"]):
         pictures.add("feature_ladder", ladder_figure(frames["feature_baselines"], tests, **title))

@@ -16,6 +16,7 @@ from rotator_assets.lineage.groups import described, robustness_asset, step
 from rotator_assets.lineage.observed_results import planted_recipe
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
+from rotator_assets.robustness.injection.exhibits import EXHIBITS, PLANTED
 from rotator_assets.store.table_store import TableStore, content_hash
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ STRENGTHS = (0.0, 1.0, 2.0, 3.0)
 N_GALAXIES, N_MARKED = 240, 96
 SIZE_PX = 64
 _SEED, _STEPS = 2020, 16
-PLANTED = "planted"
-"""Folder of the pictures."""
 
 
 @robustness_asset(
@@ -54,7 +53,7 @@ def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[Tab
     context.log.info(f"corner mark: AUC {marked['auc']:.3f}, share of attribution {marked['share_in_mark']:.2f}")
     progress.report("planted truth", len(STRENGTHS) + 1, len(STRENGTHS) + 1)
     frames = {"planted_truth": pd.DataFrame(rows), "planted_mark": pd.DataFrame([marked])}
-    pictures = Pictures(store.root, PLANTED)
+    pictures = Pictures(store.root, PLANTED, EXHIBITS)
     pictures.add("planted", planted_figure(frames["planted_truth"]))
     pictures.add("corner_mark", mark_figure(**shown, found=marked))
     return dg.MaterializeResult(

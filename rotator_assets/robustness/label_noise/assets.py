@@ -12,6 +12,7 @@ from rotator_assets.lineage.observed_results import survey_kinematics
 from rotator_assets.lineage.partitions import DATASETS, dataset_to_training, training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
+from rotator_assets.robustness.label_noise.exhibits import EXHIBITS
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 
@@ -45,7 +46,7 @@ def label_noise_report(
     sample = with_galaxies(reads.table("repeat_predictions"), labeled_images, rotator_classifier.recipe)
     variants = label_noise_variants(sample, _sources(reads, survey), seed=_SEED)
     frame = variants.assign(**key, assumed_error=ASSUMED_ERROR)
-    pictures = Pictures(store.root, f"{dataset}/{recipe}")
+    pictures = Pictures(store.root, f"{dataset}/{recipe}", EXHIBITS)
     pictures.add("label_noise", label_noise_figure(variants, **key))
     drawn = variants[variants["ceiling"].notna()]
     return dg.MaterializeResult(

@@ -11,6 +11,7 @@ from rotator_assets.lineage.observed_results import fractions, learning_curve_so
 from rotator_assets.lineage.partitions import dataset_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
+from rotator_assets.robustness.learning_curve.exhibits import EXHIBITS
 from rotator_assets.robustness.learning_curve.tables import TABLES
 from rotator_assets.store.table_store import TableStore, content_hash
 
@@ -44,7 +45,7 @@ def learning_curve(context: dg.AssetExecutionContext, store: dg.ResourceParam[Ta
         needs = f"needs trainings with {FEWEST_POINTS} different numbers of galaxies"
         needs += f"; not trained: {', '.join(missing)}" if missing else "; recipes that differ in training_fraction"
     synthetic = bool(points["synthetic"].any())
-    pictures = Pictures(store.root, dataset)
+    pictures = Pictures(store.root, dataset, EXHIBITS)
     pictures.add(
         "learning_curve", learning_curve_figure(points, fit, dataset=dataset, needs=needs, synthetic=synthetic)
     )

@@ -12,6 +12,7 @@ from rotator_assets.lineage.observed_results import transfer_sources
 from rotator_assets.lineage.partitions import dataset_partitions, other_dataset
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
+from rotator_assets.robustness.transfer.exhibits import EXHIBITS
 from rotator_assets.robustness.transfer.tables import TABLES
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.training.assets import training_sample
@@ -43,7 +44,7 @@ def transfer_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[T
     own = _sample(reads, dataset, recipes[REFERENCE_RECIPE]) if trained else pd.DataFrame()
     rows = [_row(reads, repeats, samples, dataset, name, recipe) for name, recipe in trained.items()]
     frame = pd.DataFrame(rows).reindex(columns=TABLES["transfer"].column_names)
-    pictures = Pictures(store.root, dataset)
+    pictures = Pictures(store.root, dataset, EXHIBITS)
     if rows:
         known = [name for name in VARIABLES if any(name in variables_of(own, sample) for sample in samples.values())]
         figure = transfer_figure(

@@ -1,0 +1,59 @@
+"""Tables that say how the trainings were made: seeds and recipes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from rotator_assets.core.changes import leaves
+from rotator_assets.lineage.partitions import DATASETS
+from rotator_assets.lineage.settings_file import Settings
+from rotator_assets.store.table_store import TableStore
+
+
+@dataclass(frozen=True)
+class _Seed:
+    """Row of the table of seeds."""
+
+    what: str
+    seed: int
+    of: str
+
+
+def trained_recipes(tables: TableStore) -> pd.DataFrame:
+    """Settings of the recipes as they were trained; datasets trained with the same settings share a row."""
+    trained = tables.query(
+        """SELECT recipe, recipe_content, string_agg(DISTINCT dataset, ', ' ORDER BY dataset) AS datasets
+        FROM model_metrics_history SEMI JOIN model_metrics USING (dataset, recipe, recipe_version)
+        GROUP BY ALL ORDER BY recipe, datasets"""
+    )
+    contents = [json.loads(content) for content in trained["recipe_content"]]
+    settings = pd.DataFrame([{**dict(leaves(content)), "name": content["name"]} for content in contents])
+    return pd.concat([trained[["datasets"]], settings], axis=1)
+
+
+def seeds(tables: TableStore, settings: Settings) -> pd.DataFrame:
+    """Seeds of the random numbers: of trainings as they were made, of mock observations as they are set now."""
+    trained = tables.query(
+        """SELECT CAST(json_extract(recipe_content, '$.seed') AS BIGINT) AS seed, dataset, recipe
+        FROM model_metrics_history QUALIFY row_number() OVER (PARTITION BY dataset, recipe ORDER BY trained_at DESC) = 1
+        ORDER BY dataset, recipe"""
+    )
+    mocked = tables.query(
+        "SELECT dataset, count(*) AS n FROM images WHERE mock_seed IS NOT NULL GROUP BY dataset ORDER BY dataset"
+    )
+    rows = [
+        _Seed(f"folds, weights, augmentation: {dataset}", seed, ", ".join(group["recipe"]))
+        for (dataset, seed), group in trained.groupby(["dataset", "seed"])
+    ]
+    rows += [
+        _Seed(
+            f"mock observation: {row.dataset}",
+            settings.survey(DATASETS[row.dataset].survey).mock.seed,
+            f"{row.n} galaxies, each with its own seed derived from this one",
+        )
+        for row in mocked.itertuples()
+    ]
+    return pd.DataFrame([asdict(row) for row in rows], columns=["what", "seed", "of"])
