@@ -1,4 +1,4 @@
-"""The ``rotators`` command. Exit status: 0 it worked, 2 wrong usage or input, 1 anything else."""
+"""The ``rotators`` command. Exit status: 0 for success, 2 for wrong usage or input, 1 for any other failure."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ data_option = click.option("--data", metavar="PATH", help="Data root; else ROTAT
 @click.version_option(package_name="rotator-assets", message="%(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Are slow and fast rotators told apart by their images alone?"""
+    """Slow and fast rotators from images alone: catalogues, networks and reports."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 @cli.command()
 @data_option
-@click.option("--galaxies", type=click.IntRange(min=1), default=None, help="Galaxies a survey.")
+@click.option("--galaxies", type=click.IntRange(min=1), default=None, help="Galaxies per survey.")
 @click.option("--seed", type=click.IntRange(min=0), default=2020, show_default=True)
 def demo(data: str | None, galaxies: int | None, seed: int) -> None:
-    """Synthetic galaxies, from catalogue files to report.
+    """Make synthetic galaxies and run everything on them, from catalogue files to report.
 
-    The root is --data, else ROTATORS_DATA, else data/demo; one that holds other files is left alone.
+    The root is --data, else ROTATORS_DATA, else data/demo. A folder that holds other files is left alone.
     """
     from rotator_assets.orchestration.plans import plan
     from rotator_assets.orchestration.terminal import Progress
@@ -64,16 +64,17 @@ def demo(data: str | None, galaxies: int | None, seed: int) -> None:
 @click.option("--dataset", "-d", "datasets", multiple=True, help="Dataset, such as manga-observed-64; repeatable.")
 @click.option("--recipe", "-r", "recipes", multiple=True, help="Recipe of recipes.yaml; repeatable.")
 @click.option(
-    "--all", "everything", is_flag=True, help="All datasets that can be built here, all recipes of the study."
+    "--all", "everything", is_flag=True, help="All datasets that can be built here and all recipes of the study."
 )
-@click.option("--stale", is_flag=True, help="Only what is missing or no longer fits its inputs.")
-@click.option("--questions", is_flag=True, help="Also what a referee would ask of each training: see the README.")
+@click.option("--stale", is_flag=True, help="Only what is missing or out of date.")
+@click.option("--robustness", is_flag=True, help="Also the robustness checks of each training: see the README.")
+@click.option("--questions", is_flag=True, hidden=True, help="Earlier name of --robustness.")
 @click.option(
     "--jobs",
     "-j",
     type=click.IntRange(min=1),
     default=None,
-    help="Trainings at a time; default: 1 with a GPU, else one a processor, at most 4.",
+    help="Trainings at a time; default: 1 with a GPU, else one per processor, at most 4.",
 )
 def run(
     data: str | None,
@@ -81,10 +82,12 @@ def run(
     recipes: Sequence[str],
     everything: bool,
     stale: bool,
+    robustness: bool,
     questions: bool,
     jobs: int | None,
 ) -> None:
     """Materialize what datasets and recipes need, and every asset of their partitions."""
+    robustness |= questions
     root = _root(data)
     root.require_writable()
     if everything and (datasets or recipes):
@@ -92,9 +95,10 @@ def run(
     if not (everything or stale or datasets or recipes):
         raise click.UsageError("say what to run: --dataset D, --recipe R, --stale or --all")
     everything_stale = stale and not (everything or datasets or recipes)
-    if everything_stale and questions:
+    if everything_stale and robustness:
         raise click.UsageError(
-            "--stale alone redoes the questions that were asked: leave out --questions, or name a --dataset or --recipe"
+            "--stale alone already repeats the robustness checks made before: leave out --robustness, or name a "
+            "--dataset or --recipe"
         )
     from rotator_assets.core.recipes_file import load_recipes, study_recipes
     from rotator_assets.lineage.partitions import dataset as dataset_of
@@ -120,13 +124,13 @@ def run(
             raise InputError(
                 f"{root.survey(survey)}: there is no such folder; see `rotators status` for what to put there"
             )
-    _execute(root, plan(chosen_datasets, chosen_recipes, stale, catalogs_only, questions), jobs)
+    _execute(root, plan(chosen_datasets, chosen_recipes, stale, catalogs_only, robustness), jobs)
 
 
 @cli.command()
 @data_option
 def status(data: str | None) -> None:
-    """Inputs the data root has and lacks, where to get them, and what is stale."""
+    """List the inputs found and missing, where to get them, and what is stale."""
     from rotator_assets.orchestration.terminal import print_status
     from rotator_assets.running import open_runner
     from rotator_assets.tables import open_store
@@ -146,7 +150,7 @@ def status(data: str | None) -> None:
     help="Port on 127.0.0.1; else the variable PORT.",
 )
 def ui(data: str | None, port: int) -> None:
-    """The Dagster UI and daemon on one data root."""
+    """Start the Dagster UI and daemon on one data root."""
     root = _root(data)
     root.require_writable()
     _require_free(port)
@@ -162,12 +166,12 @@ def ui(data: str | None, port: int) -> None:
     os.execv(command[0], command)
 
 
-@cli.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with a remark: -- ...
+@cli.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with a comment: -- ...
 @click.argument("sql")
 @data_option
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 def query(sql: str, data: str | None, form: str) -> None:
-    """Run SQL on the results; never waits for a run, never holds one up."""
+    """Run SQL on the results. It never waits for a run and never blocks one."""
     import duckdb
 
     from rotator_assets.orchestration.query_output import as_csv, as_json, print_answer
@@ -180,9 +184,9 @@ def query(sql: str, data: str | None, form: str) -> None:
     with open_store(root).connect() if has_results else duckdb.connect() as connection:
         try:
             if not connection.extract_statements(sql):
-                raise InputError("query: there is no statement in it; ask for a table, say: FROM galaxies LIMIT 10")
+                raise InputError("query: it holds no statement; try: FROM galaxies LIMIT 10")
             answer = connection.sql(sql)
-            if answer is None:  # older releases of DuckDB, for statements that give no rows
+            if answer is None:  # older releases of DuckDB, for statements that return no rows
                 _write(b"[]\n" if form == "json" else b"")
             elif form == "json":
                 _write(as_json(answer).encode())
@@ -198,7 +202,7 @@ def query(sql: str, data: str | None, form: str) -> None:
 @cli.command()
 @data_option
 def report(data: str | None) -> None:
-    """Make results/study_report.html anew from what has been materialized, and print where it is."""
+    """Rebuild results/study_report.html from what has been materialized, and print its path."""
     from rotator_assets.orchestration.plans import REPORT
     from rotator_assets.orchestration.runner import input_error
     from rotator_assets.running import open_runner
@@ -220,7 +224,7 @@ def report(data: str | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @data_option
 def export(file: Path, data: str | None) -> None:
-    """Write every table into one self-contained DuckDB file, in place of an earlier export."""
+    """Write every table into one self-contained DuckDB file, replacing an earlier export."""
     from rotator_assets.tables import open_store
 
     root = _root(data)
@@ -230,14 +234,14 @@ def export(file: Path, data: str | None) -> None:
         raise InputError(f"{file}: is the root's own database; name another file")
     if root.results.resolve() in file.resolve().parents:
         raise InputError(
-            f"{file}: lies in the root's results, which are replaced and may be deleted; name another place"
+            f"{file}: lies in the root's results, which are replaced and may be deleted; name another folder"
         )
     rows = open_store(root).export(file)
     click.echo(f"{file}: {len(rows)} tables, {sum(rows.values())} rows")
 
 
 def _root(data: str | Path | None) -> DataRoot:
-    """The data root that was named, which later processes are told too."""
+    """The data root named by the option or the environment, which is passed on to child processes."""
     if data == "":
         raise click.UsageError("--data is empty: name a folder")
     root = DataRoot.from_environment() if data is None else DataRoot.at(data)
@@ -246,7 +250,7 @@ def _root(data: str | Path | None) -> DataRoot:
 
 
 def _require_free(port: int) -> None:
-    """Raises InputError where the UI cannot have the port, or a browser might find another server there."""
+    """Raise InputError where the port is in use on either protocol, or may not be opened."""
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         try:
             with socket.socket(family) as probe:
@@ -258,11 +262,11 @@ def _require_free(port: int) -> None:
             if error.errno == errno.EADDRINUSE:
                 raise InputError(f"port {port} is in use; give another with --port") from None
             if family == socket.AF_INET:
-                raise  # a machine may do without IPv6
+                raise  # a machine may have no IPv6
 
 
 def _buildable(root: DataRoot) -> tuple[list[str], tuple[str, ...]]:
-    """Datasets whose survey has a folder here, and surveys of catalogues alone that have one."""
+    """Datasets whose survey has a folder in the root, and surveys with a folder but without images."""
     from rotator_assets.lineage.partitions import DATASETS
     from rotator_assets.surveys import SURVEYS
 
@@ -275,7 +279,7 @@ def _buildable(root: DataRoot) -> tuple[list[str], tuple[str, ...]]:
 
 
 def _rerun_stale(root: DataRoot, jobs: int | None) -> None:
-    """Everything that was made once and no longer fits its inputs, with what has to come before it."""
+    """Rebuild everything that was made before and is out of date, with the steps it depends on."""
     from rotator_assets.orchestration.plans import plan_stale
     from rotator_assets.running import open_runner
 
@@ -307,8 +311,8 @@ def _execute(root: DataRoot, steps: list[Step], jobs: int | None) -> None:
         click.echo(f"not run: {title} ({reason})")
     if outcome.failed:
         errors = {title: input_error(error) for title, error in outcome.failed.items()}
-        told = [f"{t}: {e or repr(outcome.failed[t])}" for t, e in errors.items()]
-        click.echo(f"rotators: {' '.join('; '.join(told).split())}", err=True)
+        messages = [f"{t}: {e or repr(outcome.failed[t])}" for t, e in errors.items()]
+        click.echo(f"rotators: {' '.join('; '.join(messages).split())}", err=True)
         raise SystemExit(2 if all(errors.values()) else 1)
     click.echo(f"report: {root.report}")
     click.echo(f"database: {root.database}")
@@ -321,14 +325,15 @@ def _write(data: bytes) -> None:
 
 
 def main() -> None:
-    """Entry point: one line on standard error says what is wrong and what to do."""
+    """Run the command; an error is one line on standard error: what is wrong and what to do."""
     environment.settle()
-    # A script's background job ignores SIGINT, and Dagster gives SIGTERM the same handler: nothing would end a run.
+    # The background job of a script ignores SIGINT, and Dagster gives SIGTERM the same handler: a run could not be
+    # stopped.
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.default_int_handler)
-    sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8, nor the terminal
+    sys.stdout.reconfigure(errors="backslashreplace")  # file names and terminals may use other encodings than UTF-8
     try:
-        # Not cli.main(), which writes an empty line of its own when interrupted.
+        # cli.main() would print an empty line when interrupted.
         with cli.make_context("rotators", sys.argv[1:]) as context:
             cli.invoke(context)
         return

@@ -218,7 +218,8 @@ def test_export_refuses_the_database_itself(root):
     [
         (["run"], "say what to run"),
         (["run", "--all", "--recipe", "log"], "leave out --dataset and --recipe"),
-        (["run", "--stale", "--questions"], "leave out --questions"),
+        (["run", "--stale", "--robustness"], "leave out --robustness"),
+        (["run", "--stale", "--questions"], "leave out --robustness"),
         (["run", "--dataset", "manga-noisy-64"], "there is no dataset 'manga-noisy-64'"),
         (["run", "--recipe", "nonsense"], "there is no recipe 'nonsense'"),
         (["run", "--dataset", "manga-observed-64"], "no such folder"),

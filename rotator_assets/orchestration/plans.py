@@ -74,7 +74,7 @@ def plan(
     recipes: list[str],
     only_stale: bool = False,
     surveys: tuple[str, ...] = (),
-    questions: bool = False,
+    robustness: bool = False,
 ) -> list[Step]:
     """The steps from catalogue files to the report, in an order in which each comes after what it needs.
 
@@ -104,9 +104,9 @@ def plan(
         steps += trainings
         if trainings:
             steps.append(_comparison(key, tuple(step.title for step in trainings), requested=not only_stale))
-        if trainings and questions:
-            steps += _questions(key, recipes, requested=not only_stale)
-    steps += [PLANTED, REPORT] if questions else [REPORT]
+        if trainings and robustness:
+            steps += _robustness(key, recipes, requested=not only_stale)
+    steps += [PLANTED, REPORT] if robustness else [REPORT]
     return steps
 
 
@@ -115,7 +115,7 @@ def _trained_on(dataset: str, recipe: Recipe) -> list[str]:
     return [dataset] if recipe.other_survey is None else [dataset, other_dataset(recipe, dataset)]
 
 
-def _questions(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
+def _robustness(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
     """What is asked of each training of a dataset, and of all of them together."""
     images, morphology = f"images {dataset}", f"morphology {dataset}"
     trainings = [f"training {dataset} {recipe}" for recipe in recipes]
@@ -157,7 +157,7 @@ def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
     steps = [Step(f"catalogues of {survey}", SURVEY_ASSETS, survey) for survey in surveys]
     for key, names in recipes.items():
         steps += plan([key], list(dict.fromkeys(names)), only_stale=True)
-        steps += _questions(key, list(dict.fromkeys(asked[key])), requested=False) if key in asked else []
+        steps += _robustness(key, list(dict.fromkeys(asked[key])), requested=False) if key in asked else []
     steps += [_comparison(partition) for asset, partition in stale if asset in COMPARISON_ASSETS]
     by_title: dict[str, Step] = {}
     for step in steps:

@@ -88,7 +88,7 @@ def test_every_training_of_the_plan_is_known_as_one(steps):
 
 def test_only_the_question_of_ellipticity_needs_the_structure_of_images():
     """Without statmorph all other questions are asked."""
-    steps = plan(["manga-observed-64"], ["thesis"], questions=True)
+    steps = plan(["manga-observed-64"], ["thesis"], robustness=True)
     needing = [step.assets for step in steps if "morphology manga-observed-64" in step.needs]
     assert needing == [("ellipticity_report",)]
     partition = "manga-observed-64|thesis"
