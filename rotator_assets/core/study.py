@@ -49,12 +49,12 @@ class StudyFigure:
 
     @classmethod
     def of_survey(cls, number: int, caption: str, survey: str) -> StudyFigure:
-        """A figure of the labelled galaxies of a survey."""
+        """Declare a figure of the labelled galaxies of a survey."""
         return cls(number, caption, (survey,), f"the labelled galaxies of {survey}")
 
     @classmethod
     def of_sample(cls, number: int, caption: str, sample: StudySample) -> StudyFigure:
-        """A figure of one training; ``{}`` in the caption becomes the sample in words."""
+        """Declare a figure of one training; ``{}`` in the caption becomes the sample in words."""
         folders = tuple(f"{dataset}/{sample.recipe}" for dataset in sample.datasets)
         return cls(
             number, caption.format(sample.words), folders, f"{' or '.join(sample.datasets)} with {sample.recipe}"
@@ -62,21 +62,21 @@ class StudyFigure:
 
     @classmethod
     def of_recipes(cls, number: int, caption: str, dataset: str, recipe: str) -> StudyFigure:
-        """A figure that compares the reference recipe with another one on a dataset."""
+        """Declare a figure that compares the reference recipe with another one on a dataset."""
         return cls(number, caption, (dataset,), f"{dataset} with {REFERENCE_RECIPE} and {recipe}")
 
     @classmethod
     def of_crops(cls, number: int, caption: str, images: str) -> StudyFigure:
-        """A figure that compares crops of 128 and 64 pixels of the same images (``tng100-noisy``, for example)."""
+        """Declare a figure that compares crops of 128 and 64 pixels of the same images, such as ``tng100-noisy``."""
         needs = f"{images}-128 and {images}-64 with {REFERENCE_RECIPE}"
         return cls(number, caption, (ACROSS_DATASETS,), needs, f"crop_{images}")
 
     def folder(self, figures: Path, picture: str) -> str | None:
-        """The folder whose picture is shown; None if the picture does not exist yet."""
+        """Return the folder whose picture is shown; None if the picture does not exist yet."""
         return next((name for name in self.folders if (figures / name / f"{picture}.png").is_file()), None)
 
     def shown(self, folder: str) -> str:
-        """The caption, with the training that is shown and, if it is not the preferred one, the reason."""
+        """Return the caption with the training that is shown and, if it is not the preferred one, the reason."""
         dataset, _, recipe = folder.partition("/")
         which = f" Shown: {dataset}, recipe {recipe}." if recipe else ""
         if folder != self.folders[0]:
@@ -138,7 +138,7 @@ STUDY_CONTRASTS = (
 
 
 def study_auc(dataset: str) -> dict[str, tuple[float, float]]:
-    """Lowest and highest AUC in the study for this dataset, by recipe."""
+    """Return the lowest and highest AUC in the study for this dataset, by recipe."""
     return {
         recipe: (result.auc_low, result.auc_high)
         for (name, recipe), result in STUDY_RESULTS.items()

@@ -49,7 +49,7 @@ class FigureExhibit(Exhibit):
     folder: str = ""
 
     def for_print(self, folder: str, picture: str) -> bool:
-        """True for a picture that may reproduce a figure of the study, and is therefore saved as PDF too."""
+        """Return True for a picture that may reproduce a figure of the study and is therefore also saved as PDF."""
         return any(folder in figure.folders and picture == (figure.picture or self.name) for figure in self.study)
 
 
@@ -70,7 +70,7 @@ class TableExhibit(Exhibit):
 
 
 def figure_named(exhibits: Iterable[Exhibit], name: str) -> FigureExhibit:
-    """The figure that a picture belongs to. Raises KeyError if none is declared."""
+    """Return the figure that a picture belongs to. Raises KeyError if none is declared."""
     for exhibit in exhibits:
         if isinstance(exhibit, FigureExhibit) and fnmatchcase(name, exhibit.name):
             return exhibit

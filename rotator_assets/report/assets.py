@@ -56,6 +56,7 @@ def study_report(
     store: dg.ResourceParam[TableStore],
     exhibits: dg.ResourceParam[tuple[Exhibit, ...]],
 ) -> dg.MaterializeResult:
+    """Write the report with everything that exists now."""
     from rotator_assets.report.content import ReportContent
     from rotator_assets.report.page import ReportContext, save_report
     from rotator_assets.report.result_sections import trainings

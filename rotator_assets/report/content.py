@@ -70,7 +70,7 @@ class ReportContent:
         return {(one.folder, one.picture): one.figure.number for one in self.study_pictures if one.folder is not None}
 
     def figures(self, subject: Subject, topic: Topic = "results") -> list[ReportFigure]:
-        """Existing pictures of a section, without those that already show a figure of the study."""
+        """Return the existing pictures of a section, without those that already show a figure of the study."""
         return [
             ReportFigure(
                 caption=f"{path.parent.relative_to(self.root.figures).as_posix().replace('/', ', ')}: "
@@ -83,7 +83,7 @@ class ReportContent:
         ]
 
     def see_figures(self, subject: Subject, topic: Topic = "results") -> str:
-        """A sentence that names the study's figures among the pictures of a section; empty if there are none."""
+        """Name the study's figures among the pictures of a section, in a sentence; empty if there are none."""
         paths = [path for _, path in self._pictures(subject, topic)]
         numbers = [
             str(self.study_numbers[subject.folder, path.stem])
@@ -93,7 +93,7 @@ class ReportContent:
         return f" See figure{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}." if numbers else ""
 
     def tables(self, subject: Subject, topic: Topic = "results") -> list[ReportTable]:
-        """Tables of a section, empty ones too."""
+        """Return the tables of a section, including empty ones."""
         chosen = self._of(subject, topic)
         return [self._table(exhibit, subject) for exhibit in chosen if isinstance(exhibit, TableExhibit)]
 
@@ -126,5 +126,5 @@ class ReportContent:
 
 
 def _as_continuation(caption: str) -> str:
-    """The caption for use after a colon: its first letter in lower case, but not that of an acronym."""
+    """Return the caption with its first letter in lower case, unless it starts with an acronym."""
     return caption if caption[:2].isupper() else f"{caption[0].lower()}{caption[1:]}"

@@ -1,4 +1,4 @@
-"""What the study report says of labels: by which boundary galaxies are slow, of the data as they were trained on."""
+"""The definition of slow rotators in the report, taken from the labels that the trainings used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rotator_assets.store.table_store import TableStore
 
 
 def label_definition(tables: TableStore) -> str:
-    """By which boundary the galaxies of the trainings there are were called slow, and of which recipes by another."""
+    """Return the boundary of slow rotators in the existing trainings, and the recipes that use another one."""
     by_survey = _boundaries_of_surveys(tables)
     sentences = [_common(by_survey)]
     for recipe, label, gap in _recipes(tables):
@@ -20,13 +20,13 @@ def label_definition(tables: TableStore) -> str:
 
 
 def _common(by_survey: dict[str, str]) -> str:
-    """The boundary of the settings; that of each survey where they differ."""
+    """Return the boundary set for all surveys, or one per survey if they differ."""
     if not by_survey:
         return ""
     if len(set(by_survey.values())) == 1:
-        return f"A galaxy is slow where {BOUNDARIES[next(iter(by_survey.values()))]}."
-    each = "; ".join(f"of {survey} where {BOUNDARIES[name]}" for survey, name in by_survey.items())
-    return f"A galaxy is slow, {each}."
+        return f"A galaxy is a slow rotator if {BOUNDARIES[next(iter(by_survey.values()))]}."
+    each = "; ".join(f"in {survey} if {BOUNDARIES[name]}" for survey, name in by_survey.items())
+    return f"A galaxy is a slow rotator: {each}."
 
 
 def _boundaries_of_surveys(tables: TableStore) -> dict[str, str]:
@@ -41,7 +41,7 @@ def _boundaries_of_surveys(tables: TableStore) -> dict[str, str]:
 
 
 def _recipes(tables: TableStore) -> list[tuple[str, str | None, float]]:
-    """Recipe, its boundary and its gap, of the trainings that there are."""
+    """Return the recipe, its boundary and its gap, for each recipe trained."""
     trained = tables.query(
         """SELECT DISTINCT recipe, json_extract_string(recipe_content, '$.label') AS label,
         coalesce(CAST(json_extract(recipe_content, '$.boundary_gap') AS DOUBLE), 0) AS gap

@@ -1,4 +1,4 @@
-"""The study report: every picture and table in one HTML file that opens anywhere, without a network."""
+"""The HTML page of the study report: one file with all figures and tables that opens without a network."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from rotator_assets.plots.style import numbers
 TEMPLATE = "study_report.html.j2"
 MAX_BYTES = 15_000_000
 MAX_ROWS = 200
-"""Rows of one table that are shown; the database holds them all."""
+"""Largest number of rows shown per table; the database has all of them."""
 _PNG = b"\x89PNG"
 _SIZES = ((1200, 80), (960, 70), (800, 60), (800, 45), (650, 45), (500, 40), (300, 30))
-"""Width in dots and quality of compressed pictures; the page shows about 960 dots."""
+"""Width in pixels and WebP quality of compressed pictures, best first; the page is about 960 pixels wide."""
 
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A picture: its PNG (the bytes, or the file), and the number of the study's figure that it answers to.
+    """A figure: its PNG (bytes or file) and, if it reproduces a figure of the study, the number of that figure.
 
-    Pictures without a number are numbered S1, S2 and so on. Without a PNG it is not made yet; the caption then says
-    what it needs.
+    Figures without a number are numbered S1, S2 and so on. If ``png`` is None, the figure does not exist yet, and the
+    caption says what it needs.
     """
 
     caption: str
     png: bytes | Path | None
     number: int | None = None
     synthetic: bool | None = None
-    """Whether it shows synthetic data; None: as the report."""
+    """Whether it shows synthetic data; None means the same as the whole report."""
 
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table; its note says where the numbers stand in the database."""
+    """A table; its note says where in the database the numbers are."""
 
     caption: str
     frame: pd.DataFrame
@@ -54,7 +54,7 @@ class ReportTable:
 
 @dataclass(frozen=True)
 class ReportSection:
-    """A section; ``intro`` is plain text, blank lines start paragraphs; level 3 stands under the level 2 before it."""
+    """A section. ``intro`` is plain text with blank lines between paragraphs; level 3 is a subsection."""
 
     title: str
     anchor: str
@@ -66,7 +66,7 @@ class ReportSection:
 
 @dataclass(frozen=True)
 class ReportContext:
-    """All that the report says. ``study_table``: see ``study.study_comparison``."""
+    """Content of the report. ``study_table`` is from `study_comparison`."""
 
     title: str
     synthetic: bool
@@ -78,11 +78,13 @@ class ReportContext:
 
 
 def render_report(context: ReportContext, *, max_bytes: int = MAX_BYTES) -> str:
-    """The report as HTML: no script, nothing loaded from elsewhere, every text escaped, tables numbered throughout.
+    """Return the report as HTML without scripts or external resources.
 
-    Pictures are inlined as they are while the file stays under ``max_bytes``; where it would not, the largest are
-    compressed (WebP) until it does. Raises ValueError for two sections with one anchor, two figures with one number, a
-    picture that is no PNG, and pictures that cannot be made to fit.
+    All text is escaped. Pictures are embedded unchanged if the file stays below ``max_bytes``; otherwise the largest
+    ones are compressed (WebP) until it does.
+
+    Raises ValueError for a repeated or invalid anchor, a repeated figure number, a picture that is not a PNG, and
+    pictures that do not fit.
     """
     anchors = [section.anchor for section in context.sections]
     for anchor in anchors:
@@ -105,17 +107,17 @@ def render_report(context: ReportContext, *, max_bytes: int = MAX_BYTES) -> str:
 
 
 def save_report(context: ReportContext, path: Path) -> Path:
-    """Write the report, whole or not at all."""
+    """Write the report atomically, and return its path."""
     with replacing(path) as temporary:
         temporary.write_text(render_report(context), encoding="utf-8")
     return path
 
 
 def table_cells(frame: pd.DataFrame) -> list[tuple[str, str, list[str]]]:
-    """Every column as its name, its kind (``number``, ``word``, ``text``), and its first ``MAX_ROWS`` values as text.
+    """Return the name, kind (``number``, ``word`` or ``text``) and first ``MAX_ROWS`` values of every column.
 
-    Whole numbers are written in full; others with as many decimals throughout a column as its largest value needs
-    for about four digits; what is missing is a dash.
+    Integers are written in full. Other numbers get the same number of decimals throughout a column, so that the largest
+    has about four digits. Missing values are shown as a dash.
     """
     return [_column(str(name), frame[name].iloc[:MAX_ROWS]) for name in frame.columns]
 
@@ -156,7 +158,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _data_urls(figures: Sequence[ReportFigure], room: int) -> list[str]:
-    """The pictures as data URLs, together within ``room`` bytes before base64."""
+    """Return the pictures as data URLs, together at most ``room`` bytes before base64."""
     pictures = []
     for figure in figures:
         data = figure.png.read_bytes() if isinstance(figure.png, Path) else figure.png
@@ -164,40 +166,40 @@ def _data_urls(figures: Sequence[ReportFigure], room: int) -> list[str]:
             pictures.append(b"")
             continue
         if not data.startswith(_PNG):
-            raise ValueError(f"the picture of '{figure.caption}' is no PNG")
+            raise ValueError(f"the picture of '{figure.caption}' is not a PNG")
         pictures.append(data)
-    share = fair_share([len(data) for data in pictures], room)
-    with ThreadPoolExecutor() as pool:  # Pillow works outside the interpreter's lock
-        return list(pool.map(lambda data: _data_url(data, share), pictures))
+    limit = largest_size([len(data) for data in pictures], room)
+    with ThreadPoolExecutor() as pool:  # Pillow releases the interpreter's lock
+        return list(pool.map(lambda data: _data_url(data, limit), pictures))
 
 
-def _data_url(data: bytes, share: int) -> str:
-    kind, data = ("png", data) if len(data) <= share else ("webp", _compress(data, share))
+def _data_url(data: bytes, max_bytes: int) -> str:
+    kind, data = ("png", data) if len(data) <= max_bytes else ("webp", _compress(data, max_bytes))
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def fair_share(sizes: Sequence[int], room: int) -> int:
-    """The largest size that every picture may have so that all fit: small ones leave what they do not need."""
+def largest_size(sizes: Sequence[int], room: int) -> int:
+    """Return the size to which pictures must be limited so that all fit into ``room`` bytes together."""
     for position, size in enumerate(sorted(sizes)):
-        share = room // (len(sizes) - position)
-        if size > share:
-            return share
+        limit = room // (len(sizes) - position)
+        if size > limit:
+            return limit
         room -= size
     return max(sizes, default=0)
 
 
 def _compress(data: bytes, max_bytes: int) -> bytes:
-    """The PNG as WebP of at most ``max_bytes``: at about the width of the page, then smaller and with less detail."""
+    """Convert a PNG to a WebP of at most ``max_bytes``, as large and detailed as fits."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as opened:
         picture = opened.convert("RGB")
     excess = len(data) / max(max_bytes, 1)
-    start = min(int(np.log2(excess) / 1.6), len(_SIZES) - 1)  # WebP is less than half as large at first
+    start = min(int(np.log2(excess) / 1.6), len(_SIZES) - 1)  # WebP of the first size is less than half as large
     for width, quality in _SIZES[start:]:
         picture.thumbnail((width, picture.height), Image.Resampling.LANCZOS, reducing_gap=2.0)
         buffer = io.BytesIO()
         picture.save(buffer, "WEBP", quality=quality, method=2)
         if buffer.tell() <= max_bytes:
             return buffer.getvalue()
-    raise ValueError(f"too many pictures for one report: {max_bytes} bytes are left for each")
+    raise ValueError(f"too many pictures for one report: only {max_bytes} bytes are left per picture")

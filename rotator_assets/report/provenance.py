@@ -15,7 +15,7 @@ from rotator_assets.store.table_store import TableStore
 
 @dataclass(frozen=True)
 class _Seed:
-    """Row of the table of seeds."""
+    """One row of the table of seeds."""
 
     what: str
     seed: int
@@ -23,7 +23,7 @@ class _Seed:
 
 
 def trained_recipes(tables: TableStore) -> pd.DataFrame:
-    """Settings of the recipes as they were trained; datasets trained with the same settings share a row."""
+    """Return the settings of the recipes as trained; datasets trained with the same settings share a row."""
     trained = tables.query(
         """SELECT recipe, recipe_content, string_agg(DISTINCT dataset, ', ' ORDER BY dataset) AS datasets
         FROM model_metrics_history SEMI JOIN model_metrics USING (dataset, recipe, recipe_version)
@@ -35,7 +35,7 @@ def trained_recipes(tables: TableStore) -> pd.DataFrame:
 
 
 def seeds(tables: TableStore, settings: Settings) -> pd.DataFrame:
-    """Seeds of the random numbers: of trainings as they were made, of mock observations as they are set now."""
+    """Return the seeds of all random numbers: of trainings as recorded, of mock observations as currently set."""
     trained = tables.query(
         """SELECT CAST(json_extract(recipe_content, '$.seed') AS BIGINT) AS seed, dataset, recipe
         FROM model_metrics_history QUALIFY row_number() OVER (PARTITION BY dataset, recipe ORDER BY trained_at DESC) = 1

@@ -19,7 +19,7 @@ from rotator_assets.report.provenance import seeds, trained_recipes
 
 @dataclass(frozen=True)
 class Training:
-    """What the report says of one training: columns of ``model_metrics``."""
+    """One training: the columns of ``model_metrics`` that the report mentions."""
 
     dataset: str
     recipe: str
@@ -38,17 +38,18 @@ class Training:
 
     @property
     def subject(self) -> Subject:
+        """The training as the subject of a section."""
         return Subject("training", self.synthetic, dataset=self.dataset, recipe=self.recipe)
 
 
 def trainings(metrics: pd.DataFrame) -> list[Training]:
-    """The rows of ``model_metrics``."""
+    """Return the rows of ``model_metrics``, in their order."""
     columns = [field.name for field in fields(Training)]
     return [Training(*row) for row in metrics[columns].itertuples(index=False)]
 
 
 def results_section(content: ReportContent, settings: Settings) -> ReportSection:
-    """AUCs of all trainings, and what is needed to repeat them: seeds, files and recipes."""
+    """Describe all trainings: AUCs, and the seeds, files and recipes needed to repeat them."""
     study = Subject("study")
     return ReportSection(
         title="Results in one table",
@@ -74,7 +75,7 @@ def results_section(content: ReportContent, settings: Settings) -> ReportSection
 
 
 def across_section(content: ReportContent) -> ReportSection | None:
-    """Each recipe on two datasets; None if no two datasets can be compared."""
+    """Compare each recipe on two datasets; None if no datasets can be compared."""
     synthetic = content.store.query("SELECT synthetic FROM dataset_comparison")["synthetic"]
     if synthetic.empty:
         return None
@@ -93,7 +94,7 @@ def across_section(content: ReportContent) -> ReportSection | None:
 
 
 def survey_section(content: ReportContent, survey: str) -> ReportSection:
-    """The labelled galaxies of a survey; also draws the figure of matching losses."""
+    """Describe the labelled galaxies of a survey; also draws the figure of matching losses."""
     losses = content.store.query("FROM match_report WHERE survey = $survey ORDER BY step_number", {"survey": survey})
     labelled = content.store.query("FROM labeled_galaxies WHERE survey = $survey", {"survey": survey})
     subject = Subject("survey", bool(losses["synthetic"].any()), survey=survey)
@@ -109,7 +110,7 @@ def survey_section(content: ReportContent, survey: str) -> ReportSection:
 
 
 def dataset_sections(content: ReportContent, trained: list[Training]) -> list[ReportSection]:
-    """A dataset, and each training on it with its attributions."""
+    """Describe a dataset and each training on it, with attributions."""
     dataset = trained[0].dataset
     subject = Subject("dataset", any(training.synthetic for training in trained), dataset=dataset)
     section = ReportSection(
@@ -141,7 +142,7 @@ def _training_section(content: ReportContent, training: Training) -> ReportSecti
 
 
 def _attribution_section(content: ReportContent, training: Training) -> ReportSection | None:
-    """Attribution maps of a training and their measures; None if there are none."""
+    """Describe the attribution maps of a training and their measures; None if there are none."""
     subject = training.subject
     tables = content.tables(subject, "attribution")
     if all(table.frame.empty for table in tables):

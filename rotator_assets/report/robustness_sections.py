@@ -13,7 +13,7 @@ _TOPIC: Topic = "robustness"
 
 
 def robustness_sections(content: ReportContent, trained: list[Training]) -> list[ReportSection]:
-    """Robustness checks across trainings, then those of each training that has any."""
+    """Describe robustness checks across trainings, then those of each training that has any."""
     intro = (
         "How uncertain each number is, what baselines reach on the same galaxies, what depends on the definition of "
         "the labels, and what more galaxies would give."
@@ -54,7 +54,7 @@ def _of_training(content: ReportContent, subject: Subject) -> ReportSection:
 
 
 def _upright(table: ReportTable) -> ReportTable:
-    """A table of one row as a list of quantities and values."""
+    """Turn a table of one row into a list of quantities and values."""
     if len(table.frame) != 1:
         return table
     return replace(table, frame=table.frame.T.reset_index().set_axis(["quantity", "value"], axis=1))

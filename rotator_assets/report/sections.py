@@ -23,7 +23,7 @@ from rotator_assets.report.study_figures import study_section
 def report_sections(
     content: ReportContent, settings: Settings, surveys: Sequence[str], trained: Sequence[Training]
 ) -> list[ReportSection]:
-    """Every section but the last, which lists the sources.
+    """Return all sections except the last, which lists the sources.
 
     Parameters
     ----------

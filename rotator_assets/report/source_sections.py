@@ -1,4 +1,4 @@
-"""What the study report was made from, for readers and for machines: choices behind the labels, and trainings."""
+"""Sources of the study report, as sections and as metadata: choices behind the labels, and trainings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rotator_assets.store.table_store import TableStore
 
 
 def report_sources(tables: TableStore, instance: dg.DagsterInstance) -> pd.DataFrame:
-    """The trainings that a report shows: dataset, recipe, time (UTC), run, and data version of the ROC curve."""
+    """Return the trainings shown: dataset, recipe, time (UTC), run, and data version of the ROC curve."""
     frame = tables.query(
         """SELECT m.dataset, m.recipe, date_trunc('second', max(h.trained_at)) AS trained_at,
         any_value(m.run_id) AS run_id FROM model_metrics m LEFT JOIN model_metrics_history h USING (dataset, recipe)
@@ -26,7 +26,7 @@ def report_sources(tables: TableStore, instance: dg.DagsterInstance) -> pd.DataF
 
 
 def sensitivity_section(content: ReportContent) -> ReportSection | None:
-    """How labels change with the choices behind them; None if no choice was varied."""
+    """Describe how labels change with the choices behind them; None if no choice was varied."""
     rows = content.store.query("SELECT choice_number, synthetic FROM label_sensitivity")
     if (rows["choice_number"] == 0).all():
         return None
@@ -43,7 +43,22 @@ def sensitivity_section(content: ReportContent) -> ReportSection | None:
 
 
 def sources_section(sources: pd.DataFrame, version: str, synthetic: bool) -> ReportSection:
-    """The trainings shown, from `report_sources`, and the data version of all results."""
+    """List the trainings shown and the data version of all results.
+
+    Parameters
+    ----------
+    sources : DataFrame
+        From `report_sources`.
+    version : str
+        Data version of ``all_results``.
+    synthetic : bool
+        Whether the report shows synthetic data.
+
+    Returns
+    -------
+    ReportSection
+        The last section of the report.
+    """
     return ReportSection(
         title="Sources of this report",
         anchor="sources",
@@ -62,7 +77,7 @@ def sources_section(sources: pd.DataFrame, version: str, synthetic: bool) -> Rep
 
 
 def sources_metadata(sources: pd.DataFrame, version: str) -> dg.MetadataValue:
-    """The same as JSON: ``all_results``, the data version of all results, and ``trainings``."""
+    """Return the sources as JSON: ``all_results`` (a data version) and ``trainings`` (a list)."""
     texts = sources.assign(trained_at=sources["trained_at"].map(lambda at: None if pd.isna(at) else at.isoformat()))
     trainings = texts.astype(object).where(texts.notna(), None).to_dict("records")
     return dg.MetadataValue.json({"all_results": version, "trainings": trainings})

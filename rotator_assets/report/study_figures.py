@@ -14,7 +14,7 @@ from rotator_assets.store.table_store import TableStore
 
 
 def study_section(content: ReportContent) -> ReportSection:
-    """The figures of the study by number; also copies them to ``results/figures/study``."""
+    """Show the figures of the study by number; also copies them to ``results/figures/study``."""
     synthetic = _synthetic_folders(content.store)
     figures = []
     for shown in content.study_pictures:
@@ -34,7 +34,7 @@ def study_section(content: ReportContent) -> ReportSection:
 
 
 def _synthetic_folders(tables: TableStore) -> dict[str, bool]:
-    """Whether the pictures of a survey, a dataset or the comparison of datasets show synthetic data."""
+    """Return whether the pictures of each survey and dataset, and of their comparison, show synthetic data."""
     rows = tables.query(
         """SELECT survey AS name, bool_or(synthetic) AS synthetic FROM labeled_galaxies GROUP BY ALL
         UNION ALL SELECT dataset, bool_or(synthetic) FROM model_metrics GROUP BY ALL"""

@@ -1,6 +1,8 @@
-"""What is found here held against what the study said: one verdict a result of the study."""
+"""Comparison of the results here with those of the study, with a verdict for each result of the study."""
 
 from __future__ import annotations
+
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,74 +17,106 @@ from rotator_assets.core.study import (
 )
 
 
+@dataclass(frozen=True)
+class _Verdict:
+    """One row of the comparison, all cells as text."""
+
+    dataset: str
+    recipe: str
+    study: str
+    here: str
+    galaxies: int | None
+    difference: str
+    verdict: str
+    table: str
+
+
+_HEADINGS = {
+    "study": "the study",
+    "here": "here: AUC [95 % interval]",
+    "difference": "difference [95 % interval]",
+    "table": "in DuckDB",
+}
+
+
 def study_comparison(
     metrics: pd.DataFrame, recipes: pd.DataFrame, datasets: pd.DataFrame, *, synthetic: bool
 ) -> pd.DataFrame:
-    """What the study said and what was found here, one row a result of the study, with where the numbers stand.
+    """Return the results of the study next to those found here.
 
-    ``metrics``, ``recipes``, ``datasets``: the tables ``model_metrics``, ``recipe_comparison`` and
-    ``dataset_comparison``, empty ones perhaps. An AUC is judged by whether its interval holds the study's; a
-    comparison by the difference here and its corrected p-value. With ``synthetic`` data nothing is held against the
-    study: made-up galaxies neither confirm nor refute it.
+    Parameters
+    ----------
+    metrics, recipes, datasets : DataFrame
+        The tables ``model_metrics``, ``recipe_comparison`` and ``dataset_comparison``; they may be empty.
+    synthetic : bool
+        True for synthetic galaxies, which can neither confirm nor contradict the study. They get no verdict.
+
+    Returns
+    -------
+    DataFrame
+        One row per result of the study, with a verdict. For an AUC, the verdict says whether its 95 % interval contains
+        the value of the study; for a comparison, it follows from the difference and its corrected p-value. The last
+        column names the table that holds the numbers.
     """
     found = {(row.dataset, row.recipe): row for row in metrics.itertuples()}
-    beside = {(row.dataset, row.recipe): row for row in recipes.itertuples()}
+    compared = {(row.dataset, row.recipe): row for row in recipes.itertuples()}
     across = {(row.dataset, row.reference_dataset, row.recipe): row for row in datasets.itertuples()}
     rows = [
-        _result_row(key, result, found.get(key), beside.get(key), synthetic) for key, result in STUDY_RESULTS.items()
+        _result_row(key, result, found.get(key), compared.get(key), synthetic) for key, result in STUDY_RESULTS.items()
     ]
     rows += [
         _contrast_row(contrast, across.get((contrast.dataset, contrast.reference, REFERENCE_RECIPE)), synthetic)
         for contrast in STUDY_CONTRASTS
     ]
-    return pd.DataFrame(rows).astype({"galaxies": "Int64"})
+    return pd.DataFrame([asdict(row) for row in rows]).astype({"galaxies": "Int64"}).rename(columns=_HEADINGS)
 
 
-def _result_row(key: tuple[str, str], result: StudyResult, row, beside, synthetic: bool) -> dict[str, object]:
+def _result_row(key: tuple[str, str], result: StudyResult, row, compared, synthetic: bool) -> _Verdict:
     dataset, recipe = key
-    table = "recipe_comparison" if result.expected else "model_metrics"
     difference, verdict = "", ""
     if row is not None and np.isfinite(row.auc):
         if result.expected is None:
             verdict = _auc_verdict(result, row, synthetic)
-        elif beside is not None and pd.notna(beside.p_value_adjusted):
+        elif compared is not None and pd.notna(compared.p_value_adjusted):
             difference = _with_interval(
-                beside.auc_difference, beside.auc_difference_low, beside.auc_difference_high, "+.3f"
+                compared.auc_difference, compared.auc_difference_low, compared.auc_difference_high, "+.3f"
             )
             verdict = _difference_verdict(
-                beside.auc_difference, beside.p_value_adjusted, result.expected, "thesis", synthetic
+                compared.auc_difference, compared.p_value_adjusted, result.expected, "thesis", synthetic
             )
         if result.chance and np.isfinite(row.auc_low):
-            near = "not told from chance" if row.auc_low <= 0.5 <= row.auc_high else "told from chance"
+            chance = row.auc_low <= 0.5 <= row.auc_high
+            near = "consistent with chance" if chance else "not consistent with chance"
             verdict = "; ".join(part for part in (near, verdict) if part)
-    return {
-        "dataset": dataset,
-        "recipe": recipe,
-        "the study": _said(result),
-        "here: AUC [95 % interval]": _found(row),
-        "galaxies": pd.NA if row is None else row.n_galaxies,
-        "difference [95 % interval]": difference,
-        "verdict": verdict,
-        "in DuckDB": f"FROM {table}",
-    }
+    return _Verdict(
+        dataset=dataset,
+        recipe=recipe,
+        study=_said(result),
+        here=_found(row),
+        galaxies=None if row is None else row.n_galaxies,
+        difference=difference,
+        verdict=verdict,
+        table="FROM recipe_comparison" if result.expected else "FROM model_metrics",
+    )
 
 
-def _contrast_row(contrast: StudyContrast, row, synthetic: bool) -> dict[str, object]:
-    known = row is not None and pd.notna(row.p_value_adjusted)
-    return {
-        "dataset": f"{contrast.dataset} against {contrast.reference}",
-        "recipe": REFERENCE_RECIPE,
-        "the study": contrast.words,
-        "here: AUC [95 % interval]": f"{row.auc:.3f} against {row.reference_auc:.3f}" if row is not None else "not run",
-        "galaxies": pd.NA if row is None else row.n_galaxies,
-        "difference [95 % interval]": _with_interval(row.difference, row.low, row.high, "+.3f") if known else "",
-        "verdict": _difference_verdict(
+def _contrast_row(contrast: StudyContrast, row, synthetic: bool) -> _Verdict:
+    difference, verdict = "", ""
+    if row is not None and pd.notna(row.p_value_adjusted):
+        difference = _with_interval(row.difference, row.low, row.high, "+.3f")
+        verdict = _difference_verdict(
             row.difference, row.p_value_adjusted, contrast.expected, contrast.reference, synthetic
         )
-        if known
-        else "",
-        "in DuckDB": "FROM dataset_comparison",
-    }
+    return _Verdict(
+        dataset=f"{contrast.dataset} against {contrast.reference}",
+        recipe=REFERENCE_RECIPE,
+        study=contrast.words,
+        here=f"{row.auc:.3f} against {row.reference_auc:.3f}" if row is not None else "not run",
+        galaxies=None if row is None else row.n_galaxies,
+        difference=difference,
+        verdict=verdict,
+        table="FROM dataset_comparison",
+    )
 
 
 def _said(result: StudyResult) -> str:
@@ -110,7 +144,7 @@ def _auc_verdict(result: StudyResult, row, synthetic: bool) -> str:
 def _difference_verdict(
     difference: float, p_value_adjusted: float, expected: Expected, other: str, synthetic: bool
 ) -> str:
-    """Whether the difference is significant after correction, and whether that is what the study has."""
+    """Say whether the difference is significant after correction, and whether the study found the same."""
     if p_value_adjusted >= 0.05:
         here, text = "equal", "no significant difference"
     else:

@@ -1,4 +1,4 @@
-"""What the report says of labels: the boundary of the galaxies that are trained on, not one that is written down."""
+"""The boundary in the report is that of the galaxies used in training, not a fixed text."""
 
 import json
 
@@ -37,23 +37,23 @@ def test_the_boundary_is_the_one_used(tables, boundary, other):
     trained(tables, "manga-observed-64", boundary, "same", label=boundary)
     trained(tables, "manga-observed-64", boundary, "before-there-were-labels")
     text = label_definition(tables)
-    assert text.startswith(f"A galaxy is slow where {IN_WORDS[boundary]}")
+    assert text.startswith(f"A galaxy is a slow rotator if {IN_WORDS[boundary]}")
     assert IN_WORDS[other] not in text and "Recipe" not in text
     trained(tables, "manga-observed-64", boundary, "own", label=other)
     assert f"Recipe own uses another boundary: {IN_WORDS[other]}" in label_definition(tables)
 
 
-def test_surveys_that_differ_are_told_apart(tables):
+def test_surveys_with_different_boundaries_are_listed_separately(tables):
     trained(tables, "manga-observed-64", EMSELLEM, label="settings")
     trained(tables, "tng100-noisy-64", CAPPELLARI, label="settings")
     text = label_definition(tables)
-    assert f"of manga where {IN_WORDS[EMSELLEM]}" in text and f"of tng100 where {IN_WORDS[CAPPELLARI]}" in text
+    assert f"in manga if {IN_WORDS[EMSELLEM]}" in text and f"in tng100 if {IN_WORDS[CAPPELLARI]}" in text
 
 
-def test_a_gap_is_told(tables):
+def test_a_gap_is_reported(tables):
     trained(tables, "manga-observed-64", EMSELLEM, "clear-cut", boundary_gap=0.05)
-    told = "Recipe clear-cut leaves out galaxies with lambda_R closer to the boundary than 0.05."
-    assert told in label_definition(tables)
+    said = "Recipe clear-cut leaves out galaxies with lambda_R closer to the boundary than 0.05."
+    assert said in label_definition(tables)
 
 
 def test_without_trainings_nothing_is_claimed(tables):

@@ -77,7 +77,7 @@ class _Page(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-def test_the_report_needs_nothing_from_elsewhere(context):
+def test_the_report_loads_no_external_resources(context):
     html = report.render_report(context)
     page = _Page(html)
     for tag, attributes in page.tags:
@@ -92,7 +92,7 @@ def test_the_report_needs_nothing_from_elsewhere(context):
 def test_a_figure_that_is_not_made_yet_says_what_it_needs(context):
     figures = [ReportFigure("needs tng100-noisy-64 with thesis", None, 27), ReportFigure("Scores.", _png())]
     page = _Page(report.render_report(replace(context, sections=[ReportSection("t", "t", figures=figures)])))
-    assert "Figure 27: not made yet; needs tng100-noisy-64 with thesis" in page.text
+    assert "Figure 27: does not exist yet; it needs tng100-noisy-64 with thesis" in page.text
     assert "Figure S1. Synthetic data. Scores." in page.text
     assert sum(tag == "img" for tag, _ in page.tags) == 1
 
@@ -137,7 +137,7 @@ def test_a_report_of_real_data_does_not_claim_to_be_synthetic(context):
     one = replace(context.sections[1], figures=[ReportFigure("Mock.", _png(), synthetic=True)])
     text = _Page(report.render_report(replace(real, sections=[one]))).text
     assert "Figure S1. Synthetic data. Mock." in text
-    assert "Some pictures and numbers below" in text
+    assert "Some figures and numbers below" in text
 
 
 def test_pictures_are_inlined_as_they_are(context):
@@ -167,13 +167,13 @@ def test_large_pictures_shrink_until_the_report_fits_and_small_ones_stay(context
 @pytest.mark.parametrize(
     ("sizes", "room", "share"), [([], 5, 0), ([1, 2, 3], 6, 3), ([1, 2, 3], 5, 2), ([1, 10, 10], 11, 5), ([4, 4], 2, 1)]
 )
-def test_fair_share(sizes, room, share):
-    assert report.fair_share(sizes, room) == share
+def test_the_size_limit_lets_all_pictures_fit(sizes, room, share):
+    assert report.largest_size(sizes, room) == share
     assert sum(min(size, share) for size in sizes) <= room or not sizes
 
 
-def test_only_pngs_and_unique_anchors_are_taken(context):
-    with pytest.raises(ValueError, match="'A' is no PNG"):
+def test_other_formats_and_repeated_anchors_are_refused(context):
+    with pytest.raises(ValueError, match="'A' is not a PNG"):
         report.render_report(
             replace(context, sections=[ReportSection("a", "a", figures=[ReportFigure("A", b"<svg/>")])])
         )
