@@ -1,8 +1,9 @@
-"""Group ``reports``, across trainings: the recipes of a dataset side by side, and one recipe on two datasets."""
+"""Group ``reports``, across trainings: the recipes of each dataset, and each recipe on pairs of datasets."""
 
 import dagster as dg
 import pandas as pd
 
+from rotator_assets.comparison.dataset_pairs import dataset_pairs
 from rotator_assets.comparison.exhibits import EXHIBITS
 from rotator_assets.comparison.tables import TABLES
 from rotator_assets.core.data_root import DataRoot
@@ -11,7 +12,6 @@ from rotator_assets.core.keys import WHOLE
 from rotator_assets.core.recipes import FAMILIES, varied
 from rotator_assets.core.study import ACROSS_DATASETS, REFERENCE_RECIPE, study_auc
 from rotator_assets.evaluation.assets import roc_report
-from rotator_assets.evaluation.summary import DatasetPair
 from rotator_assets.lineage.groups import all_trainings, comparison_asset, described, study_asset
 from rotator_assets.lineage.observed_results import all_scores, dataset_scores
 from rotator_assets.lineage.partitions import DATASETS, Dataset
@@ -24,16 +24,17 @@ from rotator_assets.training.assets import predictions
 @comparison_asset(
     code_version="3",
     deps=[*all_trainings(predictions, roc_report), dataset_scores],
-    description="Every recipe trained on a dataset, best first, each against thesis on the same galaxies.",
+    description="Every recipe trained on a dataset, best first, each compared with thesis on the same galaxies.",
 )
 def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
-    from rotator_assets.evaluation.summary import compare_recipes
+    """Compare the recipes trained on a dataset with the reference recipe."""
+    from rotator_assets.comparison.differences import compare_recipes
 
     dataset = context.partition_key
     reads = Reads(context, store)
     repeats = reads.every("repeat_predictions")
     if repeats.empty:
-        raise InputError(f"{dataset}: no recipe was trained yet; materialize rotator_classifier and predictions first")
+        raise InputError(f"{dataset}: no recipe has been trained; materialize rotator_classifier and predictions first")
     synthetic = bool(repeats["synthetic"].any())
     frame = compare_recipes(repeats, REFERENCE_RECIPE).assign(dataset=dataset, synthetic=synthetic)
     costs = reads.every("model_metrics")[["recipe", "folds", "parameters", "seconds"]]
@@ -57,10 +58,11 @@ def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam
 @study_asset(
     code_version="3",
     deps=[predictions, roc_report, all_scores],
-    description="Crops, noise and surveys: every recipe on two datasets, on the same galaxies where both have them.",
+    description="Crops, noise and surveys: every recipe on two datasets, on the same galaxies if both have them.",
 )
 def dataset_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
-    from rotator_assets.evaluation.summary import compare_datasets
+    """Compare each recipe on pairs of datasets that differ in crop, noise or survey."""
+    from rotator_assets.comparison.differences import compare_datasets
 
     reads = Reads(context, store)
     frame = compare_datasets(reads.every("repeat_predictions"), dataset_pairs(list(DATASETS.values())))
@@ -73,31 +75,6 @@ def dataset_comparison(context: dg.AssetExecutionContext, store: dg.ResourcePara
     )
 
 
-def dataset_pairs(datasets: list[Dataset]) -> list[DatasetPair]:
-    """Datasets that differ in crop, noise or survey alone; the reference is the larger crop, noiseless, or observed.
-
-    Surveys are compared as they look through a telescope: observed against simulated with noise.
-    """
-    pairs = []
-    for one in datasets:
-        for reference in datasets:
-            same = {
-                "survey": one.survey == reference.survey,
-                "noise": one.noise == reference.noise,
-                "crop": one.crop_px == reference.crop_px,
-            }
-            if one.crop_px < reference.crop_px and same["survey"] and same["noise"]:
-                kind = "crop"
-            elif same["survey"] and same["crop"] and (one.noise, reference.noise) == ("noisy", "noiseless"):
-                kind = "noise"
-            elif not same["survey"] and same["crop"] and (one.noise, reference.noise) == ("noisy", "observed"):
-                kind = "survey"
-            else:
-                continue
-            pairs.append(DatasetPair(kind, one.key, reference.key, paired=same["survey"]))
-    return pairs
-
-
 def _recipe_pictures(
     root: DataRoot,
     dataset: str,
@@ -106,7 +83,7 @@ def _recipe_pictures(
     families: dict[str, list[str]],
     synthetic: bool,
 ) -> Pictures:
-    """ROC overlays: of all recipes, and of each family that differs from the reference in one setting."""
+    """ROC curves of all recipes, and of each group that differs from the reference in one setting."""
     from rotator_assets.comparison.figures import comparison_figure
 
     common = {"dataset": dataset, "synthetic": synthetic, "reference": REFERENCE_RECIPE, "study": study_auc(dataset)}
@@ -122,7 +99,7 @@ def _recipe_pictures(
 
 
 def _dataset_pictures(root: DataRoot, frame: pd.DataFrame, metrics: pd.DataFrame, curves: pd.DataFrame) -> Pictures:
-    """ROC overlays of the reference recipe on the two datasets of every pair."""
+    """ROC curves of the reference recipe on the two datasets of every pair."""
     from rotator_assets.comparison.figures import dataset_figure
     from rotator_assets.plots.roc_axes import Curve, difference_text
 

@@ -34,7 +34,7 @@ picture.
 
 
 def recipe_reference() -> str:
-    """The reference in Markdown: one table of settings per stage, and the recipes of the package."""
+    """Return the reference in Markdown: one table of settings per stage, and the recipes of the package."""
     settings = _settings(Recipe)
     parts = [_INTRODUCTION]
     for stage in STAGES:
@@ -46,7 +46,7 @@ def recipe_reference() -> str:
 
 
 def _settings(model: type[BaseModel], prefix: str = "") -> dict[str, FieldInfo]:
-    """The fields that are settings, by their dotted names."""
+    """Find the fields that are settings, by their dotted names."""
     found = {}
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -68,7 +68,7 @@ def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
 
 
 def _values(field: FieldInfo) -> str:
-    """The values that a setting may have."""
+    """List the values that a setting may have."""
     choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
@@ -82,12 +82,12 @@ def _values(field: FieldInfo) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as YAML writes it."""
+    """Write a value as YAML does."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _differences(recipe: Recipe) -> str:
-    """The settings of a recipe that differ from the defaults, with their values."""
+    """List the settings of a recipe that differ from the defaults."""
     defaults = dict(leaves(Recipe(name="defaults").settings(*STAGES)))
     changed = [(name, value) for name, value in leaves(recipe.settings(*STAGES)) if value != defaults[name]]
     return ", ".join(f"`{name}: {_shown(value)}`" for name, value in changed) or "nothing"

@@ -28,7 +28,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 def _setting(
     stage: Stage, default: Any, *, introduced: Any, description: str, picture: str | None = None, **bounds: float
 ) -> Any:
-    """A field of a recipe.
+    """Declare a field of a recipe.
 
     Parameters
     ----------
@@ -220,11 +220,11 @@ class Recipe(BaseModel):
         return self.repeats * (1 if alone else self.folds)
 
     def settings(self, *stages: Stage) -> dict[str, Any]:
-        """Settings that decide these stages, by name, in types that JSON can hold; blocks are mappings."""
+        """Return the settings that decide these stages, by name, in types that JSON can hold; blocks are mappings."""
         return _settings_of(self, stages)
 
     def version(self, *stages: Stage) -> str:
-        """Hash of the settings that decide these stages: equal versions give equal results.
+        """Return a hash of the settings that decide these stages: equal versions give equal results.
 
         The name does not count. Neither does a setting with the value that it was introduced with, so that a new
         setting changes no version.
@@ -233,12 +233,12 @@ class Recipe(BaseModel):
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def with_settings_of(self, other: Recipe, *stages: Stage) -> Recipe:
-        """This recipe with the settings of another one for these stages."""
+        """Return this recipe with the settings of another one for these stages."""
         return self.model_copy(update={name: getattr(other, name) for name in other.settings(*stages)})
 
     @classmethod
     def kept(cls, content: Mapping[str, Any]) -> Recipe:
-        """The recipe of a stored ``model_dump``, which an earlier version of this project may have written.
+        """Return the recipe of a stored ``model_dump``, which an earlier version of this project may have written.
 
         A setting that did not exist then has the value that it was introduced with, whatever its default is now.
         Raises pydantic.ValidationError if a setting no longer exists or a value is no longer allowed.
@@ -247,7 +247,7 @@ class Recipe(BaseModel):
 
 
 def _settings_of(model: BaseModel, stages: Collection[Stage], changed_alone: bool = False) -> dict[str, Any]:
-    """Settings of a recipe or of one of its blocks that decide the stages.
+    """Return the settings of a recipe or of one of its blocks that decide the stages.
 
     With ``changed_alone``, only those whose value differs from the one they were introduced with.
     """
@@ -263,7 +263,7 @@ def _settings_of(model: BaseModel, stages: Collection[Stage], changed_alone: boo
 
 
 def _completed(model: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored settings, with settings that did not exist then at the values they were introduced with."""
+    """Add to stored settings those that did not exist then, at the values they were introduced with."""
     completed = dict(content)
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -274,7 +274,7 @@ def _completed(model: type[BaseModel], content: Mapping[str, Any]) -> dict[str, 
 
 
 def kept_settings(content: Mapping[str, Any], *stages: Stage) -> dict[str, Any]:
-    """Stored settings that decide the stages or no longer exist, possibly written by an earlier version.
+    """Return stored settings that decide the stages or no longer exist, possibly written by an earlier version.
 
     A setting that did not exist then has the value that it was introduced with.
     """
@@ -291,7 +291,7 @@ FAMILIES: dict[str, str] = {
 
 
 def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]]:
-    """Names of the recipes that differ from the reference in a single setting of training or prediction, by setting.
+    """Return the names of the recipes that differ from the reference in a single setting of training or prediction, by setting.
 
     Each list starts with the reference and follows the order of ``recipes``, for example
     ``{"bands": ["thesis", "r-band"]}``. Settings of a block are named ``augmentation.shift``. Recipes that differ in
@@ -309,7 +309,7 @@ def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]
 
 
 def reduced(recipe: Recipe, crop_px: int) -> Recipe:
-    """The recipe with the smaller numbers of folds, repeats, epochs and quadrature points of the quick profile.
+    """Return the recipe with the smaller numbers of folds, repeats, epochs and quadrature points of the quick profile.
 
     Larger crops are reduced further, so that every training of a synthetic root takes about as long.
     """
@@ -327,7 +327,7 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
 
 
 def effective_recipe(recipe: Recipe, crop_px: int, profile: str, synthetic: bool) -> tuple[Recipe, str]:
-    """The recipe to train and the name of its profile, ``full`` or ``quick``.
+    """Return the recipe to train and the name of its profile, ``full`` or ``quick``.
 
     Parameters
     ----------

@@ -1,19 +1,30 @@
-"""Thresholds on scores, and p-values corrected for the number of comparisons.
+"""Estimates with intervals, thresholds on scores, and p-values corrected for the number of comparisons.
 
 Labels are 0 (slow) and 1 (fast), shape (n,). A higher score means more likely fast. NumPy only.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """p-values corrected for their number after Holm (1979, Scand. J. Statist. 6, 65), float64 (n,), in their order.
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its confidence interval; NaN if it is not defined."""
 
-    The smallest of m is multiplied by m, the next by m - 1 and so on, none becomes smaller than the one before it or
-    greater than 1. NaN stays NaN and does not count.
+    value: float
+    low: float
+    high: float
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Return p-values corrected for their number after Holm (1979, Scand. J. Statist. 6, 65), float64 (n,).
+
+    The smallest of m is multiplied by m, the next by m - 1 and so on; none becomes smaller than the one before it or
+    greater than 1. The order is kept. NaN stays NaN and does not count.
     """
     p_values = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p_values)[: int(np.isfinite(p_values).sum())]  # NaN sorts last
@@ -24,10 +35,11 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def youden_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Threshold with the largest true minus false positive rate (Youden 1950, Cancer 3, 32); fast where score >= it.
+    """Return the threshold with the largest true-positive minus false-positive rate (Youden 1950, Cancer 3, 32).
 
-    It lies half way between two neighbouring scores, so that it does not hang on one galaxy's exact value; of several
-    equally good ones the middle one is taken. Where all scores are equal it is that score.
+    A galaxy is classified as fast if its score is >= the threshold. The threshold lies half way between two
+    neighbouring scores, so that it does not depend on the exact value of one galaxy; of several equally good ones the
+    middle one is taken. If all scores are equal it is that score. Raises ValueError unless both classes occur.
     """
     labels, scores = checked_scores(labels, scores)
     values, inverse = np.unique(scores, return_inverse=True)
@@ -40,15 +52,27 @@ def youden_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     gap = best[(len(best) - 1) // 2]
     below, above = values[gap], values[gap + 1]
     middle = below + (above - below) / 2
-    return float(middle if middle > below else above)  # neighbouring floats have no middle
+    return float(middle if middle > below else above)  # no float lies between neighbouring floats
 
 
 def checked_scores(
     labels: ArrayLike, scores: ArrayLike, *, both_classes: bool = True
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """Both as arrays of one length, int8 and float64.
+    """Return labels and scores as int8 and float64 arrays of one length.
 
-    Raises ValueError unless labels are 0 or 1, all scores are finite and, with ``both_classes``, both classes occur.
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    scores
+        Shape (n,).
+    both_classes
+        Require both classes.
+
+    Raises
+    ------
+    ValueError
+        Unless labels are 0 or 1, all scores are finite and, with ``both_classes``, both classes occur.
     """
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if labels.shape != scores.shape or labels.ndim != 1:

@@ -1,4 +1,4 @@
-"""Group ``reports``, one training each: how well it tells fast from slow."""
+"""Reports on one training: ROC curve and baselines, and every metric with its uncertainty."""
 
 import json
 
@@ -8,7 +8,7 @@ import pandas as pd
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.exhibits import EXHIBITS
-from rotator_assets.evaluation.training_pictures import retraining_picture, roc_pictures
+from rotator_assets.evaluation.training_pictures import ReportedTraining, retraining_picture, roc_pictures
 from rotator_assets.galaxies.recipe_labels import with_galaxies
 from rotator_assets.lineage.groups import described, of_dataset, robustness_asset, training_report_asset
 from rotator_assets.lineage.inputs import of_recipe
@@ -25,7 +25,7 @@ from rotator_assets.training.assets import as_predicted, rotator_classifier
     code_version="4",
     ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction"),
-    description="ROC curve with AUC and interval, the confusion at the threshold, plain baselines, and a gallery.",
+    description="ROC curve with AUC and interval, confusion matrix at the threshold, baselines, and a gallery.",
 )
 def roc_report(
     context: dg.AssetExecutionContext,
@@ -35,7 +35,9 @@ def roc_report(
     image_tensors: ImageTensor,
     labeled_images: pd.DataFrame,
 ) -> dg.MaterializeResult:
-    from rotator_assets.evaluation.auc import Judged, roc_curve_frame
+    """Measure how well a training classifies slow and fast rotators, next to the baselines."""
+    from rotator_assets.evaluation.network_scores import NetworkScores
+    from rotator_assets.evaluation.roc_curves import roc_curve_frame
     from rotator_assets.evaluation.summary import against_baselines, baseline_scores, summarize
 
     dataset, name = split_training_key(context.partition_key)
@@ -57,22 +59,14 @@ def roc_report(
         "seconds": models.seconds,
         "run_id": context.run_id,
     }
-    judged = Judged.of(repeats)
-    curve = roc_curve_frame(judged)
+    curve = roc_curve_frame(NetworkScores.of(repeats))
     rows = image_tensors.rows_of(sample["galaxy_id"])
-    rivals = baseline_scores(sample, image_tensors.images, rows, recipe)
-    baselines = against_baselines(sample, repeats, rivals)
-    pictures = roc_pictures(
-        store.root,
-        metrics,
-        sample,
-        judged,
-        curve,
-        baselines,
-        rivals,
-        reads.table("training_history"),
-        image_tensors,
+    scores = baseline_scores(sample, image_tensors.images, rows, recipe)
+    baselines = against_baselines(sample, repeats, scores)
+    training = ReportedTraining(
+        metrics, sample, repeats, curve, baselines, scores, history=reads.table("training_history")
     )
+    pictures = roc_pictures(store.root, training, image_tensors)
     kept = _keep_in_history(store, context.partition_key, models, recipe, metrics, curve.assign(**key))
     history = (reads.every("model_metrics_history"), reads.every("roc_curves_history"))
     retraining_picture(pictures, *history, dataset, name, kept)
@@ -85,7 +79,7 @@ def roc_report(
             "roc_curves": curve.assign(**key),
             "baseline_metrics": baselines.assign(**key),
         },
-        data_version=dg.DataVersion(f"{content_hash(curve)}-{content_hash(baselines)}-{_told_apart(metrics)}"),
+        data_version=dg.DataVersion(f"{content_hash(curve)}-{content_hash(baselines)}-{_hash_of_results(metrics)}"),
         metadata=described(
             synthetic=models.synthetic,
             pictures=pictures,
@@ -101,13 +95,13 @@ def roc_report(
     )
 
 
-def _told_apart(metrics: dict) -> str:
-    """Hash of the metrics but for when and by what they were made."""
+def _hash_of_results(metrics: dict) -> str:
+    """Hash of the metrics except run, time and device."""
     return content_hash(pd.DataFrame([metrics]).drop(columns=["run_id", "seconds", "device"]))
 
 
 def mean_threshold(training_folds: pd.DataFrame, recipe: Recipe) -> float:
-    """Mean over the networks of the probability at and above which each calls a galaxy fast."""
+    """Return the mean over the networks of the probability from which each classifies a galaxy as fast."""
     column = "threshold_averaged" if recipe.test_time_averaging else "threshold"
     return float(training_folds.groupby("fold")[column].first().mean())
 
@@ -115,13 +109,13 @@ def mean_threshold(training_folds: pd.DataFrame, recipe: Recipe) -> float:
 def _keep_in_history(
     store: TableStore, partition: str, models: TrainedModels, recipe: Recipe, metrics: dict, curve: pd.DataFrame
 ) -> str:
-    """Add the training to the tables of all trainings there ever were, once however often it is reported.
+    """Add a training to the history of all trainings, once even if it is reported several times.
 
-    Networks that are asked in another way than they were first are in the history again. Gives the name in the history.
+    Networks whose predictions are made in another way than at first are added again. Returns the name in the history.
     """
     ended = max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras"))
-    asked_otherwise = recipe.test_time_averaging != models.recipe.test_time_averaging
-    name = f"{models.folder.name}-{recipe.version('prediction')}" if asked_otherwise else models.folder.name
+    otherwise = recipe.test_time_averaging != models.recipe.test_time_averaging
+    name = f"{models.folder.name}-{recipe.version('prediction')}" if otherwise else models.folder.name
     training = {
         "trained_at": pd.Timestamp(ended, unit="s").floor("ms"),
         "training": name,
@@ -137,7 +131,7 @@ def _keep_in_history(
 
 def _confusion_markdown(metrics: dict) -> str:
     return (
-        "| true \\ called | slow | fast |\n|---|---|---|\n"
+        "| true \\ classified as | slow | fast |\n|---|---|---|\n"
         f"| slow | {metrics['true_slow']} | {metrics['false_fast']} |\n"
         f"| fast | {metrics['false_slow']} | {metrics['true_fast']} |"
     )
@@ -159,14 +153,15 @@ _SEED = 2020
     code_version="3",
     partitions_def=training_partitions,
     deps=[*of_recipe("training", "prediction"), rotator_classifier],
-    description="Every number with its uncertainty; precision and recall; calibration; epochs to converge.",
+    description="Every metric with its uncertainty; precision and recall; calibration; epochs to converge.",
 )
 def intervals_report(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], predictions: pd.DataFrame
 ) -> dg.MaterializeResult:
+    """Compute every metric of a training with its uncertainty."""
     from rotator_assets.evaluation.convergence import convergence
-    from rotator_assets.evaluation.figures import precision_recall_figure, reliability_figure
     from rotator_assets.evaluation.reliability import calibration_curves, on_one_scale, referee_metrics
+    from rotator_assets.evaluation.reliability_figures import precision_recall_figure, reliability_figure
     from rotator_assets.evaluation.scores import precision_recall_frame
 
     dataset, recipe = split_training_key(context.partition_key)
@@ -180,7 +175,16 @@ def intervals_report(
     pictures.add("reliability", reliability_figure(curves, metrics, **key))
     pictures.add("precision_recall", precision_recall_figure(curve, metrics, **key))
     frame = pd.DataFrame([metrics])
-    told = ("auc", "auc_error", "auc_bootstrap_error", "pr_auc_slow", "prevalence", "balanced_accuracy", "brier", "ece")
+    shown = (
+        "auc",
+        "auc_error",
+        "auc_bootstrap_error",
+        "pr_auc_slow",
+        "prevalence",
+        "balanced_accuracy",
+        "brier",
+        "ece",
+    )
     return dg.MaterializeResult(
         value={
             "referee_metrics": frame,
@@ -191,7 +195,7 @@ def intervals_report(
         metadata=described(
             synthetic=key["synthetic"],
             pictures=pictures,
-            **{name: metrics[name] for name in told},
+            **{name: metrics[name] for name in shown},
             median_converged_epoch=float(courses["converged_epoch"].median()),
             networks_still_improving=int(courses["still_improving"].sum()),
         ),

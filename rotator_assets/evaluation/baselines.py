@@ -1,12 +1,12 @@
-"""What simpler means reach on the same folds: the answer to "is it only ellipticity?".
+"""Baselines: simple classifiers of catalogue columns or pixels on the same folds as the network.
 
-Everything that is estimated (medians, scales, principal components, weights) comes from a fold's training galaxies
-alone. Scores are out of fold: each galaxy's comes from the fold that tests it.
+Everything that is estimated (medians, scales, principal components, weights) comes from the training galaxies of a
+fold. Scores are out of fold: each galaxy's score comes from the fold that tests it.
 
-These are all galaxies of the other folds: the network's training and its validation part. A network learns its weights
-from the former (85 %) and its stopping and threshold from the latter; a plain classifier has no use for a part set
-aside. On 840 early-type MaNGA galaxies and five splits the classifiers fitted on the training part alone differ in AUC
-by -0.003 to +0.004 on average, and by 0.017 at most in one split, where the interval is +-0.04.
+The training galaxies are all galaxies of the other folds: the network's training part (85 %), which gives its weights,
+and its validation part, which gives the stopping epoch and the threshold. A simple classifier needs no validation part.
+Classifiers fitted on the training part alone differ in AUC by -0.003 to +0.004 on average (840 early-type MaNGA
+galaxies, five splits), and by at most 0.017 in one split, where the interval is +-0.04.
 """
 
 from __future__ import annotations
@@ -33,15 +33,31 @@ def tabular_baseline(
     pixels: NDArray[np.float32] | None = None,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Out-of-fold probability of being fast by a plain classifier of some columns, float64 (n,).
+    """Return the out-of-fold probability of being fast by a simple classifier of some columns.
 
-    Logistic regression has missing features replaced by the median of the training galaxies, all of them scaled to unit
-    variance, and its classes weighted equally; gradient boosting (100 trees of depth 3, learning rate 0.05) takes
-    features as they are.
+    For logistic regression, missing features are replaced by the median of the training galaxies, all features are
+    scaled to unit variance, and the classes have equal weight. Gradient boosting (100 trees of depth 3, learning rate
+    0.05) takes the features unchanged.
 
-    Parameters: features (n, k), NaN where missing; labels 0 or 1 (n,); folds (n,), the fold that tests each galaxy;
-    classifier, one of ``CLASSIFIERS``; pixels (n, m), of which the first 50 principal components of the training
-    galaxies (fewer where there are fewer galaxies) are features too.
+    Parameters
+    ----------
+    features
+        Shape (n, k), NaN if missing.
+    labels
+        0 slow, 1 fast; shape (n,).
+    folds
+        The fold that tests each galaxy, shape (n,).
+    classifier
+        One of ``CLASSIFIERS``.
+    pixels
+        Shape (n, m). The first 50 principal components of the training galaxies' pixels (fewer if there are fewer
+        galaxies) are features too.
+    seed
+        Seed of the principal components and of gradient boosting.
+
+    Returns
+    -------
+    float64 (n,).
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.decomposition import PCA
@@ -76,23 +92,52 @@ def tabular_baseline(
 def pixel_baseline(
     images: NDArray[np.float32], rows: NDArray[np.int64], labels: ArrayLike, folds: ArrayLike, recipe: Recipe
 ) -> NDArray[np.float64]:
-    """Out-of-fold probability of being fast by logistic regression on principal components of pixels, float64 (n,).
+    """Return the out-of-fold probability of being fast by logistic regression on principal components of the pixels.
 
-    Parameters: images as stored (m, size, size, 3); rows (n,) of the galaxies; labels and folds (n,) as above.
+    Parameters
+    ----------
+    images
+        Images as stored, float32 (m, size, size, 3).
+    rows
+        Row of ``images`` of each galaxy, int64 (n,).
+    labels
+        0 slow, 1 fast; shape (n,).
+    folds
+        The fold that tests each galaxy, shape (n,).
+    recipe
+        Normalization, bands and seed.
+
+    Returns
+    -------
+    float64 (n,).
     """
     pixels = coarse_pixels(images, rows, recipe)
     return tabular_baseline(np.empty((len(pixels), 0)), labels, folds, pixels=pixels, seed=recipe.seed)
 
 
 def coarse_pixels(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
-    """Pixels of these rows, normalized as the recipe says, averaged in square blocks to at most 32 a side; (n, m)."""
+    """Return the pixels of some images, averaged in square blocks to at most 32 per side.
+
+    Parameters
+    ----------
+    images
+        Images as stored, float32 (m, size, size, 3).
+    rows
+        Rows of ``images``, int64 (n,).
+    recipe
+        Normalization and bands.
+
+    Returns
+    -------
+    float32 (n, pixels x bands).
+    """
     rows = np.asarray(rows)
     chunks = np.split(rows, range(_CHUNK, len(rows), _CHUNK))
     return np.concatenate([_block_average(network_input(images, chunk, recipe)) for chunk in chunks])
 
 
 def _block_average(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Images (n, size, size, bands) averaged to at most 32 pixels a side and flattened; an odd edge is left out."""
+    """Images (n, size, size, bands) averaged to at most 32 pixels per side and flattened; an odd edge is left out."""
     n, size, _, bands = images.shape
     block = -(-size // LARGEST_SIDE_PX)
     side = size // block
@@ -101,13 +146,13 @@ def _block_average(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _out_of_fold(model, features: NDArray, labels: ArrayLike, folds: ArrayLike) -> NDArray[np.float64]:
-    """Probability of class 1 by a scikit-learn pipeline, fitted afresh to the other folds' galaxies."""
+    """Probability of class 1 by a scikit-learn pipeline, fitted to the galaxies of the other folds."""
     from sklearn.base import clone
     from threadpoolctl import threadpool_limits
 
     labels, folds = np.asarray(labels), np.asarray(folds)
     probability = np.empty(len(labels), dtype=np.float64)
-    with threadpool_limits(1):  # models so small spend most of their time waiting for each other's threads
+    with threadpool_limits(1):  # the threads of such small models mostly wait for each other
         for fold in np.unique(folds):
             test = folds == fold
             probability[test] = clone(model).fit(features[~test], labels[~test]).predict_proba(features[test])[:, 1]

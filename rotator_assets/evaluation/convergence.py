@@ -1,21 +1,21 @@
-"""How many epochs a training needs, and from which on it learns its own galaxies by heart. pandas only."""
+"""The number of epochs that a training needs, and the epoch from which it overfits. pandas only."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 CLOSE_NATS = 0.01
-"""A validation loss this close to the lowest counts as converged: it is less than what validation parts differ by."""
+"""A validation loss this close to the lowest counts as converged; validation parts differ by more than this."""
 
 
 def convergence(history: pd.DataFrame) -> pd.DataFrame:
-    """The course of each network in numbers, a row a fold.
+    """Return one row per fold that summarizes the training of its network.
 
     ``history``: fold, epoch (from 1), loss, val_loss (nats) and val_auc, as in ``training_history``. Columns:
     ``epochs`` trained; ``converged_epoch``, the first whose val_loss is within ``CLOSE_NATS`` of the lowest;
     ``best_epoch``, that of the lowest val_loss, whose weights are kept; ``best_val_loss`` and ``best_val_auc`` there;
-    ``still_improving``, where that is the last epoch; ``overfitting_nats``, how much val_loss rose from there to the
-    last epoch; ``gap_nats``, val_loss minus loss at the last epoch (the latter of augmented images).
+    ``still_improving``, true if that is the last epoch; ``overfitting_nats``, the rise of val_loss from there to the
+    last epoch; ``gap_nats``, val_loss minus loss at the last epoch (the loss is that of augmented images).
     """
     rows = []
     for fold, course in history.sort_values("epoch").groupby("fold"):

@@ -1,11 +1,12 @@
-"""How well slow and fast rotators are told apart: ROC curves, scores, the course of training.
+"""Figures of one training: ROC curve, scores, loss and AUC by epoch.
 
-Fast is the positive class and the score is ``probability_fast``: a false positive is a slow rotator called fast.
+Fast is the positive class and the score is ``probability_fast``: a false positive is a slow rotator classified as fast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,42 +33,58 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
 PROBABILITY = r"Network's $P(\mathrm{fast})$"
 
 
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A point of the ROC curve; ``threshold``: on ``probability_fast``."""
+
+    false_positive_rate: float
+    true_positive_rate: float
+    threshold: float
+
+    @property
+    def is_known(self) -> bool:
+        """True if both rates are finite."""
+        return bool(np.isfinite([self.false_positive_rate, self.true_positive_rate]).all())
+
+
 def roc_figure(
-    curve: pd.DataFrame,
+    network: Curve,
     *,
-    auc: float,
-    auc_low: float,
-    auc_high: float,
-    n_galaxies: int,
-    n_slow: int,
     dataset: str,
     recipe: str,
     synthetic: bool,
-    optimal: tuple[float, float, float] | None = None,
+    optimal: OperatingPoint | None = None,
     fold_curves: Sequence[pd.DataFrame] = (),
-    baselines: Sequence[tuple[str, pd.DataFrame, float, float, float]] = (),
+    baselines: Sequence[Curve] = (),
     confusion: ArrayLike | None = None,
     confusion_title: str | None = None,
     threshold_name: str = "threshold",
 ) -> Figure:
-    """ROC curve with its 95 % interval, and what the network called what (figures 9, 13 and 19 of the study).
+    """Draw the ROC curve with its 95 % interval, and the confusion matrix (figures 9, 13 and 19 of the study).
 
-    ``curve``, ``fold_curves``: ``false_positive_rate`` and ``true_positive_rate``. ``optimal``: false-positive rate,
-    true-positive rate and threshold on ``probability_fast`` of the chosen point. ``baselines``: name, curve, AUC and
-    its interval of each rival score. ``confusion``: counts, rows true slow and fast, columns called slow and fast;
-    ``confusion_title`` says at which threshold, where it is not the one of ``optimal``; ``threshold_name`` what that
-    threshold is (a mean over folds, say).
+    Parameters
+    ----------
+    network
+        The curve of all networks together, with its name, AUC and sample.
+    dataset, recipe, synthetic
+        For the title; a synthetic figure is stamped.
+    optimal
+        The point of the threshold that was chosen.
+    fold_curves
+        Curves of the single networks: false_positive_rate and true_positive_rate.
+    baselines
+        Curves of the baselines.
+    confusion
+        Counts (2, 2): rows true slow and fast, columns classified as slow and fast.
+    confusion_title
+        Title of the confusion matrix, if it does not belong to the threshold of ``optimal``.
+    threshold_name
+        What the threshold is, for example "mean threshold".
     """
+    n_galaxies, n_slow = network.n_galaxies, network.n_slow
     sample = f"{n_galaxies} galaxies: {n_slow} slow, {n_galaxies - n_slow} fast"
     width = 9.8 if confusion is not None else 6.2
     figure = style.new_figure(
@@ -75,28 +92,22 @@ def roc_figure(
     )
     if confusion is not None:
         grid = figure.add_gridspec(2, 2, width_ratios=(1.35, 1), height_ratios=(1, 1.3))
-        axes, beside = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1])
-        beside.set_axis_off()
+        axes, for_legend = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1])
+        for_legend.set_axis_off()
     else:
-        axes = beside = figure.subplots()
+        axes = for_legend = figure.subplots()
     style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
-    if curve.empty or not np.isfinite(auc):
+    if network.points.empty or not np.isfinite(network.auc):
         style.say(axes, UNDEFINED)
     else:
-        roc_line(axes, curve, f"network: {auc_text(auc, auc_low, auc_high)}", color=style.INK, lw=2.2, zorder=4)
-        if optimal is not None and np.all(np.isfinite(optimal[:2])):
-            label = f"{threshold_name} {optimal[2]:.2f}: FPR {optimal[0]:.2f}, TPR {optimal[1]:.2f}"
-            axes.plot(*optimal[:2], "D", ms=8, mfc="white", mec=style.INK, mew=1.8, label=label, zorder=5)
-        for number, (name, rival, *values) in enumerate(baselines):
-            colour = style.OTHER_COLOURS[number % len(style.OTHER_COLOURS)]
-            dashes = style.DASHES[number % len(style.DASHES)]
-            roc_line(axes, rival, f"{name}: {auc_text(*values)}", color=colour, lw=1.4, ls=dashes, zorder=3)
-        for number, fold in enumerate(fold_curves):
-            label = f"each of {len(fold_curves)} networks" if number == 0 else None
-            roc_line(axes, fold, label, color="#A6A6A6", lw=0.8)
+        _roc_lines(axes, network, baselines, fold_curves)
+        if optimal is not None and optimal.is_known:
+            x, y = optimal.false_positive_rate, optimal.true_positive_rate
+            label = f"{threshold_name} {optimal.threshold:.2f}: FPR {x:.2f}, TPR {y:.2f}"
+            axes.plot(x, y, "D", ms=8, mfc="white", mec=style.INK, mew=1.8, label=label, zorder=5)
     chance_line(axes)
     place = {"loc": "upper left", "borderaxespad": 0} if confusion is not None else {"loc": "lower right"}
-    beside.legend(
+    for_legend.legend(
         *axes.get_legend_handles_labels(),
         title="AUC with 95 % interval",
         title_fontsize=style.TEXT_SIZE,
@@ -106,7 +117,7 @@ def roc_figure(
         **place,
     )
     if confusion is not None:
-        at = f"At threshold {optimal[2]:.2f}" if optimal is not None else "Confusion matrix"
+        at = f"At threshold {optimal.threshold:.2f}" if optimal is not None else "Confusion matrix"
         _confusion_matrix(figure.add_subplot(grid[1, 1]), np.asarray(confusion), confusion_title or at)
     return figure
 
@@ -119,9 +130,16 @@ def score_histogram_figure(
     synthetic: bool,
     thresholds: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Distribution of ``probability_fast`` for true slow and true fast rotators, each summing to 100 %.
+    """Draw the distributions of ``probability_fast`` of true slow and true fast rotators, each summing to 100 %.
 
-    ``predictions``: ``probability_fast`` and ``rotator_type``. ``thresholds``: lines to draw, by what they are.
+    Parameters
+    ----------
+    predictions
+        Columns probability_fast and rotator_type.
+    dataset, recipe, synthetic
+        For the title; a synthetic figure is stamped.
+    thresholds
+        Thresholds to draw, by their names.
     """
     figure = style.new_figure(
         7.2, 4.6, title="Scores of slow and fast rotators", dataset=dataset, recipe=recipe, synthetic=synthetic
@@ -143,18 +161,25 @@ def score_histogram_figure(
         axes.axvline(value, color=style.INK, lw=1.2, ls=dashes, label=f"{name}: {value:.2f}")
     if not (np.isfinite(score) & np.isfinite(kind)).any():
         style.say(axes, "No predictions of labelled galaxies")
-    style.dress(axes, x=PROBABILITY, y="Share of the class per bin (%)")
+    style.dress(axes, x=PROBABILITY, y="Fraction of the class per bin (%)")
     axes.set_xlim(0, 1)
     style.legend(axes, loc="best")
     return figure
 
 
 def history_figure(history: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Loss and validation AUC after every epoch, one colour a fold.
+    """Draw loss and validation AUC after every epoch, one colour per fold.
 
-    ``history``: ``fold``, ``epoch``, ``loss``, ``val_loss``, ``val_auc``. A dot marks the lowest validation loss.
+    Parameters
+    ----------
+    history
+        Columns fold, epoch, loss, val_loss and val_auc. A dot marks the lowest validation loss.
+    dataset, recipe, synthetic
+        For the title; a synthetic figure is stamped.
     """
-    figure = style.new_figure(9.0, 4.4, title="Course of training", dataset=dataset, recipe=recipe, synthetic=synthetic)
+    figure = style.new_figure(
+        9.0, 4.4, title="Loss and AUC by epoch", dataset=dataset, recipe=recipe, synthetic=synthetic
+    )
     losses, aucs = figure.subplots(1, 2)
     folds = list(history.groupby("fold", sort=True))
     for number, (fold, rows) in enumerate(folds):
@@ -175,7 +200,7 @@ def history_figure(history: pd.DataFrame, *, dataset: str, recipe: str, syntheti
     for axes in (losses, aucs):
         axes.xaxis.get_major_locator().set_params(integer=True)
         if not folds:
-            style.say(axes, "No training was recorded")
+            style.say(axes, "No training recorded")
     if folds:
         losses.plot([], [], color=style.INK, lw=1.1, ls=":", label="training")
         losses.plot([], [], color=style.INK, lw=1.3, label="validation")
@@ -188,15 +213,23 @@ def history_figure(history: pd.DataFrame, *, dataset: str, recipe: str, syntheti
 def retraining_figure(
     now: Curve, earlier: Sequence[Curve], *, dataset: str, recipe: str, synthetic: bool, most: int = 3
 ) -> Figure:
-    """A training's ROC curve over those of the trainings before it, which are grey.
+    """Draw the ROC curve of a training over those of earlier trainings, which are grey.
 
-    Names tell when a training was, and what has changed in its recipe since. ``earlier``: in order of time; the last
-    ``most`` are shown.
+    Parameters
+    ----------
+    now
+        The curve of the training. Its name and those of the others give the time, and the changes of the recipe since.
+    earlier
+        Curves of earlier trainings in order of time.
+    dataset, recipe, synthetic
+        For the title; a synthetic figure is stamped.
+    most
+        Number of earlier trainings to show, the latest ones.
     """
     shown = list(earlier)[-most:]
     left_out = len(earlier) - len(shown)
-    detail = f"{left_out} older ones not shown" if left_out else ""
-    figure, axes = overlay("Trained again: the ROC curve and those before it", dataset, recipe, synthetic, detail)
+    detail = f"{left_out} earlier trainings not shown" if left_out else ""
+    figure, axes = overlay("ROC curves of this and earlier trainings", dataset, recipe, synthetic, detail)
     if np.isfinite(now.auc):
         roc_line(axes, now.points, now.label, color=style.FAST_COLOUR, lw=2.2, zorder=4)
     for number, curve in enumerate(reversed(shown)):
@@ -212,94 +245,33 @@ def _lowest(history: pd.DataFrame) -> float:
     return float(np.nanmin(values)) if np.isfinite(values).any() else 0.45
 
 
+def _roc_lines(axes: Axes, network: Curve, baselines: Sequence[Curve], fold_curves: Sequence[pd.DataFrame]) -> None:
+    """Draw the network's curve, those of the baselines, and thin ones of the single networks."""
+    label = f"{network.name}: {auc_text(network.auc, network.auc_low, network.auc_high)}"
+    roc_line(axes, network.points, label, color=style.INK, lw=2.2, zorder=4)
+    for number, baseline in enumerate(baselines):
+        colour = style.OTHER_COLOURS[number % len(style.OTHER_COLOURS)]
+        dashes = style.DASHES[number % len(style.DASHES)]
+        label = f"{baseline.name}: {auc_text(baseline.auc, baseline.auc_low, baseline.auc_high)}"
+        roc_line(axes, baseline.points, label, color=colour, lw=1.4, ls=dashes, zorder=3)
+    for number, fold in enumerate(fold_curves):
+        label = f"each of {len(fold_curves)} networks" if number == 0 else None
+        roc_line(axes, fold, label, color="#A6A6A6", lw=0.8)
+
+
 def _confusion_matrix(axes: Axes, counts: np.ndarray, title: str) -> None:
-    """Counts with their share of the true class; rows are what galaxies are, columns what they are called."""
+    """Draw counts with their fractions of the true class; rows are true classes, columns predicted ones."""
     of_class = counts.sum(axis=1, keepdims=True)
-    shares = counts / np.maximum(of_class, 1)
-    axes.imshow(shares, cmap="Greys", vmin=0, vmax=1.25)
-    for (true, called), count in np.ndenumerate(counts):
-        colour = "white" if shares[true, called] > 0.6 else style.INK
+    fractions = counts / np.maximum(of_class, 1)
+    axes.imshow(fractions, cmap="Greys", vmin=0, vmax=1.25)
+    for (true, predicted), count in np.ndenumerate(counts):
+        colour = "white" if fractions[true, predicted] > 0.6 else style.INK
         text = f"{int(count)}\n{percent(int(count), int(of_class[true, 0]))}"
-        axes.text(called, true, text, ha="center", va="center", size=style.LABEL_SIZE, color=colour)
-    balanced = f"\nbalanced accuracy {np.mean(np.diag(shares)):.3f}" if np.all(of_class > 0) else ""
-    style.dress(axes, x="Called", y="True class", title=f"{title}{balanced}", grid=False)
+        axes.text(predicted, true, text, ha="center", va="center", size=style.LABEL_SIZE, color=colour)
+    balanced = f"\nbalanced accuracy {np.mean(np.diag(fractions)):.3f}" if np.all(of_class > 0) else ""
+    style.dress(axes, x="Classified as", y="True class", title=f"{title}{balanced}", grid=False)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(range(2), [look.name for look in CLASSES])
         for label, look in zip(axis.get_ticklabels(), CLASSES, strict=True):
             label.set(color=look.colour, weight="bold")
     axes.tick_params(length=0)
-
-
-_STAGES = (("before", "as predicted", style.INK, "o"), ("after", "after calibration", "#009E73", "D"))
-
-
-def reliability_figure(curves: pd.DataFrame, metrics: dict, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Observed share of fast rotators against predicted probability, before and after calibration.
-
-    ``curves``: as ``calibration_curves``; ``metrics``: its Brier scores and calibration errors by the names of
-    ``referee_metrics``. Bars are Wilson intervals; on the diagonal probabilities are true.
-    """
-    n = metrics["n_galaxies"]
-    figure = style.new_figure(
-        7.2,
-        6.8,
-        title="Are the probabilities true?",
-        dataset=dataset,
-        recipe=recipe,
-        synthetic=synthetic,
-        detail=f"{n} galaxies: {metrics['n_slow']} slow, {n - metrics['n_slow']} fast",
-    )
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color=style.GREY, lw=0.8, ls="--", label="true probabilities")
-    share = 1 - metrics["prevalence"]
-    axes.axhline(share, color=style.GREY, lw=0.9, ls=":", label=f"share of fast rotators: {share:.2f}")
-    for stage, name, colour, marker in _STAGES:
-        curve = curves[curves["stage"] == stage]
-        if curve.empty:
-            continue
-        ending = "_calibrated" if stage == "after" else ""
-        label = f"{name}: calibration error {metrics[f'ece{ending}']:.3f},\nBrier score {metrics[f'brier{ending}']:.3f}"
-        label += f" [{metrics[f'brier_low{ending}']:.3f}, {metrics[f'brier_high{ending}']:.3f}]"
-        style.points_with_intervals(
-            axes, curve, "probability_mean", ("fraction_fast", "fraction_low", "fraction_high"), colour, marker, label
-        )
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    style.dress(axes, x=r"Predicted $P(\mathrm{fast})$, mean of the bin", y="Observed share of fast rotators")
-    style.legend_below(axes)
-    return figure
-
-
-def precision_recall_figure(
-    curve: pd.DataFrame, metrics: dict, *, dataset: str, recipe: str, synthetic: bool
-) -> Figure:
-    """Precision against recall of finding the slow rotators, with the share of slow rotators that a guess reaches.
-
-    ``curve``: ``recall`` and ``precision``; ``metrics``: by the names of ``referee_metrics``.
-    """
-    n, n_slow = metrics["n_galaxies"], metrics["n_slow"]
-    figure = style.new_figure(
-        6.6,
-        5.4,
-        title="Finding slow rotators",
-        dataset=dataset,
-        recipe=recipe,
-        synthetic=synthetic,
-        detail=f"{n} galaxies: {n_slow} slow, {n - n_slow} fast",
-    )
-    axes = figure.subplots()
-    if curve.empty:
-        style.say(axes, UNDEFINED)
-    else:
-        area = auc_text(metrics["pr_auc_slow"], metrics["pr_auc_slow_low"], metrics["pr_auc_slow_high"])
-        label = f"network: average precision {area}"
-        recall, precision = numbers(curve, "recall"), numbers(curve, "precision")
-        axes.step(recall, precision, where="pre", color=style.SLOW_COLOUR, lw=1.8, label=label)
-    prevalence = metrics["prevalence"]
-    label = f"guess: share of slow rotators, {prevalence:.3f}"
-    axes.axhline(prevalence, color=style.GREY, lw=1.0, ls="--", label=label)
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
-    style.dress(
-        axes, x="Recall: share of the slow rotators that is found", y="Precision: share of slow rotators among them"
-    )
-    style.legend(axes, loc="upper right")
-    return figure

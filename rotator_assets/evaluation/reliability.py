@@ -1,4 +1,4 @@
-"""Every number of a training with its uncertainty, as the tables of the questions have them."""
+"""The metrics of a training with their uncertainties, as the table ``referee_metrics`` has them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rotator_assets.evaluation.auc import Judged, auc_interval, size_and_auc
-from rotator_assets.evaluation.resampling import bootstrap, bootstrap_auc, weighted_average_precision
-from rotator_assets.evaluation.scores import Rate, brier_skill, calibration_curve, expected_calibration_error, recalls
+from rotator_assets.core.statistics import Estimate
+from rotator_assets.evaluation.auc import auc_interval, size_and_auc
+from rotator_assets.evaluation.network_scores import NetworkScores
+from rotator_assets.evaluation.resampling import Bootstrap, bootstrap, bootstrap_auc, weighted_average_precision
+from rotator_assets.evaluation.scores import brier_skill, calibration_curve, expected_calibration_error, recalls
 
 STAGES = {"before": "probability_fast", "after": "probability_fast_calibrated"}
 """Columns of ``predictions`` before and after calibration; the second may be absent or empty."""
@@ -17,25 +19,38 @@ STAGES = {"before": "probability_fast", "after": "probability_fast_calibrated"}
 def referee_metrics(
     predictions: pd.DataFrame, repeats: pd.DataFrame, *, n: int = 2000, seed: int = 0
 ) -> dict[str, float | int]:
-    """Columns of ``referee_metrics`` but dataset, recipe and synthetic; NaN where something is not known.
+    """Return the columns of ``referee_metrics`` except dataset, recipe and synthetic; NaN for unknown values.
 
-    ``predictions``: a row a galaxy with object_id, rotator_type, predicted_type and the columns of ``STAGES``.
-    ``repeats``: a row a galaxy and network that tested it (repeat, fold, galaxy_id, object_id, rotator_type,
-    probability_fast). ``n`` and ``seed`` of the bootstrap over objects. Average precision compares galaxies of all
-    networks, so it is of the calibrated probabilities, which have one scale. Raises ValueError unless a network judged
-    both classes.
+    Average precision compares galaxies of all networks, so it uses the calibrated probabilities, which have one scale.
+
+    Parameters
+    ----------
+    predictions
+        One row per galaxy: object_id, rotator_type, predicted_type and the columns of ``STAGES``.
+    repeats
+        One row per galaxy and network that tested it: repeat, fold, galaxy_id, object_id, rotator_type,
+        probability_fast.
+    n
+        Number of bootstrap replicates over objects.
+    seed
+        Seed of the bootstrap.
+
+    Raises
+    ------
+    ValueError
+        Unless a network scored both classes.
     """
     labels = predictions["rotator_type"].to_numpy(int)
     objects = predictions["object_id"].to_numpy()
-    judged = Judged.of(repeats)
-    resampled = bootstrap_auc(judged, n, seed)
+    scored = NetworkScores.of(repeats)
+    resampled = bootstrap_auc(scored, n, seed)
     scores = on_one_scale(predictions)
     precision = bootstrap(lambda weights: weighted_average_precision(labels, scores, weights), labels, objects, n, seed)
     rates = recalls(labels, predictions["predicted_type"].to_numpy(int))
     return {
-        **size_and_auc(judged),
+        **size_and_auc(scored),
         "prevalence": float((labels == 0).mean()),
-        "auc_error": auc_interval(judged).error,
+        "auc_error": auc_interval(scored).error,
         "auc_bootstrap_low": resampled.low,
         "auc_bootstrap_high": resampled.high,
         "auc_bootstrap_error": resampled.error,
@@ -50,22 +65,23 @@ def referee_metrics(
 
 
 def on_one_scale(predictions: pd.DataFrame) -> NDArray[np.float64]:
-    """Probabilities that compare galaxies of different networks: calibrated, or as predicted where that is missing."""
+    """Return probabilities that compare galaxies of different networks: the calibrated ones, if all are known."""
     calibrated = _probability(predictions, "after")
     return calibrated if calibrated is not None else predictions[STAGES["before"]].to_numpy(float)
 
 
 def seed_spread(repeats: pd.DataFrame) -> dict[str, float | int]:
-    """``n_repeats``, and ``seed_auc_std``: standard deviation of the AUCs of repeated trainings of the same galaxies.
+    """Return ``n_repeats`` and ``seed_auc_std``, the standard deviation of the AUCs of repeated trainings.
 
-    It is what other folds and seeds do, apart from the sampling error of the galaxies; NaN with fewer than two repeats.
+    It measures the effect of other folds and seeds, without the sampling error of the galaxies. NaN with fewer than
+    two repeats.
     """
-    aucs = [auc_interval(Judged.of(rows)).auc for _, rows in repeats.groupby("repeat")]
+    aucs = [auc_interval(NetworkScores.of(rows)).auc for _, rows in repeats.groupby("repeat")]
     return {"n_repeats": len(aucs), "seed_auc_std": float(np.std(aucs, ddof=1)) if len(aucs) > 1 else np.nan}
 
 
 def calibration_curves(predictions: pd.DataFrame) -> pd.DataFrame:
-    """`calibration_curve` before calibration, and after it where that was done; with ``stage`` (before, after)."""
+    """Return `calibration_curve` before calibration and, if it was done, after it; with ``stage`` (before, after)."""
     labels = predictions["rotator_type"].to_numpy(int)
     curves = [
         calibration_curve(labels, probability).assign(stage=stage)
@@ -96,13 +112,13 @@ def _probability_metrics(
 
 
 def _probability(predictions: pd.DataFrame, stage: str) -> NDArray[np.float64] | None:
-    """The stage's probabilities; None where a galaxy has none."""
+    """Probabilities of the stage; None if any galaxy has none."""
     column = STAGES[stage]
     if column not in predictions or predictions[column].isna().any():
         return None
     return predictions[column].to_numpy(float)
 
 
-def _with_interval(name: str, found: Rate) -> dict[str, float]:
-    """A number with the ends of its interval, by column names (a `Bootstrap` has the same three)."""
+def _with_interval(name: str, found: Estimate | Bootstrap) -> dict[str, float]:
+    """Value and ends of the interval, by column names."""
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}

@@ -1,8 +1,8 @@
-"""Bootstrap over physical galaxies: intervals for any number that is a function of galaxies' weights.
+"""Bootstrap over physical galaxies: intervals for any quantity that is a function of galaxies' weights.
 
-Objects (``object_id``) are drawn with replacement, repeats of one together, within the classes, so that every replicate
-has as many slow and fast objects as the sample. A galaxy drawn k times has weight k; all replicates are computed at
-once from their weights. Labels are 0 (slow) and 1 (fast). NumPy only.
+Objects (``object_id``) are drawn with replacement within the classes, with all repeat observations of an object
+together, so that every replicate has the same numbers of slow and fast objects as the sample. A galaxy drawn k times
+has weight k; all replicates are computed at once from their weights. Labels are 0 (slow) and 1 (fast). NumPy only.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rotator_assets.evaluation.auc import Judged
+from rotator_assets.evaluation.network_scores import NetworkScores
 
 _VALUES_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """A number, the percentile interval of its replicates, and their standard deviation (``error``)."""
+    """A value, the percentile interval of its replicates, and their standard deviation (``error``)."""
 
     value: float
     low: float
@@ -29,18 +29,46 @@ class Bootstrap:
 
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Values (b,) of a number for weights (b, n) of the galaxies."""
+"""Values (b,) of a quantity for weights (b, n) of the galaxies."""
 
 
-def bootstrap_auc(judged: Judged, n: int = 2000, seed: int = 0, level: float = 0.95) -> Bootstrap:
-    """AUC within networks with its bootstrap interval from ``n`` replicates."""
-    return bootstrap(lambda w: weighted_auc(judged, w), judged.labels, judged.object_ids, n, seed, level)
+def bootstrap_auc(scored: NetworkScores, n: int = 2000, seed: int = 0, level: float = 0.95) -> Bootstrap:
+    """Return the AUC within networks with its bootstrap interval.
+
+    Parameters
+    ----------
+    scored
+        The scores.
+    n
+        Number of replicates.
+    seed
+        Seed of the draws.
+    level
+        Confidence level of the interval.
+    """
+    return bootstrap(lambda w: weighted_auc(scored, w), scored.labels, scored.object_ids, n, seed, level)
 
 
 def bootstrap(
     statistic: Statistic, labels: ArrayLike, object_ids: ArrayLike, n: int = 2000, seed: int = 0, level: float = 0.95
 ) -> Bootstrap:
-    """A number of the sample (all weights 1) with its interval from ``n`` replicates."""
+    """Return a quantity of the sample, with all weights 1, and its interval.
+
+    Parameters
+    ----------
+    statistic
+        The quantity as a function of weights (b, galaxies).
+    labels
+        0 slow, 1 fast; shape (galaxies,).
+    object_ids
+        Physical galaxies, shape (galaxies,).
+    n
+        Number of replicates.
+    seed
+        Seed of the draws.
+    level
+        Confidence level of the interval.
+    """
     labels = np.asarray(labels)
     generator = np.random.default_rng(seed)
     at_once = max(1, _VALUES_AT_ONCE // max(len(labels), 1))
@@ -58,10 +86,23 @@ def bootstrap(
 def object_weights(
     labels: ArrayLike, object_ids: ArrayLike, n: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """How often each galaxy is drawn in each of ``n`` replicates, float64 (n, galaxies).
+    """Return the number of times each galaxy is drawn in each replicate.
 
-    Objects with slow observations alone, with fast ones alone, and with both (repeats on either side of the boundary)
-    are drawn apart, so that no replicate lacks a class.
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (galaxies,).
+    object_ids
+        Physical galaxies, shape (galaxies,).
+    n
+        Number of replicates.
+    generator
+        Source of the draws.
+
+    Returns
+    -------
+    float64 (n, galaxies). Objects with only slow observations, only fast ones, and both (repeats on either side of the
+    boundary) are drawn separately, so that no replicate lacks a class.
     """
     labels = np.asarray(labels)
     _, inverse = np.unique(np.asarray(object_ids), return_inverse=True)
@@ -73,29 +114,46 @@ def object_weights(
     return drawn[:, inverse]
 
 
-def weighted_auc(judged: Judged, weights: ArrayLike) -> NDArray[np.float64]:
-    """AUC within networks for each set of weights (b, n), float64 (b,): pairs count by the product of weights."""
+def weighted_auc(scored: NetworkScores, weights: ArrayLike) -> NDArray[np.float64]:
+    """Return the AUC within networks for each set of weights (b, n), float64 (b,).
+
+    A pair counts by the product of its weights.
+    """
     weights = np.asarray(weights, dtype=np.float64)
     won, pairs = np.zeros(len(weights)), np.zeros(len(weights))
-    for members in judged.members():
-        fast, slow = _by_score(judged.labels[members], judged.scores[members], weights[:, members])
+    for members in scored.by_network():
+        fast, slow = _by_score(scored.labels[members], scored.scores[members], weights[:, members])
         won += np.sum(fast * (np.cumsum(slow, axis=1) - slow / 2), axis=1)
         pairs += fast.sum(axis=1) * slow.sum(axis=1)
     return np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
 
 def weighted_average_precision(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
-    """Average precision of finding the slow rotators, lowest scores first, for each set of weights, float64 (b,)."""
+    """Return the average precision of finding the slow rotators, lowest scores first, for each set of weights.
+
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    scores
+        Higher is more likely fast; shape (n,).
+    weights
+        Weights of the galaxies, shape (b, n).
+
+    Returns
+    -------
+    float64 (b,).
+    """
     fast, slow = _by_score(labels, scores, weights)
-    found, called = np.cumsum(slow, axis=1), np.cumsum(slow + fast, axis=1)
-    precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
+    found, selected = np.cumsum(slow, axis=1), np.cumsum(slow + fast, axis=1)
+    precision = np.divide(found, selected, out=np.zeros_like(found), where=selected > 0)
     return np.sum(slow * precision, axis=1) / slow.sum(axis=1)
 
 
 def _by_score(
     labels: ArrayLike, scores: ArrayLike, weights: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weight of the fast and of the slow galaxies at each distinct score, ascending, both (b, distinct scores)."""
+    """Weights of the fast and of the slow galaxies at each distinct score, ascending; both (b, distinct scores)."""
     labels, weights = np.asarray(labels), np.asarray(weights, dtype=np.float64)
     order = np.argsort(scores, kind="stable")
     _, first = np.unique(np.asarray(scores)[order], return_index=True)

@@ -1,7 +1,7 @@
-"""What a referee asks for beside the AUC: precision of finding slow rotators, rates, calibration of probabilities.
+"""Measures beyond the AUC: recall of each class, precision of finding slow rotators, calibration of probabilities.
 
-Labels are 0 (slow) and 1 (fast), shape (n,); ``probability`` is that of being fast, in [0, 1]. All probabilities given
-here are meant to be out of fold. NumPy and scikit-learn only.
+Labels are 0 (slow) and 1 (fast), shape (n,). ``probability`` is the probability of being fast, in [0, 1], out of fold.
+NumPy, SciPy and scikit-learn only.
 """
 
 from __future__ import annotations
@@ -13,52 +13,59 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
-from rotator_assets.core.statistics import checked_scores
+from rotator_assets.core.statistics import Estimate, checked_scores
 
 CALIBRATION_BINS = 10
 
 
 @dataclass(frozen=True)
-class Rate:
-    """A share with its confidence interval; NaN with (0, 1) where there is nothing to count."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Recalls:
-    """Share of the slow, and of the fast rotators that were called so, and the mean of both: balanced accuracy."""
+    """Fractions of the slow and of the fast rotators classified correctly, and their mean, the balanced accuracy."""
 
-    slow: Rate
-    fast: Rate
-    balanced: Rate
+    slow: Estimate
+    fast: Estimate
+    balanced: Estimate
 
 
 def recalls(labels: ArrayLike, predicted: ArrayLike, level: float = 0.95) -> Recalls:
-    """Recall of either class with its Wilson interval, and balanced accuracy.
+    """Return the recall of each class with its Wilson interval, and the balanced accuracy.
 
-    The interval of their mean follows from theirs by recovering the variances at either end (Zou & Donner 2008, Stat.
-    Med. 27, 1693): with recalls r and intervals [l, h], its lower half is sqrt(sum (r - l)^2) / 2.
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    predicted
+        Predicted labels, shape (n,).
+    level
+        Confidence level of the intervals.
+
+    Returns
+    -------
+    Recalls
+        NaN with the interval (0, 1) for a class that is absent.
+
+    References
+    ----------
+    The interval of the mean follows from those of the recalls by recovering the variances at either end (Zou & Donner
+    2008, Stat. Med. 27, 1693): with recalls r and intervals [l, h], its lower half is sqrt(sum (r - l)^2) / 2.
     """
     from sklearn.metrics import confusion_matrix
 
     counts = confusion_matrix(labels, predicted, labels=(0, 1))
-    slow, fast = (_rate(int(counts[k, k]), int(counts[k].sum()), level) for k in (0, 1))
+    slow, fast = (_fraction(int(counts[k, k]), int(counts[k].sum()), level) for k in (0, 1))
     value = (slow.value + fast.value) / 2
     if np.isnan(value):
-        return Recalls(slow, fast, Rate(value, 0.0, 1.0))
+        return Recalls(slow, fast, Estimate(value, 0.0, 1.0))
     below = np.hypot(slow.value - slow.low, fast.value - fast.low) / 2
     above = np.hypot(slow.high - slow.value, fast.high - fast.value) / 2
-    return Recalls(slow, fast, Rate(value, value - below, value + above))
+    return Recalls(slow, fast, Estimate(value, value - below, value + above))
 
 
 def precision_recall_frame(labels: ArrayLike, probability: ArrayLike) -> pd.DataFrame:
-    """Corners of the precision-recall curve of finding the slow rotators: recall, precision, threshold.
+    """Return the corners of the precision-recall curve of finding the slow rotators: recall, precision, threshold.
 
-    A galaxy is called slow where its probability of being fast is <= threshold; recall ascends.
-    Raises ValueError unless both classes occur.
+    A galaxy is classified as slow if its probability of being fast is <= threshold; recall ascends. Raises ValueError
+    unless both classes occur.
     """
     from sklearn.metrics import precision_recall_curve
 
@@ -68,10 +75,10 @@ def precision_recall_frame(labels: ArrayLike, probability: ArrayLike) -> pd.Data
 
 
 def brier_skill(labels: ArrayLike, probability: ArrayLike) -> float:
-    """1 - Brier score over that of the constant probability n_fast / n: 1 is perfect, 0 no better than the prevalence.
+    """Return 1 - Brier score over that of the constant probability n_fast / n.
 
-    The Brier score is the mean squared difference of probability and label (Brier 1950, Mon. Weather Rev. 78, 1).
-    NaN if one class is absent.
+    1 is perfect and 0 no better than the prevalence. The Brier score is the mean squared difference of probability and
+    label (Brier 1950, Mon. Weather Rev. 78, 1). NaN if one class is absent.
     """
     labels, probability = _checked_probabilities(labels, probability)
     reference = labels.mean() * (1 - labels.mean())
@@ -82,43 +89,69 @@ def brier_skill(labels: ArrayLike, probability: ArrayLike) -> float:
 def calibration_curve(
     labels: ArrayLike, probability: ArrayLike, n_bins: int = CALIBRATION_BINS, level: float = 0.95
 ) -> pd.DataFrame:
-    """Predicted against observed share of fast rotators in bins of (nearly) equally many galaxies.
+    """Return predicted and observed fractions of fast rotators in bins of nearly equal numbers of galaxies.
 
-    Columns: bin (from 0, ascending probability), n_galaxies, n_fast, probability_mean, fraction_fast and its Wilson
-    interval fraction_low and fraction_high. Galaxies of equal probability stay in one bin, so that their order does not
-    matter; there are fewer bins where many are equal, and never more bins than galaxies.
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    probability
+        Probability of being fast, shape (n,).
+    n_bins
+        Number of bins. There are fewer if many probabilities are equal, and never more than galaxies.
+    level
+        Confidence level of the Wilson intervals.
+
+    Returns
+    -------
+    One row per bin: bin (from 0, by ascending probability), n_galaxies, n_fast, probability_mean, fraction_fast and its
+    interval fraction_low and fraction_high. Galaxies of equal probability share a bin, so that their order does not
+    matter.
     """
     labels, probability = _checked_probabilities(labels, probability)
     rows = []
     for number, members in enumerate(_equal_count_bins(probability, n_bins)):
         n, n_fast = len(members), int(labels[members].sum())
-        rate = _rate(n_fast, n, level)
+        rate = _fraction(n_fast, n, level)
         rows.append((number, n, n_fast, float(probability[members].mean()), rate.value, rate.low, rate.high))
     columns = ["bin", "n_galaxies", "n_fast", "probability_mean", "fraction_fast", "fraction_low", "fraction_high"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def expected_calibration_error(labels: ArrayLike, probability: ArrayLike, n_bins: int = CALIBRATION_BINS) -> float:
-    """Mean over galaxies of |mean probability - share of fast rotators| of their bin (Naeini et al. 2015, AAAI).
+    """Return the mean over galaxies of the difference of predicted and observed fraction in their bin.
 
-    Bins are those of `calibration_curve`. It is never 0 in a finite sample: true probabilities reach about
-    sqrt(2 / pi) times the standard error of a bin's share.
+    It is never 0 in a finite sample: even true probabilities give about sqrt(2 / pi) times the standard error of the
+    fraction in a bin.
+
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    probability
+        Probability of being fast, shape (n,).
+    n_bins
+        Number of bins of `calibration_curve`.
+
+    References
+    ----------
+    Naeini, Cooper & Hauskrecht 2015, AAAI, 2901.
     """
     curve = calibration_curve(labels, probability, n_bins)
     gaps = (curve["probability_mean"] - curve["fraction_fast"]).abs()
     return float(np.average(gaps, weights=curve["n_galaxies"]))
 
 
-def _rate(successes: int, n: int, level: float) -> Rate:
-    """A fraction with its Wilson interval (Wilson 1927, JASA 22, 209)."""
+def _fraction(successes: int, n: int, level: float) -> Estimate:
+    """Fraction with its Wilson interval (Wilson 1927, JASA 22, 209)."""
     if n == 0:
-        return Rate(float("nan"), 0.0, 1.0)
+        return Estimate(float("nan"), 0.0, 1.0)
     interval = binomtest(successes, n).proportion_ci(level, method="wilson")
-    return Rate(successes / n, float(interval.low), float(interval.high))
+    return Estimate(successes / n, float(interval.low), float(interval.high))
 
 
 def _equal_count_bins(probability: NDArray[np.float64], n_bins: int) -> list[NDArray[np.int64]]:
-    """Row numbers of each bin, ascending in probability; equal values share the bin of their middle rank."""
+    """Row numbers of each bin, by ascending probability; equal values share the bin of their middle rank."""
     _, inverse, counts = np.unique(probability, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts + 1) / 2
     wanted = np.floor(middle * min(n_bins, len(probability)) / len(probability)).astype(int)[inverse]

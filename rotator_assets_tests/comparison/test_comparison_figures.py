@@ -86,4 +86,4 @@ def test_the_new_curve_is_coloured_and_the_latest_old_ones_are_grey(curve):
     assert made_up.line(axes, "now").get_color() == style.FAST_COLOUR
     greys = [float(made_up.line(axes, f"day {day}").get_color()) for day in (6, 5, 4)]
     assert greys == sorted(greys)  # the older, the paler
-    assert "4 older ones not shown" in made_up.texts(figure)
+    assert "4 earlier trainings not shown" in made_up.texts(figure)

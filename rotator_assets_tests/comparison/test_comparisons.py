@@ -14,8 +14,9 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.domains import exhibits
 from rotator_assets.evaluation import assets as reports
-from rotator_assets.evaluation.auc import Judged, roc_curve_frame
 from rotator_assets.evaluation.exhibits import EXHIBITS
+from rotator_assets.evaluation.network_scores import NetworkScores
+from rotator_assets.evaluation.roc_curves import roc_curve_frame
 from rotator_assets.evaluation.summary import summarize
 from rotator_assets.evaluation.training_pictures import retraining_picture
 from rotator_assets.lineage.partitions import DATASETS
@@ -65,7 +66,7 @@ def metrics_and_curve(sample: pd.DataFrame, run_id: str = "run-1") -> tuple[dict
         "device": "cpu",
     }
     metrics = {**key, **summarize(sample, sample.assign(repeat=0)), **made, "seconds": 1.0, "run_id": run_id}
-    return metrics, roc_curve_frame(Judged.of(sample)).assign(**key)
+    return metrics, roc_curve_frame(NetworkScores.of(sample)).assign(**key)
 
 
 def trained(root: DataRoot, dataset: str, recipe: str, seed: int = 1) -> pd.DataFrame:

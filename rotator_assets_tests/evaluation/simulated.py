@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from rotator_assets.evaluation.auc import Judged
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.training.calibration import fit_calibration
 
 VALIDATION = 0.15
@@ -42,9 +42,9 @@ class Setting:
 class Scores:
     """One classifier's scores in three ways: within networks, pooled, and pooled after each network's calibration."""
 
-    within: Judged
-    pooled: Judged
-    calibrated: Judged | None
+    within: NetworkScores
+    pooled: NetworkScores
+    calibrated: NetworkScores | None
 
 
 def cross_validation(
@@ -92,9 +92,9 @@ def _classifier(setting, labels, shared, folds, auc, generator, calibrate) -> Sc
     score = np.concatenate(scores)
 
     def pooled(values):
-        return Judged.by_one(labels, np.bincount(row, values) / setting.repeats)
+        return NetworkScores.single(labels, np.bincount(row, values) / setting.repeats)
 
-    within = Judged(labels[row].astype(np.int8), score, np.concatenate(networks), row, row)
+    within = NetworkScores(labels[row].astype(np.int8), score, np.concatenate(networks), row, row)
     return Scores(within, pooled(score), pooled(np.concatenate(calibrated)) if calibrate else None)
 
 

@@ -13,30 +13,32 @@ from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 
 from rotator_assets.evaluation.auc import (
-    Judged,
     auc_difference,
     auc_interval,
     aucs_of_labelings,
     network_aucs,
     network_scatter,
-    roc_curve_frame,
     size_and_auc,
 )
+from rotator_assets.evaluation.network_scores import NetworkScores
+from rotator_assets.evaluation.roc_curves import roc_curve_frame
 from rotator_assets_tests.evaluation.simulated import Setting, cross_validation, scored
 
 few = settings(max_examples=60, deadline=None)
 
 
 def interval_of(labels, scores, level=0.95):
-    return auc_interval(Judged.by_one(labels, scores), level)
+    return auc_interval(NetworkScores.single(labels, scores), level)
 
 
 def difference_of(labels, scores_a, scores_b):
-    return auc_difference(Judged.by_one(labels, scores_a), Judged.by_one(labels, scores_b))
+    return auc_difference(NetworkScores.single(labels, scores_a), NetworkScores.single(labels, scores_b))
 
 
 def difference_of_samples(labels_a, scores_a, labels_b, scores_b):
-    return auc_difference(Judged.by_one(labels_a, scores_a), Judged.by_one(labels_b, scores_b), paired=False)
+    return auc_difference(
+        NetworkScores.single(labels_a, scores_a), NetworkScores.single(labels_b, scores_b), paired=False
+    )
 
 
 def sample(n_slow, n_fast, shift, seed):
@@ -173,7 +175,7 @@ def test_independent_samples_of_one_galaxy_a_class_have_no_test():
 @given(data=scored())
 def test_roc_curve_runs_between_the_corners_with_finite_thresholds(data):
     labels, scores = data
-    frame = roc_curve_frame(Judged.by_one(labels, scores))
+    frame = roc_curve_frame(NetworkScores.single(labels, scores))
     assert list(frame.columns) == ["false_positive_rate", "true_positive_rate", "threshold"]
     assert tuple(frame.iloc[0])[:2] == (0, 0) and tuple(frame.iloc[-1])[:2] == (1, 1)
     assert np.isfinite(frame).all(axis=None)
@@ -188,7 +190,7 @@ def test_roc_curve_runs_between_the_corners_with_finite_thresholds(data):
 @pytest.mark.parametrize(
     ("labels", "scores", "message"),
     [
-        ([0, 0], [1, 2], "judged both"),
+        ([0, 0], [1, 2], "scored both"),
         ([0, 2], [1, 2], "labels must be 0"),
         ([0, 1], [1, np.nan], "finite"),
         ([0, 1], [1, 2, 3], "equally long"),
@@ -203,7 +205,7 @@ def test_aucs_of_many_labelings_are_scikit_learns_and_nan_with_one_class():
     generator = np.random.default_rng(3)
     scores = generator.integers(0, 12, 40) / 12  # with ties
     labelings = generator.random((5, 40)) < 0.4
-    judged = Judged.by_one(labelings[0], scores)
+    judged = NetworkScores.single(labelings[0], scores)
     found = aucs_of_labelings(judged, np.vstack([labelings, np.ones((1, 40), bool)]))
     np.testing.assert_allclose(found[:5], [roc_auc_score(labels, scores) for labels in labelings])
     assert np.isnan(found[5])
@@ -213,18 +215,18 @@ def test_a_sample_is_described_by_the_names_of_the_tables():
     labels, scores = sample(30, 50, 1.0, 4)
     auc = interval_of(labels, scores)
     described = {"n_galaxies": 80, "n_slow": 30, "auc": auc.auc, "auc_low": auc.low, "auc_high": auc.high}
-    assert size_and_auc(Judged.by_one(labels, scores)) == described
+    assert size_and_auc(NetworkScores.single(labels, scores)) == described
 
 
 def judged_by(networks, labels, scores, object_ids=None):
     frame = pd.DataFrame({"rotator_type": labels, "probability_fast": scores, "fold": networks})
     galaxies = np.arange(len(frame))
-    return Judged.of(frame.assign(galaxy_id=galaxies, object_id=galaxies if object_ids is None else object_ids))
+    return NetworkScores.of(frame.assign(galaxy_id=galaxies, object_id=galaxies if object_ids is None else object_ids))
 
 
 @few
 @given(data=scored(least=2), seed=st.integers(0, 99))
-def test_pairs_of_one_network_alone_count(data, seed):
+def test_pairs_single_alone_count(data, seed):
     """AUC by the plain loop over pairs; its curve has that area; the networks' own scales do not matter."""
     labels, scores = data
     generator = np.random.default_rng(seed)
@@ -236,9 +238,9 @@ def test_pairs_of_one_network_alone_count(data, seed):
         if networks[slow] == networks[fast]
     ]
     judged = judged_by(networks, labels, scores)
-    assert judged.comparable == bool(pairs)
+    assert judged.has_pairs == bool(pairs)
     if not pairs:
-        with pytest.raises(ValueError, match="judged both"):
+        with pytest.raises(ValueError, match="scored both"):
             auc_interval(judged)
         return
     found = auc_interval(judged)
@@ -272,14 +274,14 @@ def test_networks_are_compared_on_their_own_scale():
     judged = judged_by(folds, labels, scores)
     np.testing.assert_array_equal(network_aucs(judged), [1, 1, 1])
     assert auc_interval(judged).auc == 1 and interval_of(labels, scores).auc < 0.8
-    pooled, within = roc_curve_frame(Judged.by_one(labels, scores)), roc_curve_frame(judged)
+    pooled, within = roc_curve_frame(NetworkScores.single(labels, scores)), roc_curve_frame(judged)
     assert len(pooled) > len(within) == 3
 
 
 def test_a_repeat_of_the_same_judgements_says_nothing_new():
     """As does one object observed twice: the interval stays; taken for other galaxies they would narrow it."""
     labels, scores = sample(40, 60, 1.0, seed=4)
-    once = auc_interval(Judged.by_one(labels, scores))
+    once = auc_interval(NetworkScores.single(labels, scores))
     twice = judged_by(np.repeat([0, 1], 100), np.tile(labels, 2), np.tile(scores, 2), np.tile(np.arange(100), 2))
     twice = replace(twice, galaxy_ids=twice.object_ids)
     again = auc_interval(twice)
@@ -301,8 +303,8 @@ def test_networks_of_two_trainings_need_not_be_the_same():
 
 def test_an_unknown_variance_of_either_is_unknown_of_the_difference():
     labels, scores = sample(30, 30, 1.0, seed=6)
-    one_slow = Judged.by_one(labels, scores).select(np.arange(29, 60))
-    found = auc_difference(Judged.by_one(labels, scores), one_slow)
+    one_slow = NetworkScores.single(labels, scores).select(np.arange(29, 60))
+    found = auc_difference(NetworkScores.single(labels, scores), one_slow)
     assert (found.low, found.high) == (-1, 1) and np.isnan(found.p_value)
 
 
@@ -323,7 +325,7 @@ def test_scatter_between_networks_is_what_sampling_leaves_over():
     assert network_scatter(same) < 0.01
     # The AUC of normal scores d apart is Phi(d / sqrt 2), so it scatters by 0.22 times as much as d at d = 1.
     assert network_scatter(different) == pytest.approx(0.22 * 0.3, rel=0.35)
-    assert np.isnan(network_scatter(Judged.by_one(labels, noise)))
+    assert np.isnan(network_scatter(NetworkScores.single(labels, noise)))
 
 
 OFFSETS = {"offset": 1.0, "slope": 0.3}
@@ -362,7 +364,7 @@ def test_equal_classifiers_are_equal_although_the_networks_of_one_differ_in_scal
         one, other = cross_validation(Setting(n=240, n_slow=80), generator)
         shifted = replace(other.within, scores=other.within.scores + shifts[other.within.networks])
         order = np.argsort(shifted.galaxy_ids)
-        together = Judged.by_one(shifted.labels[order], shifted.scores[order])
+        together = NetworkScores.single(shifted.labels[order], shifted.scores[order])
         within += auc_difference(one.within, shifted).p_value < 0.05
         pooled += auc_difference(one.pooled, together).p_value < 0.05
     assert within <= binom.ppf(0.998, RUNS, 0.07) < pooled

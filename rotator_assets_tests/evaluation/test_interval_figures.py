@@ -1,11 +1,11 @@
-"""Pictures of a referee's questions show the numbers they were given, and say what is missing."""
+"""Figures of the robustness checks show the given numbers and say what is missing."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.evaluation.figures import precision_recall_figure, reliability_figure
 from rotator_assets.evaluation.reliability import calibration_curves, referee_metrics
+from rotator_assets.evaluation.reliability_figures import precision_recall_figure, reliability_figure
 from rotator_assets.evaluation.scores import precision_recall_frame
 from rotator_assets.kinematics.spin import spin_threshold
 from rotator_assets.plots import style
@@ -76,7 +76,7 @@ def test_reliability_tells_both_stages_with_their_errors(figures, metrics):
     labels = " ".join(made_up.legend_texts(axes))
     assert f"as predicted: calibration error {metrics['ece']:.3f}" in labels
     assert f"after calibration: calibration error {metrics['ece_calibrated']:.3f}" in labels
-    assert f"share of fast rotators: {1 - metrics['prevalence']:.2f}" in labels
+    assert f"fraction of fast rotators: {1 - metrics['prevalence']:.2f}" in labels
 
 
 def test_without_calibration_one_stage_is_shown(sample):
@@ -90,7 +90,7 @@ def test_precision_has_its_interval_and_the_prevalence(figures, metrics):
     (axes,) = figures("precision_recall", synthetic=False).axes
     area = f"{metrics['pr_auc_slow']:.3f} [{metrics['pr_auc_slow_low']:.3f}, {metrics['pr_auc_slow_high']:.3f}]"
     assert f"network: average precision {area}" in made_up.legend_texts(axes)
-    assert set(made_up.line(axes, "guess").get_ydata()) == {metrics["prevalence"]}
+    assert set(made_up.line(axes, "random").get_ydata()) == {metrics["prevalence"]}
 
 
 def test_each_variant_has_a_line_and_each_cut_its_number_of_galaxies(figures, variants):

@@ -6,7 +6,8 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, brier_score_loss
 
-from rotator_assets.evaluation.auc import Judged, auc_interval
+from rotator_assets.evaluation.auc import auc_interval
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.evaluation.reliability import calibration_curves, referee_metrics, seed_spread
 from rotator_assets.evaluation.resampling import bootstrap_auc
 from rotator_assets.evaluation.scores import expected_calibration_error
@@ -42,7 +43,7 @@ def test_numbers_are_those_of_their_functions(predictions):
     found = referee_metrics(predictions, predictions, n=200, seed=5)
     assert set(found) | KEY == columns("referee_metrics")
     labels = predictions["rotator_type"]
-    judged = Judged.of(predictions)
+    judged = NetworkScores.of(predictions)
     expected = auc_interval(judged)
     assert (found["auc"], found["auc_low"], found["auc_high"]) == (expected.auc, expected.low, expected.high)
     assert found["auc_error"] == expected.error
@@ -78,7 +79,7 @@ def test_curves_have_the_columns_of_their_table(predictions):
 def test_spread_over_repeats_is_that_of_their_aucs(predictions):
     other = predictions.assign(probability_fast=1 - predictions["probability_fast"])
     repeats = pd.concat([predictions.assign(repeat=0), other.assign(repeat=1)])
-    auc = auc_interval(Judged.of(predictions)).auc
+    auc = auc_interval(NetworkScores.of(predictions)).auc
     found = seed_spread(repeats)
     assert found["n_repeats"] == 2 and found["seed_auc_std"] == pytest.approx(np.std([auc, 1 - auc], ddof=1))
     alone = seed_spread(repeats[repeats["repeat"] == 0])

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from rotator_assets.evaluation.auc import Judged, auc_difference, auc_interval
+from rotator_assets.evaluation.auc import auc_difference, auc_interval
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.evaluation.resampling import (
     bootstrap,
     bootstrap_auc,
@@ -42,7 +43,7 @@ def weighted(draw):
 def test_weights_count_as_repeats(data):
     labels, scores, weights = data
     repeated, often = np.repeat(labels, weights), np.repeat(scores, weights)
-    assert weighted_auc(Judged.by_one(labels, scores), [weights])[0] == pytest.approx(
+    assert weighted_auc(NetworkScores.single(labels, scores), [weights])[0] == pytest.approx(
         roc_auc_score(repeated, often), abs=1e-12
     )
     expected = average_precision_score(repeated == 0, -often)
@@ -53,7 +54,7 @@ def test_weights_count_as_repeats(data):
 def test_delong_gives_what_proc_gives_for_subarachnoid_haemorrhage(marker):
     """AUC and variance of the aSAH data, as pROC's own tests have them (tests/testthat/test-var.R, test-auc.R)."""
     variance = {"wfns": 0.00146991470882363, "s100b": 0.00266868245717244}
-    found = auc_interval(Judged.by_one(ASAH["poor_outcome"], ASAH[marker]))
+    found = auc_interval(NetworkScores.single(ASAH["poor_outcome"], ASAH[marker]))
     assert found.error**2 == pytest.approx(variance[marker], rel=1e-12)
     if marker == "wfns":
         assert found.auc == pytest.approx(0.823678861788618, rel=1e-12)
@@ -61,7 +62,7 @@ def test_delong_gives_what_proc_gives_for_subarachnoid_haemorrhage(marker):
 
 def test_delongs_paired_test_gives_what_proc_gives():
     """roc.test(wfns, s100b) of the aSAH data, as pROC's own test has it (tests/testthat/test-roc.test.R)."""
-    found = auc_difference(*(Judged.by_one(ASAH["poor_outcome"], ASAH[marker]) for marker in ("wfns", "s100b")))
+    found = auc_difference(*(NetworkScores.single(ASAH["poor_outcome"], ASAH[marker]) for marker in ("wfns", "s100b")))
     assert found.p_value == pytest.approx(0.0271757822291882, rel=1e-10)
     assert (found.low, found.high) == pytest.approx((0.0104061769564846, 0.174214419249478), rel=1e-10)
     standard_error = (found.high - found.low) / (2 * 1.959963984540054)
@@ -70,7 +71,7 @@ def test_delongs_paired_test_gives_what_proc_gives():
 
 @pytest.mark.parametrize("marker", ["wfns", "s100b"])
 def test_delong_is_within_monte_carlo_error_of_the_bootstrap(marker):
-    judged = Judged.by_one(ASAH["poor_outcome"], ASAH[marker])
+    judged = NetworkScores.single(ASAH["poor_outcome"], ASAH[marker])
     delong, resampled = auc_interval(judged), bootstrap_auc(judged, n=N, seed=1)
     assert resampled.value == pytest.approx(delong.auc, abs=1e-12)
     # The bootstrap divides by n where DeLong divides by n - 1: a percent of the error with 41 in the smaller class.
@@ -79,7 +80,7 @@ def test_delong_is_within_monte_carlo_error_of_the_bootstrap(marker):
 
 
 def test_the_paired_difference_is_within_monte_carlo_error_of_the_bootstrap():
-    a, b = (Judged.by_one(ASAH["poor_outcome"], ASAH[marker]) for marker in ("wfns", "s100b"))
+    a, b = (NetworkScores.single(ASAH["poor_outcome"], ASAH[marker]) for marker in ("wfns", "s100b"))
     delong = auc_difference(a, b)
 
     def change(weights):
@@ -97,10 +98,10 @@ def test_repeats_of_an_object_are_drawn_together_and_widen_the_interval():
     labels = np.repeat([0, 1], 40)
     scores = generator.normal(size=80) + labels
     objects = np.arange(80)
-    once = bootstrap_auc(Judged.by_one(labels, scores, objects), n=N)
-    tripled = bootstrap_auc(Judged.by_one(np.tile(labels, 3), np.tile(scores, 3), np.tile(objects, 3)), n=N)
+    once = bootstrap_auc(NetworkScores.single(labels, scores, objects), n=N)
+    tripled = bootstrap_auc(NetworkScores.single(np.tile(labels, 3), np.tile(scores, 3), np.tile(objects, 3)), n=N)
     assert (tripled.value, tripled.error) == pytest.approx((once.value, once.error), rel=1e-9)
-    taken_for_different = bootstrap_auc(Judged.by_one(np.tile(labels, 3), np.tile(scores, 3)), n=N)
+    taken_for_different = bootstrap_auc(NetworkScores.single(np.tile(labels, 3), np.tile(scores, 3)), n=N)
     assert taken_for_different.error == pytest.approx(once.error / np.sqrt(3), rel=0.1)
 
 
@@ -118,13 +119,13 @@ def test_every_replicate_has_as_many_objects_of_each_kind(seed, n_objects):
         kinds.setdefault(tuple(np.unique(labels[of_object])), []).append(np.flatnonzero(of_object)[0])
     for first in kinds.values():
         assert (weights[:, first].sum(axis=1) == len(first)).all()
-    assert np.isfinite(weighted_auc(Judged.by_one(labels, np.arange(len(labels))), weights)).all()
+    assert np.isfinite(weighted_auc(NetworkScores.single(labels, np.arange(len(labels))), weights)).all()
 
 
 def test_equal_seeds_give_equal_intervals_and_many_galaxies_are_taken_in_pieces(monkeypatch):
     from rotator_assets.evaluation import resampling
 
-    judged = Judged.by_one(ASAH["poor_outcome"], ASAH["s100b"])
+    judged = NetworkScores.single(ASAH["poor_outcome"], ASAH["s100b"])
     labels, objects = judged.labels, judged.object_ids
     assert bootstrap_auc(judged, n=50, seed=3) == bootstrap_auc(judged, n=50, seed=3)
     assert bootstrap_auc(judged, n=50, seed=4) != bootstrap_auc(judged, n=50, seed=3)
@@ -138,7 +139,7 @@ def test_the_interval_within_networks_is_within_monte_carlo_error_of_the_bootstr
     generator = np.random.default_rng(2)
     labels = np.repeat([0, 1], [80, 160])
     networks = generator.integers(0, 4, 240)
-    judged = Judged.by_one(labels, generator.normal(size=240) + labels + 3.0 * networks)
+    judged = NetworkScores.single(labels, generator.normal(size=240) + labels + 3.0 * networks)
     judged = replace(judged, networks=networks)
     expected, resampled = auc_interval(judged), bootstrap_auc(judged, n=N, seed=1)
     assert resampled.value == pytest.approx(expected.auc, abs=1e-12)

@@ -3,6 +3,7 @@ import pytest
 
 from rotator_assets.evaluation import figures as roc
 from rotator_assets.plots import style
+from rotator_assets.plots.roc_axes import FALSE_POSITIVES, TRUE_POSITIVES, UNDEFINED, Curve
 from rotator_assets_tests.report import made_up
 
 TITLE = {"dataset": "manga-observed-64", "recipe": "thesis", "synthetic": False}
@@ -19,13 +20,12 @@ def curve(sample):
     return made_up.curve(sample["rotator_type"], sample["probability_fast"])
 
 
-def _roc(curve, **changes):
-    given = {"auc": 0.782, "auc_low": 0.741, "auc_high": 0.823, "n_galaxies": 300, "n_slow": 70, **TITLE, **changes}
-    return roc.roc_figure(curve, **given)
+def _roc(curve, auc=(0.782, 0.741, 0.823), **given):
+    return roc.roc_figure(Curve("network", curve, *auc, n_galaxies=300, n_slow=70), **TITLE, **given)
 
 
 def test_the_curve_and_its_numbers_are_shown(curve):
-    figure = _roc(curve, optimal=(0.2, 0.7, 0.63))
+    figure = _roc(curve, optimal=roc.OperatingPoint(0.2, 0.7, 0.63))
     (axes,) = figure.axes
     x, y = made_up.line(axes, "network").get_data()
     np.testing.assert_array_equal(x, curve["false_positive_rate"])
@@ -35,13 +35,15 @@ def test_the_curve_and_its_numbers_are_shown(curve):
     assert made_up.line(axes, "threshold").get_data() == ([0.2], [0.7])
     assert axes.get_legend().get_title().get_text() == "AUC with 95 % interval"
     assert "300 galaxies: 70 slow, 230 fast" in made_up.texts(figure)
-    assert axes.get_xlabel() == "False-positive rate (slow rotators called fast)"
-    assert axes.get_ylabel() == "True-positive rate (fast rotators called fast)"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (FALSE_POSITIVES, TRUE_POSITIVES)
 
 
 def test_folds_are_thin_and_baselines_have_their_own_looks(curve):
-    rivals = [("ellipticity alone", curve, 0.52, 0.48, 0.56), ("shape and size", curve, 0.6, np.nan, np.nan)]
-    figure = _roc(curve, fold_curves=[curve] * 5, baselines=rivals)
+    baselines = [
+        Curve("ellipticity alone", curve, 0.52, 0.48, 0.56, 300, 70),
+        Curve("shape and size", curve, 0.6, np.nan, np.nan, 300, 70),
+    ]
+    figure = _roc(curve, fold_curves=[curve] * 5, baselines=baselines)
     (axes,) = figure.axes
     labels = made_up.legend_texts(axes)
     assert "ellipticity alone: 0.520 [0.480, 0.560]" in labels and "shape and size: 0.600" in labels
@@ -54,20 +56,20 @@ def test_folds_are_thin_and_baselines_have_their_own_looks(curve):
     assert not {style.SLOW_COLOUR, style.FAST_COLOUR} & {line.get_color() for line in axes.lines}
 
 
-def test_the_confusion_matrix_gives_counts_and_shares_of_the_true_class(curve):
-    figure = _roc(curve, optimal=(0.3, 0.8, 0.63), confusion=[[70, 30], [40, 160]])
+def test_the_confusion_matrix_gives_counts_and_fractions(curve):
+    figure = _roc(curve, optimal=roc.OperatingPoint(0.3, 0.8, 0.63), confusion=[[70, 30], [40, 160]])
     matrix = figure.axes[-1]
     assert [text.get_text() for text in matrix.texts] == ["70\n70.0 %", "30\n30.0 %", "40\n20.0 %", "160\n80.0 %"]
     assert matrix.get_title() == "At threshold 0.63\nbalanced accuracy 0.750"
     for axis in (matrix.xaxis, matrix.yaxis):
         assert [label.get_text() for label in axis.get_ticklabels()] == ["slow", "fast"]
-    assert (matrix.get_xlabel(), matrix.get_ylabel()) == ("Called", "True class")
+    assert (matrix.get_xlabel(), matrix.get_ylabel()) == ("Classified as", "True class")
 
 
 def test_thresholds_can_be_named(curve):
     figure = _roc(
         curve,
-        optimal=(0.3, 0.8, 0.63),
+        optimal=roc.OperatingPoint(0.3, 0.8, 0.63),
         confusion=[[7, 3], [4, 16]],
         threshold_name="mean threshold",
         confusion_title="At each fold's threshold",
@@ -77,12 +79,12 @@ def test_thresholds_can_be_named(curve):
 
 
 def test_without_an_auc_the_figure_says_why(curve):
-    figure = _roc(curve.iloc[:0], auc=np.nan, auc_low=np.nan, auc_high=np.nan, confusion=[[0, 0], [1, 2]])
-    assert made_up.messages(figure) == [roc.UNDEFINED]
+    figure = _roc(curve.iloc[:0], auc=(np.nan, np.nan, np.nan), confusion=[[0, 0], [1, 2]])
+    assert made_up.messages(figure) == [UNDEFINED]
     assert "balanced accuracy" not in made_up.texts(figure)
 
 
-def test_score_histograms_sum_to_100_percent_a_class(sample):
+def test_score_histograms_sum_to_100_percent_per_class(sample):
     figure = roc.score_histogram_figure(sample, thresholds={"chosen": 0.63, "not known": np.nan}, **TITLE)
     (axes,) = figure.axes
     labels = made_up.legend_texts(axes)
@@ -96,7 +98,7 @@ def test_score_histograms_sum_to_100_percent_a_class(sample):
     assert axes.get_ylabel().endswith("(%)")
 
 
-def test_history_has_one_line_a_fold_and_marks_the_best_epoch():
+def test_history_has_one_line_per_fold_and_marks_the_best_epoch():
     figure = roc.history_figure(made_up.history(folds=3, epochs=4), **TITLE)
     losses, aucs = figure.axes
     solid = [line for line in losses.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 4]

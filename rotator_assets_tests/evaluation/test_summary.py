@@ -4,14 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.evaluation.auc import Judged, auc_difference, auc_interval, network_aucs, size_and_auc
-from rotator_assets.evaluation.summary import (
-    DatasetPair,
-    against_baselines,
-    compare_datasets,
-    compare_recipes,
-    summarize,
-)
+from rotator_assets.comparison.dataset_pairs import DatasetPair
+from rotator_assets.comparison.differences import compare_datasets, compare_recipes
+from rotator_assets.evaluation.auc import auc_difference, auc_interval, network_aucs, size_and_auc
+from rotator_assets.evaluation.network_scores import NetworkScores
+from rotator_assets.evaluation.summary import against_baselines, summarize
 from rotator_assets.tables import TABLES
 
 
@@ -51,7 +48,7 @@ def test_recipes_are_compared_with_the_reference_on_the_galaxies_in_both(recipes
     by_recipe = {name: rows.set_index("galaxy_id") for name, rows in recipes.groupby("recipe")}
     both = [f"g{number}" for number in range(50, 150)]
     thesis, other = by_recipe["thesis"].loc[both], by_recipe["all-types"].loc[both]
-    expected = auc_difference(Judged.of(other.reset_index()), Judged.of(thesis.reset_index()))
+    expected = auc_difference(NetworkScores.of(other.reset_index()), NetworkScores.of(thesis.reset_index()))
     row = table.loc["all-types"]
     assert (row["n_galaxies"], row["n_in_both"]) == (250, 100)
     assert (row["auc_difference"], row["p_value"]) == pytest.approx((expected.difference, expected.p_value))
@@ -110,7 +107,7 @@ def test_one_survey_is_compared_galaxy_by_galaxy(datasets):
         datasets[(datasets["dataset"] == name) & (datasets["recipe"] == "thesis")].set_index("galaxy_id").loc[both]
         for name in ("sim-64", "sim-128")
     )
-    expected = auc_difference(Judged.of(small.reset_index()), Judged.of(large.reset_index()))
+    expected = auc_difference(NetworkScores.of(small.reset_index()), NetworkScores.of(large.reset_index()))
     assert row["paired"] and not row["synthetic"] and row["n_galaxies"] == row["reference_n_galaxies"] == 100
     assert row["difference"] == pytest.approx(expected.difference) == pytest.approx(row["auc"] - row["reference_auc"])
     assert (row["low"], row["high"], row["p_value"]) == pytest.approx((expected.low, expected.high, expected.p_value))
@@ -121,10 +118,10 @@ def test_surveys_are_compared_as_independent_samples(datasets):
     sim, sky = (
         datasets[(datasets["dataset"] == name) & (datasets["recipe"] == "thesis")] for name in ("sim-64", "sky-64")
     )
-    expected = auc_difference(Judged.of(sim), Judged.of(sky), paired=False)
+    expected = auc_difference(NetworkScores.of(sim), NetworkScores.of(sky), paired=False)
     assert not row["paired"] and row["synthetic"]
     assert (row["n_galaxies"], row["reference_n_galaxies"]) == (120, 90)
-    assert row["auc"] == pytest.approx(auc_interval(Judged.of(sim)).auc)
+    assert row["auc"] == pytest.approx(auc_interval(NetworkScores.of(sim)).auc)
     assert (row["difference"], row["p_value"]) == pytest.approx((expected.difference, expected.p_value))
 
 
@@ -152,7 +149,7 @@ def test_labels_of_a_recipe_are_its_own_in_a_comparison(recipes):
     thesis = recipes[recipes["recipe"] == "thesis"]
     row = compare_recipes(pd.concat([thesis, other]), "thesis").set_index("recipe").loc["cappellari2016"]
     relabelled = thesis.assign(rotator_type=other["rotator_type"].to_numpy())
-    expected = auc_difference(Judged.of(other), Judged.of(relabelled))
+    expected = auc_difference(NetworkScores.of(other), NetworkScores.of(relabelled))
     assert (row["auc_difference"], row["p_value"]) == pytest.approx((expected.difference, expected.p_value))
 
 
@@ -174,12 +171,12 @@ def repeated():
 def test_a_training_is_summed_up_within_its_networks_and_pooled_beside(repeated):
     together, repeats = repeated
     found = summarize(together, repeats)
-    judged = Judged.of(repeats)
+    judged = NetworkScores.of(repeats)
     assert {name: found[name] for name in size_and_auc(judged)} == size_and_auc(judged) and found["n_galaxies"] == 240
     of_networks = network_aucs(judged)
     assert len(of_networks) == 4 and found["fold_auc_mean"] == pytest.approx(of_networks.mean())
     assert (found["fold_auc_min"], found["fold_auc_max"]) == (of_networks.min(), of_networks.max())
-    pooled = Judged.by_one(together["rotator_type"], together["probability_fast_calibrated"])
+    pooled = NetworkScores.single(together["rotator_type"], together["probability_fast_calibrated"])
     assert found["auc_pooled"] == auc_interval(pooled).auc
     assert 0 <= found["network_scatter"] < 0.1
     assert [found[name] for name in ("true_slow", "false_fast", "false_slow", "true_fast")] == [0, 80, 0, 160]
@@ -189,6 +186,6 @@ def test_baselines_are_compared_within_the_networks_of_both(repeated):
     together, repeats = repeated
     rival = np.random.default_rng(13).normal(size=240) + 0.5 * together["rotator_type"].to_numpy()
     (row,) = against_baselines(together, repeats, {"rival": rival}).to_dict("records")
-    expected = auc_difference(Judged.of(repeats), Judged.of(together, rival))
+    expected = auc_difference(NetworkScores.of(repeats), NetworkScores.of(together, rival))
     assert (row["auc_gain"], row["p_value"]) == (expected.difference, expected.p_value)
-    assert row["auc"] == auc_interval(Judged.of(together, rival)).auc and row["n_galaxies"] == 240
+    assert row["auc"] == auc_interval(NetworkScores.of(together, rival)).auc and row["n_galaxies"] == 240

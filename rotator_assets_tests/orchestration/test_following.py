@@ -99,11 +99,11 @@ def test_the_report_says_what_it_was_made_from(sensor):
 
 
 def test_a_comparison_that_cannot_be_made_is_tried_once_and_the_report_is_made_without_it(sensor, monkeypatch):
-    from rotator_assets.evaluation import summary
+    from rotator_assets.comparison import differences
 
     _new_auc(sensor.root)
     sensor.tick()
-    monkeypatch.setattr(summary, "compare_recipes", lambda *_: 1 / 0)
+    monkeypatch.setattr(differences, "compare_recipes", lambda *_: 1 / 0)
     assert sensor.tick() == f"compare_recipes {NOISY}"
     assert sensor.tick() == "refresh_report"
     told = {sensor.tick() for _ in range(3)}

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.evaluation.auc import Judged, auc_difference
+from rotator_assets.evaluation.auc import auc_difference
 from rotator_assets.evaluation.baselines import CLASSIFIERS, LOGISTIC, tabular_baseline
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.robustness.features.feature_sets import PIXEL_STEP, STEPS, feature_ladder, steps_of
 from rotator_assets.tables import TABLES
 from rotator_assets.training.folds import assign_folds
@@ -63,7 +64,7 @@ def test_what_a_feature_knows_appears_at_its_step(ladder):
 def test_numbers_of_a_row_are_those_of_the_paired_test(sample, ladder):
     row = ladder.set_index(["features", "model"]).loc[("+ Sersic index", LOGISTIC)]
     alone = tabular_baseline(sample[["ellipticity", "sersic_n"]], sample["rotator_type"], sample["fold"])
-    expected = auc_difference(Judged.of(sample), Judged.of(sample, alone))
+    expected = auc_difference(NetworkScores.of(sample), NetworkScores.of(sample, alone))
     assert (row["network_gain"], row["gain_low"], row["gain_high"], row["p_value"]) == pytest.approx(
         (expected.difference, expected.low, expected.high, expected.p_value)
     )

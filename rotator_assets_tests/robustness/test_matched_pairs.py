@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from rotator_assets.evaluation.auc import Judged, auc_interval
+from rotator_assets.evaluation.auc import auc_interval
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.robustness.features.matched_pairs import (
     CALIPERS,
     auc_by_definition,
@@ -20,7 +21,7 @@ from rotator_assets.robustness.features.matched_pairs import (
 
 
 def judged(labels, scores, object_ids=None):
-    return Judged.by_one(labels, scores, object_ids)
+    return NetworkScores.single(labels, scores, object_ids)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_a_variable_unknown_or_the_same_everywhere(value, counts):
 
 def scored_by(scores):
     """Their labels do not matter: they are made anew."""
-    return Judged.by_one(np.arange(len(scores)) % 2, scores)
+    return NetworkScores.single(np.arange(len(scores)) % 2, scores)
 
 
 def test_by_definition_alone():

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from rotator_assets.evaluation.auc import Judged
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.kinematics.spin import spin_threshold
 from rotator_assets.robustness.label_noise.redrawn_labels import (
     ASSUMED_ERROR,
@@ -23,7 +23,7 @@ BOUNDARIES = ("emsellem2011", "cappellari2016")
 def noise(distance, error, scores, **options):
     """Galaxies at these distances from a threshold of 0.2."""
     distance = np.asarray(distance, dtype=float)
-    judged = Judged.by_one(np.arange(len(distance)) % 2, scores)  # their labels are made anew
+    judged = NetworkScores.single(np.arange(len(distance)) % 2, scores)  # their labels are made anew
     return expected_auc_from_label_noise(
         judged, 0.2 + distance, np.broadcast_to(error, distance.shape), np.full(distance.shape, 0.2), **options
     )
@@ -164,7 +164,7 @@ def test_one_class_alone_has_no_auc_and_no_draws(sample):
 _SOURCES = ("galaxy_id", "lambda_r_source", "lambda_r")
 
 
-def test_variants_compare_galaxies_of_one_network_and_count_them_once(sample):
+def test_variants_compare_galaxies_single_and_count_them_once(sample):
     """Two networks on scales far apart, each of which judged every galaxy: as if one alone had."""
     none = pd.DataFrame(columns=list(_SOURCES))
     twice = pd.concat([sample, sample.assign(fold=1, probability_fast=sample["probability_fast"] + 9)])

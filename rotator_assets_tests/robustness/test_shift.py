@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.evaluation.auc import Judged
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.evaluation.resampling import bootstrap_auc
 from rotator_assets.robustness.transfer.shift import effective_number, likeness_weights, reweighted_auc, variables_of
 
@@ -40,7 +40,7 @@ def test_equal_weights_leave_the_auc_and_its_interval():
     generator = np.random.default_rng(3)
     labels = generator.integers(0, 2, 300)
     scores = labels + generator.normal(0, 1.5, 300)
-    judged = Judged.by_one(labels, scores)
+    judged = NetworkScores.single(labels, scores)
     found = reweighted_auc(judged, np.ones(300), n=200)
     assert found.auc == bootstrap_auc(judged, n=200)
     assert (found.change.value, found.change.low, found.change.high) == (0, 0, 0)
@@ -54,9 +54,9 @@ def test_a_drop_that_is_due_to_the_galaxies_alone_is_explained():
     labels = generator.integers(0, 2, N)
     scores = np.where(x > 0.5, labels, 0.5) + generator.normal(0, 0.3, N)
     other = generator.uniform(0.5, 1, (N, 1))
-    found = reweighted_auc(Judged.by_one(labels, scores), likeness_weights(x[:, None], other), n=200)
+    found = reweighted_auc(NetworkScores.single(labels, scores), likeness_weights(x[:, None], other), n=200)
     alike = x > 0.5
-    at_home = bootstrap_auc(Judged.by_one(labels[alike], scores[alike]), n=200).value
+    at_home = bootstrap_auc(NetworkScores.single(labels[alike], scores[alike]), n=200).value
     assert found.change.low > 0.1
     assert found.auc.value == pytest.approx(at_home, abs=0.04)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.evaluation.auc import Judged, auc_interval
+from rotator_assets.evaluation.auc import auc_interval
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.synthetic.injected_differences import (
     SPREAD_DISC,
     best_auc,
@@ -19,7 +20,7 @@ def test_the_best_classifier_reaches_the_area_of_two_gaussians():
     assert best_auc(0) == 0.5
     assert best_auc(2) == pytest.approx(0.9214, abs=1e-4)
     galaxies = planted_galaxies(200, 2.0, seed=1, size_px=8)
-    found = auc_interval(Judged.by_one(galaxies.labels, galaxies.disc_share))
+    found = auc_interval(NetworkScores.single(galaxies.labels, galaxies.disc_share))
     assert found.low < best_auc(2) < found.high
 
 
@@ -44,7 +45,7 @@ def test_a_network_finds_a_strong_difference_and_none_where_there_is_none(tmp_pa
         trained = cross_validate(
             galaxies.images, galaxies.labels, np.arange(96), np.arange(96), recipe, model_folder=folder
         )
-        aucs[strength] = auc_interval(Judged.of(trained.predictions))
+        aucs[strength] = auc_interval(NetworkScores.of(trained.predictions))
     assert aucs[6.0].low > 0.6
     assert aucs[6.0].auc > aucs[0.0].auc + 0.2
     assert pytest.approx(aucs[0.0].auc, abs=0.2) == 0.5

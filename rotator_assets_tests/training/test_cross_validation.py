@@ -10,7 +10,8 @@ from scipy.special import expit
 from rotator_assets.core.backend import computes_bfloat16
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.statistics import youden_threshold
-from rotator_assets.evaluation.auc import Judged, auc_interval, network_aucs
+from rotator_assets.evaluation.auc import auc_interval, network_aucs
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.store.models import load_model
 from rotator_assets.training import cross_validation as training
 from rotator_assets.training.calibration import Calibration, fit_calibration
@@ -43,8 +44,8 @@ def one_fold(survey, monkeypatch):
 def test_a_planted_signal_is_learned(trained):
     result, _, _ = trained
     predictions = result.predictions
-    assert auc_interval(Judged.of(predictions)).auc > 0.9
-    assert network_aucs(Judged.of(predictions)).min() > 0.8
+    assert auc_interval(NetworkScores.of(predictions)).auc > 0.9
+    assert network_aucs(NetworkScores.of(predictions)).min() > 0.8
     assert np.mean(predictions.predicted_type == predictions.rotator_type) > 0.8
 
 
@@ -54,7 +55,7 @@ def test_shuffled_labels_teach_nothing(tmp_path):
     shuffled = dict(zip(names, np.random.default_rng(0).permutation(labels[first]), strict=True))
     labels = np.array([shuffled[name] for name in objects])
     result = run((images, labels, objects), short(epochs=4), tmp_path)
-    interval = auc_interval(Judged.of(result.predictions), level=0.99)
+    interval = auc_interval(NetworkScores.of(result.predictions), level=0.99)
     assert interval.low < 0.5 < interval.high
 
 

@@ -17,7 +17,8 @@ from scipy.stats import binom, norm
 
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.evaluation.auc import Judged, auc_interval
+from rotator_assets.evaluation.auc import auc_interval
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.training.cross_validation import cross_validate
 from rotator_assets_tests.training.made_up_training import galaxy_ids
 
@@ -57,16 +58,16 @@ def runs(tmp_path_factory):
 
 def test_a_held_out_part_covers_one_half_as_often_as_it_says(runs):
     first = [predictions[predictions["fold"] == 0] for predictions in runs]
-    covered = sum(covers(auc_interval(Judged.of(rows))) for rows in first)
+    covered = sum(covers(auc_interval(NetworkScores.of(rows))) for rows in first)
     assert covered >= binom.ppf(0.005, RUNS, 0.95)
 
 
 def test_all_folds_cover_one_half_as_often_as_trainings_on_each_others_galaxies_can(runs):
-    together = [auc_interval(Judged.of(rows)) for rows in runs]
+    together = [auc_interval(NetworkScores.of(rows)) for rows in runs]
     assert sum(covers(interval) for interval in together) >= binom.ppf(0.005, RUNS, COVERAGE)
     assert sum(covers(interval, widened=np.sqrt(2)) for interval in together) >= binom.ppf(0.005, RUNS, 0.95)
 
 
 def test_the_aucs_stand_about_one_half(runs):
-    together = np.array([auc_interval(Judged.of(rows)).auc for rows in runs])
+    together = np.array([auc_interval(NetworkScores.of(rows)).auc for rows in runs])
     assert abs(together.mean() - 0.5) < 3 * together.std(ddof=1) / np.sqrt(RUNS)

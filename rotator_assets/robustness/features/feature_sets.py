@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from rotator_assets.core.statistics import holm
-from rotator_assets.evaluation.auc import Judged, auc_difference, auc_interval, size_and_auc
+from rotator_assets.evaluation.auc import auc_difference, auc_interval, size_and_auc
 from rotator_assets.evaluation.baselines import CLASSIFIERS, tabular_baseline
+from rotator_assets.evaluation.network_scores import NetworkScores
 
 STEPS = {
     "ellipticity": ("ellipticity",),
@@ -56,7 +57,7 @@ def feature_ladder(sample: pd.DataFrame, repeats: pd.DataFrame, pixels: NDArray[
     close that path; as it is, what the network adds is slightly optimistic.
     """
     truth, folds = sample["rotator_type"].to_numpy(int), sample["fold"].to_numpy()
-    network = Judged.of(repeats)
+    network = NetworkScores.of(repeats)
     calibrated = sample["probability_fast_calibrated"].to_numpy(float)
     logits = logit(np.clip(calibrated, _MOST_CERTAIN, 1 - _MOST_CERTAIN))[:, None]
     steps, _ = steps_of(sample)
@@ -69,7 +70,7 @@ def feature_ladder(sample: pd.DataFrame, repeats: pd.DataFrame, pixels: NDArray[
             options = {"classifier": classifier, "pixels": seen, "seed": seed}
             alone = tabular_baseline(features, truth, folds, **options)
             together = tabular_baseline(np.hstack([features, logits]), truth, folds, **options)
-            compared = _compared(network, Judged.of(sample, alone), Judged.of(sample, together))
+            compared = _compared(network, NetworkScores.of(sample, alone), NetworkScores.of(sample, together))
             rows.append({"features": name, "model": classifier, **compared})
     table = pd.DataFrame(rows)
     for p_value in ("p_value", "added_p_value"):
@@ -77,7 +78,7 @@ def feature_ladder(sample: pd.DataFrame, repeats: pd.DataFrame, pixels: NDArray[
     return table
 
 
-def _compared(network: Judged, alone: Judged, together: Judged) -> dict[str, float | int]:
+def _compared(network: NetworkScores, alone: NetworkScores, together: NetworkScores) -> dict[str, float | int]:
     """AUC of a classifier's scores, the network's gain over it, and what its logit adds to it."""
     gain, added = auc_difference(network, alone), auc_difference(together, alone)
     return {

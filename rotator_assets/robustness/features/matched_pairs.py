@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from rotator_assets.evaluation.auc import Judged, auc_interval, aucs_of_labelings, size_and_auc, sizes
+from rotator_assets.evaluation.auc import auc_interval, aucs_of_labelings, size_and_auc
+from rotator_assets.evaluation.network_scores import NetworkScores, sizes
 
 CALIPERS = {"ellipticity": 0.05, "log_mass": 0.1, "r_eff_over_psf": 0.3, "redshift": 0.005}
 """What may explain the network's success, and by how much less two galaxies that are alike in it differ."""
@@ -28,11 +29,11 @@ class Estimate:
     high: float
 
 
-def auc_in_bins(judged: Judged, values: ArrayLike, n_bins: int = N_BINS) -> pd.DataFrame:
+def auc_in_bins(scored: NetworkScores, values: ArrayLike, n_bins: int = N_BINS) -> pd.DataFrame:
     """AUC with its interval among galaxies of similar ``values`` (n,), in bins of about equal numbers.
 
     Columns low, high (of the bin: low <= value < high, the last with its end), n_galaxies, n_slow, auc, auc_low,
-    auc_high; the last three NaN where no network judged both classes. Galaxies without a value are in no bin; bins
+    auc_high; the last three NaN where no network scored both classes. Galaxies without a value are in no bin; bins
     whose limits coincide are one.
     """
     values = np.asarray(values, float)
@@ -43,32 +44,32 @@ def auc_in_bins(judged: Judged, values: ArrayLike, n_bins: int = N_BINS) -> pd.D
     number = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(len(edges) - 2, 0))
     rows = []
     for position in range(len(edges) - 1):
-        chosen = judged.select(known & (number == position))
+        chosen = scored.select(known & (number == position))
         row = {"low": edges[position], "high": edges[position + 1], **sizes(chosen)}
-        if chosen.comparable:
+        if chosen.has_pairs:
             row |= size_and_auc(chosen)
         rows.append(row)
     return pd.DataFrame(rows, columns=["low", "high", "n_galaxies", "n_slow", "auc", "auc_low", "auc_high"])
 
 
 def matched_auc(
-    judged: Judged, values: ArrayLike, caliper: float, seed: int, n_resamples: int = N_RESAMPLES
+    scored: NetworkScores, values: ArrayLike, caliper: float, seed: int, n_resamples: int = N_RESAMPLES
 ) -> Estimate:
     """Share of the pairs of a slow and a fast galaxy alike in ``values`` in which the fast one scores higher.
 
-    Alike: closer than ``caliper``, and judged by one network. A tie counts half, so among all pairs this is the AUC.
+    Alike: closer than ``caliper``, and scored by one network. A tie counts half, so among all pairs this is the AUC.
     The interval is from percentiles of a bootstrap over objects, whose repeat observations (equal ``object_ids``) stay
     together. NaN where no pair is alike.
     """
-    values, scores, networks = np.asarray(values, float), judged.scores, judged.networks
-    slow, fast = np.flatnonzero(judged.labels == 0), np.flatnonzero(judged.labels == 1)
+    values, scores, networks = np.asarray(values, float), scored.scores, scored.networks
+    slow, fast = np.flatnonzero(scored.labels == 0), np.flatnonzero(scored.labels == 1)
     alike = (np.abs(values[slow, None] - values[fast]) < caliper) & (networks[slow, None] == networks[fast])
     if not alike.any():
         return Estimate(np.nan, np.nan, np.nan)
     alike = alike.astype(np.float32)
     difference = scores[fast] - scores[slow, None]
     won = alike * (0.5 + 0.5 * np.sign(difference)).astype(np.float32)
-    _, members = np.unique(judged.object_ids, return_inverse=True)
+    _, members = np.unique(scored.object_ids, return_inverse=True)
     n_objects = members.max() + 1
     drawn = np.random.default_rng(seed).multinomial(n_objects, np.full(n_objects, 1 / n_objects), n_resamples)
     slow_weight, fast_weight = (drawn[:, members[chosen]].astype(np.float32) for chosen in (slow, fast))
@@ -78,7 +79,7 @@ def matched_auc(
 
 
 def auc_by_definition(
-    judged: Judged,
+    scored: NetworkScores,
     lambda_r: ArrayLike,
     spin_threshold: ArrayLike,
     seed: int,
@@ -95,15 +96,15 @@ def auc_by_definition(
     """
     spin, threshold = np.asarray(lambda_r, float), np.asarray(spin_threshold, float)
     generator = np.random.default_rng(seed)
-    _, first, galaxy = np.unique(judged.galaxy_ids, return_index=True, return_inverse=True)
+    _, first, galaxy = np.unique(scored.galaxy_ids, return_index=True, return_inverse=True)
     drawn = np.array([generator.permutation(spin[first]) for _ in range(n_permutations)])[:, galaxy]
     is_fast = drawn >= threshold
     labelled = np.abs(drawn - threshold) >= boundary_gap
     if labelled.all():
-        aucs = aucs_of_labelings(judged, is_fast)
+        aucs = aucs_of_labelings(scored, is_fast)
     else:
         rows = zip(is_fast, labelled, strict=True)
-        aucs = np.concatenate([aucs_of_labelings(judged.select(known), row[None, known]) for row, known in rows])
+        aucs = np.concatenate([aucs_of_labelings(scored.select(known), row[None, known]) for row, known in rows])
     if np.isnan(aucs).all():
         return Estimate(np.nan, np.nan, np.nan)
     low, high = np.nanquantile(aucs, [0.025, 0.975])
@@ -123,8 +124,8 @@ def r_eff_over_psf(sample: pd.DataFrame) -> NDArray[np.float64]:
 
 def binned(sample: pd.DataFrame) -> pd.DataFrame:
     """`auc_in_bins` of the network's scores for every variable of ``CALIPERS`` that has values, by ``variable``."""
-    judged = Judged.of(sample)
-    tables = [auc_in_bins(judged, sample[name]).assign(variable=name) for name in CALIPERS]
+    scored = NetworkScores.of(sample)
+    tables = [auc_in_bins(scored, sample[name]).assign(variable=name) for name in CALIPERS]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -136,11 +137,11 @@ def ellipticity_tests(sample: pd.DataFrame, seed: int, boundary_gap: float = 0.0
     ``CALIPERS``. ``boundary_gap``: galaxies whose lambda_R is closer to their threshold are not in the sample. A
     variable with no pair that is alike is left out.
     """
-    network = Judged.of(sample)
-    ellipticity = Judged.of(sample, sample["ellipticity"])
+    network = NetworkScores.of(sample)
+    ellipticity = NetworkScores.of(sample, sample["ellipticity"])
     spin, threshold = sample["lambda_r"], sample["spin_threshold"]
 
-    def by_definition(scores: Judged) -> Estimate:
+    def by_definition(scores: NetworkScores) -> Estimate:
         return auc_by_definition(scores, spin, threshold, seed, boundary_gap=boundary_gap)
 
     found = {
@@ -158,6 +159,6 @@ def ellipticity_tests(sample: pd.DataFrame, seed: int, boundary_gap: float = 0.0
     return table.assign(**sizes(network))
 
 
-def _with_interval(judged: Judged) -> Estimate:
-    found = auc_interval(judged)
+def _with_interval(scored: NetworkScores) -> Estimate:
+    found = auc_interval(scored)
     return Estimate(found.auc, found.low, found.high)

@@ -70,13 +70,14 @@ def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[Tab
 
 def _planted_disc(strength: float, recipe: Recipe) -> dict:
     """A row of ``planted_truth``."""
-    from rotator_assets.evaluation.auc import Judged, auc_interval
+    from rotator_assets.evaluation.auc import auc_interval
+    from rotator_assets.evaluation.network_scores import NetworkScores
     from rotator_assets.synthetic.injected_differences import best_auc, planted_galaxies
 
     galaxies = planted_galaxies(N_GALAXIES, strength, _SEED, SIZE_PX)
     with TemporaryDirectory() as folder:
         predictions = _trained(galaxies, recipe, Path(folder))
-    best = auc_interval(Judged.by_one(galaxies.labels, galaxies.disc_share))
+    best = auc_interval(NetworkScores.single(galaxies.labels, galaxies.disc_share))
     return {
         "strength": strength,
         **_scores(predictions),
@@ -122,9 +123,10 @@ def _trained(galaxies: "PlantedGalaxies", recipe: Recipe, folder: Path) -> pd.Da
 
 def _scores(predictions: pd.DataFrame) -> dict:
     """Columns that both tables share."""
-    from rotator_assets.evaluation.auc import Judged, size_and_auc
+    from rotator_assets.evaluation.auc import size_and_auc
+    from rotator_assets.evaluation.network_scores import NetworkScores
 
-    return {**size_and_auc(Judged.of(predictions)), "synthetic": True}
+    return {**size_and_auc(NetworkScores.of(predictions)), "synthetic": True}
 
 
 def _maps(model: "keras.Model", images: NDArray, rows: NDArray, recipe: Recipe) -> NDArray[np.float32]:

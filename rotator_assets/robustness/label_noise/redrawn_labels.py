@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from rotator_assets.evaluation.auc import Judged, auc_interval, aucs_of_labelings, size_and_auc, sizes
+from rotator_assets.evaluation.auc import auc_interval, aucs_of_labelings, size_and_auc
+from rotator_assets.evaluation.network_scores import NetworkScores, sizes
 from rotator_assets.kinematics.spin import BOUNDARIES, boundary_of, is_slow_rotator
 
 ASSUMED_ERROR = 0.02
@@ -56,7 +57,7 @@ class LabelNoise:
 
 
 def expected_auc_from_label_noise(
-    judged: Judged,
+    scored: NetworkScores,
     lambda_r: ArrayLike,
     lambda_r_error: ArrayLike,
     threshold: ArrayLike,
@@ -78,18 +79,18 @@ def expected_auc_from_label_noise(
     error, assumed = errors_or_assumed(lambda_r_error, assumed_error)
     if not all(np.isfinite(v).all() for v in (lambda_r, threshold)):
         raise ValueError("lambda_R and thresholds must be finite")
-    _, first, galaxy = np.unique(judged.galaxy_ids, return_index=True, return_inverse=True)
+    _, first, galaxy = np.unique(scored.galaxy_ids, return_index=True, return_inverse=True)
     drawn = np.random.default_rng(seed).standard_normal((n, len(first)))[:, galaxy]
     is_fast = lambda_r + error * drawn >= threshold
     truth = lambda_r >= threshold
     margin = (lambda_r - threshold) / error
-    network = aucs_of_labelings(judged, is_fast)
+    network = aucs_of_labelings(scored, is_fast)
     known = np.isfinite(network)
     if not known.any():
         raise ValueError("no draw has slow and fast rotators")
     low, high = np.quantile(network[known], [0.025, 0.975])
     by_truth, by_margin = (
-        aucs_of_labelings(replace(judged, scores=scores.astype(np.float64)), is_fast[known])
+        aucs_of_labelings(replace(scored, scores=scores.astype(np.float64)), is_fast[known])
         for scores in (truth, margin)
     )
     return LabelNoise(
@@ -132,21 +133,21 @@ def label_noise_variants(
     """
     sample = sample.reset_index(drop=True)
     truth = sample["rotator_type"].to_numpy(int)
-    judged = Judged.of(sample)
+    scored = NetworkScores.of(sample)
     lambda_r, threshold = sample["lambda_r"].to_numpy(float), sample["spin_threshold"].to_numpy(float)
     error, _ = errors_or_assumed(sample["lambda_r_error"], assumed_error)
     distance = np.abs(lambda_r - threshold)
 
     def against(variant: str, labels: NDArray, kept: NDArray[np.bool_], cut: float = np.nan) -> dict:
-        return {"variant": variant, "distance_cut": cut} | _against(judged.select(kept), labels[kept])
+        return {"variant": variant, "distance_cut": cut} | _against(scored.select(kept), labels[kept])
 
     everywhere = np.ones(len(sample), dtype=bool)
     rows = [against("as trained", truth, everywhere)]
-    if judged.comparable:
+    if scored.has_pairs:
         unknown = np.full(len(sample), np.nan)
         for name, errors in (("its errors", sample["lambda_r_error"]), (f"{assumed_error:g}", unknown)):
             noise = expected_auc_from_label_noise(
-                judged, lambda_r, errors, threshold, n=n, seed=seed, assumed_error=assumed_error
+                scored, lambda_r, errors, threshold, n=n, seed=seed, assumed_error=assumed_error
             )
             rows.append({**rows[0], "variant": f"lambda_R drawn within {name}", **vars(noise)})
     rows.append(against("beyond 1 sigma", truth, distance > error))
@@ -161,12 +162,12 @@ def label_noise_variants(
     return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
 
 
-def _against(judged: Judged, labels: NDArray[np.int64]) -> dict:
+def _against(scored: NetworkScores, labels: NDArray[np.int64]) -> dict:
     """Size and AUC with these labels, and the AUC with those as trained; missing where there is one class only."""
-    other = judged.labelled(labels)
-    row = {**sizes(other), "label_change_fraction": float(np.mean(labels != judged.labels)) if len(labels) else np.nan}
-    if other.comparable:
+    other = scored.with_labels(labels)
+    row = {**sizes(other), "label_change_fraction": float(np.mean(labels != scored.labels)) if len(labels) else np.nan}
+    if other.has_pairs:
         row |= size_and_auc(other)
-    if judged.comparable:
-        row["reference_auc"] = auc_interval(judged).auc
+    if scored.has_pairs:
+        row["reference_auc"] = auc_interval(scored).auc
     return row

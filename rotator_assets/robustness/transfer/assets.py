@@ -93,8 +93,9 @@ def _row(
     recipe: Recipe,
 ) -> dict:
     """One recipe's row of ``transfer``."""
-    from rotator_assets.evaluation.auc import Judged, auc_difference, size_and_auc
-    from rotator_assets.evaluation.summary import in_both
+    from rotator_assets.comparison.differences import in_both
+    from rotator_assets.evaluation.auc import auc_difference, size_and_auc
+    from rotator_assets.evaluation.network_scores import NetworkScores
     from rotator_assets.robustness.transfer.shift import likeness_weights, reweighted_auc, variables_of
 
     other = other_dataset(recipe, dataset)
@@ -105,7 +106,7 @@ def _row(
         "other_dataset": other,
         "other_use": recipe.other_use,
         "training_fraction": recipe.training_fraction,
-        **size_and_auc(Judged.of(scored)),
+        **size_and_auc(NetworkScores.of(scored)),
         "synthetic": bool(scored["synthetic"].any()),
     }
     both = in_both(scored, repeats[repeats["recipe"] == REFERENCE_RECIPE])
@@ -127,7 +128,7 @@ def _row(
         galaxies, row_of = np.unique(scored["galaxy_id"], return_inverse=True)
         tested = own.loc[galaxies, variables].to_numpy(float)
         weights = likeness_weights(tested, samples[other][variables].to_numpy(float))
-        found = reweighted_auc(Judged.of(scored), weights[row_of], seed=_SEED)
+        found = reweighted_auc(NetworkScores.of(scored), weights[row_of], seed=_SEED)
         row |= {
             "variables": ", ".join(variables),
             "n_effective": found.n_effective,

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from rotator_assets.evaluation.auc import Judged
+from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.evaluation.resampling import Bootstrap, bootstrap, weighted_auc
 
 VARIABLES = {
@@ -72,19 +72,19 @@ def effective_number(weights: ArrayLike) -> float:
     return float(weights.sum() ** 2 / np.sum(weights**2))
 
 
-def reweighted_auc(judged: Judged, weights: ArrayLike, n: int = 2000, seed: int = 0) -> Reweighted:
+def reweighted_auc(scored: NetworkScores, weights: ArrayLike, n: int = 2000, seed: int = 0) -> Reweighted:
     """AUC of the weighted sample, with intervals from a bootstrap over objects; the weights (n,) are taken as given."""
     weights = np.asarray(weights, dtype=np.float64)
 
     def auc(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-        return weighted_auc(judged, drawn * weights)
+        return weighted_auc(scored, drawn * weights)
 
     def change(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-        return auc(drawn) - weighted_auc(judged, drawn)
+        return auc(drawn) - weighted_auc(scored, drawn)
 
-    of_galaxies = weights[np.unique(judged.galaxy_ids, return_index=True)[1]]
+    of_galaxies = weights[np.unique(scored.galaxy_ids, return_index=True)[1]]
     return Reweighted(
-        bootstrap(auc, judged.labels, judged.object_ids, n, seed),
-        bootstrap(change, judged.labels, judged.object_ids, n, seed),
+        bootstrap(auc, scored.labels, scored.object_ids, n, seed),
+        bootstrap(change, scored.labels, scored.object_ids, n, seed),
         effective_number(of_galaxies),
     )
