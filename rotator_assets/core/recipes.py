@@ -291,9 +291,9 @@ FAMILIES: dict[str, str] = {
 
 
 def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]]:
-    """Return the names of the recipes that differ from the reference in a single setting of training or prediction, by setting.
+    """Return the recipes that differ from the reference in one setting of training or prediction, by setting.
 
-    Each list starts with the reference and follows the order of ``recipes``, for example
+    Each list holds names, starts with the reference, and follows the order of ``recipes``, for example
     ``{"bands": ["thesis", "r-band"]}``. Settings of a block are named ``augmentation.shift``. Recipes that differ in
     several settings, or in none, are in no list. Without the reference there are no lists.
     """

@@ -25,7 +25,7 @@ def recipes_file() -> Path:
 
 
 def load_recipes(path: Path | None = None) -> dict[str, Recipe]:
-    """Return every recipe of the file (default: `recipes_file`) by name: those under ``recipes``, then the ``variants``.
+    """Return every recipe of the file (default: `recipes_file`) by name, those under ``recipes`` first.
 
     Raises InputError naming the file, the line, the recipe and the key: what `read_yaml` refuses, unknown keys, values
     of another type (``"20"`` is no number, ``1`` no truth value) or out of range, a name that is not letters, digits
@@ -37,7 +37,7 @@ def load_recipes(path: Path | None = None) -> dict[str, Recipe]:
 
 
 def study_recipes(path: Path | None = None) -> list[str]:
-    """Return the names of the study's own recipes, those under ``recipes``. Raises InputError if the file is malformed."""
+    """Return the names of the study's own recipes, under ``recipes``. Raises InputError if the file is malformed."""
     return list(_groups(_read(path or recipes_file()))["recipes"])
 
 
@@ -83,7 +83,7 @@ def _groups(file: YamlFile) -> dict[str, dict[str, object]]:
 
 
 def _mistake(error: ValidationError) -> str:
-    """Describe the first mistake of a recipe in one line: key, what is wrong, and the nearest known key for an unknown one."""
+    """Describe the first mistake of a recipe in one line; name the nearest known key for an unknown one."""
     first = error.errors()[0]
     *outer, key = first["loc"] or ("",)
     if first["type"] in ("extra_forbidden", "invalid_key"):
