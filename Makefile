@@ -1,35 +1,43 @@
-# Everything a stranger needs: `make demo`, `make test`, `make ui`. Each sets up what is missing by itself.
+# Everything a newcomer needs: `make demo`, `make test`, `make ui`; `make help` lists all targets. Each sets up what is missing.
 
 PORT ?= 3000
 DATA ?= data/demo
 PYTHON ?= python3
 
-# uv from the PATH, else one of our own under .uv/.
+# uv from the PATH, else our own copy under .uv/.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
 
-.PHONY: demo test ui lint processors clean
-.DEFAULT_GOAL := demo
+.PHONY: help demo check test lint types processors ui clean
+.DEFAULT_GOAL := help
 
-demo: .venv/.synced
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.synced ## synthetic galaxies from catalogue files to the report, in data/demo
 	@$(RUN) rotators demo
 
-test: .venv/.synced
-	$(RUN) pytest -n auto --dist loadfile
-
-# The UI and the daemon on one data root; runs made by `rotators` on that root show here, and the other way round.
-ui: .venv/.synced
+ui: .venv/.synced ## the Dagster UI and daemon on a data root: make ui DATA=data PORT=3000
 	@ROTATORS_DATA="$(abspath $(DATA))" PORT="$(PORT)" $(RUN) rotators ui
 
-lint: .venv/.synced
+check: lint types .venv/.synced ## lint, types and the fast tests
+	$(RUN) pytest -n auto --dist worksteal -m "not chain and not browser and not slow"
+
+test: .venv/.synced ## every test, with the coverage of the package
+	$(RUN) pytest -n auto --dist loadfile --cov
+
+lint: .venv/.synced ## ruff and the import contracts
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
+	$(RUN) lint-imports --no-logo
 
-# The numerical tests as other processors run them: in float32 and bfloat16, by other kernels.
-processors: .venv/.synced
+types: .venv/.synced ## pyright
+	$(RUN) pyright
+
+processors: .venv/.synced ## the numerical tests in float32 and bfloat16, with other kernels
 	$(RUN) python benchmarks/processors.py
 
-clean:
+clean: ## remove the environment and the demo
 	rm -rf .venv .uv data/demo
 
 .uv/bin/uv:
