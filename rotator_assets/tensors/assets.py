@@ -93,7 +93,7 @@ def image_tensors(
 
 
 @image_asset(
-    code_version="5",
+    code_version="6",
     ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
     deps=[image_tensors],
     description="Labelled galaxies whose image is in the dataset's tensor: what trainings are drawn from.",

@@ -59,7 +59,8 @@ TABLES = by_name(
             *LABELS,
             *fields("lambda_r", "ellipticity", "image_unit", "axis_ratio", "r_eff_pixels", "sersic_n"),
             *fields("redshift", "r_eff_arcsec", "log_mass", "psf_fwhm_arcsec", "ra", "dec", "lambda_r_error"),
-            *fields("arcsec_per_pixel", "psf_fwhm_r_arcsec", "galaxy_x_pixels", "galaxy_y_pixels", "synthetic"),
+            *fields("arcsec_per_pixel", "psf_fwhm_r_arcsec", "galaxy_x_pixels", "galaxy_y_pixels", "lambda_r_limit"),
+            *fields("synthetic"),
         ),
     ),
 )

@@ -7,6 +7,7 @@ import pytest
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.galaxies.recipe_labels import with_galaxies
+from rotator_assets.tables import TABLES
 from rotator_assets.training.assets import training_sample
 
 EPSILON = np.array([0.124, 0.124, 0.124, 0.5, 0.5, 0.0, 0.3])
@@ -28,6 +29,10 @@ def labeled():
             "rotator_type": np.where(LAMBDA_R < THRESHOLD, 0, 1).astype(np.int8),
         }
     )
+
+
+def test_a_sample_needs_no_column_that_labeled_images_lacks(labeled):
+    assert set(labeled.columns) <= set(TABLES["labeled_images"].column_names)
 
 
 class Images:
