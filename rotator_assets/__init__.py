@@ -1,3 +1,3 @@
-"""Slow and fast rotators, told apart by their images. Importing this settles the environment of the process."""
+"""Slow and fast rotators from images alone. Importing this prepares the environment of the process."""
 
 from rotator_assets.core import environment as environment

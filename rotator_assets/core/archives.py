@@ -1,8 +1,7 @@
-"""Image files where they stand: in folders, or inside uncompressed tar archives, which are never unpacked.
+"""Image files in folders and inside uncompressed tar archives, which are read without unpacking them.
 
-A published archive holds tens of thousands of small files in one; an index of its headers says where each of them
-begins, and one is read like a file of its own. Nothing is ever written, so no name in an archive is trusted with more
-than being shown.
+A published archive holds tens of thousands of small files. An index of its headers gives the offset of each, so that a
+member is read like a file of its own. Nothing is written: names in an archive are only displayed, never used as paths.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from rotator_assets.core.files import walk_files
 
 COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 MAX_MEMBER_BYTES = 2**28
-"""Larger members are refused before they are read: an image of one galaxy has some megabytes."""
+"""Larger members are refused before they are read: the image of one galaxy has a few megabytes."""
 
 _MAX_HEADER_BYTES = 2**16
-"""The longest header (a long name, say) that is read; an archive that announces more is damaged."""
+"""Longest header that is read, such as a long name. An archive with a longer one is damaged."""
 
 
 @dataclass(frozen=True)
 class ArchiveMember:
-    """A regular file inside an uncompressed tar archive: ``size`` bytes from ``offset`` of the archive on."""
+    """A regular file inside an uncompressed tar archive: ``size`` bytes that begin at byte ``offset``."""
 
     archive: Path
     path: str
@@ -38,13 +37,16 @@ class ArchiveMember:
 
     @property
     def name(self) -> str:
-        """The last part of its path, as of a plain file."""
+        """Last part of the path, like the name of a plain file."""
         return PurePosixPath(self.path).name
 
     def open(self, mode: str = "rb") -> BinaryIO:
-        """The member's bytes, read at once (so any thread may). Raises UnusableImage where it is too large or gone."""
+        """Read the whole member into memory, which is safe in any thread.
+
+        Raises UnusableImage where it is too large or the archive ends before it.
+        """
         if mode != "rb":
-            raise ValueError(f"members of archives are only read, not opened as '{mode}'")
+            raise ValueError(f"archive members are read-only: they cannot be opened with mode '{mode}'")
         if self.size > MAX_MEMBER_BYTES:
             raise UnusableImage(f"has {self.size} bytes, too large for an image of one galaxy")
         with self.archive.open("rb") as archive:
@@ -59,23 +61,23 @@ ImageFile = Path | ArchiveMember
 
 
 def label(file: ImageFile) -> str:
-    """How messages name a file: ``1-1.fits``, or ``sdss.tar:data/broadband_6.fits`` in an archive."""
+    """Return the name used in messages: ``1-1.fits``, or ``sdss.tar:data/broadband_6.fits`` in an archive."""
     return f"{file.archive.name}:{file.path}" if isinstance(file, ArchiveMember) else file.name
 
 
 def described(file: ImageFile, folder: Path) -> str:
-    """A file's path relative to a folder above it: ``images/1-1.fits``, ``images/sdss.tar:data/broadband_6.fits``."""
+    """Return the path relative to a parent folder: ``images/1-1.fits``, ``images/sdss.tar:data/broadband_6.fits``."""
     if isinstance(file, ArchiveMember):
         return f"{file.archive.relative_to(folder)}:{file.path}"
     return str(file.relative_to(folder))
 
 
 def image_files(folder: Path) -> Iterator[ImageFile]:
-    """Every plain file below a folder, then every member of the tar archives below it.
+    """Iterate over the plain files below a folder, then over the members of the tar archives below it.
 
-    Files come in the order of `walk_files`, archives too, members sorted by path: whoever keeps the first of a name
-    prefers plain files. The archives themselves are not given. One that is compressed or damaged is passed over:
-    `unreadable_archives` tells.
+    Files and archives come in the order of `walk_files`, members sorted by path. A reader that keeps the first file of
+    each name therefore prefers plain files. Compressed and damaged archives are skipped; `unreadable_archives` lists
+    them.
     """
     for path in walk_files(folder):
         if not _is_archive(path):
@@ -86,7 +88,7 @@ def image_files(folder: Path) -> Iterator[ImageFile]:
 
 
 def unreadable_archives(folder: Path) -> list[str]:
-    """Why archives below a folder cannot be read, a line for each that cannot."""
+    """Return one line for each archive below a folder that cannot be read, with the reason."""
     reasons = []
     for archive in filter(_is_archive, walk_files(folder)):
         try:
@@ -101,24 +103,25 @@ def _is_archive(path: Path) -> bool:
 
 
 def tar_members(path: Path) -> tuple[ArchiveMember, ...]:
-    """The regular files of an uncompressed tar archive, sorted by path; only its headers are read, once a process.
+    """Return the regular files of an uncompressed tar archive, sorted by path.
 
-    Links, devices, sparse files, hidden files and paths with unprintable characters are left out; of members with
-    one path the last counts, as tar has it. Raises InputError where the archive is compressed, cut short or damaged.
+    Only the headers are read, once per process. Links, devices, sparse files, hidden files and paths with unprintable
+    characters are left out. Of several members with the same path the last one counts, as in tar. Raises InputError
+    where the archive is compressed, cut short or damaged.
     """
     if path.name.casefold().endswith(COMPRESSED_TARS):
-        raise InputError(f"{path}: is compressed; images are read inside an uncompressed .tar alone: decompress it")
+        raise InputError(f"{path}: is compressed; images can only be read from an uncompressed .tar: decompress it")
     try:
         stat = path.stat()
         return _members(path, stat.st_size, stat.st_mtime_ns)
-    except Exception as error:  # tarfile raises nearly anything on damaged archives
+    except Exception as error:  # tarfile raises many types of errors on damaged archives
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: is not a whole tar archive ({reason}); download it again") from None
 
 
 @lru_cache(maxsize=16)
 def _members(path: Path, size: int, mtime_ns: int) -> tuple[ArchiveMember, ...]:
-    """`tar_members` of the file in the state that its size and time tell."""
+    """Do the work of `tar_members`; size and modification time identify the state of the file in the cache."""
     members = {}
     with path.open("rb") as file, tarfile.open(fileobj=_Headers(file), mode="r:", errors="replace") as archive:
         reached = -1
@@ -126,7 +129,7 @@ def _members(path: Path, size: int, mtime_ns: int) -> tuple[ArchiveMember, ...]:
             if entry.size < 0 or archive.offset <= reached:
                 raise tarfile.ReadError(f"damaged header at byte {entry.offset}")
             reached = archive.offset
-            archive.members.clear()  # else every header stays in memory a second time
+            archive.members.clear()  # otherwise tarfile keeps every header in memory too
             inner = PurePosixPath(entry.name)
             hidden = any(part.startswith(".") for part in inner.parts)
             if entry.isreg() and not entry.issparse() and not hidden and str(inner).isprintable():
@@ -138,14 +141,14 @@ def _members(path: Path, size: int, mtime_ns: int) -> tuple[ArchiveMember, ...]:
 
 
 class _Headers(io.RawIOBase):
-    """An archive as the index reads it: any place, but no more at once than a header has."""
+    """A view of an archive that can seek anywhere but reads at most one header at a time."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _MAX_HEADER_BYTES:
-            raise tarfile.ReadError(f"announces a header of {size} bytes")
+            raise tarfile.ReadError(f"a header of {size} bytes is too long")
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:

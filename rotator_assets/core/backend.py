@@ -1,4 +1,4 @@
-"""TensorFlow, imported late and quietly, and what it computes on."""
+"""TensorFlow, imported only when it is needed and without its start-up messages, and the device it uses."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from rotator_assets.core.errors import InputError
 _START_UP_NOISE = (b"absl::InitializeLog", b"cudart_stub.cc", b"cpu_feature_guard.cc", b"oneDNN custom operations")
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 PRECISION_VARIABLE = "ROTATORS_PRECISION"
-"""Environment variable that says what trainings compute in, whatever the hardware: ``float32`` or ``bfloat16``."""
+"""Environment variable that sets the precision of trainings on any hardware: ``float32`` or ``bfloat16``."""
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def tensorflow() -> ModuleType:
-    """The TensorFlow module, without its start-up chatter; `environment` has set it up."""
+    """Return the TensorFlow module, imported without start-up messages; `environment` has configured it."""
     if "tensorflow" not in sys.modules:
         with _without_start_up_noise():
             importlib.import_module("tensorflow")
@@ -32,10 +32,10 @@ def tensorflow() -> ModuleType:
 
 
 def _leave_borrowed_streams_open() -> None:
-    """Let absl, which TensorFlow brings, write to the process's own standard error.
+    """Make absl, a dependency of TensorFlow, log to the process's own standard error.
 
-    Its handler keeps the ``sys.stderr`` there was when it was imported, and closes that when loggers are set up again,
-    as Dagster does for every instance: whoever had lent it, a progress display or a test, could not go on.
+    Its handler keeps the ``sys.stderr`` of the time when it was imported, and closes it when loggers are configured
+    again, as Dagster does for every instance. A progress display or a test that had replaced ``sys.stderr`` would fail.
     """
     from absl import logging
 
@@ -44,19 +44,19 @@ def _leave_borrowed_streams_open() -> None:
 
 
 def device_name() -> str:
-    """Human name of the device that trains: the first GPU, else the processor."""
+    """Return the name of the device that trains: the first GPU, else the processor."""
     gpu = _gpu_details()
     return gpu.get("device_name", "GPU") if gpu is not None else _cpu_field("model name") or platform.processor()
 
 
 def compute_policy() -> str:
-    """Keras dtype policy that trains fastest here without loss of accuracy that matters.
+    """Return the Keras dtype policy that trains fastest on this hardware.
 
-    ``mixed_bfloat16`` (products in bfloat16, weights and sums in float32) where the hardware multiplies bfloat16: GPUs
-    of compute capability 8 and above, CPUs with AVX512-BF16 or AMX; elsewhere it would be emulated: ``float32``.
-    `PRECISION_VARIABLE` decides instead where it is set, so that a training can be repeated on another machine; a
-    training records its policy. Raises InputError where it is neither ``float32`` nor ``bfloat16``, or is ``bfloat16``
-    where that cannot be computed.
+    This is ``mixed_bfloat16`` (products in bfloat16, weights and sums in float32) where the hardware multiplies
+    bfloat16: GPUs of compute capability 8 and above, and CPUs with AVX512-BF16 or AMX. Elsewhere bfloat16 would be
+    emulated, so the policy is ``float32``. The environment variable `PRECISION_VARIABLE` overrides the choice, so that
+    a training can be repeated on another machine; every training records its policy. Raises InputError where the
+    variable has another value than ``float32`` and ``bfloat16``, or is ``bfloat16`` and the machine cannot compute it.
     """
     if wanted := os.environ.get(PRECISION_VARIABLE):
         if wanted not in _POLICIES:
@@ -74,9 +74,10 @@ def compute_policy() -> str:
 
 @cache
 def computes_bfloat16() -> bool:
-    """Whether a convolution in bfloat16 can be computed, fast or not.
+    """Return True where a convolution in bfloat16 can be computed, whether fast or not.
 
-    Tried, since no flag says so: oneDNN has none for AVX2, be it all that the processor has or all that it may use.
+    This is tried out, because no processor flag tells: oneDNN has no such convolution for AVX2, even where AVX2 is only
+    a limit set by the user.
     """
     tf = tensorflow()
     image, kernel = tf.ones((1, 4, 4, 3), tf.bfloat16), tf.ones((3, 3, 3, 4), tf.bfloat16)
@@ -90,14 +91,14 @@ def computes_bfloat16() -> bool:
 
 
 def _gpu_details() -> dict | None:
-    """TensorFlow's details of the first GPU; None where there is none."""
+    """Return TensorFlow's details of the first GPU; None without a GPU."""
     config = tensorflow().config
     gpus = config.list_physical_devices("GPU")
     return config.experimental.get_device_details(gpus[0]) if gpus else None
 
 
 def _cpu_field(name: str) -> str:
-    """A field of the first processor in /proc/cpuinfo; empty where the system has no such file or field."""
+    """Return a field of the first processor in /proc/cpuinfo; empty without such a file or field."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -107,10 +108,10 @@ def _cpu_field(name: str) -> str:
 
 @contextmanager
 def _without_start_up_noise() -> Iterator[None]:
-    """Hold back stderr, then pass on all but the lines TensorFlow's C++ prints whatever its log level is."""
+    """Buffer stderr, then pass on all but the lines that TensorFlow's C++ code prints at every log level."""
     try:
         stderr = os.dup(2)
-    except OSError:  # a daemon may have none
+    except OSError:  # a daemon may have no stderr
         yield
         return
     with tempfile.TemporaryFile() as held:

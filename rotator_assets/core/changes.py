@@ -1,4 +1,4 @@
-"""What differs between two contents, in words: settings, recipes, folders of files."""
+"""Describe the differences between two versions of settings, recipes or folders of files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _NAMES_SHOWN = 3
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """One line a setting that differs, as ``normalization: max_all -> log``; nested keys are joined by dots.
+    """Return one line per setting that differs, as ``normalization: max_all -> log``; nested keys are joined by dots.
 
-    A key that one side lacks reads ``mask_neighbours: (absent) -> False``. Lists are shown in full, tuples as lists.
-    In the order of ``new``, then what only ``old`` had.
+    A key missing on one side reads ``mask_neighbours: (absent) -> False``. Lists are shown in full, tuples as lists.
+    Keys come in the order of ``new``, followed by those that only ``old`` has.
     """
     before, after = dict(leaves(old)), dict(leaves(new))
     return [
@@ -24,10 +24,19 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def file_changes(old: Mapping[str, Any], new: Mapping[str, Any], what: str = "file") -> list[str]:
-    """Which files are new, gone or changed between two states of a folder, as ``2 files new (a.fits, b.fits)``.
+    """Describe which files are new, gone or changed, as ``2 files new (a.fits, b.fits)``.
 
-    Each state gives by path whatever tells that a file has changed (size and time, say). Counts, and the first names.
-    ``what`` they are called where they are no files.
+    Parameters
+    ----------
+    old, new
+        Two states of a folder: for each path a value that changes with the file, such as its size and time.
+    what
+        What the entries are called, if they are not files.
+
+    Returns
+    -------
+    list of str
+        One line each for new, gone and changed entries, with their number and the first names.
     """
     kinds = {
         "new": [path for path in new if path not in old],
@@ -38,7 +47,7 @@ def file_changes(old: Mapping[str, Any], new: Mapping[str, Any], what: str = "fi
 
 
 def leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings with their values, those of blocks as ``augmentation.flip``; tuples as lists."""
+    """Iterate over settings and values, with nested keys as ``augmentation.flip`` and tuples as lists."""
     for key, value in content.items():
         if isinstance(value, Mapping) and value:
             yield from leaves(value, f"{prefix}{key}.")

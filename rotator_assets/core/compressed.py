@@ -1,4 +1,4 @@
-"""Files in any common compression, told by their content: downloads and browsers change names, and pack or unpack."""
+"""Files in any common compression, recognized by content because downloads change both names and compression."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, Protocol
 
 MAX_UNPACKED_BYTES = 2**32
-"""What unpacks to more is refused: the largest catalogue, dapall of DR17, has 0.6 GB."""
+"""Files that unpack to more are refused: the largest catalogue, dapall of DR17, has 0.6 GB."""
 
 _IN_MEMORY_BYTES = 2**26
 """Longer content goes to a temporary file."""
 _CHUNK_BYTES = 2**20
 _MAX_LAYERS = 3
-"""A web server may pack once more what was packed already."""
-
+"""A web server may compress a file that is compressed already."""
 
 ENDINGS = (".gz", ".bz2", ".xz", ".zip", ".fz", ".z", ".zst")
-"""What names of compressed files end in, in lower case; which of them it says does not matter."""
+"""Endings of the names of compressed files, in lower case. The content decides how a file is unpacked."""
 
 
 def uncompressed_name(name: str) -> str:
-    """A file's name in lower case, without the ending of a compression."""
+    """Return a file's name in lower case, without the ending of a compression."""
     name = name.casefold()
     return next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
 
@@ -34,16 +33,18 @@ def uncompressed_name(name: str) -> str:
 class Openable(Protocol):
     """A path, or a member of an archive."""
 
-    def open(self, mode: str) -> BinaryIO: ...
+    def open(self, mode: str) -> BinaryIO:
+        """Open the file in this mode."""
+        ...
 
 
 @contextmanager
 def unpacked(file: Openable, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[BinaryIO]:
-    """The content of a file as a stream that can be read in any order, whatever its name and compression.
+    """Open the uncompressed content of a file as a seekable stream.
 
-    Knows gzip, bzip2, xz and zip of one file, also one in another; a file that is not compressed is given as it is.
+    gzip, bzip2, xz and zip archives of one file are unpacked, also nested ones; other files are opened as they are.
     Raises ValueError where the content is longer than ``max_bytes``, for a zip archive of several files, and for
-    compress (``.Z``) and zstd; and what gzip, bz2, lzma and zipfile raise on damaged files.
+    compress (``.Z``) and zstd. Errors of gzip, bz2, lzma and zipfile on damaged files are passed on.
     """
     with ExitStack() as stack:
         stream = stack.enter_context(file.open("rb"))
@@ -70,7 +71,7 @@ def _open_zip(stream: BinaryIO) -> BinaryIO:
 
 
 _SPREADSHEETS = {"xl/workbook.xml", "content.xml"}
-"""Members of Excel's and LibreOffice's files."""
+"""Members of Excel and LibreOffice files."""
 
 
 def _refuse(kind: str, command: str) -> Callable[[BinaryIO], BinaryIO]:
@@ -88,7 +89,7 @@ _OPENERS: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
     b"\x1f\x9d": _refuse("compress", "uncompress"),
     b"\x28\xb5\x2f\xfd": _refuse("zstd", "unzstd"),
 }
-"""By the first bytes of a file."""
+"""Functions that open a compressed stream, by the first bytes of the file."""
 
 
 def _opener(stream: BinaryIO) -> Callable[[BinaryIO], BinaryIO] | None:
@@ -99,12 +100,12 @@ def _opener(stream: BinaryIO) -> Callable[[BinaryIO], BinaryIO] | None:
 
 @contextmanager
 def _copy(opener: Callable[[BinaryIO], BinaryIO], stream: BinaryIO, max_bytes: int) -> Iterator[BinaryIO]:
-    """The unpacked content: going back in a packed stream would begin anew each time."""
+    """Unpack into a temporary file, because seeking backwards in a compressed stream restarts it each time."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as content:
         with opener(stream) as packed:
             while chunk := packed.read(_CHUNK_BYTES):
                 content.write(chunk)
                 if content.tell() > max_bytes:
-                    raise ValueError(f"unpacks to more than {max_bytes / 1e6:.0f} MB: it is not what its name says")
+                    raise ValueError(f"unpacks to more than {max_bytes / 1e6:.0f} MB, too large for what its name says")
         content.seek(0)
         yield content

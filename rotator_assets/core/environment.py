@@ -1,12 +1,11 @@
-"""The process that results are made in: no shell variable and no file in a home folder changes them or breaks a run.
+"""The environment of the process: shell variables and files in the home folder must not change results or break runs.
 
-`prepare` runs as soon as anything of this package is imported, so before any library that reads such a setting: in the
-`rotators` command, in its workers, in Dagster's code servers and runs. What follows it is inherited by every process
-that is started from here.
+`prepare` runs when anything of this package is imported, and so before any library that reads such a setting. This
+holds in the `rotators` command, its workers, and Dagster's code servers and runs. Child processes inherit the result.
 
-Left alone are variables that choose a device, a number of threads, or among kernels of the same precision, such as
-``CUDA_VISIBLE_DEVICES``, ``OMP_NUM_THREADS``, ``TF_ENABLE_ONEDNN_OPTS`` and ``ONEDNN_MAX_CPU_ISA``: they are to a
-training what another processor is. Standard library only.
+Variables that choose a device, a number of threads, or among kernels of the same precision are kept, such as
+``CUDA_VISIBLE_DEVICES``, ``OMP_NUM_THREADS``, ``TF_ENABLE_ONEDNN_OPTS`` and ``ONEDNN_MAX_CPU_ISA``: they have the same
+effect on a training as another processor. This module uses the standard library only.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import sys
 from pathlib import Path
 
 HOME = Path(__file__).parent / "home"
-"""The files that libraries would else look for in a home folder: Keras', Matplotlib's and astropy's own defaults."""
+"""Configuration files of Keras, Matplotlib and astropy, which would otherwise be read from the home folder."""
 
 _SET = {
     "KERAS_HOME": str(HOME),
@@ -24,21 +23,21 @@ _SET = {
     "MATPLOTLIBRC": str(HOME / "matplotlibrc"),
     "MPLBACKEND": "agg",
     "ASTROPY_CONFIG_DIR": str(HOME / "astropy"),
-    "XDG_CONFIG_HOME": str(HOME),  # where astropy before release 8 looks for its folder
+    "XDG_CONFIG_HOME": str(HOME),  # read by astropy before release 8
     "PYTHONUTF8": "1",
-    "TF2_BEHAVIOR": "1",  # TensorFlow itself sets it so, for all that its process starts
+    "TF2_BEHAVIOR": "1",  # TensorFlow sets this itself, for its child processes
 }
 _DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    # Its cache of fonts stays where it is; Matplotlib would write a folder where XDG_CONFIG_HOME says.
+    # Keeps the font cache in its usual place; Matplotlib would create a folder in XDG_CONFIG_HOME.
     "MPLCONFIGDIR": str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "matplotlib"),
 }
 
 _REMOVED_FAMILIES = (
     "KERAS_",
     "TF2_",
-    *(  # not all of TF_, which is Terraform's too
+    *(  # not every name with TF_, a prefix that Terraform uses too
         f"TF_{family}"
         for family in (
             "AUTO_MIXED_PRECISION_",
@@ -85,15 +84,15 @@ _KEPT = {
     "ONEDNN_VERBOSE",
 }
 _OF_THE_INTERPRETER = ("PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONIOENCODING", "PYTHONINSPECT", "PYTHONPATH")
-"""Read when Python starts: a process that had them goes on with what they did until it is started anew."""
+"""Variables read when Python starts: they stay in effect until the process is restarted."""
 _UNSURPRISING = ("DAGSTER_HOME", "MPLBACKEND", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONUTF8", "XDG_CONFIG_HOME")
-"""Not worth a line: what is done about them is what a user of this program expects."""
+"""Variables that are overridden without a message, because users expect it."""
 
 
 def prepare() -> tuple[str, ...]:
-    """Give this process, and those started from it, the environment that results are made in.
+    """Set up the environment of this process and its children.
 
-    Returns the names of the variables that said something else.
+    Returns the names of the variables that had other values.
     """
     said = [name for name in os.environ if name.startswith((*_REMOVED, *_REMOVED_FAMILIES)) and name not in _KEPT]
     for name in said:
@@ -103,43 +102,43 @@ def prepare() -> tuple[str, ...]:
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if len(folders) > 1 and "" in folders:  # the working directory, as in PYTHONPATH=$PYTHONPATH:/folder, say
+    if len(folders) > 1 and "" in folders:  # the working directory, as with PYTHONPATH=$PYTHONPATH:/folder
         said.append("PYTHONPATH")
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
         here = str(Path.cwd())
         sys.path[:] = [folder for folder in sys.path if folder not in ("", here) or here in folders]
     if not os.environ.get("PYTHONPATH"):
-        # A keras.py or random.py of the working directory is not ours. (Dagster takes the first folder of the path for
-        # the working directory and drops it: it must not be one of PYTHONPATH.)
+        # Keep a keras.py or random.py in the working directory from being imported. (Not with a PYTHONPATH: Dagster
+        # drops the first folder of sys.path, which it takes for the working directory.)
         os.environ["PYTHONSAFEPATH"] = "1"
     return tuple(said)
 
 
 OVERRIDDEN = prepare()
-"""What `prepare` found."""
+"""Variables that `prepare` has overridden."""
 
 
 def settle() -> None:
-    """Say which variables are overridden, and start the program anew where Python itself was started under one.
+    """Report the overridden variables, and restart the program if one of them has affected Python itself.
 
-    For the beginning of a command. Dagster's variables go too: a command says itself how Dagster runs.
+    A command calls this first. It also removes Dagster's variables, because the command configures Dagster itself.
     """
     of_dagster = [name for name in os.environ if name.startswith("DAGSTER_")]
     for name in of_dagster:
         del os.environ[name]
-    # Names alone: a value may be a secret.
-    told = sorted({*OVERRIDDEN, *of_dagster} - {*_UNSURPRISING})
-    if told:
-        print(f"rotators: environment variables that are not used here: {', '.join(told)}", file=sys.stderr, flush=True)
+    # Print names only: a value may be a secret.
+    overridden = sorted({*OVERRIDDEN, *of_dagster} - {*_UNSURPRISING})
+    if overridden:
+        print(f"rotators: ignored environment variables: {', '.join(overridden)}", file=sys.stderr, flush=True)
     started_otherwise = any(name in OVERRIDDEN for name in _OF_THE_INTERPRETER)
     if not sys.flags.ignore_environment and (started_otherwise or sys.getfilesystemencoding() != "utf-8"):
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def leave_working_directory(folder: Path) -> None:
-    """Go to a folder without modules, for Dagster, whose processes import from where they are started.
+    """Change to a folder without Python modules, because Dagster's processes import from their working directory.
 
-    Files that variables name stay the same.
+    The path in ``ROTATORS_RECIPES`` is made absolute first.
     """
     if recipes := os.environ.get("ROTATORS_RECIPES"):
         os.environ["ROTATORS_RECIPES"] = str(Path(recipes).expanduser().absolute())

@@ -1,4 +1,4 @@
-"""Files that are whole or absent."""
+"""Listing files, and writing files that are either complete or absent."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rotator_assets.core.errors import InputError
 
 ABANDONED_SECONDS = 86_400.0
 _LONGEST_NAME = 255
-"""Bytes of a file's name that every common file system allows."""
+"""Maximum length of a file name in bytes on common file systems."""
 
 
 def is_abandoned(path: Path) -> bool:
-    """True where nothing was written to a file, or into a folder, for a day: no run is at work on it any more."""
+    """Return True where a file or folder has not been modified for a day, so that no run can be using it."""
     try:
         return time.time() - path.stat().st_mtime > ABANDONED_SECONDS
     except FileNotFoundError:
@@ -25,10 +25,10 @@ def is_abandoned(path: Path) -> bool:
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, sorted within each; linked folders are followed (once).
+    """Iterate over the files below a folder, sorted within each folder; linked folders are followed once.
 
-    Hidden names are left out, and links to what is not there (any more). Raises InputError for a folder below that may
-    not be looked into: what lies there would be missing without a word.
+    Hidden names and dangling links are left out. Raises InputError for a folder without read permission, because its
+    files would be missing silently.
     """
     seen = set()
     for path, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_closed_folder):
@@ -52,10 +52,10 @@ def _refuse_closed_folder(error: OSError) -> None:
 
 @contextmanager
 def replacing(target: Path, ending: str = ".part") -> Iterator[Path]:
-    """A temporary path beside ``target`` that takes its place in one step when the block ends well.
+    """Provide a temporary path next to ``target`` that replaces it atomically when the block succeeds.
 
-    The block writes a file at the path it is given, whose hidden name ends in ``ending``. A reader sees the old file or
-    the new one, never a part; after an exception or a kill the old file stands. Folders are made as needed.
+    The block writes a file at this path, whose hidden name ends in ``ending``. A reader sees either the old or the new
+    file, never part of one; after an exception or a kill the old file remains. Folders are created as needed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(_hidden_name(target.name, f".{uuid.uuid4().hex[:8]}{ending}"))
@@ -67,6 +67,6 @@ def replacing(target: Path, ending: str = ".part") -> Iterator[Path]:
 
 
 def _hidden_name(name: str, ending: str) -> str:
-    """``.name`` with the ending, the name cut where the whole would be too long."""
+    """Return ``.name`` with the ending; a long name is truncated to fit."""
     room = _LONGEST_NAME - len(f".{ending}".encode())
     return f".{name.encode(errors='surrogateescape')[:room].decode(errors='ignore')}{ending}"

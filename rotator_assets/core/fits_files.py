@@ -1,4 +1,4 @@
-"""What tables and images in FITS files have in common."""
+"""FITS files: checks and keywords shared by tables and images."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import os
 import warnings
 from typing import BinaryIO
 
-# What a damaged file makes astropy warn of becomes a reason or an error of one line. A filter for good, as those of
-# `warnings.catch_warnings` are shared by all threads, and images are read in several.
+# Damaged files are reported as a reason or an error of one line, not by astropy's warnings. This filter is permanent,
+# because `warnings.catch_warnings` is not thread-safe and images are read in several threads.
 warnings.filterwarnings("ignore", module=r"astropy\.io\.fits")
 
 SYNTHETIC_KEYWORD = "SYNTHET"
-"""Primary header keyword, T in a file that holds synthetic galaxies."""
-
+"""Keyword of the primary header; T in files of synthetic galaxies."""
 
 BLOCK_BYTES = 2880
 
 
 def check_complete(content: BinaryIO, hdus) -> None:
-    """Raises ValueError where a FITS file ends before the data that its headers announce.
+    """Raise ValueError where a FITS file ends before the data described by its headers.
 
-    ``content``: the file's, unpacked; ``hdus``: the ``astropy.io.fits.HDUList`` opened from it. astropy itself reads on
-    where only later extensions are cut off. Missing padding behind the last data is no loss; of a compressed image
-    (fpack) the size is known to a block alone.
+    ``content`` is the uncompressed file and ``hdus`` the ``astropy.io.fits.HDUList`` opened from it. astropy itself
+    does not notice when only later extensions are cut off. Padding missing after the last data is accepted; the size of
+    a compressed image (fpack) is known only to the nearest block.
     """
     from astropy.io import fits
 

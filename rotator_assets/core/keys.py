@@ -1,12 +1,12 @@
-"""Keys of partitions: a dataset and a recipe make a training."""
+"""Partition keys. A training is the combination of a dataset and a recipe."""
 
 from __future__ import annotations
 
 WHOLE = "all"
-"""Stands for the one partition of what has no partitions, in tables and where partitions are listed."""
+"""Partition key of tables and assets without partitions."""
 
 
 def split_training_key(key: str) -> tuple[str, str]:
-    """Dataset and recipe of a training's key (dimensions stand in the order of their names, joined by ``|``)."""
+    """Return the dataset and the recipe of a training's key, ``dataset|recipe``."""
     dataset_key, recipe = key.split("|")
     return dataset_key, recipe

@@ -1,4 +1,4 @@
-"""How long work tells whoever watches how far it is. The command line listens; elsewhere nobody does."""
+"""Progress reports of long computations. The command line displays them; elsewhere they are ignored."""
 
 from __future__ import annotations
 
@@ -10,14 +10,24 @@ _listeners: list[Listener] = []
 
 
 def report(stage: str, done: int, total: int, note: str = "") -> None:
-    """Tell that ``done`` of ``total`` steps of a stage are done."""
+    """Report that ``done`` of ``total`` steps of a stage are done.
+
+    Parameters
+    ----------
+    stage
+        What is being computed.
+    done, total
+        Steps that are finished, and all steps.
+    note
+        Details to display next to the progress bar.
+    """
     for listener in _listeners:
         listener(stage, done, total, note)
 
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Call the listener on every report made in the block, in this process."""
+    """Call the listener for every report made in this process while the block runs."""
     _listeners.append(listener)
     try:
         yield

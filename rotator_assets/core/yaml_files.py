@@ -1,8 +1,8 @@
-"""YAML as settings and recipes are written: one reading of every line, or an error that names it.
+"""A strict YAML reader for settings and recipes: ambiguous values are errors that name the line.
 
-Readers of YAML differ in what a plain ``010``, ``yes``, ``12:30`` or ``2020-09-01`` is, and most let the last of two
-equal keys replace the first. Here such a word is refused with its line, and so is all that settings have no use for:
-tags, further documents, keys that are no text. Nothing in a file is ever executed.
+YAML readers differ in what a plain ``010``, ``yes``, ``12:30`` or ``2020-09-01`` means, and most let the last of two
+equal keys replace the first. Such values are refused here with their line, and so is everything that settings do not
+need: tags, several documents, keys that are not text. Nothing in a file is ever executed.
 """
 
 from __future__ import annotations
@@ -22,62 +22,62 @@ from rotator_assets.core.errors import InputError
 MAX_BYTES = 2**20
 MAX_DEPTH = 30
 MAX_VALUES = 100_000
-"""With every alias written out. Recipes for every question that was ever asked have some thousand."""
+"""Counted with every alias expanded. A large file of recipes has a few thousand values."""
 MAX_DIGITS = 40
-"""Longer whole numbers are read as fractions are, and lead nowhere."""
+"""Longer whole numbers are read as floats."""
 
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _AMBIGUOUS = {
-    r"yes|no|on|off": "is true or false to some readers and a word to others: write true or false, or quote it",
-    r"[-+]?0(?:[0-9_]+|o[0-7_]+|x[0-9a-f_]+|b[01_]+)": "may be no decimal number: write it without the leading zero",
-    r"(?=[^_]*_)[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)?": "has a line in a number: leave it out, or quote it",
-    r"[-+]?[0-9]+(?::[0-9]+)+(?:\.[0-9]*)?": "may be a number to the base 60: quote it",
+    r"yes|no|on|off": "is read as true or false by some programs only: write true or false, or quote it",
+    r"[-+]?0(?:[0-9_]+|o[0-7_]+|x[0-9a-f_]+|b[01_]+)": "may not be a decimal number: write it without the leading zero",
+    r"(?=[^_]*_)[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)?": "has an underscore in a number: omit or quote it",
+    r"[-+]?[0-9]+(?::[0-9]+)+(?:\.[0-9]*)?": "may be a number in base 60: quote it",
     r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[t ].*)?": "may be a date: quote it",
-    r"[-+]?\.inf|\.nan": "is no finite number",
+    r"[-+]?\.inf|\.nan": "is not a finite number",
 }
-"""Plain words, in any case, that readers of YAML take for different things."""
+"""Unquoted words, in upper or lower case, that YAML readers interpret differently."""
 
 
 @dataclass(frozen=True)
 class YamlFile:
-    """The content of a file: mappings, lists, text, numbers, booleans and None; and where each of it stands."""
+    """The content of a file (mappings, lists, text, numbers, booleans and None) with the line of each value."""
 
     path: Path
     content: Any
     lines: dict[tuple, int] = field(repr=False)
 
     def where(self, *keys: object) -> str:
-        """``path: line 3``, of what these keys lead to, or as much of them as is there."""
+        """Return ``path: line 3`` for the value at these keys, or for its nearest parent that exists."""
         while keys not in self.lines:
             keys = keys[:-1]
         return f"{self.path}: line {self.lines[keys]}"
 
 
 def unknown_key(key: object, known: Sequence[str]) -> str:
-    """What to say of a key that is none of those known: the nearest of them, or all."""
+    """Return the message for an unknown key: it suggests the most similar known key, or lists all."""
     nearest = difflib.get_close_matches(str(key), known, n=1)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"the keys are {', '.join(known)}"
     return f"unknown key; {hint}"
 
 
 def read_yaml(path: Path) -> YamlFile:
-    """The one document of a file, None where it is empty.
+    """Read the only document of a file; its content is None where the file is empty.
 
-    Raises OSError where the file cannot be read, and InputError, with the line: not UTF-8, not valid YAML, a key twice
-    in one mapping or in two merged ones, a plain word of several readings (see above), a tag, a second document, a key
-    that is no text, more than ``MAX_BYTES``, ``MAX_DEPTH`` or ``MAX_VALUES``.
+    Raises OSError where the file cannot be read. Raises InputError, with the line, for a file that is not UTF-8 or not
+    valid YAML, for a key that appears twice in a mapping or in merged ones, for an ambiguous word (see above), a tag, a
+    second document, or a key that is not text, and for more than ``MAX_BYTES``, ``MAX_DEPTH`` or ``MAX_VALUES``.
     """
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise InputError(f"{path}: is larger than {MAX_BYTES // 1024} kB, which no such file is")
+        raise InputError(f"{path}: is larger than {MAX_BYTES // 1024} kB, too large for settings or recipes")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}: line {line}: is not valid YAML: no text in UTF-8") from None
+        raise InputError(f"{path}: line {line}: is not valid YAML: the text is not UTF-8") from None
     try:
         return _Reader(text).read(path)
     except yaml.reader.ReaderError as error:
@@ -91,7 +91,7 @@ def read_yaml(path: Path) -> YamlFile:
 
 
 class _Refused(Exception):
-    """What is valid YAML and is not read."""
+    """Valid YAML that this reader refuses."""
 
     def __init__(self, event: yaml.Event, what: str) -> None:
         super().__init__(what)
@@ -105,7 +105,7 @@ class _Anchored:
 
 
 class _Reader:
-    """Makes values of the parser's events, which come before any of YAML's readings."""
+    """Builds values from the parser's events, before PyYAML interprets plain words."""
 
     def __init__(self, text: str) -> None:
         self._events: Iterator[yaml.Event] = yaml.parse(text, yaml.SafeLoader)
@@ -114,14 +114,14 @@ class _Reader:
         self.lines: dict[tuple, int] = {(): 1}
 
     def read(self, path: Path) -> YamlFile:
-        self._next()  # the stream begins
+        self._next()  # start of the stream
         if isinstance(self._next(), yaml.StreamEndEvent):
             return YamlFile(path, None, self.lines)
         value = self._value(self._next(), ())
-        self._next()  # the document ends
+        self._next()  # end of the document
         further = self._next()
         if isinstance(further, yaml.DocumentStartEvent):
-            raise _Refused(further, "a second document begins, one is read: take out the line '---'")
+            raise _Refused(further, "a second document begins, but only one is read: remove the line '---'")
         return YamlFile(path, value, self.lines)
 
     def _next(self) -> yaml.Event:
@@ -130,13 +130,13 @@ class _Reader:
     def _value(self, event: yaml.Event, place: tuple) -> Any:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
-                raise _Refused(event, f"*{event.anchor} stands for nothing that was written before")
+                raise _Refused(event, f"*{event.anchor} refers to no earlier anchor")
             anchored = self._anchors[event.anchor]
             self._grow(event, anchored.size)
             return anchored.value
         explicit = event.tag is not None and not (isinstance(event, yaml.ScalarEvent) and event.tag == "!")
         if explicit or event.tag == "!":
-            raise _Refused(event, f"is not valid YAML for settings: the tag {event.tag} is not read")
+            raise _Refused(event, f"is not valid YAML for settings: the tag {event.tag} is not allowed")
         if len(place) > MAX_DEPTH:
             raise _Refused(event, f"is not valid YAML for settings: nested more than {MAX_DEPTH} deep")
         before = self._size
@@ -149,14 +149,14 @@ class _Reader:
             value = _scalar(event)
         if event.anchor:
             if event.anchor in self._anchors:
-                raise _Refused(event, f"&{event.anchor} stands twice")
+                raise _Refused(event, f"&{event.anchor} appears twice")
             self._anchors[event.anchor] = _Anchored(value, self._size - before)
         return value
 
     def _grow(self, event: yaml.Event, size: int) -> None:
         self._size += size
         if self._size > MAX_VALUES:
-            raise _Refused(event, f"more than {MAX_VALUES} values, with every alias written out")
+            raise _Refused(event, f"more than {MAX_VALUES} values, with every alias expanded")
 
     def _sequence(self, place: tuple) -> list:
         values: list = []
@@ -171,12 +171,12 @@ class _Reader:
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]:
                 if merged is not None:
-                    raise _Refused(event, "'<<' stands twice")
+                    raise _Refused(event, "'<<' appears twice")
                 merged = _merged(event, self._value(self._next(), (*place, "<<")))
                 continue
             key = self._key(event)
             if key in own:
-                raise _Refused(event, f"'{key}' stands twice")
+                raise _Refused(event, f"'{key}' appears twice")
             self.lines[(*place, key)] = event.start_mark.line + 1
             own[key] = self._value(self._next(), (*place, key))
         return {**(merged or {}), **own}
@@ -185,28 +185,28 @@ class _Reader:
         key = self._value(event, ()) if isinstance(event, yaml.ScalarEvent) else None
         if not isinstance(key, str):
             written = event.value if isinstance(event, yaml.ScalarEvent) else "of a mapping"
-            raise _Refused(event, f"the key {written} is no text: quote it")
+            raise _Refused(event, f"the key {written} is not text: quote it")
         if not key.isprintable():
-            raise _Refused(event, f"the key {key!r} holds what cannot be printed")
+            raise _Refused(event, f"the key {key!r} holds characters that cannot be printed")
         return key
 
 
 def _merged(event: yaml.Event, value: Any) -> dict[str, Any]:
-    """The mappings that ``<<`` brings in, together."""
+    """Merge the mappings that ``<<`` refers to."""
     blocks = value if isinstance(value, list) else [value]
     merged: dict[str, Any] = {}
     for block in blocks:
         if not isinstance(block, dict):
-            raise _Refused(event, "'<<' brings in what is no mapping")
+            raise _Refused(event, "'<<' refers to something that is not a mapping")
         for key in block:
             if key in merged:
-                raise _Refused(event, f"'{key}' stands twice in what '<<' brings in")
+                raise _Refused(event, f"'{key}' appears twice in the mappings merged by '<<'")
         merged |= block
     return merged
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
-    """A plain word as the number, truth value or text it is to every reader; quoted text as it is."""
+    """Return a plain word as number, boolean, None or text; quoted text stays text."""
     word = event.value
     if not event.implicit[0]:
         return word
@@ -220,6 +220,6 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     if _NUMBER.fullmatch(word):
         number = float(word)
         if not math.isfinite(number):
-            raise _Refused(event, f"{word} is no finite number")
+            raise _Refused(event, f"{word} is not a finite number")
         return number
     return word

@@ -21,7 +21,7 @@ def robustness_sections(content: ReportContent, trained: list[Training]) -> list
     checked = content.store.query("SELECT dataset, recipe, synthetic FROM referee_metrics ORDER BY dataset, recipe")
     curves = content.store.query("SELECT dataset, synthetic FROM learning_curve_fit ORDER BY dataset")
     if checked.empty and curves.empty:
-        intro += " None was run yet: use `rotators run --questions` with datasets and recipes."
+        intro += " None was run yet: use `rotators run --robustness` with datasets and recipes."
         return [ReportSection(title="Robustness checks", anchor="questions", intro=intro)]
     study = Subject("study")
     figures = content.figures(study, _TOPIC)

@@ -17,7 +17,7 @@ Frames = dict[str, pd.DataFrame]
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """The columns of a table as Dagster's UI shows them."""
+    """Return the columns of a table in the form that Dagster's UI displays."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -63,7 +63,7 @@ class TableIOManager(dg.IOManager):
         _add_column_schema(context, asset, [self._tables.tables[table] for table in frames])
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        """The asset's own table. Raises FileNotFoundError where its partition was never written."""
+        """Read the asset's own table. Raises FileNotFoundError where its partition was never written."""
         asset = context.asset_key.path[-1]
         if not context.has_asset_partitions or len(context.asset_partition_keys) != 1:
             wanted = set(context.asset_partition_keys) if context.has_asset_partitions else None
@@ -77,7 +77,7 @@ class TensorIOManager(TableIOManager):
     """Stores the ``images`` table; the asset itself has written the tensor, which is loaded memory-mapped."""
 
     def load_input(self, context: dg.InputContext) -> ImageTensor:
-        """The tensor of the dataset."""
+        """Open the tensor of the dataset."""
         return open_tensor(self._tables.root.tensors / context.asset_partition_key)
 
 
@@ -96,6 +96,6 @@ class ModelIOManager(dg.IOManager):
         self._tables.publish()
 
     def load_input(self, context: dg.InputContext) -> TrainedModels:
-        """The networks of the dataset and recipe, in the order of their folds."""
+        """Open the networks of the dataset and recipe."""
         dataset, recipe = split_training_key(context.asset_partition_key)
         return open_models(self._tables.root.models / dataset / recipe)

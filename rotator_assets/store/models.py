@@ -1,4 +1,4 @@
-"""Trained networks: one ``.keras`` file a fold, and a manifest that says what they are. Safe mode, no pickle."""
+"""Trained networks: one ``.keras`` file per fold and a manifest. They are loaded in safe mode, without pickle."""
 
 from __future__ import annotations
 
@@ -26,12 +26,21 @@ _MANIFEST = "model.json"
 
 @dataclass(frozen=True)
 class TrainedModels:
-    """The networks of one dataset and recipe, one a fold and repeat, with what made them.
+    """The networks of one dataset and recipe, one per fold and repeat.
 
-    ``recipe`` is the one trained, after the reduction of the quick profile if ``profile`` is ``quick``; of its stages,
-    ``training`` alone decided the networks.
-    ``training``: hash of all that decides what is trained; "" where it was not noted. ``parameters``: numbers that one
-    network learns; None where it was not noted.
+    Attributes
+    ----------
+    recipe
+        The recipe as trained, reduced if ``profile`` is ``quick``. Only its settings of stage ``training`` affect the
+        networks.
+    device, seconds
+        Where and how long the networks were trained.
+    synthetic
+        True where any training galaxy is synthetic.
+    training
+        Hash of everything that determines the training; empty where it was not recorded.
+    parameters
+        Number of trainable parameters of one network; None where it was not recorded.
     """
 
     folder: Path
@@ -44,15 +53,15 @@ class TrainedModels:
     parameters: int | None = None
 
     def load(self, fold: int) -> keras.Model:
-        """The network of one fold, counted on over the repeats, in inference-ready state."""
+        """Load the network of a fold for inference; folds are numbered consecutively over the repeats."""
         return load_model(self.folder / f"fold-{fold}.keras")
 
 
 @contextmanager
 def writing_models(parent: Path) -> Iterator[Path]:
-    """A fresh folder for the networks of a training in progress; seen by nobody until `commit_models` names it.
+    """Provide a new folder for the networks of a training, which readers ignore until `commit_models` names it.
 
-    It is gone again when the block fails or is interrupted.
+    The folder is deleted when the block fails or is interrupted.
     """
     folder = parent / f"training-{uuid.uuid4().hex[:12]}"
     folder.mkdir(parents=True)
@@ -64,9 +73,9 @@ def writing_models(parent: Path) -> Iterator[Path]:
 
 
 def checkpoint_folder(parent: Path, training: str) -> Path:
-    """Where an interrupted training of this content left its checkpoints, or a new one will; those of others go.
+    """Return the folder for the checkpoints of a training, identified by the hash of its content.
 
-    They go a day after they were last written to: they may be of a training that still runs.
+    Checkpoints of other trainings are deleted a day after they were last written, because they may still be in use.
     """
     chosen = parent / f".checkpoints-{training}"
     _remove_abandoned(parent, ".checkpoints-*", keep=chosen)
@@ -74,9 +83,9 @@ def checkpoint_folder(parent: Path, training: str) -> Path:
 
 
 def commit_models(models: TrainedModels) -> None:
-    """Make the models the ones their parent folder stands for, in one step; the training's checkpoints go.
+    """Make these the current models of their parent folder, atomically, and delete the training's checkpoints.
 
-    Older ones are removed after a day: another run may still be training beside these, or reading the last ones.
+    Older models are deleted after a day, because another run may still be writing or reading them.
     """
     parent = models.folder.parent
     manifest = {
@@ -96,9 +105,10 @@ def commit_models(models: TrainedModels) -> None:
 
 
 def open_models(parent: Path) -> TrainedModels:
-    """The models a folder stands for.
+    """Open the current models of a folder.
 
-    Raises FileNotFoundError where none were committed, InputError where their recipe has settings that are no more.
+    Raises FileNotFoundError where none were committed, and InputError where their recipe has settings that no longer
+    exist.
     """
     path = parent / _MANIFEST
     if not path.is_file():
@@ -123,14 +133,17 @@ def open_models(parent: Path) -> TrainedModels:
 
 
 def _remove_abandoned(parent: Path, pattern: str, keep: Path) -> None:
-    """Remove the folders of the pattern, but for one, into which nothing was written for a day."""
+    """Remove the folders of the pattern, except one, that have not been written to for a day."""
     for old in parent.glob(pattern):
         if old != keep and is_abandoned(old):
             shutil.rmtree(old, ignore_errors=True)
 
 
 def load_model(path: Path) -> keras.Model:
-    """A saved network in Keras' safe mode (no code is run from the file). Raises InputError if it cannot be read."""
+    """Load a saved network in Keras' safe mode, which runs no code from the file.
+
+    Raises InputError where it cannot be read.
+    """
     tensorflow()
     from keras import saving
 

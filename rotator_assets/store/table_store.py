@@ -1,11 +1,11 @@
-"""Tables without locks: Parquet files that never change, under the views of a DuckDB file.
+"""Tables without locks: immutable Parquet files, and a DuckDB file with views of them.
 
-Two processes cannot share a DuckDB file if one of them writes, and DuckDB reads a Parquet file's footer and its rows
-at two moments, so that a file replaced between them gives wrong rows or an error. So a partition of a table is written
-as a new file each time, named by partition and version, moved into place whole; the views show the rows of each
-partition's latest version among the files they see. A query has the old partition or the new one, runs never wait for
-open sessions, and two runs at once each write files of their own. A superseded file stays for a while, for the queries
-that had already listed it.
+Two processes cannot share a DuckDB file if one of them writes. DuckDB also reads the footer and the rows of a Parquet
+file at two moments, so that replacing the file in between gives wrong rows or an error. Therefore every write of a
+partition creates a new file, named by partition and version and moved into place when it is complete. The views show
+the latest version of each partition. A query sees either the old or the new partition, runs never wait for open
+sessions, and concurrent runs write different files. A superseded file is kept for a while for queries that have already
+listed it.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from rotator_assets.core.files import replacing
 from rotator_assets.store.columns import Table
 
 STORAGE_VERSION = "v1.4.0"
-"""Database files can be opened by this DuckDB, the lowest that pyproject.toml allows, and by every later one."""
+"""Oldest DuckDB that can open the database files: the lowest version that pyproject.toml allows."""
 
 _VERSION_DIGITS = 20
 SUPERSEDED_SECONDS = 900.0
-"""How long a superseded file stays: a query that takes longer between listing files and reading them may fail."""
+"""How long a superseded file is kept. A query that takes longer between listing and reading files may fail."""
 
 _BOOKKEEPING = {"_partition": "VARCHAR", "_version": "UBIGINT", "_is_row": "BOOLEAN"}
 """Columns of the files beside the schema's. One row a file has ``_is_row`` false: a version of no rows counts too."""
 
 
 def quoted(text: str) -> str:
-    """A text as SQL writes it."""
+    """Quote a text as an SQL literal, for statements that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def literal_path(path: str) -> str:
-    """A path as a glob pattern that matches itself alone."""
+    """Escape a path so that as a glob pattern it matches only itself."""
     return re.sub(r"([*?\[])", r"[\1]", path)
 
 
@@ -53,27 +53,43 @@ def _empty_select(table: Table) -> str:
 
 
 @contextmanager
-def telling_damage() -> Iterator[None]:
-    """What DuckDB says of a table's file that it cannot read, as an InputError."""
+def reporting_damage() -> Iterator[None]:
+    """Turn DuckDB's errors on a damaged table file into an InputError."""
     try:
         yield
     except duckdb.Error as error:
         raise InputError(
-            f"a table cannot be read: {str(error).splitlines()[0]}; remove that file, and make it anew (`rotators run`)"
+            f"a table cannot be read: {str(error).splitlines()[0]}; remove that file and rebuild it (`rotators run`)"
         ) from error
 
 
 class TableStore:
-    """The tables of one data root; ``tables`` says which there are, by name."""
+    """The tables of one data root; ``tables`` holds their schemas by name."""
 
     def __init__(self, root: DataRoot, tables: Mapping[str, Table]) -> None:
         self.root, self.tables = root, tables
 
     def write(self, table: str, partition: str, frame: pd.DataFrame) -> str:
-        """Replace one partition of a table, in one step; returns a hash of its content.
+        """Replace one partition of a table atomically.
 
-        The frame needs every column of the schema, in any order; values are cast to the schema's types.
-        Raises KeyError for a missing column.
+        Parameters
+        ----------
+        table
+            Name of the table.
+        partition
+            Key of the partition.
+        frame
+            Rows with every column of the schema, in any order; values are cast to the schema's types.
+
+        Returns
+        -------
+        str
+            Hash of the content.
+
+        Raises
+        ------
+        KeyError
+            If a column is missing.
         """
         schema = self.tables[table]
         if missing := set(schema.column_names) - set(frame.columns):
@@ -97,9 +113,22 @@ class TableStore:
         return content_hash(frame)
 
     def keep(self, table: str, partition: str, frame: pd.DataFrame) -> bool:
-        """Write a partition that is never replaced, as history needs it; False where it is there already.
+        """Write a partition of a history table, which is never replaced.
 
-        Raises KeyError for a missing column.
+        Parameters
+        ----------
+        table, partition, frame
+            As for `write`.
+
+        Returns
+        -------
+        bool
+            False if the partition existed already and nothing was written.
+
+        Raises
+        ------
+        KeyError
+            If a column is missing.
         """
         if self._versions(table, partition):
             return False
@@ -107,7 +136,7 @@ class TableStore:
         return True
 
     def read(self, table: str, partition: str) -> pd.DataFrame:
-        """One partition as a frame of the schema's columns, its rows in the order they were written.
+        """Read one partition with the schema's columns and the rows in the order they were written.
 
         Raises FileNotFoundError where the partition was never written, InputError where its file is damaged.
         """
@@ -115,36 +144,36 @@ class TableStore:
         if not versions:
             raise FileNotFoundError(f"table {table} has no partition {partition}; materialize the asset first")
         columns = ", ".join(f'"{name}"' for name in self.tables[table].column_names)
-        self._write_schema_files([self.tables[table]])  # columns that a file was written without are NULL
+        self._write_schema_files([self.tables[table]])  # columns missing in the file become NULL
         files = ", ".join(
             quoted(literal_path(str(path))) for path in (versions[-1], self._schema_file(self.tables[table]))
         )
         source = f"read_parquet([{files}], union_by_name = true)"
-        with telling_damage(), duckdb.connect() as connection:
+        with reporting_damage(), duckdb.connect() as connection:
             return connection.sql(f"SELECT {columns} FROM {source} WHERE _is_row").df()
 
     def partitions(self, table: str) -> list[str]:
-        """Keys of the partitions written, sorted; two-dimensional keys joined by ``|``."""
+        """Return the keys of the existing partitions, sorted; two-dimensional keys are joined by ``|``."""
         return sorted(self.latest_files(table))
 
     def latest_files(self, table: str) -> dict[str, Path]:
-        """The file of each partition's latest version, by partition."""
-        files = sorted((self.root.tables / table).glob("[!_.]*.parquet"))  # versions of a partition in their order
+        """Return the file of the latest version of each partition."""
+        files = sorted((self.root.tables / table).glob("[!_.]*.parquet"))  # versions of a partition in order
         return {path.name.rsplit(".", 2)[0].replace("__", "|"): path for path in files}
 
     def _versions(self, table: str, partition: str) -> list[Path]:
-        """Files of a partition, the latest last."""
+        """Return the files of a partition, the latest last."""
         digits = "[0-9]" * _VERSION_DIGITS
         return sorted((self.root.tables / table).glob(f"{_file_stem(partition)}.{digits}.parquet"))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
-        """Result of a query, as a frame; ``parameters`` are the values of ``$name`` in it."""
-        # A view costs a look at every file of its table, so only those that may be asked for are made.
+        """Return the result of a query; ``parameters`` are the values of ``$name`` in it."""
+        # Creating a view opens every file of its table, so create only those whose name is in the query.
         with self._connect([table for table in self.tables.values() if table.name in sql]) as connection:
             return connection.sql(sql, params=dict(parameters) if parameters else None).df()
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own with every table as a view. It locks nothing and cannot change the tables.
+        """Open a new connection with every table as a view. It locks nothing and cannot change the tables.
 
         Raises InputError where a table's file is damaged.
         """
@@ -153,14 +182,14 @@ class TableStore:
     def _connect(self, tables: Collection[Table]) -> duckdb.DuckDBPyConnection:
         self._write_schema_files(tables)
         connection = duckdb.connect()
-        with telling_damage():
+        with reporting_damage():
             connection.execute(self._view_statements(tables))
         return connection
 
     def publish(self) -> None:
-        """Make ``rotators.duckdb`` hold the views of the schema; sessions that have it open keep working.
+        """Write the views into ``rotators.duckdb``; sessions that have it open keep working.
 
-        The file is written anew and swapped in only where its views would change (new schema or moved root).
+        The file is replaced only where its views would change, after a change of the schema or a moved root.
         """
         self._write_schema_files(self.tables.values())
         statements = self._view_statements(self.tables.values())
@@ -175,10 +204,10 @@ class TableStore:
             temporary.write_text(f"{version} {_identity(self.root.database)}")
 
     def export(self, target: Path) -> dict[str, int]:
-        """Write one self-contained DuckDB file with every table and comment; returns the rows of each table.
+        """Write one self-contained DuckDB file with every table and comment; return the row count of each table.
 
-        Raises InputError where the target cannot be written, or holds anything but an earlier export, and where a
-        table's file is damaged.
+        Raises InputError where the target cannot be written or is not an earlier export, and where a table's file is
+        damaged.
         """
         if problem := database_problem(target) or _loss(target, self.tables):
             raise InputError(f"{target}: {problem}; name another file")
@@ -197,7 +226,7 @@ class TableStore:
         return rows
 
     def _write_schema_files(self, tables: Iterable[Table]) -> None:
-        """A file of no rows beside each table's partitions, so that its view can be made, and has every column."""
+        """Write an empty file with all columns of each table, so that its view exists and has every column."""
         missing = [table for table in tables if not self._schema_file(table).is_file()]
         if not missing:
             return
@@ -225,7 +254,7 @@ class TableStore:
 
 
 def _loss(target: Path, tables: Mapping[str, Table]) -> str | None:
-    """What would be lost with the file at a path; None where there is none, or an export, which can be made again."""
+    """Return why a file must not be overwritten; None where it does not exist or is an earlier export."""
     if not target.exists():
         return None
     names = "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal"
@@ -233,23 +262,23 @@ def _loss(target: Path, tables: Mapping[str, Table]) -> str | None:
         with duckdb.connect(str(target), read_only=True) as connection:
             held = {name for (name,) in connection.sql(names).fetchall()}
     except duckdb.Error as error:
-        return f"is there, and cannot be read as an earlier export: {str(error).splitlines()[0]}"
+        return f"exists and cannot be read as an earlier export: {str(error).splitlines()[0]}"
     foreign = sorted(held - set(tables))
-    return f"is there, and holds '{foreign[0]}', which no export does" if foreign else None
+    return f"exists and holds '{foreign[0]}', which no export does" if foreign else None
 
 
 def _attach(path: Path, name: str) -> str:
-    """Statement that makes a new database file."""
+    """Return the statement that creates a database file."""
     return f"ATTACH {quoted(str(path))} AS {name} (STORAGE_VERSION {quoted(STORAGE_VERSION)})"
 
 
 def _identity(path: Path) -> str:
-    """What changes when another file takes a file's place; empty where there is none."""
+    """Return the inode of a file, which changes when the file is replaced; empty where there is none."""
     return str(path.stat().st_ino) if path.is_file() else ""
 
 
 def _file_stem(partition: str) -> str:
-    """A partition's key as the beginning of its files' names; ``|`` of a two-dimensional key becomes ``__``."""
+    """Return the beginning of the file names of a partition; ``|`` of a two-dimensional key becomes ``__``."""
     return partition.replace("|", "__")
 
 
@@ -260,7 +289,7 @@ def _version(path: Path) -> int:
 def _age_seconds(path: Path) -> float:
     try:
         return time.time() - path.stat().st_mtime
-    except FileNotFoundError:  # another run removed it: it was old
+    except FileNotFoundError:  # another run has removed it, so it was old
         return float("inf")
 
 
@@ -272,26 +301,26 @@ def _comments(table: Table, kind: str, schema: str = "") -> str:
 
 
 def _without_nan(frame: pd.DataFrame) -> pd.DataFrame:
-    """NaN of float columns as NULL: in SQL a NaN is a number, greater than all others."""
+    """Convert NaN to NULL, because NaN in SQL is a number greater than all others."""
     return frame.astype({name: "Float64" for name in frame.select_dtypes("floating").columns})
 
 
 def _utf8(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with every text in UTF-8: bytes of a file's name that are not are written out, as in ``\\udcff``."""
-    written_out = {}
+    r"""Escape text that is not UTF-8, such as bytes of a file name: ``\udcff``."""
+    escaped = {}
     for name, column in frame.select_dtypes("object").items():
         try:
             "".join(value for value in column if isinstance(value, str)).encode()
         except UnicodeEncodeError:
-            written_out[name] = [
+            escaped[name] = [
                 value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
                 for value in column
             ]
-    return frame.assign(**written_out)
+    return frame.assign(**escaped)
 
 
 def content_hash(frame: pd.DataFrame) -> str:
-    """Hash of a frame's values and column names: equal content, equal hash, whatever the index."""
+    """Return the hash of a frame's values and column names; the index does not count."""
     digest = hashlib.sha256("|".join(frame.columns).encode())
     digest.update(pd.util.hash_pandas_object(_utf8(frame), index=False).to_numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""Image tensors: one memory-mapped ``.npy`` file a dataset, written in a stream, named by a manifest.
+"""Image tensors: one memory-mapped ``.npy`` file per dataset, written image by image, and a manifest that names it.
 
-The manifest is replaced last and in one step, so a reader opens the old tensor or the new one. Memory stays flat
-however many galaxies are written, and reading a batch touches only its pages.
+The manifest is replaced last and atomically, so a reader opens either the old or the new tensor. Memory use does not
+grow with the number of galaxies, and reading a batch reads only its part of the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class ImageTensor:
-    """A dataset's images: ``images`` is float32 (n, size, size, 3), bands g, r, i, memory-mapped read-only."""
+    """The images of a dataset: float32 (n, size, size, 3) in bands g, r, i, memory-mapped read-only."""
 
     images: np.ndarray
     galaxy_ids: tuple[str, ...]
@@ -33,27 +33,28 @@ class ImageTensor:
 
     @property
     def size_px(self) -> int:
+        """Side of the images in pixels."""
         return self.images.shape[1]
 
     def rows_of(self, galaxy_ids: Iterable[str]) -> np.ndarray:
-        """Rows of these galaxies, int64. Raises InputError where one is not in the tensor: it was made anew since."""
+        """Return the rows of these galaxies, int64 (n,). Raises InputError where the tensor lacks one of them."""
         row = {galaxy_id: number for number, galaxy_id in enumerate(self.galaxy_ids)}
         try:
             return np.array([row[galaxy_id] for galaxy_id in galaxy_ids], dtype=np.int64)
         except KeyError as absent:
             raise InputError(
-                f"galaxy {absent.args[0]} is not in the image tensor, which was made anew since; materialize "
+                f"galaxy {absent.args[0]} is not in the image tensor, which was rebuilt since; materialize "
                 "labeled_images and rotator_classifier again (`rotators run` does)"
             ) from None
 
     def select(self, galaxy_ids: Iterable[str]) -> SelectedImages:
-        """The images of some galaxies, in their order, each read when it is looked at. Raises InputError as above."""
+        """Return a lazy sequence of the images of these galaxies, in their order. Raises InputError as `rows_of`."""
         return SelectedImages(self.images, self.rows_of(galaxy_ids))
 
 
 @dataclass(frozen=True)
 class SelectedImages(Sequence):
-    """A sequence of images (size, size, 3) drawn from a memory map; holds none of them in memory."""
+    """A sequence of images (size, size, 3) of a memory map, each read on access."""
 
     images: np.ndarray
     rows: np.ndarray
@@ -66,7 +67,7 @@ class SelectedImages(Sequence):
 
 
 class TensorWriter:
-    """Appends images of one size to a ``.npy`` file whose length is settled at the end."""
+    """Appends images of one size to a ``.npy`` file, whose final length is written on closing."""
 
     def __init__(self, path: Path, size_px: int, synthetic: bool) -> None:
         self._path = path
@@ -79,7 +80,7 @@ class TensorWriter:
         self._write_header()
 
     def append(self, galaxy_id: str, pixels: np.ndarray) -> int:
-        """Add one image (size, size, 3); returns its row. Raises ValueError for another shape."""
+        """Add one image (size, size, 3) and return its row. Raises ValueError for another shape."""
         if pixels.shape != self._shape:
             raise ValueError(f"expected an image of shape {self._shape}, got {pixels.shape}")
         data = np.ascontiguousarray(pixels, dtype="<f4").tobytes()
@@ -90,7 +91,7 @@ class TensorWriter:
         return len(self.galaxy_ids) - 1
 
     def close(self) -> None:
-        """Write the final header and settle ``version``, a hash of all images and their order."""
+        """Write the final header and set ``version``, a hash of all images and their order."""
         if self._file.closed:
             return
         self._write_header()
@@ -98,7 +99,7 @@ class TensorWriter:
         self.version = self._digest.hexdigest()[:16]
 
     def _write_header(self) -> None:
-        """NumPy leaves room in the header for a longer first axis, so the final one overwrites the first in place."""
+        """Write the header; NumPy pads it for a longer first axis, so the final one fits in the same place."""
         self._file.seek(0)
         header = {"descr": "<f4", "fortran_order": False, "shape": (len(self.galaxy_ids), *self._shape)}
         np.lib.format.write_array_header_1_0(self._file, header)
@@ -106,9 +107,16 @@ class TensorWriter:
 
 @contextmanager
 def writing_tensor(folder: Path, size_px: int, synthetic: bool = False) -> Iterator[TensorWriter]:
-    """A writer whose images become the folder's tensor when the block ends well; else the old tensor stands.
+    """Provide a writer whose images become the folder's tensor if the block succeeds.
 
-    ``synthetic`` marks the tensor; the block may set the writer's mark as it meets a synthetic image.
+    Parameters
+    ----------
+    folder
+        Folder of the dataset's tensor; after an error it keeps the old one.
+    size_px
+        Side of the images in pixels.
+    synthetic
+        True marks the tensor as synthetic; the block may also set this attribute of the writer.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"images-{uuid.uuid4().hex[:12]}.npy"
@@ -135,14 +143,14 @@ def writing_tensor(folder: Path, size_px: int, synthetic: bool = False) -> Itera
 
 
 def _superseded(folder: Path) -> list[Path]:
-    """The tensor that is current now, and what killed runs left; not what another run may be writing."""
+    """Return the current tensor file and files left by killed runs, but none that another run may be writing."""
     manifest_path = folder / _MANIFEST
     current = json.loads(manifest_path.read_text(encoding="utf-8"))["file"] if manifest_path.is_file() else None
     return [p for p in folder.glob("images-*.npy") if p.name == current or is_abandoned(p)]
 
 
 def open_tensor(folder: Path) -> ImageTensor:
-    """The folder's tensor. Raises FileNotFoundError where none was written."""
+    """Open the folder's tensor. Raises FileNotFoundError where none was written."""
     manifest_path = folder / _MANIFEST
     for attempt in range(3):
         if not manifest_path.is_file():
@@ -153,7 +161,7 @@ def open_tensor(folder: Path) -> ImageTensor:
         except FileNotFoundError:
             if attempt == 2:
                 raise
-            continue  # another run replaced the tensor between the two reads
+            continue  # another run has replaced the tensor between the two reads
         return ImageTensor(images, tuple(manifest["galaxy_ids"]), manifest["version"], manifest["synthetic"])
     raise AssertionError("unreachable")
 
@@ -162,6 +170,6 @@ def _open_array(path: Path) -> np.ndarray:
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
         shape, _, _ = np.lib.format.read_array_header_1_0(file)
-    if shape[0] == 0:  # an empty file region cannot be mapped
+    if shape[0] == 0:  # an empty region cannot be mapped
         return np.zeros(shape, np.float32)
     return np.load(path, mmap_mode="r", allow_pickle=False)

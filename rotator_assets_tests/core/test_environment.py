@@ -152,7 +152,7 @@ def test_a_command_says_once_what_it_does_not_use_and_works(home, working_folder
     hostile = run_rotators(["status", "--data", root], working_folder, variables)
     assert (hostile.returncode, hostile.stdout) == (0, plain.stdout)
     assert plain.stderr == "" and "Überlingen" in plain.stdout
-    told = "rotators: environment variables that are not used here: "
+    told = "rotators: ignored environment variables: "
     assert hostile.stderr.startswith(told) and hostile.stderr.count("\n") == 1
     names = hostile.stderr.removeprefix(told).strip().split(", ")
     expected = {*HOSTILE, *INTERPRETER} - {"MPLBACKEND", "TZ", "LC_ALL", "TMPDIR", "DAGSTER_HOME"}

@@ -123,7 +123,7 @@ def test_every_command_refuses_it_in_one_line(tmp_path, command):
 
 def test_the_variable_is_held_to_the_same_rules(tmp_path, monkeypatch):
     monkeypatch.setenv("ROTATORS_DATA", str(tmp_path / "what?"))
-    with pytest.raises(InputError, match="put it elsewhere"):
+    with pytest.raises(InputError, match="move it elsewhere"):
         DataRoot.from_environment()
 
 

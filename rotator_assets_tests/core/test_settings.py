@@ -101,10 +101,10 @@ def test_a_later_setting_counts_once_it_has_another_value():
         ("tng100: {kinematics: {aperture: header}}", "there is no 'header', only particles, photometry"),
         ("just text", "expected a mapping"),
         ("a: [", "not valid YAML"),
-        ("manga:\n  labels: {log_mass_min: 10.0}\nmanga:\n  images: {}", "line 3: 'manga' stands twice"),
-        ("manga: {labels: {t_type_max: 1, t_type_max: 2}}", "'t_type_max' stands twice"),
+        ("manga:\n  labels: {log_mass_min: 10.0}\nmanga:\n  images: {}", "line 3: 'manga' appears twice"),
+        ("manga: {labels: {t_type_max: 1, t_type_max: 2}}", "'t_type_max' appears twice"),
         ("profile: 2020-99-99", "line 1: 2020-99-99 may be a date"),
-        ("tng100: {mock: {seed: 0100}}", "0100 may be no decimal number"),
+        ("tng100: {mock: {seed: 0100}}", "0100 may not be a decimal number"),
         (
             "manga:\n  images:\n    check_centre: 1",
             "line 3: manga.images.check_centre: Input should be",
