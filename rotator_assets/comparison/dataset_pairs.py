@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rotator_assets.lineage.partitions import Dataset
+from rotator_assets.surveys import SURVEYS
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ def dataset_pairs(datasets: Sequence[Dataset]) -> list[DatasetPair]:
     """Return the pairs of datasets that differ in crop, noise or survey alone.
 
     The reference is the larger crop, the noiseless dataset, or the observed one. Surveys are compared as observed:
-    observed images with simulated ones with noise.
+    simulated images with noise with those of the observed surveys that their survey names.
     """
     return [
         DatasetPair(kind, one.key, reference.key, paired=one.survey == reference.survey)
@@ -40,6 +41,6 @@ def _kind(one: Dataset, reference: Dataset) -> str | None:
         return "crop"
     if same_survey and same_crop and noise == ("noisy", "noiseless"):
         return "noise"
-    if not same_survey and same_crop and noise == ("noisy", "observed"):
+    if same_crop and noise == ("noisy", "observed") and reference.survey in SURVEYS[one.survey].compared_with:
         return "survey"
     return None

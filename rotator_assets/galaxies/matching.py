@@ -19,7 +19,7 @@ from rotator_assets.store.columns import dtypes
 from rotator_assets.store.fields import fields
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, conform
-from rotator_assets.surveys.releases import DAPQUAL_CRITICAL, DRP3QUAL_CRITICAL
+from rotator_assets.surveys.quality_cuts import QualityCut
 
 _SHAPE = ("axis_ratio", "axis_ratio_source", *sources.AXIS_RATIOS.values())
 """What photometry says of the ellipticity."""
@@ -116,12 +116,8 @@ def label_galaxies(
     p_late_max: float = 0.5,
     boundary: str = "emsellem2011",
     log_mass_min: float | None = None,
-    reject_drp3qual_critical: bool = False,
-    reject_dapqual_critical: bool = False,
-    reject_flag_t_type: bool = False,
-    reject_failed_photometry: bool = False,
-    reject_spurious_subhalos: bool = False,
     reject_repeat_observations: bool = False,
+    **quality_cuts: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The same rows with ``spin_threshold``, ``rotator_type`` (0 slow, 1 fast, NA) and ``is_early_type``.
 
@@ -139,16 +135,7 @@ def label_galaxies(
     cuts: dict[str, pd.Series] = {}
     if log_mass_min is not None:
         cuts[f"log_mass missing or below {log_mass_min:g}"] = ~(labeled["log_mass"] >= log_mass_min)
-    if reject_drp3qual_critical:
-        cuts["DRP3QUAL is CRITICAL"] = _has_bit(labeled["drp3qual"], DRP3QUAL_CRITICAL)
-    if reject_dapqual_critical:
-        cuts["DAPQUAL is CRITICAL"] = _has_bit(labeled["dapqual"], DAPQUAL_CRITICAL)
-    if reject_flag_t_type:
-        cuts["T-Type is flagged"] = labeled["flag_t_type"].fillna(0) != 0
-    if reject_failed_photometry:
-        cuts["the Sersic fit failed"] = labeled["flag_failed_s"].fillna(0) != 0
-    if reject_spurious_subhalos:
-        cuts["SubhaloFlag is 0: no galaxy"] = labeled["subhalo_flag"].fillna(1) == 0
+    cuts |= {cut.reason: cut.rejects(labeled[cut.column]) for cut in _cuts_of(labeled) if quality_cuts.get(cut.setting)}
     cuts[HIDDEN] = hides_slow_rotation(labeled)
     if reject_repeat_observations:
         rejected = pd.concat([~measured, *(cut.astype(bool) for cut in cuts.values())], axis=1).any(axis=1)
@@ -176,9 +163,9 @@ def hides_slow_rotation(galaxies: pd.DataFrame) -> pd.Series:
     return some_slow & (galaxies["lambda_r_limit"].astype("float64") > galaxies["spin_threshold"])
 
 
-def _has_bit(mask: pd.Series, bit: int) -> pd.Series:
-    """True where a quality mask has the bit; False where there is no mask."""
-    return (mask.fillna(0).astype("int64") & bit) > 0
+def _cuts_of(galaxies: pd.DataFrame) -> tuple[QualityCut, ...]:
+    """The quality cuts of the galaxies' survey; none without galaxies."""
+    return SURVEYS[galaxies["survey"].iloc[0]].quality_cuts if len(galaxies) else ()
 
 
 def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -195,23 +182,15 @@ def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return labeled[kept].reset_index(drop=True), report.frame()
 
 
-_CUT_BY = {
-    "log_mass_min": "log_mass",
-    "reject_drp3qual_critical": "drp3qual",
-    "reject_dapqual_critical": "dapqual",
-    "reject_flag_t_type": "flag_t_type",
-    "reject_failed_photometry": "flag_failed_s",
-    "reject_spurious_subhalos": "subhalo_flag",
-}
-"""Column that each cut of ``label_galaxies`` looks at."""
-
-
 def idle_cuts(galaxies: pd.DataFrame, cuts: Mapping[str, object]) -> list[str]:
     """A notice of each cut that is set and that no galaxy has the column for, so that it rejects none or all."""
-    idle = [
-        cut for cut, column in _CUT_BY.items() if cuts.get(cut) not in (None, False) and galaxies[column].isna().all()
+    columns = {"log_mass_min": "log_mass"}
+    columns |= {cut.setting: cut.column for survey in SURVEYS.values() for cut in survey.quality_cuts}
+    return [
+        f"setting labels.{cut}: no galaxy has {column}, which it looks at"
+        for cut, column in columns.items()
+        if cuts.get(cut) not in (None, False) and galaxies[column].isna().all()
     ]
-    return [f"setting labels.{cut}: no galaxy has {_CUT_BY[cut]}, which it looks at" for cut in idle]
 
 
 def hidden_by_noise(labeled: pd.DataFrame) -> list[str]:

@@ -65,6 +65,8 @@ class Treatment:
     SDSS would have seen it (`science.mock.observe`), its padding covered by sky; ``noiseless``, the simulated image,
     padded with zeros. ``mock`` is for simulated images, of which noiseless ones have the redshift alone.
     ``max_missing_fraction``: where no more of the crop is missing, it is filled (`missing.filled`).
+    ``arcsec_per_pixel`` is the survey's pixel scale. Every file must have it unless ``check_pixel_scale`` is off; None
+    accepts any.
     """
 
     survey: str
@@ -73,6 +75,7 @@ class Treatment:
     images: ImageSettings = field(default_factory=ImageSettings)
     mock: MockSettings = DEFAULT_MOCK
     stamps: SkyStamps | None = None
+    arcsec_per_pixel: float | None = SDSS_ARCSEC_PER_PIXEL
 
 
 def make_cutout(
@@ -89,7 +92,7 @@ def make_cutout(
         image,
         ra,
         dec,
-        arcsec_per_pixel=SDSS_ARCSEC_PER_PIXEL if treatment.images.check_pixel_scale else None,
+        arcsec_per_pixel=treatment.arcsec_per_pixel if treatment.images.check_pixel_scale else None,
         max_offset_px=MAX_OFFSET_PX if treatment.images.check_centre else None,
     )
     conditions = {

@@ -21,6 +21,8 @@ from rotator_assets.imaging.images import ImageSource
 from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
 from rotator_assets.store.columns import dtypes
 from rotator_assets.store.fields import fields
+from rotator_assets.surveys.aliases import COMMON, Columns
+from rotator_assets.surveys.quality_cuts import QualityCut
 from rotator_assets.surveys.table_files import Table, read_csv_table
 
 MANY = 8
@@ -163,6 +165,14 @@ class Survey(ABC):
     key: str
     noises: tuple[str, ...] = ()
     """What its images can be made into: ``observed``, or ``noisy`` and ``noiseless`` for simulated ones."""
+    columns: Columns = COMMON
+    """Columns of its catalogues by common name: spellings, ranges, and the form of its identifiers."""
+    quality_cuts: tuple[QualityCut, ...] = ()
+    """Cuts that settings can apply to its galaxies, in the order of the loss report."""
+    arcsec_per_pixel: float | None = None
+    """Side of a pixel of its images; files with another pixel scale are unusable. None accepts any."""
+    compared_with: tuple[str, ...] = ()
+    """Keys of the observed surveys that simulated images of this survey are compared with."""
     image_name: re.Pattern[str] | None = None
     """How its images are named but for their ending, with the galaxy as group ``id``; None where it has none."""
     lambda_r_sources: tuple[str, ...]
@@ -298,13 +308,14 @@ def read_source(
     return source, taken
 
 
-def read_lambda_r_csv(path: Path) -> Table:
+def read_lambda_r_csv(path: Path, columns: Columns = COMMON) -> Table:
     """A user's table of lambda_R: the survey's id column, ``lambda_r``, and optionally its error and ellipticity.
 
     Rows without a lambda_R come last, so that of several rows of one galaxy one that has it counts. Raises InputError
     as `read_csv_table` and `check_lambda_r` do.
     """
-    table = check_lambda_r(path, read_csv_table(path, ("galaxy_id", "lambda_r"), ("lambda_r_error", "ellipticity")))
+    wanted = (("galaxy_id", "lambda_r"), ("lambda_r_error", "ellipticity"))
+    table = check_lambda_r(path, read_csv_table(path, *wanted, columns))
     missing = table.frame["lambda_r"].isna()
     return replace(table, frame=pd.concat([table.frame[~missing], table.frame[missing]], ignore_index=True))
 

@@ -1,7 +1,8 @@
-"""Identifiers of galaxies in every form that pandas, NumPy, astropy and spreadsheets write them, as one text each.
+"""Galaxy identifiers in every form that pandas, NumPy, astropy and spreadsheets write, each as one canonical text.
 
-``3003.0``, ``np.int64(3003)`` and ``'3003`` are subhalo 3003; ``b'19001-6101'`` and ``manga-19001-6101`` are PLATE-IFU
-19001-6101. What cannot be read so is refused with its row: an identifier taken for another text matches no galaxy.
+``3003.0``, ``np.int64(3003)`` and ``'3003`` all mean galaxy 3003, and ``b'NGC4365'`` means NGC4365. Anything else is
+refused with its row, because an identifier read as different text would match no galaxy. Each survey's module defines
+the `Form` of its identifiers.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ _INVISIBLE = "\u200b\u200e\u200f\u2060\ufeff"
 _QUOTE = "[\"'\u2018\u2019\u201c\u201d]"
 _WRAPPED = re.compile(rf"(?:=|b)?{_QUOTE}(?P<quoted>.*){_QUOTE}|np\.\w+\((?P<called>.*)\)", re.DOTALL)
 _WHOLE = re.compile(r"\+?[0-9.]{1,40}(?:[eE][+-]?[0-9]{1,2})?")
-_PLATE_IFU = re.compile(r"(?:manga[-_ ])?0*(\d+)[-_]0*(\d+)", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Form:
-    """What the identifiers of a column look like: an ``example`` for messages, and the one way to write them.
+    """The form of a survey's identifiers: an ``example`` for messages, and the function ``canonical``.
 
-    ``canonical`` gives None for text that is no such identifier; ``numeric``: numbers may be identifiers.
+    ``canonical`` returns the one way to write an identifier, or None for text that is not one. ``numeric``: columns of
+    numbers are accepted.
     """
 
     example: str
@@ -49,12 +50,11 @@ def unwrapped(text: str) -> str:
         text = match["quoted"] if match["quoted"] is not None else match["called"]
 
 
-def _plate_ifu(text: str) -> str | None:
-    match = _PLATE_IFU.fullmatch(text)
-    return f"{match[1]}-{match[2]}" if match else None
+def whole_number(text: str) -> str | None:
+    """The digits of a whole number written in any way, such as ``3003.0``; None for other text.
 
-
-def _subhalo(text: str) -> str | None:
+    Whole numbers written as floats are exact only up to 2^53; larger ones are refused.
+    """
     if not _WHOLE.fullmatch(text):
         return None
     try:
@@ -67,15 +67,8 @@ def _subhalo(text: str) -> str | None:
     return None if written_as_float and number > 2**53 else str(int(number))
 
 
-PLATE_IFU = Form("a PLATE-IFU such as 7957-6103", _plate_ifu, numeric=False)
-SUBHALO = Form("a whole number such as 3003", _subhalo, numeric=True)
 NAME = Form("a name such as NGC4365", lambda text: text, numeric=True)
-
-
-def form_of(column: str) -> Form:
-    """What is expected of an identifier column of this published name."""
-    name = column.casefold()
-    return PLATE_IFU if name.startswith("plate") else SUBHALO if name.startswith("sub") else NAME
+"""Any name; the form of surveys that define no other."""
 
 
 def identifiers(values: np.ndarray, form: Form) -> np.ndarray:

@@ -25,6 +25,8 @@ class FoundInput:
 
     expected: ExpectedInput
     paths: tuple[Path, ...]
+    id_names: tuple[str, ...]
+    """Spellings of the column of galaxies, by which the header line of a text table is found."""
 
     @property
     def summary(self) -> str:
@@ -46,7 +48,7 @@ class FoundInput:
             return ""
         if self.expected.several:
             return f"{len(self.paths)} file{'s' if len(self.paths) > 1 else ''}"
-        count = _rows(self.paths[0])
+        count = _rows(self.paths[0], self.id_names)
         return "cannot be read" if count is None else f"{count} rows"
 
     @property
@@ -57,7 +59,8 @@ class FoundInput:
 
 def inventory(survey: Survey, folder: Path) -> list[FoundInput]:
     """Every expected input of the survey with the files there are."""
-    return [FoundInput(expected, tuple(expected.find(folder))) for expected in survey.expected_inputs]
+    id_names = survey.columns["galaxy_id"].spellings
+    return [FoundInput(expected, tuple(expected.find(folder)), id_names) for expected in survey.expected_inputs]
 
 
 def lacking(found: list[FoundInput]) -> list[str]:
@@ -114,7 +117,7 @@ def not_measured(survey: Survey, folder: Path, used: Collection[Path]) -> list[s
     return notices
 
 
-def _rows(path: Path) -> int | None:
+def _rows(path: Path, id_names: tuple[str, ...]) -> int | None:
     """Rows of a table, the first of its file, which is told by its content; None where the file cannot be read."""
     try:
         with unpacked(path) as content:
@@ -126,7 +129,8 @@ def _rows(path: Path) -> int | None:
                 return int(fits.getheader(content, 1)["NAXIS2"])
             if start == _HDF5_MAGIC:
                 return _hdf5_rows(content)
-        return len((read_csv if ".csv" in path.name.casefold() else read_blank_separated)(path).rows)
+        table = read_csv(path, id_names) if ".csv" in path.name.casefold() else read_blank_separated(path)
+        return len(table.rows)
     except Exception:  # parsers of damaged files raise nearly anything; a run tells the reason
         return None
 

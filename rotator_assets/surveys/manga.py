@@ -22,8 +22,10 @@ from rotator_assets.imaging.bands import BANDS
 from rotator_assets.imaging.frames import frame_sources
 from rotator_assets.imaging.image_names import named_images
 from rotator_assets.imaging.images import ImageSource
+from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.kinematics.maps import APERTURES, find_maps, measure_maps
 from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
+from rotator_assets.surveys.aliases import COMMON, identifier, number, positive, text, whole
 from rotator_assets.surveys.base import (
     KINEMATICS,
     LAMBDA_R_NEEDED,
@@ -39,6 +41,8 @@ from rotator_assets.surveys.base import (
     read_lambda_r_csv,
     read_source,
 )
+from rotator_assets.surveys.identifiers import Form
+from rotator_assets.surveys.quality_cuts import QualityCut, has_bit, is_flagged
 from rotator_assets.surveys.releases import DYNPOP, PIPE3D, RELEASES, PublishedTable, expected
 from rotator_assets.surveys.table_files import Table, read_fits_table
 
@@ -76,6 +80,50 @@ IMAGES = ExpectedInput(
 )
 
 
+_PLATE_IFU = re.compile(r"(?:manga[-_ ])?0*(\d+)[-_]0*(\d+)", re.ASCII | re.IGNORECASE)
+
+
+def _plate_ifu(text: str) -> str | None:
+    """PLATE-IFU without leading zeros, from text with or without the prefix ``manga-``; None for other text."""
+    match = _PLATE_IFU.fullmatch(text)
+    return f"{match[1]}-{match[2]}" if match else None
+
+
+PLATE_IFU = Form("a PLATE-IFU such as 7957-6103", _plate_ifu, numeric=False)
+
+COLUMNS = {
+    **COMMON,
+    "galaxy_id": identifier(PLATE_IFU, "plateifu", "plate-ifu", "plate_ifu"),
+    "manga_id": text("MANGA-ID", "MANGA_ID", "MANGAID"),
+    "duplicate_group": whole("DUPL_GR"),
+    "flag_t_type": whole("FLAG_TT"),
+    # PyMorph, single Sersic fit.
+    "pymorph_axis_ratio": positive("BA_S", high=1),
+    "pymorph_r_eff_arcsec": positive("A_HL_S", high=1000),
+    "pymorph_sersic_n": positive("N_S", high=20),
+    "flag_failed_s": whole("FLAG_FAILED_S"),
+    # drpall (NASA-Sloan Atlas columns).
+    "nsa_axis_ratio": positive("nsa_elpetro_ba", high=1),
+    "nsa_r_eff_arcsec": positive("nsa_elpetro_th50_r", high=1000),
+    "nsa_sersic_n": positive("nsa_sersic_n", high=20),
+    "nsa_position_angle_deg": number("nsa_elpetro_phi", low=0, high=360),
+    "nsa_mass": positive("nsa_elpetro_mass", high=1e15),
+    "psf_fwhm_arcsec": positive("rfwhm", high=60),
+    "drp3qual": whole("drp3qual"),
+    # dapall: the analysis of each row, and its quality mask.
+    "daptype": text("DAPTYPE"),
+    "dapqual": whole("DAPQUAL"),
+    # DynPop: quality of the fit, and the half-light isophote.
+    "jam_qual": whole("Qual", low=-1, high=3),
+    "ellipticity": number("ellipticity", "epsilon", "Eps_MGE", low=0, high=1),
+    "r_eff_arcsec": positive("Rmaj_arcsec_MGE", high=1000),
+}
+"""Columns of the catalogues by common name: spellings of DR15, then DR17 (Fischer et al. 2019; Dominguez Sanchez et al.
+2022)."""
+
+_CRITICAL = has_bit(1 << 30)
+"""Bit CRITICAL of the quality masks DRP3QUAL and DAPQUAL."""
+
 PIPE3D_SCALE = 1.39
 """DynPop's lambda_R over Pipe3D's: 1 / 0.72, the median of 63 galaxies that have both (docs/settings.md)."""
 
@@ -85,6 +133,14 @@ class Manga(Survey):
 
     key = "manga"
     noises = ("observed",)
+    columns = COLUMNS
+    quality_cuts = (
+        QualityCut("reject_drp3qual_critical", "drp3qual", "DRP3QUAL is CRITICAL", _CRITICAL),
+        QualityCut("reject_dapqual_critical", "dapqual", "DAPQUAL is CRITICAL", _CRITICAL),
+        QualityCut("reject_flag_t_type", "flag_t_type", "T-Type is flagged", is_flagged),
+        QualityCut("reject_failed_photometry", "flag_failed_s", "the Sersic fit failed", is_flagged),
+    )
+    arcsec_per_pixel = SDSS_ARCSEC_PER_PIXEL
     image_name = re.compile(r"(?P<id>\d+-\d+)")
     lambda_r_sources = ("user", "dynpop", "maps", "pipe3d")  # Pipe3D's is not corrected for seeing
     lambda_r_scales = MappingProxyType({"pipe3d": PIPE3D_SCALE})
@@ -158,7 +214,7 @@ class Manga(Survey):
         ``Rmaj_arcsec_MGE``), where the latter is positive. Pipe3D's ``lambda_re`` is not corrected and reads lower.
         """
         readers: dict[str, tuple[ExpectedInput, Callable[[Path], Table]]] = {
-            "user": (USER_LAMBDA_R, read_lambda_r_csv),
+            "user": (USER_LAMBDA_R, lambda path: read_lambda_r_csv(path, COLUMNS)),
             "dynpop": (DYNPOP_TABLE, lambda path: check_lambda_r(path, _read_dynpop(path))),
             "pipe3d": (PIPE3D_TABLE, lambda path: check_lambda_r(path, _read_pipe3d(path))),
         }
@@ -222,7 +278,7 @@ def _reader(
     def read(path: Path) -> Table:
         layout = next(table for table in tables if table.fits(path))
         chosen = (layout.only[0],) if layout.only else ()
-        table = read_fits_table(path, (*required, *chosen), optional, extension=layout.extension)
+        table = read_fits_table(path, (*required, *chosen), optional, COLUMNS, extension=layout.extension)
         if layout.only is None:
             return table
         kind, value = layout.only

@@ -1,6 +1,7 @@
-"""MaNGA's data releases as data: which tables each has, under which names, and which bits mark bad data.
+"""MaNGA's data releases: the tables of each, their file names and where to get them.
 
-A new release is one more entry here. Spellings of columns stand in ``aliases``: copies of one release differ too.
+A new release is one more entry here. Spellings of columns are in ``manga.COLUMNS``, because copies of one release
+differ too.
 """
 
 from __future__ import annotations
@@ -109,11 +110,6 @@ DYNPOP = PublishedTable("SDSSDR17_MaNGA_JAM*.fits", "https://doi.org/10.5281/zen
 PIPE3D = PublishedTable(
     "manga.Pipe3D-*.fits", f"{_SAS}/dr14/manga/spectro/pipe3d/v2_1_2/2.1.2/manga.Pipe3D-v2_1_2.fits", "2 MB"
 )
-
-DRP3QUAL_CRITICAL = 1 << 30
-"""Bit CRITICAL of the data reduction pipeline's quality mask DRP3QUAL."""
-DAPQUAL_CRITICAL = 1 << 30
-"""Bit CRITICAL of the data analysis pipeline's quality mask DAPQUAL."""
 
 
 def expected(what: str, needed: str, tables: Iterable[PublishedTable]) -> ExpectedInput:

@@ -19,8 +19,8 @@ import pandas as pd
 from rotator_assets.core.compressed import unpacked
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD, check_complete
-from rotator_assets.surveys.aliases import COLUMNS, Column, resolve
-from rotator_assets.surveys.identifiers import MISSING_WORDS, form_of, identifiers, is_missing, shown, unwrapped
+from rotator_assets.surveys.aliases import COMMON, Column, Columns, resolve
+from rotator_assets.surveys.identifiers import MISSING_WORDS, identifiers, is_missing, shown, unwrapped
 from rotator_assets.surveys.text_tables import TextTable, read_blank_separated, read_csv
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
@@ -114,6 +114,7 @@ def _table(
     fetch: Callable[[str], np.ndarray],
     required: Sequence[str],
     optional: Sequence[str],
+    columns: Columns,
     synthetic: bool,
     decimal: str = "",
 ) -> Table:
@@ -121,38 +122,43 @@ def _table(
 
     ``decimal``: the sign that decimals are written with, where numbers are text.
     """
-    columns, unusable, above = {}, {}, {}
+    values_of, unusable, above = {}, {}, {}
     for common, published in names.items():
         values = np.asarray(fetch(published))
         if values.ndim != 1:
             raise InputError(f"{path}: column {published} has shape {values.shape}, one value a row is expected")
-        column = COLUMNS[common]
+        column = columns[common]
         try:
             if column.kind == "identifier":
-                columns[common] = identifiers(values, form_of(published))
+                values_of[common] = identifiers(values, column.form)
             elif column.kind == "text":
-                columns[common] = _as_text(values)
+                values_of[common] = _as_text(values)
             else:
                 numbers = _as_numbers(values, column, decimal)
-                columns[common], what = _within_range(numbers, column)
+                values_of[common], what = _within_range(numbers, column)
                 unusable |= {common: what} if what else {}
                 above[common] = len(np.unique(numbers[numbers > column.high]))
         except ValueError as error:
             raise InputError(f"{path}: column {published} {error}") from None
-    lengths = {names[common]: len(values) for common, values in columns.items()}
+    lengths = {names[common]: len(values) for common, values in values_of.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"{path}: columns differ in length: {lengths}")
-    frame = pd.DataFrame(columns)
+    frame = pd.DataFrame(values_of)
     if frame.empty:
         raise InputError(f"{path}: the table has no rows")
     for common in optional:
         if common not in frame:
-            frame[common] = None if COLUMNS[common].kind in ("text", "identifier") else np.nan
+            frame[common] = None if columns[common].kind in ("text", "identifier") else np.nan
     return Table(frame[[*required, *optional]], synthetic, names, unusable, above)
 
 
 def read_fits_table(
-    path: Path, required: Sequence[str], optional: Sequence[str] = (), *, extension: int | str = 1
+    path: Path,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    columns: Columns = COMMON,
+    *,
+    extension: int | str = 1,
 ) -> Table:
     """One FITS table extension (by number or name) as common columns.
 
@@ -173,9 +179,9 @@ def read_fits_table(
             raise InputError(f"{path}: extension {extension} is not a table")
         if hdu.header.get("ZTABLE") is True:
             raise InputError(f"{path}: extension {extension} is a table compressed by fpack: unpack it with funpack")
-        names = resolve(str(path), hdu.columns.names, required, optional)
+        names = resolve(str(path), hdu.columns.names, required, optional, columns)
         synthetic = hdus[0].header.get(SYNTHETIC_KEYWORD) is True
-        return _table(path, names, lambda name: _fits_column(hdu, name), required, optional, synthetic)
+        return _table(path, names, lambda name: _fits_column(hdu, name), required, optional, columns, synthetic)
 
 
 def _fits_column(hdu, name: str) -> np.ndarray:
@@ -194,7 +200,9 @@ def _fits_column(hdu, name: str) -> np.ndarray:
     return np.where(is_null, np.nan, values)
 
 
-def read_hdf5_table(path: Path, required: Sequence[str], optional: Sequence[str] = (), *, group: str = "/") -> Table:
+def read_hdf5_table(
+    path: Path, required: Sequence[str], optional: Sequence[str] = (), columns: Columns = COMMON, *, group: str = "/"
+) -> Table:
     """The one-dimensional datasets of an HDF5 group as common columns; see ``read_fits_table`` for the rest."""
     import h5py
 
@@ -202,44 +210,46 @@ def read_hdf5_table(path: Path, required: Sequence[str], optional: Sequence[str]
         if not isinstance(file.get(group), h5py.Group):
             raise InputError(f"{path}: has no group {group}; it has: {', '.join(file) or 'nothing'}")
         datasets = {name: item for name, item in file[group].items() if isinstance(item, h5py.Dataset)}
-        names = resolve(str(path), datasets, required, optional)
+        names = resolve(str(path), datasets, required, optional, columns)
         synthetic = bool(file.attrs.get("synthetic", False))
-        return _table(path, names, lambda name: datasets[name][()], required, optional, synthetic)
+        return _table(path, names, lambda name: datasets[name][()], required, optional, columns, synthetic)
 
 
-def read_csv_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
+def read_csv_table(
+    path: Path, required: Sequence[str], optional: Sequence[str] = (), columns: Columns = COMMON
+) -> Table:
     """A text table with a header line as common columns, empty fields missing; see ``text_tables.read_csv``.
 
     See ``read_fits_table`` for the rest. A field that is no number where one is needed is refused with its row.
     """
     with _reading(path, "a CSV table"):
-        table = read_csv(path)
-        names = resolve(str(path), table.header, required, optional, one_spelling=True)
+        table = read_csv(path, columns["galaxy_id"].spellings)
+        names = resolve(str(path), table.header, required, optional, columns, one_spelling=True)
 
         def fetch(name: str) -> np.ndarray:
             return _text_column(table, table.header.index(name))
 
         unread = tuple(name for name in table.header if name and name not in names.values())
-        read = _table(path, names, fetch, required, optional, table.synthetic, table.decimal)
+        read = _table(path, names, fetch, required, optional, columns, table.synthetic, table.decimal)
         return replace(read, unread=unread)
 
 
-def read_text_columns(path: Path, columns: Mapping[str, int]) -> Table:
+def read_text_columns(path: Path, positions: Mapping[str, int], columns: Columns = COMMON) -> Table:
     """A table of blank-separated columns without a header line: common names by position from 0; # begins a comment.
 
     Every row must have a value in each. Raises InputError as ``read_csv_table`` does.
     """
     with _reading(path, "a text table"):
         table = read_blank_separated(path)
-        needed = max(columns.values()) + 1
+        needed = max(positions.values()) + 1
         if table.rows and len(table.rows[0]) < needed:
             raise InputError(f"{path}: row 1 has {len(table.rows[0])} fields, {needed} are needed")
 
         def fetch(common: str) -> np.ndarray:
-            return _text_column(table, columns[common])
+            return _text_column(table, positions[common])
 
-        names = {common: common for common in columns}
-        return _table(path, names, fetch, list(columns), (), table.synthetic, table.decimal)
+        names = {common: common for common in positions}
+        return _table(path, names, fetch, list(positions), (), columns, table.synthetic, table.decimal)
 
 
 def _text_column(table: TextTable, position: int) -> np.ndarray:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rotator_assets.core.compressed import unpacked
 from rotator_assets.core.errors import InputError
-from rotator_assets.surveys.aliases import COLUMNS
 
 SYNTHETIC_LINE = "# synthetic"
 """First line of a synthetic text table."""
@@ -25,8 +24,6 @@ _DELIMITERS = ",\t;|"
 """What may stand between fields, in order of preference: the first that the header line holds does, else blanks do."""
 _SEPARATOR_LINE = re.compile(r"\"?sep=.\"?[,;\t]*", re.IGNORECASE)
 """A first line that tells spreadsheets what stands between fields, which the header line shows too."""
-_NAMES = {name.casefold() for name in COLUMNS["galaxy_id"].spellings}
-"""What a header line calls the galaxies."""
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe\x00\x00": "utf-32",
@@ -49,7 +46,7 @@ class TextTable:
     decimal: str = "."
 
 
-def read_csv(path: Path) -> TextTable:
+def read_csv(path: Path, id_names: Collection[str]) -> TextTable:
     """A header line and rows, fields between commas (or tabs, semicolons, bars, blanks: what the header line has).
 
     Lines that begin with ``#`` are comments. Where the first line that is none names no column of galaxies, the last
@@ -60,7 +57,7 @@ def read_csv(path: Path) -> TextTable:
     too few or too many fields.
     """
     synthetic, lines = _lines(path)
-    (line, header), rows = _header_and_rows(list(lines))
+    (line, header), rows = _header_and_rows(list(lines), {name.casefold() for name in id_names})
     delimiter = _delimiter(header)
     names = [name.strip() for name in _fields(path, header, delimiter, "the header line", line)]
     rows = [(line, text) for line, text in rows if text.strip(f"{delimiter} ")]
@@ -75,22 +72,22 @@ def read_csv(path: Path) -> TextTable:
     return TextTable(names, table, synthetic, "," if delimiter == ";" else ".")
 
 
-def _header_and_rows(lines: list[tuple[int, str]]) -> tuple[tuple[int, str], list[tuple[int, str]]]:
+def _header_and_rows(lines: list[tuple[int, str]], id_names: set[str]) -> tuple[tuple[int, str], list[tuple[int, str]]]:
     """The header line and those of rows, with their numbers; a line that is not there is 0 and empty."""
     if lines and _SEPARATOR_LINE.fullmatch(lines[0][1].strip()):
         lines = lines[1:]
     rows = [(number, line) for number, line in lines if not line.startswith("#")]
-    if not rows or _names_galaxies(rows[0][1]):
+    if not rows or _names_galaxies(rows[0][1], id_names):
         return (rows[0], rows[1:]) if rows else ((0, ""), [])
     above = [(number, line.lstrip("#").strip()) for number, line in lines if number < rows[0][0]]
     for header in reversed(above):
-        if _names_galaxies(header[1]):
+        if _names_galaxies(header[1], id_names):
             return header, rows
     return rows[0], rows[1:]
 
 
-def _names_galaxies(line: str) -> bool:
-    return any(name.strip(" \"'").casefold() in _NAMES for name in line.split(_delimiter(line)))
+def _names_galaxies(line: str, id_names: set[str]) -> bool:
+    return any(name.strip(" \"'").casefold() in id_names for name in line.split(_delimiter(line)))
 
 
 def _delimiter(header: str) -> str:

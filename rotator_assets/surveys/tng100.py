@@ -18,6 +18,7 @@ from rotator_assets.imaging.images import ImageSource
 from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
 from rotator_assets.kinematics.particle_files import APERTURES, find_cutouts, measure_cutout
+from rotator_assets.surveys.aliases import COMMON, identifier, number, positive, whole
 from rotator_assets.surveys.base import (
     KINEMATICS,
     LAMBDA_R_NEEDED,
@@ -33,6 +34,8 @@ from rotator_assets.surveys.base import (
     read_source,
 )
 from rotator_assets.surveys.group_catalog import read_group_catalog
+from rotator_assets.surveys.identifiers import Form, whole_number
+from rotator_assets.surveys.quality_cuts import QualityCut, is_zero
 from rotator_assets.surveys.table_files import Table, read_hdf5_table
 
 MIN_SN_PER_PIXEL = 2.5
@@ -97,11 +100,32 @@ SKY = ExpectedInput(
 )
 
 
+SUBHALO = Form("a whole number such as 3003", whole_number, numeric=True)
+
+COLUMNS = {
+    **COMMON,
+    "galaxy_id": identifier(SUBHALO, "SubhaloID", "subfind_id", "SubfindID", "subhalo_id"),
+    # statmorph (morphs_*.hdf5).
+    "morphs_flag": whole("flag"),
+    "morphs_flag_sersic": whole("flag_sersic"),
+    "morphs_sn_per_pixel": number("sn_per_pixel", low=0, high=1e9),
+    "morphs_sersic_n": positive("sersic_n", high=20),
+    "morphs_r_eff_pixels": positive("sersic_rhalf", high=10_000),
+    "morphs_ellipticity": number("sersic_ellip", low=0, high=1),
+    "morphs_theta_rad": number("sersic_theta", low=-7, high=7),
+}
+"""Columns of the catalogues by common name."""
+
+
 class Tng100(Survey):
     """See ``base.Survey``."""
 
     key = "tng100"
     noises = ("noisy", "noiseless")
+    columns = COLUMNS
+    quality_cuts = (QualityCut("reject_spurious_subhalos", "subhalo_flag", "SubhaloFlag is 0: no galaxy", is_zero),)
+    arcsec_per_pixel = SDSS_ARCSEC_PER_PIXEL
+    compared_with = ("manga",)
     image_name = re.compile(r"broadband_(?P<id>\d+)", re.IGNORECASE)
     lambda_r_sources = ("user", "particles")
     ellipticity_sources = ("morphs", "user", "particles")
@@ -150,7 +174,7 @@ class Tng100(Survey):
 
     def read_kinematics(self, folder: Path) -> Catalog:
         """The user's lambda_R table (no official one exists)."""
-        source, frame = read_source(folder, LAMBDA_R, read_lambda_r_csv, of_user=True)
+        source, frame = read_source(folder, LAMBDA_R, _read_lambda_r, of_user=True)
         if frame is None:
             return Catalog(conform(pd.DataFrame(), KINEMATICS), ())
         return Catalog(conform(frame.assign(lambda_r_source="user"), KINEMATICS), (source,))
@@ -189,13 +213,17 @@ def _group_source(pieces: list[Path], n_found: int, known: set[str]) -> SourceFi
 
 
 def _read_morphology(path: Path) -> Table:
-    return read_hdf5_table(path, ("galaxy_id", "p_late"), group="Snapshot_99")
+    return read_hdf5_table(path, ("galaxy_id", "p_late"), (), COLUMNS, group="Snapshot_99")
+
+
+def _read_lambda_r(path: Path) -> Table:
+    return read_lambda_r_csv(path, COLUMNS)
 
 
 def _read_morphs(path: Path) -> Table:
     required = ("galaxy_id", "morphs_flag", "morphs_flag_sersic", "morphs_sn_per_pixel", "morphs_ellipticity")
     optional = ("morphs_sersic_n", "morphs_r_eff_pixels", "morphs_theta_rad")
-    return read_hdf5_table(path, required, optional)
+    return read_hdf5_table(path, required, optional, COLUMNS)
 
 
 def _photometry(morphs: pd.DataFrame) -> pd.DataFrame:

@@ -125,7 +125,15 @@ def labeled_images(
 def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Treatment:
     """The dataset's treatment of images, with the sky stamps read where it needs them."""
     stamps = read_sky_stamps(folder / "sky") if dataset.noise == "noisy" and settings.mock.sky == "stamps" else None
-    return Treatment(dataset.survey, dataset.noise, dataset.crop_px, settings.images, settings.mock, stamps)
+    return Treatment(
+        dataset.survey,
+        dataset.noise,
+        dataset.crop_px,
+        settings.images,
+        settings.mock,
+        stamps,
+        arcsec_per_pixel=SURVEYS[dataset.survey].arcsec_per_pixel,
+    )
 
 
 def _cutouts(

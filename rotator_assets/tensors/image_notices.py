@@ -13,9 +13,8 @@ from rotator_assets.core.archives import label
 from rotator_assets.imaging.frames import is_frame
 from rotator_assets.imaging.image_names import named_images, repeated
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.lineage.partitions import Dataset
-from rotator_assets.surveys.base import Survey
+from rotator_assets.surveys import SURVEYS, Survey
 
 
 def file_notices(survey: Survey, folder: Path, sources: Mapping[str, ImageSource]) -> list[str]:
@@ -54,10 +53,11 @@ def image_notices(dataset: Dataset, images: pd.DataFrame, strangers: Sequence[st
         )
     units = usable["image_unit"].value_counts()
     unscaled = usable[(usable["image_unit"] == "nanomaggies") & usable["arcsec_per_pixel"].isna()]
-    if len(unscaled):
+    needed = SURVEYS[dataset.survey].arcsec_per_pixel
+    if len(unscaled) and needed is not None:
         lines.append(
             f"{len(unscaled)} images of {dataset.key} do not tell their pixel scale and are taken as they are, "
-            f"that of {unscaled['galaxy_id'].iloc[0]} for one: {SDSS_ARCSEC_PER_PIXEL} arcsec are needed"
+            f"that of {unscaled['galaxy_id'].iloc[0]} for one: {needed} arcsec are needed"
         )
     if len(units) > 1:
         lines.append(

@@ -18,7 +18,6 @@ from rotator_assets.galaxies.matching import (
 from rotator_assets.kinematics import particles
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, conform
-from rotator_assets.surveys.releases import DAPQUAL_CRITICAL, DRP3QUAL_CRITICAL
 from rotator_assets_tests.surveys.files import IDS, write_manga_catalogs, write_text
 
 PREFERENCE = ("user", "dynpop", "maps", "pipe3d")
@@ -236,10 +235,10 @@ def test_cuts_take_labels_and_are_counted():
         ellipticity=0.2,
         lambda_r=0.5,
         log_mass=[11.0, 10.0, np.nan, 11.0, 11.0],
-        drp3qual=pd.array([0, 0, 0, DRP3QUAL_CRITICAL | 2, pd.NA], dtype="Int64"),
+        drp3qual=pd.array([0, 0, 0, (1 << 30) | 2, pd.NA], dtype="Int64"),
         flag_t_type=pd.array([0, 0, 0, 0, 1], dtype="Int64"),
         flag_failed_s=pd.array([1, 0, 0, 0, pd.NA], dtype="Int64"),
-        dapqual=pd.array([16, DAPQUAL_CRITICAL, 0, 0, pd.NA], dtype="Int64"),
+        dapqual=pd.array([16, 1 << 30, 0, 0, pd.NA], dtype="Int64"),
         subhalo_flag=pd.array([1, 1, 0, pd.NA, 1], dtype="Int64"),
     )
     assert label_galaxies(galaxies)[0]["rotator_type"].notna().all()
@@ -251,7 +250,8 @@ def test_cuts_take_labels_and_are_counted():
         ({"reject_dapqual_critical": True}, "b", "DAPQUAL is CRITICAL"),
         ({"reject_spurious_subhalos": True}, "c", "SubhaloFlag is 0: no galaxy"),
     ]:
-        labeled, losses = label_galaxies(galaxies, **cut)
+        survey = "tng100" if "reject_spurious_subhalos" in cut else "manga"
+        labeled, losses = label_galaxies(galaxies.assign(survey=survey), **cut)
         assert labeled.loc[labeled["rotator_type"].isna(), "galaxy_id"].tolist() == list(lost)
         assert reasons(losses, "label") == {reason: len(lost)}
 

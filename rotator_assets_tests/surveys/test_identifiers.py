@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from rotator_assets.surveys.identifiers import NAME, PLATE_IFU, SUBHALO, form_of, identifiers
+from rotator_assets.surveys.identifiers import NAME, identifiers
+from rotator_assets.surveys.manga import PLATE_IFU
+from rotator_assets.surveys.tng100 import SUBHALO
 
 
 def texts(*values: str) -> np.ndarray:
@@ -104,9 +106,3 @@ def test_bytes_are_text_and_others_are_refused():
     assert identifiers(np.array([b"7957-6103"], dtype=object), PLATE_IFU).tolist() == ["7957-6103"]
     with pytest.raises(ValueError, match="bytes in row 2 that are no UTF-8 text"):
         identifiers(np.array([b"7957-6103", b"\xff\xfe"]), PLATE_IFU)
-
-
-def test_the_name_of_a_column_tells_its_form():
-    assert [form_of(name) for name in ("PLATEIFU", "plate-ifu", "SubhaloID", "subfind_id", "galaxy_id")] == [
-        PLATE_IFU, PLATE_IFU, SUBHALO, SUBHALO, NAME,
-    ]  # fmt: skip

@@ -1,5 +1,7 @@
 """The table readers: what they make of good files, and one test for each way a file can be bad."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -7,9 +9,13 @@ from astropy.table import MaskedColumn
 from astropy.table import Table as AstropyTable
 
 from rotator_assets.core.errors import InputError
-from rotator_assets.surveys.aliases import COLUMNS, resolve
-from rotator_assets.surveys.table_files import read_csv_table, read_fits_table, read_hdf5_table
+from rotator_assets.surveys import SURVEYS, manga, table_files, tng100
+from rotator_assets.surveys.aliases import resolve
 from rotator_assets_tests.surveys.files import MORPHOLOGY_DR15, table_hdu, write_fits, write_hdf5, write_text
+
+read_fits_table = partial(table_files.read_fits_table, columns=manga.COLUMNS)
+read_csv_table = partial(table_files.read_csv_table, columns=manga.COLUMNS)
+read_hdf5_table = partial(table_files.read_hdf5_table, columns=tng100.COLUMNS)
 
 
 @pytest.fixture
@@ -32,8 +38,9 @@ def test_the_preferred_spelling_wins_and_optional_columns_may_lack():
     assert resolve("file", ["lambda_re", "LAMBDA_R"], ["lambda_r"], ["ellipticity"]) == {"lambda_r": "LAMBDA_R"}
 
 
-def test_no_spelling_stands_for_two_columns_that_one_table_is_asked_for():
-    spellings = [s.casefold() for column in COLUMNS.values() for s in column.spellings]
+@pytest.mark.parametrize("survey", SURVEYS)
+def test_no_spelling_belongs_to_two_columns_of_a_survey(survey):
+    spellings = [s.casefold() for column in SURVEYS[survey].columns.values() for s in column.spellings]
     assert len(spellings) == len(set(spellings))
 
 
@@ -90,12 +97,13 @@ def test_masked_columns_that_astropy_writes_are_missing_where_masked(tmp_path):
 
 @pytest.mark.parametrize("value", [-999.0, -99.0, -9999.0, 99.99, 999.0, 1e20, -1e30, np.inf, np.nan])
 def test_numbers_that_a_column_cannot_have_are_missing_in_every_column(tmp_path, value):
-    numbers = {name: column for name, column in COLUMNS.items() if column.kind == "number"}
+    columns = {**manga.COLUMNS, **tng100.COLUMNS}
+    numbers = {name: column for name, column in columns.items() if column.kind == "number"}
     allowed = {"psf_fwhm_arcsec", "nsa_mass", "pymorph_r_eff_arcsec", "nsa_r_eff_arcsec", "morphs_r_eff_pixels", "ra"}
     allowed |= {"r_eff_arcsec", "morphs_sn_per_pixel", "nsa_position_angle_deg"}  # of which 99.99 may be one
     for name, column in numbers.items():
         path = write_hdf5(tmp_path / f"{name}.hdf5", {"/": {column.spellings[0]: [0.5, value]}})
-        found = read_hdf5_table(path, [name]).frame[name]
+        found = read_hdf5_table(path, [name], columns=columns).frame[name]
         assert found[0] == 0.5
         assert np.isnan(found[1]) or (name in allowed and value in (99.99, 999.0)), name
 

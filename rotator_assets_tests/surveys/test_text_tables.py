@@ -8,9 +8,10 @@ import zipfile
 import pytest
 
 from rotator_assets.core.errors import InputError
+from rotator_assets.surveys import manga
 from rotator_assets.surveys.table_files import read_csv_table, read_text_columns
 
-COLUMNS = ["galaxy_id", "lambda_r"]
+WANTED = ["galaxy_id", "lambda_r"]
 EXPECTED = [("8000-1901", 0.25), ("8000-1902", 0.5)]
 
 
@@ -24,7 +25,7 @@ def spreadsheet() -> bytes:
 
 def read(path, content: str | bytes):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    frame = read_csv_table(path, COLUMNS).frame
+    frame = read_csv_table(path, WANTED, columns=manga.COLUMNS).frame
     return list(zip(frame["galaxy_id"], frame["lambda_r"], strict=True))
 
 
