@@ -1,1 +1,1 @@
-"""Networks and their cross-validation."""
+"""Networks and their cross-validated training."""

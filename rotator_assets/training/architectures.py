@@ -1,8 +1,8 @@
-"""The architectures a recipe may name: from an image to one logit, of Keras' own layers and operations alone.
+"""Architectures from an image to one logit, built only from Keras' own layers and operations.
 
-Each is a function of the maker of layers and of the image, and is read from its file again in safe mode. What a
-recipe's ``regularization`` means is the same in all of them but ``mobilenet``: batch normalization (momentum 0.9) after
-each convolution, or dropout of 0.25 in its place; where there is a dense layer, dropout of 0.5 after it.
+Each is a function of the layer maker and of the image. Saved models load in safe mode. A recipe's ``regularization``
+means the same in all architectures except ``mobilenet``: batch normalization (momentum 0.9) after each convolution, or
+dropout of 0.25 in its place and dropout of 0.5 after a dense layer.
 """
 
 from __future__ import annotations
@@ -23,27 +23,40 @@ BLOCKS_PER_STAGE = 2
 KERNEL_PX = 3
 DENSE_UNITS = 64
 BATCHNORM_MOMENTUM = 0.9
-"""Keras' default 0.99 needs some hundred updates before inference agrees with training; trainings here may be short."""
+"""With Keras' default 0.99, inference agrees with training only after some hundred updates."""
 DROPOUT_CONVOLUTION, DROPOUT_DENSE = 0.25, 0.5
 DATA_FORMAT = "channels_last"
-"""Order of an image's axes, as stored, whatever Keras is told elsewhere."""
+"""Order of an image's axes, as stored, independent of Keras' configuration."""
 
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes a network's layers: their dtype policy, their regularization, and seeds drawn one after the other."""
+    """Makes the layers of a network, with its dtype policy, its regularization, and a new seed for each layer."""
 
     batchnorm: bool
     policy: str
     seeds: np.random.Generator
 
     def weights(self) -> keras.initializers.Initializer:
-        """Keras' default initial weights, by a seed of their own."""
+        """Return Keras' default initial weights with a new seed."""
         from keras import initializers
 
         return initializers.GlorotUniform(seed=self._seed())
 
     def convolution(self, name: str, filters: int, *, kernel_px: int = KERNEL_PX, strides: int = 1) -> keras.Layer:
+        """Return a convolution.
+
+        Parameters
+        ----------
+        name
+            Name of the layer.
+        filters
+            Number of filters.
+        kernel_px
+            Side of the kernel, pixels.
+        strides
+            Step along both axes, pixels.
+        """
         from keras import layers
 
         return layers.Conv2D(
@@ -59,37 +72,41 @@ class Maker:
         )
 
     def normalization(self, name: str) -> keras.Layer:
+        """Return batch normalization."""
         from keras import layers
 
         return layers.BatchNormalization(momentum=BATCHNORM_MOMENTUM, dtype=self.policy, name=f"batchnorm_{name}")
 
     def dropout(self, name: str, rate: float) -> keras.Layer:
+        """Return dropout of this rate."""
         from keras import layers
 
         return layers.Dropout(rate, seed=self._seed(), dtype=self.policy, name=f"dropout_{name}")
 
     def regularization(self, name: str) -> keras.Layer:
-        """What follows a convolution: batch normalization, or dropout."""
+        """Return the layer that follows a convolution: batch normalization or dropout."""
         return self.normalization(name) if self.batchnorm else self.dropout(name, DROPOUT_CONVOLUTION)
 
     def relu(self, name: str) -> keras.Layer:
+        """Return a rectifier."""
         from keras import layers
 
         return layers.ReLU(dtype=self.policy, name=f"relu_{name}")
 
     def pooling(self, name: str) -> keras.Layer:
+        """Return 2x2 max pooling."""
         from keras import layers
 
         return layers.MaxPooling2D(data_format=DATA_FORMAT, dtype=self.policy, name=f"pooling_{name}")
 
     def averaged(self, features: keras.KerasTensor) -> keras.KerasTensor:
-        """The mean of each feature over the image, (n, filters)."""
+        """Return the mean of each feature over the image, (n, filters)."""
         from keras import layers
 
         return layers.GlobalAveragePooling2D(data_format=DATA_FORMAT, dtype=self.policy, name="average")(features)
 
     def logit(self, features: keras.KerasTensor, name: str = "logit") -> keras.KerasTensor:
-        """One number an image, float32 (n, 1)."""
+        """Return one number per image, float32 (n, 1)."""
         from keras import layers
 
         return layers.Dense(1, kernel_initializer=self.weights(), dtype="float32", name=name)(features)
@@ -99,13 +116,13 @@ class Maker:
 
 
 def thesis(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
-    """Three convolutions, the first two followed by 2x2 max pooling, then a dense layer of 64 units and one output.
+    """Build the study's network: three convolutions, 2x2 max pooling after two of them, a dense layer and one output.
 
     The study gives the 131072 values that enter the dense layer at 128 px (32 x 32 pixels x 128 filters), its 64 units,
-    the one output, and the choice between batch normalization and dropout. This project's choices within that: 32, 64
-    and 128 filters of 3x3 pixels with 'same' padding; batch normalization after the pooling, where it costs a third
-    less time than before it, and after the dense layer, whose units otherwise die in the first steps of some trainings;
-    dropout of 0.25 after each convolution and 0.5 after the dense layer; ReLU throughout.
+    the one output, and the choice between batch normalization and dropout. This project adds: 32, 64 and 128 filters
+    of 3x3 pixels with 'same' padding; batch normalization after the pooling, where it takes a third less time than
+    before it, and after the dense layer, whose units otherwise die in the first steps of some trainings; dropout of
+    0.25 after each convolution and 0.5 after the dense layer; ReLU throughout.
     """
     from keras import layers
 
@@ -132,18 +149,19 @@ def thesis(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def small(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
-    """Four convolutions (16, 32, 64, 96 filters), 2x2 max pooling between them, global average pooling, one output.
+    """Build four convolutions (16, 32, 64, 96 filters) with 2x2 max pooling, global average pooling, and one output.
 
-    Eighty thousand parameters, whatever the size of the image (Lin, Chen & Yan 2014, arXiv:1312.4400, for the pooling).
+    It has eighty thousand trainable parameters for any image size (Lin, Chen & Yan 2014, arXiv:1312.4400, for the
+    pooling).
     """
     return make.logit(_small_features(make, image))
 
 
 def residual(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
-    """A convolution of stride 2, three stages of two residual blocks (16, 32, 64 filters), global average pooling.
+    """Build a convolution of stride 2, three stages of two residual blocks (16, 32, 64 filters), and average pooling.
 
-    Blocks are those of He et al. (2016, CVPR, arXiv:1512.03385): two 3x3 convolutions beside a shortcut, which is a 1x1
-    convolution where a stage halves the image. Dropout, where it replaces batch normalization, stands in the branch.
+    Blocks are those of He et al. (2016, CVPR, arXiv:1512.03385): two 3x3 convolutions and a shortcut, which is a 1x1
+    convolution if a stage halves the image. Dropout, if it replaces batch normalization, is in the convolution branch.
     """
     from keras import layers
 
@@ -163,9 +181,9 @@ def residual(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def dihedral(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
-    """The ``small`` network's logit averaged over the eight symmetries of the square: flips and quarter turns.
+    """Build the ``small`` network with its logit averaged over the eight symmetries of the square.
 
-    All eight are shown to the same weights, in training as in inference, so the logit is invariant under them by
+    The same weights see all eight views, in training and in inference, so the logit is invariant under them by
     construction (averaging over a group, as in Cohen & Welling 2016, ICML, arXiv:1602.07576, but of the output alone).
     """
     from keras import layers, ops
@@ -178,15 +196,15 @@ def dihedral(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def mobilenet(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
-    """MobileNetV3-Small (Howard et al. 2019, ICCV, arXiv:1905.02244) of ``keras.applications`` from random weights.
+    """Build MobileNetV3-Small (Howard et al. 2019, ICCV, arXiv:1905.02244) of ``keras.applications``, untrained.
 
-    Global average pooling and one output follow it. It has batch normalization throughout whatever the recipe says;
-    ``regularization: dropout`` adds dropout of 0.5 before the output. Images of at least 32 pixels a side.
+    Global average pooling and one output follow it. It always has batch normalization; ``regularization: dropout``
+    adds dropout of 0.5 before the output. Images need at least 32 pixels per side.
     """
     from keras import applications, layers, models
 
     def remade(layer: keras.Layer) -> keras.Layer:
-        """The layer with the maker's policy, seeds and momentum, which `keras.applications` takes from elsewhere."""
+        """Return the layer with the maker's policy, seeds and momentum in place of Keras' global ones."""
         config = layer.get_config()
         if isinstance(layer, layers.Layer):  # others are plain sums and products
             config["dtype"] = make.policy
@@ -217,7 +235,7 @@ ARCHITECTURES: dict[str, Callable[[Maker, keras.KerasTensor], keras.KerasTensor]
 
 
 def _small_features(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
-    """What the last layer of ``small`` sees, (n, 96)."""
+    """Return the input of the last layer of ``small``, (n, 96)."""
     x = image
     for block, filters in enumerate(SMALL_FILTERS, start=1):
         x = make.convolution(f"convolution_{block}", filters)(x)

@@ -1,4 +1,4 @@
-"""Group ``learning``: the trained networks and their out-of-fold predictions."""
+"""The trained networks and their out-of-fold predictions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +11,6 @@ from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe, effective_recipe
-from rotator_assets.galaxies.matching import hides_slow_rotation
-from rotator_assets.galaxies.recipe_labels import labelled_by
 from rotator_assets.lineage.groups import described, learning_asset, of_dataset
 from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.observed_results import other_survey_galaxies
@@ -21,6 +19,7 @@ from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
+from rotator_assets.training.sample import training_sample
 
 if TYPE_CHECKING:
     from rotator_assets.training.cross_validation import EpochLog
@@ -37,7 +36,7 @@ RETRIES, RETRY_SECONDS = 2, 10.0
     io_manager_key="models",
     pool=TRAINING_POOL,
     kinds={"keras", "tensorflow"},
-    description="One network a fold, folds by physical galaxy; a validation part stops it and sets its threshold.",
+    description="One network per fold, with folds by physical galaxy; a validation part sets epochs and threshold.",
 )
 def rotator_classifier(
     context: dg.AssetExecutionContext,
@@ -45,6 +44,7 @@ def rotator_classifier(
     image_tensors: ImageTensor,
     labeled_images: pd.DataFrame,
 ) -> dg.MaterializeResult:
+    """Train the networks of a recipe on a dataset by cross-validation."""
     from rotator_assets.training.cross_validation import cross_validate
     from rotator_assets.training.other_survey import OtherGalaxies
 
@@ -68,10 +68,10 @@ def rotator_classifier(
     content = _training_content(recipe, parts)
     checkpoints = checkpoint_folder(store.root.models / dataset / name, content)
     if checkpoints.is_dir():
-        context.log.info(f"going on where this training was interrupted: {checkpoints}")
+        context.log.info(f"resuming an interrupted training: {checkpoints}")
 
     def on_epoch(log: "EpochLog") -> None:
-        _tell_epoch(context, log)
+        _report_epoch(context, log)
         done = log.fold * log.n_epochs + log.epoch
         progress.report(f"training {dataset} {name}", done, log.n_folds * log.n_epochs, _note(log))
 
@@ -126,7 +126,7 @@ def rotator_classifier(
     code_version="5",
     ins=of_dataset("image_tensors"),
     deps=of_recipe("training", "prediction"),
-    description="Each galaxy's probability of being fast, by networks that saw neither it nor its repeats.",
+    description="Probability of being fast, by networks trained on neither the galaxy nor its repeat observations.",
 )
 def predictions(
     context: dg.AssetExecutionContext,
@@ -134,6 +134,7 @@ def predictions(
     image_tensors: ImageTensor,
     rotator_classifier: TrainedModels,
 ) -> dg.MaterializeResult:
+    """Predict each galaxy by the networks that test it."""
     from scipy.special import expit
 
     from rotator_assets.training.cross_validation import out_of_fold_predictions, predict_logits
@@ -159,25 +160,25 @@ def predictions(
 
 
 def _networks_folds(reads: Reads, partition: str) -> pd.DataFrame:
-    """Which network tests which galaxy, with its calibration. Raises InputError where an earlier version trained it."""
+    """Return the network that tests each galaxy; raise InputError if an earlier version trained it."""
     folds = reads.table("training_folds")
     if folds["calibration_offset"].isna().any():
         raise InputError(
-            f"{partition}: was trained by an earlier version of this program, which calibrated otherwise; materialize "
-            "rotator_classifier again (`rotators run --stale` does)"
+            f"{partition}: an earlier version of this program trained and calibrated these networks in another way; "
+            "materialize rotator_classifier again (`rotators run --stale` does)"
         )
     return folds
 
 
 def as_predicted(models: TrainedModels, repeat_predictions: pd.DataFrame) -> Recipe:
-    """The recipe that the networks were trained by, with what decided the predictions that there are."""
+    """Return the recipe of the networks, with the prediction settings of the existing predictions."""
     averaged = bool(repeat_predictions["averaged"].any())
     return models.recipe.model_copy(update={"test_time_averaging": averaged})
 
 
 @contextmanager
 def _retrying(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Ask Dagster for another attempt when the block fails by what may pass; after the last one, the error stands."""
+    """Ask Dagster for another attempt after a transient error; after the last attempt the error is raised."""
     try:
         yield
     except Exception as error:
@@ -189,7 +190,7 @@ def _retrying(context: dg.AssetExecutionContext) -> Iterator[None]:
 
 
 def is_transient(error: Exception) -> bool:
-    """True for what may go well the next time: a disk full or gone, memory or a GPU that others hold."""
+    """Return whether an error may not occur again: a full or missing disk, memory or a GPU in use by others."""
     if isinstance(error, OSError | MemoryError):
         return True
     from rotator_assets.core.backend import tensorflow
@@ -199,7 +200,7 @@ def is_transient(error: Exception) -> bool:
 
 
 def _training_content(recipe: Recipe, parts: list[tuple[ImageTensor, pd.DataFrame]]) -> str:
-    """Hash of all that decides what is trained; the checkpoints of equal content can be gone on with."""
+    """Return a hash of everything that decides the training; it can resume from checkpoints of the same hash."""
     content = [_CODE_VERSION, recipe.version("training")]
     for tensor, sample in parts:
         content += [tensor.version, content_hash(sample[["galaxy_id", "object_id", "rotator_type"]])]
@@ -207,64 +208,33 @@ def _training_content(recipe: Recipe, parts: list[tuple[ImageTensor, pd.DataFram
 
 
 def _other_survey(reads: Reads, recipe: Recipe, dataset: str) -> tuple[ImageTensor, pd.DataFrame]:
-    """Images and labelled galaxies of the survey the recipe also trains on. Raises InputError where there are none."""
+    """Return images and labelled galaxies of the recipe's other survey; raise InputError if there are none."""
     key = other_dataset(recipe, dataset)
     try:
         tensor, labeled = reads.tensor(key), reads.table("labeled_images", key)
     except FileNotFoundError:
         raise InputError(
-            f"recipe '{recipe.name}' also trains on {key}, which has no images yet; materialize image_tensors and "
-            "labeled_images of it (`rotators run` does)"
+            f"recipe '{recipe.name}' also trains on {key}, which has no images yet; materialize its image_tensors and "
+            "labeled_images (`rotators run` does)"
         ) from None
     return tensor, training_sample(labeled, recipe, key, reads)
 
 
-def _tell_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
-    """One line in the run's log, and an observation whose numbers Dagster's UI plots over time."""
+def _report_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
+    """Write one line to the run's log, and an observation whose numbers Dagster's UI plots over time."""
     context.log.info(
         f"fold {log.fold + 1}/{log.n_folds}, epoch {log.epoch}/{log.n_epochs}: {_note(log)}; "
         f"{log.images_per_second:.0f} images/s, at most {log.seconds_left:.0f} s left"
     )
-    told = ("fold", "epoch", "loss", "val_loss", "val_auc", "images_per_second", "seconds_left")
+    shown = ("fold", "epoch", "loss", "val_loss", "val_auc", "images_per_second", "seconds_left")
     context.log_event(
         dg.AssetObservation(
             asset_key=context.asset_key,
             partition=context.partition_key,
-            metadata={name: getattr(log, name) for name in told},
+            metadata={name: getattr(log, name) for name in shown},
         )
     )
 
 
 def _note(log: "EpochLog") -> str:
     return f"loss {log.loss:.3f}, validation {log.val_loss:.3f}, AUC {log.val_auc:.3f}"
-
-
-def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, reads: Reads) -> pd.DataFrame:
-    """The rows of the recipe's population, with its labels. Raises InputError where there is none, saying why."""
-    sample = labeled_images[labeled_images["is_early_type"]] if recipe.population == "early" else labeled_images
-    if sample.empty:
-        raise InputError(_nothing_to_train_on(dataset, recipe.population, reads.table("images", dataset)))
-    sample = labelled_by(sample, recipe)
-    if recipe.label != "settings":  # by the settings' boundary they have no label
-        sample = sample[~hides_slow_rotation(sample)]
-    if recipe.boundary_gap > 0:
-        sample = sample[(sample["lambda_r"] - sample["spin_threshold"]).abs() >= recipe.boundary_gap]
-    if sample.empty:
-        raise InputError(
-            f"{dataset}: no galaxy lies at least {recipe.boundary_gap} from the boundary between slow and fast; "
-            f"lower boundary_gap of recipe '{recipe.name}'"
-        )
-    return sample.reset_index(drop=True)
-
-
-def _nothing_to_train_on(dataset: str, population: str, images: pd.DataFrame) -> str:
-    """Whether images or labels are what is missing."""
-    usable = int(images["usable"].sum())
-    if usable:
-        return (
-            f"{dataset}: {usable} images are usable, but none is of a galaxy of the population '{population}' that has "
-            "a label; match_report says where galaxies lose theirs"
-        )
-    reasons = images["reason"].value_counts()
-    why = f": {reasons.index[0]} ({reasons.iloc[0]} of them)" if len(reasons) else ""
-    return f"{dataset}: no image is usable{why}; see: SELECT * FROM images WHERE dataset = '{dataset}'"

@@ -1,7 +1,7 @@
-"""Calibration: a slope and an offset that turn a network's logits into probabilities of the sample as it is.
+"""Calibration: a slope and an offset that turn a network's logits into probabilities for the actual sample.
 
-Networks are trained with both classes weighted equally, so their probabilities hold for a sample that is half slow. A
-temperature (a slope alone) leaves that prior; the offset corrects it.
+Networks are trained with equal weight on both classes, so their probabilities hold for a sample that is half slow. A
+temperature (a slope alone) keeps that prior; the offset corrects it.
 """
 
 from __future__ import annotations
@@ -12,34 +12,46 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LOWEST_SLOPE, HIGHEST_SLOPE = 0.05, 20.0
-"""Bounds of the slope, which is positive so that the order of galaxies stays."""
+"""Bounds of the slope, which is positive so that the order of galaxies is kept."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """``slope * logit + offset`` is the calibrated logit of P(fast); a slope below 1 means the network was too sure."""
+    """``slope * logit + offset`` is the calibrated logit of P(fast); overconfident networks have a slope below 1."""
 
     slope: float
     offset: float
 
     def __call__(self, logits: ArrayLike) -> NDArray[np.float64]:
-        """Calibrated logits, float64 of the same shape."""
+        """Return calibrated logits, float64 of the same shape."""
         return self.slope * np.asarray(logits, dtype=np.float64) + self.offset
 
 
 def fit_calibration(labels: ArrayLike, logits: ArrayLike) -> Calibration:
-    """Slope and offset whose probabilities fit these labels best.
+    """Return the slope and offset whose probabilities fit the labels best.
 
-    Platt (1999, Advances in Large Margin Classifiers, p. 61). For two classes this is bias-corrected temperature
-    scaling (Alexandari, Kundaje & Shrikumar 2020, ICML). Both minimize the mean negative log-likelihood, each
-    galaxy counting alike, of Platt's targets: (n_fast + 1) / (n_fast + 2) for a fast rotator, 1 / (n_slow + 2) for
-    a slow one. They keep the fit finite where a small sample is in perfect order. Where the sample is in the wrong
-    order the slope is `LOWEST_SLOPE`.
+    They minimize the mean negative log-likelihood of Platt's targets, (n_fast + 1) / (n_fast + 2) for a fast rotator
+    and 1 / (n_slow + 2) for a slow one, with equal weight for each galaxy. The targets keep the fit finite for a small
+    sample in perfect order. For a sample in reverse order the slope is `LOWEST_SLOPE`.
 
-    Parameters: labels 0 slow and 1 fast, logits, both (n,). Raises ValueError unless they are one-dimensional and
-    equally long, and all logits finite.
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    logits
+        Logits of being fast, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        Unless both are one-dimensional and equally long, and all logits finite.
+
+    References
+    ----------
+    Platt 1999, Advances in Large Margin Classifiers, p. 61. For two classes this is bias-corrected temperature scaling
+    (Alexandari, Kundaje & Shrikumar 2020, ICML).
     """
-    from scipy.optimize import minimize  # here, so that whoever needs a Calibration need not wait for SciPy
+    from scipy.optimize import minimize  # imported here, as SciPy takes long to load
     from scipy.special import expit
 
     labels, logits = np.asarray(labels, dtype=np.float64), np.asarray(logits, dtype=np.float64)
@@ -49,7 +61,7 @@ def fit_calibration(labels: ArrayLike, logits: ArrayLike) -> Calibration:
         raise ValueError("logits must be finite")
     n_fast = labels.sum()
     targets = np.where(labels == 1, (n_fast + 1) / (n_fast + 2), 1 / (len(labels) - n_fast + 2))
-    # In units of the logits' own centre and spread, the two parameters are nearly independent and of order one.
+    # For standardized logits, the two parameters are nearly independent and of order one.
     centre, spread = logits.mean(), logits.std() or 1.0
     standard = (logits - centre) / spread
 

@@ -1,7 +1,7 @@
-"""Where a cross-validated training stands, kept on disk so that it goes on there after an interruption.
+"""Checkpoints of a cross-validated training, from which it resumes after an interruption.
 
-One ``.npz`` file a fold, plain arrays only and never pickled, replaced in one step: whoever is killed while writing
-leaves the one before.
+One ``.npz`` file per fold with plain arrays, never pickled. A file is replaced atomically: a process killed while
+writing leaves the previous one.
 """
 
 from __future__ import annotations
@@ -19,16 +19,31 @@ from rotator_assets.core.files import replacing
 from rotator_assets.core.recipes import Recipe
 
 MOST_TIME_WRITING = 0.03
-"""Share of a training's time that checkpoints may take; where epochs are short, not every one is kept."""
+"""Fraction of a training's time that checkpoints may take; if epochs are short, only some are saved."""
 
 
 @dataclass(frozen=True)
 class EpochLog:
-    """State of the training after one epoch; folds count from 0, on and on over the repeats, epochs from 1.
+    """State of the training after one epoch.
 
-    ``loss`` and ``val_loss``: the recipe's loss in nats (`imbalance`). ``val_auc``: exact AUC
-    of the validation part. ``images_per_second``: training only, without validation. ``seconds_left``: until the last
-    fold ends if none stops early.
+    Attributes
+    ----------
+    fold
+        Number of the network, from 0, continuing over the repeats.
+    n_folds
+        Number of networks.
+    epoch
+        From 1.
+    n_epochs
+        Largest number of epochs of a fold.
+    loss, val_loss
+        The recipe's loss (`imbalance`) of the training and the validation part, nats.
+    val_auc
+        AUC of the validation part.
+    images_per_second
+        Of the training, without validation.
+    seconds_left
+        Until the last fold ends if none stops early.
     """
 
     fold: int
@@ -44,11 +59,19 @@ class EpochLog:
 
 @dataclass
 class FoldState:
-    """What the training of one fold has come to.
+    """State of the training of one fold.
 
-    ``epochs``: logs of the epochs done. ``best``: values of the network's variables after the epoch of the smallest
-    validation loss. ``network``, ``optimizer``: variables of the network, its dropout's random state among them, and of
-    the optimizer, after the last epoch; not needed any more when the fold is finished. ``seconds``: spent on it.
+    Attributes
+    ----------
+    epochs
+        Logs of the completed epochs.
+    best
+        Values of the network's variables after the epoch of the smallest validation loss.
+    network, optimizer
+        Variables of the network, including the random state of dropout, and of the optimizer, after the last epoch.
+        Not needed once the fold is finished.
+    seconds
+        Time spent on the fold.
     """
 
     epochs: list[EpochLog] = field(default_factory=list)
@@ -59,19 +82,19 @@ class FoldState:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch of the smallest validation loss, the first where several are equal; 0 before the first."""
+        """Epoch of the smallest validation loss, the first of several equal ones; 0 before the first epoch."""
         return min(self.epochs, key=lambda log: log.val_loss).epoch if self.epochs else 0
 
     def is_finished(self, recipe: Recipe) -> bool:
-        """True after the recipe's last epoch, or when as many as its patience were no better than the best."""
+        """Return whether the last epoch is done, or the loss has not improved for as many epochs as the patience."""
         done = len(self.epochs)
         return done >= recipe.epochs or done - self.best_epoch >= recipe.patience
 
 
 class Checkpoints:
-    """The states of a recipe's folds, in a folder of this training alone; without a folder nothing is kept.
+    """Saved states of a recipe's folds, in a folder of this training alone; without a folder nothing is saved.
 
-    ``policy``: the dtype policy of the training; what was kept of another one is not gone on with.
+    ``policy``: the dtype policy of the training; checkpoints of another policy are ignored.
     """
 
     def __init__(self, folder: Path | None, recipe: Recipe, policy: str) -> None:
@@ -79,10 +102,11 @@ class Checkpoints:
         self._next = 0.0
 
     def save(self, fold: int, state: FoldState) -> None:
-        """Keep the state as it is now; of a finished fold always, without what only training needs.
+        """Save the state of a fold.
 
-        Of a fold in training not, while the last write is so recent that writing would take more than its share of
-        the time. Raises OSError where the disk is full or gone.
+        A finished fold is always saved, without the variables that only training needs. A fold in training is skipped
+        if the last write is so recent that writing would take more than its fraction of the time. Raises OSError if
+        the disk is full or gone.
         """
         started = time.monotonic()
         finished = state.is_finished(self._recipe)
@@ -99,11 +123,10 @@ class Checkpoints:
         self._next = ended + (ended - started) * (1 / MOST_TIME_WRITING - 1)
 
     def load(self, fold: int, like: FoldState) -> FoldState | None:
-        """The state kept of a fold; None where there is none, or one that is damaged, of another network, or of
-        another policy.
+        """Return the saved state of a fold; None if it is missing, damaged, or of another network or policy.
 
-        ``like``: a state whose network and optimizer have the shapes and types to expect. Raises OSError where the
-        disk does not answer.
+        ``like``: a state whose network and optimizer have the expected shapes and types. Raises OSError if the disk
+        cannot be read.
         """
         if self._folder is None or not self._path(fold).is_file():
             return None
@@ -135,12 +158,12 @@ _PARTS = ("best", "network", "optimizer")
 
 
 def _numbered(arrays: np.lib.npyio.NpzFile, part: str) -> list[NDArray]:
-    """The arrays ``part.0``, ``part.1`` and so on."""
+    """Return the arrays ``part.0``, ``part.1`` and so on."""
     n = sum(name.startswith(f"{part}.") for name in arrays.files)
     return [arrays[f"{part}.{i}"] for i in range(n)]
 
 
 def _same_kind(values: Sequence[ArrayLike], expected: Sequence[ArrayLike]) -> bool:
-    """True where there are as many, each of the same shape and type."""
+    """Return whether both have the same number of arrays, with the same shapes and types."""
     kinds = [[(np.shape(v), np.asarray(v).dtype) for v in some] for some in (values, expected)]
     return kinds[0] == kinds[1]

@@ -30,16 +30,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """What a cross-validated training gives.
+    """Results of a cross-validated training.
 
-    ``tested``: one row a galaxy tested and repeat, galaxies in the order given: galaxy_id, object_id, rotator_type,
-    repeat, fold (of the network, counting on over the repeats), logit (float64), and of that network threshold,
-    calibration_slope and calibration_offset, of single logits and (with the ending ``_averaged``) of those that
-    test-time averaging gives. ``predictions``: the same over all repeats, `out_of_fold_predictions`. ``history``:
-    one row a fold and epoch: fold, epoch, loss, val_loss, val_auc. ``folds``: one row a fold: fold, repeat,
-    n_train, n_validation, n_test, epochs, best_epoch, the thresholds and calibrations, seconds. ``device``: name of
-    the processor or GPU; ``policy``: Keras dtype policy of the training. ``images_per_second``: median over the
-    epochs. ``seconds``: with those before an interruption. ``parameters``: numbers that one network learns.
+    Attributes
+    ----------
+    tested
+        One row per tested galaxy and repeat, galaxies in the given order: galaxy_id, object_id, rotator_type, repeat,
+        fold (number of the network, continuing over the repeats), logit (float64), and the network's threshold,
+        calibration_slope and calibration_offset, for single logits and (with the ending ``_averaged``) for test-time
+        averaging.
+    predictions
+        `out_of_fold_predictions` over all repeats.
+    history
+        One row per fold and epoch: fold, epoch, loss, val_loss, val_auc.
+    folds
+        One row per fold: fold, repeat, n_train, n_validation, n_test, epochs, best_epoch, thresholds, calibrations,
+        seconds.
+    device
+        Name of the processor or GPU.
+    policy
+        Keras dtype policy of the training.
+    images_per_second
+        Median over the epochs.
+    seconds
+        Duration, including the time before an interruption.
+    parameters
+        Number of trainable parameters of one network.
     """
 
     tested: pd.DataFrame
@@ -66,37 +82,41 @@ def cross_validate(
     checkpoint_folder: Path | None = None,
     on_epoch: Callable[[EpochLog], None] | None = None,
 ) -> CrossValidation:
-    """Train one network a fold; each galaxy is predicted by networks that saw none of its observations.
+    """Train one network per fold, and predict each galaxy by networks that were trained on none of its observations.
 
-    Per fold: the validation part, drawn from the training galaxies, decides when to stop (weights of the epoch with
-    the smallest validation loss are kept), the threshold (`youden_threshold`) and the calibration (`fit_calibration`),
-    both also for test-time averaging, so that this may be chosen when the networks are there. The test part is read
-    only after that, for its predictions. Equal input and seed give equal results on the same machine and TensorFlow
-    build (on a GPU to the rounding of its atomic sums).
+    The validation part of a fold, drawn from its training galaxies, decides when to stop (the weights of the epoch with
+    the smallest validation loss are kept), the threshold (`youden_threshold`) and the calibration (`fit_calibration`).
+    Threshold and calibration are also determined for test-time averaging, which can therefore be chosen after the
+    training. The test part is read only after that, for its predictions. Equal input and seed give equal results on the
+    same machine and TensorFlow build (on a GPU up to the rounding of its atomic sums).
 
     Parameters
     ----------
     images
-        Raw fluxes (m, size, size, 3) in the order g, r, i; may be memory-mapped, nothing is copied but batches.
+        Raw fluxes, float32 (m, size, size, 3) in the order g, r, i; may be memory-mapped, as only batches are copied.
     labels, object_ids, galaxy_ids
-        0 slow or 1 fast, the physical galaxy, and the observation; one entry a galaxy, shape (n,).
+        0 slow or 1 fast, the physical galaxy, and the observation; shape (n,).
     recipe
-        All that decides the training.
+        Settings of the training.
     model_folder
-        Existing folder; gets ``fold-<k>.keras``, float32 networks for inference, each complete or absent.
+        Existing folder for ``fold-<k>.keras``, float32 networks for inference; each file is complete or absent.
     rows
         Row of ``images`` of each galaxy, shape (n,); default 0 to n - 1.
     other
-        Galaxies of the survey that ``recipe.other_survey`` names, which train as `with_other_galaxies` says.
+        Galaxies of the survey that ``recipe.other_survey`` names, trained on as `with_other_galaxies` says.
     checkpoint_folder
-        Where the training's state is kept; made where absent, the caller's to remove. A folder that a training of the
-        same arguments left when it was interrupted: the training goes on after the last epoch kept there, to the same
-        networks as without the interruption. None: nothing is kept.
+        Folder of the training's checkpoints, created if absent; the caller removes it. If an interrupted training with
+        the same arguments left checkpoints here, the training resumes after their last epoch and gives the same
+        networks as without the interruption. None: no checkpoints.
     on_epoch
-        Called after every epoch trained.
+        Called after every epoch.
 
-    Raises InputError, before anything is trained, when there are too few galaxies for the folds; also when the loss
-    is no longer finite. Raises OSError where a disk is full or gone.
+    Raises
+    ------
+    InputError
+        Before the training, if there are too few galaxies for the folds; or if the loss is no longer finite.
+    OSError
+        If a disk is full or gone.
     """
     labels, object_ids = np.asarray(labels, dtype=np.int8), np.asarray(object_ids)
     rows = np.arange(len(labels)) if rows is None else np.asarray(rows, dtype=np.int64)
@@ -122,22 +142,17 @@ def cross_validate(
             network.save(temporary)
 
         infer = inference_function(network)
-        network_facts = {"fold": split.fold, "repeat": split.repeat}
+        described = {"fold": split.fold, "repeat": split.repeat}
         for averaged, ending in ((False, ""), (True, "_averaged")):
             validated = logits_of(infer, images, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
-            calibration = fit_calibration(labels[split.validation], validated)
-            network_facts |= {
-                f"threshold{ending}": youden_threshold(labels[split.validation], expit(validated)),
-                f"calibration_slope{ending}": calibration.slope,
-                f"calibration_offset{ending}": calibration.offset,
-            }
+            described |= _decision(labels[split.validation], validated, ending)
         averaged = recipe.test_time_averaging
         logit = logits_of(infer, images, rows[split.test], recipe, averaged=averaged).astype(np.float64)
-        tested.append(galaxies.iloc[split.test].assign(logit=logit, **network_facts))
+        tested.append(galaxies.iloc[split.test].assign(logit=logit, **described))
         history += state.epochs
         folds.append(
             {
-                **network_facts,
+                **described,
                 "n_train": len(split.train),
                 "n_validation": len(split.validation),
                 "n_test": len(split.test),
@@ -146,7 +161,7 @@ def cross_validate(
                 "seconds": state.seconds,
             }
         )
-    # By galaxy in the order given, then by repeat.
+    # By galaxy in the given order, then by repeat.
     by_galaxy = pd.concat(tested).sort_index(kind="stable").reset_index(drop=True)
     columns = ["fold", "epoch", "loss", "val_loss", "val_auc"]
     return CrossValidation(
@@ -162,14 +177,24 @@ def cross_validate(
     )
 
 
+def _decision(labels: NDArray[np.int8], logits: NDArray[np.float64], ending: str) -> dict[str, float]:
+    """Threshold and calibration from the validation part, by their column names with this ending."""
+    calibration = fit_calibration(labels, logits)
+    return {
+        f"threshold{ending}": youden_threshold(labels, expit(logits)),
+        f"calibration_slope{ending}": calibration.slope,
+        f"calibration_offset{ending}": calibration.offset,
+    }
+
+
 def out_of_fold_predictions(tested: pd.DataFrame, averaged: bool = False) -> pd.DataFrame:
-    """One row a galaxy, in the order of its first: the mean over the repeats that tested it.
+    """Return the mean over the repeats that tested a galaxy, one row per galaxy in the order of first occurrence.
 
     ``tested``: columns galaxy_id, object_id, rotator_type, fold, logit, threshold, calibration_slope and
-    calibration_offset; of test-time averaging (``averaged``) those of the ending ``_averaged``. Gives galaxy_id,
+    calibration_offset; for test-time averaging (``averaged``) those with the ending ``_averaged``. Returns galaxy_id,
     object_id, rotator_type, fold (of the first network that tested it), threshold (mean over the networks),
     probability_fast (of the mean logit, float64), probability_fast_calibrated (of the mean calibrated logit) and
-    predicted_type (1 where probability_fast is at or above the threshold).
+    predicted_type (1 if probability_fast is at or above the threshold).
     """
     ending = "_averaged" if averaged else ""
     by_galaxy = tested.assign(
@@ -191,9 +216,24 @@ def predict_logits(
     recipe: Recipe,
     batch_size: int = 64,
 ) -> NDArray[np.float32]:
-    """Logit of being a fast rotator for these rows of the raw images, float32 (len(rows),), in inference mode.
+    """Return the logits of being a fast rotator, in inference mode.
 
-    Of a recipe with test-time averaging, the mean over the eight symmetries of the square.
+    Parameters
+    ----------
+    model
+        A trained network.
+    images
+        Raw fluxes, float32 (m, size, size, 3).
+    rows
+        Rows of ``images``, int64 (n,).
+    recipe
+        The recipe of the network. With test-time averaging, logits are means over the eight symmetries of the square.
+    batch_size
+        Number of images per batch.
+
+    Returns
+    -------
+    float32 (n,).
     """
     infer = inference_function(model)
     return logits_of(infer, images, rows, recipe, averaged=recipe.test_time_averaging, batch_size=batch_size)

@@ -1,7 +1,7 @@
-"""Who trains, who validates, who is tested: splits by physical galaxy, balanced in the classes.
+"""Splits into training, validation and test parts, by physical galaxy and balanced in the classes.
 
-An object (``object_id``) is a physical galaxy; repeat observations share it and never stand on two sides. Every split
-is a function of the seed and of the set of (object, label) pairs alone: shuffling the rows moves no object.
+An object (``object_id``) is a physical galaxy; its repeat observations are never divided between parts. Every split
+depends only on the seed and on the set of (object, label) pairs, not on the order of the rows.
 """
 
 from __future__ import annotations
@@ -16,14 +16,23 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 
 HOLDOUT_PARTS = 5
-"""The study tests one part of so many, 20 %."""
+"""The study tests one of this number of parts, 20 %."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """One network's galaxies: row numbers (int64, ascending) of those that train, validate and are tested.
+    """The galaxies of one network.
 
-    ``fold`` counts the networks from 0, on and on over the repeats. ``seed``: of all that is random in its training.
+    Attributes
+    ----------
+    fold
+        Number of the network, from 0, continuing over the repeats.
+    repeat
+        Number of the repeat, from 0.
+    seed
+        Seed of its training.
+    train, validation, test
+        Row numbers of the parts, int64, ascending.
     """
 
     fold: int
@@ -35,13 +44,26 @@ class Split:
 
 
 def plan_splits(labels: ArrayLike, object_ids: ArrayLike, recipe: Recipe) -> list[Split]:
-    """Every network's split: in each repeat a galaxy is tested at most once, by one that saw none of its observations.
+    """Return the split of every network.
 
-    Folds test every galaxy; a held-out part, the first of `HOLDOUT_PARTS` folds, tests a fifth. A recipe that trains on
-    a fraction of the galaxies has the same folds and tests the same galaxies as without, and what trains (validates) at
-    one fraction also does at every larger one.
+    In each repeat, a galaxy is tested at most once, by a network that was trained on none of its observations. Folds
+    test every galaxy; a held-out part, the first of `HOLDOUT_PARTS` folds, is a fifth of them. A recipe that trains on
+    a fraction of the galaxies has the same folds and tests the same galaxies as without it, and the training and
+    validation parts of a smaller fraction are subsets of those of a larger one.
 
-    Raises InputError when a class has too few objects for a training, a validation and a test part in every fold.
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    object_ids
+        Physical galaxies, shape (n,).
+    recipe
+        Gives split, folds, repeats, fractions and seed.
+
+    Raises
+    ------
+    InputError
+        If a class has too few objects for a training, a validation and a test part in every fold.
     """
     labels, object_ids = np.asarray(labels), np.asarray(object_ids)
     tested_in, per_repeat = (recipe.folds, recipe.folds) if recipe.split == "kfold" else (HOLDOUT_PARTS, 1)
@@ -66,17 +88,34 @@ def plan_splits(labels: ArrayLike, object_ids: ArrayLike, recipe: Recipe) -> lis
 
 
 def repeat_seed(seed: int, repeat: int) -> int:
-    """The seed of a repeat's folds and trainings; that of the first is the recipe's own."""
+    """Return the seed of a repeat's folds and trainings; the first repeat has the recipe's seed."""
     return seed if repeat == 0 else int(np.random.SeedSequence((seed, repeat)).generate_state(1)[0])
 
 
 def assign_folds(labels: ArrayLike, object_ids: ArrayLike, n_folds: int, seed: int) -> NDArray[np.int8]:
-    """Fold in which each galaxy is tested, 0 to n_folds - 1, int8 of shape (n,).
+    """Return the fold that tests each galaxy, by scikit-learn's ``StratifiedGroupKFold``.
 
-    Objects stay whole and the classes' shares are nearly equal in all folds (scikit-learn's ``StratifiedGroupKFold``).
+    Objects are not divided, and the classes have nearly the same fractions in all folds.
 
-    Parameters: labels, 0 slow and 1 fast, shape (n,); object_ids, any type that sorts, shape (n,).
-    Raises InputError when a class has fewer objects than there are folds.
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    object_ids
+        Physical galaxies, any type that sorts, shape (n,).
+    n_folds
+        Number of folds.
+    seed
+        Seed of the shuffling.
+
+    Returns
+    -------
+    int8 (n,), 0 to n_folds - 1.
+
+    Raises
+    ------
+    InputError
+        If a class has fewer objects than the number of folds.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -90,12 +129,27 @@ def assign_folds(labels: ArrayLike, object_ids: ArrayLike, n_folds: int, seed: i
 
 
 def validation_mask(labels: ArrayLike, object_ids: ArrayLike, fraction: float, seed: int) -> NDArray[np.bool_]:
-    """True for the part of the training galaxies set aside for validation, bool of shape (n,).
+    """Select the training galaxies that are set aside for validation.
 
-    Of the objects of each class the share ``fraction`` is drawn, at least one and never all; an object observed
-    several times with different labels counts in its most frequent class (fast in a tie).
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,). An object with different labels counts in its most frequent class (fast in a tie).
+    object_ids
+        Physical galaxies, shape (n,).
+    fraction
+        Fraction of the objects of each class that is selected, at least one and never all.
+    seed
+        Seed of the draw.
 
-    Raises InputError when a class has fewer than two objects.
+    Returns
+    -------
+    bool (n,).
+
+    Raises
+    ------
+    InputError
+        If a class has fewer than two objects.
     """
     labels = _checked(labels)
     objects, inverse, is_fast = _objects(labels, object_ids)
@@ -109,9 +163,22 @@ def validation_mask(labels: ArrayLike, object_ids: ArrayLike, fraction: float, s
 
 
 def fraction_mask(labels: ArrayLike, object_ids: ArrayLike, fraction: float, seed: int) -> NDArray[np.bool_]:
-    """True for the share ``fraction``, above 0, of each class's objects (at least one), bool of shape (n,).
+    """Select a fraction of the objects of each class; the selection of a smaller fraction is part of a larger one.
 
-    A smaller share is part of every larger one; 1 is all.
+    Parameters
+    ----------
+    labels
+        0 slow, 1 fast; shape (n,).
+    object_ids
+        Physical galaxies, shape (n,).
+    fraction
+        Above 0; at least one object is selected. 1 selects all.
+    seed
+        Seed of the draw.
+
+    Returns
+    -------
+    bool (n,).
     """
     objects, inverse, is_fast = _objects(_checked(labels), object_ids)
     generator = np.random.default_rng((seed, 1))
@@ -122,22 +189,22 @@ def fraction_mask(labels: ArrayLike, object_ids: ArrayLike, fraction: float, see
 
 
 def _objects(labels: NDArray[np.int8], object_ids: ArrayLike) -> tuple[NDArray, NDArray[np.int64], NDArray[np.bool_]]:
-    """The objects (m,), each row's object (n,), and which objects are fast (m,), most of their rows being so."""
+    """Return the objects (m,), the object of each row (n,), and whether most rows of each object are fast (m,)."""
     objects, inverse = np.unique(object_ids, return_inverse=True)
     return objects, inverse, np.bincount(inverse, labels) / np.bincount(inverse) >= 0.5
 
 
 def check_no_leak(object_ids: ArrayLike, *parts: NDArray) -> None:
-    """Raise ValueError if an object stands in two of the parts (row indices or masks: training, validation, test)."""
+    """Raise ValueError if an object is in two of the parts (row numbers or masks)."""
     object_ids = np.asarray(object_ids)
     members = [np.unique(object_ids[part]) for part in parts]
     objects, counts = np.unique(np.concatenate(members), return_counts=True)
     if (counts > 1).any():
-        raise ValueError(f"object {objects[counts > 1][0]} stands on more than one side of the split")
+        raise ValueError(f"object {objects[counts > 1][0]} is in more than one part of the split")
 
 
 def _checked(labels: ArrayLike) -> NDArray[np.int8]:
-    """The labels as int8; raises ValueError if one is neither 0 nor 1."""
+    """Return the labels as int8; raise ValueError if one is neither 0 nor 1."""
     labels = np.asarray(labels)
     if not np.isin(labels, (0, 1)).all():
         raise ValueError("labels must be 0 (slow) or 1 (fast)")
@@ -145,7 +212,7 @@ def _checked(labels: ArrayLike) -> NDArray[np.int8]:
 
 
 def _require(counts: Sequence[int], least: int, purpose: str) -> None:
-    """Raise InputError unless both classes, slow and fast, count at least ``least`` objects."""
+    """Raise InputError unless both classes, slow and fast, have at least ``least`` objects."""
     if min(counts) < least:
         raise InputError(
             f"{counts[0]} slow and {counts[1]} fast rotators are too few for {purpose}: each class needs at least "

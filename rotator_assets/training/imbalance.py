@@ -60,7 +60,7 @@ def sample_weights(labels: NDArray[np.integer], recipe: Recipe) -> NDArray[np.fl
 
 
 def images_per_epoch(labels: NDArray[np.integer], recipe: Recipe) -> int:
-    """Number of images per epoch: that of the galaxies, or twice that of the commoner class if oversampled."""
+    """Return the number of images per epoch: that of the galaxies, or twice that of the commoner class if oversampled."""
     if COMPENSATIONS[recipe.imbalance].oversampled:
         return 2 * int(np.bincount(labels).max())
     return len(labels)
@@ -109,7 +109,7 @@ def training_loss(recipe: Recipe) -> keras.losses.Loss:
 def mean_loss(
     labels: NDArray[np.integer], logits: NDArray[np.float64], weights: NDArray[np.float32], recipe: Recipe
 ) -> float:
-    """The recipe's mean loss of these galaxies, nats.
+    """Return the recipe's mean loss of these galaxies, nats.
 
     Parameters
     ----------

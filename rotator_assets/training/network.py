@@ -1,4 +1,4 @@
-"""The recipe's network: Keras layers in a functional model, one logit out."""
+"""The network of a recipe, a functional Keras model with one logit, and its inference."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def build_network(
     recipe: Recipe, size_px: int, *, seed: int | Sequence[int] | None = None, policy: str = "float32"
 ) -> keras.Model:
-    """The recipe's network with fresh weights (`architectures`), Keras' default ones by seeds of their own.
+    """Return the recipe's network (`architectures`) with new initial weights, Keras' default ones with own seeds.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ def build_network(
     size_px
         Side of the images.
     seed
-        Of the initial weights and of dropout (default: the recipe's).
+        Seed of the initial weights and of dropout (default: the recipe's).
     policy
-        Keras dtype policy of every layer but the last, which is float32. No global policy or seed is touched.
+        Keras dtype policy of every layer except the last, which is float32. Global policy and seed stay unchanged.
 
     Returns
     -------
@@ -49,15 +49,15 @@ def build_network(
 
 
 def settle_batchnorm(model: keras.Model, images: NDArray[np.float32]) -> None:
-    """Set the moving means and variances of fresh weights to those of a first batch of training images.
+    """Set the moving means and variances of a new network to those of a first batch of training images.
 
-    They start at 0 and 1, and normalized images, mostly dark sky, have variances hundreds of times smaller: without
-    this, inference is far from training for the first hundred batches. Raises ValueError where there is no image.
+    They start at 0 and 1, but normalized images are mostly dark sky, with variances hundreds of times smaller. Without
+    this, inference differs strongly from training for the first hundred batches. Raises ValueError without images.
     """
     from keras import layers
 
     if len(images) == 0:
-        raise ValueError("batch normalization cannot settle on no images")
+        raise ValueError("batch normalization needs at least one image")
     normalizations = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
     if not normalizations:
         return
@@ -71,13 +71,13 @@ def settle_batchnorm(model: keras.Model, images: NDArray[np.float32]) -> None:
 def compiled(
     model: keras.Model, function: Callable[[tf.Tensor], tf.Tensor]
 ) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """A function of a batch of the model's images, compiled once for batches of any size.
+    """Compile a function of a batch of images once for batches of any size.
 
-    The only way in which a network is given images outside its training. An empty batch gives an empty result and is
-    never computed: there some processors' convolutions return the wrong shape.
+    All images outside the training reach a network through this function. An empty batch gives an empty result without
+    computation, as convolutions of some processors return a wrong shape for it.
 
-    ``function``: of a tensor (b, ny, nx, bands), float32, to one with a row an image, of a shape that is known but for
-    b. What is returned maps arrays to arrays, by the weights the model has when it is called.
+    ``function`` maps a tensor (b, ny, nx, bands), float32, to one with one row per image, whose shape is known except
+    for b. The returned function maps arrays to arrays with the model's weights at the time of the call.
     """
     tf = tensorflow()
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
@@ -94,7 +94,7 @@ def compiled(
 
 
 def inference_function(model: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """The model in inference mode, `compiled`: normalized images (b, ny, nx, bands) to logits, float32 (b, 1)."""
+    """Return the model in inference mode, `compiled`: normalized images (b, ny, nx, bands) to float32 logits (b, 1)."""
     return compiled(model, lambda images: model(images, training=False))
 
 
@@ -107,9 +107,26 @@ def logits_of(
     averaged: bool,
     batch_size: int = 64,
 ) -> NDArray[np.float32]:
-    """Logits, float32 (len(rows),), of these rows of the raw images by an `inference_function`.
+    """Return the logits of some images.
 
-    ``averaged``: the mean over the eight `symmetries` of each image, instead of the image as it is.
+    Parameters
+    ----------
+    infer
+        An `inference_function`.
+    images
+        Raw fluxes, float32 (m, size, size, 3).
+    rows
+        Rows of ``images``, int64 (n,).
+    recipe
+        Normalization and bands.
+    averaged
+        Average over the eight `symmetries` of each image.
+    batch_size
+        Number of images per batch.
+
+    Returns
+    -------
+    float32 (n,).
     """
     logits = np.empty(len(rows), dtype=np.float32)
     for start in range(0, len(rows), batch_size):

@@ -1,7 +1,7 @@
-"""Galaxies of another survey in a training: does what a network learns of one survey hold for the other?
+"""Training on galaxies of another survey.
 
-The galaxies tested are always the dataset's own. Those of the other survey train before them, beside them, or instead
-of them; none of them is tested, and none of the dataset's own takes part in a training that tests it.
+The tested galaxies are always those of the dataset. Galaxies of the other survey are trained on before them, together
+with them, or instead of them, and are never tested. No galaxy of the dataset is tested by a network trained on it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,18 @@ from rotator_assets.training.folds import Split, check_no_leak, repeat_seed, val
 
 @dataclass(frozen=True)
 class OtherGalaxies:
-    """Labelled galaxies of another survey, of the same crop.
+    """Labelled galaxies of another survey, with the same crop.
 
-    ``images``: raw fluxes float32 (m, size, size, 3), may be memory-mapped; ``rows`` int64 (n,) of them; ``labels`` 0
-    slow and 1 fast, int8 (n,); ``object_ids`` (n,).
+    Attributes
+    ----------
+    images
+        Raw fluxes, float32 (m, size, size, 3); may be memory-mapped.
+    rows
+        Row of ``images`` of each galaxy, int64 (n,).
+    labels
+        0 slow, 1 fast; int8 (n,).
+    object_ids
+        Physical galaxies, shape (n,).
     """
 
     images: NDArray[np.float32]
@@ -31,7 +39,7 @@ class OtherGalaxies:
 
 
 class StackedImages:
-    """Two arrays of images one after the other, each read only where rows are asked for."""
+    """Two arrays of images one after the other; only the requested rows are read."""
 
     def __init__(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> None:
         if first.shape[1:] != second.shape[1:]:
@@ -43,7 +51,7 @@ class StackedImages:
         return self.shape[0]
 
     def __getitem__(self, rows: ArrayLike) -> NDArray[np.float32]:
-        """Copies of the images of these rows, float32 (len(rows), size, size, 3)."""
+        """Return copies of the images of these rows, float32 (len(rows), size, size, 3)."""
         rows = np.asarray(rows)
         images = np.empty((len(rows), *self.shape[1:]), dtype=np.float32)
         in_first = rows < len(self._first)
@@ -55,15 +63,28 @@ class StackedImages:
 def with_other_galaxies(
     splits: Sequence[Split], n_own: int, other: OtherGalaxies, recipe: Recipe
 ) -> tuple[Split | None, list[Split]]:
-    """The split of a training before all others, where there is one, and the splits of the networks that are tested.
+    """Add the galaxies of another survey to the splits, as ``recipe.other_use`` says.
 
-    Row numbers of the other galaxies follow those of the ``n_own`` own ones. By ``recipe.other_use``:
+    - ``before``: a first network is trained on the other galaxies; all networks start from its weights;
+    - ``beside``: the other galaxies join every training part, but no validation part;
+    - ``instead``: one network per repeat, trained and validated on the other galaxies, tests all of the dataset.
 
-    - ``before``: a first network is trained on the other galaxies; the others start from its weights;
-    - ``beside``: the other galaxies join every training part; the own ones alone validate;
-    - ``instead``: one network a repeat, trained and validated on the other galaxies, tests every own one.
+    The validation part of a training on the other galaxies is drawn from them as in `folds.plan_splits`.
 
-    The validation part of a training on the other galaxies is drawn from them as `folds.plan_splits` does.
+    Parameters
+    ----------
+    splits
+        Splits of the dataset's galaxies.
+    n_own
+        Number of the dataset's galaxies. Row numbers of the other galaxies start here.
+    other
+        The other galaxies.
+    recipe
+        Gives ``other_use``, the validation fraction, the repeats and the seed.
+
+    Returns
+    -------
+    The split of the first network, or None if there is none, and the splits of the networks that are tested.
     """
     others = n_own + np.arange(len(other.labels))
     seed = recipe.seed

@@ -1,7 +1,7 @@
 """From stored images to batches: band selection, augmentation of training images, normalization.
 
-Nothing is computed across images, and all that is kept of one is the mask of its neighbours. A training batch is a pure
-function of the seed and of its number, so a training repeats exactly.
+Each image is processed independently; only masks of neighbours are cached. A training batch is a pure function of the
+seed and of its number, so a training repeats exactly.
 """
 
 from __future__ import annotations
@@ -26,27 +26,38 @@ if TYPE_CHECKING:
 _FLIPS = ((), (1,), (2,), (1, 2))
 """Axes of images (n, ny, nx, ...) along which they are mirrored."""
 _MASKS: dict[bytes, bytes] = {}
-"""Masks of neighbours by the hash of their image, packed to bits; empty where there is no neighbour."""
+"""Masks of neighbours by the hash of their image, packed to bits; empty without neighbours."""
 _MOST_MASKS = 2**15
 """About 70 MB of masks of 128-pixel images."""
 
 
 def network_input(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
-    """What the recipe's network sees of these rows: its bands, normalized; float32 (len(rows), ny, nx, n_bands).
+    """Return the input of the recipe's network for some images: its bands, normalized.
 
-    ``images``: raw fluxes (n, ny, nx, 3) in the order g, r, i; may be memory-mapped, only ``rows`` are read.
+    Parameters
+    ----------
+    images
+        Raw fluxes, float32 (m, ny, nx, 3) in the order g, r, i; may be memory-mapped, as only ``rows`` are read.
+    rows
+        Rows of ``images``, int64 (n,).
+    recipe
+        Normalization, bands and masking of neighbours.
+
+    Returns
+    -------
+    float32 (n, ny, nx, n_bands).
     """
     return normalize(_raw(images, rows, recipe), recipe.normalization, recipe.bands)
 
 
 def symmetries(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Square images (n, size, size, bands) as they are, turned by quarters, and mirrored: eight views of each."""
+    """Return the eight rotated and mirrored views of square images (n, size, size, bands), the original first."""
     both = (images, images.swapaxes(1, 2))
     return [np.flip(view, axes) for view in both for axes in _FLIPS]
 
 
 def turned_back(views: Sequence[NDArray]) -> NDArray:
-    """Mean of maps (n, size, size, ...) of the eight `symmetries` of images, in their order, each turned back first."""
+    """Return the mean of maps (n, size, size, ...) of the eight `symmetries`, each transformed back first."""
     upright = [np.flip(view, axes) for view, axes in zip(views, 2 * _FLIPS, strict=True)]
     return np.mean([*upright[:4], *(view.swapaxes(1, 2) for view in upright[4:])], axis=0)
 
@@ -54,11 +65,26 @@ def turned_back(views: Sequence[NDArray]) -> NDArray:
 def random_transforms(
     augmentation: Augmentation, n: int, size_px: int, generator: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Random affine transformations about the middle of the image, float32 (n, 8).
+    """Draw random affine transformations about the centre of the image.
 
-    An image is rotated, flattened along its x axis, zoomed, mirrored and shifted, in this order: as the rotation comes
-    first, the squeeze runs along any direction of the galaxy. A row (a0, a1, a2, b0, b1, b2, 0, 0) maps a pixel (x, y)
-    of the result to the place (a0 x + a1 y + a2, b0 x + b1 y + b2) of the image, x along columns, y along rows.
+    An image is rotated, flattened along its x axis, zoomed, mirrored and shifted, in this order. As the rotation comes
+    first, the flattening acts along any direction of the galaxy.
+
+    Parameters
+    ----------
+    augmentation
+        Limits of the transformations.
+    n
+        Number of transformations.
+    size_px
+        Side of the images, pixels.
+    generator
+        Source of the draws.
+
+    Returns
+    -------
+    float32 (n, 8). A row (a0, a1, a2, b0, b1, b2, 0, 0) maps a pixel (x, y) of the result to the position
+    (a0 x + a1 y + a2, b0 x + b1 y + b2) in the image, x along columns and y along rows.
     """
     angle = np.deg2rad(generator.uniform(-augmentation.rotation_deg, augmentation.rotation_deg, n))
     squeeze = generator.uniform(1 - augmentation.flattening, 1, n)
@@ -69,23 +95,23 @@ def random_transforms(
     a0, a1 = np.cos(angle) * scale_x, np.sin(angle) * scale_y
     b0, b1 = -np.sin(angle) * scale_x, np.cos(angle) * scale_y
     centre = middle(size_px)
-    x, y = centre + shift  # where the centre of the image comes to lie in the result
+    x, y = centre + shift  # position of the image centre in the result
     zero = np.zeros(n)
     transforms = [a0, a1, centre - a0 * x - a1 * y, b0, b1, centre - b0 * x - b1 * y, zero, zero]
     return np.stack(transforms, axis=1).astype(np.float32)
 
 
 def transform(images: NDArray[np.float32], transforms: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Images (n, ny, nx, bands) resampled once, bilinearly, by their transforms; surface brightness is kept.
+    """Resample images (n, ny, nx, bands) once, bilinearly, by their transforms; surface brightness is conserved.
 
-    Corners that a rotation turns in continue the nearest edge pixel: reflection would put mirrored galaxies there, a
+    Corners outside the image continue the nearest edge pixel. Reflection would put mirrored galaxies there, and a
     constant would draw an edge around galaxies larger than the image.
 
-    Uncorrelated noise keeps 2/3 of its standard deviation (cubic splines: 0.88, nearest pixels: 1), which test images
-    have whole. No harm of it was found (`thesis`, 840 MaNGA galaxies, one seed, mean AUC over folds). Networks trained
-    so reach 0.764 on test images as they are; resampled by random transforms of the same kind these give 0.758
-    bilinearly, 0.757 by cubic splines and 0.753 by nearest pixels. Networks trained by cubic splines reach 0.757
-    (difference -0.007 +- 0.008, bootstrap within folds), and the resampling takes three times as long.
+    Uncorrelated noise keeps 2/3 of its standard deviation (cubic splines: 0.88, nearest pixels: 1), while test images
+    keep all of theirs. This has no measurable effect (`thesis`, 840 MaNGA galaxies, one seed, mean AUC over folds).
+    Networks trained this way reach 0.764 on the original test images; on test images resampled by random transforms of
+    the same kind they reach 0.758 bilinearly, 0.757 with cubic splines and 0.753 with nearest pixels. Networks trained
+    with cubic splines reach 0.757 (difference -0.007 +- 0.008, bootstrap within folds) and take three times as long.
     """
     tf = tensorflow()
     with tf.device("CPU:0"):
@@ -100,11 +126,11 @@ def transform(images: NDArray[np.float32], transforms: NDArray[np.float32]) -> N
 
 
 class TrainingBatches:
-    """The batches of one fold's training, all epochs in a row; each is a function of ``seed`` and its number alone.
+    """The batches of one fold's training, for all epochs in sequence; each depends only on ``seed`` and its number.
 
-    An epoch visits every galaxy once, and those of a rarer class that is oversampled more often, in a new order, in
-    batches of equal size (to one galaxy; none larger than the recipe's). Fluxes are transformed before they are
-    normalized, so that a training image is normalized exactly as a test image is.
+    An epoch shows every galaxy once, or galaxies of an oversampled class more often, in a new order. Batch sizes differ
+    by at most one galaxy and do not exceed the recipe's. Fluxes are transformed before they are normalized, so that
+    training images are normalized exactly as test images are.
     """
 
     def __init__(
@@ -122,7 +148,7 @@ class TrainingBatches:
         self.per_epoch = -(-self.images_per_epoch // recipe.batch_size)
 
     def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Batch ``number``, counted from 0 over all epochs: images (b, ny, nx, bands), labels and weights (b, 1)."""
+        """Return batch ``number``, from 0 over all epochs: images (b, ny, nx, bands), labels and weights (b, 1)."""
         epoch, position = divmod(int(number), self.per_epoch)
         order = epoch_order(self.labels, self.recipe, np.random.default_rng((*self.seed, 0, epoch)))
         chosen = np.array_split(order, self.per_epoch)[position]
@@ -133,7 +159,7 @@ class TrainingBatches:
         return seen, self.labels[chosen, None].astype(np.float32), self.weights[chosen, None]
 
     def dataset(self) -> tf.data.Dataset:
-        """All batches of the recipe's epochs, prepared in a thread beside the training."""
+        """Return all batches of the recipe's epochs, prepared in a thread alongside the training."""
         tf = tensorflow()
         size, bands = self.images.shape[1], len(self.recipe.bands)
         signature = (
@@ -147,14 +173,14 @@ class TrainingBatches:
             return tuple(tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(tensors, signature, strict=True))
 
         options = tf.data.Options()
-        options.autotune.enabled = False  # its waking-up stalls the end of every epoch by seconds
+        options.autotune.enabled = False  # the autotuner delays the end of every epoch by seconds
         options.deterministic = True
         batches = tf.data.Dataset.range(self.per_epoch * self.recipe.epochs).map(batch).prefetch(2)
         return batches.with_options(options)
 
 
 def _raw(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
-    """The recipe's bands of these rows, as stored, or without the galaxies' neighbours where the recipe says so."""
+    """Return the recipe's bands of these rows as stored, without neighbours if the recipe masks them."""
     flux = images[np.asarray(rows, dtype=np.int64)]
     if recipe.mask_neighbours:
         for image in flux:  # a copy, as rows are picked by number
@@ -163,7 +189,7 @@ def _raw(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -
 
 
 def _mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """`neighbour_mask`, found once an image: finding it takes ten times as long as the rest of a batch."""
+    """Return the cached `neighbour_mask` of an image: finding it takes ten times as long as the rest of a batch."""
     shape = image.shape[:2]
     key = hashlib.blake2b(image.tobytes(), digest_size=16, salt=bytes(f"{shape}", "ascii")[:16]).digest()
     packed = _MASKS.get(key)

@@ -1,4 +1,4 @@
-"""The training of one network: compiled once for all folds, followed epoch by epoch, resumed from checkpoints."""
+"""Trains the networks of a recipe one by one, and resumes them from checkpoints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _LaterBatches(TrainingBatches):
-    """The batches of a fold after the epochs that are done, the first of them number 0."""
+    """The batches of a fold after its completed epochs; the first has number 0."""
 
     def __init__(self, epochs_done: int, *arguments) -> None:
         super().__init__(*arguments)
@@ -34,7 +34,25 @@ class _LaterBatches(TrainingBatches):
 
 
 class Trainer:
-    """One compiled network for all folds: tracing it costs seconds, giving it fresh weights costs nothing."""
+    """One compiled network for all folds: tracing it takes seconds, while new weights cost nothing.
+
+    Parameters
+    ----------
+    images
+        Raw fluxes, float32 (m, size, size, 3).
+    rows
+        Row of ``images`` of each galaxy, int64 (n,).
+    labels
+        0 slow, 1 fast; int8 (n,).
+    recipe
+        The recipe to train.
+    policy
+        Keras dtype policy.
+    checkpoints
+        Where states are saved and loaded.
+    on_epoch
+        Called after every epoch.
+    """
 
     def __init__(
         self,
@@ -52,7 +70,7 @@ class Trainer:
         self.images, self.rows, self.labels, self.recipe = images, rows, labels, recipe
         self.checkpoints, self.on_epoch = checkpoints, on_epoch
         self.seconds_before = 0.0
-        """Spent before an interruption on what its checkpoints hold."""
+        """Time spent before an interruption on the states that checkpoints hold."""
         self.network = build_network(recipe, images.shape[1], policy=policy)
         self.network.compile(
             optimizer=optimizers.Adam(recipe.learning_rate),
@@ -68,14 +86,14 @@ class Trainer:
         self._epochs_run = 0
 
     def train_first(self, split: Split) -> list[EpochLog]:
-        """Train a network from whose weights all later ones start; the logs of its epochs."""
+        """Train a network from whose weights all later ones start, and return the logs of its epochs."""
         self._n_trainings += 1
         network, state = self.train(split)
         self._initial = [variable.numpy() for variable in network.variables]
         return state.epochs
 
     def train(self, split: Split) -> tuple[keras.Model, FoldState]:
-        """The fold's network, in float32, with the weights of its best epoch; and what its training came to."""
+        """Return the fold's network, in float32 with the weights of its best epoch, and the state of its training."""
         recipe, started = self.recipe, time.monotonic()
         self._begun += 1
         network = build_network(recipe, self.images.shape[1], seed=split.seed)
@@ -100,13 +118,13 @@ class Trainer:
         return network, state
 
     def _batches(self, split: Split, epochs_done: int) -> TrainingBatches:
-        """The batches of the fold's epochs that are left."""
+        """Return the batches of the fold's remaining epochs."""
         labels = self.labels[split.train]
         weights = sample_weights(labels, self.recipe)
         return _LaterBatches(epochs_done, self.images, self.rows[split.train], labels, weights, self.recipe, split.seed)
 
     def _fit(self, split: Split, batches: TrainingBatches, state: FoldState, started: float) -> None:
-        """Train until the fold is finished, the state, and its checkpoint, following every epoch."""
+        """Train until the fold is finished, and save the state after every epoch."""
         from keras import callbacks
 
         weights = class_weights(self.labels[split.train], self.recipe)
@@ -142,7 +160,7 @@ class Trainer:
             raise RuntimeError(f"Keras ended the training of fold {split.fold} after epoch {len(state.epochs)}")
 
     def _validate(self, validation: NDArray[np.int64], weights: NDArray[np.float32]) -> dict[str, float]:
-        """Loss and AUC of the validation part by the network in training, in inference mode."""
+        """Return loss and AUC of the validation part for the network in training, in inference mode."""
         from sklearn.metrics import roc_auc_score
 
         labels = self.labels[validation]
@@ -154,7 +172,7 @@ class Trainer:
         return {"val_loss": val_loss, "val_auc": float(roc_auc_score(labels, logits))}
 
     def _log(self, fold: int, epoch: int, images_per_second: float, logs: dict[str, float]) -> EpochLog:
-        """The epoch's log. Raises InputError where the loss is not finite."""
+        """Return the log of the epoch. Raises InputError if the loss is not finite."""
         if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
             raise InputError(
                 f"recipe '{self.recipe.name}': the loss is no longer finite in fold {fold}, epoch {epoch}; "
@@ -177,6 +195,6 @@ class Trainer:
 
 
 def _assign(variables: list[keras.Variable], values: list) -> None:
-    """Give variables the values of others, in the same order."""
+    """Assign values to variables, in the same order."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

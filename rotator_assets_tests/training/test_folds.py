@@ -99,7 +99,7 @@ def test_unknown_labels_are_refused():
 def test_a_leak_is_named():
     objects = np.array(["a", "b", "a"])
     check_no_leak(objects, [0, 2], [1])
-    with pytest.raises(ValueError, match="object a stands on more than one side"):
+    with pytest.raises(ValueError, match="object a is in more than one part"):
         check_no_leak(objects, [0], [1], [2])
 
 
@@ -190,5 +190,5 @@ def test_no_object_stands_on_two_sides(changes):
 def test_folds_that_part_an_object_are_refused(monkeypatch):
     labels, objects = made_up()
     monkeypatch.setattr(folds_module, "assign_folds", lambda labels, *_: np.arange(len(labels)) % 5)
-    with pytest.raises(ValueError, match="stands on more than one side"):
+    with pytest.raises(ValueError, match="is in more than one part"):
         splits_of((labels, objects))

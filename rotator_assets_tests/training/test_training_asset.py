@@ -213,7 +213,7 @@ def test_which_failures_may_pass():
 
 
 def test_a_terminated_run_leaves_nothing_half_written_and_the_next_goes_on(root, monkeypatch):
-    tell = learning._tell_epoch
+    tell = learning._report_epoch
 
     def then_terminate(context, log):
         tell(context, log)
@@ -222,14 +222,14 @@ def test_a_terminated_run_leaves_nothing_half_written_and_the_next_goes_on(root,
 
     with open_runner(root) as runner:
         materialize_inputs(runner)
-        monkeypatch.setattr(learning, "_tell_epoch", then_terminate)
+        monkeypatch.setattr(learning, "_report_epoch", then_terminate)
         with pytest.raises(KeyboardInterrupt):
             runner.materialize(TRAINING)
         assert events(runner.instance, dg.DagsterEventType.STEP_UP_FOR_RETRY) == []
         assert left_behind(root) == [".checkpoints"]
         with pytest.raises(FileNotFoundError):
             open_models(root.models / DATASET / RECIPE)
-        monkeypatch.setattr(learning, "_tell_epoch", tell)
+        monkeypatch.setattr(learning, "_report_epoch", tell)
         runner.materialize(TRAINING)
         assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
 

@@ -8,7 +8,7 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.galaxies.recipe_labels import with_galaxies
 from rotator_assets.tables import TABLES
-from rotator_assets.training.assets import training_sample
+from rotator_assets.training.sample import training_sample
 
 EPSILON = np.array([0.124, 0.124, 0.124, 0.5, 0.5, 0.0, 0.3])
 LAMBDA_R = np.array([0.1095, 0.1111, 0.105, 0.1, 0.3, 0.05, 0.165])
@@ -109,5 +109,5 @@ def test_no_galaxy_left_says_what_to_do(labeled):
     without_images = Images("no image file", "no image file", "too small")
     with pytest.raises(InputError, match=r"no image is usable: no image file \(2 of them\)"):
         training_sample(none, recipe, "manga-observed-64", without_images)
-    with pytest.raises(InputError, match=r"2 images are usable, but none is of a galaxy .* match_report"):
+    with pytest.raises(InputError, match=r"2 images are usable, but none shows a labelled galaxy .* match_report"):
         training_sample(none, recipe, "manga-observed-64", Images(None, None, "too small"))

@@ -15,7 +15,7 @@ from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.transfer.exhibits import EXHIBITS
 from rotator_assets.robustness.transfer.tables import TABLES
 from rotator_assets.store.table_store import TableStore, content_hash
-from rotator_assets.training.assets import training_sample
+from rotator_assets.training.sample import training_sample
 
 _SEED = 2020
 
