@@ -241,7 +241,7 @@ def export(file: Path, data: str | None) -> None:
 
 
 def _root(data: str | Path | None) -> DataRoot:
-    """The data root named by the option or the environment, which is passed on to child processes."""
+    """Return the data root named by the option or the environment, and pass it on to child processes."""
     if data == "":
         raise click.UsageError("--data is empty: name a folder")
     root = DataRoot.from_environment() if data is None else DataRoot.at(data)

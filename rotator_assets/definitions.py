@@ -18,7 +18,7 @@ from rotator_assets.tables import open_store
 
 
 def definitions(root: DataRoot) -> dg.Definitions:
-    """The code location over one data root."""
+    """Return the code location for a data root."""
     store = open_store(root)
     return dg.Definitions(
         assets=[*observing.OBSERVED, *dg.load_assets_from_modules(modules("assets"))],
@@ -35,14 +35,14 @@ def definitions(root: DataRoot) -> dg.Definitions:
             "models": ModelIOManager(store),
             "exhibits": exhibits(),
         },
-        # Each partition is a run, and so a process, of its own already.
+        # Each partition is a run in its own process already.
         executor=dg.in_process_executor,
     )
 
 
 @cache
 def asset_graph() -> BaseAssetGraph:
-    """The assets and how they depend on each other, the same for every data root."""
+    """Return the asset graph, which is the same for every data root."""
     return defs.resolve_asset_graph()
 
 

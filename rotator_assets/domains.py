@@ -1,4 +1,4 @@
-"""The folders that make assets and tables, lowest layer first. A new one is one more line here."""
+"""The folders that make assets and tables, lowest layer first. Add new ones here."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ DOMAINS = (
 
 
 def modules(name: str) -> list[ModuleType]:
-    """The modules of this name (``assets``, ``checks``, ``exhibits`` or ``tables``) of the domains that have one."""
+    """Return the modules of this name (``assets``, ``checks``, ``exhibits`` or ``tables``) of all domains."""
     names = [f"rotator_assets.{domain}.{name}" for domain in DOMAINS]
     return [import_module(found) for found in names if find_spec(found)]
 
 
 def exhibits() -> tuple[Exhibit, ...]:
-    """The figures and tables of the study report, domain by domain."""
+    """Return the figures and tables of the study report, domain by domain."""
     return tuple(exhibit for module in modules("exhibits") for exhibit in module.EXHIBITS)

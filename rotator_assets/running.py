@@ -1,4 +1,4 @@
-"""Runners of the whole project: every asset there is, over one data root."""
+"""Runners with all assets of the project."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from rotator_assets.tables import open_store
 
 
 def open_runner(root: DataRoot) -> Runner:
-    """A runner of all assets on the data root; use it as a context."""
+    """Open a runner of all assets on a data root; use it as a context manager."""
     return Runner(open_store(root), definitions(root))

@@ -17,7 +17,7 @@ TABLES: dict[str, Table] = {name: table for module in modules("tables") for name
 
 
 def open_store(root: DataRoot) -> TableStore:
-    """The store of all tables of a data root."""
+    """Return the store of all tables of a data root."""
     return TableStore(root, TABLES)
 
 

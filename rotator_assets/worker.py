@@ -1,4 +1,4 @@
-"""A worker process: runs the steps that its parent (`workers.Workers`) writes to its standard input."""
+"""A worker process, which runs the steps that its parent (`workers.Workers`) writes to its standard input."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from rotator_assets.running import open_runner
 
 
 def main(root: DataRoot) -> None:
-    """Run the steps that stand on standard input, one a line. Its end interrupts what is in hand then."""
-    # A parent that a script started in the background ignores interrupts, and leaves that to its children.
+    """Run the steps on standard input, one per line. The end of input interrupts the current step."""
+    # The children of a script's background job inherit that it ignores interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     lines: SimpleQueue[str] = SimpleQueue()
     with contextlib.suppress(KeyboardInterrupt):
@@ -32,19 +32,19 @@ def main(root: DataRoot) -> None:
 
 
 def _run(root: DataRoot, lines: Iterator[str]) -> None:
-    """Run the steps, one a line."""
-    # Only answers go to the parent; what libraries print goes where errors go.
+    """Run the steps, one per line."""
+    # Only answers go to the parent; other output goes to standard error.
     answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     def answer(**content: object) -> None:
-        with contextlib.suppress(BrokenPipeError):  # a parent that is gone needs none
+        with contextlib.suppress(BrokenPipeError):  # the parent has ended
             os.write(answers, f"{json.dumps(content)}\n".encode())
 
-    def tell(stage: str, done: int, total: int, note: str) -> None:
+    def report(stage: str, done: int, total: int, note: str) -> None:
         answer(stage=stage, done=done, total=total, note=note)
 
-    with open_runner(root) as runner, progress.listening(tell):
+    with open_runner(root) as runner, progress.listening(report):
         for line in lines:
             step = Step(**{name: _tuple(value) for name, value in json.loads(line).items()})
             try:
@@ -57,19 +57,19 @@ def _run(root: DataRoot, lines: Iterator[str]) -> None:
 
 
 def _listen(lines: SimpleQueue[str]) -> None:
-    """Pass the lines of standard input on; at its end interrupt the process, and end it where that takes long."""
-    # Not sys.stdin, which the interpreter could not close at its end while this waits for a line.
+    """Pass on the lines of standard input; at its end interrupt the process, and later force it to exit."""
+    # The interpreter could not close sys.stdin on exit while this thread reads from it.
     with os.fdopen(os.dup(sys.stdin.fileno())) as steps:
         for line in steps:
             lines.put(line)
     os.kill(os.getpid(), signal.SIGINT)
-    lines.put("")  # for the case that Dagster, between two phases of a run, takes the interrupt and goes on
+    lines.put("")  # in case Dagster ignores the interrupt between two phases of a run
     time.sleep(STOP_SECONDS)
     os._exit(1)
 
 
 def _tuple(value: object) -> object:
-    """JSON's lists as the tuples they were."""
+    """Convert the lists of JSON back to tuples."""
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -107,7 +107,7 @@ def _aucs_in_report(ui: Ui) -> dict[str, str]:
 
 def _see_that_the_report_is_current(ui: Ui, page) -> None:
     page.goto(f"{ui.url}/assets/study_report?view=checks")
-    page.get_by_text("everything fits what it was made from").wait_for()
+    page.get_by_text("everything is up to date").wait_for()
     screenshot(page, "backfill_6_report")
     assert _stale(ui) == set()
 

@@ -25,7 +25,7 @@ STEP_TAG = "rotators/step"
 
 
 def step(name: str) -> dict[str, str]:
-    """Tags of an asset that ``rotators run`` materializes in this step of its plan (`orchestration.plans`)."""
+    """Return the tags of an asset that ``rotators run`` materializes in this step of a plan (`orchestration.plans`)."""
     return {STEP_TAG: name}
 
 
@@ -74,12 +74,12 @@ robustness_asset = partial(
 
 
 def of_dataset(*assets: str) -> dict[str, dg.AssetIn]:
-    """Inputs (``ins``) of an asset per training that are partitioned by its dataset."""
+    """Return the inputs (``ins``) of an asset per training that are partitioned by dataset."""
     return {asset: dg.AssetIn(partition_mapping=dataset_to_training) for asset in assets}
 
 
 def all_trainings(*assets: dg.AssetsDefinition) -> list[dg.AssetDep]:
-    """Dependencies (``deps``) of an asset per dataset on every training of the dataset."""
+    """Return the dependencies (``deps``) of an asset per dataset on every training of the dataset."""
     return [dg.AssetDep(asset, partition_mapping=dataset_to_training) for asset in assets]
 
 

@@ -1,6 +1,6 @@
-"""What the pipeline is given: files, settings, recipes. External assets, whose changes make what they feed stale.
+"""Inputs of the pipeline as external assets: files, settings and recipes.
 
-Nothing materializes them: `observing` reports their changes.
+Nothing materializes them. `observing` reports their changes, which make the assets that depend on them stale.
 """
 
 import hashlib
@@ -32,10 +32,10 @@ FOLLOW_CHANGES = (
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 ).with_label("follow_changes")
-"""Makes a partition anew when what it was made from has changed; never one that nobody asked for before.
+"""Rebuilds a partition when its inputs have changed, but never builds one for the first time.
 
-What Dagster's ``eager`` would also do: make all partitions that are missing, and those whose input was made anew and
-came out the same. For the automation sensor, which is off until someone switches it on.
+Unlike Dagster's ``eager``, it neither builds missing partitions nor reacts to an input that was rebuilt with the same
+result. The automation sensor, which is off by default, evaluates it.
 """
 
 
@@ -59,30 +59,34 @@ image_files = _input(
     "The images of a survey, in `<survey>/images/` of the data root, and blank sky in `<survey>/sky/`.",
 )
 label_settings = _input(
-    "label_settings", {"yaml"}, "How galaxies of a survey are matched and labelled: `settings.yaml` of the data root."
+    "label_settings",
+    {"yaml"},
+    "Settings for matching and labelling the galaxies of a survey: `settings.yaml` of the data root.",
 )
 kinematics_settings = _input(
-    "kinematics_settings", {"yaml"}, "How lambda_R of a survey is measured: `settings.yaml` of the data root."
+    "kinematics_settings", {"yaml"}, "Settings for measuring lambda_R of a survey: `settings.yaml` of the data root."
 )
 image_settings = _input(
-    "image_settings", {"yaml"}, "Scale and mock observation of a survey's images: `settings.yaml` of the data root."
+    "image_settings",
+    {"yaml"},
+    "Settings for the scale and mock observation of a survey's images: `settings.yaml` of the data root.",
 )
 training_recipe = _input(
     "training_recipe",
     {"yaml"},
-    "What decides the networks of a recipe: one entry of `recipes.yaml`. Editing it makes its trainings stale.",
+    "Settings that determine the networks of a recipe: one entry of `recipes.yaml`. An edit makes its trainings stale.",
     recipe_partitions,
 )
 prediction_recipe = _input(
     "prediction_recipe",
     {"yaml"},
-    "How the networks of a recipe are asked (`test_time_averaging`): one entry of `recipes.yaml`.",
+    "Settings for the predictions of a recipe (`test_time_averaging`): one entry of `recipes.yaml`.",
     recipe_partitions,
 )
 attribution_recipe = _input(
     "attribution_recipe",
     {"yaml"},
-    "How the networks of a recipe are explained (`attribution_*`): one entry of `recipes.yaml`.",
+    "Settings for the attributions of a recipe (`attribution_*`): one entry of `recipes.yaml`.",
     recipe_partitions,
 )
 RECIPES: dict[Stage, dg.AssetSpec] = {
@@ -90,13 +94,14 @@ RECIPES: dict[Stage, dg.AssetSpec] = {
     "prediction": prediction_recipe,
     "attribution": attribution_recipe,
 }
-"""The input that tells what decides a stage of a recipe."""
+"""The input with the settings of each stage of a recipe."""
 
 
 def of_recipe(*stages: Stage) -> list[dg.AssetDep]:
-    """Dependencies of what is made by dataset and recipe on what decides these stages of the recipe.
+    """Return the dependencies of an asset per training on the settings for these stages of its recipe.
 
-    What shows results of a stage names it too, so that an edited recipe marks all that was made with it at once.
+    Assets that show results of a stage depend on it directly, because staleness in Dagster reaches only one step: an
+    edited recipe marks everything made with it at once.
     """
     return [dg.AssetDep(RECIPES[stage], partition_mapping=recipe_to_training) for stage in stages]
 
@@ -106,7 +111,7 @@ FOLDERS = {
     "kinematic_files": ("maps", "cutouts"),
     "image_files": ("images", "sky"),
 }
-"""Folders of a survey whose files each of these inputs stands for."""
+"""Folders of a survey with the files of each input."""
 SETTINGS = {
     "label_settings": (
         "labels",
@@ -119,15 +124,25 @@ SETTINGS = {
     "kinematics_settings": ("kinematics",),
     "image_settings": ("images", "mock"),
 }
-"""Settings of a survey that each of these inputs stands for."""
+"""Settings of a survey in each input."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """What one partition of an input is now: equal content, equal version.
+    """The current state of one partition of an input; equal content has the same version.
 
-    ``content`` is settings by their names or, of an input of `FOLDERS`, (size in bytes, time of change in ns) by path.
-    ``written_in`` is the YAML file of settings and recipes. ``partition`` is None where there are no partitions.
+    Attributes
+    ----------
+    asset
+        Name of the input.
+    partition
+        Partition key; None without partitions.
+    content
+        Settings by name or, for an input of `FOLDERS`, size in bytes and modification time in ns by path.
+    version
+        Hash of the content.
+    written_in
+        The YAML file of settings or recipes.
     """
 
     asset: str
@@ -138,9 +153,10 @@ class Input:
 
 
 def read_inputs(root: DataRoot) -> Iterator[Input]:
-    """Every input there is now. Files count by path, size and time of change; settings and recipes by content.
+    """Iterate over the current state of every input.
 
-    Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error.
+    Files are compared by path, size and modification time, settings and recipes by content. Raises InputError where
+    ``settings.yaml`` or ``recipes.yaml`` has an error.
     """
     settings, recipes = load_settings(root), load_recipes()
     for survey in SURVEYS:
@@ -150,11 +166,11 @@ def read_inputs(root: DataRoot) -> Iterator[Input]:
         for asset, (content, version) in _settings(settings.survey(survey)).items():
             yield Input(asset, survey, content, version, root.settings)
     for recipe in recipes.values():
-        if recipe.name not in recipe_partitions.get_partition_keys():  # it is new: it comes with the next reload
+        if recipe.name not in recipe_partitions.get_partition_keys():  # new since the code location was loaded
             continue
         for stage, asset in RECIPES.items():
             content, parts = recipe.settings(stage), [recipe.version(stage)]
-            if stage != "prediction":  # which the quick profile leaves as it is
+            if stage != "prediction":  # the quick profile does not change predictions
                 content["profile"] = settings.profile
             if _depends_on_profile(recipe, stage):
                 parts.append(settings.profile)
@@ -173,17 +189,17 @@ INPUT_SPECS = (
 
 
 def version_of_content(content: object) -> str:
-    """Hash of what JSON can hold, whatever the order of keys."""
+    """Return the hash of JSON content; the order of keys does not matter."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _depends_on_profile(recipe: Recipe, stage: Stage) -> bool:
-    """True where the quick profile would change what decides the stage."""
+    """Return True where the quick profile changes a setting of the stage."""
     return any(reduced(recipe, crop_px).settings(stage) != recipe.settings(stage) for crop_px in CROPS_PX)
 
 
 def _settings(survey: SurveySettings) -> dict[str, tuple[dict[str, Any], str]]:
-    """Content and version of the settings inputs of a survey, by asset."""
+    """Return content and version of the settings inputs of a survey, by asset."""
     chosen = survey.model_dump(mode="json")
     of_sources = [name for name in SETTINGS["label_settings"] if name != "labels"]
     return {
@@ -203,14 +219,14 @@ def _settings(survey: SurveySettings) -> dict[str, tuple[dict[str, Any], str]]:
 
 
 def _files(folder: Path, *names: str) -> dict[str, list[int]]:
-    """Size and time of change of all that lies in these folders of the folder, by path."""
+    """Return size and modification time of the files in these subfolders, by path."""
     files = {}
     for path in (path for name in names for path in walk_files(folder / name)):
         try:
             stat = path.stat()
-        except OSError:  # a link to nowhere, or gone since it was listed
+        except OSError:  # a dangling link, or removed since it was listed
             continue
-        name = str(path.relative_to(folder)).encode(errors="backslashreplace").decode()  # names need not be UTF-8
+        name = str(path.relative_to(folder)).encode(errors="backslashreplace").decode()  # names may not be UTF-8
         files[name] = [stat.st_size, stat.st_mtime_ns]
     return files
 

@@ -1,8 +1,8 @@
-"""Notices: what the user supplied and a step did not use as they may expect, told where the user is looking.
+"""Notices: inputs that a step did not use, or not as the user may expect.
 
-An asset that can have notices gives `noticed` with every materialization, without lines where there are none, so that
-old ones vanish. They then stand in table ``notices``, in the asset's metadata and in its run's log; ``rotators run``
-prints those of its steps, new or fresh, and ``rotators status`` all of them.
+An asset that can have notices calls `noticed` for every materialization, also without any, so that old ones disappear.
+Notices appear in table ``notices``, in the asset's metadata and in the log of the run. ``rotators run`` prints those of
+its steps, and ``rotators status`` all of them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,25 @@ from rotator_assets.store.table_store import TableStore
 def noticed(
     context: dg.AssetExecutionContext, survey: str, lines: Sequence[str], synthetic: bool
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
-    """Table ``notices`` of this materialization, to be given beside the asset's own, and its metadata.
+    """Return the table ``notices`` of a materialization and its metadata; log each notice as a warning.
 
-    Each line is one sentence: which file, what of it is not used, why, what to do. It is logged as a warning too.
+    Parameters
+    ----------
+    context
+        Context of the running asset.
+    survey
+        Survey of the notices.
+    lines
+        One sentence each: which file, what is not used, why, what to do.
+    synthetic
+        True where the data are synthetic.
+
+    Returns
+    -------
+    tables : dict
+        The table, to be returned with the asset's own tables.
+    metadata : dict
+        Metadata for the materialization.
     """
     lines = list(dict.fromkeys(lines))
     for line in lines:
@@ -38,7 +54,7 @@ def noticed(
 
 
 def notices_of(tables: TableStore, made: Iterable[tuple[str, str]] | None = None) -> list[tuple[str, str]]:
-    """Survey and text of the current notices, each once: those of some assets and partitions, or all."""
+    """Return survey and text of the current notices without repetitions, for some (asset, partition) pairs or all."""
     if not tables.partitions("notices"):
         return []
     rows = tables.query("FROM notices").to_dict("records")

@@ -1,9 +1,9 @@
-"""Observed results: what an asset reads of other assets where Dagster cannot follow them.
+"""Observed results: dependencies on other assets that Dagster cannot track.
 
-Dagster ignores what a partition is made from where that is a hundred partitions or more, and no partition mapping leads
-from a survey, or from one dataset to another, to the trainings, or from one recipe to another. For each such reading
-there is an external asset here, whose data version is a hash of what is read. Whoever reads depends on it, and goes
-stale when the content changes.
+Dagster ignores dependencies of a partition on a hundred partitions or more, and has no partition mapping from a survey
+to its trainings, from one dataset to another, or from one recipe to another. For each such dependency there is an
+external asset here, whose data version is a hash of what is read. The reading asset depends on it and becomes stale
+when the content changes.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -26,15 +26,15 @@ from rotator_assets.store.tensors import open_tensor
 
 GROUP = "observed_results"
 Content = dict[str, dict[str, str]]
-"""Fingerprints of tables and pictures, and settings, by what they are of (a partition, say) and their name."""
+"""Fingerprints of tables and pictures, and settings, by their subject (such as a partition) and name."""
 Covers = Callable[[str], bool]
 
 
 class Snapshot:
-    """What there is in a data root at one moment, each table's fingerprints looked up once.
+    """The state of a data root at one moment; the fingerprints of each table are read once.
 
-    ``reading``: taken for an asset that is about to read, whose own tables need not be there yet.
-    Raises InputError where ``settings.yaml`` or ``recipes.yaml``, of which settings are asked for, has an error.
+    ``reading`` is True for an asset that is about to read, whose own tables may not exist yet. Access to settings or
+    recipes raises InputError where their file has an error.
     """
 
     def __init__(self, store: TableStore, reading: bool = False) -> None:
@@ -42,17 +42,19 @@ class Snapshot:
         self._found: dict[str, dict[str, str]] = {}
 
     def results(self, names: Iterable[str], covers: Covers = lambda _: True) -> Content:
-        """Fingerprints of these tables (or ``image_tensors``), of the partitions that are covered."""
+        """Return the fingerprints of these tables (or of ``image_tensors``) for the covered partitions."""
         found: Content = {}
         for name in names:
             for partition, fingerprint in self._fingerprints(name).items():
-                subject, _, part = partition.partition(".")  # shared tables and history have several parts of a subject
+                subject, _, part = partition.partition(
+                    "."
+                )  # shared tables and histories have several parts per partition
                 if covers(subject):
                     found.setdefault(subject, {})[f"{name}.{part}" if part else name] = fingerprint
         return found
 
     def partitions(self, table: str) -> set[str]:
-        """Keys of a table's partitions."""
+        """Return the keys of a table's partitions."""
         return set(self._fingerprints(table))
 
     @property
@@ -61,15 +63,17 @@ class Snapshot:
         return self._store.tables.keys()
 
     def pictures(self) -> Content:
-        """Of every picture under ``results/figures``."""
+        """Return the fingerprints of every picture under ``results/figures``."""
         return picture_fingerprints(self._root)
 
     @cached_property
     def recipes(self) -> dict[str, Recipe]:
+        """All recipes of the file."""
         return load_recipes()
 
     @cached_property
     def settings(self) -> Settings:
+        """All settings of the data root."""
         return load_settings(self._root)
 
     def _fingerprints(self, name: str) -> dict[str, str]:
@@ -90,11 +94,19 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class ObservedResult:
-    """An external asset that stands for a part of the results.
+    """An external asset that represents a part of the results.
 
-    ``parts`` gives, for one of its partitions (None where it has none), names of tables (or ``image_tensors``) with the
-    partitions of these that are read. ``more`` gives what else is read, of what ``others`` names: pictures, recipes,
-    settings.
+    Attributes
+    ----------
+    spec
+        The external asset.
+    parts
+        For one of its partitions (None without partitions): names of tables (or ``image_tensors``), with a function
+        that is True for the partitions that are read.
+    more
+        Other content that is read, such as pictures, recipes or settings.
+    others
+        Which of ``tables``, ``recipes`` and ``settings`` a reader may access as a whole.
     """
 
     spec: dg.AssetSpec
@@ -104,10 +116,11 @@ class ObservedResult:
 
     @property
     def name(self) -> str:
+        """Name of the external asset."""
         return self.spec.key.to_user_string()
 
     def now(self, snapshot: Snapshot, partition: str | None) -> Input:
-        """What one partition is now."""
+        """Return the current state of one partition."""
         content: Content = {}
         for names, covers in self.parts(snapshot, partition):
             for subject, found in snapshot.results(names, covers).items():
@@ -117,12 +130,24 @@ class ObservedResult:
         return Input(self.name, partition, content, version_of_content(content))
 
     def covers(self, snapshot: Snapshot, partition: str | None, name: str, subject: str) -> bool:
-        """True where a partition (``subject``) of a table or of ``image_tensors`` is part of it."""
+        """Return True where a partition of a table is part of this observed result.
+
+        Parameters
+        ----------
+        snapshot
+            The state of the data root.
+        partition
+            Partition of this observed result; None without partitions.
+        name
+            Name of the table, or ``image_tensors``.
+        subject
+            Partition of the table.
+        """
         return any(name in names and covers(subject) for names, covers in self.parts(snapshot, partition))
 
 
 def partition_for(spec: dg.AssetSpec, own: str | None) -> str | None:
-    """The partition of an observed result that belongs to a partition of its reader."""
+    """Return the partition of an observed result that belongs to a partition of its reader."""
     if spec.partitions_def is None or own is None:
         return None
     return own if own in DATASETS or spec.partitions_def == training_partitions else split_training_key(own)[0]
@@ -137,12 +162,12 @@ def _spec(name: str, description: str, partitions: dg.PartitionsDefinition | Non
 SCORES = ("repeat_predictions", "model_metrics", "roc_curves")
 SAMPLES = ("image_tensors", "images", "labeled_images")
 DRAWN_BY_THE_REPORT = ("study", "matching.png")
-"""Folder and name of the pictures that the report makes itself."""
+"""Folder and file name of the pictures that the report makes itself."""
 IN_THE_FILE = "recipes.yaml"
 
 
 def _everything(snapshot: Snapshot, _: str | None) -> Content:
-    """What the report shows beside tables: pictures, and the seeds of mock observations."""
+    """Return what the report shows in addition to tables: pictures, and the seeds of mock observations."""
     folder, name = DRAWN_BY_THE_REPORT
     found: Content = {}
     for subject, pictures in snapshot.pictures().items():
@@ -158,12 +183,12 @@ def _every(_: str) -> bool:
 
 
 def _of_dataset(dataset: str | None) -> Covers:
-    """Covers the trainings of a dataset."""
+    """Return a function that is True for the trainings of a dataset."""
     return lambda subject: subject.partition("|")[0] == dataset and "|" in subject
 
 
 def _families(snapshot: Snapshot, dataset: str | None) -> Content:
-    """The recipes of those trained that are compared by the setting they differ in."""
+    """Return the trained recipes that are compared, by the setting in which they differ."""
     trained = _trained(snapshot, dataset)
     if not trained:
         return {}
@@ -179,23 +204,23 @@ def _other_survey(snapshot: Snapshot, training: str | None) -> list[tuple[Iterab
 
 
 def _trained_on(snapshot: Snapshot, dataset: str, name: str) -> str | None:
-    """Key of the other survey's dataset that a recipe trains on too; None where there is none."""
+    """Return the key of the other survey's dataset that a recipe also trains on; None without one."""
     recipe = snapshot.recipes.get(name)
     if recipe is None or recipe.other_survey is None:
         return None
     try:
         return other_dataset(recipe, dataset)
-    except InputError:  # no recipe for this dataset, which training it says
+    except InputError:  # the recipe does not apply to this dataset; its training reports the error
         return None
 
 
 def _trained(snapshot: Snapshot, dataset: str | None) -> set[str]:
-    """Names of the recipes that were trained on a dataset."""
+    """Return the names of the recipes that were trained on a dataset."""
     return {split_training_key(key)[1] for key in filter(_of_dataset(dataset), snapshot.partitions("predictions"))}
 
 
 def _transferred(snapshot: Snapshot, dataset: str | None) -> dict[str, str]:
-    """Recipes that train on another survey and were trained here, with the dataset that they also train on."""
+    """Return the trained recipes that also train on another survey, with the key of its dataset."""
     found = {name: _trained_on(snapshot, dataset, name) for name in sorted(_trained(snapshot, dataset))}
     return {name: other for name, other in found.items() if other}
 
@@ -224,7 +249,7 @@ def _transfer_recipes(snapshot: Snapshot, dataset: str | None) -> Content:
 
 
 def fractions(recipes: dict[str, Recipe]) -> list[str]:
-    """Names of the recipes that differ from the reference in the share of galaxies that train."""
+    """Return the names of the recipes that differ from the reference in the fraction of training galaxies."""
     return varied(recipes, REFERENCE_RECIPE).get("training_fraction", [REFERENCE_RECIPE])
 
 
@@ -244,8 +269,8 @@ def _fractions(snapshot: Snapshot, dataset: str | None) -> Content:
 def _planted(snapshot: Snapshot, _: str | None) -> Content:
     recipe = snapshot.recipes.get(REFERENCE_RECIPE)
     if recipe is None or not (snapshot.reading or snapshot.partitions("planted_truth")):
-        return {}  # where nobody asked for it, its change is no news
-    kept = {"attribution_steps": 2, "attribution_doublings": 0}  # what the asset sets itself
+        return {}  # a change only matters once the test has been run
+    kept = {"attribution_steps": 2, "attribution_doublings": 0}  # overridden by the asset
     recipe = recipe.model_copy(update=kept)
     return {IN_THE_FILE: {recipe.name: recipe.version("training", "prediction", "attribution")}}
 
@@ -266,24 +291,24 @@ def _quality(snapshot: Snapshot, dataset: str | None) -> Content:
 
 all_results = _spec(
     "all_results",
-    "Every table, every picture under `results/figures`, and seeds: what the study report is made from.",
+    "Every table, every picture under `results/figures`, and seeds: the inputs of the study report.",
 )
 all_scores = _spec(
-    "all_scores", "Predictions, metrics and ROC curves of every training: what datasets are compared by."
+    "all_scores", "Predictions, metrics and ROC curves of every training: the inputs of the comparison of datasets."
 )
 dataset_scores = _spec(
     "dataset_scores",
-    "Predictions, metrics and ROC curves of every training of a dataset: what its recipes are compared by.",
+    "Predictions, metrics and ROC curves of every training of a dataset: the inputs of the comparison of recipes.",
     dataset_partitions,
 )
 other_survey_galaxies = _spec(
     "other_survey_galaxies",
-    "Images and labels of the other survey that a recipe trains on (`other_survey`); nothing of other recipes.",
+    "Images and labels of the other survey that a recipe trains on (`other_survey`); empty for other recipes.",
     training_partitions,
 )
 survey_kinematics = _spec(
     "survey_kinematics",
-    "Every lambda_R of the survey of a dataset, and the quality it must have: what labels are drawn anew from.",
+    "Every lambda_R of the survey of a dataset, and its quality cuts: the inputs of the redrawn labels.",
     dataset_partitions,
 )
 transfer_sources = _spec(
@@ -293,10 +318,10 @@ transfer_sources = _spec(
 )
 learning_curve_sources = _spec(
     "learning_curve_sources",
-    "Metrics of the trainings of a dataset that differ in the number of galaxies that train, and these numbers.",
+    "Metrics of the trainings of a dataset that differ in the number of training galaxies, and these numbers.",
     dataset_partitions,
 )
-planted_recipe = _spec("planted_recipe", "The settings of `thesis` by which planted differences are looked for.")
+planted_recipe = _spec("planted_recipe", "The settings of `thesis` that the injection-recovery test trains with.")
 
 RESULTS = (
     ObservedResult(all_results, lambda now, _: [(now.tables, _every)], _everything, frozenset({"tables", "settings"})),
@@ -313,7 +338,7 @@ RESULTS = (
 
 
 def read_results(store: TableStore) -> Iterator[Input]:
-    """Every observed result as it is now. Raises InputError as `Snapshot` does."""
+    """Iterate over the current state of every observed result. Raises InputError as `Snapshot` does."""
     snapshot = Snapshot(store)
     for result in RESULTS:
         partitions = result.spec.partitions_def

@@ -1,8 +1,8 @@
-"""Observations: how Dagster hears that an input, or a result that it cannot follow, has changed.
+"""Observations report to Dagster that an input, or a result that it cannot track, has changed.
 
-The sensor `input_changes`, the command line before each step, and an asset before it reads report an observation with a
-new data version for what has changed; Dagster then marks exactly the partitions made from it. An observation carries
-what was observed and what changed in it, so that whoever sees a stale partition can be told why.
+They are made by the sensor `input_changes`, by the command line before each step, and by assets before they read. An
+observation has a new data version, and Dagster marks exactly the partitions made from the old one as stale. It also
+records the content and what changed, which gives the reason for a stale partition.
 """
 
 import gzip
@@ -30,23 +30,40 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*multi_obse
 
 _RESULTS = {result.name for result in RESULTS}
 _IN_MANIFESTS = {*FOLDERS, *_RESULTS}
-"""What is too long for an observation's metadata, and kept beside it."""
+"""Content that is too long for the metadata of an observation and is kept in files."""
 FIRST_SEEN = "first seen"
 _NAMED = 3
-"""Partitions named of those that changed in the same way."""
+"""Maximum number of partitions named among those with the same change."""
 _MANIFESTS_KEPT = 50
-"""Manifests kept of each input: further back than that, a change of files is told without their names."""
+"""Manifests kept per input. Changes since older ones are reported without file names."""
 
 
 def read_everything(store: TableStore) -> Iterator[Input]:
-    """Every input and observed result there is now. Raises InputError as `read_inputs` does."""
+    """Iterate over the current state of every input and observed result. Raises InputError as `read_inputs` does."""
     return chain(read_inputs(store.root), read_results(store))
 
 
 def observe(instance: dg.DagsterInstance, store: TableStore, now: Iterable[Input] | None = None) -> list:
-    """Observations of what has changed since the instance last heard of it: of everything, or of ``now``.
+    """Return observations of the inputs that have changed since their last observation.
 
-    Raises InputError as `read_inputs` does.
+    Parameters
+    ----------
+    instance
+        The Dagster instance with the earlier observations.
+    store
+        The tables of the data root.
+    now
+        Current state of the inputs to compare; by default of all.
+
+    Returns
+    -------
+    list of AssetObservation
+        Not yet reported to the instance.
+
+    Raises
+    ------
+    InputError
+        As `read_inputs` does.
     """
     observations, versions = [], {}
     for one in read_everything(store) if now is None else now:
@@ -61,7 +78,7 @@ def observe(instance: dg.DagsterInstance, store: TableStore, now: Iterable[Input
 
 
 def _last_versions(instance: dg.DagsterInstance, asset: str) -> dict[str | None, str]:
-    """Data version last observed of each partition of an input (None: of one without partitions)."""
+    """Return the last observed data version of each partition of an input (key None without partitions)."""
     found = instance.event_log_storage.get_latest_tags_by_partition(
         dg.AssetKey(asset), dg.DagsterEventType.ASSET_OBSERVATION, [DATA_VERSION_TAG]
     )
@@ -72,13 +89,35 @@ def _last_versions(instance: dg.DagsterInstance, asset: str) -> dict[str | None,
 def last_observation(
     instance: dg.DagsterInstance, asset: str, partition: str | None, before_storage_id: int | None = None
 ) -> dg.AssetObservation | None:
-    """The last observation of an input, or the last before an event of the instance; None where there is none."""
+    """Return the last observation of an input; None where there is none.
+
+    Parameters
+    ----------
+    instance
+        The Dagster instance.
+    asset
+        Name of the input.
+    partition
+        Partition key; None without partitions.
+    before_storage_id
+        Consider only observations before this event of the instance.
+    """
     record = _last_record(instance, asset, partition, before_storage_id)
     return record.asset_observation if record else None
 
 
 def last_observation_id(instance: dg.DagsterInstance, asset: str, partition: str | None) -> int | None:
-    """The instance's number of the last observation of an input; None where there is none."""
+    """Return the event number of the last observation of an input; None where there is none.
+
+    Parameters
+    ----------
+    instance
+        The Dagster instance.
+    asset
+        Name of the input.
+    partition
+        Partition key; None without partitions.
+    """
     record = _last_record(instance, asset, partition)
     return record.storage_id if record else None
 
@@ -96,7 +135,7 @@ def _last_record(
 
 
 def observed_content(instance: dg.DagsterInstance, observation: dg.AssetObservation) -> dict[str, Any] | None:
-    """What an input was when it was observed, as in `Input.content`; None where that was not kept."""
+    """Return the content of an input at an observation, as in `Input.content`; None where it was not kept."""
     asset = observation.asset_key.to_user_string()
     if asset in _IN_MANIFESTS:
         return _read_manifest(_manifest(instance, asset, observation.partition, observation.data_version))
@@ -105,7 +144,20 @@ def observed_content(instance: dg.DagsterInstance, observation: dg.AssetObservat
 
 
 def content_changes(asset: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:
-    """What differs between two contents of an input, in words."""
+    """Describe the differences between two contents of an input.
+
+    Parameters
+    ----------
+    asset
+        Name of the input.
+    old, new
+        Contents as in `Input.content`; None where unknown.
+
+    Returns
+    -------
+    list of str
+        One line per change.
+    """
     if old is None or new is None:
         return ["what it was before is not recorded"]
     if asset in _IN_MANIFESTS:
@@ -117,10 +169,24 @@ def content_changes(asset: str, old: dict[str, Any] | None, new: dict[str, Any] 
 
 
 def observe_before_reading(context: dg.AssetExecutionContext, store: TableStore, spec: dg.AssetSpec) -> Input:
-    """Record an observed result that an asset is about to read, so that it is stale from when this changes.
+    """Record the observed result that an asset is about to read, so that later changes make the asset stale.
 
-    Dagster has noted the observations there were when the step began; a result that changed since the last of them
-    would otherwise be read, but not be known to have been. Gives what is read.
+    Dagster looks up the observations of a step's inputs when the step starts. Without a new one, a result that has
+    changed since its last observation would be read, but the old version be recorded.
+
+    Parameters
+    ----------
+    context
+        Context of the running asset.
+    store
+        The tables of the data root.
+    spec
+        The observed result.
+
+    Returns
+    -------
+    Input
+        Its current state.
     """
     (result,) = (one for one in RESULTS if one.spec.key == spec.key)
     now = result.now(
@@ -128,7 +194,7 @@ def observe_before_reading(context: dg.AssetExecutionContext, store: TableStore,
     )
     try:
         step = context.get_step_execution_context()
-    except DagsterInvalidPropertyError:  # called directly: there is no run whose provenance counts
+    except DagsterInvalidPropertyError:  # called directly, without a run
         return now
     for observation in observe(context.instance, store, [now]):
         context.instance.report_runless_asset_event(observation)
@@ -137,8 +203,8 @@ def observe_before_reading(context: dg.AssetExecutionContext, store: TableStore,
     return now
 
 
-def told(observations: Iterable[dg.AssetObservation]) -> str:
-    """What was observed to have changed, in one line: ``training_recipe log: normalization: max_all -> log``."""
+def summary(observations: Iterable[dg.AssetObservation]) -> str:
+    """Describe the observed changes in one line: ``training_recipe log: normalization: max_all -> log``."""
     partitions: dict[tuple[str, str], list[str]] = {}
     for one in observations:
         change = (one.asset_key.to_user_string(), one.metadata["changed"].value)
@@ -147,7 +213,7 @@ def told(observations: Iterable[dg.AssetObservation]) -> str:
 
 
 def _listed(partitions: list[str]) -> str:
-    """The first partitions, after a space; nothing for the one of what has none."""
+    """List the first partitions after a space; empty for an input without partitions."""
     shown = ", ".join(partitions[:_NAMED])
     more = f" and {len(partitions) - _NAMED} more" if len(partitions) > _NAMED else ""
     return f" {shown}{more}" if shown else ""
@@ -157,24 +223,25 @@ def _listed(partitions: list[str]) -> str:
     name="input_changes",
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Notices changed files, settings, recipes and results, so that what was made from them shows as stale.",
+    description="Reports changed files, settings, recipes and results, so that assets made from them show as stale.",
 )
 def input_changes(
     context: dg.SensorEvaluationContext, store: dg.ResourceParam[TableStore]
 ) -> dg.SensorResult | dg.SkipReason:
+    """Report the inputs that have changed."""
     try:
         observations = observe(context.instance, store)
     except InputError as error:
-        return dg.SkipReason(f"no change can be noticed before this is put right: {error}")
+        return dg.SkipReason(f"changes cannot be detected until this is fixed: {error}")
     if not observations:
         return dg.SkipReason("no input changed")
-    news = told(observations)
-    # The page of the sensor shows the cursor of each tick beside it, which is not needed for anything else.
-    return dg.SensorResult(asset_events=observations, skip_reason=news, cursor=news)
+    changed = summary(observations)
+    # The cursor is used only for display: the page of the sensor shows it next to each tick.
+    return dg.SensorResult(asset_events=observations, skip_reason=changed, cursor=changed)
 
 
 def _observable(spec: dg.AssetSpec) -> dg.AssetsDefinition:
-    """The input as an asset that can be observed, which automation conditions need, and the UI's button Observe."""
+    """Make the input an observable asset, which automation conditions and the UI's button Observe need."""
     name = spec.key.to_user_string()
 
     @dg.multi_observable_source_asset(name=f"observe_{name}", specs=[spec])
@@ -183,11 +250,11 @@ def _observable(spec: dg.AssetSpec) -> dg.AssetsDefinition:
         for now in read_everything(store):
             if now.asset == name and now.partition in wanted:
                 last = last_observation(context.instance, name, now.partition)
-                told = _observation(context.instance, store.root, now, last)
+                observation = _observation(context.instance, store.root, now, last)
                 yield dg.ObserveResult(
                     asset_key=spec.key,
                     data_version=dg.DataVersion(now.version),
-                    metadata=told.metadata,
+                    metadata=observation.metadata,
                 )
 
     return observe_it
@@ -218,7 +285,7 @@ def _observation(
 
 
 def _manifest(instance: dg.DagsterInstance, asset: str, partition: str | None, version: str) -> Path:
-    """Where the instance keeps a list of files: an image folder's would be too long for an observation's metadata."""
+    """Return the path of a content file: a list of images would be too long for an observation's metadata."""
     return Path(instance.root_directory) / "inputs" / f"{asset}.{partition or 'all'}.{version}.json.gz"
 
 
@@ -234,7 +301,7 @@ def _keep_manifest(instance: dg.DagsterInstance, now: Input) -> None:
 def _changed_ns(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
-    except FileNotFoundError:  # another process removed it
+    except FileNotFoundError:  # another process has removed it
         return 0
 
 

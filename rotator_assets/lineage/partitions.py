@@ -1,4 +1,4 @@
-"""Partition keys: surveys, datasets, recipes, and how they map to each other."""
+"""Partitions by survey, dataset and recipe, and the mappings between them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Dataset:
 
     @property
     def key(self) -> str:
+        """Partition key, such as ``manga-observed-64``."""
         return f"{self.survey}-{self.noise}-{self.crop_px}"
 
 
@@ -37,16 +38,16 @@ DATASETS = {
 
 
 def dataset(key: str) -> Dataset:
-    """The dataset of a key. Raises InputError naming the keys there are."""
+    """Return the dataset of a key. Raises InputError with the existing keys for an unknown one."""
     if key not in DATASETS:
         raise InputError(f"there is no dataset '{key}'; the datasets are: {', '.join(DATASETS)}")
     return DATASETS[key]
 
 
 def other_dataset(recipe: Recipe, own: str) -> str:
-    """Key of the dataset that a recipe with ``other_survey`` also trains on, of the same crop as the own one.
+    """Return the key of the dataset that a recipe with ``other_survey`` also trains on, with the same crop as its own.
 
-    Raises InputError where there is no such dataset, or it is of the survey that is tested.
+    Raises InputError where there is no such dataset, or where it belongs to the survey that is tested.
     """
     key = f"{recipe.other_survey}-{DATASETS[own].crop_px}"
     if key not in DATASETS:
@@ -75,5 +76,5 @@ recipe_to_training = dg.MultiToSingleDimensionPartitionMapping("recipe")
 
 
 def training_key(dataset_key: str, recipe: str) -> dg.MultiPartitionKey:
-    """Key of one training: a dataset and a recipe."""
+    """Return the partition key of a training."""
     return dg.MultiPartitionKey({"dataset": dataset_key, "recipe": recipe})

@@ -1,4 +1,4 @@
-"""``settings.yaml`` of a data root: its profile, and a block of settings for each survey."""
+"""The file ``settings.yaml`` of a data root: the profile, and a block of settings per survey."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rotator_assets.surveys import SURVEYS
 
 
 class Settings(BaseModel):
-    """All settings of a data root: ``profile``, and a block of ``SurveySettings`` under the key of each survey."""
+    """All settings of a data root: ``profile``, and ``SurveySettings`` under the key of each survey."""
 
     model_config = STRICT
 
@@ -27,7 +27,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _one_block_a_survey(cls, content: dict) -> dict:
-        """Gathers the blocks under ``surveys``, with each survey's own orders of preference where none is given."""
+        """Collect the blocks under ``surveys``, with the survey's default preferences where none are given."""
         blocks = {}
         for key, survey in SURVEYS.items():
             block = content.get(key)
@@ -39,7 +39,7 @@ class Settings(BaseModel):
             }
             blocks[key] = {**own, **(block or {})}
         if "surveys" in content:
-            raise ValueError(f"surveys: settings stand under the survey's own key: {', '.join(SURVEYS)}")
+            raise ValueError(f"surveys: settings belong under the survey's own key: {', '.join(SURVEYS)}")
         return {**{key: value for key, value in content.items() if key not in SURVEYS}, "surveys": blocks}
 
     @model_validator(mode="after")
@@ -60,19 +60,20 @@ class Settings(BaseModel):
         return self
 
     def survey(self, survey: str) -> SurveySettings:
+        """Return the settings of a survey."""
         return self.surveys[survey]
 
 
 def load_settings(root: DataRoot) -> Settings:
-    """The root's settings, defaults where it has no ``settings.yaml``.
+    """Read the settings of a data root; without ``settings.yaml`` they have their defaults.
 
-    Raises InputError naming the file, the line and the key: not YAML (see `read_yaml`), unknown key, value of a wrong
-    type or out of range; and for a file of a similar name, which would be passed over.
+    Raises InputError, with file, line and key, for invalid YAML (see `read_yaml`), an unknown key, and a value of a
+    wrong type or out of range. Also raises it for a file with a similar name, which would otherwise be ignored.
     """
     path = root.settings
     if not path.is_file():
         if path.is_symlink() or path.exists():
-            raise InputError(f"{path}: is no file, or a link to what is not there")
+            raise InputError(f"{path}: is not a file, or is a dangling link")
         _refuse_similar_names(path)
         return Settings()
     try:
@@ -95,7 +96,7 @@ def load_settings(root: DataRoot) -> Settings:
 
 
 def _known(block: list[str]) -> list[str]:
-    """Keys that there are at the top, in a survey's block, or in a block of that."""
+    """Return the valid keys at the top level, in a survey's block, or in one of its blocks."""
     if not block:
         return ["profile", *SURVEYS]
     model: type[BaseModel] = SurveySettings

@@ -1,4 +1,4 @@
-"""What is stale and why, as Dagster's own UI judges it: by the resolver inside Dagster, which has no public face."""
+"""Stale partitions and the reasons, from the resolver that Dagster's UI uses; it has no public interface."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rotator_assets.lineage.partitions import DATASETS
 
 
 class Stale(NamedTuple):
-    """A partition that was made and no longer fits its inputs; `WHOLE` of what has no partitions."""
+    """A partition that is out of date; `WHOLE` for an asset without partitions."""
 
     asset: str
     partition: str
@@ -35,7 +35,7 @@ class Stale(NamedTuple):
 
 
 class _Loading(LoadingContext):
-    """The batch loaders of one look at an instance."""
+    """Batch loaders for one evaluation of an instance."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
@@ -51,37 +51,36 @@ class _Loading(LoadingContext):
 
 
 class Staleness:
-    """One look at what an instance has materialized; take a new one after a run."""
+    """The state of the materialized partitions of an instance; create a new one after a run."""
 
     def __init__(self, instance: dg.DagsterInstance, graph: BaseAssetGraph) -> None:
         self._instance, self._graph = instance, graph
         self._resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
 
     def is_fresh(self, asset: str, partition: str | None) -> bool:
-        """True where the partition was made, and from what its inputs are now."""
+        """Return True where the partition was materialized from its current inputs."""
         return self._resolver.get_status(dg.AssetKey(asset), partition) == StaleStatus.FRESH
 
     def was_made(self, asset: str) -> bool:
-        """True where something without partitions was made."""
+        """Return True where an asset without partitions was materialized."""
         return self.made_id(asset, None) is not None
 
     def made_id(self, asset: str, partition: str | None) -> int | None:
-        """The instance's number of the latest materialization; None where there is none."""
+        """Return the event number of the latest materialization; None where there is none."""
         record = self._resolver._get_latest_data_version_record(key=AssetKeyPartitionKey(dg.AssetKey(asset), partition))
         return record.storage_id if record else None
 
     def observed_result_of(self, asset: str) -> str:
-        """Name of the observed result that an asset across trainings is made from."""
+        """Return the name of the observed result that an asset across trainings depends on."""
         parents = self._graph.get(dg.AssetKey(asset)).parent_keys
         (name,) = (result.name for result in RESULTS if result.spec.key in parents)
         return name
 
     def stale(self, assets: Collection[str] | None = None) -> Iterator[Stale]:
-        """Everything, or what of some assets, was made and no longer fits its inputs.
+        """Iterate over the stale partitions of all assets, or of some.
 
-
-        The reason says what changed since the partition was made: ``training_recipe changed (normalization: max_all
-        -> log)``, ``image_tensors was updated``. Partitions that are no more (a recipe taken out) are left out.
+        The reason says what changed since the partition was materialized: ``training_recipe changed (normalization:
+        max_all -> log)``, ``image_tensors was updated``. Partitions of removed recipes are left out.
         """
         for key in sorted(self._graph.materializable_asset_keys):
             if assets is not None and key.to_user_string() not in assets:
@@ -113,7 +112,7 @@ class Staleness:
         return "; ".join(dict.fromkeys(reasons))
 
     def _code_reason(self, cause: StaleCause) -> str:
-        """Why a partition is stale that was made by code, or from assets, other than those there are now."""
+        """Return the reason for a partition that was made by other code or from other assets than the current ones."""
         if cause.category == StaleCauseCategory.DEPENDENCIES:
             asset = cause.dependency.asset_key
             is_new = asset in self._graph.get(cause.asset_key).parent_keys
@@ -124,7 +123,7 @@ class Staleness:
         return f"its code changed (version {then} -> {self._graph.get(cause.asset_key).code_version})"
 
     def _input_changes(self, cause: StaleCause) -> list[str]:
-        """What changed in an input since the partition was made from it, whatever it was in between."""
+        """Describe the net change of an input since the partition was made from it."""
         asset, partition = cause.dependency.asset_key, cause.dependency.partition_key
         seen = self._resolver._get_current_data_provenance(key=cause.key).input_storage_ids[asset]
         name = asset.to_user_string()
@@ -146,12 +145,28 @@ class Staleness:
 def recipe_changes(
     trained: dict[str, Any], written: dict[str, Any] | None, now: dict[str, Any], crop_px: int, synthetic: bool
 ) -> list[str]:
-    """What changed in a recipe since a training, in words.
+    """Describe what changed in a recipe since a training.
 
-    ``trained``: the recipe that the networks keep, after the reduction of the quick profile, and its profile.
-    ``written``: what decides the training in the file as it was last seen before, and the profile (None: not
-    recorded). ``now``: the same as it is. What stood in the file is what a user recognizes, so it is compared where
-    the networks confirm that it was trained; it was not if it was edited and trained before anyone looked.
+    The settings in the file are those that a user recognizes, so they are compared if the networks confirm that they
+    were trained with them. They were not if the file was edited and trained before the change was observed.
+
+    Parameters
+    ----------
+    trained
+        The recipe stored with the networks, as reduced by the quick profile, and its profile.
+    written
+        The training settings and the profile in the file when it was last observed before; None if not recorded.
+    now
+        The current ones.
+    crop_px
+        Side of the dataset's images in pixels.
+    synthetic
+        True where the dataset is synthetic.
+
+    Returns
+    -------
+    list of str
+        One line per change.
     """
 
     def effective(content: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +176,7 @@ def recipe_changes(
     try:
         networks = {**_recipe(trained).settings("training"), "profile": trained["profile"]}
         confirmed = written is not None and effective(written) == networks
-    except ValidationError:  # written for another version of this project
+    except ValidationError:  # stored by another version of this project
         confirmed = True
     if confirmed:
         return content_changes(training_recipe.key.to_user_string(), written, now)

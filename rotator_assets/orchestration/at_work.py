@@ -1,4 +1,4 @@
-"""Who is at work on a data root: processes of the command line, and the runs they left behind when they were killed."""
+"""Running processes of the command line on a data root, and runs left behind by killed ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _HOST_TAG, _PID_TAG, _BIRTH_TAG = "rotators/host", "rotators/pid", "rotators/pro
 
 
 def process_tags() -> dict[str, str]:
-    """Tags of a run by which its process is known."""
+    """Return the tags of a run that identify its process."""
     return {_HOST_TAG: platform.node(), _PID_TAG: str(os.getpid()), _BIRTH_TAG: _birth(os.getpid())}
 
 
 def fail_lost_runs(instance: dg.DagsterInstance) -> None:
-    """Let the runs of processes of this machine that were killed count as failed.
+    """Mark runs as failed whose processes on this machine were killed.
 
-    Dagster would take them to be running for ever, and they would hold the training pool.
+    Otherwise Dagster would show them as running forever, and they would block the training pool.
     """
     here = {_HOST_TAG: platform.node()}
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags=here)):
@@ -34,14 +34,14 @@ def fail_lost_runs(instance: dg.DagsterInstance) -> None:
 
 @contextmanager
 def at_work(root: DataRoot) -> Iterator[None]:
-    """Within it, `is_at_work` is true of the root in every process; several may be at work at once."""
+    """Make `is_at_work` True for the root in every process while the block runs; several may run at once."""
     with _lock_file(root).open("w") as file:
         _locked(file, fcntl.LOCK_SH)
         yield
 
 
 def is_at_work(root: DataRoot) -> bool:
-    """True while ``rotators run`` is at work on a data root; a process that was killed is not."""
+    """Return True while a ``rotators run`` is working on a data root; killed processes do not count."""
     with _lock_file(root).open("w") as file:
         return not _locked(file, fcntl.LOCK_EX)
 
@@ -52,7 +52,7 @@ def _lock_file(root: DataRoot) -> Path:
 
 
 def _locked(file, kind: int) -> bool:
-    """Whether the file could be locked without waiting; some network file systems know no locks: True there."""
+    """Return True where the file could be locked without waiting, or the file system does not support locks."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -63,11 +63,11 @@ def _locked(file, kind: int) -> bool:
 
 
 def _birth(pid: int) -> str:
-    """When a process started, in the kernel's ticks; "running" where that cannot be told, "" where there is none."""
+    """Return when a process started, in kernel ticks; "running" where unknown, "" where it does not exist."""
     try:
         os.kill(pid, 0)
         state, *fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return "" if state == "Z" else fields[18]  # a zombie is gone, only not yet reaped
+        return "" if state == "Z" else fields[18]  # a zombie has ended but was not reaped yet
     except ProcessLookupError:
         return ""
     except OSError:

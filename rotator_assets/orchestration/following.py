@@ -1,4 +1,4 @@
-"""The sensor that makes comparisons and report anew after trainings, and reports what is stale."""
+"""The sensor that rebuilds comparisons and report after trainings and updates the checks ``is_current``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.keys import WHOLE
 from rotator_assets.lineage.observed_results import read_results
-from rotator_assets.lineage.observing import last_observation_id, observe, told
+from rotator_assets.lineage.observing import last_observation_id, observe, summary
 from rotator_assets.lineage.settings_file import load_settings
 from rotator_assets.lineage.staleness import Stale, Staleness
 from rotator_assets.orchestration.at_work import fail_lost_runs, is_at_work
@@ -29,21 +29,21 @@ from rotator_assets.store.table_store import TableStore
 
 SENSOR = "report_follows_results"
 QUIET_SECONDS = 20.0
-"""Nothing is made anew before no run has ended for so long: after a backfill once, not after each of its runs."""
+"""Time without a finished run before anything is rebuilt: once after a backfill, not after each of its runs."""
 _LOADED = uuid.uuid4().hex
-"""Of the code location: what is stale may differ in another one, without any event."""
+"""Identifies the loaded code location: after a reload, other partitions may be stale without any event."""
 
 
 def report_sensor(graph: Graph) -> dg.SensorDefinition:
-    """The sensor; ``graph`` gives all assets and how they depend on each other."""
+    """Make the sensor; ``graph`` returns the asset graph."""
 
     @dg.sensor(
         name=SENSOR,
         jobs=[compare_recipes, refresh_report],
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=15,
-        description="After trainings, once no run is at work: makes stale comparisons, then the report anew, where "
-        "someone made them before; and reports in the checks `is_current` what is stale.",
+        description="Rebuilds stale comparisons and then the report when no run is in progress, if they were built "
+        "before, and lists stale partitions in the checks `is_current`.",
     )
     def report_follows_results(
         context: dg.SensorEvaluationContext, store: dg.ResourceParam[TableStore]
@@ -55,12 +55,12 @@ def report_sensor(graph: Graph) -> dg.SensorDefinition:
         if context.cursor == now:
             return dg.SkipReason("nothing happened since the last look")
         try:
-            load_settings(root)  # else the report would fail, once and for all
-            observations = observe(instance, store, read_results(store))  # of inputs, `input_changes` tells
+            load_settings(root)  # an error would make the report fail, and it is not tried again
+            observations = observe(instance, store, read_results(store))  # `input_changes` observes the inputs
         except InputError as error:
-            return dg.SkipReason(f"what is stale cannot be told before this is put right: {error}")
+            return dg.SkipReason(f"stale partitions cannot be listed until this is fixed: {error}")
         if observations:
-            return dg.SensorResult(asset_events=observations, skip_reason=f"noticed first: {told(observations)}")
+            return dg.SensorResult(asset_events=observations, skip_reason=f"noticed first: {summary(observations)}")
         staleness = Staleness(instance, graph())
         stale = list(staleness.stale({asset for covered in COVERED.values() for asset in covered}))
         requests, failed = _requests(instance, staleness, stale)
@@ -74,22 +74,22 @@ def report_sensor(graph: Graph) -> dg.SensorDefinition:
 
 def _nothing_to_do(stale: list[Stale], failed: list[str]) -> str:
     if failed:
-        return f"made anew without success, and not tried again: {', '.join(failed)}"
-    others = f"; stale: {len(stale)} partitions of what they are made from, see the checks {NAME}" if stale else ""
+        return f"failed to rebuild and not tried again: {', '.join(failed)}"
+    others = f"; {len(stale)} partitions of their inputs are stale, see the checks {NAME}" if stale else ""
     return f"comparisons and report are current{others}"
 
 
 def _waits_for(instance: dg.DagsterInstance, root: DataRoot) -> str:
-    """What is at work, or was just now; empty where nothing is."""
+    """Return what is running or has just ended; empty where nothing is."""
     if is_at_work(root):
-        return "`rotators run`, which makes the report itself"
+        return "`rotators run`, which builds the report itself"
     fail_lost_runs(instance)
     if runs := instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
         first = runs[0]
         what = first.tags.get("rotators/step") or " ".join(
             filter(None, (first.job_name, first.tags.get("dagster/partition")))
         )
-        return f"{len(runs)} run{'s' if len(runs) > 1 else ''} at work or queued ({first.run_id[:8]}: {what})"
+        return f"{len(runs)} run{'s' if len(runs) > 1 else ''} in progress or queued ({first.run_id[:8]}: {what})"
     if backfills := instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])):
         return f"backfill {backfills[0].backfill_id}"
     finished = instance.get_run_records(
@@ -97,14 +97,14 @@ def _waits_for(instance: dg.DagsterInstance, root: DataRoot) -> str:
     )
     others = [record for record in finished if record.dagster_run.tags.get("dagster/sensor_name") != SENSOR]
     if others and time.time() - (others[0].end_time or 0) < QUIET_SECONDS:
-        return f"{QUIET_SECONDS:.0f} s without a run; {others[0].dagster_run.run_id[:8]} ended just now"
+        return f"{QUIET_SECONDS:.0f} s without a run; {others[0].dagster_run.run_id[:8]} has just ended"
     return ""
 
 
 def _requests(
     instance: dg.DagsterInstance, staleness: Staleness, stale: list[Stale]
 ) -> tuple[list[dg.RunRequest], list[str]]:
-    """Runs that make stale comparisons anew or, where there are none, the report; and what was tried in vain."""
+    """Return requests to rebuild stale comparisons or, without any, the report; and what has failed before."""
     requests, failed = [], []
     for one in stale:
         if one.asset in COMPARISON_ASSETS:
@@ -117,7 +117,7 @@ def _requests(
         return requests, failed
     across = {one.asset for one in stale} & set(REPORT_ASSETS)
     if "dataset_comparison" in across and staleness.was_made("study_report"):
-        across.add("study_report")  # shows it
+        across.add("study_report")  # it shows the comparison
     if across:
         key = "+".join(_run_key(instance, staleness, asset, WHOLE) for asset in sorted(across))
         if _was_tried(instance, key):
@@ -129,7 +129,7 @@ def _requests(
 
 
 def _run_key(instance: dg.DagsterInstance, staleness: Staleness, asset: str, partition: str) -> str:
-    """Names what would be replaced, and from what it would be made: each is tried once."""
+    """Identify the materialization to replace and its input, so that each combination is tried once."""
     part = None if partition == WHOLE else partition
     read = last_observation_id(instance, staleness.observed_result_of(asset), part)
     return f"{asset}:{partition}:{staleness.made_id(asset, part)}:{read}"
@@ -141,7 +141,7 @@ def _was_tried(instance: dg.DagsterInstance, key: str) -> bool:
 
 
 def _news(instance: dg.DagsterInstance, stale: list[Stale]) -> Iterator[dg.AssetCheckEvaluation]:
-    """Outcomes of checks that differ from those last recorded, of what was made."""
+    """Iterate over check results that differ from the recorded ones."""
     keys = {asset: dg.AssetCheckKey(dg.AssetKey(asset), NAME) for asset in COVERED}
     recorded = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys.values()))
     for asset, key in keys.items():

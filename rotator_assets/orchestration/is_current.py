@@ -1,4 +1,4 @@
-"""Checks ``is_current``: which partitions no longer fit what they were made from, why, and how to make them anew."""
+"""Checks ``is_current``: which partitions are stale, why, and how to rebuild them."""
 
 from collections.abc import Callable, Iterable
 
@@ -24,7 +24,7 @@ COVERED = {
     "rotator_classifier": TRAINING_ASSETS,
     **{asset: (asset,) for asset in (*COMPARISON_ASSETS, *REPORT_ASSETS)},
 }
-"""Assets that have the check, and those whose partitions it lists: what is made together."""
+"""Assets with the check, each with the assets that the check covers: those built in the same step."""
 _LISTED = 50
 _REMEDIES = {
     **dict.fromkeys(COMPARISON_ASSETS, "launch the job `compare_recipes`"),
@@ -33,7 +33,7 @@ _REMEDIES = {
 
 
 def evaluation(asset: str, stale: Iterable[Stale]) -> dg.AssetCheckEvaluation:
-    """Outcome of an asset's check, given all that is stale."""
+    """Return the result of an asset's check, given all stale partitions."""
     listed = [one for one in stale if one.asset in COVERED[asset]]
     remedy = _REMEDIES.get(asset, "launch the job `retrain_stale`")
     rows = [f"| {one.asset} | {one.partition} | {_escaped(one.reason)} |" for one in listed[:_LISTED]]
@@ -45,14 +45,14 @@ def evaluation(asset: str, stale: Iterable[Stale]) -> dg.AssetCheckEvaluation:
         check_name=NAME,
         passed=not listed,
         severity=dg.AssetCheckSeverity.ERROR if asset == "study_report" else dg.AssetCheckSeverity.WARN,
-        description=_told(listed),
+        description=_summary(listed),
         metadata=metadata if listed else {},
     )
 
 
-def _told(listed: list[Stale]) -> str:
+def _summary(listed: list[Stale]) -> str:
     if not listed:
-        return "everything fits what it was made from"
+        return "everything is up to date"
     first = listed[0]
     more = f", and {len(listed) - 1} more" if len(listed) > 1 else ""
     return f"stale: {first.asset} {first.partition} ({first.reason}){more}"
@@ -66,8 +66,8 @@ def _check(asset: str, graph: Graph) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset,
         name=NAME,
-        additional_deps=[other for other in COVERED[asset] if other != asset],  # so that it comes after them in a run
-        description="Nothing has changed since in what it was made from; lists what is stale, with reasons. "
+        additional_deps=[other for other in COVERED[asset] if other != asset],  # runs the check after them
+        description="No input has changed since materialization; lists stale partitions with reasons. "
         f"Covers {', '.join(COVERED[asset])}.",
     )
     def is_current(context: dg.AssetCheckExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.AssetCheckResult:
@@ -82,5 +82,5 @@ def _check(asset: str, graph: Graph) -> dg.AssetChecksDefinition:
 
 
 def currency_checks(graph: Graph) -> list[dg.AssetChecksDefinition]:
-    """The checks of every asset in ``COVERED``; ``graph`` gives all assets and how they depend on each other."""
+    """Make the checks of every asset in ``COVERED``; ``graph`` returns the asset graph."""
     return [_check(asset, graph) for asset in COVERED]

@@ -1,4 +1,4 @@
-"""Jobs, named after what one wants done."""
+"""Jobs, named after what they do."""
 
 import subprocess
 import sys
@@ -14,25 +14,26 @@ _ROTATORS = "from rotator_assets.cli import main; main()"
 train = dg.define_asset_job(
     "train",
     selection=dg.AssetSelection.tag(STEP_TAG, "training"),
-    description="Trainings, a dataset and a recipe each, and what is reported of them. Comparisons and report follow.",
+    description="Trains networks, one dataset and recipe per run, with their reports. Comparisons and report follow.",
 )
 compare_recipes = dg.define_asset_job(
     "compare_recipes",
     selection=dg.AssetSelection.tag(STEP_TAG, "comparison"),
-    description="Recipes of a dataset side by side.",
+    description="Compares the recipes of a dataset.",
 )
 refresh_report = dg.define_asset_job(
     "refresh_report",
     selection=dg.AssetSelection.tag(STEP_TAG, "study_report"),
-    description="Comparison of datasets, and the study report from what there is now.",
+    description="Rebuilds the comparison of datasets and the study report from the current results.",
 )
 
 
 @dg.op(
     pool=TRAINING_POOL,
-    description="Runs `rotators run --stale` on this data root, one at a time; its steps are runs of their own.",
+    description="Runs `rotators run --stale` on this data root, one at a time; each of its steps is a run.",
 )
 def make_what_is_stale(context: dg.OpExecutionContext, store: dg.ResourceParam[TableStore]) -> None:
+    """Run `rotators run --stale` and log its output."""
     command = [sys.executable, "-c", _ROTATORS, "run", "--stale", "--data", str(store.root.path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     last = ""
@@ -41,7 +42,7 @@ def make_what_is_stale(context: dg.OpExecutionContext, store: dg.ResourceParam[T
             last = line.strip() or last
             context.log.info(line.rstrip())
     finally:
-        process.terminate()  # it has ended already, but where this run is stopped
+        process.terminate()  # in case this run was stopped
         status = process.wait()
     if status:
         raise dg.Failure(last or f"`rotators run --stale` ended with status {status}", allow_retries=False)
@@ -49,10 +50,11 @@ def make_what_is_stale(context: dg.OpExecutionContext, store: dg.ResourceParam[T
 
 @dg.job(
     executor_def=dg.in_process_executor,
-    description="Everything that was made once and no longer fits its inputs, in one launch: catalogues, images, "
-    "trainings, comparisons, report. Nothing that nobody made before.",
+    description="Rebuilds everything that is stale: catalogues, images, trainings, comparisons and report. Builds "
+    "nothing for the first time.",
 )
 def retrain_stale() -> None:
+    """Rebuild everything that is stale."""
     make_what_is_stale()
 
 
@@ -64,17 +66,17 @@ JOBS = [
     dg.define_asset_job(
         "label_survey",
         selection=dg.AssetSelection.groups("catalogs", "galaxies"),
-        description="Catalogue files of a survey to its labelled early types.",
+        description="Builds the labelled early types of a survey from its catalogue files.",
     ),
     dg.define_asset_job(
         "build_images",
         selection=dg.AssetSelection.groups("images"),
-        description="Images of a dataset to its tensor, with the labelled galaxies in it.",
+        description="Builds the image tensor of a dataset and the list of labelled galaxies in it.",
     ),
     dg.define_asset_job(
         "check_robustness",
         selection=dg.AssetSelection.tag(STEP_TAG, "ellipticity")
         | dg.AssetSelection.tag(STEP_TAG, "robustness_of_training"),
-        description="What a referee would ask of one training: plain rivals, intervals, calibration, label noise.",
+        description="Robustness checks of a training: baselines, intervals, calibration, label noise, attributions.",
     ),
 ]

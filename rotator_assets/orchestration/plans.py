@@ -33,15 +33,15 @@ class Step:
     assets: tuple[str, ...]
     partition: str | None
     needs: tuple[str, ...] = ()
-    """Titles of the steps without which this one cannot run."""
+    """Titles of the steps that must succeed before this one can run."""
     needs_one: tuple[str, ...] = ()
-    """Titles of steps of which at least one must have gone well."""
+    """Titles of steps of which at least one must succeed."""
     requested: bool = False
-    """Asked for by name: run even if it is up to date."""
+    """True for a step that runs even if it is up to date."""
 
     @property
     def is_training(self) -> bool:
-        """True for the trainings, which take nearly all of the time and may run beside each other."""
+        """True for trainings, which take most of the time and may run in parallel."""
         return set(self.assets) <= set(TRAINING_ASSETS)
 
 
@@ -51,7 +51,7 @@ REPORT = Step("study report", REPORT_ASSETS, None, requested=True)
 
 @dataclass
 class Outcome:
-    """What became of a plan."""
+    """Results of the steps of a plan, by title."""
 
     done: list[str] = field(default_factory=list)
     fresh: list[str] = field(default_factory=list)
@@ -59,11 +59,11 @@ class Outcome:
     skipped: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """Steps of which it is known what became of them."""
+        """Return the number of settled steps."""
         return len(self.done) + len(self.fresh) + len(self.failed) + len(self.skipped)
 
     def without(self, step: Step) -> list[str]:
-        """What the step needs and does not have."""
+        """Return the titles of needed steps that failed or were skipped."""
         lost = self.failed.keys() | self.skipped.keys()
         missing = [need for need in step.needs if need in lost]
         return missing or [need for need in step.needs_one if lost.issuperset(step.needs_one)]
@@ -76,10 +76,28 @@ def plan(
     surveys: tuple[str, ...] = (),
     robustness: bool = False,
 ) -> list[Step]:
-    """The steps from catalogue files to the report, in an order in which each comes after what it needs.
+    """Return the steps from catalogue files to the report, each after the steps it needs.
 
-    ``surveys``: further ones of which the catalogues alone are wanted. ``questions``: also what a referee would ask of
-    each training.
+    Parameters
+    ----------
+    datasets, recipes
+        Keys; every recipe is trained on every dataset.
+    only_stale
+        Run only what is missing or out of date.
+    surveys
+        Further surveys, of which only the catalogues are built.
+    robustness
+        Add the robustness checks of each training.
+
+    Returns
+    -------
+    list of Step
+        The report is the last step.
+
+    Raises
+    ------
+    InputError
+        If a recipe that trains on another survey does not apply to a dataset.
     """
     known = load_recipes()
     trained_on = {(key, name): _trained_on(key, known[name]) for key in datasets for name in recipes}
@@ -111,12 +129,12 @@ def plan(
 
 
 def _trained_on(dataset: str, recipe: Recipe) -> list[str]:
-    """The dataset, and that of the other survey where the recipe trains on one. Raises InputError where it cannot."""
+    """Return the datasets that a training uses. Raises InputError where the recipe does not apply to the dataset."""
     return [dataset] if recipe.other_survey is None else [dataset, other_dataset(recipe, dataset)]
 
 
 def _robustness(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
-    """What is asked of each training of a dataset, and of all of them together."""
+    """Return the robustness checks of each training of a dataset, and of all of them together."""
     images, morphology = f"images {dataset}", f"morphology {dataset}"
     trainings = [f"training {dataset} {recipe}" for recipe in recipes]
     return [
@@ -140,10 +158,7 @@ def _robustness(dataset: str, recipes: list[str], requested: bool) -> list[Step]
 
 
 def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
-    """The steps that make stale partitions anew, with what has to come before them; nothing that never was.
-
-    The report comes last: it is made anew whatever was.
-    """
+    """Return the steps that rebuild stale (asset, partition) pairs, with the steps they need; the report comes last."""
     parted = [(asset, partition) for asset, partition in stale if partition != WHOLE]
     surveys = [partition for asset, partition in parted if asset in SURVEY_ASSETS]
     recipes: dict[str, list[str]] = {}
@@ -162,16 +177,27 @@ def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
     by_title: dict[str, Step] = {}
     for step in steps:
         if step != REPORT:
-            by_title.setdefault(step.title, step)  # the comparison of a dataset's trainings waits for them
+            by_title.setdefault(step.title, step)  # the first comparison of a dataset waits for its trainings
     planted = [PLANTED] if any((asset, WHOLE) in stale for asset in PLANTED.assets) else []
     return [*by_title.values(), *planted, REPORT]
 
 
 def next_step(waiting: list[Step], running: set[str], may_train: bool) -> Step | None:
-    """The first of the steps waiting, in the plan's order, that nothing it needs holds up any more; None for none.
+    """Return the first waiting step that can start; None where all must wait.
 
-    ``running``: titles of the steps at work; ``may_train``: whether a training may start now. The report, of no
-    partition, comes after everything before it.
+    Parameters
+    ----------
+    waiting
+        Steps that have not started, in the order of the plan.
+    running
+        Titles of the running steps.
+    may_train
+        True where another training may start.
+
+    Returns
+    -------
+    Step or None
+        A step without a partition, such as the report, starts only after all steps before it.
     """
     unsettled = running | {step.title for step in waiting}
     for position, step in enumerate(waiting):

@@ -1,6 +1,6 @@
-"""What a query answers: as JSON and CSV for programs, as a table for people.
+"""Output of query results as JSON, CSV or a table.
 
-DuckDB itself turns values into text, so that every type keeps all it says: Python has no infinite date, say.
+DuckDB converts values to text, because Python cannot represent all of them, such as infinite dates.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _NUMBER_TYPE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECI
 
 
 def as_json(relation: duckdb.DuckDBPyRelation) -> str:
-    """A list of records, one a line.
+    """Return a JSON list with one record per line.
 
-    Numbers keep all their digits; NaN and infinities, which JSON does not know, are null wherever they stand. What else
-    JSON does not know (dates, blobs, intervals, keys of maps) is the text that DuckDB shows for it.
-    Raises InputError where two columns have one name, which a record cannot hold.
+    Numbers keep all their digits; NaN and infinities become null, also in nested values. Other types that JSON lacks
+    (dates, blobs, intervals, keys of maps) become DuckDB's text for them. Raises InputError where two columns have the
+    same name.
     """
     names = relation.columns
     if repeated := [name for name in names if names.count(name) > 1]:
@@ -38,9 +38,9 @@ def as_json(relation: duckdb.DuckDBPyRelation) -> str:
 
 
 def as_csv(relation: duckdb.DuckDBPyRelation) -> bytes:
-    """A header line, then comma-separated rows that end in a line feed, NULL as an empty field.
+    """Return a header line and comma-separated rows that end in a line feed, in UTF-8.
 
-    UTF-8. An empty text is a quoted one, so that it differs from NULL.
+    NULL is an empty field, and an empty text is quoted so that it differs from NULL.
     """
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         relation.write_csv(file.name)
@@ -48,7 +48,7 @@ def as_csv(relation: duckdb.DuckDBPyRelation) -> bytes:
 
 
 def print_answer(relation: duckdb.DuckDBPyRelation) -> None:
-    """A table on standard output, or records where the terminal is too narrow for one; NULL as an empty cell."""
+    """Print a table, or records where the terminal is too narrow for it; NULL is an empty cell."""
     types = [str(kind) for kind in relation.types]
     rows = _projected(relation, ["#{}" if kind in _FLOATS else "CAST(#{} AS VARCHAR)" for kind in types])
     numbers = [name for name, kind in zip(relation.columns, types, strict=True) if _NUMBER_TYPE.fullmatch(kind)]
@@ -57,19 +57,19 @@ def print_answer(relation: duckdb.DuckDBPyRelation) -> None:
 
 
 def _projected(relation: duckdb.DuckDBPyRelation, expressions: Sequence[str]) -> list[tuple]:
-    """Rows of expressions, ``{}`` in each standing for the number of its column."""
+    """Return the rows of these expressions; ``{}`` in each is the number of its column."""
     return relation.project(", ".join(e.format(n) for n, e in enumerate(expressions, start=1))).fetchall()
 
 
 def _json_value(text: str | None) -> str:
-    """A value as DuckDB's ``to_json`` writes it, with null for the numbers that JSON does not know."""
+    """Return a value as DuckDB's ``to_json`` writes it, with null for numbers that JSON lacks."""
     if text is None:
         return "null"
     return _STRING_OR_NOT_A_NUMBER.sub(lambda found: found[0] if found[0].startswith('"') else "null", text)
 
 
 def _text(value: object) -> str:
-    """A number with five decimals, or six digits where it is below 1: enough for a position on the sky."""
+    """Format a number with five decimals, or six digits below 1: precise enough for a position on the sky."""
     if not isinstance(value, float):
         return str(value)
     digits = 5 + len(f"{abs(value):.0f}") if abs(value) < 1e10 else 6

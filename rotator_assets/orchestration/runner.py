@@ -1,4 +1,4 @@
-"""Materializes what datasets and recipes need, in this process and in workers. The command line's hands."""
+"""Runs the steps of a plan for the command line, in this process and in workers."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"
 INSTANCE_SETTINGS = {
     "telemetry": {"enabled": False},
     "nux": {"enabled": False},
-    # One training at a time; a few small runs beside it.
+    # One training at a time, with a few small runs alongside.
     "concurrency": {"pools": {"granularity": "run", "default_limit": 1}, "runs": {"max_concurrent_runs": 2}},
 }
 
 
 def prepare_instance_home(root: DataRoot) -> Path:
-    """The data root's Dagster home, with its settings written where it has none yet."""
+    """Return the data root's Dagster home, after writing its settings if it has none yet."""
     settings = root.dagster_home / "dagster.yaml"
     if not settings.is_file():
         with replacing(settings) as temporary:
@@ -50,10 +50,10 @@ def prepare_instance_home(root: DataRoot) -> Path:
 
 
 def open_instance(root: DataRoot) -> dg.DagsterInstance:
-    """The data root's Dagster instance, in which runs of processes that were killed count as failed."""
+    """Open the data root's Dagster instance, and mark runs of killed processes as failed."""
     instance = dg.DagsterInstance.from_config(str(prepare_instance_home(root)))
     fail_lost_runs(instance)
-    # Dagster gives a pool its limit when it first meets it in the queue, and starts that first lot all at once.
+    # Dagster sets the limit of a pool when the pool is first used, and would start the first runs all at once.
     if TRAINING_POOL not in instance.event_log_storage.get_concurrency_keys():
         instance.event_log_storage.initialize_concurrency_limit_to_default(TRAINING_POOL)
     return instance
@@ -63,7 +63,7 @@ _LOCATION = "rotator_assets" if WORKSPACE.is_file() else "rotator_assets.definit
 
 
 def _shown_in_the_ui(instance: dg.DagsterInstance, job: dg.JobDefinition) -> dg.DagsterInstance:
-    """The instance, told which code location its runs are of: the UI's run timeline leaves out those of none."""
+    """Set the code location of the instance's runs, without which the UI's run timeline would omit them."""
     target = LoadableTargetOrigin(module_name="rotator_assets.definitions")
     location = ManagedGrpcPythonEnvCodeLocationOrigin(target, _LOCATION)
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job.name)
@@ -72,7 +72,7 @@ def _shown_in_the_ui(instance: dg.DagsterInstance, job: dg.JobDefinition) -> dg.
 
 
 class Runner:
-    """Runs steps on the data root's own Dagster instance, so that they show in its UI."""
+    """Runs steps in the Dagster instance of the data root, so that they show in its UI."""
 
     def __init__(self, store: TableStore, definitions: dg.Definitions) -> None:
         self.store, self.root, self.definitions = store, store.root, definitions
@@ -81,7 +81,7 @@ class Runner:
         self._graph = self.definitions.resolve_asset_graph()
 
     def __enter__(self) -> Runner:
-        # Work that Dagster starts in processes of its own finds the same root and instance.
+        # Dagster's child processes use the same root and instance.
         os.environ["ROTATORS_DATA"] = str(self.root.path)
         os.environ["DAGSTER_HOME"] = str(self.root.dagster_home)
         return self
@@ -90,7 +90,7 @@ class Runner:
         self.instance.dispose()
 
     def observe(self) -> None:
-        """Report the inputs and results that changed since they were last seen, so that staleness is known.
+        """Report the inputs and results that have changed, so that Dagster knows what is stale.
 
         Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error.
         """
@@ -98,21 +98,32 @@ class Runner:
             self.instance.report_runless_asset_event(observation)
 
     def run(self, steps: list[Step], on_step: Callable[[Step, int, str], None] | None = None, jobs: int = 1) -> Outcome:
-        """Run every step whose needs were met; a failure stops what depends on it, and nothing else.
+        """Run the steps of a plan; after a failure only the steps that depend on it are skipped.
 
-        ``on_step`` is told step, how many steps are settled, and one of: start, done, fresh, failed, skipped.
-        ``jobs``: trainings at a time; more than one run in processes of their own, all other steps in this one.
+        Parameters
+        ----------
+        steps
+            The steps, each after those it needs.
+        on_step
+            Called with a step, the number of settled steps, and one of start, done, fresh, failed and skipped.
+        jobs
+            Trainings at a time. With more than one, trainings run in worker processes and other steps in this one.
+
+        Returns
+        -------
+        Outcome
+            Results and errors of the steps.
         """
-        tell = on_step or (lambda *_: None)
+        notify = on_step or (lambda *_: None)
         outcome, waiting = Outcome(), list(steps)
 
         def settle(step: Step, state: str) -> None:
-            tell(step, len(outcome), state)
+            notify(step, len(outcome), state)
 
         def end(step: Step, error: Exception | None) -> None:
             if error is None:
                 outcome.done.append(step.title)
-            else:  # reported at the end; other steps go on
+            else:  # reported at the end; other steps continue
                 outcome.failed[step.title] = error
             settle(step, "done" if error is None else "failed")
 
@@ -141,7 +152,7 @@ class Runner:
         return outcome
 
     def _attempt(self, step: Step) -> Exception | None:
-        """Execute the step; what it raised."""
+        """Execute the step; return the error it raised."""
         try:
             self.execute(step)
         except Exception as error:
@@ -149,15 +160,15 @@ class Runner:
         return None
 
     def materialize(self, step: Step) -> None:
-        """One Dagster run of the step, from inputs as they are now.
+        """Run the step as one Dagster run with the current inputs.
 
-        Raises what the asset raised, InputError as `observe` does, and KeyboardInterrupt when interrupted.
+        Raises the error of the asset, InputError as `observe` does, and KeyboardInterrupt when interrupted.
         """
         self.observe()
         self.execute(step)
 
     def execute(self, step: Step) -> None:
-        """As `materialize`, from inputs as they were observed last."""
+        """Run the step like `materialize`, but with the inputs as last observed."""
         try:
             self._job.execute_in_process(
                 instance=self.instance,
@@ -170,13 +181,13 @@ class Runner:
             raise KeyboardInterrupt from None
 
     def staleness(self) -> Staleness:
-        """What is fresh and what is stale now."""
+        """Return the current state of all partitions."""
         return Staleness(self.instance, self._graph)
 
     def stale_part(self, step: Step) -> Step:
-        """The step from its first asset on that is not there, or not made from its inputs as they were observed last.
+        """Return the step reduced to its first missing or stale asset and all assets after it.
 
-        What comes before it stays as it is: nothing is trained again to be explained otherwise.
+        Fresh assets before it are kept, so that a network is not trained again to change its attributions.
         """
         staleness = self.staleness()
         fresh = takewhile(lambda asset: staleness.is_fresh(asset, step.partition), step.assets)
@@ -184,9 +195,9 @@ class Runner:
 
 
 def input_error(error: BaseException | None) -> InputError | None:
-    """The InputError at the root of what Dagster raised, if there is one."""
+    """Return the InputError that caused an error raised by Dagster; None where there is none."""
     seen = set()
-    while error is not None and id(error) not in seen:  # chains of contexts may run in circles
+    while error is not None and id(error) not in seen:  # chains of contexts may be circular
         if isinstance(error, InputError):
             return error
         seen.add(id(error))

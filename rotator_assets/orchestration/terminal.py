@@ -1,4 +1,4 @@
-"""What the command line shows: progress, tables, the state of a data root."""
+"""Output of the command line: progress, tables, and the state of a data root."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from rotator_assets.store.table_store import TableStore
 
 _WIDE = 1_000_000
-"""Columns to lay a table out for where no terminal bounds it: nothing is cut in a pipe or a file."""
+"""Width of tables in a pipe or a file, where nothing is cut."""
 
 _LONG = 30
-"""Texts longer than this may be wrapped within their column."""
+"""Texts longer than this may be wrapped in their column."""
 
 
 def output_console() -> Console:
-    """Standard output: as wide as the terminal, or boundless and without colours in a pipe or a file."""
+    """Return a console for standard output: without limit of width or colours in a pipe or a file."""
     if sys.stdout.isatty():
         return Console(highlight=False)
     return Console(highlight=False, width=_WIDE, force_terminal=False, color_system=None)
 
 
 class Progress:
-    """Bars on a terminal; a line a finished step elsewhere. Standard error is left to what goes wrong."""
+    """Progress bars on a terminal, and one line per finished step. Standard error is reserved for errors."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
@@ -71,7 +71,17 @@ class Progress:
         self._bars.stop()
 
     def stage(self, name: str, done: int, total: int, note: str = "") -> None:
-        """Show how far the work in hand is."""
+        """Update the bar of a stage.
+
+        Parameters
+        ----------
+        name
+            What is being computed.
+        done, total
+            Steps of the stage that are finished, and all of them.
+        note
+            Details to show next to the bar.
+        """
         with self._changing:
             if name not in self._stages:
                 self._stages[name] = self._bars.add_task(name, total=total, note=note)
@@ -80,7 +90,17 @@ class Progress:
                 self._bars.remove_task(self._stages.pop(name))
 
     def step(self, step: Step, settled: int, total: int, state: str) -> None:
-        """Show what became of one step of a run, of ``total`` of which ``settled`` are over."""
+        """Show the state of a step.
+
+        Parameters
+        ----------
+        step
+            The step.
+        settled, total
+            Steps of the plan that are settled, and all of them.
+        state
+            One of start, done, fresh, failed and skipped.
+        """
         if self._steps is None:
             self._steps = self._bars.add_task("steps", total=total, note="")
         if state == "start":
@@ -93,7 +113,7 @@ class Progress:
         self._console.print(f"{settled}/{total} {step.title}: {state}{seconds}")
 
     def _remove_bars_left(self) -> None:
-        """A step that failed leaves a bar behind."""
+        """Remove the bars of failed steps."""
         at_work = tuple(step.partition.replace("|", " ") for step in self._running if step.partition)
         with self._changing:
             for name in [name for name in self._stages if not name.endswith(at_work)]:
@@ -107,10 +127,23 @@ def print_table(
     numbers: Collection[str] = (),
     console: Console | None = None,
 ) -> None:
-    """A table on standard output, or on ``console``; None as an empty cell. Nothing is cut.
+    """Print a table without cutting anything.
 
-    Where a terminal is too narrow for it, even with long texts wrapped, each row is a record instead: one column below
-    another. ``numbers``: columns to align on the right.
+    On a terminal that is too narrow, even with long texts wrapped, each row is printed as a record, with one line per
+    column.
+
+    Parameters
+    ----------
+    columns
+        Names of the columns.
+    rows
+        Values by row; None is an empty cell.
+    title
+        Title above the table.
+    numbers
+        Columns to align on the right.
+    console
+        Where to print; by default standard output.
     """
     console = console or output_console()
     texts = [["" if value is None else str(value) for value in row] for row in rows]
@@ -138,36 +171,36 @@ def _print_records(console: Console, columns: Sequence[str], rows: Sequence[Sequ
 
 
 def _room_needed(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Columns of a terminal that a table needs at least."""
+    """Return the minimum width of a terminal for a table."""
     least = [_least_width([name, *(row[n] for row in rows)]) for n, name in enumerate(columns)]
     empty = Table(*(Column(min_width=width) for width in least), box=box.SIMPLE_HEAD)
     return Measurement.get(console, console.options.update(width=_WIDE), empty).minimum
 
 
 def _least_width(texts: Sequence[str]) -> int:
-    """Width of a column in which texts that are longer than _LONG wrap between words."""
+    """Return the width of a column in which texts longer than _LONG wrap between words."""
     line = max(cell_len(line) for text in texts for line in text.split("\n"))
     word = max((cell_len(word) for text in texts for word in text.split()), default=0)
     return max(word, min(line, _LONG))
 
 
 def print_status(store: TableStore, open_runner: Callable[[DataRoot], Runner]) -> None:
-    """Inputs found and missing by survey, datasets that can be built, notices, and what is stale and why.
+    """Print inputs found and missing by survey, datasets that can be built, notices, and stale partitions.
 
-    Raises InputError where ``settings.yaml`` or ``recipes.yaml`` has an error, or the results are closed to changes;
-    the inputs are told before.
+    Raises InputError, after printing the inputs, where ``settings.yaml`` or ``recipes.yaml`` has an error or the
+    results are not writable.
     """
     root = store.root
     print(f"data root: {root.path}{'' if root.path.is_dir() else ' (does not exist)'}")
     complete = _print_inputs(root)
 
-    from rotator_assets.lineage.partitions import DATASETS  # reads recipes.yaml, and fails where it is wrong
+    from rotator_assets.lineage.partitions import DATASETS  # reads recipes.yaml and fails where it has an error
     from rotator_assets.lineage.settings_file import load_settings
 
     load_settings(root)
     ready = []
     for key in complete:
-        ready += [d.key for d in DATASETS.values() if d.survey == key] or [f"{key} (catalogues alone)"]
+        ready += [d.key for d in DATASETS.values() if d.survey == key] or [f"{key} (catalogues only)"]
     print(f"datasets that can be built now: {', '.join(ready) or 'none'}")
     print_notices(store)
     if root.dagster_home.is_dir():
@@ -177,7 +210,7 @@ def print_status(store: TableStore, open_runner: Callable[[DataRoot], Runner]) -
 
 
 def print_notices(store: TableStore, steps: Iterable[Step] | None = None) -> None:
-    """What was supplied and is not used as the user may expect, a line each: of some steps, or all there is."""
+    """Print the notices of some steps or of all: inputs that are not used as the user may expect."""
     from rotator_assets.lineage.notices import notices_of
 
     made = None if steps is None else [(asset, step.partition or WHOLE) for step in steps for asset in step.assets]
@@ -186,9 +219,9 @@ def print_notices(store: TableStore, steps: Iterable[Step] | None = None) -> Non
 
 
 def grouped(stale: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """Stale assets, partitions and reasons in few lines: one for all that went stale of one recipe or survey at once.
+    """Group stale assets, partitions and reasons: one line for everything of a recipe or survey with the same reason.
 
-    ``manga-observed-64|log`` stands for itself; several partitions as ``log: 2 (manga-observed-64, tng100-noisy-64)``.
+    A single partition is listed as it is, several as ``log: 2 (manga-observed-64, tng100-noisy-64)``.
     """
     by_asset: dict[tuple[str, str, str], list[str]] = {}
     for asset, partition, reason in stale:
@@ -210,7 +243,7 @@ def _listed(subject: str, partitions: Sequence[str]) -> str:
 
 
 def _print_inputs(root: DataRoot) -> list[str]:
-    """Show what files each survey has and lacks. Gives the surveys that lack nothing."""
+    """Print the files found and missing per survey; return the complete surveys."""
     from rotator_assets.surveys import SURVEYS
     from rotator_assets.surveys.inventory import inventory, lacking
 
@@ -238,13 +271,13 @@ def _print_inputs(root: DataRoot) -> list[str]:
 
 
 def _print_stale(root: DataRoot, open_runner: Callable[[DataRoot], Runner]) -> None:
-    """Show what was made and no longer fits its inputs, why, and how to make it anew."""
-    root.require_writable()  # what has changed is noted in the Dagster instance
+    """Print the stale partitions, the reasons, and how to rebuild them."""
+    root.require_writable()  # changes are recorded in the Dagster instance
     with open_runner(root) as runner:
         runner.observe()
         stale = list(runner.staleness().stale())
     if not stale:
         print("nothing is stale")
         return
-    print_table(["asset", "partition", "why"], grouped(stale), title="stale: made from what has changed since")
-    print(f"make them anew with: rotators run --stale --data {shlex.quote(str(root.path))}")
+    print_table(["asset", "partition", "why"], grouped(stale), title="stale: made from inputs that have changed since")
+    print(f"rebuild with: rotators run --stale --data {shlex.quote(str(root.path))}")

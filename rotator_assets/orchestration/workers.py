@@ -1,8 +1,8 @@
-"""Processes of their own for the trainings of a plan, so that several share the processors.
+"""Worker processes for the trainings of a plan, so that several run at the same time.
 
-A worker is the module `worker` run as a program: a line of JSON for each step in; lines of JSON with its progress, and
-at last with what became of it, out. The end of its input stops it, whether its parent closed it or was killed.
-(``multiprocessing`` would import the caller's main module again in each.)
+A worker is the module `worker` run as a program. It reads one line of JSON per step, and writes lines of JSON with its
+progress and finally its result. The end of its input stops it, whether the parent has closed it or was killed.
+(``multiprocessing`` would import the caller's main module in each process.)
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.orchestration.plans import Step
 
 WORKER = (sys.executable, "-P", "-m", "rotator_assets.worker")
-"""How a worker is started, without modules of the working directory; the data root comes after it."""
+"""Command that starts a worker without modules of the working directory; the data root is its argument."""
 STOP_SECONDS = 20.0
-"""A worker that is told to stop has this long to tidy up."""
+"""Time for a worker to clean up after it was stopped."""
 _MOST_JOBS = 4
 _ACCELERATORS = ("/dev/nvidia0", "/dev/kfd")
 
 
 class TrainingFailed(RuntimeError):
-    """A step failed in a worker, for a reason that is no fault of the input."""
+    """A step failed in a worker for another reason than its input."""
 
 
 def default_jobs() -> int:
-    """Trainings at a time: one where there is a GPU, which one training fills; else one a processor, at most four."""
+    """Return the number of trainings at a time: one with a GPU, else one per processor, at most four."""
     if any(Path(device).exists() for device in _ACCELERATORS):
         return 1
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, _MOST_JOBS)
 
 
 class Workers:
-    """At most ``jobs`` processes that run steps on one data root. Leaving the context stops what still runs."""
+    """At most ``jobs`` processes that run steps on one data root. Leaving the context stops running steps."""
 
     def __init__(self, root: DataRoot, jobs: int) -> None:
         self._root, self._jobs = root, jobs
@@ -63,7 +63,7 @@ class Workers:
 
     @property
     def running(self) -> set[str]:
-        """Titles of the steps at work."""
+        """Titles of the running steps."""
         return set(self._busy)
 
     @property
@@ -72,13 +72,13 @@ class Workers:
         return len(self._busy) < self._jobs
 
     def start(self, step: Step) -> None:
-        """Hand the step to a worker."""
+        """Start the step in a worker."""
         worker = self._free.pop() if self._free else _Worker(self._root)
         self._busy[step.title] = worker
         threading.Thread(target=lambda: self._ended.put((worker, step, worker.run(step))), daemon=True).start()
 
     def wait(self) -> tuple[Step, Exception | None]:
-        """The next step to end, and what it failed with."""
+        """Wait for the next step to end; return it and its error, None after success."""
         worker, step, error = self._ended.get()
         del self._busy[step.title]
         if worker.is_alive:
@@ -97,7 +97,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
-            start_new_session=True,  # an interrupt is for the parent, which stops this
+            start_new_session=True,  # the parent handles interrupts and stops this process
         )
 
     @property
@@ -105,7 +105,7 @@ class _Worker:
         return self._process.poll() is None
 
     def run(self, step: Step) -> Exception | None:
-        """Run the step to its end, passing its progress on; what it failed with."""
+        """Run the step, report its progress, and return its error; None after success."""
         for answer in self._answers(step):
             if "stage" in answer:
                 progress.report(**answer)
@@ -122,18 +122,18 @@ class _Worker:
         try:
             self._process.stdin.write(json.dumps(asdict(step)) + "\n")
             self._process.stdin.flush()
-        except (OSError, ValueError):  # it died, or was closed just now
+        except (OSError, ValueError):  # it has died or has just been closed
             return
         for line in self._process.stdout:
             yield json.loads(line)
 
     def close(self) -> None:
-        """End its input: a run in hand ends as interrupted and leaves nothing half-written, and the process ends."""
+        """End the input: a running step is interrupted without leaving partial files, and the process ends."""
         with contextlib.suppress(OSError):
             self._process.stdin.close()
 
     def stop(self) -> None:
-        """Wait until it has ended; kill it where that takes long."""
+        """Wait until the process has ended; kill it after `STOP_SECONDS`."""
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -135,7 +135,7 @@ def test_a_file_of_a_similar_name_is_not_passed_over(tmp_path, name):
 
 def test_a_link_to_nowhere_and_a_folder_are_no_settings(tmp_path):
     (tmp_path / "settings.yaml").symlink_to(tmp_path / "not-there.yaml")
-    with pytest.raises(InputError, match="is no file, or a link to what is not there"):
+    with pytest.raises(InputError, match="is not a file, or is a dangling link"):
         load_settings(DataRoot(tmp_path))
     (tmp_path / "not-there.yaml").mkdir()
     with pytest.raises(InputError, match="is no file"):

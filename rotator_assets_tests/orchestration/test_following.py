@@ -107,23 +107,23 @@ def test_a_comparison_that_cannot_be_made_is_tried_once_and_the_report_is_made_w
     assert sensor.tick() == f"compare_recipes {NOISY}"
     assert sensor.tick() == "refresh_report"
     told = {sensor.tick() for _ in range(3)}
-    assert f"made anew without success, and not tried again: recipe_comparison {NOISY}" in told
+    assert f"failed to rebuild and not tried again: recipe_comparison {NOISY}" in told
     assert not sensor.passed("recipe_comparison")
 
 
 def test_nothing_is_made_while_others_are_at_work(sensor, monkeypatch):
     _new_auc(sensor.root)
     with at_work(sensor.root), at_work(sensor.root):
-        assert sensor.tick() == "waits for `rotators run`, which makes the report itself"
+        assert sensor.tick() == "waits for `rotators run`, which builds the report itself"
     assert not is_at_work(sensor.root)
     job = definitions(sensor.root).resolve_job_def("train")
     run = sensor.instance.create_run_for_job(
         job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": f"{NOISY}|log", **process_tags()}
     )
-    assert sensor.tick() == f"waits for 1 run at work or queued ({run.run_id[:8]}: train {NOISY}|log)"
+    assert sensor.tick() == f"waits for 1 run in progress or queued ({run.run_id[:8]}: train {NOISY}|log)"
     sensor.instance.report_run_canceled(run)
     monkeypatch.setattr(following, "QUIET_SECONDS", 20)
-    assert sensor.tick() == f"waits for 20 s without a run; {run.run_id[:8]} ended just now"
+    assert sensor.tick() == f"waits for 20 s without a run; {run.run_id[:8]} has just ended"
     monkeypatch.setattr(following, "QUIET_SECONDS", 0)
     assert sensor.tick().startswith("noticed first")
 
@@ -151,7 +151,7 @@ def test_one_launch_makes_everything_that_is_stale(sensor):
 
 def test_an_error_in_the_settings_is_told(sensor):
     sensor.root.settings.write_text("profile: [")
-    assert "settings.yaml" in sensor.tick() and "put right" in sensor.tick()
+    assert "settings.yaml" in sensor.tick() and "fixed" in sensor.tick()
 
 
 def test_a_change_of_an_input_is_left_to_the_sensor_that_names_it(sensor):
