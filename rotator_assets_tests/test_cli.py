@@ -239,11 +239,11 @@ def test_wrong_usage_is_one_line_and_status_2(tmp_path, arguments, message):
     assert message in complaint(rotators(*arguments, data=data, cwd=tmp_path))
 
 
-def test_a_root_that_is_not_there_is_told(tmp_path):
+def test_a_missing_root_is_an_error(tmp_path):
     assert "no such data root" in complaint(rotators("query", "SELECT 1", data=tmp_path / "nowhere"))
 
 
-def test_bad_settings_are_told_before_anything_runs(tmp_path):
+def test_bad_settings_are_reported_before_anything_runs(tmp_path):
     (tmp_path / "manga").mkdir()
     (tmp_path / "settings.yaml").write_text("manga: {labels: {ttype: 3}}")
     assert "manga.labels.ttype" in complaint(rotators("run", "--dataset", "manga-observed-64", data=tmp_path))

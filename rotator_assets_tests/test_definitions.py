@@ -74,14 +74,14 @@ def test_every_asset_is_described_owned_versioned_and_of_a_kind(graph):
         assert node.description and node.owners and node.code_version and node.kinds, key
 
 
-def test_jobs_are_named_after_what_one_wants_and_the_report_follows_by_itself():
+def test_jobs_exist_and_the_report_follows_by_itself():
     repository = definitions(DataRoot(Path("/nowhere"))).get_repository_def()
     assert {"train", "retrain_stale", "refresh_report", "compare_recipes"} <= set(repository.job_names)
     running = {s.name for s in repository.sensor_defs if s.default_status == dg.DefaultSensorStatus.RUNNING}
     assert running == {"input_changes", "report_follows_results"}
 
 
-def test_trainings_share_a_pool_also_those_of_a_job_that_makes_all_that_is_stale(graph):
+def test_trainings_share_a_pool_with_the_job_that_rebuilds_stale_ones(graph):
     assert graph.get(dg.AssetKey("rotator_classifier")).pools == {"training"}
     job = definitions(DataRoot(Path("/nowhere"))).resolve_job_def("retrain_stale")
     assert {op.pool for op in job.all_node_defs} == {"training"}
@@ -110,7 +110,7 @@ def test_keys():
     assert split_training_key(key) == ("tng100-noisy-64", "log")
 
 
-def test_an_unknown_dataset_is_told_with_those_there_are():
+def test_an_unknown_dataset_is_an_error_that_lists_the_known_ones():
     from rotator_assets.core.errors import InputError
 
     with pytest.raises(InputError, match="manga-observed-64"):

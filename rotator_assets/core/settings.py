@@ -1,4 +1,4 @@
-"""Choices about the catalogues and images of a survey: the blocks of ``settings.yaml``. All are optional."""
+"""Settings for the catalogues and images of a survey: the blocks of ``settings.yaml``. All are optional."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
-"""Unknown keys and values of another type are mistakes: ``"20"`` is no number, ``1`` no truth value."""
+"""Unknown keys and values of another type are errors: ``"20"`` is not a number, and ``1`` is not a boolean."""
 FROM_LIST = Field(strict=False)
-"""A tuple, which YAML writes as a list."""
+"""For tuples, which YAML writes as lists."""
 
 BeamRule = Literal["none", "all", "regular_rotators"]
 """Which galaxies are corrected for seeing."""
 Seeing = Annotated[float, Field(ge=0.6, le=10)]
-"""FWHM in arcsec. Pixels of 0.396 arcsec do not sample narrower profiles, and wider ones are not seeing."""
+"""FWHM in arcsec. Pixels of 0.396 arcsec undersample narrower profiles, and wider ones are no realistic seeing."""
 Depth = Annotated[float, Field(ge=0, le=1e6)]
 """Standard deviation of the sky in nanomaggies per pixel."""
 Factor = Annotated[float, Field(gt=0, le=10)]
 
 
 class LabelSettings(BaseModel):
-    """Who is early, who is slow, and which galaxies get a label at all. Every cut is off until set."""
+    """Which galaxies are early types, which are slow rotators, and which get a label. Every cut is off by default."""
 
     model_config = STRICT
 
@@ -35,21 +35,27 @@ class LabelSettings(BaseModel):
     reject_drp3qual_critical: bool = Field(False, description="no label where DRP3QUAL has bit 30 (CRITICAL)")
     reject_dapqual_critical: bool = Field(False, description="no label where DAPQUAL has bit 30 (CRITICAL)")
     reject_spurious_subhalos: bool = Field(False, description="no label where SubhaloFlag is 0 (TNG)")
-    reject_repeat_observations: bool = Field(False, description="one label a galaxy: its first observation that has it")
+    reject_repeat_observations: bool = Field(
+        False, description="one label per galaxy: that of its first observation with a label"
+    )
     reject_flag_t_type: bool = Field(False, description="no label where the morphology catalogue flags its T-Type")
     reject_failed_photometry: bool = Field(False, description="no label where the PyMorph r-band Sersic fit failed")
 
 
 class ImageSettings(BaseModel):
-    """Scale of images whose files do not tell it (PNG and JPG colour cut-outs), at most one of the two; and checks."""
+    """Checks of images, and the scale of PNG and JPG cut-outs, whose files do not contain it."""
 
     model_config = STRICT
 
     pixels_per_r_eff: float | None = Field(None, gt=0, description="cut-outs scaled to the galaxy: pixels per R_e")
-    arcsec_per_pixel: float | None = Field(None, gt=0, description="cut-outs of one angular scale")
-    check_centre: bool = Field(True, description="unusable where the galaxy is over a pixel off the centre (WCS)")
-    check_pixel_scale: bool = Field(True, description="unusable where pixels are not of 0.396 arcsec within 2 %")
-    check_saturation: bool = Field(True, description="observed images: clipped pixels are missing (or many are white)")
+    arcsec_per_pixel: float | None = Field(None, gt=0, description="cut-outs with the same angular scale")
+    check_centre: bool = Field(True, description="unusable where the galaxy is more than a pixel off the centre (WCS)")
+    check_pixel_scale: bool = Field(
+        True, description="unusable where the pixel scale differs from 0.396 arcsec by more than 2 %"
+    )
+    check_saturation: bool = Field(
+        True, description="observed images: clipped pixels count as missing; unusable where many are white"
+    )
     max_missing_fraction: float = Field(
         0.0,
         ge=0,
@@ -66,16 +72,20 @@ class ImageSettings(BaseModel):
 
 
 class KinematicsSettings(BaseModel):
-    """How lambda_R is measured from stellar maps or star particles."""
+    """Measurement of lambda_R from stellar maps or star particles."""
 
     model_config = STRICT
 
     aperture: Literal["header", "particles", "photometry"] | None = Field(
-        None, description="half-light ellipse: the file's own or the catalogues' first; null: as the survey's default"
+        None, description="half-light ellipse: prefer the file's or the catalogues'; null: the survey's default"
     )
     beam_correction: BeamRule = Field("regular_rotators", description="which galaxies are corrected for seeing")
-    min_coverage: float = Field(0.0, ge=0, le=1, description="lambda_R is refused where data cover less of the ellipse")
-    min_particles_per_bin: int = Field(50, ge=20, description="of equal light; fewer hide more slow rotation")
+    min_coverage: float = Field(
+        0.0, ge=0, le=1, description="lambda_R is rejected where data cover a smaller fraction of the ellipse"
+    )
+    min_particles_per_bin: int = Field(
+        50, ge=20, description="bins have equal light; with fewer particles noise hides more slow rotators"
+    )
     """With 50 the velocities of bins are as noisy as in MaNGA's Voronoi bins of S/N 10: without rotation the observed
     lambda_R is 0.1. With 20 it is 0.15. With 100 a galaxy of a few thousand particles has too few bins to resolve
     rotation."""
@@ -83,7 +93,7 @@ class KinematicsSettings(BaseModel):
     @field_validator("aperture", "beam_correction", mode="before")
     @classmethod
     def _renamed(cls, value: object) -> object:
-        """Values of earlier versions, which meant what no single new one does."""
+        """Reject values of earlier versions that correspond to several new ones."""
         if value == "file":
             raise ValueError("'file' is now named header (manga) or particles (tng100)")
         if value == "graham2018":
@@ -92,16 +102,16 @@ class KinematicsSettings(BaseModel):
 
 
 class MockSettings(BaseModel):
-    """How simulated galaxies are observed. What is not fixed here is drawn for each galaxy as over SDSS."""
+    """Mock observation of simulated galaxies. Values not set here are drawn per galaxy from those of SDSS."""
 
     model_config = STRICT
 
     seed: int = Field(2020, ge=0)
     psf: Literal["gaussian", "moffat"] = "gaussian"
     moffat_beta: float = Field(3.0, ge=2, le=100)
-    """Between turbulence alone, 4.765 (Trujillo et al. 2001, MNRAS 328, 977), and the 2.5 of IRAF: stars in SDSS also
-    have the wings of the instrument (Xin et al. 2018, AJ 156, 222). Below 2 the wings cover the whole image, and 100 is
-    a Gaussian."""
+    """Between the value of turbulence, 4.765 (Trujillo et al. 2001, MNRAS 328, 977), and IRAF's default, 2.5, because
+    stars in SDSS also have wings from the instrument (Xin et al. 2018, AJ 156, 222). Below 2 the wings cover the whole
+    image, and 100 is close to a Gaussian."""
     sky: Literal["gaussian", "stamps"] = Field("gaussian", description="stamps: pasted from `<survey>/sky/*.fits`")
     redshift: float | None = Field(
         None, ge=0.001, le=10, description="observe from this redshift instead of the file's"
@@ -110,13 +120,13 @@ class MockSettings(BaseModel):
         None, description="seeing in g, r, i"
     )
     sky_sigma_nmgy: Annotated[tuple[Depth, Depth, Depth], FROM_LIST] | None = Field(
-        None, description="sky noise in g, r, i, nmgy a pixel"
+        None, description="sky noise in g, r, i, in nmgy per pixel"
     )
 
     @model_validator(mode="after")
     def _stamps_have_noise_of_their_own(self) -> MockSettings:
         if self.sky == "stamps" and self.sky_sigma_nmgy:
-            raise ValueError("sky stamps have a noise of their own: leave out sky_sigma_nmgy")
+            raise ValueError("sky stamps have their own noise: leave out sky_sigma_nmgy")
         return self
 
 
@@ -131,7 +141,7 @@ class SurveySettings(BaseModel):
     jam_qual_min: int | None = Field(None, ge=-1, le=3, description="DynPop lambda_R needs at least this `Qual`")
     fill_refused: bool = Field(
         False,
-        description="lambda_R that a quality cut refuses is taken from a later source",
+        description="lambda_R rejected by a quality cut is taken from a later source",
         json_schema_extra={"introduced": False},
     )
     lambda_r_scale: dict[str, Factor] = Field(
@@ -149,10 +159,10 @@ class SurveySettings(BaseModel):
 
 
 def version_of(model: BaseModel, names: Container[str] | None = None) -> str:
-    """Hash of a settings block, or of some of its settings: equal content, equal version.
+    """Return the hash of a settings block, or of some of its settings.
 
-    A setting that joined its block later (``introduced`` in its field) does not count while it has the value it was
-    introduced with, so that a new setting makes nothing stale.
+    A setting that was added later (``introduced`` in its field) does not count while it has the value it was introduced
+    with, so that a new setting makes nothing stale.
     """
     content = model.model_dump(mode="json")
     if names is not None:

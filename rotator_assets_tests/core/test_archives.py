@@ -67,13 +67,13 @@ def test_the_index_agrees_with_tarfile(tmp_path_factory, members, form):
     assert found == expected == members
 
 
-def test_of_members_with_one_path_the_last_counts(tmp_path):
+def test_the_last_of_several_members_with_the_same_path_counts(tmp_path):
     path = write_tar(tmp_path / "a.tar", {"x/a.fits": b"old", "x/b.fits": b"b"})
     write_tar(path, {"x/a.fits": b"new, and longer"}, mode="a")
     assert [content_of(member) for member in tar_members(path)] == [b"new, and longer", b"b"]
 
 
-def test_what_is_no_regular_visible_file_is_left_out(tmp_path):
+def test_hidden_and_irregular_members_are_left_out(tmp_path):
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
         for name, kind in [
@@ -133,14 +133,14 @@ def test_absurd_sizes_neither_loop_nor_fill_the_memory(tmp_path, size_field, kin
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", bytes(range(256)) * 8, gzip.compress(bytes(10240), mtime=0)])
-def test_what_is_no_archive_says_so(tmp_path, content):
+def test_other_files_are_not_archives(tmp_path, content):
     (tmp_path / "a.tar").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.tar: is not a whole tar archive"):
         tar_members(tmp_path / "a.tar")
 
 
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "A.TAR.BZ2", "a.tar.xz"])
-def test_compressed_archives_are_to_be_decompressed_first(tmp_path, name):
+def test_compressed_archives_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"")
     write_tar(tmp_path / "whole.tar", {"b.fits": b"b"})
     assert [file.name for file in image_files(tmp_path)] == ["b.fits"]  # the others are read all the same

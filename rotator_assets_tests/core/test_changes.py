@@ -27,7 +27,7 @@ def test_a_change_names_the_setting_and_both_its_values(old, new, told):
     assert changes(old, new) == told
 
 
-def test_changes_stand_in_the_order_of_the_new_content_and_then_of_the_old():
+def test_changes_follow_the_order_of_the_new_content():
     old, new = {"gone": 1, "b": 1, "same": 0, "a": 1}, {"a": 2, "same": 0, "b": 2}
     assert [line.split(":")[0] for line in changes(old, new)] == ["a", "b", "gone"]
 

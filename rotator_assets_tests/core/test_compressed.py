@@ -50,12 +50,12 @@ def test_content_is_the_same_under_any_name_and_compression(tmp_path, pack, name
     assert read(tmp_path / name) == CONTENT
 
 
-def test_what_was_packed_twice_is_unpacked_twice(tmp_path):
+def test_files_compressed_twice_are_unpacked_twice(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(bz2.compress(CONTENT)))
     assert read(tmp_path / "a.gz") == CONTENT
 
 
-def test_a_file_that_unpacks_without_end_is_refused(tmp_path):
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path):
     (tmp_path / "bomb.fits").write_bytes(gzip.compress(gzip.compress(bytes(5_000_000))))
     with pytest.raises(ValueError, match="unpacks to more than 4 MB"):
         read(tmp_path / "bomb.fits", max_bytes=4_000_000)
@@ -70,7 +70,7 @@ def test_a_file_that_unpacks_without_end_is_refused(tmp_path):
         (gzip.compress(CONTENT, mtime=0)[:-20], "ended before the end-of-stream"),
     ],
 )
-def test_what_cannot_be_unpacked_is_an_error(tmp_path, content, reason):
+def test_files_that_cannot_be_unpacked_are_errors(tmp_path, content, reason):
     (tmp_path / "a.fits").write_bytes(content)
     with pytest.raises((ValueError, EOFError), match=reason):
         read(tmp_path / "a.fits")
@@ -94,7 +94,7 @@ def test_catalogues_are_found_and_read_in_any_compression_under_any_name(tmp_pat
     assert not_read(MANGA, folder) == []
 
 
-def test_a_catalogue_that_a_browser_has_unpacked_is_read_under_its_old_name(tmp_path):
+def test_a_catalogue_unpacked_by_a_browser_is_read_under_its_old_name(tmp_path):
     catalogs = write_manga_catalogs(tmp_path) / "catalogs"
     (catalogs / "drpall-v2_4_3.fits").rename(catalogs / "drpall-v2_4_3.fits.gz")
     assert MANGA.read_photometry(tmp_path).sources[1].path.name == "drpall-v2_4_3.fits.gz"

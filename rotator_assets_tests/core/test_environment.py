@@ -107,7 +107,7 @@ def results(code, cwd, variables):
     return json.loads(run.stdout)
 
 
-def test_networks_figures_and_files_are_the_same_whatever_the_shell_and_the_home_say(home, working_folder, tmp_path):
+def test_shell_and_home_folder_do_not_change_networks_figures_and_files(home, working_folder, tmp_path):
     code = f"import rotator_assets\n{RESULTS}"
     expected = results(code, tmp_path, clean())
     hostile = clean(HOME=str(home), KERAS_HOME=str(home / ".keras"), ASTROPY_CONFIG_DIR=str(home), **HOSTILE)
@@ -117,7 +117,7 @@ def test_networks_figures_and_files_are_the_same_whatever_the_shell_and_the_home
     assert expected[2:] == ["object", True, 1e-7]
 
 
-def test_a_layer_says_its_order_of_axes_itself(home, tmp_path):
+def test_layers_set_their_order_of_axes(home, tmp_path):
     """Where Keras was there before this project, and took its settings from the home folder."""
     (home / ".keras/keras.json").write_text(json.dumps({**KERAS_FILE, "backend": "tensorflow", "floatx": "float64"}))
     code = """
@@ -143,7 +143,7 @@ def run_rotators(arguments, cwd, variables):
     )
 
 
-def test_a_command_says_once_what_it_does_not_use_and_works(home, working_folder, tmp_path):
+def test_a_command_lists_ignored_variables_once_and_works(home, working_folder, tmp_path):
     root = tmp_path / "galaxies of Überlingen"
     (root / "manga").mkdir(parents=True)
     plain = run_rotators(["status", "--data", root], tmp_path, clean())
@@ -177,7 +177,7 @@ def prepared(monkeypatch, **variables):
     return environment.prepare(), os.environ
 
 
-def test_what_chooses_a_device_or_kernels_and_what_is_not_ours_is_left_alone(monkeypatch):
+def test_variables_for_devices_kernels_and_other_programs_are_kept(monkeypatch):
     left = {
         "CUDA_VISIBLE_DEVICES": "1",
         "OMP_NUM_THREADS": "2",
@@ -195,7 +195,7 @@ def test_what_chooses_a_device_or_kernels_and_what_is_not_ours_is_left_alone(mon
     assert said == () and left.items() <= environ.items()
 
 
-def test_what_is_prepared_is_left_alone_the_next_time(monkeypatch):
+def test_a_prepared_environment_is_not_changed_again(monkeypatch):
     said, environ = prepared(monkeypatch, **HOSTILE)
     assert {*said} == {*HOSTILE} - {"TZ"} and environ["KERAS_BACKEND"] == "tensorflow"
     before = dict(environ)

@@ -70,7 +70,7 @@ def test_a_root_works_under_any_name(tmp_path, longest, small_demo_root, monkeyp
     assert set(tmp_path.iterdir()) - before == {tmp_path / folder.relative_to(tmp_path).parts[0]}
 
 
-def test_a_root_is_the_folder_that_the_system_takes_it_for(tmp_path, small_demo_root, monkeypatch):
+def test_a_root_through_a_link_is_the_folder_of_the_system(tmp_path, small_demo_root, monkeypatch):
     """`link/..` is the folder that holds the target of the link, not the one that holds the link."""
     real = catalogues(tmp_path / "far" / "root", small_demo_root)
     (tmp_path / "far" / "away").mkdir()
@@ -106,7 +106,7 @@ def test_a_linked_root_and_one_with_needless_slashes(tmp_path, monkeypatch):
         ("loop/../x", "symbolic links"),
     ],
 )
-def test_a_path_that_no_root_can_have_is_refused(tmp_path, name, reason):
+def test_unsuitable_paths_are_refused(tmp_path, name, reason):
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(InputError) as refused:
@@ -116,12 +116,12 @@ def test_a_path_that_no_root_can_have_is_refused(tmp_path, name, reason):
 
 
 @pytest.mark.parametrize("command", [["status"], ["run", "--all"], ["ui"], ["report"], ["export", "x"], ["demo"]])
-def test_every_command_refuses_it_in_one_line(tmp_path, command):
+def test_every_command_refuses_unsuitable_paths_in_one_line(tmp_path, command):
     assert "caf\\udce9: DuckDB cannot" in complaint(rotators(*command, data=tmp_path / NOT_UTF8))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_variable_is_held_to_the_same_rules(tmp_path, monkeypatch):
+def test_the_same_rules_apply_to_the_variable(tmp_path, monkeypatch):
     monkeypatch.setenv("ROTATORS_DATA", str(tmp_path / "what?"))
     with pytest.raises(InputError, match="move it elsewhere"):
         DataRoot.from_environment()
@@ -131,7 +131,7 @@ def test_an_empty_path_is_not_the_working_folder(tmp_path):
     assert "--data is empty" in complaint(rotators("status", "--data", "", cwd=tmp_path))
 
 
-def test_a_root_closed_to_changes_is_told_before_anything_runs(tmp_path, monkeypatch):
+def test_a_read_only_root_is_reported_before_anything_runs(tmp_path, monkeypatch):
     root = DataRoot.at(tmp_path)
     root.require_writable()
     root.tables.mkdir(parents=True)
@@ -140,7 +140,7 @@ def test_a_root_closed_to_changes_is_told_before_anything_runs(tmp_path, monkeyp
         root.require_writable()
 
 
-def test_a_folder_that_may_not_be_looked_into_is_not_passed_over(tmp_path, monkeypatch):
+def test_a_folder_without_permission_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "open").mkdir()
     (tmp_path / "open" / "a.fits").touch()
     (tmp_path / "closed").mkdir()
@@ -166,7 +166,7 @@ def test_a_file_of_the_longest_name_is_written_whole_or_not_at_all(tmp_path, nam
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "whole")]
 
 
-def test_names_of_files_that_are_not_utf8_are_written_out(tmp_path):
+def test_file_names_that_are_not_utf8_are_escaped(tmp_path):
     frame = pd.concat([roc(0.5, rows=1, recipe=NOT_UTF8), roc(0.5, rows=1)])
     store = open_store(DataRoot(tmp_path))
     assert store.write("roc_curves", "k", frame) == content_hash(frame)

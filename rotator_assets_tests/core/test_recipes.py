@@ -109,7 +109,7 @@ def test_quadrature_and_baseline_may_be_any_that_there_are():
     assert (default.attribution_method, default.attribution_baseline) == ("riemann_middle", "sky")
 
 
-def test_recipes_that_differ_in_several_settings_or_in_none_are_not_compared():
+def test_recipes_are_compared_only_if_they_differ_in_one_setting():
     recipes = {
         "two": Recipe(name="two", bands="r", normalization="log"),
         "shifted": Recipe(name="shifted", augmentation={"shift": 0.1}),
@@ -214,7 +214,7 @@ def test_a_new_setting_changes_no_version_until_it_is_used():
     assert [stage for stage in STAGES if used[stage] != versions(now)[stage]] == ["training"]
 
 
-def test_another_default_changes_the_version_of_what_relies_on_it_and_of_nothing_else():
+def test_another_default_changes_only_the_versions_that_rely_on_it():
     assert Longer(name="a").version("training") == Recipe(name="a", epochs=30).version("training")
     assert Longer(name="a", epochs=20).version("training") == Recipe(name="a").version("training")
 
@@ -291,7 +291,7 @@ def test_neighbours_are_masked_where_the_file_says_so(tmp_path):
         ("recipes: !!python/object/apply:os.system ['true']", "is not valid YAML"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, text, message):
+def test_errors_are_one_line(tmp_path, text, message):
     with pytest.raises(InputError) as error:
         load_recipes(written(tmp_path, text))
     assert message in str(error.value) and "recipes.yaml" in str(error.value)

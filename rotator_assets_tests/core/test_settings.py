@@ -24,7 +24,7 @@ def test_no_file_means_the_defaults_of_the_study(tmp_path):
     assert manga.images.pixels_per_r_eff is manga.images.arcsec_per_pixel is manga.jam_qual_min is None
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_settings_are_read(tmp_path):
     (tmp_path / "settings.yaml").write_text(
         "profile: full\nmanga: {labels: {t_type_max: 0, log_mass_min: 10}, images: {pixels_per_r_eff: 9.434}}"
     )
@@ -53,7 +53,7 @@ def test_a_new_setting_changes_no_version(block, version):
     assert version_of(block()) == version
 
 
-def test_new_choices_of_sources_change_the_version_of_labels_once_they_are_set():
+def test_new_choices_of_sources_count_once_they_are_set():
     names = ("jam_qual_min", "fill_refused", "lambda_r_scale")
     manga = Settings().survey("manga")
     versions = {
@@ -118,7 +118,7 @@ def test_a_later_setting_counts_once_it_has_another_value():
         ("manga: {lambda_r_preference: dynpop}", "manga.lambda_r_preference: Input should be a valid tuple"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, text, message):
+def test_errors_are_one_line(tmp_path, text, message):
     (tmp_path / "settings.yaml").write_text(text)
     with pytest.raises(InputError) as error:
         load_settings(DataRoot(tmp_path))
@@ -127,13 +127,13 @@ def test_mistakes_are_told_in_one_line(tmp_path, text, message):
 
 
 @pytest.mark.parametrize("name", ["settings.yml", "Settings.yaml", "setting.yaml"])
-def test_a_file_of_a_similar_name_is_not_passed_over(tmp_path, name):
+def test_a_file_with_a_similar_name_is_an_error(tmp_path, name):
     (tmp_path / name).write_text("profile: full")
     with pytest.raises(InputError, match=rf"{name}: is not read under this name: call it settings\.yaml"):
         load_settings(DataRoot(tmp_path))
 
 
-def test_a_link_to_nowhere_and_a_folder_are_no_settings(tmp_path):
+def test_a_dangling_link_and_a_folder_are_errors(tmp_path):
     (tmp_path / "settings.yaml").symlink_to(tmp_path / "not-there.yaml")
     with pytest.raises(InputError, match="is not a file, or is a dangling link"):
         load_settings(DataRoot(tmp_path))

@@ -29,7 +29,7 @@ def read(tmp_path, content: str | bytes):
         ("a: |\n  two\n  lines\n", {"a": "two\nlines\n"}),
     ],
 )  # fmt: skip
-def test_content_is_what_every_reader_takes_it_for(tmp_path, text, content):
+def test_unambiguous_content_is_read(tmp_path, text, content):
     assert read(tmp_path, text).content == content
 
 
@@ -87,7 +87,7 @@ def test_content_is_what_every_reader_takes_it_for(tmp_path, text, content):
         ("#" * 2**20 + "\n", "is larger than 1024 kB"),
     ],
 )
-def test_what_has_several_readings_or_none_is_refused_with_its_line(tmp_path, text, message):
+def test_ambiguous_or_invalid_yaml_is_refused_with_its_line(tmp_path, text, message):
     with pytest.raises(InputError) as error:
         read(tmp_path, text)
     assert message in str(error.value) and "settings.yaml: " in str(error.value)
@@ -101,7 +101,7 @@ def test_aliases_of_aliases_do_not_fill_the_memory(tmp_path):
         read(tmp_path, "\n".join(lines))
 
 
-def test_what_is_wrong_with_a_value_can_be_told_with_its_line(tmp_path):
+def test_values_have_line_numbers(tmp_path):
     file = read(tmp_path, "a:\n  b:\n    - 1\n    - 2\nc: 3\n")
     assert file.where("a", "b", 1).endswith("settings.yaml: line 4")
     assert file.where("a", "b", "unknown").endswith("line 2") and file.where("unknown").endswith("line 1")

@@ -106,7 +106,7 @@ def test_conditions_say_what_was_observed_and_how():
         ({"psf_fwhm_arcsec": (1.4, 0.1, 1.3)}, "psf_fwhm_arcsec.1\n.*greater than or equal to 0.6"),
         ({"psf_fwhm_arcsec": (1.4, 1.3)}, "psf_fwhm_arcsec.2\n.*Field required"),
         ({"sky_sigma_nmgy": (0.1, -0.1, 0.1)}, "sky_sigma_nmgy.1\n.*greater than or equal to 0"),
-        ({"sky_sigma_nmgy": TYPICAL_SKY, "sky": "stamps"}, "sky stamps have a noise of their own"),
+        ({"sky_sigma_nmgy": TYPICAL_SKY, "sky": "stamps"}, "sky stamps have their own noise"),
     ],
 )
 def test_settings_out_of_range_are_refused(options, reason):

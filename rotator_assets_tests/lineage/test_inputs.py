@@ -62,7 +62,7 @@ def _observe(instance, root) -> dict[tuple[str, str], str]:
     return {(o.asset_key.to_user_string(), o.partition): o.metadata["changed"].value for o in observations}
 
 
-def test_every_input_is_first_seen_once_and_then_no_more(instance, root):
+def test_every_input_is_first_seen_once(instance, root):
     changed = _observe(instance, root)
     assert set(changed.values()) == {"first seen"}
     surveys = {survey for asset, survey in changed if asset == "image_files"}
@@ -70,7 +70,7 @@ def test_every_input_is_first_seen_once_and_then_no_more(instance, root):
     assert _observe(instance, root) == {}
 
 
-def test_a_changed_recipe_is_told_with_setting_old_and_new_value(instance, root, recipes):
+def test_a_changed_recipe_is_reported_with_old_and_new_value(instance, root, recipes):
     _observe(instance, root)
     recipes({"normalization": "log", "augmentation": {"flip": False}})
     assert _observe(instance, root) == {
@@ -103,7 +103,7 @@ def test_a_changed_recipe_is_told_with_setting_old_and_new_value(instance, root,
         ),
     ],
 )
-def test_a_changed_setting_is_told_of_its_survey_alone(instance, root, text, asset, told):
+def test_a_changed_setting_is_reported_for_its_survey_only(instance, root, text, asset, told):
     _observe(instance, root)
     root.settings.write_text(text)
     assert _observe(instance, root) == {(asset, "manga"): told}
@@ -140,9 +140,7 @@ STAGE_OF = {"normalization": "training", "test_time_averaging": "prediction", "a
         ("attribution_steps", 70, "attribution_steps: 50 -> 70"),
     ],
 )
-def test_a_changed_setting_of_a_recipe_changes_the_stage_that_it_decides_and_no_other(
-    instance, root, recipes, setting, value, told
-):
+def test_a_changed_setting_of_a_recipe_changes_only_its_own_stage(instance, root, recipes, setting, value, told):
     recipes()
     _observe(instance, root)
     recipes({setting: value})
@@ -184,7 +182,7 @@ def test_files_replaced_by_others_of_their_size_and_name_are_a_change(instance, 
     assert _observe(instance, root) == {("image_files", "manga"): "1 file changed (images/a.fits)"}
 
 
-def test_links_to_nowhere_and_names_that_are_not_utf8_stop_nothing(instance, root):
+def test_dangling_links_and_names_that_are_not_utf8_are_no_errors(instance, root):
     folder = root.survey("manga") / "images"
     (folder / "annexed.fits").symlink_to(folder / "nowhere")
     (folder / os.fsdecode(b"caf\xe9.fits")).touch()
@@ -221,7 +219,7 @@ def test_a_large_folder_is_read_fast_and_its_observation_stays_small(instance, r
     assert len(observed_content(instance, observation)) == 12_003
 
 
-def test_recipes_added_and_taken_out_while_the_code_location_is_loaded_are_no_change(instance, root, recipes):
+def test_recipes_added_and_removed_after_loading_are_no_change(instance, root, recipes):
     _observe(instance, root)
     recipes(add={"new-one": {}}, without=("log",))
     assert _observe(instance, root) == {}
@@ -254,7 +252,7 @@ def test_a_tick_names_what_changed_in_one_line(instance, root, recipes):
     assert " and " in _tick(instance, root).cursor and len(_tick(instance, root).cursor) < 400
 
 
-def test_an_error_in_settings_or_recipes_makes_the_sensor_skip_with_one_line(instance, root, recipes):
+def test_the_sensor_skips_an_error_in_settings_or_recipes(instance, root, recipes):
     root.settings.write_text("manga: {labels: {ttype: 3}}")
     assert "settings.yaml: line 1: manga.labels.ttype" in _tick(instance, root).skip_message
     root.settings.write_text("profile: [")

@@ -43,7 +43,7 @@ def root(tmp_path) -> DataRoot:
     return root
 
 
-def test_a_file_that_is_not_read_is_told_until_it_is_gone(root, capsys):
+def test_an_unused_file_is_reported_until_it_is_removed(root, capsys):
     catalogs = root.survey("manga") / "catalogs"
     for name in ("lambda_r_1.csv", "lambda_r_2.csv"):
         write_text(catalogs / name, "plateifu,lambda_r\n8000-1901,0.3\n8000-1902,0.3\n")
@@ -69,7 +69,7 @@ def test_a_file_that_is_not_read_is_told_until_it_is_gone(root, capsys):
     assert told(capsys.readouterr().out) == []
 
 
-def test_rows_of_a_table_that_are_left_out_are_told(root, capsys):
+def test_unused_rows_of_a_table_are_reported(root, capsys):
     write_text(
         root.survey("manga") / "catalogs" / "lambda_r.csv",
         "plateifu,lambda_r\n8000-1901,0.3\n8000-1901,0.4\n8000-1902,0.2\n,0.1\n,0.2\n",
@@ -99,7 +99,7 @@ def test_identifiers_as_bytes_are_matched(root):
     assert used.to_dict("records") == [{"lambda_r_source": "user", "lambda_r": 0.05}]
 
 
-def test_a_table_of_which_no_row_matches_stops_the_run(root, capsys):
+def test_a_table_without_matching_rows_stops_the_run(root, capsys):
     user_table(root, "plateifu,lambda_r\n1901-8000,0.05\n1902-8000,0.05\n")
     with pytest.raises(SystemExit) as ended:
         _execute(root, [CATALOGUES], jobs=1)
@@ -119,7 +119,7 @@ def test_a_published_table_of_other_galaxies_alone_stops_the_run_too(root):
     assert "column PLATEIFU has identifiers such as 98000-1901" in str(input_error(error.value))
 
 
-def test_rows_and_numbers_that_are_not_used_are_told(root):
+def test_unused_rows_and_numbers_are_reported(root):
     user_table(
         root, "plateifu,lambda_r,comment\n8000-1901,0.05,a\n8000-1902,12.3,b\n9-9,0.1,c\n9-8,0.1,d\n9-7,-999,e\n"
     )
@@ -159,7 +159,7 @@ def test_published_spins_without_a_usable_number_stop_the_run(root):
         assert "column Lambda_Re" in str(input_error(error.value)) and what in str(input_error(error.value))
 
 
-def test_photometry_of_failed_fits_alone_is_told(root):
+def test_photometry_with_only_failed_fits_is_reported(root):
     path = root.survey("manga") / "catalogs" / "manga-pymorph-DR15.fits"
     write_fits(path, *[table_hdu(PYMORPH_R | {"FLAG_FAILED_S": [1] * len(PYMORPH_R["PLATEIFU"])})] * 3)
     with open_runner(root) as runner:
@@ -169,7 +169,7 @@ def test_photometry_of_failed_fits_alone_is_told(root):
     assert open_store(root).query("FROM galaxies WHERE axis_ratio_source = 'pymorph'").empty
 
 
-def test_what_is_no_file_where_one_is_looked_for_is_told(root):
+def test_folders_and_devices_in_place_of_files_are_reported(root):
     catalogs = root.survey("manga") / "catalogs"
     (catalogs / "lambda_r.csv").mkdir()
     os.mkfifo(catalogs / "lambda_r_2.csv")
@@ -182,7 +182,7 @@ def test_what_is_no_file_where_one_is_looked_for_is_told(root):
     ]
 
 
-def test_shapes_and_measuring_settings_without_effect_and_a_survey_without_labels_are_told(root):
+def test_settings_without_effect_and_a_survey_without_labels_are_reported(root):
     user_table(root, "plateifu,lambda_r,ellipticity\n8000-1901,0.05,0.4\n")
     write_text(root.settings, "manga: {kinematics: {min_coverage: 0.9}, labels: {log_mass_min: 20}}")
     why = "those of pymorph, nsa come first (setting ellipticity_preference)"
@@ -194,7 +194,7 @@ def test_shapes_and_measuring_settings_without_effect_and_a_survey_without_label
     assert line.startswith(f"none of {n_galaxies} galaxies has a label: ") and line.endswith("; see match_report")
 
 
-def test_image_settings_without_effect_are_told():
+def test_image_settings_without_effect_are_reported():
     settings = SimpleNamespace(mock=MockSettings(redshift=0.1), images=ImageSettings(arcsec_per_pixel=0.2))
     images = pd.DataFrame({"image_unit": ["nanomaggies", None]})
     observed = dataset("manga-observed-64")
@@ -215,7 +215,7 @@ def test_a_table_of_many_columns_names_some_of_those_that_are_not_read(root):
     assert materialized(root) == ["lambda_r.csv: not read of it: column c0, c1, c2, c3, c4, c5, c6, c7 and 12 more"]
 
 
-def test_settings_and_files_without_effect_are_told(root):
+def test_settings_and_files_without_effect_are_reported(root):
     write_text(root.survey("manga") / "catalogs" / "my_spins.csv", "plateifu,lambda_r\n8000-1901,0.05\n")
     write_text(root.survey("manga") / "lambda_r.csv", "plateifu,lambda_r\n8000-1901,0.05\n")
     (root.survey("manga") / "catalogs" / "lambda_r.csv").symlink_to("not-there.csv")
@@ -231,7 +231,7 @@ def test_settings_and_files_without_effect_are_told(root):
     }  # fmt: skip
 
 
-def test_where_no_kinematic_file_can_be_measured_the_first_reason_is_told(root):
+def test_the_first_reason_is_reported_where_no_kinematics_are_measured(root):
     for name in ("SDSSDR17_MaNGA_JAM.fits", "manga.Pipe3D-v2_1_2.fits"):
         (root.survey("manga") / "catalogs" / name).unlink()
     write_text(root.survey("manga") / "maps" / "manga-8000-1901-MAPS-HYB10-GAU-MILESHC.fits", "no FITS")

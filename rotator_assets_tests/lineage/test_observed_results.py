@@ -32,7 +32,7 @@ def _stale(runner) -> list[tuple[str, str, str]]:
     return list(runner.staleness().stale(("recipe_comparison", "dataset_comparison")))
 
 
-def test_a_comparison_is_stale_from_when_a_score_changes_to_when_it_is_made_anew(runner):
+def test_a_comparison_is_stale_from_a_changed_score_until_it_is_rebuilt(runner):
     assert _stale(runner) == []
     trained(runner.root, NOISY, "thesis", seed=2)
     assert STALE in _stale(runner)
@@ -47,7 +47,7 @@ def test_scores_that_come_out_the_same_make_nothing_stale(runner):
     assert _stale(runner) == []
 
 
-def test_recipes_of_a_dataset_are_stale_by_its_own_scores_alone(runner):
+def test_only_scores_of_a_dataset_make_its_recipe_comparison_stale(runner):
     trained(runner.root, SMALL, "thesis", seed=2)
     assert {(asset, partition) for asset, partition, _ in _stale(runner)} == {("dataset_comparison", WHOLE)}
     trained(runner.root, NOISY, "thesis", seed=2)
@@ -57,7 +57,7 @@ def test_recipes_of_a_dataset_are_stale_by_its_own_scores_alone(runner):
     }
 
 
-def test_what_is_read_before_anyone_observed_it_is_known_to_have_been_read(runner):
+def test_a_result_is_recorded_even_if_read_before_it_was_observed(runner):
     trained(runner.root, NOISY, "thesis", seed=2)
     runner.execute(BY_DATASET)  # as the UI does: nothing was observed since the change
     assert {asset for asset, *_ in _stale(runner)} == {"recipe_comparison"}
@@ -78,7 +78,7 @@ def test_a_score_that_changes_while_it_is_read_leaves_its_reader_stale(runner, m
     assert STALE in _stale(runner)
 
 
-def test_the_report_is_stale_whatever_of_what_it_shows_changes(runner):
+def test_any_change_of_its_content_makes_the_report_stale(runner):
     root, tables = runner.root, open_store(runner.root)
     picture = root.figures / NOISY / "recipes.png"
     table = tables.latest_files("roc_curves")[f"{SMALL}|thesis"]
@@ -101,13 +101,13 @@ def test_the_report_is_stale_whatever_of_what_it_shows_changes(runner):
     assert why() == [f"all_results changed (1 result changed ({NOISY}|thesis))"]
 
 
-def test_nothing_is_observed_where_there_is_nothing(tmp_path):
+def test_nothing_is_observed_in_an_empty_root(tmp_path):
     with dg.DagsterInstance.ephemeral() as instance:
         told = {o.asset_key.to_user_string() for o in observe(instance, open_store(DataRoot(tmp_path)))}
     assert not told & {now.asset for now in read_results(open_store(DataRoot(tmp_path)))}
 
 
-def test_every_dataset_has_scores_of_its_own(runner):
+def test_every_dataset_has_its_own_scores(runner):
     now = {(o.asset, o.partition): o.content for o in read_results(open_store(runner.root))}
     of_dataset = {key: now["dataset_scores", key] for key in DATASETS}
     assert {key for key, content in of_dataset.items() if content} == {NOISY, SMALL}
@@ -115,7 +115,7 @@ def test_every_dataset_has_scores_of_its_own(runner):
     assert set(now["all_scores", None]) == {f"{NOISY}|thesis", f"{SMALL}|thesis"}
 
 
-def test_what_the_report_makes_itself_is_none_of_what_it_shows(runner):
+def test_pictures_of_the_report_do_not_make_it_stale(runner):
     for picture in ("study/figure_01.png", "manga/matching.png", "manga/classes.png"):
         path = runner.root.figures / picture
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,14 +124,14 @@ def test_what_the_report_makes_itself_is_none_of_what_it_shows(runner):
     assert shown.content["manga"].keys() == {"classes.png"} and "study" not in shown.content
 
 
-def test_only_the_report_is_made_anew_where_it_alone_is_stale():
+def test_only_the_report_is_rebuilt_where_it_alone_is_stale():
     steps = plan_stale([("study_report", WHOLE)])
     assert [step.title for step in steps] == ["study report"]
     steps = plan_stale([("study_report", WHOLE), ("planted_truth", WHOLE), ("recipe_comparison", NOISY)])
     assert [step.title for step in steps] == [f"comparison {NOISY}", "planted truth", "study report"]
 
 
-def test_a_table_of_another_root_is_not_mistaken_for_this_ones(runner, tmp_path):
+def test_tables_of_different_roots_are_distinguished(runner, tmp_path):
     other = DataRoot(tmp_path / "other")
     trained(other, NOISY, "thesis", seed=9)
     ours, theirs = (

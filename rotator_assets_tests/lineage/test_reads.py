@@ -62,7 +62,7 @@ def _is_root(node: ast.expr) -> bool:
     [Path(module.__file__) for name in ("assets", "checks") for module in modules(name)],
     ids=lambda path: f"{path.parent.name}.{path.stem}",
 )
-def test_no_asset_opens_anything_by_itself(path):
+def test_assets_read_only_through_reads(path):
     assert _reaches_past(ast.parse(path.read_text())) == []
 
 
@@ -77,7 +77,7 @@ def test_no_asset_opens_anything_by_itself(path):
         "root.settings.read_text()",
     ],
 )
-def test_opening_something_is_noticed(code):
+def test_direct_access_to_data_is_detected(code):
     assert _reaches_past(ast.parse(code))
     assert not _reaches_past(ast.parse("store.write('images', 'a', frame)"))
 
@@ -128,7 +128,7 @@ def _of(asset: str, mapping=None) -> dg.AssetDep:
     return dg.AssetDep(asset, partition_mapping=mapping)
 
 
-def test_a_declared_table_is_read_of_the_partitions_that_dagster_follows(filled):
+def test_a_declared_table_is_read_in_the_partitions_dagster_tracks(filled):
     reads = _reading(filled, OWN, dataset_partitions, _of("labeled_galaxies", survey_to_dataset), _of("labeled_images"))
     assert len(reads.table("labeled_galaxies", "manga")) == len(reads.table("labeled_images")) == 1
     assert reads.partitions("labeled_images") == [OWN]
@@ -137,7 +137,7 @@ def test_a_declared_table_is_read_of_the_partitions_that_dagster_follows(filled)
             reads.table(table, partition)
 
 
-def test_what_is_not_declared_is_not_read(filled):
+def test_undeclared_reads_are_errors(filled):
     reads = _reading(filled, OWN, dataset_partitions, _of("labeled_images"))
     refused = [
         lambda: reads.table("labeled_galaxies", "manga"),
@@ -157,14 +157,14 @@ def test_what_is_not_declared_is_not_read(filled):
     assert reads.every("repeat_predictions").empty
 
 
-def test_more_partitions_than_dagster_follows_are_read_as_an_observed_result(filled):
+def test_many_partitions_are_read_through_an_observed_result(filled):
     followed = _of("predictions", dataset_to_training)
     assert _reading(filled, OWN, dataset_partitions, followed).every("repeat_predictions").empty
     observed = _reading(filled, OWN, dataset_partitions, followed, dataset_scores).every("repeat_predictions")
     assert sorted(observed["recipe"]) == ["log", "thesis"] and set(observed["dataset"]) == {OWN}
 
 
-def test_an_observed_result_is_read_of_the_partition_that_belongs_to_the_readers(filled):
+def test_an_observed_result_is_read_in_the_partition_of_its_reader(filled):
     kinematics = dg.AssetDep(survey_kinematics, partition_mapping=dataset_to_training)
     reads = _reading(filled, training_key(OWN, "log"), training_partitions, kinematics)
     assert len(reads.table("kinematics_catalog", "manga")) == 1
@@ -182,7 +182,7 @@ def test_settings_and_recipes_are_read_where_declared_and_no_other_blocks(filled
         reads.recipe("training")
 
 
-def test_a_check_reads_what_its_asset_may_and_what_it_writes(filled):
+def test_a_check_reads_inputs_and_outputs_of_its_asset(filled):
     reads = CheckReads(galaxies, open_store(filled))
     assert len(reads.query("SELECT * FROM kinematics_catalog LEFT JOIN galaxies USING (galaxy_id)")) == 2
     assert reads.partitions("kinematics_catalog") == ["manga", "tng100"]
@@ -306,7 +306,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_makes_stale_what_reads_it_and_nothing_else(runner, change):
+def test_a_change_makes_exactly_its_readers_stale(runner, change):
     make, expected = CHANGES[change]
     make(runner.root)
     runner.observe()
@@ -325,7 +325,7 @@ def test_a_change_makes_stale_what_reads_it_and_nothing_else(runner, change):
         ("thesis", {"attribution_steps": 3, "test_time_averaging": True}, {"recipe_comparison", "learning_curve"}),
     ],
 )
-def test_settings_of_several_recipes_make_stale_what_reads_them(runner, monkeypatch, recipe, changed, expected):
+def test_settings_of_recipes_make_their_readers_stale(runner, monkeypatch, recipe, changed, expected):
     recipes = load_recipes()
     monkeypatch.setattr(
         results, "load_recipes", lambda: {**recipes, recipe: recipes[recipe].model_copy(update=changed)}
@@ -345,7 +345,7 @@ def _survey(root: DataRoot, dataset: str, seed: int) -> None:
     _written(root, "images", dataset, frame.assign(dataset=dataset, usable=True, synthetic=True))
 
 
-def test_networks_trained_on_another_survey_are_stale_by_its_galaxies_and_others_are_not(tmp_path, monkeypatch):
+def test_galaxies_of_another_survey_make_only_its_networks_stale(tmp_path, monkeypatch):
     name, recipes = "tng-before", load_recipes()
     short = {"name": name, "folds": 2, "epochs": 1, "other_survey": recipes[name].other_survey}
     monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, name: TINY.model_copy(update=short)})

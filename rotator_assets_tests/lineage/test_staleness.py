@@ -27,7 +27,7 @@ def _told(trained, written, now, synthetic=True):
     return recipe_changes(trained, written, now, crop_px=64, synthetic=synthetic)
 
 
-def test_what_stood_in_the_file_is_told_and_not_what_the_quick_profile_made_of_it():
+def test_settings_in_the_file_are_reported_not_those_of_the_quick_profile():
     told = _told(_trained(epochs=20), _written(epochs=20), _written(epochs=10, normalization="log"))
     assert told == ["normalization: max_all -> log", "epochs: 20 -> 10"]
     assert _told(_trained(), _written(), _written(epochs=30)) == ["epochs: 20 -> 30"]
@@ -43,7 +43,7 @@ def test_without_a_record_of_the_file_the_networks_recipe_is_compared():
     ]
 
 
-def test_a_recipe_edited_before_its_training_and_seen_after_it_is_told_by_what_was_trained():
+def test_an_unobserved_recipe_is_compared_with_the_trained_one():
     asinh = _trained(normalization="asinh")
     assert _told(asinh, _written(), _written(normalization="log")) == ["normalization: asinh -> log"]
     assert _told(asinh, _written(), _written(normalization="asinh")) == [
@@ -51,11 +51,11 @@ def test_a_recipe_edited_before_its_training_and_seen_after_it_is_told_by_what_w
     ]
 
 
-def test_a_profile_that_changes_is_told():
+def test_a_changed_profile_is_reported():
     assert _told(_trained(), _written(), _written("full")) == ["profile: auto -> full"]
 
 
-def test_settings_that_are_no_more_are_told_as_absent_and_new_ones_by_what_was_before_them():
+def test_removed_settings_are_absent_and_new_ones_have_their_old_value():
     old = {name: value for name, value in _written().items() if name != "mask_neighbours"}
     assert _told(_trained(), {**old, "warmup": 3}, _written(mask_neighbours=True)) == [
         "mask_neighbours: False -> True",
@@ -64,7 +64,7 @@ def test_settings_that_are_no_more_are_told_as_absent_and_new_ones_by_what_was_b
     assert _told(_trained(), old, _written(epochs=9)) == ["epochs: 20 -> 9"]
 
 
-def test_a_record_of_an_earlier_version_that_says_the_same_is_told_as_that():
+def test_an_equal_record_of_an_earlier_version_is_reported():
     whole = {**Recipe(name="thesis").model_dump(mode="json", exclude={"name"}), "profile": "auto"}
     assert _told(_trained(), whole, _written()) == ["recorded by an earlier version of this program"]
 
@@ -83,7 +83,7 @@ def test_one_changed_recipe_is_one_line_and_another_reason_another_line():
 
 
 @pytest.mark.parametrize("partition", ["manga", "manga-observed-64", "manga-observed-64|thesis"])
-def test_one_partition_stands_for_itself(partition):
+def test_a_single_partition_is_listed_as_it_is(partition):
     assert grouped([("a", partition, "why"), ("b", partition, "why")]) == [("a, b", partition, "why")]
 
 
@@ -131,7 +131,7 @@ def _make(instance, assets, asset, partition):
     assert dg.materialize(assets, selection=[asset], partition_key=partition, instance=instance).success
 
 
-def test_an_upstream_asset_that_was_made_anew_is_named_with_what_the_partition_does_not_say(instance):
+def test_a_rebuilt_upstream_asset_is_named_with_its_partition(instance):
     assets = _chain()
     for recipe in ("thesis", "log"):
         _make(instance, assets, "scores", training_key("manga-observed-64", recipe))
@@ -148,7 +148,7 @@ def test_new_code_is_a_reason_with_both_versions(instance):
     assert _stale(instance, _chain("2")) == [("scores", "manga-observed-64|log", "its code changed (version 1 -> 2)")]
 
 
-def test_partitions_that_are_no_more_are_left_out(instance):
+def test_removed_partitions_are_left_out(instance):
     before, after = dg.StaticPartitionsDefinition(["log", "gone"]), dg.StaticPartitionsDefinition(["log"])
     for partition in ("log", "gone"):
         _make(instance, _chain("1", before), "scores", partition)

@@ -73,7 +73,7 @@ def _new_auc(root: DataRoot) -> float:
     return float(metrics["auc"][0])
 
 
-def test_after_a_training_the_comparison_then_the_report_are_made_anew_and_then_nothing(sensor):
+def test_comparison_and_report_are_rebuilt_once_after_a_training(sensor):
     auc = _new_auc(sensor.root)
     assert f"AUC {auc:.3f}" not in sensor.root.report.read_text()
     assert f"all_results: 1 result changed ({NOISY}|thesis)" in sensor.tick()
@@ -89,7 +89,7 @@ def test_after_a_training_the_comparison_then_the_report_are_made_anew_and_then_
     }
 
 
-def test_the_report_says_what_it_was_made_from(sensor):
+def test_the_report_lists_its_sources(sensor):
     latest = sensor.instance.get_latest_materialization_event(dg.AssetKey("study_report"))
     made_from = latest.asset_materialization.metadata["made_from"].value
     observed = last_observation(sensor.instance, "all_results", None)
@@ -98,7 +98,7 @@ def test_the_report_says_what_it_was_made_from(sensor):
     assert [{k: row[k] for k in trainings} for row in made_from["trainings"]] == trainings.to_dict("records")
 
 
-def test_a_comparison_that_cannot_be_made_is_tried_once_and_the_report_is_made_without_it(sensor, monkeypatch):
+def test_a_failing_comparison_is_tried_once_and_does_not_stop_the_report(sensor, monkeypatch):
     from rotator_assets.comparison import differences
 
     _new_auc(sensor.root)
@@ -111,7 +111,7 @@ def test_a_comparison_that_cannot_be_made_is_tried_once_and_the_report_is_made_w
     assert not sensor.passed("recipe_comparison")
 
 
-def test_nothing_is_made_while_others_are_at_work(sensor, monkeypatch):
+def test_nothing_is_rebuilt_while_runs_are_in_progress(sensor, monkeypatch):
     _new_auc(sensor.root)
     with at_work(sensor.root), at_work(sensor.root):
         assert sensor.tick() == "waits for `rotators run`, which builds the report itself"
@@ -135,7 +135,7 @@ def test_a_run_whose_process_was_killed_is_not_waited_for(sensor):
     assert not sensor.tick().startswith("waits")
 
 
-def test_one_launch_makes_everything_that_is_stale(sensor):
+def test_one_launch_rebuilds_everything_stale(sensor):
     auc = _new_auc(sensor.root)
     sensor.execute(dg.RunRequest(job_name="retrain_stale"))
     assert f"AUC {auc:.3f}" in sensor.root.report.read_text()
@@ -149,12 +149,12 @@ def test_one_launch_makes_everything_that_is_stale(sensor):
     assert "settings.yaml" in failure.dagster_event.step_failure_data.user_failure_data.description
 
 
-def test_an_error_in_the_settings_is_told(sensor):
+def test_an_error_in_the_settings_is_reported(sensor):
     sensor.root.settings.write_text("profile: [")
     assert "settings.yaml" in sensor.tick() and "fixed" in sensor.tick()
 
 
-def test_a_change_of_an_input_is_left_to_the_sensor_that_names_it(sensor):
+def test_changed_inputs_are_left_to_the_other_sensor(sensor):
     sensor.root.settings.write_text("manga: {labels: {t_type_max: 1.0}}")
     assert sensor.tick() == "comparisons and report are current"
     with dg.build_sensor_context(instance=sensor.instance, resources={"store": open_store(sensor.root)}) as context:

@@ -45,7 +45,7 @@ def _simulated(steps: list[Step], jobs: int, choose) -> tuple[list[str], int]:
 
 
 @given(jobs=st.integers(1, 5), picks=st.lists(st.integers(0, 100), min_size=20, max_size=20))
-def test_every_order_of_ends_runs_everything_once_and_the_report_last(jobs, picks):
+def test_all_steps_run_once_in_any_order_and_the_report_last(jobs, picks):
     steps = plan(DATASETS, RECIPES)
     turn = iter(picks)
     ended, most = _simulated(steps, jobs, lambda n: next(turn, 0) % n)
@@ -54,7 +54,7 @@ def test_every_order_of_ends_runs_everything_once_and_the_report_last(jobs, pick
     assert most == min(jobs, len(DATASETS) * len(RECIPES))
 
 
-def test_one_job_keeps_the_order_of_the_plan_but_for_steps_that_need_no_training(steps):
+def test_one_job_keeps_the_order_of_the_trainings(steps):
     ended, _ = _simulated(steps, 1, lambda n: 0)
     trainings = [step.title for step in steps if step.is_training]
     assert [title for title in ended if title.startswith("training")] == trainings
@@ -63,7 +63,7 @@ def test_one_job_keeps_the_order_of_the_plan_but_for_steps_that_need_no_training
         assert ended.index(f"comparison {dataset}") > max(of_dataset)
 
 
-def test_a_comparison_that_is_stale_too_waits_for_the_stale_trainings_of_its_dataset():
+def test_a_stale_comparison_waits_for_the_trainings_of_its_dataset():
     stale = [("rotator_classifier", "manga-observed-64|log"), ("recipe_comparison", "manga-observed-64")]
     steps = plan_stale(stale)
     waiting = [step for step in steps if not step.title.startswith(("catalogues", "images"))]
@@ -71,22 +71,22 @@ def test_a_comparison_that_is_stale_too_waits_for_the_stale_trainings_of_its_dat
     assert next_step(waiting, set(), may_train=True).is_training
 
 
-def test_steps_of_which_the_needs_are_not_in_the_plan_may_start():
+def test_needs_outside_the_plan_do_not_block_a_step():
     step = Step("images x", ("image_tensors",), "x", needs=("catalogues of y",))
     assert next_step([step], set(), may_train=False) is step
 
 
-def test_the_length_of_an_outcome_counts_all_that_is_settled():
+def test_the_length_of_an_outcome_is_the_number_of_settled_steps():
     outcome = Outcome(done=["a"], fresh=["b"], failed={"c": ValueError()}, skipped={"d": "needs c"})
     assert len(outcome) == 4
 
 
-def test_every_training_of_the_plan_is_known_as_one(steps):
+def test_trainings_of_a_plan_are_recognized(steps):
     assert sum(step.is_training for step in steps) == len(DATASETS) * len(RECIPES)
     assert set(RECIPES) <= set(load_recipes())
 
 
-def test_only_the_question_of_ellipticity_needs_the_structure_of_images():
+def test_only_the_ellipticity_report_needs_the_image_morphology():
     """Without statmorph all other questions are asked."""
     steps = plan(["manga-observed-64"], ["thesis"], robustness=True)
     needing = [step.assets for step in steps if "morphology manga-observed-64" in step.needs]

@@ -92,7 +92,7 @@ def test_every_type_of_duckdb_is_csv_and_a_table(ask, capsys):
     assert "290309-12-22 (BC) 00:00:00" in capsys.readouterr().out
 
 
-def test_names_of_columns_are_keys_whatever_they_hold(ask):
+def test_all_column_names_are_valid_keys(ask):
     assert records(ask("""SELECT 1 AS "a ""b"" \\ é", 2 AS "A", 3 AS a""")) == [{'a "b" \\ é': 1, "A": 2, "a": 3}]
 
 
@@ -107,7 +107,7 @@ def test_rows_keep_their_order(ask):
     assert [int(line) for line in as_csv(ask(many)).decode().split()[1:]] == order
 
 
-def test_csv_tells_an_empty_text_from_null_and_quotes_what_needs_it(ask):
+def test_csv_distinguishes_empty_text_from_null(ask):
     sql = "SELECT '' AS empty, NULL AS none, 'a' || chr(10) || 'b' AS lines, '\"' AS \"quo\"\"te\", [1, NULL] AS list"
     assert as_csv(ask(sql)) == b'empty,none,lines,"quo""te",list\n"",,"a\nb","""","[1, NULL]"\n'
 
@@ -137,7 +137,7 @@ def test_long_texts_wrap_within_a_table_that_fits():
     assert [word for word in " ".join(lines[3:]).split() if word not in ("label", "12")] == reason.split()
 
 
-def test_nothing_is_cut_of_a_value_that_is_wider_than_the_terminal():
+def test_a_value_wider_than_the_terminal_is_not_cut():
     lines = shown(40, ["path", "x"], [["/" + "p" * 100, 1]])
     assert "".join(lines).count("p") == 101 and max(map(len, lines)) <= 40
 
@@ -171,7 +171,7 @@ def test_numbers_are_shown_with_sensible_digits(ask, capsys, number, text):
     assert capsys.readouterr().out.split()[-1] == text
 
 
-def test_colours_asked_for_by_the_shell_stay_out_of_a_pipe(ask, capsys, monkeypatch):
+def test_colours_requested_by_the_shell_stay_out_of_a_pipe(ask, capsys, monkeypatch):
     for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("COLUMNS", "20")

@@ -68,7 +68,7 @@ def test_a_worker_that_is_killed_fails_its_step_alone(empty_root):
         assert isinstance(workers.wait()[1], InputError)
 
 
-def test_a_worker_without_a_step_ends_at_once_and_well(empty_root):
+def test_an_idle_worker_ends_at_once_without_error(empty_root):
     with Workers(empty_root, 1) as workers:
         workers.start(NOWHERE)
         workers.wait()
@@ -78,7 +78,7 @@ def test_a_worker_without_a_step_ends_at_once_and_well(empty_root):
     assert time.monotonic() - left < STOP_SECONDS / 2
 
 
-def test_leaving_interrupts_what_still_runs(empty_root, monkeypatch, capfd):
+def test_leaving_interrupts_running_steps(empty_root, monkeypatch, capfd):
     monkeypatch.setattr("rotator_assets.orchestration.workers.WORKER", SLEEPING)
     with Workers(empty_root, 1) as workers:
         workers.start(SLEEPY)
@@ -96,7 +96,7 @@ def test_leaving_interrupts_what_still_runs(empty_root, monkeypatch, capfd):
         (signal.SIGTERM, 130, ["rotators: interrupted; what was finished is kept"]),
     ],
 )
-def test_workers_end_with_a_run_in_the_background_even_where_interrupts_fail(empty_root, end, status, last_words):
+def test_workers_end_with_a_background_run_even_where_interrupts_fail(empty_root, end, status, last_words):
     empty_root.survey("manga").mkdir()
     code = """
 import signal
@@ -117,7 +117,7 @@ cli.main()
     assert sorted(said.splitlines()) == ["log is interrupted", *last_words, "thesis is interrupted"]
 
 
-def test_trainings_side_by_side_come_out_as_in_one_process(finished_root, tmp_path):
+def test_parallel_trainings_give_the_same_results(finished_root, tmp_path):
     home = tmp_path / "root"
     shutil.copytree(finished_root, home, copy_function=shutil.copy2)
     told, tables = [], open_store(DataRoot(home))
@@ -135,7 +135,7 @@ def test_by_default_there_is_at_least_one_job():
     assert 1 <= default_jobs() <= 4
 
 
-def test_trainings_of_the_ui_queue_from_the_first_one_and_a_limit_that_was_set_stays(tmp_path):
+def test_trainings_of_the_ui_queue_and_a_limit_that_was_set_is_kept(tmp_path):
     root = DataRoot(tmp_path)
     with open_instance(root) as instance:
         assert instance.event_log_storage.get_concurrency_info(TRAINING_POOL).slot_count == 1

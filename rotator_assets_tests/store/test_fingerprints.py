@@ -40,11 +40,11 @@ def test_rows_written_again_by_another_run_have_the_same_fingerprint(root):
     assert _write(root) == first
 
 
-def test_a_missing_value_is_not_an_empty_text_nor_one_of_the_next_column(root):
+def test_null_differs_from_empty_text_and_from_other_columns(root):
     assert len({_write(root, recipe=None), _write(root, recipe=""), _write(root, recipe=None, profile="thesis")}) == 3
 
 
-def test_the_order_of_rows_does_not_count_and_their_number_does(root):
+def test_the_number_of_rows_counts_and_their_order_does_not(root):
     store, frame = open_store(root), pd.concat([_metrics(recipe="a"), _metrics(recipe="b")])
     store.write("model_metrics", KEY, frame)
     first = _now(root)
@@ -65,7 +65,7 @@ def test_a_new_column_that_old_files_lack_changes_no_fingerprint(root, monkeypat
     assert _write(root, a_new_one=1.0) != first
 
 
-def test_a_file_that_is_superseded_while_it_is_looked_for_stops_nothing(root, monkeypatch):
+def test_a_file_superseded_while_reading_is_skipped(root, monkeypatch):
     _write(root)
     latest = TableStore.latest_files
     gone = root.tables / "model_metrics" / f"gone.{'0' * 20}.parquet"
@@ -73,7 +73,7 @@ def test_a_file_that_is_superseded_while_it_is_looked_for_stops_nothing(root, mo
     assert set(table_fingerprints(open_store(root), "model_metrics")) == {KEY}
 
 
-def test_pictures_are_known_by_their_bytes(root):
+def test_pictures_are_compared_by_their_bytes(root):
     picture = root.figures / "manga-observed-64" / "thesis" / "roc.png"
     picture.parent.mkdir(parents=True)
     picture.write_bytes(b"one")

@@ -28,7 +28,7 @@ def checkpointed(parent, training, seconds_ago=0.0):
     return folder
 
 
-def test_what_is_committed_is_opened(tmp_path):
+def test_committed_models_are_opened(tmp_path):
     models = trained(tmp_path)
     with pytest.raises(FileNotFoundError, match="materialize rotator_classifier"):
         open_models(tmp_path)
@@ -36,7 +36,7 @@ def test_what_is_committed_is_opened(tmp_path):
     assert open_models(tmp_path) == models
 
 
-def test_a_training_under_way_and_the_last_one_survive_another_commit(tmp_path):
+def test_running_and_previous_trainings_survive_another_commit(tmp_path):
     under_way, first, second = trained(tmp_path), trained(tmp_path, 2), trained(tmp_path, 3)
     commit_models(first)
     commit_models(second)
@@ -44,7 +44,7 @@ def test_a_training_under_way_and_the_last_one_survive_another_commit(tmp_path):
     assert all((m.folder / "fold-0.keras").is_file() for m in (under_way, first, second))
 
 
-def test_what_nobody_touched_for_a_day_is_removed(tmp_path):
+def test_abandoned_folders_are_removed_after_a_day(tmp_path):
     old, new = trained(tmp_path), trained(tmp_path, 2)
     before = old.folder.stat().st_mtime - ABANDONED_SECONDS - 1
     os.utime(old.folder, (before, before))
@@ -60,14 +60,14 @@ def test_a_training_that_fails_or_is_interrupted_leaves_no_folder(tmp_path, erro
     assert list(tmp_path.iterdir()) == []
 
 
-def test_checkpoints_go_when_their_training_is_committed_and_no_others(tmp_path):
+def test_committing_removes_only_the_checkpoints_of_the_training(tmp_path):
     models = trained(tmp_path)
     own, other = checkpointed(tmp_path, "content1"), checkpointed(tmp_path, "content2")
     commit_models(models)
     assert not own.exists() and other.exists()
 
 
-def test_checkpoints_of_other_content_go_after_a_day_and_their_own_never(tmp_path):
+def test_only_checkpoints_of_other_content_are_removed_after_a_day(tmp_path):
     recent = checkpointed(tmp_path, "recent", ABANDONED_SECONDS / 2)
     old = checkpointed(tmp_path, "old", ABANDONED_SECONDS + 1)
     assert checkpoint_folder(tmp_path, "old") == old and old.exists()
@@ -75,7 +75,7 @@ def test_checkpoints_of_other_content_go_after_a_day_and_their_own_never(tmp_pat
     assert not old.exists() and recent.exists()
 
 
-def test_a_manifest_from_before_the_content_was_noted_is_opened(tmp_path):
+def test_a_manifest_without_content_hash_is_opened(tmp_path):
     models = trained(tmp_path)
     commit_models(models)
     manifest = json.loads((tmp_path / "model.json").read_text())
@@ -84,7 +84,7 @@ def test_a_manifest_from_before_the_content_was_noted_is_opened(tmp_path):
     assert open_models(tmp_path) == dataclasses.replace(models, training="")
 
 
-def test_a_recipe_with_settings_that_are_no_more_says_what_to_do(tmp_path):
+def test_a_recipe_with_removed_settings_says_what_to_do(tmp_path):
     commit_models(trained(tmp_path))
     manifest = json.loads((tmp_path / "model.json").read_text())
     manifest["recipe"]["no_such_setting"] = True

@@ -115,7 +115,7 @@ def test_an_open_session_sees_the_new_partition_and_blocks_nobody(store):
         assert store.query("SELECT count(*) AS n FROM roc_curves")["n"][0] == 500
 
 
-def test_a_query_under_way_is_not_broken_by_a_replaced_partition(store):
+def test_a_running_query_survives_a_replaced_partition(store):
     store.write("roc_curves", "k", roc(0.25, rows=300_000))
     with store.connect() as session:
         reader = session.execute("SELECT true_positive_rate FROM roc_curves")
@@ -144,7 +144,7 @@ def test_superseded_files_are_removed_once_no_query_can_need_them(store, monkeyp
     assert store.query("SELECT DISTINCT true_positive_rate AS v FROM roc_curves")["v"].tolist() == [0.9]
 
 
-def test_what_is_kept_is_never_replaced_and_new_keys_add_rows(store):
+def test_history_is_never_replaced_and_new_keys_add_rows(store):
     assert store.keep("roc_curves", "d|thesis.training-1", roc(0.25))
     assert not store.keep("roc_curves", "d|thesis.training-1", roc(0.75, rows=9))
     assert store.query("SELECT true_positive_rate AS v FROM roc_curves")["v"].tolist() == [0.25] * 3
@@ -154,7 +154,7 @@ def test_what_is_kept_is_never_replaced_and_new_keys_add_rows(store):
     assert store.read("roc_curves", "d|thesis.training-1")["true_positive_rate"].tolist() == [0.25] * 3
 
 
-def test_what_is_kept_lacks_no_column(store):
+def test_history_needs_every_column(store):
     with pytest.raises(KeyError, match="threshold"):
         store.keep("roc_curves", "k", roc(0.7).drop(columns="threshold"))
     assert store.partitions("roc_curves") == []
@@ -188,7 +188,7 @@ def test_rows_of_an_older_schema_are_queried_with_null_in_the_new_column(written
     }
 
 
-def test_the_database_shows_rows_of_an_older_schema_beside_new_ones(written_with_an_older_schema):
+def test_the_database_shows_rows_of_older_and_current_schemas(written_with_an_older_schema):
     store = written_with_an_older_schema
     store.write("roc_curves", "new", roc(0.75, rows=1).assign(threshold=0.5))
     store.publish()
@@ -215,7 +215,7 @@ def _write_often(root, recipe: str) -> None:
         store.publish()
 
 
-def test_two_processes_at_once_lose_nothing_and_no_query_sees_half_a_partition(store):
+def test_concurrent_writers_lose_nothing_and_queries_see_whole_partitions(store):
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_write_often, args=(store.root.path, recipe)) for recipe in ("a", "b")]
     for writer in writers:
@@ -244,7 +244,7 @@ def test_the_duckdb_file_works_in_another_process_from_another_folder(store, tmp
     assert done.stdout.strip() == "7"
 
 
-def test_publishing_again_leaves_the_file_alone_and_a_moved_root_gets_new_views(store, tmp_path):
+def test_publishing_replaces_the_file_only_for_new_views(store, tmp_path):
     store.publish()
     before = store.root.database.stat().st_ino
     store.publish()
@@ -290,7 +290,7 @@ def test_export_to_a_place_that_cannot_be_written_says_so(store, tmp_path):
         store.export(tmp_path / "file" / "x.duckdb")
 
 
-def test_reading_what_was_never_written_says_what_to_do(store):
+def test_reading_a_missing_partition_says_what_to_do(store):
     with pytest.raises(FileNotFoundError, match="materialize"):
         store.read("galaxies", "manga")
 
@@ -305,7 +305,7 @@ def test_replacing_keeps_the_old_file_when_the_block_fails(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_content_hash_knows_values_names_and_not_the_index():
+def test_content_hash_depends_on_values_and_names_only():
     frame = roc(0.5)
     assert content_hash(frame) == content_hash(frame.set_axis([7, 8, 9]))
     assert content_hash(frame) != content_hash(frame.rename(columns={"threshold": "limit"}))

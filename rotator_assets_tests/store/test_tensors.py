@@ -29,7 +29,7 @@ def test_round_trip(tmp_path):
     assert tensor.rows_of(["g4", "g0"]).tolist() == [4, 0]
 
 
-def test_a_galaxy_that_left_the_tensor_is_told_never_replaced_by_another(tmp_path):
+def test_a_galaxy_missing_from_the_tensor_is_an_error(tmp_path):
     write(tmp_path, np.ones((2, 4, 4, 3), np.float32))
     with pytest.raises(InputError, match=r"galaxy g7 is not in the image tensor.*materialize"):
         open_tensor(tmp_path).rows_of(["g1", "g7"])
@@ -70,7 +70,7 @@ def test_two_runs_at_once_do_not_take_each_others_files(tmp_path):
     assert open_tensor(tmp_path).galaxy_ids == ("slow",)
 
 
-def test_a_replaced_tensor_still_serves_whoever_has_it_open(tmp_path):
+def test_a_replaced_tensor_stays_readable_while_open(tmp_path):
     write(tmp_path, np.ones((2, 4, 4, 3), np.float32))
     old = open_tensor(tmp_path)
     write(tmp_path, np.zeros((3, 4, 4, 3), np.float32))
@@ -91,7 +91,7 @@ def test_an_image_of_another_size_is_refused(tmp_path):
         tensor.append("x", np.zeros((5, 4, 3), np.float32))
 
 
-def test_nothing_written_says_what_to_do(tmp_path):
+def test_a_missing_tensor_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="materialize image_tensors"):
         open_tensor(tmp_path)
 
