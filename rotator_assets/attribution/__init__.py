@@ -1,1 +1,1 @@
-"""Integrated gradients and other methods: maps, their shape, and tests of their faithfulness."""
+"""Attribution maps by integrated gradients and other methods, their shapes, and tests of their faithfulness."""

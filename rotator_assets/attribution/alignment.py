@@ -1,6 +1,6 @@
-"""Images of galaxies laid over each other: turned so that the major axis lies along x, scaled to R_e, averaged.
+"""Stacks of galaxy images rotated to the major axis and scaled to R_e, the half-light semi-major axis.
 
-R_e is the half-light semi-major axis. What an image does not show of a galaxy is missing from the mean, never zero.
+Parts of a galaxy outside its image are left out of the mean; they do not count as zero.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from rotator_assets.imaging.centre import middle
 
 REACH_R_EFF = 3.0
 CELLS = 61
-"""The grid reaches this far from the galaxy's place, along x and along y, in this many cells a side."""
+"""The grid extends this far from the galaxy's centre along x and y, with this number of cells per side."""
 _POINTS = 3
-"""Points a side at which each cell is looked up, so that cells wider than a pixel miss none."""
+"""Points per side at which each cell is sampled, so that cells wider than a pixel miss none."""
 
 
 def aligned(values: NDArray[np.float64], ellipse: Ellipse) -> NDArray[np.float64]:
-    """Images (ny, nx, k) on the grid, (CELLS, CELLS, k): their unit per R_e^2, so that sums over area are conserved.
+    """Resample images (ny, nx, k) to the grid, (CELLS, CELLS, k), in their unit per R_e^2.
 
-    NaN in cells of which a point looked up lies beyond the image's edge, and everywhere where the ellipse is not known.
+    Integrals over area are conserved. Cells with a sample point outside the image are NaN, and so are all cells if the
+    ellipse is unknown.
     """
     from scipy.ndimage import map_coordinates
 
@@ -44,9 +45,9 @@ def aligned(values: NDArray[np.float64], ellipse: Ellipse) -> NDArray[np.float64
 
 
 class RunningMean:
-    """Mean and standard error, element by element, of arrays of one shape given one after another.
+    """Element-wise mean and standard error of arrays that are added one by one (Welford 1962, Technometrics 4, 419).
 
-    NaN is left out. Nothing but three arrays is kept (Welford 1962, Technometrics 4, 419).
+    NaN is ignored. Only three arrays of this shape are kept in memory.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -55,6 +56,7 @@ class RunningMean:
         self._squares = np.zeros(shape)
 
     def add(self, values: NDArray[np.float64]) -> None:
+        """Add one array of the same shape."""
         known = np.isfinite(values)
         self.count += known
         step = np.where(known, values - self._mean, 0.0)
@@ -63,11 +65,11 @@ class RunningMean:
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """NaN where nothing was given."""
+        """Mean of the values added; NaN where there are none."""
         return np.where(self.count > 0, self._mean, np.nan)
 
     @property
     def standard_error(self) -> NDArray[np.float64]:
-        """Of the mean; NaN where fewer than two values were given."""
+        """Standard error of the mean; NaN where there are fewer than two values."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.count > 1, np.sqrt(self._squares / (self.count - 1) / self.count), np.nan)

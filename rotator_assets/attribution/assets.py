@@ -1,4 +1,4 @@
-"""Group ``reports``: which pixels a training looks at, as maps, in numbers, and as files that open in DS9."""
+"""Group ``reports``: attribution maps of every training, as FITS files, measures and pictures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,14 +25,14 @@ from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.training.assets import as_predicted
 
 _EXPLAINED_AT_ONCE = 512
-"""Galaxies whose attribution maps are in memory together."""
+"""Number of galaxies whose attribution maps are in memory at the same time."""
 
 
 @training_report_asset(
     code_version="5",
     ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction", "attribution"),
-    description="Attribution of the logit to the pixels of every galaxy, by the network that never saw it.",
+    description="Attribution of the logit to the pixels of every galaxy, by the network that was not trained on it.",
 )
 def attribution_maps(
     context: dg.AssetExecutionContext,
@@ -42,6 +42,7 @@ def attribution_maps(
     image_tensors: ImageTensor,
     labeled_images: pd.DataFrame,
 ) -> dg.MaterializeResult:
+    """Compute and save the attribution map of every galaxy with an out-of-fold prediction, and its measures."""
     from rotator_assets.attribution.attribution_numbers import AttributionNumbers
     from rotator_assets.attribution.integrated_gradients import COMPLETENESS_TOLERANCE, explain
 
@@ -109,14 +110,31 @@ def attribution_maps(
 
 
 def recipe_to_explain(reads: Reads, dataset: Dataset, models: TrainedModels, tensor: ImageTensor) -> Recipe:
-    """The recipe by which there are networks and predictions, with what decides attributions as it is now."""
+    """Return the recipe of the existing networks and predictions, with the current settings for attributions.
+
+    Parameters
+    ----------
+    reads : Reads
+        Of the asset that runs.
+    dataset : Dataset
+        The dataset explained.
+    models : TrainedModels
+        The networks explained.
+    tensor : ImageTensor
+        The images of the dataset.
+
+    Returns
+    -------
+    Recipe
+        Settings of training and prediction as recorded, those of attribution as in ``recipes.yaml`` now.
+    """
     predicted = as_predicted(models, reads.table("repeat_predictions"))
     now, _ = effective_recipe(reads.recipe("attribution"), dataset.crop_px, reads.profile(), tensor.synthetic)
     return predicted.with_settings_of(now, "attribution")
 
 
 def _batches(models: TrainedModels, sample: pd.DataFrame) -> Iterator[tuple[object, np.ndarray]]:
-    """Each fold's network with rows of the sample that it tests, so many at a time as fit into memory."""
+    """Yield each fold's network with rows of its test part, in batches that fit into memory."""
     for fold, tested in sample.groupby("fold"):
         model = models.load(int(fold))
         for start in range(0, len(tested), _EXPLAINED_AT_ONCE):
@@ -124,7 +142,7 @@ def _batches(models: TrainedModels, sample: pd.DataFrame) -> Iterator[tuple[obje
 
 
 def _places(labeled_images: pd.DataFrame, images: pd.DataFrame) -> dict[str, SkyPlace]:
-    """Where each galaxy's image lies on the sky, by ``galaxy_id``."""
+    """Return the position and orientation on the sky of each galaxy's image, by ``galaxy_id``."""
     known = labeled_images[["galaxy_id", "ra", "dec"]].merge(
         images[["galaxy_id", "arcsec_per_pixel", "north_angle_deg", "galaxy_x_pixels", "galaxy_y_pixels"]],
         on="galaxy_id",
@@ -133,7 +151,7 @@ def _places(labeled_images: pd.DataFrame, images: pd.DataFrame) -> dict[str, Sky
 
 
 class _Files:
-    """The FITS files of a training."""
+    """Writes the FITS files of a training."""
 
     def __init__(self, folder: Path, key: dict, sample: pd.DataFrame, places: dict[str, SkyPlace]) -> None:
         self.folder = folder
@@ -146,13 +164,13 @@ class _Files:
         cards = {
             "GALAXY": (galaxy_id, "catalogue entry"),
             "DATASET": (self._key["dataset"], "survey-noise-crop"),
-            "RECIPE": (self._key["recipe"], "training that is explained"),
-            "CLASS": ("fast" if galaxy["rotator_type"] == 1 else "slow", "rotator by its spin parameter"),
-            "P_FAST": (float(galaxy["probability_fast"]), "out-of-fold probability of being fast"),
-            "LOGIT": (float(explained["logit"]), "of the image"),
-            "LOGIT0": (float(explained["logit_baseline"]), "of the baseline"),
+            "RECIPE": (self._key["recipe"], "recipe of the explained training"),
+            "CLASS": ("fast" if galaxy["rotator_type"] == 1 else "slow", "rotator class by spin parameter"),
+            "P_FAST": (float(galaxy["probability_fast"]), "out-of-fold probability of a fast rotator"),
+            "LOGIT": (float(explained["logit"]), "logit of the image"),
+            "LOGIT0": (float(explained["logit_baseline"]), "logit of the baseline image"),
             "COMPLERR": (float(explained["completeness_error"]), "|sum - (LOGIT - LOGIT0)| / |LOGIT - LOGIT0|"),
-            "N_STEPS": (int(explained["n_steps"]), "points of the quadrature"),
+            "N_STEPS": (int(explained["n_steps"]), "quadrature points"),
             SYNTHETIC_KEYWORD: (bool(self._key["synthetic"]), "made from synthetic files"),
         }
         place = self._places.get(galaxy_id, SkyPlace())

@@ -1,4 +1,4 @@
-"""Attribution maps as FITS files, one a galaxy, with its image and one WCS for both: they open in DS9 as they are."""
+"""FITS files of attribution maps: one per galaxy, with its image and a WCS for both, ready for DS9."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Card = tuple[str | float | int | bool, str]
 
 @dataclass(frozen=True)
 class SkyPlace:
-    """Where a galaxy's image lies on the sky; NaN for what is not known.
+    """Position and orientation of a galaxy's image on the sky; NaN for unknown values.
 
     ``ra``, ``dec``: of the galaxy, degrees (ICRS). ``north_angle_deg``: position angle of the image's +y axis, degrees
-    east of north, east to the left of north. ``x_pixels``, ``y_pixels``: column and row where the galaxy stands, from 0
-    at the centre of the first; the middle of the image where not known (`science.centre`).
+    east of north, with east to the left of north. ``x_pixels``, ``y_pixels``: column and row of the galaxy, 0 at the
+    centre of the first pixel; if unknown, the middle of the image is used (`imaging.centre`).
     """
 
     ra: float = np.nan
@@ -38,10 +38,10 @@ class SkyPlace:
     y_pixels: float = np.nan
 
     def cards(self, shape: tuple[int, int]) -> dict[str, Card]:
-        """WCS of an image (ny, nx) (Calabretta & Greisen 2002, A&A 395, 1077).
+        """Return the WCS cards of an image (ny, nx) (Calabretta & Greisen 2002, A&A 395, 1077).
 
-        Gnomonic where all is known; else linear, from the galaxy, in arcsec where the scale is known, in pixels where
-        it is not.
+        The projection is gnomonic if everything is known; otherwise linear about the galaxy, in arcsec if the pixel
+        scale is known, else in pixels.
         """
         place = [
             float(value) if np.isfinite(value) else middle(n)
@@ -84,10 +84,29 @@ def write_attribution(
     cards: Mapping[str, Card],
     image_unit: str,
 ) -> Path:
-    """One galaxy's file, whole or not at all: primary HDU the map (ny, nx) in logits, extension IMAGE its image.
+    """Write one galaxy's file atomically: the map in the primary HDU, the image in the extension IMAGE.
 
-    ``cards``: what else stands in the primary header; numbers that are not finite are left out. ``image_unit``: of the
-    image, such as nanomaggies.
+    Parameters
+    ----------
+    folder : Path
+        Folder of the training's files.
+    galaxy_id : str
+        Determines the name of the file.
+    attribution : float32 (ny, nx)
+        The map, in logits.
+    image : float32 (ny, nx)
+        The galaxy's image.
+    place : SkyPlace
+        For the WCS of both.
+    cards : mapping of str to (value, comment)
+        More cards for the primary header; numbers that are not finite are left out.
+    image_unit : str
+        Unit of the image, such as nanomaggies.
+
+    Returns
+    -------
+    Path
+        The file.
     """
     from astropy.io import fits
 
@@ -104,7 +123,7 @@ def write_attribution(
 
 
 def remove_other_files(folder: Path, galaxy_ids: Iterable[str]) -> None:
-    """Remove the files of galaxies that are not among these."""
+    """Delete the files of all other galaxies."""
     kept = {_file_name(galaxy_id) for galaxy_id in galaxy_ids}
     for path in folder.glob("*.fits"):
         if path.name not in kept:
@@ -112,7 +131,7 @@ def remove_other_files(folder: Path, galaxy_ids: Iterable[str]) -> None:
 
 
 def _file_name(galaxy_id: str) -> str:
-    """One file a galaxy whatever its name holds: what no file's name may have is written as in web addresses."""
+    """Return the name of a galaxy's file, percent-encoded so that every ``galaxy_id`` gives a valid, unique name."""
     return f"{quote(str(galaxy_id), safe='').replace('.', '%2E')}.fits"
 
 
@@ -130,5 +149,5 @@ def _header(cards: Mapping[str, Card]) -> fits.Header:
 
 
 def _printable(text: str) -> str:
-    """FITS headers hold printable ASCII alone."""
+    """Replace characters that FITS headers do not allow: all but printable ASCII."""
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)

@@ -1,4 +1,4 @@
-"""Attribution maps of a sample in numbers: each galaxy's own, and the means of groups of galaxies with intervals."""
+"""Measures of a sample's attribution maps: those of each galaxy, and means over groups of galaxies with intervals."""
 
 from __future__ import annotations
 
@@ -28,30 +28,41 @@ GROUPS: dict[str, tuple[int, int | None]] = {
     "true fast": (1, 1),
     "false slow": (1, 0),
 }
-"""Galaxies that are averaged: what they are (``rotator_type``), and what the network called them."""
+"""Groups of galaxies that are averaged: their ``rotator_type``, and their ``predicted_type`` (None for both)."""
 DIFFERENCE = "slow minus fast"
 QUANTITIES = ("signed", "absolute", "light")
-"""What profiles and aligned means are of, in this order (`Layers.shares`)."""
+"""Quantities of profiles and aligned means, in the order of `Layers.fractions`."""
 _WITHIN = ("half_r_eff", "r_eff", "two_r_eff")
 _DERIVED = {
     **{f"fraction_minus_light_within_{name}": (f"fraction_within_{name}", f"light_within_{name}") for name in _WITHIN},
     "attribution_minus_light_ellipticity": ("attribution_ellipticity", "light_ellipticity"),
 }
-"""Differences galaxy by galaxy, whose means are reported as well."""
+"""Differences per galaxy whose means are reported too."""
 _NOT_AVERAGED = ("attribution_angle_deg", "light_angle_deg", "reason")
 _REPLICATES = 1000
 
 
 class AttributionNumbers:
-    """Takes maps one by one, in any order; keeps some numbers of each galaxy and means of each group, no maps.
+    """Collects measures of maps that are added one by one, in any order; the maps themselves are not kept.
 
-    ``sample``: a row a galaxy, with ``rotator_type``, ``predicted_type``, ``r_eff_pixels``, ``axis_ratio``,
-    ``object_id`` and, where they are known, ``galaxy_x_pixels`` and ``galaxy_y_pixels``. ``band_indices``: the images'
-    bands that the network sees.
+    Parameters
+    ----------
+    sample : DataFrame
+        One row per galaxy: ``rotator_type``, ``predicted_type``, ``r_eff_pixels``, ``axis_ratio``, ``object_id`` and,
+        if known, ``galaxy_x_pixels`` and ``galaxy_y_pixels``.
+    size_px : int
+        Side of the images, pixels.
+    band_indices : sequence of int
+        Bands of the images that the network sees.
 
-    ``profiles``: (n, rings, 3), see `radial_profile`, in shares of each galaxy's absolute attribution and light.
-    ``aligned_means``: by group, (CELLS, CELLS, 3), the same on the grid of `alignment`. ``mean_maps``: by
-    ``rotator_type``, mean absolute attribution, (ny, nx).
+    Attributes
+    ----------
+    profiles : float64 (n, rings, 3)
+        From `radial_profile`, as fractions of each galaxy's absolute attribution and light.
+    aligned_means : mapping of str to RunningMean (CELLS, CELLS, 3)
+        The same on the grid of `alignment`, by group.
+    mean_maps : mapping of int to RunningMean (ny, nx)
+        Mean absolute attribution in logits, by ``rotator_type``.
     """
 
     def __init__(self, sample: pd.DataFrame, size_px: int, band_indices: Sequence[int]) -> None:
@@ -64,14 +75,24 @@ class AttributionNumbers:
         self.mean_maps = {kind: RunningMean((size_px, size_px)) for kind in (0, 1)}
 
     def add(self, row: int, attribution: NDArray[np.float32], image: NDArray[np.float32]) -> None:
-        """Measure the map (ny, nx, bands) of the sample's galaxy ``row``, beside its image as stored (ny, nx, 3)."""
+        """Measure the map of one galaxy.
+
+        Parameters
+        ----------
+        row : int
+            Position of the galaxy in the sample.
+        attribution : float32 (ny, nx, bands)
+            Its map, in logits.
+        image : float32 (ny, nx, 3)
+            Its image as stored.
+        """
         galaxy = self._sample.iloc[row]
         layers = Layers.of(attribution, image, self._bands)
         place = (from_middle(galaxy, axis, n) for axis, n in zip("xy", image.shape[1::-1], strict=True))
         ellipse = layers.ellipse(float(galaxy["r_eff_pixels"]), float(galaxy["axis_ratio"]), *place)
         self._shapes[row] = measure_shape(layers, ellipse)
-        self.profiles[row] = radial_profile(layers.shares, ellipse)
-        on_grid = aligned(layers.shares, ellipse)
+        self.profiles[row] = radial_profile(layers.fractions, ellipse)
+        on_grid = aligned(layers.fractions, ellipse)
         for name, mean in self.aligned_means.items():
             if self._members[name][row]:
                 mean.add(on_grid)
@@ -80,13 +101,13 @@ class AttributionNumbers:
 
     @property
     def shapes(self) -> pd.DataFrame:
-        """The fields of `AttributionShape`, a row a galaxy of the sample."""
+        """The fields of `AttributionShape`, one row per galaxy of the sample."""
         return pd.DataFrame([asdict(shape) for shape in self._shapes], columns=list(AttributionShape.__annotations__))
 
     def summary(self, seed: int = 0) -> pd.DataFrame:
-        """Table ``attribution_summary`` without its keys: means of all numbers by group, and slow minus fast.
+        """Return ``attribution_summary`` without its keys: means of all measures by group, and slow minus fast.
 
-        Intervals are 95 % percentiles of a bootstrap over physical galaxies. A group without galaxies has no rows.
+        Intervals are 95 % percentiles of a bootstrap over physical galaxies. Groups without galaxies have no rows.
         """
         shapes = self.shapes
         values = shapes.drop(columns=list(_NOT_AVERAGED)).astype(float)
@@ -98,7 +119,7 @@ class AttributionNumbers:
         return _joined(frames, ["galaxies", "measure", "n_galaxies", "mean", "low", "high", "median"])
 
     def profile_summary(self, seed: int = 0) -> pd.DataFrame:
-        """Table ``attribution_profiles`` without its keys: mean profiles by group, intervals as in `summary`."""
+        """Return ``attribution_profiles`` without its keys: mean profiles by group, intervals as in `summary`."""
         n, rings, quantities = self.profiles.shape
         radius = np.repeat((PROFILE_EDGES_R_EFF[1:] + PROFILE_EDGES_R_EFF[:-1]) / 2, quantities)
         frames = [
@@ -108,9 +129,9 @@ class AttributionNumbers:
         return _joined(frames, ["galaxies", "quantity", "radius_r_eff", "n_galaxies", "mean", "low", "high"])
 
     def _means(self, values: NDArray[np.float64], seed: int) -> Iterator[tuple[list[NDArray[np.bool_]], pd.DataFrame]]:
-        """Means of the columns of ``values`` (n, k) with their intervals, for every group: its members, k rows.
+        """Yield the members of each group, and the means of the columns of ``values`` (n, k) with intervals, k rows.
 
-        NaN is left out. An interval is NaN where a group, or one of two that are compared, has fewer than two values.
+        NaN is ignored. Intervals are NaN if a group, or one of two compared groups, has fewer than two values.
         """
         compared = {name: [inside] for name, inside in self._members.items() if inside.any()}
         if not compared:
@@ -133,16 +154,16 @@ class AttributionNumbers:
 
 
 def members(sample: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Which galaxies of a sample (``rotator_type``, ``predicted_type``) are in each of `GROUPS`."""
-    kind, called = (sample[name].to_numpy(dtype=float) for name in ("rotator_type", "predicted_type"))
+    """Return masks of the galaxies of a sample (``rotator_type``, ``predicted_type``) in each of `GROUPS`."""
+    kind, predicted = (sample[name].to_numpy(dtype=float) for name in ("rotator_type", "predicted_type"))
     return {
-        name: (kind == wanted) & ((called == outcome) if outcome is not None else True)
+        name: (kind == wanted) & ((predicted == outcome) if outcome is not None else True)
         for name, (wanted, outcome) in GROUPS.items()
     }
 
 
 def _contrast(sides: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The numbers of one group, or of the first of two minus the second."""
+    """Return the values of one group, or those of the first of two groups minus the second."""
     return sides[0] - sides[1] if len(sides) == 2 else sides[0]
 
 
@@ -151,7 +172,7 @@ def _joined(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 
 def _weighted_means(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means of the columns of ``values`` (n, k), NaN left out, for each set of weights (b, n): (b, k)."""
+    """Return the means of the columns of ``values`` (n, k) for each set of weights (b, n), (b, k); NaN is ignored."""
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         return (weights @ np.where(known, values, 0.0)) / (weights @ known)

@@ -1,4 +1,4 @@
-"""Which pictures show what a training looks at. Each is drawn once, for the file and for the UI."""
+"""Pictures of a training's attributions, each drawn once for the file and for the UI."""
 
 from __future__ import annotations
 
@@ -25,10 +25,29 @@ def attribution_pictures(
     numbers: AttributionNumbers,
     tensor: ImageTensor,
 ) -> Pictures:
-    """Maps of single galaxies, means as they lie and aligned, and what all come to in numbers.
+    """Draw maps of single galaxies, mean maps with and without alignment, and the measures of all maps.
 
-    ``title``: ``dataset``, ``recipe`` and ``synthetic``, written on each. ``sample``: a row a map. ``found``: this
-    training's rows of the tables of attributions, by table.
+    Parameters
+    ----------
+    root : DataRoot
+        Where the pictures are saved.
+    title : mapping
+        ``dataset``, ``recipe`` and ``synthetic``, written on each picture.
+    sample : DataFrame
+        One row per map.
+    found : mapping of str to DataFrame
+        This training's rows of the tables of attributions, by table.
+    maps : float32 (n, ny, nx)
+        Attributions summed over bands, in logits.
+    numbers : AttributionNumbers
+        For the mean maps.
+    tensor : ImageTensor
+        The images of the dataset.
+
+    Returns
+    -------
+    Pictures
+        The saved pictures.
     """
     from rotator_assets.attribution.figures import (
         attribution_figure,
@@ -38,8 +57,8 @@ def attribution_pictures(
     from rotator_assets.attribution.profile_figures import (
         aligned_attribution_figure,
         attribution_direction_figure,
+        attribution_fraction_figure,
         attribution_radial_figure,
-        attribution_share_figure,
     )
 
     explained = found["attributions"]
@@ -73,7 +92,7 @@ def attribution_pictures(
         aligned_attribution_figure(numbers.aligned_means, axis_ratio=float(sample["axis_ratio"].median()), **title),
     )
     pictures.add("attribution_radii", attribution_radial_figure(found["attribution_profiles"], **title))
-    pictures.add("attribution_shares", attribution_share_figure(found["attribution_summary"], **title))
+    pictures.add("attribution_shares", attribution_fraction_figure(found["attribution_summary"], **title))
     pictures.add("attribution_directions", attribution_direction_figure(known, **title))
     pictures.add("attribution_numbers", attribution_profile_figure(known, **title))
     return pictures

@@ -1,13 +1,13 @@
-"""Where in a galaxy its attribution lies: shares within ellipses, radial profile, centroid, elongation, sign.
+"""Shapes of attribution maps: fractions within ellipses, radial profile, centroid, ellipticity and sign.
 
-The attribution of a pixel is a number a band. Two images are made of it, and everything is measured on these: the
-*signed* attribution is the sum over bands, as it enters the logit; the *absolute* one is the sum over bands of the
-absolute values, so that bands which pull in opposite directions (a colour) count as much as others.
+A map has one value per pixel and band. All measures use two images made from it. The *signed* attribution is the sum
+over bands, as it enters the logit. The *absolute* attribution is the sum over bands of the absolute values, so that
+bands with opposite signs (a colour) do not cancel.
 
-A galaxy stands at a place of its own near the middle of its image (`centre`), first row at the bottom; places are told
-in pixels from the middle. Angles are degrees counter-clockwise from +x, of axes, so in [0, 180). The elliptical radius
-of a place is the semi-major axis of the ellipse of the galaxy's axis ratio and angle that runs through it. Pixels
-partly inside an ellipse count by the area inside (photutils).
+A galaxy's centre is near the middle of its image (`imaging.centre`); positions are in pixels from the middle, with the
+first row at the bottom. Angles are those of axes, in degrees counter-clockwise from +x, in [0, 180). The elliptical
+radius of a point is the semi-major axis of the ellipse through it that has the galaxy's axis ratio and angle. Pixels
+partly inside an ellipse count with the area inside (photutils).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from rotator_assets.imaging.centre import middle
 from rotator_assets.imaging.neighbours import BORDER_SHARE, neighbour_mask, remove_neighbours
 
 RADII_R_EFF = (0.5, 1.0, 2.0)
-"""Semi-major axes, in half-light ones, of the ellipses whose shares are measured."""
+"""Semi-major axes, in units of R_e, of the ellipses in which fractions are measured."""
 PROFILE_EDGES_R_EFF = np.linspace(0, 3, 13)
 LEAST_COVERAGE = 0.5
-"""Least part of an elliptical ring in the image for a value of the radial profile."""
+"""Smallest fraction of an elliptical ring that must be in the image for a value of the radial profile."""
 MOMENTS_R_EFF = 2.0
-"""Radius of the circle within which second moments are taken; the largest in the image where that is smaller."""
+"""Radius, in R_e, of the circle in which second moments are measured; at most the largest circle in the image."""
 ROUND_ELLIPTICITY = 0.05
-"""Below this, the direction of a longest axis means nothing."""
+"""Below this ellipticity, the angle of the major axis is meaningless."""
 
 
 @dataclass(frozen=True)
 class Ellipse:
-    """Half-light ellipse: semi-major axis in pixels, b/a, angle; NaN where not known.
+    """Half-light ellipse: semi-major axis (pixels), axis ratio and angle; NaN if unknown.
 
-    ``x``, ``y``: the galaxy's place, pixels from the middle of the image.
+    ``x``, ``y``: centre of the galaxy, pixels from the middle of the image.
     """
 
     r_eff_pixels: float
@@ -47,15 +47,15 @@ class Ellipse:
 
     @property
     def unknown(self) -> str | None:
-        """What is missing of it; None where it is whole."""
+        """What is unknown, in words; None if nothing is."""
         if not 0 < self.r_eff_pixels < np.inf:
             return "half-light radius not known"
         if not 0 < self.axis_ratio <= 1:
             return "axis ratio not known"
-        return None if np.isfinite(self.angle_deg) else "no light by which to tell the galaxy's angle"
+        return None if np.isfinite(self.angle_deg) else "angle not known: no light in the image"
 
     def fits(self, shape: Sequence[int], radius_r_eff: float) -> bool:
-        """Whether the ellipse of that many half-light semi-major axes lies wholly in an image (ny, nx)."""
+        """Return True if the ellipse with a semi-major axis of ``radius_r_eff`` R_e is inside an image (ny, nx)."""
         semi_major, angle = radius_r_eff * self.r_eff_pixels, np.radians(self.angle_deg)
         semi_minor = semi_major * self.axis_ratio
         x = np.hypot(semi_major * np.cos(angle), semi_minor * np.sin(angle))
@@ -63,7 +63,7 @@ class Ellipse:
         return bool(x + abs(self.x) <= shape[1] / 2 and y + abs(self.y) <= shape[0] / 2)
 
     def radius(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
-        """Elliptical radius, in half-light semi-major axes, of places in pixels from the middle of the image."""
+        """Return the elliptical radius, in R_e, of positions in pixels from the middle of the image."""
         angle = np.radians(self.angle_deg)
         x, y = np.asarray(x) - self.x, np.asarray(y) - self.y
         along = x * np.cos(angle) + y * np.sin(angle)
@@ -73,7 +73,7 @@ class Ellipse:
 
 @dataclass(frozen=True)
 class Elongation:
-    """Ellipticity 1 - b/a and angle by second moments; NaN where there is nothing to measure."""
+    """Ellipticity 1 - b/a and angle from second moments; NaN if undefined."""
 
     ellipticity: float = np.nan
     angle_deg: float = np.nan
@@ -81,9 +81,9 @@ class Elongation:
 
 @dataclass(frozen=True)
 class AttributionShape:
-    """Numbers of one map, named as columns of table ``attributions``; NaN where they are not defined.
+    """Measures of one map, named as in the table ``attributions``; NaN if undefined.
 
-    ``reason``: why some are not.
+    ``reason``: why some are undefined.
     """
 
     fraction_within_half_light: float = np.nan
@@ -107,17 +107,17 @@ class AttributionShape:
     reason: str | None = None
 
 
-_SHARES = ("fraction", "light", "area")
+_FRACTIONS = ("fraction", "light", "area")
 _WITHIN = ("half_r_eff", "r_eff", "two_r_eff")
 
 
 @dataclass(frozen=True)
 class Layers:
-    """What is measured of one galaxy: images (ny, nx) float64.
+    """Images of one galaxy on which shapes are measured, float64 (ny, nx).
 
-    ``signed`` and ``absolute``: attribution, see above; ``light``: less the median of the image's border (which is the
-    galaxy's own where it fills the image); ``clean``: the light without neighbours; ``neighbours``: bool, true on other
-    sources than the galaxy.
+    ``signed`` and ``absolute``: attribution, in logits. ``light``: flux minus the median of the image's border (which
+    belongs to the galaxy if it fills the image). ``clean``: light without neighbours. ``neighbours``: bool, True on
+    sources other than the galaxy.
     """
 
     signed: NDArray[np.float64]
@@ -130,9 +130,21 @@ class Layers:
     def of(
         cls, attribution: NDArray[np.float32], image: NDArray[np.float32], band_indices: Sequence[int] = (0, 1, 2)
     ) -> Layers:
-        """Of a map (ny, nx, bands) and its image as stored (ny, nx, 3), in any linear unit.
+        """Make the layers of one galaxy.
 
-        ``band_indices``: the image's bands that the network sees, whose sum is the light.
+        Parameters
+        ----------
+        attribution : float32 (ny, nx, bands)
+            The map, in logits.
+        image : float32 (ny, nx, 3)
+            The image as stored, in any linear unit.
+        band_indices : sequence of int
+            Bands of the image that the network sees; their sum is the light.
+
+        Returns
+        -------
+        Layers
+            Images (ny, nx).
         """
         values = np.asarray(attribution, dtype=np.float64)
         neighbours = neighbour_mask(image)
@@ -144,29 +156,43 @@ class Layers:
         return cls(values.sum(axis=-1), np.abs(values).sum(axis=-1), light, clean, neighbours)
 
     @property
-    def shares(self) -> NDArray[np.float64]:
-        """Signed and absolute attribution in units of all absolute attribution, and light of all light: (ny, nx, 3).
+    def fractions(self) -> NDArray[np.float64]:
+        """Signed and absolute attribution over the total absolute attribution, and light over total light: (ny, nx, 3).
 
-        NaN where there is none.
+        NaN if the total is not positive.
         """
         attribution, light = self.absolute.sum(), self.light.sum()
         totals = [total if total > 0 else np.nan for total in (attribution, attribution, light)]
         return np.stack([self.signed, self.absolute, self.light], axis=-1) / totals
 
     def ellipse(self, r_eff_pixels: float, axis_ratio: float, x: float = 0.0, y: float = 0.0) -> Ellipse:
-        """The half-light ellipse at the angle at which the galaxy lies in its image, about its place ``x``, ``y``.
+        """Return the half-light ellipse with the angle that the galaxy has in its image.
 
-        Not every image says where north is, so the angle is measured on its light, as `elongation` does.
+        The angle is measured on the light with `elongation`, as the direction of north is not known for every image.
+
+        Parameters
+        ----------
+        r_eff_pixels : float
+            Half-light semi-major axis, pixels.
+        axis_ratio : float
+            b/a of the light.
+        x, y : float
+            Centre of the galaxy, pixels from the middle of the image.
+
+        Returns
+        -------
+        Ellipse
+            Its angle is NaN if the light does not define one.
         """
         return Ellipse(r_eff_pixels, axis_ratio, elongation(self.clean, r_eff_pixels, x, y).angle_deg, x, y)
 
 
 def measure_shape(layers: Layers, ellipse: Ellipse) -> AttributionShape:
-    """Every number of one map. Nothing is raised: what is not defined is NaN, with the reason."""
+    """Measure one map. Undefined measures are NaN, with the reason; nothing is raised."""
     total = layers.absolute.sum()
     if not (np.isfinite(total) and total > 0):
         return AttributionShape(reason="the map is zero everywhere, or not finite")
-    shape, shares = layers.absolute.shape, layers.shares
+    shape, fractions = layers.absolute.shape, layers.fractions
     found: dict[str, float] = {
         "fraction_on_neighbours": float(layers.absolute[layers.neighbours].sum() / total),
         "sign_balance": float(layers.signed.sum() / total),
@@ -177,22 +203,22 @@ def measure_shape(layers: Layers, ellipse: Ellipse) -> AttributionShape:
         offset = np.hypot(*np.subtract(centroid(layers.absolute), (ellipse.x, ellipse.y)))
         found["centroid_offset_r_eff"] = float(offset / ellipse.r_eff_pixels)
         circle = Ellipse(ellipse.r_eff_pixels * np.sqrt(ellipse.axis_ratio), 1.0, 0.0, ellipse.x, ellipse.y)
-        found["fraction_within_half_light"] = float(enclosed(shares[..., 1:2], circle, [1.0])[0, 0])
+        found["fraction_within_half_light"] = float(enclosed(fractions[..., 1:2], circle, [1.0])[0, 0])
         inside = [radius for radius in RADII_R_EFF if ellipse.fits(shape, radius)]
         area = np.full((*shape, 1), 1 / layers.absolute.size)
-        sums = enclosed(np.concatenate([shares[..., 1:], area], axis=-1), ellipse, inside)
+        sums = enclosed(np.concatenate([fractions[..., 1:], area], axis=-1), ellipse, inside)
         for name, row in zip(_WITHIN, sums, strict=False):
-            found |= {f"{share}_within_{name}": float(value) for share, value in zip(_SHARES, row, strict=True)}
+            found |= {f"{what}_within_{name}": float(value) for what, value in zip(_FRACTIONS, row, strict=True)}
         if len(inside) < len(RADII_R_EFF):
             reason = f"the ellipse of {RADII_R_EFF[len(inside)]:g} half-light radii leaves the image"
     return AttributionShape(**found, reason=reason)
 
 
 def radial_profile(values: NDArray[np.float64], ellipse: Ellipse) -> NDArray[np.float64]:
-    """Density of images (ny, nx, k) in elliptical rings between `PROFILE_EDGES_R_EFF`, (rings, k).
+    """Return the mean density of images (ny, nx, k) in elliptical rings between `PROFILE_EDGES_R_EFF`, (rings, k).
 
-    In the images' unit per R_e^2 (the square of the half-light semi-major axis), of that part of a ring that the image
-    shows. NaN where it shows too little of it, and where the ellipse is not known.
+    The density is in the images' unit per R_e^2, over the part of a ring inside the image. It is NaN if less than
+    `LEAST_COVERAGE` of the ring is inside the image, or if the ellipse is unknown.
     """
     rings = len(PROFILE_EDGES_R_EFF) - 1
     if ellipse.unknown is not None:
@@ -206,7 +232,22 @@ def radial_profile(values: NDArray[np.float64], ellipse: Ellipse) -> NDArray[np.
 
 
 def enclosed(values: NDArray[np.float64], ellipse: Ellipse, radii_r_eff: ArrayLike) -> NDArray[np.float64]:
-    """Sums of images (ny, nx, k) within ellipses of these semi-major axes, in half-light ones: (len(radii), k)."""
+    """Return the sums of images within ellipses.
+
+    Parameters
+    ----------
+    values : float64 (ny, nx, k)
+        The images.
+    ellipse : Ellipse
+        Centre, axis ratio and angle of the ellipses.
+    radii_r_eff : array (m,)
+        Their semi-major axes, in R_e.
+
+    Returns
+    -------
+    float64 (m, k)
+        Zero for radius 0.
+    """
     from photutils.aperture import EllipticalAperture
 
     ny, nx, k = values.shape
@@ -223,17 +264,30 @@ def enclosed(values: NDArray[np.float64], ellipse: Ellipse, radii_r_eff: ArrayLi
 
 
 def centroid(values: NDArray[np.float64]) -> tuple[float, float]:
-    """x and y of the centroid of an image of positive sum, pixels from the middle."""
+    """Return x and y of the centroid of an image with a positive sum, pixels from the middle."""
     x, y = _from_middle(values.shape)
     total = values.sum()
     return float((values * x).sum() / total), float((values * y).sum() / total)
 
 
 def elongation(values: NDArray[np.float64], r_eff_pixels: float, x0: float = 0.0, y0: float = 0.0) -> Elongation:
-    """Elongation of an image by second moments about its centroid, within a circle of `MOMENTS_R_EFF` about a place.
+    """Measure ellipticity and angle of an image from second moments about the centroid, within a circular aperture.
 
-    A round aperture draws an extended image towards round: compare ellipticities measured alike. Without a radius the
-    circle is the largest in the image.
+    The aperture makes extended images look rounder, so compare only ellipticities measured with the same aperture.
+
+    Parameters
+    ----------
+    values : float64 (ny, nx)
+        The image.
+    r_eff_pixels : float
+        The radius of the aperture is `MOMENTS_R_EFF` times this; the largest circle in the image if this is NaN.
+    x0, y0 : float
+        Centre of the aperture, pixels from the middle of the image.
+
+    Returns
+    -------
+    Elongation
+        NaN if the second moments are not positive, as for noise.
     """
     x, y = _from_middle(values.shape)
     x, y = x - x0, y - y0
@@ -246,14 +300,14 @@ def elongation(values: NDArray[np.float64], r_eff_pixels: float, x0: float = 0.0
     x, y = x - (weight * x).sum() / total, y - (weight * y).sum() / total
     xx, yy, xy = ((weight * product).sum() / total for product in (x * x, y * y, x * y))
     mean, spread = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
-    if not mean > spread:  # of noise
+    if not mean > spread:  # noise
         return Elongation()
     ratio = np.sqrt((mean - spread) / (mean + spread))
     return Elongation(float(1 - ratio), float(np.degrees(np.arctan2(2 * xy, xx - yy)) / 2 % 180))
 
 
 def angle_between(one_deg: ArrayLike, other_deg: ArrayLike) -> NDArray[np.float64]:
-    """Angle between two axes, degrees, 0 to 90."""
+    """Return the angle between two axes, degrees, 0 to 90."""
     return np.abs((np.asarray(one_deg) - np.asarray(other_deg) + 90) % 180 - 90)
 
 
@@ -272,7 +326,7 @@ def _elongations(layers: Layers, ellipse: Ellipse) -> dict[str, float]:
 
 
 def _above_sky(light: NDArray[np.float64]) -> NDArray[np.float64]:
-    """An image less the median of its border."""
+    """Subtract the median of the border from an image."""
     width = max(2, min(light.shape) // BORDER_SHARE)
     border = np.ones(light.shape, dtype=bool)
     border[width:-width, width:-width] = False
@@ -280,6 +334,6 @@ def _above_sky(light: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _from_middle(shape: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """x and y of every pixel from the middle of an image (ny, nx), pixels."""
+    """Return x and y of every pixel of an image (ny, nx), pixels from the middle."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     return x - middle(shape[1]), y - middle(shape[0])

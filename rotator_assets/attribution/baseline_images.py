@@ -1,15 +1,15 @@
-"""Baselines of the attributions: the images without a galaxy that a galaxy's image is compared with.
+"""Baseline images of the attributions: images without a galaxy, with which a galaxy's image is compared.
 
-Each is made of fluxes and then normalized by the numbers of the galaxy's own image (`normalize_like`), so it is what
-the network would see of that image had the galaxy's light been taken away and nothing else been changed. This goes for
-fluxes in nanomaggies and for 8-bit pictures alike.
+A baseline image is made from fluxes and then normalized with the constants of the galaxy's own image
+(`normalize_like`). It is what the network would see if only the galaxy's light were removed. This holds for fluxes in
+nanomaggies and for 8-bit images.
 
-- ``sky``: no light at all, every flux zero.
-- ``blurred``: the image smoothed by a Gaussian of an eighth of its side: its light stays about where it is, but shape,
-  structure and neighbours are gone.
-- ``noise``: `N_SKIES` skies with the level and the scatter that each band has in a border of the image, uncorrelated
-  from pixel to pixel. The mean attribution over several such baselines is that of expected gradients (Erion et al.
-  2021, Nature Machine Intelligence 3, 620, arXiv:1906.10670, eq. 2).
+- ``sky``: no light; every flux is zero.
+- ``blurred``: the image smoothed with a Gaussian of an eighth of its side. The light stays roughly in place, but shape,
+  structure and neighbours disappear.
+- ``noise``: `N_SKIES` skies with the level and scatter of each band in the border of the image, uncorrelated between
+  pixels. The mean attribution over several such baselines is that of expected gradients (Erion et al. 2021, Nature
+  Machine Intelligence 3, 620, arXiv:1906.10670, eq. 2).
 """
 
 from __future__ import annotations
@@ -28,19 +28,35 @@ N_SKIES = 5
 BLUR_FRACTION = 1 / 8
 """Standard deviation of the blur, as a fraction of the image's side."""
 BORDER_FRACTION = 1 / 20
-"""Width of the border whose pixels are taken for sky, as a fraction of the image's side; at least one pixel."""
+"""Width of the border used as sky, as a fraction of the image's side; at least one pixel."""
 
 
 def baselines(
     images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe, kind: str | None = None
 ) -> NDArray[np.float32]:
-    """What the recipe's network sees of the baselines of these rows, float32 (len(rows), k, ny, nx, n_bands).
+    """Return the baseline images of some galaxies, as the recipe's network sees them.
 
-    k is 1, or `N_SKIES` of kind ``noise``. ``images``: raw fluxes (n, ny, nx, 3) as `network_input` takes them;
-    ``kind``: by default the recipe's ``attribution_baseline``. A galaxy's noise is seeded by the recipe's seed and its
-    fluxes, so it is the same in whatever company and order galaxies are explained.
+    Parameters
+    ----------
+    images : float32 (n, ny, nx, 3)
+        Raw fluxes, as for `network_input`.
+    rows : int64 (m,)
+        Rows of ``images``.
+    recipe : Recipe
+        For bands, normalization and seed.
+    kind : str, optional
+        ``sky``, ``blurred`` or ``noise``; by default the recipe's ``attribution_baseline``.
 
-    Raises ValueError for another kind.
+    Returns
+    -------
+    float32 (m, k, ny, nx, bands)
+        k is `N_SKIES` for ``noise``, else 1. The noise is seeded by the recipe's seed and the galaxy's fluxes, so it
+        does not depend on the other galaxies or on their order.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind.
     """
     kind = recipe.attribution_baseline if kind is None else kind
     if kind not in _KINDS:
@@ -63,7 +79,7 @@ def _blurred(flux: NDArray[np.float32], seed: int) -> list[NDArray[np.float32]]:
 
 
 def _noise(flux: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """Skies (N_SKIES, n, ny, nx, bands)."""
+    """Return skies (N_SKIES, n, ny, nx, bands)."""
     skies = np.empty((N_SKIES, *flux.shape), dtype=np.float32)
     for number, image in enumerate(flux):
         level, scatter = _border_sky(image)
@@ -74,7 +90,7 @@ def _noise(flux: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
 
 
 def _border_sky(image: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Median and robust standard deviation (of the median absolute deviation) of each band in the image's border."""
+    """Return the median and the MAD standard deviation of each band in the image's border."""
     from astropy.stats import mad_std
 
     ny, nx = image.shape[:2]

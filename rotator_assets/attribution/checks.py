@@ -1,4 +1,4 @@
-"""Asset checks: what must hold of the results, tested on every materialization and shown beside the asset."""
+"""Checks of attributions: completeness, and agreement with alibi."""
 
 import dagster as dg
 
@@ -11,17 +11,19 @@ from rotator_assets.store.table_store import TableStore
 
 Store = dg.ResourceParam[TableStore]
 LISTED = 20
-"""Most galaxies that a check names."""
+"""Largest number of galaxies that a check names."""
 ALIBI_TOLERANCE = 1e-4
-"""Largest difference between attributions and alibi's, relative to the map's largest."""
+"""Largest difference from alibi's attributions, relative to the largest attribution of the map."""
 ALIBI_GALAXIES, ALIBI_STEPS = 2, 5
 
 
 @dg.asset_check(
     asset=attribution_maps,
-    description=f"Completeness: no galaxy's attributions miss their sum by more than {COMPLETENESS_TOLERANCE:.0%}.",
+    description="Completeness: every galaxy's attributions add up to the difference in logit, within "
+    f"{COMPLETENESS_TOLERANCE:.0%}.",
 )
 def attributions_are_complete(context: dg.AssetCheckExecutionContext, store: Store) -> dg.AssetCheckResult:
+    """Count galaxies whose completeness error exceeds the tolerance, and name the worst."""
     reads = CheckReads(attribution_maps, store)
     every = reads.query("SELECT concat(dataset, '|', recipe) AS training, * FROM attributions")
     errors = every[every["training"].isin(_trainings(context, reads))]
@@ -37,9 +39,10 @@ def attributions_are_complete(context: dg.AssetCheckExecutionContext, store: Sto
 
 
 @dg.asset_check(
-    asset=attribution_maps, description="Integrated gradients are those of alibi as it comes, on a few galaxies."
+    asset=attribution_maps, description="Integrated gradients agree with those of unmodified alibi on a few galaxies."
 )
 def attributions_agree_with_alibi(context: dg.AssetCheckExecutionContext, store: Store) -> dg.AssetCheckResult:
+    """Compare the attributions of a few galaxies of each training with alibi's."""
     from rotator_assets.attribution.baseline_images import baselines
     from rotator_assets.attribution.integrated_gradients import check_against_alibi
     from rotator_assets.training.pipeline import network_input
@@ -57,12 +60,12 @@ def attributions_agree_with_alibi(context: dg.AssetCheckExecutionContext, store:
     over = [key for key, difference in differences.items() if not difference <= ALIBI_TOLERANCE]
     return found(
         len(over),
-        f"trainings have attributions that differ from alibi's by over {ALIBI_TOLERANCE:g} of the largest",
+        f"trainings have attributions that differ from alibi's by more than {ALIBI_TOLERANCE:g} of the largest",
         largest=max(differences.values(), default=0.0),
     )
 
 
 def _trainings(context: dg.AssetCheckExecutionContext, reads: CheckReads) -> list[str]:
-    """The partition that was materialized, or every one where the check runs by itself."""
+    """Return the partition that was materialized, or all partitions if the check runs on its own."""
     partition = context.run.tags.get("dagster/partition")
     return [partition] if partition else reads.partitions("attributions")

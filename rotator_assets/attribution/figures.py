@@ -1,7 +1,7 @@
-"""Where in an image the network finds its answer: integrated gradients, shown and summed up.
+"""Figures of attribution maps by integrated gradients, single and averaged.
 
-A map holds, for every pixel and band, what that pixel adds to the logit of P(fast) compared with the baseline image:
-positive speaks for a fast rotator, negative for a slow one.
+A map has, for every pixel and band, the contribution of this pixel to the logit of P(fast) relative to the baseline
+image: positive values favour a fast rotator, negative values a slow one.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 COMPLETENESS = r"Completeness error $|\delta|\,/\,|F(x) - F(\mathrm{baseline})|$"
 TOWARDS = "RdBu"
-"""Red speaks for slow, blue for fast, as everywhere."""
+"""Colour map: red favours slow, blue favours fast, as in all figures."""
 
 
 def attribution_examples(predictions: pd.DataFrame, examples: int = 5) -> dict[int, NDArray[np.intp]]:
-    """Row positions of the galaxies that ``attribution_figure`` shows, by ``rotator_type``."""
+    """Return the rows of the galaxies that `attribution_figure` shows, by ``rotator_type``."""
     kind, score = numbers(predictions, "rotator_type"), numbers(predictions, "probability_fast")
     chosen = {}
     for look in CLASSES:
@@ -49,21 +49,41 @@ def attribution_figure(
     half_light: pd.DataFrame | None = None,
     examples: int = 5,
 ) -> Figure:
-    """Galaxies of both classes above their attribution maps (figures 16, 22, 27, 30 and 31 of the study).
+    """Draw galaxies of both classes above their attribution maps (figures 16, 22, 27, 30 and 31 of the study).
 
-    ``images``: ``(n, ny, nx, 3)``; ``maps``: ``(n, ny, nx, bands)``, summed over bands here; ``predictions``: a row
-    each, in the same order: ``galaxy_id``, ``probability_fast``, ``rotator_type``, and where it is known ``threshold``,
-    shown beside the score. ``calibrated``: see ``rgb``.
-    ``half_light``: a row each: ``r_eff_pixels`` (semi-major axis) and, for an ellipse instead of a circle,
-    ``axis_ratio`` and ``angle_deg`` (of the major axis, counter-clockwise from the image's x axis); missing values
-    draw nothing. All maps have one colour scale, symmetric about zero; it ends at the 99.5th percentile of what is
-    shown.
+    All maps share a colour scale, symmetric about zero, that ends at the 99.5th percentile of the values shown.
+
+    Parameters
+    ----------
+    images : array (n, ny, nx, 3)
+        The galaxies.
+    maps : array (n, ny, nx) or (n, ny, nx, bands)
+        Attributions in logits, summed over bands here.
+    predictions : DataFrame
+        One row per galaxy: ``galaxy_id``, ``probability_fast``, ``rotator_type`` and, if known, ``threshold``, which is
+        shown next to the score.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+    calibrated : bool or array (n,)
+        See `rgb`.
+    half_light : DataFrame, optional
+        One row per galaxy: ``r_eff_pixels`` (semi-major axis) and, for an ellipse instead of a circle, ``axis_ratio``
+        and ``angle_deg`` (major axis, counter-clockwise from +x). Rows with missing values draw nothing.
+    examples : int
+        Number of galaxies per class.
+
+    Returns
+    -------
+    Figure
+        With a message if there are no galaxies.
     """
     width, height = 1.45 * examples + 2.2, 7.3
     figure = style.new_figure(
         width,
         height,
-        title="What speaks for slow and for fast",
+        title="Attribution maps of slow and fast rotators",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
@@ -118,19 +138,34 @@ def mean_attribution_figure(
     synthetic: bool,
     r_eff_pixels: float | None = None,
 ) -> Figure:
-    """Mean |attribution| of slow and of fast rotators, and how it gathers towards the centre.
+    """Draw the mean |attribution| of slow and fast rotators, and its fraction within each radius.
 
-    ``mean_abs_maps``: by ``rotator_type``, ``(ny, nx)`` or ``(ny, nx, bands)``, any unit: each is shown as a share of
-    its own total. ``counts``: galaxies averaged. ``r_eff_pixels``: median half-light radius, drawn where known.
+    Parameters
+    ----------
+    mean_abs_maps : mapping of int to array (ny, nx) or (ny, nx, bands)
+        By ``rotator_type``, in any unit; each is shown as a fraction of its own total.
+    counts : mapping of int to int
+        Number of galaxies averaged, by ``rotator_type``.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+    r_eff_pixels : float, optional
+        Median half-light radius, pixels; drawn if known.
+
+    Returns
+    -------
+    Figure
+        With a message if there are no maps.
     """
     figure = style.new_figure(
         10.5,
         4.3,
-        title="Where the network looks",
+        title="Mean absolute attribution",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
-        detail="mean |attribution|",
+        detail="mean over galaxies, unrotated",
     )
     *panels, profile = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
     shares = {}
@@ -152,13 +187,13 @@ def mean_attribution_figure(
         picture = axes.imshow(share, origin="lower", cmap="viridis", vmin=0, vmax=limit, interpolation="nearest")
         if r_eff_pixels is not None:
             _half_light(axes, share.shape, pd.Series({"r_eff_pixels": r_eff_pixels}), "white")
-        radius, enclosed, area = enclosed_share(share)
+        radius, enclosed, area = enclosed_fraction(share)
         profile.plot(radius, enclosed, color=look.colour, lw=2, label=f"{look.name} rotators")
     if picture is not None:
         bar = figure.colorbar(picture, ax=panels, shrink=0.85, aspect=30)
-        bar.set_label("Share of the map's total per pixel (%)", size=style.TEXT_SIZE)
+        bar.set_label("Fraction of the map's total per pixel (%)", size=style.TEXT_SIZE)
         bar.ax.tick_params(labelsize=style.SMALL_SIZE)
-        profile.plot(radius, area, color=style.GREY, lw=1, ls="--", label="evenly spread")
+        profile.plot(radius, area, color=style.GREY, lw=1, ls="--", label="uniform")
         if r_eff_pixels is not None and np.isfinite(r_eff_pixels):
             profile.axvline(r_eff_pixels, color=style.INK, lw=1, ls=":", label="median half-light radius")
         profile.set(xlim=(0, radius[-1]), ylim=(0, 101))
@@ -170,13 +205,30 @@ def mean_attribution_figure(
 
 
 def attribution_profile_figure(attributions: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """How complete the attributions are, and how much of them lies within the half-light radius, by class.
+    """Draw histograms of the completeness error and of the fraction within the half-light radius, by class.
 
-    ``attributions``: ``completeness_error`` (|delta| / |F(x) - F(baseline)|), ``fraction_within_half_light`` (of
-    |attribution|) and ``rotator_type``.
+    Parameters
+    ----------
+    attributions : DataFrame
+        ``completeness_error`` (|delta| / |F(x) - F(baseline)|), ``fraction_within_half_light`` (of |attribution|) and
+        ``rotator_type``.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+
+    Returns
+    -------
+    Figure
+        With a message where nothing is known.
     """
     figure = style.new_figure(
-        9.0, 4.3, title="Attributions in numbers", dataset=dataset, recipe=recipe, synthetic=synthetic
+        9.0,
+        4.3,
+        title="Completeness and concentration of the attributions",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
     )
     left, right = figure.subplots(1, 2)
     kind = numbers(attributions, "rotator_type")
@@ -185,7 +237,7 @@ def attribution_profile_figure(attributions: pd.DataFrame, *, dataset: str, reci
     left.set_xscale("log")
     panels = (
         (left, np.clip(error, floor, ceiling), np.geomspace(floor, ceiling, 37), COMPLETENESS),
-        (right, inside, np.linspace(0, 1, 26), "Share of |attribution| within the half-light radius"),
+        (right, inside, np.linspace(0, 1, 26), "Fraction of |attribution| within the half-light radius"),
     )
     for axes, values, bins, name in panels:
         for look in CLASSES:
@@ -198,7 +250,7 @@ def attribution_profile_figure(attributions: pd.DataFrame, *, dataset: str, reci
             axes.hist(chosen, histtype="step", lw=1.6, label=label, **common)
         axes.set_xlim(bins[0], bins[-1])
         axes.minorticks_off()
-        style.dress(axes, x=name, y="Share of the class per bin (%)")
+        style.dress(axes, x=name, y="Fraction of the class per bin (%)")
         if not axes.patches:
             style.say(axes, "Not known for any galaxy")
         style.legend(axes, loc="upper right")
@@ -207,13 +259,13 @@ def attribution_profile_figure(attributions: pd.DataFrame, *, dataset: str, reci
 
 
 def band_sum(values: ArrayLike) -> NDArray[np.float64]:
-    """A map ``(ny, nx)`` or ``(ny, nx, bands)`` summed over its bands."""
+    """Sum a map (ny, nx) or (ny, nx, bands) over its bands."""
     values = np.asarray(values, dtype=np.float64)
     return values.sum(axis=-1) if values.ndim == 3 else values
 
 
-def enclosed_share(values: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
-    """Radii (pixels, by ones), and the percentage of the map's total and of its area within each of them."""
+def enclosed_fraction(values: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
+    """Return radii (every pixel), and the percentages of the map's total and of its area within each radius."""
     ny, nx = values.shape
     y, x = np.mgrid[:ny, :nx]
     distance = np.hypot(x - middle(nx), y - middle(ny))
@@ -225,14 +277,14 @@ def enclosed_share(values: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArr
 
 
 def _symmetric_limit(maps: Iterable[NDArray[np.float64]]) -> float:
-    """99.5th percentile of the maps' absolute values; 1 where there is nothing but zeros."""
+    """Return the 99.5th percentile of the maps' absolute values; 1 if all are zero."""
     values = np.abs(np.concatenate([np.ravel(values) for values in maps] or [np.zeros(1)]))
     finite = values[np.isfinite(values)]
     return float(np.percentile(finite, 99.5)) or 1.0 if finite.size else 1.0
 
 
 def _half_light(axes: Axes, shape: tuple[int, ...], row: pd.Series, colour: str) -> None:
-    """The half-light ellipse (a circle where the shape is not known) about the galaxy's place."""
+    """Draw the half-light ellipse about the galaxy's centre, or a circle if the shape is unknown."""
     semi_major = float(row["r_eff_pixels"]) if pd.notna(row["r_eff_pixels"]) else np.nan
     if not semi_major > 0:
         return

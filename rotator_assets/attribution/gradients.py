@@ -1,17 +1,17 @@
-"""Gradients of a network's logit, summed along straight paths between images, at the speed that the processor has.
+"""Fast gradients of a network's logit, summed along straight paths between images.
 
-The values of the network on the way are those of its own operations, bit for bit: where a path meets a kink of the
-network (a ReLU at zero, two equal pixels in a pooling window) a last bit decides which side the gradient is taken on,
-and maps of other bits differ by a thousandth. What is computed in another way is the way back, which is linear and so
-forgives rounding:
+The forward pass uses the network's own operations, bit for bit. At a kink of the network (a ReLU at zero, two equal
+pixels in a pooling window) the last bit decides on which side the gradient is taken, and maps that differ there differ
+by a thousandth. Only the backward pass is computed differently; it is linear and therefore insensitive to rounding:
 
-- Only the gradient by the image is computed, by one compiled function, points made and summed within it.
-- The gradient of a convolution by its input is itself a convolution, with the kernel turned by 180 degrees and its
-  filters and channels exchanged; computed as one it is faster by a fifth than TensorFlow's operation for it.
+- Only the gradient with respect to the image is computed, in one compiled function that also makes the points of the
+  path and sums over them.
+- The gradient of a convolution with respect to its input is itself a convolution, with the kernel rotated by 180
+  degrees and filters and channels exchanged. Computed this way it is a fifth faster than TensorFlow's operation.
 - Max pooling over 2x2 pixels is the maximum of pairs of columns, then of pairs of rows, each with an elementwise
-  gradient; TensorFlow's MaxPoolGrad looks for each window's maximum again. Of equal pixels both give all to the first.
-- Where the network begins with a convolution, gradients are summed over the path behind it, and the sum goes back
-  through the convolution once.
+  gradient; TensorFlow's MaxPoolGrad searches each window again. Both assign ties to the first pixel.
+- If the network begins with a convolution, gradients are summed over the path at the output of this convolution, and
+  the sum is propagated back through it once.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 MEMORY_BUDGET, MEMORY_BUDGET_GPU = 2**28, 2**31
-"""Bytes that a batch's values and gradients may take. On a processor more would only leave its caches sooner."""
+"""Memory for the values and gradients of a batch, bytes. On a CPU, larger batches only exceed the caches."""
 _COPIES = 3
-"""Arrays of the size of each layer's output in use at once: itself, its gradient, and one for the operation between."""
+"""Arrays of the size of each layer's output in use at once: output, gradient, and one temporary."""
 _FEWEST_CHANNELS = 8
-"""Of fewer input channels TensorFlow's own gradient of a convolution is the faster one."""
+"""With fewer input channels, TensorFlow's own gradient of a convolution is faster."""
 
 
 class PathGradients:
-    """A network's logits, and its gradients summed along paths, by the weights the model has when this is made.
+    """Logits of a network and its gradients summed along paths, with the model's weights at the time of creation.
 
-    ``model``: functional Keras model in float32 from images (n, ny, nx, bands) to one logit; what is compiled for it is
-    kept as long as it lives. ``batch_size``: points whose gradients are computed at once, by default `points_at_once`.
+    ``model``: functional Keras model in float32 from images (n, ny, nx, bands) to one logit; compiled functions are
+    cached as long as the model exists. ``batch_size``: points whose gradients are computed together, by default
+    `points_at_once`.
     """
 
     def __init__(self, model: keras.Model, batch_size: int | None = None) -> None:
@@ -55,7 +56,7 @@ class PathGradients:
         self._infer, self._summed = compiled.infer, compiled.summed
 
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Of images (n, ny, nx, bands): float64 (n,)."""
+        """Return the logits of images (n, ny, nx, bands), float64 (n,)."""
         parts = np.split(images, range(self.batch_size, len(images), self.batch_size))
         with _full_float32():
             return np.concatenate([self._infer(part)[:, 0] for part in parts]).astype(np.float64)
@@ -67,9 +68,19 @@ class PathGradients:
         nodes: NDArray[np.float64],
         weights: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Sum over k of weights[k] times the gradient at baseline + nodes[k] (image - baseline), of the image's shape.
+        """Sum gradients along the path: weights[k] times the gradient at baseline + nodes[k] (image - baseline).
 
-        ``image``, ``baseline``: float32 (ny, nx, bands). ``nodes``, ``weights``: (n_steps,). Of no nodes it is zero.
+        Parameters
+        ----------
+        image, baseline : float32 (ny, nx, bands)
+            End and start of the path.
+        nodes, weights : float64 (n_steps,)
+            The quadrature.
+
+        Returns
+        -------
+        float64 (ny, nx, bands)
+            In logits per unit of the image; zero without nodes.
         """
         if len(nodes) == 0:
             return np.zeros(image.shape)
@@ -80,9 +91,10 @@ class PathGradients:
 
 
 def points_at_once(model: keras.Model, budget: int | None = None) -> int:
-    """Images whose gradients fit into the memory budget (bytes; default: the processor's or the GPU's), at least one.
+    """Return the number of images whose gradients fit into the memory budget (bytes), at least one.
 
-    Counted are the outputs of all layers and operations, `_COPIES` times, in float32.
+    The outputs of all layers and operations count `_COPIES` times, in float32. The default budget depends on whether
+    there is a GPU.
     """
     from keras import KerasTensor, Model
 
@@ -90,12 +102,12 @@ def points_at_once(model: keras.Model, budget: int | None = None) -> int:
         budget = MEMORY_BUDGET_GPU if tensorflow().config.list_physical_devices("GPU") else MEMORY_BUDGET
     every_output = Model(model.inputs, [operation.output for operation in model.operations])
     outputs = every_output.compute_output_spec(KerasTensor((1, *model.input_shape[1:])))
-    bytes_a_point = 4 * _COPIES * sum(int(np.prod(output.shape)) for output in outputs)
-    return max(1, budget // bytes_a_point)
+    bytes_per_point = 4 * _COPIES * sum(int(np.prod(output.shape)) for output in outputs)
+    return max(1, budget // bytes_per_point)
 
 
 class _Compiled:
-    """What `PathGradients` computes by. It refers to the clone of a model alone, so that the model can go."""
+    """Compiled functions of a model. They refer only to a clone, so that the model itself can be freed."""
 
     def __init__(self, model: keras.Model) -> None:
         tf = tensorflow()
@@ -106,14 +118,14 @@ class _Compiled:
         self._function = tf.function(_sum_along_path(self.clone)).get_concrete_function(*self._signature)
 
     def summed(self, *arrays: NDArray) -> tf.Tensor:
-        """`PathGradients.summed`, all points in one batch, float32."""
+        """Compute `PathGradients.summed` with all points in one batch, float32."""
         tf = tensorflow()
         given = zip(arrays, self._signature, strict=True)
         return self._function(*(tf.constant(array, spec.dtype) for array, spec in given))
 
 
 def _sum_along_path(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Of image, baseline, nodes and weights: the function that is compiled."""
+    """Return the function of image, baseline, nodes and weights that is compiled."""
     tf = tensorflow()
     from keras import Model
 
@@ -122,7 +134,7 @@ def _sum_along_path(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor, tf.Te
 
     def summed(image: tf.Tensor, baseline: tf.Tensor, nodes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         way = tf.cast(image - baseline, tf.float64)
-        points = tf.cast(baseline, tf.float64) + nodes[:, None, None, None] * way  # float64, as alibi's
+        points = tf.cast(baseline, tf.float64) + nodes[:, None, None, None] * way  # float64, as in alibi
         points = tf.cast(points, tf.float32)
         features = points if first is None else first(points)
         gradient = tf.gradients(behind(features, training=False), features)[0]
@@ -136,9 +148,9 @@ def _sum_along_path(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor, tf.Te
 
 
 def _clone(model: keras.Model) -> keras.Model:
-    """The model, yet without its weights, of layers that compute the same, by faster gradients where those are known.
+    """Clone the model without its weights, with faster gradients for the layers that have one.
 
-    Any other layer is taken as it is, with TensorFlow's gradient.
+    All layers compute the same values; other layers keep TensorFlow's gradient.
     """
     tf = tensorflow()
     from keras import layers, models
@@ -179,7 +191,7 @@ def _clone(model: keras.Model) -> keras.Model:
 
 
 def _is_plain_convolution(layer: keras.Layer) -> bool:
-    """Whether the layer's gradient by its input is a convolution as it is itself, and faster as one."""
+    """Return True if the layer's gradient with respect to its input is a convolution too, and faster as one."""
     return (
         layer.data_format == "channels_last"
         and layer.padding == "same"
@@ -191,7 +203,7 @@ def _is_plain_convolution(layer: keras.Layer) -> bool:
 
 
 def _is_plain_pooling(layer: keras.Layer) -> bool:
-    """Whether the layer pools whole windows of 2x2 pixels that do not overlap."""
+    """Return True if the layer pools complete, non-overlapping windows of 2x2 pixels."""
     return (
         layer.data_format == "channels_last"
         and tuple(layer.pool_size) == tuple(layer.strides) == (2, 2)
@@ -200,7 +212,7 @@ def _is_plain_pooling(layer: keras.Layer) -> bool:
 
 
 def _first_convolution(model: keras.Model) -> keras.Layer | None:
-    """The convolution that alone sees the model's image, without an activation of its own; None where there is none."""
+    """Return the convolution that is the only operation on the image and has no activation; None if there is none."""
     from keras import activations, layers, tree
 
     seeing = [
@@ -219,7 +231,7 @@ _COMPILED: WeakKeyDictionary[keras.Model, _Compiled] = WeakKeyDictionary()
 
 @contextmanager
 def _full_float32() -> Iterator[None]:
-    """GPUs multiply float32 with 10 bits of mantissa (TensorFloat-32) unless told not to; gradients would show it."""
+    """Turn off TensorFloat-32, with which GPUs multiply float32 with 10 bits of mantissa, too few for gradients."""
     settings = tensorflow().config.experimental
     before = settings.tensor_float_32_execution_enabled()
     settings.enable_tensor_float_32_execution(False)

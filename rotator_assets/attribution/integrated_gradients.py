@@ -1,15 +1,15 @@
-r"""Integrated gradients: how much each pixel moves the network's logit away from that of an image without a galaxy.
+r"""Integrated gradients: the contribution of each pixel to the logit, relative to an image without a galaxy.
 
-With F the logit, x the network's input and x0 the baseline, pixel i is given
+With the logit F, the network's input x and the baseline image x0, the attribution of pixel i is
 
     (x_i - x0_i) \int_0^1 dF/dx_i (x0 + t (x - x0)) dt
 
-(Sundararajan, Taly & Yan 2017, ICML, arXiv:1703.01365, eq. 1). Positive pixels speak for a fast rotator, negative ones
-for a slow one; over the whole image they add up to F(x) - F(x0) (completeness). The logit is explained, not the
-probability, whose gradients vanish where the network is sure.
+(Sundararajan, Taly & Yan 2017, ICML, arXiv:1703.01365, eq. 1). Positive pixels favour a fast rotator, negative pixels
+a slow one. Over the whole image they add up to F(x) - F(x0) (completeness). The logit is explained rather than the
+probability, whose gradients vanish for confident predictions.
 
-Nodes and weights of the quadrature are alibi's; `gradients` sums the gradients, one image after the other, so that an
-image's map and the memory it takes do not depend on the others. Alibi's own engine is the reference (`alibi_maps`).
+Nodes and weights of the quadrature are alibi's. `gradients` sums the gradients image by image, so that maps and memory
+do not depend on the other images. Unmodified alibi is the reference (`alibi_maps`).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     import keras
 
 METHODS = ("riemann_middle", "gausslegendre", "riemann_left", "riemann_right")
-"""Alibi's rules of quadrature whose weights add up to 1; those of its riemann_trapezoid add up to 1 - 1/n_steps."""
+"""Alibi's quadrature rules with weights that add up to 1; its riemann_trapezoid adds up to 1 - 1/n_steps."""
 COMPLETENESS_TOLERANCE = 0.05
-"""Largest completeness error that is left at a recipe's own number of steps."""
+"""Largest completeness error accepted without more steps than the recipe's own."""
 Quadrature = Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]]
-"""From a number of steps to nodes in [0, 1] and weights."""
+"""Function of the number of steps that returns nodes in [0, 1] and weights."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Attributions:
     """Attributions of n images.
 
     ``maps``: float32 (n, ny, nx, bands), in logits. ``logit`` F(x), ``logit_baseline`` F(x0), ``delta`` (sum of the map
-    minus F(x) - F(x0)) and ``completeness_error`` (|delta| / |F(x) - F(x0)|; 0 where both vanish): float64 (n,).
-    ``n_steps``: points of the quadrature, int32 (n,).
+    minus F(x) - F(x0)) and ``completeness_error`` (|delta| / |F(x) - F(x0)|; 0 if both vanish): float64 (n,).
+    ``n_steps``: quadrature points, int32 (n,).
     """
 
     maps: NDArray[np.float32]
@@ -67,24 +67,38 @@ def integrated_gradients(
     batch_size: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Attributions:
-    """Attributions of the model's logit, in inference mode.
+    """Return attributions of the model's logit, in inference mode.
 
     Parameters
     ----------
-    model
-        Functional Keras model in float32 from images to one logit.
-    images
-        Normalized images (`network_input`), float32 (n, ny, nx, bands).
-    baselines
-        The image the paths start from, (ny, nx, bands), or one an image, (n, ny, nx, bands).
-    n_steps, method
-        Points and rule of the quadrature, one of `METHODS`.
-    batch_size
-        Points of a path whose gradients are computed at once; by default as many as fit into the memory budget.
-    on_progress
+    model : keras.Model
+        Functional model in float32 from images to one logit.
+    images : float32 (n, ny, nx, bands)
+        Normalized images, from `network_input`.
+    baselines : float32 (ny, nx, bands) or (n, ny, nx, bands)
+        Start of the paths, the same for all images or one per image.
+    n_steps : int
+        Number of quadrature points.
+    method : str
+        Quadrature rule, one of `METHODS`.
+    batch_size : int, optional
+        Points of a path whose gradients are computed together; by default as many as fit into the memory budget.
+    on_progress : callable, optional
         Called after each image with the number of images done and n.
 
-    Raises ValueError for another method.
+    Returns
+    -------
+    Attributions
+        Of all images, in logits.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method.
+
+    References
+    ----------
+    Sundararajan, Taly & Yan 2017, ICML, arXiv:1703.01365, eq. 1.
     """
     quadrature = _quadrature(method)
     images = np.asarray(images, dtype=np.float32)
@@ -104,26 +118,32 @@ def explain(
     tolerance: float = COMPLETENESS_TOLERANCE,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Attributions:
-    """Attributions of these rows of the raw images by the recipe: its bands, baseline, quadrature and steps.
+    """Return attributions of some galaxies, with the bands, baseline, quadrature and steps of the recipe.
 
-    Of several baselines an image (``noise``) the mean attribution is given, and F(x0) is their mean logit. Where the
-    recipe predicts the mean logit over an image's eight `symmetries`, that mean is explained: integrated gradients are
-    linear in the network, so its map is the mean of the views' maps, each turned back.
+    For several baselines per image (``noise``), the attribution is the mean over baselines, and F(x0) is their mean
+    logit. If the recipe predicts the mean logit over the eight `symmetries` of an image, this mean is explained:
+    integrated gradients are linear in the network, so the map is the mean of the maps of all views, each rotated back.
 
     Parameters
     ----------
-    model
-        Functional Keras model in float32 from the recipe's images to one logit.
-    images, rows
-        Raw fluxes (m, ny, nx, 3), as `network_input` takes them, and the rows to explain, (n,).
-    recipe
-        The one the model was trained by.
-    tolerance
-        The steps of an image whose completeness error exceeds it are doubled, at most as often as the recipe says, and
-        the map with the smallest error is kept. One whose F(x) and F(x0) hardly differ may never reach it: its error
-        tells.
-    on_progress
+    model : keras.Model
+        Functional model in float32 from the recipe's images to one logit.
+    images : float32 (m, ny, nx, 3)
+        Raw fluxes, as for `network_input`.
+    rows : int64 (n,)
+        Rows of ``images`` to explain.
+    recipe : Recipe
+        The recipe of the model.
+    tolerance : float
+        Images with a larger completeness error get twice as many steps, repeatedly up to the recipe's limit, and the
+        map with the smallest error is kept. If F(x) and F(x0) are nearly equal, the error may stay above the tolerance.
+    on_progress : callable, optional
         Called after each image with the number of images done and n.
+
+    Returns
+    -------
+    Attributions
+        Of the rows, in logits.
     """
     quadrature = _quadrature(recipe.attribution_method)
     network = PathGradients(model)
@@ -138,10 +158,20 @@ def alibi_maps(
     n_steps: int = 50,
     method: str = "riemann_middle",
 ) -> NDArray[np.float32]:
-    """What alibi as it comes gives for the arguments of `integrated_gradients`, float32 (n, ny, nx, bands).
+    """Return the maps of unmodified alibi.
 
-    It is handed the Keras model itself, differentiates it operation by operation, and holds all points of all paths:
-    slow and large, so meant for a few images.
+    Alibi differentiates the Keras model operation by operation and keeps all points of all paths in memory. It is slow
+    and needs much memory, so use it for a few images only.
+
+    Parameters
+    ----------
+    model, images, baselines, n_steps, method
+        As for `integrated_gradients`.
+
+    Returns
+    -------
+    float32 (n, ny, nx, bands)
+        Attributions in logits.
     """
     tensorflow()
     from alibi.explainers import IntegratedGradients
@@ -162,7 +192,18 @@ def check_against_alibi(
     n_steps: int = 50,
     method: str = "riemann_middle",
 ) -> float:
-    """Largest difference between `integrated_gradients` and `alibi_maps`, relative to the largest attribution."""
+    """Compare `integrated_gradients` with `alibi_maps`.
+
+    Parameters
+    ----------
+    model, images, baselines, n_steps, method
+        As for `integrated_gradients`.
+
+    Returns
+    -------
+    float
+        Largest difference, relative to alibi's largest attribution; absolute if all of alibi's attributions are zero.
+    """
     reference = alibi_maps(model, images, baselines, n_steps, method)
     ours = integrated_gradients(model, images, baselines, n_steps, method).maps
     largest = np.abs(reference).max(initial=0)
@@ -173,7 +214,7 @@ def check_against_alibi(
 
 @dataclass(frozen=True)
 class _Explained:
-    """One image's attributions, as `Attributions` has them."""
+    """Attributions of one image, as in `Attributions`."""
 
     map: NDArray[np.float32]
     logit: float
@@ -193,9 +234,9 @@ class _Explained:
 
 
 class _Paths:
-    """The paths whose mean attribution is that of one image: from each baseline to it, in each of its views.
+    """The paths of one image, from each baseline to each view of the image; its attribution is their mean.
 
-    ``image``, ``starts``: (1, ny, nx, bands) and (k, ny, nx, bands); ``averaged``: over the eight `symmetries`.
+    ``image``: (1, ny, nx, bands); ``starts``: (k, ny, nx, bands); ``averaged``: use all eight `symmetries`.
     """
 
     def __init__(
@@ -219,13 +260,13 @@ class _Paths:
 
 
 def _paths(network: PathGradients, images: NDArray[np.float32], row: int, recipe: Recipe) -> _Paths:
-    """The paths of one row by the recipe."""
+    """Return the paths of one row."""
     seen, starts = network_input(images, [row], recipe), baselines(images, [row], recipe)[0]
     return _Paths(network, seen, starts, recipe.test_time_averaging)
 
 
 def _refined(paths: _Paths, recipe: Recipe, quadrature: Quadrature, tolerance: float) -> _Explained:
-    """The attributions with as many doublings of the steps as the tolerance needs, or the best of all tries."""
+    """Double the steps until the completeness error is within the tolerance; return the best attributions found."""
     best = paths.explained(recipe.attribution_steps, quadrature)
     for doubling in range(1, recipe.attribution_doublings + 1):
         if best.completeness_error <= tolerance:
@@ -238,7 +279,7 @@ def _refined(paths: _Paths, recipe: Recipe, quadrature: Quadrature, tolerance: f
 def _collected(
     explained: Iterable[_Explained], shape: tuple[int, ...], on_progress: Callable[[int, int], None] | None
 ) -> Attributions:
-    """All images' attributions, ``maps`` of this shape."""
+    """Combine the attributions of all images; ``maps`` has this shape."""
     n = shape[0]
     maps, numbers, n_steps = np.empty(shape, dtype=np.float32), np.empty((4, n)), np.empty(n, dtype=np.int32)
     for number, one in enumerate(explained):
@@ -250,10 +291,10 @@ def _collected(
 
 
 def _quadrature(method: str) -> Quadrature:
-    """Alibi's rule of this name."""
+    """Return alibi's quadrature rule of this name."""
     if method not in METHODS:
         raise ValueError(f"unknown quadrature '{method}': use {', '.join(METHODS)}")
-    tensorflow()  # quietly, before alibi imports it
+    tensorflow()  # imported quietly here, before alibi imports it
     from alibi.utils.approximation_methods import approximation_parameters
 
     weights, nodes = approximation_parameters(method)
@@ -262,7 +303,7 @@ def _quadrature(method: str) -> Quadrature:
 
 @contextmanager
 def _without_warning_of_one_output() -> Iterator[None]:
-    """Alibi warns at each call that a model with one output is a regression or needs a target; ours is a logit."""
+    """Silence alibi's warning that a model with one output may need a target; the single output here is a logit."""
     logger = logging.getLogger("alibi.explainers.integrated_gradients")
     level = logger.level
     logger.setLevel(logging.ERROR)

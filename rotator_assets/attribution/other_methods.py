@@ -1,13 +1,12 @@
-"""Other ways to see what a network uses, beside integrated gradients: what all of them show is not the method's doing.
+"""Other attribution methods, for comparison with integrated gradients.
 
-Each explains the logit of being a fast rotator, in inference mode, by one number a pixel, all bands together: positive
-speaks for fast, negative for slow. Gradient times input and occlusion say how much a pixel adds to the logit,
-SmoothGrad how much the logit would change with the pixel's light, Grad-CAM where the last layer that has places in the
-image finds what it adds.
+Each explains the logit of a fast rotator, in inference mode, with one value per pixel for all bands: positive favours
+fast, negative slow. Gradient times input and occlusion give the contribution of a pixel to the logit, SmoothGrad the
+change of the logit with the pixel's light, and Grad-CAM the features of the last spatial layer that add to the logit.
 
-They are written here, in few lines each, since no library that does them is both kept and light: xplique 2.0 excludes
-TensorFlow 2.21 and brings OpenCV, tf-keras-vis and PAIR's saliency had their last releases in March 2024 (the one for
-Keras 2, the other one image at a time), tf-explain in 2021.
+They are implemented here in a few lines each, as no library with them is both maintained and light: xplique 2.0
+excludes TensorFlow 2.21 and requires OpenCV; tf-keras-vis (for Keras 2) and PAIR's saliency (one image at a time) had
+their last releases in March 2024, and tf-explain in 2021.
 """
 
 from __future__ import annotations
@@ -28,38 +27,54 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 NOISE, NOISY_COPIES = 0.1, 25
-"""SmoothGrad: standard deviation of the noise as a fraction of the image's range, and copies averaged."""
+"""SmoothGrad: standard deviation of the noise as a fraction of the image's range, and number of copies averaged."""
 Batched = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""A compiled function of a batch of images, float32 (b, ny, nx, bands), to an array with a row an image."""
+"""A compiled function from a batch of images, float32 (b, ny, nx, bands), to an array with one row per image."""
 _BATCH = 64
 
 
 class Explainer:
-    """One network's maps by several methods, each compiled once, whatever weights the network has when it is asked.
+    """Maps of one network by several methods, each compiled once and evaluated with the network's current weights.
 
-    ``model``: functional Keras model in float32 from images (b, ny, nx, bands) to one logit. ``images`` of all methods:
-    as the network sees them, float32 (n, ny, nx, bands); ``baseline``: the image that stands for nothing there,
-    (ny, nx, bands), or one an image.
+    ``model``: functional Keras model in float32 from images (b, ny, nx, bands) to one logit. All methods take images as
+    the network sees them, float32 (n, ny, nx, bands), and a baseline image (ny, nx, bands), or one per image.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
 
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The network's logits, float32 (n,)."""
+        """Return the network's logits, float32 (n,)."""
         return _in_batches(self._infer, images)[:, 0]
 
     def gradient_times_input(self, images: NDArray[np.float32], baseline: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(x - x0) dF/dx at the image itself, float32 (n, ny, nx): the crudest map, exact for a linear network."""
+        """Return (x - x0) dF/dx at the image, in logits, float32 (n, ny, nx); exact for a linear network."""
         return ((images - baseline) * _in_batches(self._gradient, images)).sum(axis=-1)
 
     def smooth_grad(
         self, images: NDArray[np.float32], seed: int, noise: float = NOISE, copies: int = NOISY_COPIES
     ) -> NDArray[np.float32]:
-        """Mean gradient of the logit over noisy copies of each image, float32 (n, ny, nx), logits a unit of the input.
+        """Return the mean gradient of the logit over noisy copies of each image, signed and summed over bands.
 
-        ``noise`` is the standard deviation of the Gaussian noise as a fraction of the image's range (Smilkov et al.
-        2017, arXiv:1706.03825, section 3). Signed, and summed over bands: a unit of light in all of them.
+        Parameters
+        ----------
+        images : float32 (n, ny, nx, bands)
+            As the network sees them.
+        seed : int
+            Of the noise.
+        noise : float
+            Standard deviation of the Gaussian noise, as a fraction of the image's range.
+        copies : int
+            Number of noisy copies.
+
+        Returns
+        -------
+        float32 (n, ny, nx)
+            In logits per unit of the input.
+
+        References
+        ----------
+        Smilkov et al. 2017, arXiv:1706.03825, section 3.
         """
         generator = np.random.default_rng(seed)
         sigma = noise * np.ptp(images, axis=(1, 2, 3), keepdims=True)
@@ -76,10 +91,27 @@ class Explainer:
         patch_px: int | None = None,
         stride_px: int | None = None,
     ) -> NDArray[np.float32]:
-        """How much the logit falls when a patch of the image is replaced by the baseline, float32 (n, ny, nx), logits.
+        """Return the decrease of the logit when a patch of the image is replaced by the baseline.
 
-        Zeiler & Fergus (2014, ECCV, arXiv:1311.2901, section 4.2). A pixel is given the mean over the square patches of
-        ``patch_px`` (default: an eighth of the side) that cover it, set ``stride_px`` apart (default: half a patch).
+        Parameters
+        ----------
+        images : float32 (n, ny, nx, bands)
+            As the network sees them.
+        baseline : float32 (ny, nx, bands) or (n, ny, nx, bands)
+            The replacement.
+        patch_px : int, optional
+            Side of the square patches, pixels; by default an eighth of the image's side.
+        stride_px : int, optional
+            Distance between patches, pixels; by default half a patch.
+
+        Returns
+        -------
+        float32 (n, ny, nx)
+            In logits: the mean over all patches that cover a pixel.
+
+        References
+        ----------
+        Zeiler & Fergus 2014, ECCV, arXiv:1311.2901, section 4.2.
         """
         n, ny, nx, _ = images.shape
         patch = max(1, ny // 8) if patch_px is None else patch_px
@@ -97,12 +129,12 @@ class Explainer:
         return (falls / covers).astype(np.float32)
 
     def grad_cam(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features of the last layer that has places in the image, weighted by what they do to the logit, (n, ny, nx).
+        """Return Grad-CAM maps: features of the last spatial layer, weighted by their effect on the logit, (n, ny, nx).
 
-        Grad-CAM (Selvaraju et al. 2017, ICCV, arXiv:1610.02391, eqs. 1 and 2) of the last convolution after its
-        regularization and ReLU, enlarged bilinearly, float32. Eq. 2 keeps what is positive for one class; with one
-        logit for two classes what is negative speaks for the other one, so both signs are kept. Of a network that
-        averages its logit over the eight symmetries of an image the maps of all eight are turned back and averaged.
+        Selvaraju et al. (2017, ICCV, arXiv:1610.02391, eqs. 1 and 2), for the last convolution after its regularization
+        and ReLU, enlarged bilinearly, float32. Eq. 2 keeps positive values for one class; with one logit for two
+        classes, negative values favour the other class, so both signs are kept. If the network averages its logit over
+        the eight symmetries of an image, the maps of all eight are rotated back and averaged.
         """
         views = _in_batches(self._weighted_features, images)
         return views[:, 0] if views.shape[1] == 1 else turned_back(views.swapaxes(0, 1))
@@ -113,13 +145,13 @@ class Explainer:
 
     @cached_property
     def _gradient(self) -> Batched:
-        """The gradient of the logit by the image, (b, ny, nx, bands)."""
+        """Gradient of the logit with respect to the image, (b, ny, nx, bands)."""
         tf = tensorflow()
         return compiled(self.model, lambda batch: tf.gradients(self.model(batch, training=False), batch)[0])
 
     @cached_property
     def _weighted_features(self) -> Batched:
-        """Grad-CAM's maps of the views of each image that the last layer sees, (b, views, ny, nx)."""
+        """Grad-CAM maps of all views of each image that the last layer sees, (b, views, ny, nx)."""
         tf = tensorflow()
         from keras import KerasTensor, Model
 
@@ -139,11 +171,11 @@ class Explainer:
 
 
 def _in_batches(function: Batched, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a compiled function gives of all images."""
+    """Evaluate a compiled function on all images."""
     batches = np.array_split(images, max(1, -(-len(images) // _BATCH)))
     return np.concatenate([function(batch) for batch in batches])
 
 
 def _starts(side: int, patch: int, stride: int) -> list[int]:
-    """Where patches start along a side, so that they cover all of it."""
+    """Return the first pixels of patches that cover a whole side."""
     return sorted({*range(0, side - patch, stride), side - patch})

@@ -1,7 +1,7 @@
-"""Attribution maps in numbers: aligned mean maps, radial profiles, shares within ellipses, elongation and sign.
+"""Figures of aligned mean maps, radial profiles, fractions within ellipses, orientation and sign of attributions.
 
-R_e is the half-light semi-major axis. Attribution is in shares of each galaxy's absolute attribution, so that every
-galaxy counts alike; light in shares of each galaxy's light.
+R_e is the half-light semi-major axis. Attribution is given as a fraction of each galaxy's absolute attribution, and
+light as a fraction of each galaxy's light, so that all galaxies have equal weight.
 """
 
 from __future__ import annotations
@@ -27,33 +27,47 @@ _WITHIN = {"half_r_eff": "0.5", "r_eff": "1", "two_r_eff": "2"}
 _OUTCOMES = sorted(OUTCOMES, key=lambda outcome: (outcome.rotator_type, not outcome.right))
 _COLOURS = {look.value: look.colour for look in CLASSES}
 _SIGNED, _ABSOLUTE = 0, 1
-"""Planes of aligned means."""
+"""Planes of the aligned means."""
 _SURE = 2.0
-"""Cells of a difference smaller than so many standard errors are drawn pale."""
+"""Differences below this number of standard errors are drawn pale."""
 PER_AREA = r"per $R_e^2$"
 _NOTE = (
-    f"Each panel reaches {REACH_R_EFF:g} $R_e$ from the centre. Signed: red speaks for slow, blue for fast. "
-    f"Differences have scales of their own, orange: more in slow rotators; pale below {_SURE:g} standard errors."
+    f"Each panel extends {REACH_R_EFF:g} $R_e$ from the centre. Signed: red favours slow, blue favours fast. "
+    f"Differences have their own scales; orange: more in slow rotators; pale: below {_SURE:g} standard errors."
 )
 
 
 def aligned_attribution_figure(
     means: Mapping[str, RunningMean], *, axis_ratio: float, dataset: str, recipe: str, synthetic: bool
 ) -> Figure:
-    """Mean maps of galaxies laid over each other: of both classes, their difference, and the four outcomes.
+    """Draw aligned mean maps of both classes, their difference, and the four outcomes.
 
-    ``means``: by class or outcome in small letters, of (cells, cells, 3): signed and absolute attribution and light,
-    see `alignment`. ``axis_ratio``: median one, of the ellipses drawn at 0.5, 1 and 2 R_e.
+    Parameters
+    ----------
+    means : mapping of str to RunningMean (cells, cells, 3)
+        Signed attribution, absolute attribution and light on the grid of `alignment`, by class or outcome in lower
+        case.
+    axis_ratio : float
+        Median axis ratio, for the ellipses at 0.5, 1 and 2 R_e.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+
+    Returns
+    -------
+    Figure
+        With a message in each panel without galaxies.
     """
     width, height = 14.2, 5.0
     figure = style.new_figure(
         width,
         height,
-        title="Where the network looks, on galaxies laid over each other",
+        title="Mean attribution maps aligned with the major axis",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
-        detail="major axis along x, ellipses at 0.5, 1 and 2 $R_e$",
+        detail="ellipses at 0.5, 1 and 2 $R_e$",
         arranged=False,
     )
     place = {"left": 0.5 / width, "right": 1 - 1.2 / width, "top": 1 - 0.85 / height, "bottom": 0.4 / height}
@@ -93,20 +107,32 @@ def aligned_attribution_figure(
             box = grid[line, 7].get_position(figure)
             strip = figure.add_axes((1 - 1.05 / width, box.y0 + 0.04, 0.13 / width, box.height - 0.08))
             bar = figure.colorbar(drawn, cax=strip, extend="both")
-            bar.set_label(f"Share {PER_AREA}", size=style.TEXT_SIZE)
+            bar.set_label(f"Fraction {PER_AREA}", size=style.TEXT_SIZE)
             bar.ax.tick_params(labelsize=style.SMALL_SIZE)
     return figure
 
 
 def attribution_radial_figure(profiles: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Mean radial profiles by class and by outcome: absolute attribution beside the light, and signed attribution.
+    """Draw mean radial profiles by class and by outcome: absolute attribution and light, and signed attribution.
 
-    ``profiles``: rows of ``attribution_profiles`` of one training.
+    Parameters
+    ----------
+    profiles : DataFrame
+        Rows of ``attribution_profiles`` of one training.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+
+    Returns
+    -------
+    Figure
+        With a message if no radii are known.
     """
     figure = style.new_figure(
         11.0,
         7.6,
-        title="Attribution by radius",
+        title="Attribution and light against radius",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
@@ -136,25 +162,37 @@ def attribution_radial_figure(profiles: pd.DataFrame, *, dataset: str, recipe: s
         if len(axes.get_legend_handles_labels()[1]):
             style.legend(axes, loc="upper right")
         else:
-            style.say(axes, "No radii are known")
+            style.say(axes, "No half-light radius is known")
     return figure
 
 
-def attribution_share_figure(summary: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Mean shares of absolute attribution within ellipses beside those of light, by class, and their differences.
+def attribution_fraction_figure(summary: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
+    """Draw mean fractions of absolute attribution and of light within ellipses, by class, and their differences.
 
-    ``summary``: rows of ``attribution_summary`` of one training.
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of ``attribution_summary`` of one training.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+
+    Returns
+    -------
+    Figure
+        With a message if no radii are known.
     """
     figure = style.new_figure(
         11.0,
         4.6,
-        title="How much of the attribution lies within the galaxy",
+        title="Attribution and light within ellipses",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
         detail="mean over galaxies, 95 % intervals",
     )
-    shares, excess, contrast = figure.subplots(1, 3, sharey=True, width_ratios=(1.5, 1, 1))
+    fractions, excess, contrast = figure.subplots(1, 3, sharey=True, width_ratios=(1.5, 1, 1))
     known = summary.set_index(["galaxies", "measure"]).dropna(subset=["mean"])
     for number, name in enumerate(_WITHIN):
         for look, shift in zip(CLASSES, (0.14, -0.14), strict=True):
@@ -163,37 +201,54 @@ def attribution_share_figure(summary: pd.DataFrame, *, dataset: str, recipe: str
             fraction, light, area, beyond = (
                 (look.name, f"{what}_within_{name}") for what in ("fraction", "light", "area", "fraction_minus_light")
             )
-            _draw_interval(shares, known, fraction, place, look.marker, labels[0], color=colour)
-            _draw_interval(shares, known, light, place - 0.09, look.marker, labels[1], color=colour, mfc="white")
-            shares.plot([known["mean"].get(area, np.nan)], [place], "|", color=style.GREY, ms=11, mew=1.5)
+            _draw_interval(fractions, known, fraction, place, look.marker, labels[0], color=colour)
+            _draw_interval(fractions, known, light, place - 0.09, look.marker, labels[1], color=colour, mfc="white")
+            fractions.plot([known["mean"].get(area, np.nan)], [place], "|", color=style.GREY, ms=11, mew=1.5)
             _draw_interval(excess, known, beyond, place, look.marker, None, color=colour)
         _draw_interval(contrast, known, ("slow minus fast", f"fraction_within_{name}"), number, "D", None, color="k")
     for axes, x in (
-        (shares, "Share within the ellipse"),
+        (fractions, "Fraction within the ellipse"),
         (excess, "|Attribution| minus light"),
         (contrast, "|Attribution|, slow minus fast"),
     ):
         style.dress(axes, x=x)
         if known.empty:
-            style.say(axes, "No radii\nare known")
+            style.say(axes, "No half-light\nradius is known")
     for axes in (excess, contrast):
         axes.axvline(0, color=style.GREY, lw=0.9, ls="--")
-    shares.set_xlim(0, 1)
-    shares.set_yticks(range(len(_WITHIN)), [f"{radius} $R_e$" for radius in _WITHIN.values()])
-    shares.set_ylim(len(_WITHIN) - 0.45, -0.55)
+    fractions.set_xlim(0, 1)
+    fractions.set_yticks(range(len(_WITHIN)), [f"{radius} $R_e$" for radius in _WITHIN.values()])
+    fractions.set_ylim(len(_WITHIN) - 0.45, -0.55)
     if not known.empty:
-        shares.plot([], [], "|", color=style.GREY, ms=11, mew=1.5, label="area")
-    style.legend(shares, loc="upper right")
+        fractions.plot([], [], "|", color=style.GREY, ms=11, mew=1.5, label="area")
+    style.legend(fractions, loc="upper right")
     return figure
 
 
 def attribution_direction_figure(attributions: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Does attribution follow the galaxy's shape, and which way does it pull: angle, ellipticity, balance of signs.
+    """Draw the angle between attribution and galaxy, both ellipticities, and the balance of signs.
 
-    ``attributions``: rows of that table with ``rotator_type``.
+    Parameters
+    ----------
+    attributions : DataFrame
+        Rows of ``attributions`` of one training, with ``rotator_type``.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+
+    Returns
+    -------
+    Figure
+        With a message where nothing is known.
     """
     figure = style.new_figure(
-        13.0, 4.4, title="Elongation and sign of the attribution", dataset=dataset, recipe=recipe, synthetic=synthetic
+        13.0,
+        4.4,
+        title="Orientation, ellipticity and sign of the attribution",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
     )
     angle, shape, balance = figure.subplots(1, 3)
     kind = numbers(attributions, "rotator_type")
@@ -208,14 +263,14 @@ def attribution_direction_figure(attributions: pd.DataFrame, *, dataset: str, re
             label = f"{look.name}: {count}"
             shape.scatter(x, y, s=9, marker=look.marker, color=look.colour, alpha=0.5, lw=0, label=label)
     if angle.patches:
-        angle.axhline(10, color=style.GREY, lw=1, ls="--", label="any direction alike")
+        angle.axhline(10, color=style.GREY, lw=1, ls="--", label="random directions")
     balance.axvline(0, color=style.GREY, lw=0.8)
     shape.axline((0, 0), slope=1, color=style.GREY, lw=1, ls="--")
     shape.set(xlim=(0, 0.8), ylim=(0, 0.8))
-    share = "Share of the class per bin (%)"
-    style.dress(angle, x="Angle between attribution and galaxy (deg)", y=share)
+    fraction = "Fraction of the class per bin (%)"
+    style.dress(angle, x="Angle between attribution and galaxy (deg)", y=fraction)
     style.dress(shape, x="Ellipticity of the light within 2 $R_e$", y="Ellipticity of |attribution|")
-    style.dress(balance, x="Balance of signs (−1: all for slow, 1: for fast)", y=share)
+    style.dress(balance, x="Balance of signs (−1: all slow, 1: all fast)", y=fraction)
     angle.set_xlim(0, 90)
     balance.set_xlim(-widest, widest)
     for axes, drawn in ((angle, angle.patches), (shape, shape.collections), (balance, balance.patches)):
@@ -240,7 +295,7 @@ def _draw_aligned(axes: Axes, values: NDArray[np.float64], axis_ratio: float, **
 
 
 def _draw_difference(axes: Axes, means: Mapping[str, RunningMean], plane: int, axis_ratio: float) -> None:
-    """Slow minus fast, on a scale of its own; pale where it is not sure."""
+    """Draw slow minus fast on its own scale, pale where it is not significant."""
     both = [means[look.name] for look in CLASSES if look.name in means and means[look.name].count.max() > 1]
     if len(both) < 2:
         axes.set_aspect("equal")
@@ -276,7 +331,7 @@ def _draw_profile(
 def _draw_interval(
     axes: Axes, known: pd.DataFrame, key: tuple[str, str], place: float, marker: str, label: str | None, **look: object
 ) -> None:
-    """Mean and interval of one group and measure, where they are known."""
+    """Draw mean and interval of one group and measure, if known."""
     if key not in known.index:
         return
     row = known.loc[key]
@@ -295,7 +350,7 @@ def _histogram(axes: Axes, values: NDArray[np.float64], bins: NDArray[np.float64
 
 
 def _scale(planes: list[NDArray[np.float64]], plane: int) -> dict[str, object]:
-    """How means are coloured, all alike: signed about zero, absolute ones by their logarithm."""
+    """Return the common colour scale of the means: symmetric if signed, logarithmic if absolute."""
     from matplotlib.colors import LogNorm
 
     limit = _limit(planes)
@@ -307,7 +362,7 @@ def _scale(planes: list[NDArray[np.float64]], plane: int) -> dict[str, object]:
 
 
 def _logarithmic(axes: Axes) -> None:
-    """A logarithmic y axis of one or two decades, with plain numbers at its ticks."""
+    """Make the y axis logarithmic, with plain numbers at the ticks of one or two decades."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes.set_yscale("log")
@@ -317,7 +372,7 @@ def _logarithmic(axes: Axes) -> None:
 
 
 def _limit(planes: list[NDArray[np.float64]]) -> float:
-    """99.5th percentile of the absolute values; 1 where there is nothing but zeros."""
+    """Return the 99.5th percentile of the absolute values; 1 if all are zero."""
     values = np.abs(np.concatenate([np.ravel(plane) for plane in planes] or [np.zeros(1)]))
     finite = values[np.isfinite(values)]
     return (float(np.percentile(finite, 99.5)) or 1.0) if finite.size else 1.0

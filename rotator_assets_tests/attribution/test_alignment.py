@@ -1,4 +1,4 @@
-"""Aligned images: turned copies coincide, sums stay, what is not seen is missing."""
+"""Aligned images: rotated copies coincide, sums are conserved, cells outside the image are missing."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ TICKS = (np.arange(CELLS) - CELLS // 2) * CELL
 
 
 def galaxy(r_eff_pixels, angle_deg, axis_ratio=0.6, size=SIZE):
-    """A Gaussian of width R_e along the major axis and of sum 1, (size, size, 1)."""
+    """A Gaussian of width R_e along the major axis with sum 1, (size, size, 1)."""
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     image = np.exp(-(Ellipse(r_eff_pixels, axis_ratio, angle_deg).radius(x, y) ** 2) / 2)
     return (image / image.sum())[..., None]
@@ -22,7 +22,7 @@ def galaxy(r_eff_pixels, angle_deg, axis_ratio=0.6, size=SIZE):
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(0, 179), st.floats(7.0, 14.0))
-def test_turned_and_scaled_copies_of_a_galaxy_coincide(angle_deg, r_eff_pixels):
+def test_rotated_and_scaled_copies_of_a_galaxy_coincide(angle_deg, r_eff_pixels):
     x, y = np.meshgrid(TICKS, TICKS)
     expected = np.exp(-(x**2 + (y / 0.6) ** 2) / 2) / (2 * np.pi * 0.6)
     found = aligned(galaxy(r_eff_pixels, angle_deg), Ellipse(r_eff_pixels, 0.6, angle_deg))[..., 0]
@@ -34,12 +34,12 @@ def test_turned_and_scaled_copies_of_a_galaxy_coincide(angle_deg, r_eff_pixels):
 def test_sums_are_conserved(r_eff_pixels):
     size = int(8 * r_eff_pixels) + 10
     found = aligned(galaxy(r_eff_pixels, 33.0, size=size), Ellipse(r_eff_pixels, 0.6, 33.0))
-    within = 0.9973 * 0.9999994  # a square of three widths along the major axis, of five across
+    within = 0.9973 * 0.9999994  # square of 3 widths along the major axis, 5 across
     assert np.nansum(found) * CELL**2 == pytest.approx(within, abs=0.005)
 
 
 def test_a_quarter_turn_is_counter_clockwise():
-    """What lies up in the image, along the major axis, comes to lie at the right."""
+    """Pixels above the centre, along the major axis, end up on the right."""
     image = np.zeros((SIZE, SIZE, 1))
     image[68:72, 46:50] = 1.0  # 22 pixels above the centre
     found = aligned(image, Ellipse(11.0, 0.5, 90.0))[..., 0]
@@ -47,17 +47,17 @@ def test_a_quarter_turn_is_counter_clockwise():
     assert TICKS[column] == pytest.approx(2.0, abs=0.25) and TICKS[row] == pytest.approx(0.0, abs=0.25)
 
 
-def test_what_the_image_does_not_show_is_missing():
+def test_cells_outside_the_image_are_missing():
     found = aligned(np.ones((32, 32, 2)), Ellipse(8.0, 0.5, 0.0))
     x, y = np.meshgrid(TICKS, TICKS)
-    outermost = CELL / 3  # point of a cell that is looked up
+    outermost = CELL / 3  # sample point of a cell
     seen = (np.abs(x) + outermost <= 2.0) & (np.abs(y) + outermost <= 2.0)
     np.testing.assert_array_equal(np.isfinite(found[..., 0]), seen)
     np.testing.assert_allclose(found[seen], 64.0)
     assert np.isnan(aligned(np.ones((32, 32, 1)), Ellipse(np.nan, 0.5, 0.0))).all()
 
 
-def test_a_running_mean_is_the_mean_of_what_there_is():
+def test_a_running_mean_ignores_missing_values():
     random = np.random.default_rng(0)
     stack = random.normal(1e3, 1, (40, 3, 5))
     stack[random.random(stack.shape) < 0.3] = np.nan

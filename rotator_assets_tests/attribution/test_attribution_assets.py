@@ -1,4 +1,4 @@
-"""The asset of attribution maps and its checks, over a made-up explanation: no network is trained or loaded."""
+"""The asset of attribution maps and its checks, with made-up maps; no network is trained or loaded."""
 
 from types import SimpleNamespace
 
@@ -31,7 +31,7 @@ DATASET, RECIPE, COUNT, SIZE = "manga-observed-64", "thesis", 10, 32
 KEY = training_key(DATASET, RECIPE)
 NAMES = [f"8000-{number}/x" for number in range(COUNT)]
 R_BAND = Recipe(name=RECIPE, bands="r", attribution_steps=3)
-"""Of the networks. The file asks for other bands, which need other networks, and other steps, which do not."""
+"""Recipe of the networks. The file has other bands, which need other networks, and other steps, which do not."""
 IN_THE_FILE = Recipe(name=RECIPE, bands="g", attribution_steps=7)
 
 
@@ -42,7 +42,7 @@ def galaxy(number: int) -> np.ndarray:
 
 
 def explained(model, images, rows, recipe, *, on_progress=None) -> Attributions:
-    """Attribution of a network that adds up the r band, with the fold's number as weight; odd rows are not complete."""
+    """Attribution of a network that sums the r band, weighted by the fold's number; odd rows are not complete."""
     maps = (model - 0.5) * images[rows][..., list(recipe.band_indices)]
     total = maps.sum(axis=(1, 2, 3), dtype=float)
     error = np.where(rows % 2, 0.2, 0.01)
@@ -72,13 +72,13 @@ def without_pictures(monkeypatch):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> tuple[DataRoot, dg.MaterializeResult]:
-    """A root whose maps have been made, not to be changed, and what the asset gave."""
+    """A root with finished maps, which tests must not change, and the asset's result."""
     root = make_root(tmp_path_factory.mktemp("made"))
     return root, materialized(root)
 
 
 def make_root(tmp_path) -> DataRoot:
-    """A root with tensor and tables of ten galaxies, the last without a radius; of the first alone is the sky known."""
+    """A root with ten galaxies; the last has no radius, and only the first has sky coordinates."""
     root = DataRoot(tmp_path)
     with writing_tensor(root.tensors / DATASET, SIZE) as writer:
         for number in reversed(range(COUNT)):
@@ -133,7 +133,7 @@ def materialized(root: DataRoot, synthetic: bool = False, names=NAMES) -> dg.Mat
     return result
 
 
-def test_every_galaxy_is_explained_by_its_own_fold_in_the_order_of_the_predictions(made):
+def test_every_galaxy_is_explained_by_its_own_fold(made):
     root, result = made
     folder = root.attributions / DATASET / RECIPE
     maps = np.load(folder / "maps.npy")
@@ -153,7 +153,7 @@ def test_every_galaxy_is_explained_by_its_own_fold_in_the_order_of_the_predictio
     assert set(open_store(root).read("attribution_profiles", KEY)["quantity"]) == {"signed", "absolute", "light"}
 
 
-def test_each_galaxy_has_a_file_with_its_sky_and_those_that_are_gone_have_none(tmp_path, without_pictures):
+def test_each_galaxy_has_a_file_and_old_files_are_deleted(tmp_path, without_pictures):
     root = make_root(tmp_path)
     materialized(root)
     folder = root.attributions / DATASET / RECIPE / "fits"
@@ -171,7 +171,7 @@ def test_each_galaxy_has_a_file_with_its_sky_and_those_that_are_gone_have_none(t
     assert sorted(path.name for path in folder.iterdir()) == [f"8000-{number}%2Fx.fits" for number in range(4)]
 
 
-def test_a_network_of_synthetic_galaxies_makes_synthetic_maps_of_real_ones(tmp_path, without_pictures):
+def test_maps_by_a_network_trained_on_synthetic_galaxies_are_synthetic(tmp_path, without_pictures):
     root = make_root(tmp_path)
     result = materialized(root, synthetic=True)
     assert result.metadata["synthetic"] is True
@@ -180,7 +180,7 @@ def test_a_network_of_synthetic_galaxies_makes_synthetic_maps_of_real_ones(tmp_p
     assert header[SYNTHETIC_KEYWORD] is True
 
 
-def test_pictures_and_section_are_there(made):
+def test_figures_and_tables_are_found_by_the_report(made):
     root, result = made
     content = ReportContent(open_store(root), EXHIBITS)
     training = Subject("training", dataset=DATASET, recipe=RECIPE)
@@ -200,7 +200,7 @@ def checked(check: dg.AssetChecksDefinition, root: DataRoot, partition: str | No
     return check.op.compute_fn.decorated_fn(SimpleNamespace(run=run), open_store(root))
 
 
-def test_the_check_of_completeness_names_the_galaxies_that_miss_it(made, tmp_path):
+def test_the_completeness_check_names_the_worst_galaxies(made, tmp_path):
     rows = made[1].value["attributions"]
     found = checked(attributions_are_complete, made[0])
     assert not found.passed and found.severity == dg.AssetCheckSeverity.WARN
@@ -214,7 +214,7 @@ def test_the_check_of_completeness_names_the_galaxies_that_miss_it(made, tmp_pat
     assert checked(attributions_are_complete, tables.root, training_key(DATASET, "small")).passed
 
 
-def test_no_attributions_are_no_failure(tmp_path):
+def test_checks_pass_without_attributions(tmp_path):
     root = DataRoot(tmp_path)
     assert checked(attributions_are_complete, root).passed and checked(attributions_agree_with_alibi, root).passed
 

@@ -1,4 +1,4 @@
-"""FITS files of attributions: values, sky and header come back as astropy reads them."""
+"""FITS files of attributions: astropy reads back the values, the WCS and the cards."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_a_file_is_sound_and_holds_map_image_and_cards(tmp_path):
 
 @pytest.mark.parametrize("north", [0.0, 30.0, 200.0, 359.0])
 @pytest.mark.parametrize("dec", [-89.0, 0.0, 47.3])
-def test_the_sky_is_where_it_should_be(tmp_path, north, dec):
+def test_the_wcs_gives_the_right_sky_position(tmp_path, north, dec):
     with fits.open(written(tmp_path, SkyPlace(210.7, dec, 0.396, north))) as hdus:
         planes = [WCS(hdu.header) for hdu in hdus]
         own = TangentPlane.from_header(hdus[1].header)
@@ -50,11 +50,11 @@ def test_the_sky_is_where_it_should_be(tmp_path, north, dec):
         np.testing.assert_allclose(proj_plane_pixel_scales(plane) * 3600, 0.396, rtol=1e-9)
         up, right = plane.pixel_to_world(15.0, 10.5), plane.pixel_to_world(16.0, 9.5)
         assert abs((centre.position_angle(up).deg - north + 180) % 360 - 180) < 0.05
-        assert abs((centre.position_angle(right).deg - north + 90 + 180) % 360 - 180) < 0.05  # east to the left
+        assert abs((centre.position_angle(right).deg - north + 90 + 180) % 360 - 180) < 0.05  # east is to the left
     assert not own.is_mirrored and own.north_angle_deg() == pytest.approx(north, abs=1e-3)
 
 
-def test_a_galaxy_beside_the_middle_is_where_it_stands(tmp_path):
+def test_a_galaxy_off_centre_is_measured_at_its_position(tmp_path):
     with fits.open(written(tmp_path, SkyPlace(210.7, 47.3, 0.396, 30.0, x_pixels=15.4, y_pixels=9.1))) as hdus:
         planes = [WCS(hdu.header) for hdu in hdus]
     for plane in planes:
@@ -79,7 +79,7 @@ def test_without_scale_or_north_the_axes_are_linear_from_the_centre(tmp_path, pl
     np.testing.assert_allclose(plane.pixel_to_world_values(17.0, 9.5), [2 * step, 0], atol=1e-12)
 
 
-def test_any_name_is_one_file_of_its_own_inside_the_folder(tmp_path):
+def test_every_name_has_its_own_file_inside_the_folder(tmp_path):
     folder = tmp_path / "fits"
     names = ["8000-1901", "../up", "a/b", "a%2Fb", "..", ".hidden", "NGC 1", "\u03b1"]
     paths = {written(folder, SkyPlace(), name) for name in names}

@@ -1,4 +1,4 @@
-"""Numbers of a sample of maps: groups, means and intervals, and what happens to galaxies without a radius."""
+"""Measures of a sample of maps: groups, means, intervals, and galaxies without a radius."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ def blob(width, axis_ratio, angle_deg):
 
 
 def make_sample():
-    """Slow galaxies have concentrated attribution, fast ones wide and negative; the last has no radius."""
+    """Slow galaxies have concentrated attribution, fast ones extended and negative; the last has no radius."""
     sample = pd.DataFrame(
         {
             "object_id": [f"o{number // 2}" for number in range(COUNT)],
@@ -82,7 +82,7 @@ def test_means_are_those_of_the_galaxies_with_a_value(numbers):
 
 
 def test_an_interval_is_as_wide_as_the_scatter_of_objects():
-    """Pairs of repeats of one object: the error of the mean is that of 100 values, not of 200."""
+    """With two observations per object, the error of the mean is that of 100 values, not 200."""
     generator = np.random.default_rng(1)
     values = np.repeat(generator.normal(size=100), 2)
     sample = pd.DataFrame({"object_id": np.repeat(np.arange(100), 2), "rotator_type": 0, "predicted_type": 0})
@@ -109,13 +109,13 @@ def test_profiles_add_up_to_the_share_and_keep_their_sign(numbers):
         assert (of_group["n_galaxies"] == (KIND[:-1] == (group == "fast")).sum()).all()
 
 
-def test_aligned_means_are_the_galaxy_itself(numbers):
+def test_aligned_means_of_one_galaxy_are_that_galaxy(numbers):
     slow, fast = (numbers.aligned_means[group] for group in ("slow", "fast"))
     assert slow.count.max() == (~KIND).sum() and fast.count.max() == KIND.sum() - 1  # one has no radius
     absolute = QUANTITIES.index("absolute")
-    expected = 1 / (2 * np.pi * 0.6 * (3.0 / 6.0) ** 2)  # peak of a Gaussian of sum 1
+    expected = 1 / (2 * np.pi * 0.6 * (3.0 / 6.0) ** 2)  # peak of a Gaussian with sum 1
     assert slow.mean[MIDDLE, MIDDLE, absolute] == pytest.approx(expected, rel=0.08)  # interpolation smooths
-    cells = [(MIDDLE, MIDDLE + 10), (MIDDLE + 10, MIDDLE)]  # along the major axis, and across
+    cells = [(MIDDLE, MIDDLE + 10), (MIDDLE + 10, MIDDLE)]  # along and across the major axis
     along, across = (slow.mean[place][absolute] for place in cells)
     step = (10 * 6 / CELLS) ** 2 * 4 / 2
     assert along / expected == pytest.approx(np.exp(-step), rel=0.1)
@@ -124,12 +124,12 @@ def test_aligned_means_are_the_galaxy_itself(numbers):
     np.testing.assert_allclose(fast.mean[..., 0], -fast.mean[..., absolute])
 
 
-def test_mean_maps_are_of_all_galaxies_of_a_class(numbers):
+def test_mean_maps_use_all_galaxies_of_a_class(numbers):
     assert numbers.mean_maps[0].count.min() == (~KIND).sum() and numbers.mean_maps[1].count.min() == KIND.sum()
     assert numbers.mean_maps[1].mean.sum() == pytest.approx(2 * np.pi * 0.6 * 36, rel=0.02)
 
 
-def test_few_galaxies_have_no_interval_and_none_no_rows():
+def test_single_galaxies_have_no_interval_and_empty_groups_no_rows():
     sample = make_sample().iloc[[1]]
     found = AttributionNumbers(sample, SIZE, (0,))
     image = np.repeat(blob(5.0, 0.6, 9.0)[..., None], 3, axis=-1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Numbers of attribution maps: exact where the map is simple, the same however the galaxy lies in its image."""
+"""Measures of attribution maps: exact for simple maps, independent of orientation."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ ELLIPSE = Ellipse(r_eff_pixels=9.0, axis_ratio=0.6, angle_deg=25.0)
 
 
 def blob(axis_ratio=1.0, angle_deg=0.0, sigma=4.0, x0=0.0, y0=0.0, size=SIZE):
-    """A Gaussian of semi-major width ``sigma`` pixels, its centre ``x0``, ``y0`` pixels from that of the image."""
+    """A Gaussian of semi-major width ``sigma`` pixels, centred ``x0``, ``y0`` pixels from the middle of the image."""
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     return np.exp(-(Ellipse(sigma, axis_ratio, angle_deg).radius(x - x0, y - y0) ** 2) / 2)
 
@@ -35,7 +35,7 @@ def layers(signed, absolute=None, light=None):
     return Layers(signed, absolute, light, light, np.zeros(signed.shape, dtype=bool))
 
 
-def test_shares_of_an_even_map_are_those_of_the_area():
+def test_fractions_of_a_uniform_map_are_those_of_the_area():
     shape = measure_shape(layers(np.ones((SIZE, SIZE))), ELLIPSE)
     names = ("half_r_eff", "r_eff", "two_r_eff")
     for name, radius in zip(names, RADII_R_EFF, strict=True):
@@ -48,8 +48,8 @@ def test_shares_of_an_even_map_are_those_of_the_area():
     assert shape.reason is None
 
 
-def test_shares_of_a_gaussian_on_its_own_ellipses():
-    """Of a Gaussian of width s, 1 - exp(-r^2 / 2 s^2) lies within elliptical radius r."""
+def test_fractions_of_a_gaussian_on_its_own_ellipses():
+    """A fraction 1 - exp(-r^2 / 2 s^2) of a Gaussian of width s is within elliptical radius r."""
     ellipse, wide = Ellipse(9.0, 0.6, 70.0), 6.0
     shape = measure_shape(layers(blob(0.6, 70.0, wide), light=blob(0.6, 70.0, 3.0)), ellipse)
     expected = [1 - np.exp(-((radius * 9.0 / wide) ** 2) / 2) for radius in RADII_R_EFF]
@@ -58,7 +58,7 @@ def test_shares_of_a_gaussian_on_its_own_ellipses():
     assert shape.light_within_r_eff == pytest.approx(1 - np.exp(-4.5), abs=0.005)
 
 
-def test_a_profile_is_the_density_and_adds_up_to_the_share():
+def test_a_profile_is_a_density_and_adds_up_to_the_fraction():
     wide = 6.0
     image = blob(0.6, 25.0, wide)
     values = np.stack([image / image.sum(), np.full((SIZE, SIZE), 2.0)], axis=-1)
@@ -72,7 +72,7 @@ def test_a_profile_is_the_density_and_adds_up_to_the_share():
     assert (profile[:, 0] * area).sum() == pytest.approx(enclosed(values, ELLIPSE, [3.0])[0, 0], rel=1e-9)
 
 
-def test_rings_out_of_sight_are_missing_and_others_are_of_what_is_seen():
+def test_rings_mostly_outside_the_image_are_missing():
     profile = radial_profile(np.ones((SIZE, SIZE, 1)), Ellipse(25.0, 0.9, 0.0))
     seen = np.isfinite(profile[:, 0])
     assert seen[0] and not seen[-1]
@@ -99,14 +99,14 @@ def test_a_point_is_its_own_centroid(row, column):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.booleans(), st.floats(0, 179))
-def test_nothing_depends_on_how_the_galaxy_lies(seed, quarters, mirrored, angle_deg):
+def test_measures_do_not_depend_on_orientation(seed, quarters, mirrored, angle_deg):
     random = np.random.default_rng(seed)
     signed = random.normal(size=(SIZE, SIZE)) * blob(0.5, angle_deg, 8.0, 2.0, 1.0)
     light, neighbours = blob(0.5, angle_deg), random.random((SIZE, SIZE)) < 0.1
     ellipse = Ellipse(8.0, 0.5, angle_deg)
 
     def turned(values):
-        return np.rot90(values[:, ::-1] if mirrored else values, -quarters)  # rows upwards: counter-clockwise
+        return np.rot90(values[:, ::-1] if mirrored else values, -quarters)  # rows point upwards, so counter-clockwise
 
     other = Ellipse(8.0, 0.5, ((180 - angle_deg if mirrored else angle_deg) + 90 * quarters) % 180)
     plain = Layers(signed, np.abs(signed), light, light, neighbours)
@@ -117,7 +117,7 @@ def test_nothing_depends_on_how_the_galaxy_lies(seed, quarters, mirrored, angle_
         np.testing.assert_allclose(getattr(after, name), getattr(before, name), rtol=1e-6, atol=1e-9, err_msg=name)
     assert angle_between(after.light_angle_deg, other.angle_deg) < 1
     np.testing.assert_allclose(
-        radial_profile(moved.shares, other), radial_profile(plain.shares, ellipse), rtol=1e-6, atol=1e-9
+        radial_profile(moved.fractions, other), radial_profile(plain.fractions, ellipse), rtol=1e-6, atol=1e-9
     )
 
 
@@ -125,7 +125,7 @@ def test_angles_between_axes():
     np.testing.assert_allclose(angle_between([0, 0, 10, 179, 45], [90, 180, 170, 1, 30]), [90, 0, 20, 2, 15])
 
 
-def test_sign_balance_counts_bands_apart():
+def test_sign_balance_counts_bands_separately():
     image = np.repeat(blob()[..., None], 3, axis=-1).astype(np.float32)
     attribution = np.zeros((SIZE, SIZE, 3), np.float32)
     attribution[32, 32] = [3.0, -1.0, 0.0]
@@ -134,7 +134,7 @@ def test_sign_balance_counts_bands_apart():
     assert found.fraction_within_half_r_eff == pytest.approx(1)
 
 
-def test_a_neighbours_share_and_the_galaxy_without_it():
+def test_the_fraction_on_a_neighbour_is_measured():
     galaxy, other = blob(0.6, 25.0), blob(sigma=1.5, x0=20.0, y0=-5.0)
     image = np.repeat((galaxy + other)[..., None], 3, axis=-1).astype(np.float32) + np.float32(0.2)
     found = Layers.of(image - np.float32(0.2), image)
@@ -142,10 +142,10 @@ def test_a_neighbours_share_and_the_galaxy_without_it():
     share = other.sum() / (galaxy + other).sum()
     assert measure_shape(found, ELLIPSE).fraction_on_neighbours == pytest.approx(share, rel=0.1)
     assert angle_between(found.ellipse(9.0, 0.6).angle_deg, 25.0) < 2
-    np.testing.assert_allclose(found.light, 3 * (galaxy + other), atol=1e-5)  # less the sky
+    np.testing.assert_allclose(found.light, 3 * (galaxy + other), atol=1e-5)  # sky subtracted
 
 
-def test_the_light_is_of_the_bands_that_the_network_sees():
+def test_the_light_is_summed_over_the_networks_bands():
     image = np.stack([blob(), 2 * blob(), 4 * blob()], axis=-1).astype(np.float32)
     np.testing.assert_allclose(Layers.of(image[..., 1:2], image, (1,)).light, 2 * blob(), atol=1e-6)
 
@@ -155,25 +155,25 @@ def test_the_light_is_of_the_bands_that_the_network_sees():
     [
         (Ellipse(np.nan, 0.6, 0.0), "half-light radius not known"),
         (Ellipse(9.0, np.nan, 0.0), "axis ratio not known"),
-        (Ellipse(9.0, 0.6, np.nan), "no light by which to tell the galaxy's angle"),
+        (Ellipse(9.0, 0.6, np.nan), "angle not known: no light in the image"),
         (Ellipse(20.0, 0.6, 0.0), "the ellipse of 2 half-light radii leaves the image"),
         (Ellipse(70.0, 0.6, 0.0), "the ellipse of 0.5 half-light radii leaves the image"),
     ],
 )
-def test_what_is_not_known_is_missing_with_the_reason(ellipse, reason):
+def test_unknown_measures_are_missing_with_a_reason(ellipse, reason):
     found = measure_shape(layers(blob()), ellipse)
     assert found.reason == reason and np.isnan(found.fraction_within_two_r_eff)
     assert np.isfinite([found.sign_balance, found.fraction_on_neighbours, found.attribution_ellipticity]).all()
     assert np.isfinite(found.fraction_within_r_eff) == (ellipse.r_eff_pixels == 20.0)
-    assert np.isnan(radial_profile(layers(blob()).shares, ellipse)).all() == (ellipse.unknown is not None)
+    assert np.isnan(radial_profile(layers(blob()).fractions, ellipse)).all() == (ellipse.unknown is not None)
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])
-def test_a_map_of_nothing_has_no_numbers(value):
+def test_an_empty_map_has_no_measures(value):
     found = measure_shape(layers(np.full((SIZE, SIZE), value)), ELLIPSE)
     assert found.reason == "the map is zero everywhere, or not finite" and np.isnan(found.sign_balance)
 
 
-def test_an_image_of_nothing_has_no_angle():
+def test_an_empty_image_has_no_angle():
     found = Layers.of(np.ones((16, 16, 3), np.float32), np.zeros((16, 16, 3), np.float32))
-    assert np.isnan(found.ellipse(4.0, 0.5).angle_deg) and np.isnan(found.shares[..., 2]).all()
+    assert np.isnan(found.ellipse(4.0, 0.5).angle_deg) and np.isnan(found.fractions[..., 2]).all()

@@ -1,4 +1,4 @@
-"""Baselines: what a network sees of an image without its galaxy, by that image's own normalization."""
+"""Baseline images: the network's input for an image without its galaxy, with the galaxy's normalization."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ LEVEL, SIGMA = np.array([0.3, -0.2, 1.0]), np.array([0.02, 0.05, 0.1])
 
 
 def galaxies(n=3, seed=0):
-    """Fluxes (n, PX, PX, 3): round galaxies on skies of known level and scatter."""
+    """Fluxes (n, PX, PX, 3) of round galaxies on skies with known level and scatter."""
     y, x = np.mgrid[:PX, :PX] - (PX - 1) / 2
     light = np.exp(-np.hypot(x, y) / 2)[..., None] * [5.0, 9.0, 12.0]
     noise = np.random.default_rng(seed).normal(LEVEL, SIGMA, (n, PX, PX, 3))
@@ -32,7 +32,7 @@ IMAGES, ROWS = galaxies(), np.array([2, 0])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("bands", ["gri", "r"])
 @pytest.mark.parametrize("normalization", METHODS)
-def test_one_or_more_an_image_as_the_network_sees_it(kind, bands, normalization):
+def test_baselines_have_the_shape_and_bands_of_the_networks_input(kind, bands, normalization):
     if normalization == "max_g" and bands == "r":
         return
     chosen = recipe(bands=bands, normalization=normalization, attribution_baseline=kind)
@@ -45,7 +45,7 @@ def test_one_or_more_an_image_as_the_network_sees_it(kind, bands, normalization)
 
 
 @pytest.mark.parametrize("normalization", METHODS)
-def test_an_empty_sky_is_what_a_pixel_without_light_becomes(normalization):
+def test_the_sky_baseline_equals_pixels_without_light(normalization):
     chosen = recipe(normalization=normalization)
     images = IMAGES.copy()
     images[:, 0, 0] = 0
@@ -55,7 +55,7 @@ def test_an_empty_sky_is_what_a_pixel_without_light_becomes(normalization):
     assert METHODS[normalization].keeps_zero == (not found.any())
 
 
-def test_an_empty_sky_by_the_equations():
+def test_the_sky_baseline_follows_the_equations():
     image = IMAGES[0].astype(float)
     z1, z2 = zscale_limits(IMAGES[0])
     for normalization, expected in {
@@ -105,7 +105,7 @@ def test_a_picture_of_eight_bits_with_a_flat_sky():
     assert not baselines(picture, [0], recipe(), "sky").any()
 
 
-def test_neighbours_are_taken_out_before_where_the_recipe_says_so():
+def test_neighbours_are_removed_if_the_recipe_says_so():
     image = galaxies(1)
     image[0, 6:10, 6:10] += 40
     masked = recipe(mask_neighbours=True, normalization="standard")
@@ -121,7 +121,7 @@ def test_an_image_without_signal_has_baselines_of_zeros():
         assert not normalize(dark, "max_all").any()
 
 
-def test_no_rows_and_another_kind():
+def test_no_rows_give_no_baselines_and_unknown_kinds_are_refused():
     assert baselines(IMAGES, np.arange(0), recipe(), "noise").shape == (0, N_SKIES, PX, PX, 3)
     with pytest.raises(ValueError, match="unknown baseline 'black': use sky, blurred, noise"):
         baselines(IMAGES, ROWS, recipe(), "black")

@@ -1,4 +1,4 @@
-"""The compiled engine: it has a tape's gradients, ties fall as TensorFlow's, memory is bounded."""
+"""Compiled gradients: equal to those of a tape, ties as in TensorFlow, bounded memory."""
 
 import gc
 import weakref
@@ -28,7 +28,7 @@ def settled(architecture, size_px=PX, **settings):
 
 
 def by_tape(network, image, baseline, nodes=NODES, weights=WEIGHTS):
-    """The sum of gradients, by TensorFlow's own operations on the network itself, one point after the other."""
+    """Sum of gradients with TensorFlow's own operations, point by point."""
     tf = tensorflow()
     total = 0
     for node, weight in zip(nodes, weights, strict=True):
@@ -48,7 +48,7 @@ def assert_equal_gradients(network, image, baseline):
 
 
 def of_layers(size_px, *layers):
-    """A network of these layers, of random weights, and one logit."""
+    """A network of these layers with random weights and one logit."""
     tensorflow()
     from keras import Input, Model
     from keras import layers as kl
@@ -61,17 +61,17 @@ def of_layers(size_px, *layers):
     return network
 
 
-@pytest.mark.parametrize("architecture", ["thesis", "residual"])  # all of them: test_attribution, by alibi's tape
+@pytest.mark.parametrize("architecture", ["thesis", "residual"])  # all architectures: test_integrated_gradients
 def test_a_network_has_the_gradients_of_a_tape(architecture):
     assert_equal_gradients(settled(architecture), *images())
 
 
-def test_so_it_has_with_biases_and_dropout():
+def test_networks_with_biases_and_dropout_have_the_gradients_of_a_tape():
     assert_equal_gradients(settled("thesis", regularization="dropout"), *images())
 
 
-def test_equal_pixels_of_a_flat_sky_share_no_gradient():
-    """8-bit pictures have skies of one value; which of equal pixels is the maximum must be TensorFlow's choice."""
+def test_ties_in_a_flat_sky_go_to_the_first_pixel():
+    """8-bit images have constant skies; ties must be resolved as in TensorFlow."""
     image = np.round(images(1)[0] * 3) / 3
     image[:12] = image[:, 20:] = 1 / 255
     assert_equal_gradients(settled("thesis"), image, np.zeros_like(image))
@@ -103,12 +103,12 @@ def layers_of_other_kinds():
         "windows of three", "pooling first", "no convolution",
     ],
 )  # fmt: skip
-def test_layers_that_are_not_known_keep_their_own_gradient(kind):
+def test_unknown_layers_keep_their_own_gradient(kind):
     size_px, *layers = layers_of_other_kinds()[kind]
     assert_equal_gradients(of_layers(size_px, *layers), *images(size_px=size_px))
 
 
-def test_the_image_may_go_two_ways():
+def test_the_image_may_feed_two_branches():
     tensorflow()
     from keras import Input, Model, layers
 
@@ -127,7 +127,7 @@ def test_batches_do_not_matter():
         np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_logits_are_the_networks():
+def test_logits_are_those_of_the_network():
     network = settled("small")
     many = images(7)
     expected = network(many, training=False).numpy()[:, 0]
@@ -137,14 +137,14 @@ def test_logits_are_the_networks():
         np.testing.assert_allclose(logits, expected, rtol=0, atol=rounding(network, expected))
 
 
-def test_the_weights_are_those_of_the_moment():
+def test_the_current_weights_are_used():
     network, (image, baseline) = settled("small"), images()
     PathGradients(network)
     network.set_weights([1.1 * weights for weights in network.get_weights()])
     assert_equal_gradients(network, image, baseline)
 
 
-def test_a_network_is_not_kept_alive():
+def test_a_network_can_be_freed():
     network = of_layers(4)
     PathGradients(network)
     gone, size = weakref.ref(network), len(gradients._COMPILED)
@@ -153,8 +153,8 @@ def test_a_network_is_not_kept_alive():
     assert gone() is None and len(gradients._COMPILED) < size
 
 
-def test_points_at_once_are_those_that_fit_into_the_budget():
-    network = of_layers(16)  # outputs: the image twice, as it enters and flattened, and the logit
+def test_batches_fit_into_the_memory_budget():
+    network = of_layers(16)  # outputs: the image, the flattened image, and the logit
     bytes_a_point = 4 * gradients._COPIES * (2 * 16 * 16 * 3 + 1)
     assert points_at_once(network, 10 * bytes_a_point) == 10
     assert points_at_once(network, 10 * bytes_a_point - 1) == 9
@@ -178,7 +178,7 @@ def test_no_batch_is_larger(monkeypatch):
     assert sum(sizes) == 10 and max(sizes) <= 4
 
 
-def test_products_of_reduced_precision_are_off_meanwhile():
+def test_reduced_precision_is_off_during_gradients():
     settings = tensorflow().config.experimental
     before = settings.tensor_float_32_execution_enabled()
     with pytest.raises(RuntimeError), gradients._full_float32():

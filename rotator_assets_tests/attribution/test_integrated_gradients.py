@@ -1,4 +1,4 @@
-"""Integrated gradients: exact where theory is, complete, equal to alibi, independent of how the work is cut."""
+"""Integrated gradients: exact for simple models, complete, equal to alibi, independent of batches."""
 
 import logging
 
@@ -27,7 +27,7 @@ BASELINE = np.zeros((SIZE_PX, SIZE_PX, len(TINY.bands)), dtype=np.float32)
 
 @pytest.fixture(scope="module")
 def network(trained):
-    """A trained network with batch normalization, back from its file."""
+    """A trained network with batch normalization, loaded from its file."""
     _, folder, _ = trained
     return load_model(folder / "fold-0.keras")
 
@@ -64,12 +64,12 @@ def test_a_linear_model_gives_weight_times_difference(method, one_an_image):
     assert result.n_steps.dtype == np.int32 and (result.n_steps == 7).all()
 
 
-def test_a_rule_whose_weights_do_not_add_up_is_refused():
+def test_a_quadrature_whose_weights_do_not_add_up_is_refused():
     with pytest.raises(ValueError, match="unknown quadrature 'riemann_trapezoid'"):
         integrated_gradients(None, np.zeros((1, 4, 4, 3)), np.zeros((4, 4, 3)), method="riemann_trapezoid")
 
 
-def test_the_baseline_itself_is_given_nothing(network):
+def test_the_baseline_itself_has_zero_attribution(network):
     result = integrated_gradients(network, BASELINE[None], BASELINE, n_steps=5)
     assert (result.maps == 0).all() and result.completeness_error[0] == 0
     np.testing.assert_array_equal(result.logit, result.logit_baseline)
@@ -101,7 +101,7 @@ def test_a_map_of_zeros_is_compared_too(network):
 
 
 @pytest.mark.parametrize("architecture", ["thesis", "small", "residual", "dihedral", "mobilenet"])
-def test_equal_to_alibi_by_every_architecture(architecture):
+def test_maps_equal_alibis_for_every_architecture(architecture):
     size_px = 32
     generator = np.random.default_rng(5)
     network = build_network(Recipe(name="a", architecture=architecture), size_px)
@@ -111,7 +111,7 @@ def test_equal_to_alibi_by_every_architecture(architecture):
 
 
 @pytest.mark.parametrize("method", ["riemann_middle", "gausslegendre"])
-def test_equal_to_the_definition(network, images, method):
+def test_integrated_gradients_follow_their_definition(network, images, method):
     """Nodes and weights from NumPy, gradients from a tape over the plain model."""
     tf = tensorflow()
     nodes, weights = np.polynomial.legendre.leggauss(20)
@@ -131,7 +131,7 @@ def test_equal_to_the_definition(network, images, method):
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
-def test_batches_do_not_matter_and_progress_is_told(network, images, batch_size):
+def test_batches_do_not_matter_and_progress_is_reported(network, images, batch_size):
     expected = integrated_gradients(network, images[:3], BASELINE, 20)
     steps = []
     result = integrated_gradients(
@@ -143,7 +143,7 @@ def test_batches_do_not_matter_and_progress_is_told(network, images, batch_size)
     assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_an_image_is_explained_as_if_it_were_alone(network, images):
+def test_maps_do_not_depend_on_other_images(network, images):
     together = integrated_gradients(network, images, BASELINE, 10)
     alone = integrated_gradients(network, images[3:4], BASELINE, 10)
     np.testing.assert_allclose(alone.maps[0], together.maps[3], atol=1e-5 * np.abs(together.maps).max())
@@ -154,7 +154,7 @@ def test_no_images_give_no_maps(network):
     assert result.maps.shape == (0, SIZE_PX, SIZE_PX, 3) and result.completeness_error.shape == (0,)
 
 
-def test_the_network_is_left_as_it_was_and_nothing_is_logged(network, images, caplog):
+def test_the_network_is_unchanged_and_nothing_is_logged(network, images, caplog):
     before = network.get_weights()
     with caplog.at_level(logging.WARNING):
         check_against_alibi(network, images[:1], BASELINE, 5)
@@ -165,7 +165,7 @@ def test_the_network_is_left_as_it_was_and_nothing_is_logged(network, images, ca
         np.testing.assert_array_equal(one, two)
 
 
-def test_a_recipe_is_explained_by_its_baseline_steps_and_method(network, survey):
+def test_baseline_steps_and_method_come_from_the_recipe(network, survey):
     recipe = TINY.model_copy(update={"attribution_steps": 9, "attribution_method": "gausslegendre"})
     rows = np.array([4, 0])
     seen = network_input(survey[0], rows, recipe)
@@ -186,21 +186,21 @@ def test_a_recipe_is_explained_by_its_baseline_steps_and_method(network, survey)
         assert told == [(1, 2), (2, 2)]
 
 
-def test_of_several_noise_skies_the_mean_is_given(network, survey):
+def test_several_noise_skies_give_the_mean_map(network, survey):
     recipe = TINY.model_copy(update={"attribution_steps": 6, "attribution_baseline": "noise"})
     result = explain(network, survey[0], [3], recipe, tolerance=np.inf)
     seen, starts = network_input(survey[0], [3], recipe), baselines(survey[0], [3], recipe)[0]
     each = integrated_gradients(network, np.repeat(seen, N_SKIES, axis=0), starts, 6)
     np.testing.assert_allclose(result.maps[0], each.maps.mean(axis=0), atol=1e-6 * np.abs(each.maps).max())
-    error = rounding(network, each.logit)  # batches of other sizes
+    error = rounding(network, each.logit)  # batches have different sizes
     np.testing.assert_allclose(result.logit_baseline, each.logit_baseline.mean(), rtol=0, atol=error)
     np.testing.assert_allclose(result.logit, each.logit[0], rtol=0, atol=error)
     np.testing.assert_allclose(result.delta, each.delta.mean(), rtol=0, atol=3 * error)
 
 
 @pytest.mark.parametrize("kind", ["sky", "blurred"])
-def test_a_mean_over_the_symmetries_is_explained_as_the_network_that_averages(network, survey, kind):
-    """Alibi explains a network that turns its image itself and averages the logits."""
+def test_the_mean_over_symmetries_equals_a_network_that_averages(network, survey, kind):
+    """Alibi explains a network that rotates its image itself and averages the logits."""
     from keras import Input, Model, layers, ops
 
     image = Input((SIZE_PX, SIZE_PX, 3))
@@ -219,7 +219,7 @@ def test_a_mean_over_the_symmetries_is_explained_as_the_network_that_averages(ne
     np.testing.assert_allclose(result.logit, predict_logits(network, survey[0], rows, recipe), rtol=0, atol=error)
 
 
-def test_steps_are_doubled_for_those_that_miss_the_tolerance_alone(network, survey):
+def test_steps_are_doubled_only_above_the_tolerance(network, survey):
     recipe = TINY.model_copy(update={"attribution_steps": 3, "attribution_doublings": 3})
     rows = np.arange(12)
     plain = explain(network, survey[0], rows, recipe, tolerance=np.inf)
@@ -238,7 +238,7 @@ def test_steps_are_doubled_for_those_that_miss_the_tolerance_alone(network, surv
         np.testing.assert_array_equal(refined.maps[row], again.maps[0])
 
 
-def test_no_more_than_the_most_doublings_are_tried_and_the_best_is_kept(network, survey, monkeypatch):
+def test_doublings_are_limited_and_the_best_map_is_kept(network, survey, monkeypatch):
     recipe, tried = TINY.model_copy(update={"attribution_steps": 2, "attribution_doublings": 3}), []
     summed = PathGradients.summed
 
@@ -254,8 +254,8 @@ def test_no_more_than_the_most_doublings_are_tried_and_the_best_is_kept(network,
     assert result.completeness_error[0] == min(errors) and result.n_steps[0] == tried[int(np.argmin(errors))]
 
 
-def test_an_image_that_changes_nothing_keeps_an_error_that_tells(survey):
-    """F(x) = F(x0) although the path between them leads elsewhere."""
+def test_an_image_equal_to_its_baseline_keeps_a_large_error(survey):
+    """F(x) = F(x0), although F varies along the path."""
     tensorflow()
     from keras import Input, Model, layers, ops
 
@@ -268,7 +268,7 @@ def test_an_image_that_changes_nothing_keeps_an_error_that_tells(survey):
     assert result.completeness_error[0] > 0.05 and np.isfinite(result.maps).all()
 
 
-def test_an_explanation_does_not_depend_on_how_rows_are_cut(network, survey):
+def test_maps_do_not_depend_on_the_selection_of_rows(network, survey):
     recipe = TINY.model_copy(update={"attribution_steps": 4, "attribution_baseline": "noise"})
     rows = np.array([7, 2, 5])
     together = explain(network, survey[0], rows, recipe)

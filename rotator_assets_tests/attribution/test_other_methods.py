@@ -1,10 +1,10 @@
-"""Maps by other methods: exact where theory is, alike however the work is cut, and on the pixels of a planted mark."""
+"""Other attribution methods: exact for simple networks, independent of batches, and able to find an injected mark."""
 
 import numpy as np
 import pytest
 
 from rotator_assets.attribution import other_methods as saliency
-from rotator_assets.attribution.faithfulness.measures import share_within
+from rotator_assets.attribution.faithfulness.measures import fraction_within
 from rotator_assets.attribution.other_methods import Explainer
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.recipes import Recipe
@@ -31,7 +31,7 @@ def linear():
     return Explainer(model)
 
 
-def test_a_linear_network_gives_weight_times_difference(linear):
+def test_a_linear_network_gives_weights_times_difference(linear):
     exact = (WEIGHTS * (IMAGES - BASELINE)).sum(axis=-1)
     np.testing.assert_allclose(linear.gradient_times_input(IMAGES, BASELINE), exact, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(linear.occlusion(IMAGES, BASELINE, 1, 1), exact, rtol=1e-3, atol=1e-4)
@@ -43,7 +43,7 @@ def test_a_linear_network_gives_weight_times_difference(linear):
 def test_occlusion_is_the_mean_over_the_patches_that_cover_a_pixel(linear):
     part = (WEIGHTS * (IMAGES - BASELINE)).sum(axis=-1)
     found = linear.occlusion(IMAGES, BASELINE, patch_px=4, stride_px=3)
-    rows, columns = (0, 3, 4), (0, 2)  # the last patch ends with the image
+    rows, columns = (0, 3, 4), (0, 2)  # the last patch ends at the edge
     expected = np.zeros_like(part), np.zeros(SHAPE[:2])
     for y in rows:
         for x in columns:
@@ -52,7 +52,7 @@ def test_occlusion_is_the_mean_over_the_patches_that_cover_a_pixel(linear):
     np.testing.assert_allclose(found, expected[0] / expected[1], rtol=1e-3, atol=1e-4)
 
 
-def test_one_baseline_an_image_is_as_good_as_one_for_all(linear):
+def test_one_baseline_per_image_equals_one_for_all(linear):
     several = np.broadcast_to(BASELINE, IMAGES.shape)
     np.testing.assert_array_equal(linear.occlusion(IMAGES, several), linear.occlusion(IMAGES, BASELINE))
     np.testing.assert_array_equal(
@@ -61,7 +61,7 @@ def test_one_baseline_an_image_is_as_good_as_one_for_all(linear):
 
 
 def test_grad_cam_of_averaged_features_is_the_weighted_sum_of_features():
-    """With global average pooling a feature's importance is its weight over the number of places (eq. 1)."""
+    """With global average pooling, a feature's importance is its weight over the number of positions (eq. 1)."""
     tensorflow()
     from keras import Input, Model, layers
 
@@ -74,12 +74,12 @@ def test_grad_cam_of_averaged_features_is_the_weighted_sum_of_features():
 
 
 @pytest.mark.parametrize("architecture", ["thesis", "small", "residual", "dihedral"])
-def test_every_architecture_has_a_grad_cam(architecture):
+def test_grad_cam_works_for_every_architecture(architecture):
     explainer = Explainer(build_network(Recipe(name="x", architecture=architecture), 32))
     images = GENERATOR.random((2, 32, 32, 3), dtype=np.float32)
     maps = explainer.grad_cam(images)
     assert maps.shape == (2, 32, 32) and np.isfinite(maps).all() and np.ptp(maps[0]) > 0
-    if architecture == "dihedral":  # its logit is the same for all views, so its maps are one map, turned
+    if architecture == "dihedral":  # all views have the same logit, so the maps are rotations of one map
         views = [explainer.grad_cam(np.ascontiguousarray(view)) for view in symmetries(images)]
         turned = [map_[..., 0] for map_ in symmetries(maps[..., None])]
         np.testing.assert_allclose(views, turned, atol=1e-4 * np.abs(maps).max())
@@ -104,8 +104,8 @@ def test_batches_do_not_matter_and_noise_is_seeded(linear, monkeypatch):
     assert np.abs(network.smooth_grad(images, seed=3, noise=0.0) - together[1]).max() > 0
 
 
-def test_all_methods_point_at_a_planted_mark(tmp_path):
-    """Two classes alike but for a mark in a corner: its pixels have several times their share of each map."""
+def test_all_methods_find_an_injected_mark(tmp_path):
+    """Two classes that differ only in a corner mark, which has several times its fraction of each map."""
     from rotator_assets.attribution.integrated_gradients import integrated_gradients
 
     galaxies = marked_galaxies(64, seed=1, size_px=32)
@@ -126,7 +126,7 @@ def test_all_methods_point_at_a_planted_mark(tmp_path):
         "occlusion": explainer.occlusion(seen, sky),
         "Grad-CAM": explainer.grad_cam(seen),
     }
-    shares = {method: share_within(found, mark).mean() / mark.mean() for method, found in maps.items()}
+    shares = {method: fraction_within(found, mark).mean() / mark.mean() for method, found in maps.items()}
     assert min(shares.values()) > 2.5, shares
     assert shares["integrated gradients"] > 10 and shares["occlusion"] > 5, shares
-    assert (maps["integrated gradients"][:, mark].sum(axis=1) > 0).all()  # the mark speaks for fast
+    assert (maps["integrated gradients"][:, mark].sum(axis=1) > 0).all()  # the mark favours fast

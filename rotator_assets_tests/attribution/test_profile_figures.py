@@ -1,4 +1,4 @@
-"""Figures of attributions in numbers: what they draw is what the tables and means say."""
+"""Figures of profiles and fractions draw the values of their tables and means."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def panel(figure, title):
     return next(axes for axes in figure.axes if axes.get_title() == title)
 
 
-def test_aligned_means_are_drawn_as_they_are():
+def test_aligned_means_are_drawn_unchanged():
     means = made_up.aligned_means(missing=("false slow",))
     figure = figures.aligned_attribution_figure(means, axis_ratio=0.5, **TITLE)
     signed = panel(figure, "Slow (4)")
@@ -29,7 +29,7 @@ def test_aligned_means_are_drawn_as_they_are():
     assert made_up.messages(figure) == ["none", "none"] and panel(figure, "False slow (0)")
 
 
-def test_the_difference_is_slow_minus_fast_and_pale_where_it_may_be_noise():
+def test_the_difference_is_slow_minus_fast_and_pale_if_insignificant():
     means = made_up.aligned_means()
     drawn = panel(figures.aligned_attribution_figure(means, axis_ratio=0.5, **TITLE), "Slow − fast").images[0]
     difference = (means["slow"].mean - means["fast"].mean)[..., 0]
@@ -53,9 +53,9 @@ def test_profiles_are_those_of_the_table():
     assert not [text for text in absolute.get_yticklabels() if "10^" in text.get_text()]
 
 
-def test_shares_stand_at_their_means_with_their_intervals():
+def test_fractions_are_drawn_with_their_intervals():
     summary = made_up.attribution_summary()
-    figure = figures.attribution_share_figure(summary, **TITLE)
+    figure = figures.attribution_fraction_figure(summary, **TITLE)
     shares, _, contrast = figure.axes
     known = summary.set_index(["galaxies", "measure"])
     drawn = made_up.line(shares, "|attribution|, slow").get_xdata()
@@ -66,7 +66,7 @@ def test_shares_stand_at_their_means_with_their_intervals():
     assert [text.get_text() for text in shares.get_yticklabels()] == ["0.5 $R_e$", "1 $R_e$", "2 $R_e$"]
 
 
-def test_directions_tell_how_many_galaxies_there_are():
+def test_directions_show_the_number_of_galaxies():
     numbers = made_up.attribution_shapes(40)
     numbers.loc[:4, "angle_to_major_axis_deg"] = np.nan
     figure = figures.attribution_direction_figure(numbers, **TITLE)
@@ -82,14 +82,14 @@ def test_directions_tell_how_many_galaxies_there_are():
 
 
 @pytest.mark.parametrize("missing", [np.nan, None])
-def test_nothing_known_is_said(missing):
+def test_unknown_values_give_a_message(missing):
     summary = made_up.attribution_summary().assign(mean=np.nan, low=np.nan, high=np.nan)
     profiles = made_up.attribution_profiles().assign(mean=missing)
     shapes = made_up.attribution_shapes(6).assign(
         angle_to_major_axis_deg=missing, light_ellipticity=missing, sign_balance=missing
     )
     for figure, count in (
-        (figures.attribution_share_figure(summary, **TITLE), 3),
+        (figures.attribution_fraction_figure(summary, **TITLE), 3),
         (figures.attribution_radial_figure(profiles, **TITLE), 4),
         (figures.attribution_direction_figure(shapes, **TITLE), 3),
     ):

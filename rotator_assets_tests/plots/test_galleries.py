@@ -186,10 +186,10 @@ def test_maps_of_zeros_or_nan_have_a_scale(sample):
 def test_enclosed_share_of_a_point_and_of_an_even_map():
     point = np.zeros((9, 9))
     point[4, 7] = 5.0
-    radius, enclosed, area = attribution.enclosed_share(point)
+    radius, enclosed, area = attribution.enclosed_fraction(point)
     np.testing.assert_array_equal(radius, np.arange(7))
     np.testing.assert_array_equal(enclosed, [0, 0, 0, 100, 100, 100, 100])
-    _, even, area = attribution.enclosed_share(np.ones((9, 9)))
+    _, even, area = attribution.enclosed_fraction(np.ones((9, 9)))
     np.testing.assert_allclose(even, area)
     assert area[1] == pytest.approx(100 * 5 / 81) and area[-1] == 100
 
@@ -201,7 +201,7 @@ def test_mean_maps_are_shares_that_sum_to_100_percent():
     assert (slow.get_title(), fast.get_title()) == ("Slow rotators (12)", "Fast rotators (34)")
     assert np.asarray(slow.images[0].get_array()).sum() == pytest.approx(100)
     profile = figure.axes[2]
-    np.testing.assert_allclose(made_up.line(profile, "fast").get_ydata(), made_up.line(profile, "evenly").get_ydata())
+    np.testing.assert_allclose(made_up.line(profile, "fast").get_ydata(), made_up.line(profile, "uniform").get_ydata())
     assert made_up.line(profile, "median half-light").get_xdata() == [5.0, 5.0]
     assert profile.get_xlabel() == "Radius from the centre (pixels)"
 

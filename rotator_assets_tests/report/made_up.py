@@ -1,4 +1,4 @@
-"""Made-up galaxies, scores and pictures for the tests of figures, and readers of what a figure shows."""
+"""Made-up galaxies, scores and pictures for tests of figures, and readers of a figure's contents."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ SIZE = 32
 
 
 def galaxies(count: int = 300, seed: int = 1) -> pd.DataFrame:
-    """Labelled galaxies; the first has no spin parameter, so no label, and the last no type."""
+    """Labelled galaxies; the first has no spin parameter and thus no label, the last has no type."""
     random = np.random.default_rng(seed)
     ellipticity, spin = random.uniform(0.02, 0.9, count), random.beta(2, 3, count)
     kind = pd.array(np.where(is_slow_rotator(spin, ellipticity), 0, 1), dtype="Int64")
@@ -42,7 +42,7 @@ def curve(kind, score) -> pd.DataFrame:
 
 
 def images(count: int, seed: int = 2) -> np.ndarray:
-    """Round galaxies in nanomaggies a pixel with noise, (count, SIZE, SIZE, 3)."""
+    """Round galaxies with noise, nanomaggies per pixel, (count, SIZE, SIZE, 3)."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     light = np.exp(-np.hypot(x, y)[None] / random.uniform(3, 6, (count, 1, 1)))
@@ -59,14 +59,14 @@ def history(folds: int = 3, epochs: int = 4) -> pd.DataFrame:
 
 
 def texts(figure) -> str:
-    """All that is written in the figure."""
+    """All text in the figure."""
     from matplotlib.text import Text
 
     return "\n".join(text.get_text() for text in figure.findobj(Text))
 
 
 def messages(figure) -> list[str]:
-    """What the figure says where it has nothing to show."""
+    """Messages in place of data."""
     return [text.get_text() for axes in figure.axes for text in axes.texts if text.get_gid() == "message"]
 
 
@@ -75,7 +75,7 @@ def legend_texts(axes) -> list[str]:
 
 
 def line(axes, label_start: str):
-    """The one line whose label starts so."""
+    """The only line whose label starts with this."""
     (found,) = [line for line in axes.lines if str(line.get_label()).startswith(label_start)]
     return found
 
@@ -84,7 +84,7 @@ GROUPS = ("slow", "fast", "true slow", "false fast", "true fast", "false slow")
 
 
 def aligned_means(missing: tuple[str, ...] = (), count: int = 4, seed: int = 5) -> dict[str, RunningMean]:
-    """Mean maps by class and outcome, of ``count`` made-up galaxies each."""
+    """Mean maps by class and outcome, of ``count`` galaxies each."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:CELLS, :CELLS] * 6 / CELLS - 3
     means = {group: RunningMean((CELLS, CELLS, 3)) for group in GROUPS}
@@ -97,7 +97,7 @@ def aligned_means(missing: tuple[str, ...] = (), count: int = 4, seed: int = 5) 
 
 
 def attribution_profiles() -> pd.DataFrame:
-    """Rows of ``attribution_profiles`` of every group, nine galaxies each."""
+    """Rows of ``attribution_profiles`` for every group of nine galaxies."""
     radius = np.arange(12) * 0.25 + 0.125
     shape = {"absolute": np.exp(-radius), "light": np.exp(-2 * radius), "signed": 0.1 * np.sin(3 * radius)}
     return pd.concat(
@@ -111,7 +111,7 @@ def attribution_profiles() -> pd.DataFrame:
 
 
 def attribution_summary(groups: tuple[str, ...] = ("slow", "fast", "slow minus fast")) -> pd.DataFrame:
-    """Rows of ``attribution_summary``: shares within ellipses."""
+    """Rows of ``attribution_summary``: fractions within ellipses."""
     shares = ("fraction", "light", "area", "fraction_minus_light")
     rows = [
         {"galaxies": group, "measure": f"{share}_within_{name}", "mean": 0.1 + 0.2 * number + 0.02 * place}

@@ -1,4 +1,4 @@
-"""What holds for every picture: the stamp, the titles, room for each text, any amount of data, any thread."""
+"""Properties of every figure: stamp, titles, room for text, samples of any size, any thread."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,7 +23,7 @@ DATASET = {"dataset": "manga-observed-64"}
 
 
 def _makers(frame: pd.DataFrame) -> dict[str, partial]:
-    """Every figure function, given what these galaxies allow."""
+    """Every figure function with arguments made from these galaxies."""
     known = frame[frame["rotator_type"].notna()].reset_index(drop=True)
     kind = known["rotator_type"].astype(int)
     both = kind.nunique() == 2
@@ -98,7 +98,7 @@ def _makers(frame: pd.DataFrame) -> dict[str, partial]:
             **TITLE,
         ),
         "shares": partial(
-            attribution_numbers.attribution_share_figure,
+            attribution_numbers.attribution_fraction_figure,
             made_up.attribution_summary().iloc[: None if len(known) else 0],
             **TITLE,
         ),
@@ -127,14 +127,14 @@ def test_synthetic_data_is_stamped_and_real_data_is_not(name):
         assert "manga-observed-64  ·  thesis" in made_up.texts(stamped)
 
 
-def test_the_stamp_is_put_once():
+def test_the_stamp_appears_once():
     figure = ALL["classes"](synthetic=True)
     style.stamp_synthetic(figure)
     assert made_up.texts(figure).count(style.STAMP) == 1
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_texts_stay_inside_and_apart(name):
+def test_texts_stay_inside_the_figure_and_do_not_overlap(name):
     figure = ALL[name](synthetic=True)
     figure.canvas.draw()
     title, subtitle, stamp = (text.get_window_extent() for text in figure.texts)
@@ -158,7 +158,7 @@ def test_axes_with_data_are_labelled(name):
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("sample", ["none", "one", "one class", "all missing"])
-def test_small_samples_give_a_picture_that_says_so(name, sample):
+def test_figures_of_small_samples_have_a_message(name, sample):
     frame = made_up.galaxies(40)
     if sample == "none":
         frame = frame.iloc[:0]

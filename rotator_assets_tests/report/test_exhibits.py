@@ -119,7 +119,7 @@ def test_figures_of_the_study_are_referred_to_and_not_repeated(root):
     assert content.study_numbers == {("manga-observed-64/thesis", "roc"): 7}
 
 
-def test_tables_hold_the_rows_of_their_subject_alone(tmp_path):
+def test_tables_have_only_the_rows_of_their_subject(tmp_path):
     store = open_store(DataRoot(tmp_path))
     for dataset, auc in (("manga-observed-64", 0.7), ("it's", 0.8)):
         frame = store.query("FROM baseline_metrics LIMIT 0").reindex(range(1))

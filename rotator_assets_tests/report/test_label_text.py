@@ -32,7 +32,7 @@ def trained(tables, dataset, boundary, recipe="thesis", **content):
 
 
 @pytest.mark.parametrize(("boundary", "other"), [(EMSELLEM, CAPPELLARI), (CAPPELLARI, EMSELLEM)])
-def test_the_boundary_is_the_one_used(tables, boundary, other):
+def test_the_boundary_is_the_one_used_in_training(tables, boundary, other):
     trained(tables, "manga-observed-64", boundary, label="settings")
     trained(tables, "manga-observed-64", boundary, "same", label=boundary)
     trained(tables, "manga-observed-64", boundary, "before-there-were-labels")

@@ -59,7 +59,7 @@ def context(tmp_path):
 
 
 class _Page(HTMLParser):
-    """Tags with their attributes, and the text between them."""
+    """Tags with their attributes, and the text between tags."""
 
     def __init__(self, html: str):
         super().__init__()
@@ -110,7 +110,7 @@ def test_hostile_text_is_shown_as_text(context):
     assert _Page(html).text.count(HOSTILE) >= 4
 
 
-def test_figures_have_the_studys_numbers_or_their_own_and_synthetic_ones_say_so(context):
+def test_figures_are_numbered_and_synthetic_ones_are_marked(context):
     html = report.render_report(context)
     text = _Page(html).text
     for piece in (
@@ -140,7 +140,7 @@ def test_a_report_of_real_data_does_not_claim_to_be_synthetic(context):
     assert "Some figures and numbers below" in text
 
 
-def test_pictures_are_inlined_as_they_are(context):
+def test_small_pictures_are_embedded_unchanged(context):
     page = _Page(report.render_report(context))
     sources = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
     assert [base64.b64decode(source.removeprefix("data:image/png;base64,")) for source in sources] == [_png()] * 2
@@ -182,7 +182,7 @@ def test_other_formats_and_repeated_anchors_are_refused(context):
             report.render_report(replace(context, sections=[ReportSection("t", anchor) for anchor in anchors]))
 
 
-def test_saved_whole(context, tmp_path):
+def test_the_saved_report_is_the_rendered_one(context, tmp_path):
     path = report.save_report(context, tmp_path / "results" / "study_report.html")
     assert path.read_text(encoding="utf-8") == report.render_report(context)
     assert list(path.parent.iterdir()) == [path]
@@ -219,7 +219,7 @@ def test_long_tables_are_cut_and_say_so(context):
     assert html.count("<tr>") < 250
 
 
-def test_an_empty_report_is_a_report(context):
+def test_an_empty_report_is_rendered(context):
     empty = ReportTable("None yet.", pd.DataFrame({"dataset": []}))
     html = report.render_report(
         replace(context, sections=[ReportSection("t", "t", tables=[empty])], study_table=pd.DataFrame(), versions={})

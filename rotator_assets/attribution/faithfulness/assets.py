@@ -1,4 +1,4 @@
-"""Group ``robustness``: what of an attribution map is the network's, and what is the method's or the image's?"""
+"""Group ``robustness``: dependence of attribution maps on the method, the trained weights and the image."""
 
 import dagster as dg
 import numpy as np
@@ -21,13 +21,13 @@ from rotator_assets.store.tensors import ImageTensor
 
 _SEED = 2020
 GALAXIES = {"full": 40, "quick": 8}
-"""Galaxies tested, half of each class, at 64 pixels; fewer of larger images."""
+"""Number of galaxies tested, half of each class, for images of 64 pixels; fewer for larger images."""
 STEPS = {"full": (4, 8, 16, 32, 64, 128), "quick": (5, 10, 20)}
-"""Quadrature points at which completeness is tested, on some of the galaxies."""
+"""Numbers of quadrature points at which completeness is tested on some of the galaxies."""
 _CONVERGED = 8
-"""Galaxies of each class whose completeness is tested."""
+"""Number of galaxies per class whose completeness is tested."""
 _SHOWN = 2
-"""Galaxies of each class whose maps are drawn."""
+"""Number of galaxies per class whose maps are drawn."""
 
 
 @robustness_asset(
@@ -36,7 +36,7 @@ _SHOWN = 2
     ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction", "attribution"),
     kinds={"keras", "duckdb", "matplotlib"},
-    description="Attribution maps by seven methods, against randomized networks and other folds, by deleting pixels.",
+    description="Tests of attribution maps: seven methods, randomized networks, other folds, and deletion of pixels.",
 )
 def attribution_tests(
     context: dg.AssetExecutionContext,
@@ -46,6 +46,7 @@ def attribution_tests(
     image_tensors: ImageTensor,
     labeled_images: pd.DataFrame,
 ) -> dg.MaterializeResult:
+    """Test attribution maps of some galaxies of a training."""
     from rotator_assets.attribution.faithfulness import examination
 
     dataset, name = split_training_key(context.partition_key)
@@ -87,7 +88,22 @@ def attribution_tests(
 
 
 def balanced_sample(galaxies: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
-    """At most ``count`` galaxies of each class, drawn without replacement; fewer where a class has fewer."""
+    """Draw galaxies of both classes without replacement.
+
+    Parameters
+    ----------
+    galaxies : DataFrame
+        One row per galaxy, with ``rotator_type``.
+    count : int
+        Largest number of galaxies per class.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    DataFrame
+        The rows drawn.
+    """
     generator = np.random.default_rng(seed)
     shuffled = galaxies.iloc[generator.permutation(len(galaxies))]
     return shuffled.groupby("rotator_type").head(count).reset_index(drop=True)

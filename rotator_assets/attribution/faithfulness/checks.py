@@ -1,4 +1,4 @@
-"""Checks of the tests of attribution maps."""
+"""Checks of the faithfulness of attribution maps."""
 
 import dagster as dg
 import pandas as pd
@@ -10,33 +10,35 @@ from rotator_assets.store.table_store import TableStore
 
 @dg.asset_check(
     asset=attribution_tests,
-    description="Maps depend on what was learned: with every layer randomized they are less like the network's own "
-    "than those of another fold's network, beyond the intervals (signed, integrated gradients).",
+    description="Maps depend on the trained weights: with every layer randomized, they correlate less with the "
+    "network's own maps than those of another fold's network do, beyond the intervals (signed, integrated gradients).",
 )
 def cascade_destroys_maps(store: dg.ResourceParam[TableStore]) -> dg.AssetCheckResult:
+    """Find trainings whose maps still correlate with those of a network with random weights."""
     rows = CheckReads(attribution_tests, store).query(
         """SELECT dataset, recipe, arg_max(signed_correlation_high, depth) FILTER (test = 'cascade') AS randomized,
         any_value(signed_correlation_low) FILTER (test = 'folds') AS across_folds
         FROM attribution_sanity WHERE method = 'ig_sky' GROUP BY ALL"""
     )
-    # Without other folds there is nothing to compare with but no likeness at all.
+    # Without other folds, 0.5 is the limit.
     failed = rows[~(rows["randomized"] < rows["across_folds"].fillna(0.5))]
-    return _told(failed, "trainings whose maps survive the randomization of every layer")
+    return _result(failed, "trainings whose maps survive the randomization of every layer")
 
 
 @dg.asset_check(
     asset=attribution_tests,
-    description="The network heeds the pixels that integrated gradients point at: taking them away lowers, and putting "
-    "them in raises, the logit sooner than random pixels do, beyond the interval.",
+    description="The network uses the pixels with high integrated gradients: deleting them lowers the logit, and "
+    "inserting them raises it, sooner than for random pixels, beyond the interval.",
 )
 def maps_beat_random_order(store: dg.ResourceParam[TableStore]) -> dg.AssetCheckResult:
+    """Find deletion and insertion curves that are no better than those of a random order."""
     failed = CheckReads(attribution_tests, store).query(
         "SELECT dataset, recipe, kind FROM deletion_areas WHERE method = 'ig_sky' AND NOT coalesce(gain_low > 0, false)"
     )
-    return _told(failed, "curves are no better than a random order of pixels")
+    return _result(failed, "curves are no better than a random order of pixels")
 
 
-def _told(failed: pd.DataFrame, what: str) -> dg.AssetCheckResult:
+def _result(failed: pd.DataFrame, what: str) -> dg.AssetCheckResult:
     which = ", ".join(failed["dataset"] + "|" + failed["recipe"])
     return dg.AssetCheckResult(
         passed=failed.empty,

@@ -1,4 +1,4 @@
-"""A training's attribution maps put to the tests of `sanity`: some galaxies, each by the network that never saw it."""
+"""Tests of a training's attribution maps on some galaxies, each with the network that was not trained on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.attribution.baseline_images import baselines
 from rotator_assets.attribution.faithfulness.measures import (
-    SHARES,
+    FRACTIONS,
     area_under,
     cascade,
     correlations,
@@ -34,7 +34,7 @@ IG_SKY, IG_BLURRED, IG_NOISE = "ig_sky", "ig_blurred", "ig_noise"
 GRADIENT, SMOOTH_GRAD, OCCLUSION, GRAD_CAM = "gradient_times_input", "smooth_grad", "occlusion", "grad_cam"
 METHODS = (IG_SKY, IG_BLURRED, IG_NOISE, GRADIENT, SMOOTH_GRAD, OCCLUSION, GRAD_CAM)
 BRIGHTNESS, RANDOM = "brightness", "random"
-"""Orders of pixels that know nothing of the network."""
+"""Orders of pixels that do not depend on the network."""
 CASCADE, FOLDS = "cascade", "folds"
 DELETION, INSERTION = "deletion", "insertion"
 _PAIR_COLUMNS = ("galaxy_id", "test", "method", "reference", "depth", "absolute", "signed")
@@ -42,18 +42,20 @@ _CURVE_COLUMNS = ("galaxy_id", "kind", "method", "share", "logit")
 _ERROR_COLUMNS = ("galaxy_id", "n_steps", "completeness_error")
 _RANDOM_ORDERS = 3
 _COARSE_STEPS = 16
-"""Quadrature points of maps that are only compared: their ranks are those of many steps to a hundredth."""
+"""Quadrature points of maps that are only compared by rank; correlations agree with many steps within 0.01."""
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found of the galaxies of ``sample``.
+    """Results of all tests for the galaxies of ``sample``.
 
-    ``maps``: by method, float32 (n, ny, nx), in the order of ``sample``. The frames have a row for each galaxy and:
-    ``pairs``, two maps of it: test (agreement, cascade, folds), method, reference (method, layer or fold), depth,
-    absolute and signed (`correlations`); ``curves``, a point of a replacement curve: kind (deletion, insertion),
-    method, share, logit (in the direction of the predicted class); ``errors``, a number of steps of integrated
-    gradients from the empty sky: n_steps, completeness_error.
+    ``maps``: by method, float32 (n, ny, nx), in the order of ``sample``.
+    ``pairs``: one row per galaxy and pair of maps: test (agreement, cascade, folds), method, reference (method, layer
+    or fold), depth, absolute and signed (`correlations`).
+    ``curves``: one row per galaxy and point of a replacement curve: kind (deletion, insertion), method, share (fraction
+    of pixels), logit (towards the predicted class).
+    ``errors``: one row per galaxy and number of steps of integrated gradients from the empty sky: n_steps,
+    completeness_error.
     """
 
     sample: pd.DataFrame
@@ -75,24 +77,33 @@ def examine(
     seed: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Examination:
-    """All methods and tests, for each galaxy of the sample by the network of its fold.
+    """Apply all methods and tests to each galaxy of the sample, with the network of its fold.
 
     Parameters
     ----------
-    load
-        Gives the network of a fold.
-    sample
-        A row a galaxy: galaxy_id, object_id, rotator_type, predicted_type, fold.
-    images, rows
-        Raw fluxes (m, ny, nx, 3), and the galaxies' rows among them.
-    recipe
-        What the networks were trained by.
-    steps, n_converged
-        Quadrature points at which the completeness error is computed, of at most so many galaxies of each class.
-    seed
+    load : callable
+        Returns the network of a fold.
+    sample : DataFrame
+        One row per galaxy: galaxy_id, object_id, rotator_type, predicted_type, fold.
+    images : float32 (m, ny, nx, 3)
+        Raw fluxes.
+    rows : int64 (n,)
+        Rows of ``images`` with the galaxies of the sample.
+    recipe : Recipe
+        The recipe of the networks.
+    steps : iterable of int
+        Numbers of quadrature points at which the completeness error is computed.
+    n_converged : int
+        Largest number of galaxies per class for which it is computed.
+    seed : int
         Of noise, random orders and randomized weights.
-    on_progress
-        Called after each fold with the number of galaxies done and all of them.
+    on_progress : callable, optional
+        Called after each fold with the number of galaxies done and the total.
+
+    Returns
+    -------
+    Examination
+        Its sample is sorted by fold.
     """
     sample = sample.assign(row=rows).sort_values("fold", kind="stable").reset_index(drop=True)
     converged = set(sample.groupby("rotator_type").head(n_converged)["galaxy_id"])
@@ -123,12 +134,12 @@ def examine(
 
 
 def _stacked(frames: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
-    """The frames one below the other; where there is none, an empty one of these columns."""
+    """Concatenate frames; without any, return an empty one with these columns."""
     return pd.concat(frames, ignore_index=True)[list(columns)] if frames else pd.DataFrame(columns=list(columns))
 
 
 class _Network:
-    """A network with the galaxies it explains: the network itself, even where views of an image are averaged."""
+    """A network with the galaxies it explains, always without averaging over views of an image."""
 
     def __init__(self, model: keras.Model, images: NDArray, rows: NDArray, recipe: Recipe, seed: int) -> None:
         self.model, self.rows, self.seed = model, rows, seed
@@ -141,21 +152,21 @@ class _Network:
     def integrated(
         self, steps: int, *, kind: str = "sky", rows: NDArray | None = None, model: keras.Model | None = None
     ) -> Attributions:
-        """Integrated gradients of all galaxies or of these rows, at exactly so many steps, by this or another model."""
+        """Integrate gradients with exactly this number of steps, for all galaxies or some, by this or another model."""
         exactly = {"attribution_steps": steps, "attribution_doublings": 0, "attribution_baseline": kind}
         recipe = self.recipe.model_copy(update=exactly)
         rows = self.rows if rows is None else rows
         return explain(model or self.model, self._images, rows, recipe)
 
     def coarse_maps(self, explainer: Explainer | None = None) -> dict[str, NDArray[np.float32]]:
-        """Maps to compare with this or another network's: integrated gradients at few steps, and Grad-CAM."""
+        """Return maps for comparison between networks: integrated gradients with few steps, and Grad-CAM."""
         explainer = explainer or self.explainer
         steps = min(self.recipe.attribution_steps, _COARSE_STEPS)
         found = self.integrated(steps, model=explainer.model).maps.sum(axis=-1)
         return {IG_SKY: found, GRAD_CAM: explainer.grad_cam(self.seen)}
 
     def maps(self) -> dict[str, NDArray[np.float32]]:
-        """By every method."""
+        """Return maps by every method."""
         explainer, steps = self.explainer, self.recipe.attribution_steps
         kinds = {IG_SKY: "sky", IG_BLURRED: "blurred", IG_NOISE: "noise"}
         return {
@@ -168,12 +179,12 @@ class _Network:
 
 
 def _pairs(network: _Network, maps: dict[str, NDArray]) -> Iterable[pd.DataFrame]:
-    """Correlations of the maps with each other, and with those of networks randomized more and more."""
+    """Yield correlations of the maps with each other, and with those of increasingly randomized networks."""
     for one, two in combinations(maps, 2):
         yield _pair("agreement", one, two, 0, correlations(maps[one], maps[two]))
     explainer = None
     for depth, (layer, model) in enumerate(cascade(network.model, network.recipe, network.seed), start=1):
-        explainer = explainer or Explainer(model)  # of one object, whose weights change
+        explainer = explainer or Explainer(model)  # the model is always the same object, with changed weights
         gradient = explainer.gradient_times_input(network.seen, network.sky)
         for method, values in {**network.coarse_maps(explainer), GRADIENT: gradient}.items():
             yield _pair(CASCADE, method, layer, depth, correlations(maps[method], values))
@@ -182,7 +193,7 @@ def _pairs(network: _Network, maps: dict[str, NDArray]) -> Iterable[pd.DataFrame
 def _across_folds(
     sample: pd.DataFrame, maps: dict[str, NDArray], elsewhere: dict[int, dict[str, NDArray]]
 ) -> Iterable[pd.DataFrame]:
-    """Mean correlation of each galaxy's map with those of the networks of the other folds; nothing where none is."""
+    """Yield the mean correlation of each galaxy's map with those of the other folds' networks, if there are any."""
     if len(elsewhere) < 2:
         return
     for method in (IG_SKY, GRAD_CAM):
@@ -206,7 +217,7 @@ def _pair(test: str, method: str, reference: str, depth: int, found: NDArray[np.
 
 
 def _curves(network: _Network, maps: dict[str, NDArray], tested: pd.DataFrame) -> list[pd.DataFrame]:
-    """Deletion and insertion in the order of every map, of the pixels' brightness, and at random."""
+    """Compute deletion and insertion curves in the order of every map, by brightness, and in random order."""
     towards = np.where(tested["predicted_type"] == 1, 1, -1)
     scores = {method: [towards[:, None, None] * values] for method, values in maps.items()}
     scores[BRIGHTNESS] = [network.seen.sum(axis=-1)]
@@ -217,7 +228,9 @@ def _curves(network: _Network, maps: dict[str, NDArray], tested: pd.DataFrame) -
         orders = [pixel_order(score, network.seed) for score in several]
         for kind, ends in ((DELETION, (network.seen, network.sky)), (INSERTION, (network.sky, network.seen))):
             curves = np.mean([replacement_curve(network.explainer, *ends, order) for order in orders], axis=0)
-            frame = pd.DataFrame(towards[:, None] * curves, columns=SHARES).assign(galaxy_id=tested["galaxy_id"].array)
+            frame = pd.DataFrame(towards[:, None] * curves, columns=FRACTIONS).assign(
+                galaxy_id=tested["galaxy_id"].array
+            )
             long = frame.melt("galaxy_id", var_name="share", value_name="logit")
             frames.append(long.assign(kind=kind, method=method, share=long["share"].astype(float)))
     return frames
@@ -237,30 +250,30 @@ def _errors(network: _Network, chosen: NDArray[np.bool_], names: NDArray, steps:
 
 
 def agreement(found: Examination, seed: int = 0) -> pd.DataFrame:
-    """Median correlations of the methods' maps, a row a pair: method, reference and the columns of `summary`."""
+    """Return median correlations between methods, one row per pair: method, reference, columns of `summary`."""
     return _summaries(found, ["method", "reference"], found.pairs[found.pairs["test"] == "agreement"], seed)
 
 
 def dependence(found: Examination, seed: int = 0) -> pd.DataFrame:
-    """Median correlations with randomized networks' maps (cascade) and with other folds' (folds), a row each.
+    """Return median correlations with maps of randomized networks (cascade) and of other folds (folds).
 
-    Columns: test, method, layer ("" for folds), depth (layers re-drawn, from 1; 0 for folds), those of `summary`.
+    Columns: test, method, layer (empty for folds), depth (layers randomized, from 1; 0 for folds), those of `summary`.
     """
     pairs = found.pairs[found.pairs["test"] != "agreement"].rename(columns={"reference": "layer"})
     return _summaries(found, ["test", "method", "layer", "depth"], pairs, seed)
 
 
 def mean_curves(found: Examination) -> pd.DataFrame:
-    """Mean replacement curves: kind, method, share, n_galaxies, logit."""
+    """Return mean replacement curves: kind, method, share, n_galaxies, logit."""
     grouped = found.curves.groupby(["kind", "method", "share"], sort=False)["logit"]
     return grouped.agg(n_galaxies="size", logit="mean").reset_index()
 
 
 def areas(found: Examination, seed: int = 0) -> pd.DataFrame:
-    """Areas under the curves: kind, method, n_galaxies, area (mean logit), and ``gain`` over random order.
+    """Return the areas under the curves: kind, method, n_galaxies, area (mean logit), and gain over a random order.
 
-    The gain is positive where the order is better than a random one, as deletion lowers and insertion raises the logit
-    sooner; ``gain_low`` and ``gain_high`` end its interval, paired by galaxy.
+    The gain is positive if the order is better than random: deletion lowers the logit, or insertion raises it, sooner.
+    ``gain_low`` and ``gain_high`` are the ends of its interval, paired by galaxy.
     """
     known = found.sample.set_index("galaxy_id")
     rows = []
@@ -287,7 +300,7 @@ def areas(found: Examination, seed: int = 0) -> pd.DataFrame:
 
 
 def convergence(found: Examination) -> pd.DataFrame:
-    """Completeness error by class and number of steps: rotator_type, n_steps, n_galaxies, median, ninety_percent."""
+    """Return the completeness error: rotator_type, n_steps, n_galaxies, median, ninety_percent."""
     errors = found.errors.merge(found.sample[["galaxy_id", "rotator_type"]], on="galaxy_id")
     grouped = errors.groupby(["rotator_type", "n_steps"])["completeness_error"]
     named = grouped.agg(n_galaxies="size", median="median", ninety_percent=lambda values: values.quantile(0.9))

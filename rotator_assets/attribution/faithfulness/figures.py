@@ -1,4 +1,4 @@
-"""Attribution maps by several methods, and what became of the tests they were put to."""
+"""Figures of attribution maps by several methods, and of the tests of their faithfulness."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ COMPLETENESS_LIMIT = 0.05
 
 
 def method_name(method: str) -> str:
-    """The method's name in one line."""
+    """Return the method's name in one line."""
     return METHOD_NAMES[method].replace("\n", " ")
 
 
@@ -59,11 +59,30 @@ def methods_figure(
     synthetic: bool,
     calibrated: ArrayLike = True,
 ) -> Figure:
-    """Galaxies, a row each, and beside each its map by every method.
+    """Draw galaxies, one per row, with their maps by every method.
 
-    ``images``: ``(n, ny, nx, 3)``; ``maps``: by method, ``(n, ny, nx)``; ``galaxies``: ``galaxy_id``, ``rotator_type``
-    and ``probability_fast``, in the same order; ``calibrated``: see ``rgb``. Units differ, so each map has its own
-    colour scale, symmetric about zero, that ends at the 99.5th percentile of its absolute values.
+    The methods have different units, so each map has its own colour scale, symmetric about zero, that ends at the
+    99.5th percentile of its absolute values.
+
+    Parameters
+    ----------
+    images : array (n, ny, nx, 3)
+        The galaxies.
+    maps : mapping of str to array (n, ny, nx)
+        By method.
+    galaxies : DataFrame
+        One row per galaxy: ``galaxy_id``, ``rotator_type`` and ``probability_fast``.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+    calibrated : bool or array (n,)
+        See `rgb`.
+
+    Returns
+    -------
+    Figure
+        With a message if there are no galaxies.
     """
     columns, rows = 1 + len(maps), len(galaxies)
     left, top, side = 1.25, 1.05, 1.28
@@ -71,7 +90,7 @@ def methods_figure(
     figure = style.new_figure(
         width,
         height,
-        title="One galaxy, one network, several methods",
+        title="Attribution maps by several methods",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
@@ -104,18 +123,33 @@ def methods_figure(
         style.say(grid[0, 0], "none")
     for look, x, align in zip(CLASSES, (left / width, 1 - 0.1 / width), ("left", "right"), strict=True):
         side_name = "red" if look.value == style.SLOW else "blue"
-        text = f"{side_name}: speaks for {look.name}"
+        text = f"{side_name}: favours {look.name}"
         figure.text(x, 0.16 / height, text, ha=align, size=style.TEXT_SIZE, color=look.colour, weight="bold")
     return figure
 
 
 def agreement_figure(agreement: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Median rank correlations of the methods' maps; ``agreement``: rows of ``attribution_agreement``."""
+    """Draw median rank correlations between methods.
+
+    Parameters
+    ----------
+    agreement : DataFrame
+        Rows of ``attribution_agreement`` of one training.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+
+    Returns
+    -------
+    Figure
+        Two matrices: absolute values, and sums in patches.
+    """
     n = int(numbers(agreement, "n_galaxies").max()) if len(agreement) else 0
     figure = style.new_figure(
         12.6,
         6.4,
-        title="Do the methods agree?",
+        title="Agreement of attribution methods",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
@@ -124,8 +158,8 @@ def agreement_figure(agreement: pd.DataFrame, *, dataset: str, recipe: str, synt
     methods = list(dict.fromkeys([*agreement["method"], *agreement["reference"]]))
     panels = figure.subplots(1, 2)
     titles = {
-        "correlation": "Where: absolute values, pixel by pixel",
-        "signed_correlation": "Which way: sums in patches",
+        "correlation": "Absolute values, pixel by pixel",
+        "signed_correlation": "Signed values, summed in patches",
     }
     for axes, (column, title) in zip(panels, titles.items(), strict=True):
         square = np.full((len(methods), len(methods)), np.nan)
@@ -153,22 +187,37 @@ def agreement_figure(agreement: pd.DataFrame, *, dataset: str, recipe: str, synt
 
 
 def cascade_figure(sanity: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Likeness of maps to those of networks with more and more layers randomized, and to those of other folds.
+    """Draw the correlation of maps with those of increasingly randomized networks, and with those of other folds.
 
-    ``sanity``: rows of ``attribution_sanity``. Bands and bars are 95 % intervals.
+    Parameters
+    ----------
+    sanity : DataFrame
+        Rows of ``attribution_sanity`` of one training.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+
+    Returns
+    -------
+    Figure
+        Bands are 95 % intervals.
     """
     n = int(numbers(sanity, "n_galaxies").max()) if len(sanity) else 0
     figure = style.new_figure(
         11.0,
         4.8,
-        title="Do the maps show what was learned?",
+        title="Sensitivity of the maps to randomized weights",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
         detail=f"{n} galaxies, layers randomized from the output down",
     )
     panels = figure.subplots(1, 2)
-    columns = {"correlation": "Absolute values, pixel by pixel", "signed_correlation": "With signs, sums in patches"}
+    columns = {
+        "correlation": "Absolute values, pixel by pixel",
+        "signed_correlation": "Signed values, summed in patches",
+    }
     for axes, (column, title) in zip(panels, columns.items(), strict=True):
         for method, rows in sanity[sanity["test"] == "cascade"].groupby("method", sort=False):
             rows = rows.sort_values("depth")
@@ -189,16 +238,29 @@ def cascade_figure(sanity: pd.DataFrame, *, dataset: str, recipe: str, synthetic
 
 
 def deletion_figure(curves: pd.DataFrame, areas: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Logits while pixels are taken from the galaxy, or put into an empty sky, in the order of each map.
+    """Draw logits while pixels are deleted from the galaxy, or inserted into an empty sky, in the order of each map.
 
-    ``curves``, ``areas``: rows of ``deletion_curves`` and ``deletion_areas``. Gains over random order stand in the
-    third panel, with their 95 % intervals.
+    Parameters
+    ----------
+    curves : DataFrame
+        Rows of ``deletion_curves`` of one training.
+    areas : DataFrame
+        Rows of ``deletion_areas`` of one training.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+
+    Returns
+    -------
+    Figure
+        The third panel has the gains over random order, with 95 % intervals.
     """
     n = int(numbers(areas, "n_galaxies").max()) if len(areas) else 0
     figure = style.new_figure(
         13.0,
         4.9,
-        title="Does the network heed the pixels that a map points at?",
+        title="Deletion and insertion of pixels in the order of each map",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
@@ -223,7 +285,7 @@ def deletion_figure(curves: pd.DataFrame, areas: pd.DataFrame, *, dataset: str, 
     gains.axvline(0, color=style.GREY, lw=0.9, ls=":")
     gains.set_yticks(range(len(methods)), [METHOD_NAMES[method] for method in methods])
     gains.set_ylim(len(methods) - 0.5, -0.6)
-    style.dress(gains, x="Area gained over random order (logits)", title="Better than random by")
+    style.dress(gains, x="Gain in area over random order (logits)", title="Gain over random order")
     gains.tick_params(axis="y", labelsize=style.SMALL_SIZE)
     style.legend(gains, loc="best")
     handles, labels = panels[0].get_legend_handles_labels()
@@ -232,11 +294,26 @@ def deletion_figure(curves: pd.DataFrame, areas: pd.DataFrame, *, dataset: str, 
 
 
 def convergence_figure(convergence: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Completeness error against the points of the quadrature; ``convergence``: rows of ``attribution_convergence``."""
+    """Draw the completeness error against the number of quadrature points.
+
+    Parameters
+    ----------
+    convergence : DataFrame
+        Rows of ``attribution_convergence`` of one training.
+    dataset, recipe : str
+        Written on the figure.
+    synthetic : bool
+        Whether to stamp the figure as synthetic data.
+
+    Returns
+    -------
+    Figure
+        Medians and 90th percentiles by class.
+    """
     figure = style.new_figure(
         7.2,
         4.8,
-        title="How many steps make integrated gradients exact?",
+        title="Convergence of integrated gradients",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
@@ -264,7 +341,7 @@ def convergence_figure(convergence: pd.DataFrame, *, dataset: str, recipe: str, 
 
 
 def _interval_line(axes: Axes, depths: list[int], rows: pd.DataFrame, column: str, method: str) -> None:
-    """A method's course, 1 where nothing is randomized, with its intervals."""
+    """Draw a method's correlations with intervals, starting from 1 without randomization."""
     low, value, high = ([1.0, *numbers(rows, f"{column}{end}")] for end in ("_low", "", "_high"))
     axes.plot(depths, value, "o-", ms=4.5, lw=1.8, color=_COLOURS[method], label=method_name(method))
     axes.fill_between(depths, low, high, color=_COLOURS[method], alpha=0.15, lw=0)

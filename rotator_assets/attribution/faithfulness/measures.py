@@ -1,8 +1,8 @@
-"""Tests of attribution maps: do methods agree, do maps depend on what was learned, does the network heed their pixels?
+"""Measures of the faithfulness of attribution maps: agreement, dependence on trained weights, deletion and insertion.
 
-Maps are (n, ny, nx), positive where a pixel speaks for a fast rotator. Two of one galaxy are compared by Spearman's
-rank correlation: of their absolute values pixel by pixel (where does the network look?), and of the maps summed in
-patches of an eighth of the side (what speaks for which class?), as the signs of single pixels alternate in all maps.
+Maps are (n, ny, nx), positive where a pixel favours a fast rotator. Two maps of a galaxy are compared by Spearman's
+rank correlation in two ways: of absolute values pixel by pixel (where the network looks), and of the maps summed in
+patches of an eighth of the side (which class they favour), as the signs of single pixels alternate in all maps.
 """
 
 from __future__ import annotations
@@ -23,23 +23,40 @@ from rotator_assets.training.network import build_network
 if TYPE_CHECKING:
     import keras
 
-SHARES = np.array([0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0])
-"""Shares of the pixels replaced, at which deletion and insertion curves are computed."""
+FRACTIONS = np.array([0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0])
+"""Fractions of pixels replaced at which deletion and insertion curves are computed."""
 MOST_DEPTHS = 6
-"""Depths to which networks with more layers than this are randomized."""
+"""Largest number of depths to which a network is randomized."""
 
 
 def correlations(maps: NDArray, others: NDArray) -> NDArray[np.float64]:
-    """Rank correlations of two maps of each galaxy, float64 (2, n): of the absolute values, and of the patches.
+    """Return rank correlations of two maps of each galaxy, float64 (2, n): of absolute values, and of patches.
 
-    NaN where one of the two is constant.
+    They are NaN if one of the two maps is constant.
     """
     absolute = (np.abs(values).reshape(len(values), -1) for values in (maps, others))
     return np.stack([_spearman(*absolute), _spearman(_in_patches(maps), _in_patches(others))])
 
 
 def summary(found: NDArray[np.float64], labels: ArrayLike, object_ids: ArrayLike, seed: int = 0) -> dict:
-    """Medians of `correlations` (2, n) over the galaxies with their intervals, by column names, and ``n_galaxies``."""
+    """Summarize correlations of a sample.
+
+    Parameters
+    ----------
+    found : float64 (2, n)
+        From `correlations`.
+    labels : int (n,)
+        Classes; each is resampled separately.
+    object_ids : str (n,)
+        Physical galaxies, the units of the bootstrap.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict
+        ``n_galaxies``, and medians over galaxies with 95 % intervals by column name.
+    """
     row = {"n_galaxies": int(np.isfinite(found[0]).sum())}
     for name, values in zip(("correlation", "signed_correlation"), found, strict=True):
         median = median_with_interval(values, labels, object_ids, seed)
@@ -48,14 +65,39 @@ def summary(found: NDArray[np.float64], labels: ArrayLike, object_ids: ArrayLike
 
 
 def median_with_interval(values: ArrayLike, labels: ArrayLike, object_ids: ArrayLike, seed: int = 0) -> Bootstrap:
-    """Median of a galaxy's number with its 95 % bootstrap interval; galaxies without it (NaN) are left out."""
+    """Return the median over galaxies with its 95 % bootstrap interval.
+
+    Parameters
+    ----------
+    values : float64 (n,)
+        One value per galaxy; NaN is ignored.
+    labels, object_ids, seed
+        As for `summary`.
+
+    Returns
+    -------
+    Bootstrap
+        NaN if no galaxy has a value.
+    """
     return _over_galaxies(_weighted_median, values, labels, object_ids, seed)
 
 
 def mean_with_interval(values: ArrayLike, labels: ArrayLike, object_ids: ArrayLike, seed: int = 0) -> Bootstrap:
-    """Mean of a galaxy's number with its 95 % bootstrap interval; galaxies without it (NaN) are left out.
+    """Return the mean over galaxies with its 95 % bootstrap interval.
 
-    The mean of a replicate is over the galaxies drawn, whose number differs where objects have repeat observations.
+    The mean of a replicate is over the galaxies drawn; their number varies if objects have repeat observations.
+
+    Parameters
+    ----------
+    values : float64 (n,)
+        One value per galaxy; NaN is ignored.
+    labels, object_ids, seed
+        As for `summary`.
+
+    Returns
+    -------
+    Bootstrap
+        NaN if no galaxy has a value.
     """
     return _over_galaxies(
         lambda known, weights: weights @ known / weights.sum(axis=1), values, labels, object_ids, seed
@@ -63,12 +105,29 @@ def mean_with_interval(values: ArrayLike, labels: ArrayLike, object_ids: ArrayLi
 
 
 def cascade(model: keras.Model, recipe: Recipe, seed: int) -> Iterator[tuple[str, keras.Model]]:
-    """The network with more and more layers as they were before any training, from the output down to the image.
+    """Randomize the layers of a network one after the other, from the output to the image.
 
-    Adebayo et al. (2018, NeurIPS, arXiv:1810.03292, section 4): a map that shows what was learned is destroyed. Gives
-    the name of the last convolution or dense layer re-drawn and the network (one object, whose weights change), at most
-    `MOST_DEPTHS` times; batch normalization is reset with the layer it follows, its statistics too. Weights are drawn
-    by the layers' own initializers from ``seed``, so they differ from those the training began with.
+    A map that depends on the trained weights is destroyed by this. Batch normalization is reset together with the layer
+    it follows, including its statistics.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The trained network; it is not changed.
+    recipe : Recipe
+        For the architecture.
+    seed : int
+        Of the random weights, which are drawn by the layers' own initializers.
+
+    Yields
+    ------
+    (str, keras.Model)
+        Name of the last convolution or dense layer randomized, and the network, at most `MOST_DEPTHS` times. It is the
+        same object each time, with changed weights.
+
+    References
+    ----------
+    Adebayo et al. 2018, NeurIPS, arXiv:1810.03292, section 4.
     """
     size_px = model.input_shape[1]
     untrained = build_network(recipe, size_px, seed=seed)
@@ -83,9 +142,9 @@ def cascade(model: keras.Model, recipe: Recipe, seed: int) -> Iterator[tuple[str
 
 
 def pixel_order(scores: NDArray, seed: int = 0) -> NDArray[np.intp]:
-    """Pixels of each galaxy (n, ny, nx), highest score first, by their number in the flattened image: (n, ny nx).
+    """Return the pixels of scores (n, ny, nx) from highest to lowest, as indices of the flattened image, (n, ny nx).
 
-    Equal ones are in random order, so a map without any contrast gives a random one.
+    Ties are in random order, so a constant map gives a random order.
     """
     flat = scores.reshape(len(scores), -1)
     shuffled = np.random.default_rng(seed).permutation(flat.shape[1])
@@ -95,33 +154,50 @@ def pixel_order(scores: NDArray, seed: int = 0) -> NDArray[np.intp]:
 def replacement_curve(
     explainer: Explainer, start: NDArray[np.float32], end: NDArray[np.float32], order: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Logits while pixels of the images ``start`` are replaced in this order by those of ``end``, (n, len(SHARES)).
+    """Return the logits while pixels of one image are replaced by those of another.
 
-    Deletion (Petsiuk, Das & Saenko 2018, BMVC, arXiv:1806.07421) goes from the galaxy to the baseline, insertion from
-    the baseline to the galaxy. ``start``, ``end``: float32 (n, ny, nx, bands); ``order``: `pixel_order`.
+    Deletion goes from the galaxy to the baseline image, insertion from the baseline image to the galaxy.
+
+    Parameters
+    ----------
+    explainer : Explainer
+        The network.
+    start, end : float32 (n, ny, nx, bands)
+        Images before and after all pixels are replaced.
+    order : int (n, ny nx)
+        From `pixel_order`.
+
+    Returns
+    -------
+    float64 (n, len(FRACTIONS))
+        Logits at each fraction of pixels replaced.
+
+    References
+    ----------
+    Petsiuk, Das & Saenko 2018, BMVC, arXiv:1806.07421.
     """
     n, ny, nx, _ = start.shape
     place = np.argsort(order, axis=1).reshape(n, ny, nx, 1)
-    logits = np.empty((n, len(SHARES)))
-    for number, share in enumerate(SHARES):
-        logits[:, number] = explainer.logits(np.where(place < round(share * ny * nx), end, start))
+    logits = np.empty((n, len(FRACTIONS)))
+    for number, fraction in enumerate(FRACTIONS):
+        logits[:, number] = explainer.logits(np.where(place < round(fraction * ny * nx), end, start))
     return logits
 
 
 def area_under(curves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Area under replacement curves (n, len(SHARES)) over the share of pixels: their mean logit, float64 (n,)."""
-    return trapezoid(curves, SHARES, axis=1)
+    """Return the area under replacement curves (n, len(FRACTIONS)), which is their mean logit, float64 (n,)."""
+    return trapezoid(curves, FRACTIONS, axis=1)
 
 
-def share_within(maps: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Share of the absolute attribution in the pixels of a mask (ny, nx), float64 (n,); NaN where the map is zero."""
+def fraction_within(maps: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the fraction of absolute attribution inside a mask (ny, nx), float64 (n,); NaN if the map is zero."""
     weight = np.abs(maps).astype(np.float64)
     total = weight.sum(axis=(1, 2))
     return np.divide(weight[:, mask].sum(axis=1), total, out=np.full(len(maps), np.nan), where=total > 0)
 
 
 def _in_patches(maps: NDArray) -> NDArray[np.float64]:
-    """Sums of maps in patches of an eighth of the side (of a pixel where that is less), (n, patches)."""
+    """Sum maps in patches of an eighth of the side, at least one pixel, (n, patches)."""
     sums = np.asarray(maps, dtype=np.float64)
     for axis in (1, 2):
         side = sums.shape[axis]
@@ -130,7 +206,7 @@ def _in_patches(maps: NDArray) -> NDArray[np.float64]:
 
 
 def _spearman(a: NDArray, b: NDArray) -> NDArray[np.float64]:
-    """Spearman's rank correlation along the second axis, (n,); NaN where one of the two is constant."""
+    """Return Spearman's rank correlation along the second axis, (n,); NaN if one of the two is constant."""
     a, b = (rankdata(values, axis=1) for values in (a, b))
     a, b = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (a, b))
     spread = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
@@ -138,7 +214,7 @@ def _spearman(a: NDArray, b: NDArray) -> NDArray[np.float64]:
 
 
 def _over_galaxies(statistic, values: ArrayLike, labels: ArrayLike, object_ids: ArrayLike, seed: int) -> Bootstrap:
-    """A statistic of values (n,) and weights (b, n), of the galaxies that have a value; NaN where none has one."""
+    """Bootstrap a statistic of values (n,) and weights (b, n) over the galaxies with a value; NaN if none has one."""
     values = np.asarray(values, dtype=np.float64)
     known = np.isfinite(values)
     if not known.any():
@@ -148,7 +224,7 @@ def _over_galaxies(statistic, values: ArrayLike, labels: ArrayLike, object_ids: 
 
 
 def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Medians (b,) of values (n,) that count as often as their weights (b, n), whole numbers, say."""
+    """Return the medians (b,) of values (n,) repeated as often as their weights (b, n) say."""
     order = np.argsort(values)
     ordered, running = values[order], np.cumsum(weights[:, order], axis=1)
     half = running[:, -1:] / 2

@@ -88,7 +88,7 @@ def _planted_disc(strength: float, recipe: Recipe) -> dict:
 
 def _planted_mark(recipe: Recipe) -> tuple[dict, dict]:
     """The row of ``planted_mark``; an image without and one with the mark, and the mean map of those with it."""
-    from rotator_assets.attribution.faithfulness.measures import mean_with_interval, share_within
+    from rotator_assets.attribution.faithfulness.measures import fraction_within, mean_with_interval
     from rotator_assets.store.models import load_model
     from rotator_assets.synthetic.injected_differences import mark_pixels, marked_galaxies
 
@@ -101,7 +101,7 @@ def _planted_mark(recipe: Recipe) -> tuple[dict, dict]:
             model = load_model(Path(folder) / f"fold-{fold}.keras")
             maps.append(_maps(model, galaxies.images, tested.index.to_numpy(), recipe))
     maps = np.concatenate(maps)
-    share = mean_with_interval(share_within(maps, mark), np.ones(len(maps)), np.arange(len(maps)), _SEED)
+    share = mean_with_interval(fraction_within(maps, mark), np.ones(len(maps)), np.arange(len(maps)), _SEED)
     row = {
         **_scores(predictions),
         "mark_area": float(mark.mean()),

@@ -1,4 +1,4 @@
-"""The asset that tests attribution maps, of an examination that is made up; and its checks."""
+"""The asset that tests attribution maps, with a made-up examination, and its checks."""
 
 from itertools import combinations
 
@@ -11,7 +11,7 @@ from rotator_assets.attribution.faithfulness import examination
 from rotator_assets.attribution.faithfulness.assets import attribution_tests, balanced_sample
 from rotator_assets.attribution.faithfulness.checks import cascade_destroys_maps, maps_beat_random_order
 from rotator_assets.attribution.faithfulness.examination import METHODS, Examination
-from rotator_assets.attribution.faithfulness.measures import SHARES
+from rotator_assets.attribution.faithfulness.measures import FRACTIONS
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.lineage.partitions import training_key
@@ -31,7 +31,7 @@ FOUND = (
 
 
 def made_up(load, sample, images, rows, recipe, *, steps, n_converged, seed, on_progress):
-    """An `Examination` of the sample without any network; maps and numbers are noise."""
+    """An `Examination` of the sample without a network; maps and values are noise."""
     generator, n = np.random.default_rng(seed), len(sample)
     maps = {method: generator.normal(size=(n, *images.shape[1:3])).astype(np.float32) for method in METHODS}
 
@@ -46,7 +46,7 @@ def made_up(load, sample, images, rows, recipe, *, steps, n_converged, seed, on_
     pairs += rows_of(test="folds", method="ig_sky", reference="", depth=0)
     pairs = pd.DataFrame(pairs)
     pairs[["absolute", "signed"]] = generator.uniform(0, 1, (len(pairs), 2))
-    points = [(k, m, s) for k in ("deletion", "insertion") for m in (*METHODS, "random") for s in SHARES]
+    points = [(k, m, s) for k in ("deletion", "insertion") for m in (*METHODS, "random") for s in FRACTIONS]
     curves = pd.DataFrame([row for k, m, s in points for row in rows_of(kind=k, method=m, share=s, logit=s)])
     errors = pd.DataFrame([row for step in steps for row in rows_of(n_steps=step, completeness_error=1 / step)])
     on_progress(n, n)
@@ -55,7 +55,7 @@ def made_up(load, sample, images, rows, recipe, *, steps, n_converged, seed, on_
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
-    """(the asset's result, its root) of an examination that is made up."""
+    """Result of the asset for a made-up examination, and its root."""
     root = DataRoot(tmp_path_factory.mktemp("root"))
     images, kind, objects = planted_survey(n_objects=40)
     ids = tuple(f"g{number}" for number in range(len(kind)))
@@ -108,7 +108,7 @@ def checked(check, tmp_path, table, rows):
     ("randomized", "across_folds", "passed"),
     [(0.1, 0.5, True), (0.6, 0.5, False), (0.1, None, True), (0.9, None, False), (np.nan, 0.5, False)],
 )
-def test_maps_that_survive_randomization_are_told(tmp_path, randomized, across_folds, passed):
+def test_maps_that_survive_randomization_are_reported(tmp_path, randomized, across_folds, passed):
     rows = [
         {"test": "cascade", "method": "ig_sky", "depth": depth, "signed_correlation_high": high}
         for depth, high in ((1, 0.95), (2, randomized))
@@ -121,7 +121,7 @@ def test_maps_that_survive_randomization_are_told(tmp_path, randomized, across_f
 
 
 @pytest.mark.parametrize(("gain_low", "passed"), [(0.2, True), (-0.1, False), (np.nan, False)])
-def test_maps_no_better_than_random_are_told(tmp_path, gain_low, passed):
+def test_maps_no_better_than_random_are_reported(tmp_path, gain_low, passed):
     rows = [{"kind": "deletion", "method": "ig_sky", "gain_low": 0.3}]
     rows += [{"kind": "insertion", "method": "ig_sky", "gain_low": gain_low}]
     rows += [{"kind": "insertion", "method": "random", "gain_low": 0.0}]

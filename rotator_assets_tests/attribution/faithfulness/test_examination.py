@@ -1,4 +1,4 @@
-"""The examination of a training: every galaxy by the network of its fold, whole tables, truths of a planted survey."""
+"""Examination of a training: each galaxy by the network of its fold, complete tables, injected differences."""
 
 from itertools import combinations
 
@@ -7,14 +7,14 @@ import pytest
 
 from rotator_assets.attribution.faithfulness import examination
 from rotator_assets.attribution.faithfulness.examination import METHODS, RANDOM, examine
-from rotator_assets.attribution.faithfulness.measures import SHARES, area_under
+from rotator_assets.attribution.faithfulness.measures import FRACTIONS, area_under
 from rotator_assets.store.models import load_model
 from rotator_assets_tests.training.made_up_training import SIZE_PX, TINY
 
 
 @pytest.fixture(scope="module")
 def found(trained, survey):
-    """What is found of twelve galaxies of the planted survey, of two folds."""
+    """Examination of twelve galaxies with injected differences, from two folds."""
     result, folder, _ = trained
     sample = result.predictions[result.predictions["fold"] < 2].groupby("rotator_type").head(6)
     sample = sample.assign(predicted_type=(sample["probability_fast"] >= 0.5).astype(int))
@@ -47,7 +47,7 @@ def test_a_galaxy_is_explained_by_the_network_of_its_fold(found, trained, survey
     np.testing.assert_allclose(found.maps["ig_sky"][7], alone, atol=1e-5 * np.abs(alone).max())
 
 
-def test_tables_are_whole(found):
+def test_tables_have_all_rows_and_columns(found):
     agreement = examination.agreement(found)
     assert set(zip(agreement["method"], agreement["reference"], strict=True)) == set(combinations(METHODS, 2))
     tests = examination.dependence(found)
@@ -56,25 +56,25 @@ def test_tables_are_whole(found):
     assert layers["depth"].tolist() == [1, 2, 3, 4, 5]
     assert set(tests[tests["test"] == "folds"]["method"]) == {"ig_sky", "grad_cam"}
     curves = examination.mean_curves(found)
-    assert len(curves) == 2 * (len(METHODS) + 2) * len(SHARES) and (curves["n_galaxies"] == 12).all()
+    assert len(curves) == 2 * (len(METHODS) + 2) * len(FRACTIONS) and (curves["n_galaxies"] == 12).all()
     assert not any(frame.isna().to_numpy().any() for frame in (agreement, tests, curves))
 
 
-def test_curves_of_all_orders_share_their_ends_and_areas_are_theirs(found):
+def test_curves_of_all_orders_have_the_same_ends(found):
     curves = examination.mean_curves(found).set_index(["kind", "method", "share"])["logit"]
     for method in METHODS:
         for share, other in ((0.0, 1.0), (1.0, 0.0)):
             assert curves["deletion", method, share] == pytest.approx(curves["deletion", RANDOM, share], abs=1e-4)
             assert curves["deletion", method, share] == pytest.approx(curves["insertion", method, other], abs=1e-4)
     areas = examination.areas(found).set_index(["kind", "method"])
-    of_method = [curves["deletion", "ig_sky", share] for share in SHARES]
+    of_method = [curves["deletion", "ig_sky", share] for share in FRACTIONS]
     assert areas.loc[("deletion", "ig_sky"), "area"] == pytest.approx(area_under(np.array([of_method]))[0])
     random, own = (areas.loc[("insertion", name), "area"] for name in (RANDOM, "ig_sky"))
     assert areas.loc[("insertion", "ig_sky"), "gain"] == pytest.approx(own - random)
     assert (areas.xs(RANDOM, level="method")[["gain", "gain_low", "gain_high"]] == 0).all(axis=None)
 
 
-def test_pixels_that_maps_point_at_matter_to_the_network(found):
+def test_pixels_with_high_attribution_matter_to_the_network(found):
     areas = examination.areas(found).set_index(["kind", "method"])
     for method in ("ig_sky", "ig_noise", "gradient_times_input"):
         for kind in ("deletion", "insertion"):
@@ -96,7 +96,7 @@ def test_more_steps_leave_less(found):
 
 
 def test_a_single_network_has_no_other_folds(found):
-    """Nor is a galaxy's map compared with that of its own fold's network."""
+    """A galaxy's map is not compared with that of its own fold's network either."""
     one, two = sorted(found.sample["fold"].unique())
     elsewhere = {fold: {name: -found.maps[name] for name in ("ig_sky", "grad_cam")} for fold in (one, two)}
     assert list(examination._across_folds(found.sample, found.maps, {one: elsewhere[one]})) == []

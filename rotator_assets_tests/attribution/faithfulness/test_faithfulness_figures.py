@@ -1,4 +1,4 @@
-"""Figures of several methods and of the tests of maps show the numbers of the tables they are given."""
+"""Figures of several methods and of the faithfulness tests show the numbers of their tables."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ def correlations(rows):
     return frame
 
 
-def test_a_galaxy_stands_beside_its_map_by_every_method():
+def test_a_galaxy_is_drawn_with_its_map_by_every_method():
     galaxies = pd.DataFrame({"galaxy_id": ["a$b", "b"], "rotator_type": [0, 1], "probability_fast": [0.1, 0.95]})
     maps = {method: np.random.default_rng(0).normal(size=(2, 32, 32)) for method in METHODS}
     maps["grad_cam"][1] = 0
@@ -30,13 +30,13 @@ def test_a_galaxy_stands_beside_its_map_by_every_method():
     np.testing.assert_array_equal(pictures[6].get_array(), maps["smooth_grad"][1])
     low, high = pictures[6].get_clim()
     assert high == -low == pytest.approx(np.percentile(np.abs(maps["smooth_grad"][1]), 99.5))
-    assert pictures[7].get_clim() == (-1, 1)  # a map of zeros has no scale of its own
+    assert pictures[7].get_clim() == (-1, 1)  # a map of zeros has the default scale
     written = made_up.texts(figure)
-    assert "P(fast) = 0.95" in written and "red: speaks for slow" in written and "SmoothGrad" in written
+    assert "P(fast) = 0.95" in written and "red: favours slow" in written and "SmoothGrad" in written
     assert style.is_stamped(figure) and style.render(figure, dpi=40)[:4] == b"\x89PNG"
 
 
-def test_the_matrix_of_agreement_has_both_halves_and_no_diagonal():
+def test_the_agreement_matrix_is_symmetric_without_diagonal():
     pairs = (("ig_sky", "smooth_grad", 0.4), ("ig_sky", "grad_cam", -0.2), ("smooth_grad", "grad_cam", 0.1))
     rows = [{"method": m, "reference": r, "correlation": c, "signed_correlation": c / 2} for m, r, c in pairs]
     figure = saliency.agreement_figure(correlations(rows), **KEY)
@@ -46,7 +46,7 @@ def test_the_matrix_of_agreement_has_both_halves_and_no_diagonal():
     assert "−0.20" in made_up.texts(figure) and "12 galaxies" in made_up.texts(figure)
 
 
-def test_the_cascade_begins_at_the_network_itself_and_other_folds_are_a_line():
+def test_the_cascade_starts_at_the_trained_network():
     rows = [
         {"test": "cascade", "method": "ig_sky", "layer": layer, "depth": depth, "correlation": 0.5 / depth}
         for depth, layer in ((2, "convolution_1"), (1, "logit"))
@@ -75,7 +75,7 @@ def test_curves_and_their_gains_over_random_order():
     assert made_up.legend_texts(gains) == ["deletion", "insertion"]
 
 
-def test_convergence_of_a_class_that_is_there():
+def test_convergence_is_drawn_for_existing_classes():
     rows = pd.DataFrame({"n_steps": [8, 4], "median": [0.01, 0.02], "ninety_percent": [0.05, 0.3]})
     figure = saliency.convergence_figure(rows.assign(rotator_type=1, n_galaxies=6), **KEY)
     (axes,) = figure.axes

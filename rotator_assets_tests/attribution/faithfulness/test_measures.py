@@ -1,4 +1,4 @@
-"""Tests of maps: correlations and medians equal other implementations, layers are randomized as said, curves exact."""
+"""Measures of faithfulness: equal to other implementations; randomized layers and curves are exact."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ MAPS, OTHERS = GENERATOR.normal(size=(2, 6, 16, 16))
 LABELS = np.array([0, 1] * 3)
 
 
-def test_correlations_are_spearmans():
+def test_correlations_equal_scipys():
     absolute, signed = sanity.correlations(MAPS, OTHERS)
     patches = [values.reshape(6, 8, 2, 8, 2).sum(axis=(2, 4)) for values in (MAPS, OTHERS)]
     for row in range(6):
@@ -23,14 +23,14 @@ def test_correlations_are_spearmans():
         assert signed[row] == pytest.approx(spearmanr(*(m[row].ravel() for m in patches)).statistic)
 
 
-def test_a_map_is_like_itself_and_opposite_with_other_signs():
+def test_a_map_correlates_with_itself_and_not_with_its_negative():
     np.testing.assert_allclose(sanity.correlations(MAPS, 3 * MAPS), 1)
     absolute, signed = sanity.correlations(MAPS, -MAPS)
     np.testing.assert_allclose(absolute, 1)
     np.testing.assert_allclose(signed, -1)
 
 
-def test_a_map_without_contrast_has_no_correlation_and_is_left_out():
+def test_a_constant_map_has_no_correlation():
     maps = MAPS.copy()
     maps[2] = 0
     found = sanity.correlations(maps, OTHERS)
@@ -52,7 +52,7 @@ def test_a_weighted_median_is_the_median_of_repeated_values():
 
 
 def test_intervals_cover_the_mean_and_the_median_of_known_galaxies():
-    """Of 60 draws of 40 normal numbers about 57 intervals hold the truth, 0."""
+    """For 60 draws of 40 normal numbers, about 57 intervals contain the true value 0."""
     draws = np.random.default_rng(1).normal(size=(60, 40))
     labels = np.arange(40) % 2
     for interval in (sanity.mean_with_interval, sanity.median_with_interval):
@@ -67,7 +67,7 @@ def test_intervals_cover_the_mean_and_the_median_of_known_galaxies():
     ("interval", "statistic"), [(sanity.mean_with_interval, np.mean), (sanity.median_with_interval, np.median)]
 )
 def test_repeat_observations_do_not_widen_an_interval_by_their_number(interval, statistic):
-    """A plain bootstrap over objects, those drawn twice concatenated twice, of numbers far from zero."""
+    """Compare with a plain bootstrap over objects, for values far from zero."""
     generator = np.random.default_rng(2)
     members = np.split(np.arange(200), [*range(1, 101), *range(105, 200, 5)])  # 100 objects once, 20 five times
     objects = np.repeat(np.arange(120), [len(rows) for rows in members])
@@ -97,13 +97,13 @@ def test_layers_are_randomized_from_the_output_down(architecture):
             if one.weights
         ]
         kept = sum(same)
-        assert same == [True] * kept + [False] * (len(same) - kept), name  # all above it, and none below
+        assert same == [True] * kept + [False] * (len(same) - kept), name  # all layers above it, none below
         depths.append((name, kept))
     assert [kept for _, kept in depths] == sorted((kept for _, kept in depths), reverse=True)
     assert depths[-1][1] == 0 and 2 < len(depths) <= sanity.MOST_DEPTHS
     if architecture == "thesis":
         assert [name for name, _ in depths] == ["logit", "dense", "convolution_3", "convolution_2", "convolution_1"]
-    first = build_network(recipe, 32)  # as the training began
+    first = build_network(recipe, 32)  # weights before training
     layers = zip(first.layers, model.layers, strict=True)
     kernels = [(one.get_weights()[0], two.get_weights()[0]) for one, two in layers if hasattr(one, "kernel")]
     assert not any(np.array_equal(a, b) for a, b in kernels)
@@ -111,7 +111,7 @@ def test_layers_are_randomized_from_the_output_down(architecture):
         np.testing.assert_array_equal(one, two)
 
 
-def test_pixels_are_ordered_by_their_score_and_equal_ones_at_random():
+def test_pixels_are_ordered_by_score_and_ties_are_random():
     order = sanity.pixel_order(MAPS)
     np.testing.assert_allclose(np.take_along_axis(MAPS.reshape(6, -1), order, axis=1), -np.sort(-MAPS.reshape(6, -1)))
     level = sanity.pixel_order(np.zeros((1, 16, 16)), seed=3)[0]
@@ -131,7 +131,7 @@ def test_curves_of_a_linear_network_are_sums_of_its_terms():
     curve = sanity.replacement_curve(Explainer(model), galaxy, sky, order)
     falling = np.concatenate([[0], np.cumsum(-np.sort(-terms.ravel()))])
     np.testing.assert_allclose(
-        curve[0], start - falling[np.round(100 * sanity.SHARES).astype(int)], rtol=1e-3, atol=1e-3
+        curve[0], start - falling[np.round(100 * sanity.FRACTIONS).astype(int)], rtol=1e-3, atol=1e-3
     )
     back = sanity.replacement_curve(Explainer(model), sky, galaxy, order)
     np.testing.assert_allclose(back[0, [0, -1]], curve[0, [-1, 0]], rtol=1e-5)
@@ -139,16 +139,18 @@ def test_curves_of_a_linear_network_are_sums_of_its_terms():
     assert sanity.area_under(curve)[0] < sanity.area_under(random)[0]
 
 
-def test_the_area_is_the_mean_over_shares():
-    np.testing.assert_allclose(sanity.area_under(np.stack([np.full(len(sanity.SHARES), 3.0), sanity.SHARES])), [3, 0.5])
+def test_the_area_is_the_mean_over_fractions():
+    np.testing.assert_allclose(
+        sanity.area_under(np.stack([np.full(len(sanity.FRACTIONS), 3.0), sanity.FRACTIONS])), [3, 0.5]
+    )
 
 
-def test_share_within_a_mask():
+def test_fraction_within_a_mask():
     maps = np.ones((3, 4, 4))
     maps[1] *= -1
     maps[2] = 0
     mask = np.zeros((4, 4), dtype=bool)
     mask[:2, :2] = True
     maps[0, 0, 0] = -5
-    share = sanity.share_within(maps, mask)
+    share = sanity.fraction_within(maps, mask)
     assert share[:2] == pytest.approx([8 / 20, 4 / 16]) and np.isnan(share[2])
