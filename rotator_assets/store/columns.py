@@ -68,10 +68,10 @@ class Table:
 
 
 def by_name(*tables: Table) -> dict[str, Table]:
-    """The tables by name."""
+    """Return the tables by name."""
     return {table.name: table for table in tables}
 
 
 def dtypes(columns: tuple[Column, ...]) -> dict[str, str]:
-    """The pandas dtype of each column by name, in order."""
+    """Return the pandas dtype of each column by name, in order."""
     return {column.name: column.dtype for column in columns}

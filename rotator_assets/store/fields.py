@@ -147,12 +147,12 @@ FIELDS: dict[str, Column] = {column.name: column for column in _ALL}
 
 
 def fields(*names: str) -> tuple[Column, ...]:
-    """The shared fields of these names, in this order. Raises KeyError for an unknown name."""
+    """Return the shared fields of these names, in this order. Raises KeyError for an unknown name."""
     return tuple(FIELDS[name] for name in names)
 
 
 def interval(name: str, meaning: str, method: str) -> tuple[Column, Column, Column]:
-    """A number and the two ends of its 95 % interval, as columns ``name``, ``name_low`` and ``name_high``.
+    """Return a number and the ends of its 95 % interval, as columns ``name``, ``name_low`` and ``name_high``.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def interval(name: str, meaning: str, method: str) -> tuple[Column, Column, Colu
 
 
 def ends(method: str, prefix: str = "", of: str = "") -> tuple[Column, Column]:
-    """Columns ``low`` and ``high`` (after a prefix): the ends of the 95 % interval of the column ``of``.
+    """Return columns ``low`` and ``high`` (after a prefix), the ends of the 95 % interval of column ``of``.
 
     Parameters
     ----------

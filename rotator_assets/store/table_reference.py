@@ -15,7 +15,7 @@ each domain's `tables.py` and the shared fields in `store/fields.py`; do not edi
 
 
 def table_reference(tables: Mapping[str, Table]) -> str:
-    """A Markdown page with every table, its assets and its columns, in alphabetical order of the tables."""
+    """Return a Markdown page with every table, its assets and its columns, in alphabetical order of the tables."""
     return "\n".join([_HEAD, *(_section(tables[name]) for name in sorted(tables))])
 
 

@@ -1,7 +1,7 @@
-"""Surveys: one module each, published files into common columns. No Dagster, no TensorFlow.
+"""Surveys: one module each, which reads published files into common columns.
 
-``SURVEYS`` maps a survey's key to its reader (see ``base.Survey``). astropy, h5py and Pillow are imported when a file
-is read, so that this package imports fast.
+``SURVEYS`` has the reader of each survey by key (see ``base.Survey``). astropy, h5py and Pillow are only imported when
+a file is read, so that importing this package is fast.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Column:
     form: Form = NAME
 
     def holds(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """True for each number in the range; false for NaN and infinity."""
+        """Return True for each number in the range, False for NaN and infinity."""
         above = numbers > self.low if self.positive else numbers >= self.low
         return above & (numbers <= self.high) & np.isfinite(numbers)
 
@@ -56,27 +56,27 @@ Columns = Mapping[str, Column]
 
 
 def identifier(form: Form, *spellings: str) -> Column:
-    """A column of galaxy identifiers."""
+    """Describe a column of galaxy identifiers."""
     return Column("identifier", spellings, form=form)
 
 
 def text(*spellings: str) -> Column:
-    """A column of text."""
+    """Describe a column of text."""
     return Column("text", spellings)
 
 
 def whole(*spellings: str, low: float = 0, high: float = 2**62) -> Column:
-    """A column of whole numbers."""
+    """Describe a column of whole numbers."""
     return Column("whole", spellings, low, high)
 
 
 def number(*spellings: str, low: float, high: float) -> Column:
-    """A column of numbers within a range, its ends included."""
+    """Describe a column of numbers within a range, its ends included."""
     return Column("number", spellings, low, high)
 
 
 def positive(*spellings: str, high: float) -> Column:
-    """A column of numbers above 0, up to ``high``."""
+    """Describe a column of numbers above 0, up to ``high``."""
     return Column("number", spellings, 0.0, high, positive=True)
 
 

@@ -1,7 +1,7 @@
 """ATLAS3D: 260 nearby early types with published lambda_R and class (Emsellem et al. 2011, MNRAS 414, 888).
 
-A survey of catalogues alone: it gives labels to compare with, and no images. Every galaxy is an early type by the
-selection of the survey (Cappellari et al. 2011, MNRAS 413, 813), so ``p_late`` is 0.
+The survey has catalogues and no images; its labels serve as a comparison. It selects early types only (Cappellari et
+al. 2011, MNRAS 413, 813), so ``p_late`` is 0.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ TABLE_B1 = ExpectedInput(
     "30 kB",
 )
 COLUMNS = {"galaxy_id": 0, "ellipticity": 2, "lambda_r": 7}
-"""Positions of the name, epsilon_e and lambda_R within R_e, from 0."""
+"""Positions of the name and of epsilon_e and lambda_R within R_e, from 0."""
 
 
 class Atlas3d(Survey):
-    """See ``base.Survey``."""
+    """The ATLAS3D survey."""
 
     key = "atlas3d"
     lambda_r_sources = ("atlas3d",)
@@ -43,12 +43,12 @@ class Atlas3d(Survey):
     expected_inputs = (TABLE_B1,)
 
     def read_morphology(self, folder: Path) -> Catalog:
-        """Every galaxy of the table, in its order. Raises InputError where the table is not there."""
+        """Return every galaxy of the table, in its order. Raises InputError if there is no table."""
         source, frame = _read(folder)
         return Catalog(conform(frame.assign(object_id=frame["galaxy_id"], p_late=0.0), MORPHOLOGY), (source,))
 
     def read_kinematics(self, folder: Path) -> Catalog:
-        """lambda_R and ellipticity within R_e, both published without errors."""
+        """Return lambda_R and ellipticity within R_e, which are published without errors."""
         source, frame = _read(folder)
         return Catalog(conform(frame.assign(lambda_r_source="atlas3d"), KINEMATICS), (source,))
 

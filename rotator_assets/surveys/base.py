@@ -1,4 +1,4 @@
-"""What a survey module gives: the files it expects, its catalogues in common columns, and an index of its images."""
+"""The interface of a survey: its expected files, catalogues in common columns, images and kinematic files."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from rotator_assets.surveys.quality_cuts import QualityCut
 from rotator_assets.surveys.table_files import Table, read_csv_table
 
 MANY = 8
-"""Names in one notice; more are counted."""
+"""Largest number of names in one notice; further ones are counted."""
 
 LAMBDA_R_NEEDED = "one of lambda_R"
-"""``ExpectedInput.needed`` of whatever gives lambda_R."""
+"""``ExpectedInput.needed`` of inputs that contain lambda_R."""
 
 MORPHOLOGY = dtypes(fields("galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "flag_t_type"))
 """Columns of a morphology catalogue by pandas dtype: one row per catalogue entry, in the file's order.
@@ -63,10 +63,11 @@ A measured lambda_R comes with shape and quality masks, which are used where pho
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that was read: the rows of its table, how many were ``taken``, and what was not, and why (``note``).
+    """A file that was read.
 
-    ``ids``: galaxies that the taken rows name, in the column ``id_column`` of the file; none where they need not be
-    matched. ``of_user``: the user's own table. ``notices``: what the user has to be told of it, a sentence each.
+    ``rows`` is the number of rows in its table, ``taken`` the number used, and ``note`` says what was left out and why.
+    ``ids`` are the galaxies of the rows used, from the column ``id_column``; both are empty if the rows need not be
+    matched. ``of_user`` marks the user's own table. ``notices`` are sentences for the user.
     """
 
     path: Path
@@ -76,7 +77,7 @@ class SourceFile:
     synthetic: bool
     note: str = ""
     taken: int = -1
-    """All rows, where it is not given."""
+    """All rows by default."""
     notices: tuple[str, ...] = ()
     id_column: str = ""
     ids: tuple[str, ...] = ()
@@ -89,18 +90,18 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Catalog:
-    """A catalogue in common columns and the files it was made from."""
+    """A catalogue in common columns, and the files that it comes from."""
 
     frame: pd.DataFrame
     sources: tuple[SourceFile, ...]
 
     @property
     def synthetic(self) -> bool:
-        """True where any of the files is marked synthetic."""
+        """True if any of the files is marked synthetic."""
         return any(source.synthetic for source in self.sources)
 
     def with_measured(self, measured: pd.DataFrame) -> Catalog:
-        """A kinematics catalogue and, below it, the usable and the refused rows of what was measured."""
+        """Return the kinematics catalogue followed by the usable and refused rows of ``measured``."""
         flags = measured.reindex(columns=["usable", "refused"]).isin([True])
         frame = pd.concat([self.frame, conform(measured[flags.any(axis=1)], KINEMATICS)], ignore_index=True)
         usable = measured[flags["usable"]]
@@ -118,8 +119,8 @@ class Catalog:
 class ExpectedInput:
     """A file (or folder of files) that a survey can use.
 
-    ``patterns`` are globs relative to the survey's folder; ``needed`` is ``required``, ``optional``, or ``one of X``
-    where any input of the same X will do; ``where`` says where to get it, and ``size`` how large it is.
+    ``patterns`` are globs relative to the survey's folder. ``needed`` is ``required``, ``optional``, or ``one of X``:
+    any input with the same X is enough. ``where`` says where to get the file, and ``size`` how large it is.
     """
 
     what: str
@@ -128,10 +129,10 @@ class ExpectedInput:
     where: str
     size: str
     several: bool = False
-    """All its files are used, one a galaxy or piece; else the newest alone."""
+    """All files are used, such as one per galaxy; otherwise only the newest is."""
 
     def place_of(self, path: Path) -> str:
-        """The folder where a file of this name is looked for; empty where none is."""
+        """Return the folder where files of this name belong; empty if the name matches no pattern."""
         for pattern in self.patterns:
             top, _, name = pattern.rpartition("/")
             if any(fnmatchcase(spelled, name.casefold()) for spelled in _names(path)):
@@ -139,9 +140,9 @@ class ExpectedInput:
         return ""
 
     def find(self, folder: Path) -> list[Path]:
-        """The files there are, newest release first (by the numbers in their names: DR17 before DR15).
+        """Return the files that match, newest release first (by the numbers in the names: DR17 before DR15).
 
-        Case and the ending of a compression do not matter.
+        Case and compression suffixes do not matter.
         """
         names: dict[tuple[str, bool], list[str]] = {}
         for pattern in self.patterns:
@@ -157,14 +158,14 @@ class ExpectedInput:
 
 
 class Survey(ABC):
-    """One survey; a module makes one by filling in what it has. ``folder`` is its folder in the data root.
+    """A survey; its module sets the attributes and methods that apply. ``folder`` is its folder in the data root.
 
-    What stands here is a survey of catalogues alone: no images, no kinematic maps, no photometry of its own.
+    The defaults describe a survey of catalogues only, without images, kinematic maps or photometry.
     """
 
     key: str
     noises: tuple[str, ...] = ()
-    """What its images can be made into: ``observed``, or ``noisy`` and ``noiseless`` for simulated ones."""
+    """Kinds of datasets: ``observed``, or ``noisy`` and ``noiseless`` for simulated images."""
     columns: Columns = COMMON
     """Columns of its catalogues by common name: spellings, ranges, and the form of its identifiers."""
     quality_cuts: tuple[QualityCut, ...] = ()
@@ -174,65 +175,88 @@ class Survey(ABC):
     compared_with: tuple[str, ...] = ()
     """Keys of the observed surveys that simulated images of this survey are compared with."""
     image_name: re.Pattern[str] | None = None
-    """How its images are named but for their ending, with the galaxy as group ``id``; None where it has none."""
+    """Names of image files without their suffix, with the galaxy as group ``id``; None without images."""
     lambda_r_sources: tuple[str, ...]
-    """Where its lambda_R may come from, the most preferred first."""
+    """Sources of lambda_R, the preferred first."""
     lambda_r_scales: Mapping[str, float] = MappingProxyType({})
-    """Factor by which a source of lambda_R is known to read lower than the others; applied where a setting says so."""
+    """Factors for sources of lambda_R that are known to read low; applied only if a setting says so."""
     ellipticity_sources: tuple[str, ...]
-    """Where its ellipticity may come from, the most preferred first: values of photometry's ``axis_ratio_source``, and
-    those of the ``lambda_r_sources`` that come with one."""
+    """Sources of the ellipticity, the preferred first: values of ``axis_ratio_source`` in its photometry, and those
+    ``lambda_r_sources`` that come with an ellipticity."""
     measured_source: str | None = None
-    """That of the sources which is measured from its ``kinematic_files``."""
+    """The source of lambda_R that is measured from ``kinematic_files``."""
     apertures: tuple[str, ...] = ()
-    """Whose half-light ellipse that may be measured in, the default first: the file's own or ``photometry``."""
+    """Half-light ellipses that lambda_R can be measured in, the default first: the file's own or ``photometry``."""
     expected_inputs: tuple[ExpectedInput, ...]
 
     @abstractmethod
     def read_morphology(self, folder: Path) -> Catalog:
-        """Columns ``MORPHOLOGY``: every row of the morphology catalogue, in its order. Raises InputError."""
+        """Return every row of the morphology catalogue, in its order (columns ``MORPHOLOGY``). Raises InputError."""
 
     @abstractmethod
     def read_kinematics(self, folder: Path) -> Catalog:
-        """Columns ``KINEMATICS``, of every table that is there; no rows where none is. Raises InputError."""
+        """Return the rows of every kinematic table, none if there is no table (columns ``KINEMATICS``).
+
+        Raises InputError for a bad table.
+        """
 
     def read_photometry(self, folder: Path) -> Catalog:
-        """Columns ``PHOTOMETRY``. Raises InputError."""
+        """Return the photometry (columns ``PHOTOMETRY``). Raises InputError for a bad table."""
         return Catalog(conform(pd.DataFrame(), PHOTOMETRY), ())
 
     def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
-        """galaxy_id -> where its image is and how to read it.
+        """Return each galaxy's image file and how to read it, by galaxy_id.
 
-        ``galaxies`` (columns ``galaxy_id``, ``ra``, ``dec`` in degrees) are needed where images are cut from frames.
+        Images that are cut from frames need ``galaxies`` (columns ``galaxy_id``, ``ra``, ``dec``; degrees).
         """
         return {}
 
     def kinematic_files(self, folder: Path) -> dict[str, Path]:
-        """galaxy_id -> the file that lambda_R can be measured from."""
+        """Return the file that lambda_R can be measured from, by galaxy_id."""
         return {}
 
     def measure(self, path: Path, ellipse: HalfLightEllipse, settings: KinematicsSettings) -> Measurement:
-        """lambda_R from one of the ``kinematic_files``. Raises UnusableKinematics with the reason."""
+        """Measure lambda_R from one of the ``kinematic_files``.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        ellipse : HalfLightEllipse
+            Half-light ellipse from the photometry.
+        settings : KinematicsSettings
+            Aperture, correction for seeing, and cuts.
+
+        Returns
+        -------
+        Measurement
+            lambda_R, its uncertainty and the conditions of the measurement.
+
+        Raises
+        ------
+        UnusableKinematics
+            The file cannot be measured, with the reason.
+        """
         raise NotImplementedError(f"{self.key} has no kinematic files")
 
     @property
     def kinematics_inputs(self) -> tuple[ExpectedInput, ...]:
-        """Those of the expected inputs that give lambda_R."""
+        """The expected inputs that contain lambda_R."""
         return tuple(i for i in self.expected_inputs if i.needed == LAMBDA_R_NEEDED)
 
 
 def release_of(path: Path) -> str:
-    """Release as the file name tells it: ``DR15``, ``v2_4_3``, ``DR17 v2``; empty where it does not."""
+    """Return the release in the file name, such as ``DR15``, ``v2_4_3`` or ``DR17 v2``; empty without one."""
     return " ".join(re.findall(r"DR\d+|v\d+(?:_\d+)*", path.name))
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """Files of a folder itself, those of hidden names left out; none where there is no such folder."""
+    """Files directly in a folder, without hidden ones; none if there is no such folder."""
     return [path for path in folder.glob("[!.]*") if path.is_file()]
 
 
 def _names(path: Path) -> set[str]:
-    """What a file is looked for as: its name, and that without the ending of a compression, but for tar archives."""
+    """Names that patterns are matched with: with and, except for tar archives, without the compression suffix."""
     plain = uncompressed_name(path.name)
     return {path.name.casefold()} if plain.endswith(".tar") else {path.name.casefold(), plain}
 
@@ -242,13 +266,13 @@ def _numbers(path: Path) -> tuple[int, ...]:
 
 
 def missing(folder: Path, *inputs: ExpectedInput) -> InputError:
-    """The error for inputs of which none is there: what is looked for, and where to get it."""
+    """Return the error for inputs of which none was found, with the names looked for and where to get them."""
     wanted = "; or ".join(f"{i.what} (looked for {', '.join(i.patterns)}; source: {i.where})" for i in inputs)
     return InputError(f"{folder}: there is no {wanted}")
 
 
 def conform(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    """The frame with exactly these columns in this order and type; those it lacks are missing throughout."""
+    """Return the frame with exactly these columns, in this order and of these types; absent ones are all missing."""
     conformed = frame.reindex(columns=list(columns)).astype(dict(columns))
     for name in (name for name, kind in columns.items() if kind == "object"):
         conformed[name] = conformed[name].where(conformed[name].notna(), None)
@@ -263,11 +287,33 @@ def read_source(
     every_row: bool = False,
     of_user: bool = False,
 ) -> tuple[SourceFile, pd.DataFrame] | tuple[None, None]:
-    """The newest of the expected files, read, with its description; (None, None) where there is none.
+    """Read the newest of the expected files.
 
-    Of rows with one galaxy_id the first is kept, rows without an id are left out, and the note says how many; with
-    ``every_row`` either is an InputError instead. ``of_user``: the user's own table, of which every number that is not
-    usable is told too.
+    The first of several rows with one galaxy_id is kept, and rows without an id are left out. The note of the source
+    gives their numbers.
+
+    Parameters
+    ----------
+    folder : Path
+        The survey's folder.
+    expected : ExpectedInput
+        The files to look for.
+    read : callable
+        Reads one file.
+    every_row : bool
+        Refuse a table with repeated rows or rows without an id.
+    of_user : bool
+        The user's own table: unusable numbers and unread columns become notices.
+
+    Returns
+    -------
+    tuple of (SourceFile, DataFrame), or (None, None)
+        The description of the file and the rows used; (None, None) if there is no file.
+
+    Raises
+    ------
+    InputError
+        The file is bad, or a row is repeated or without an id under ``every_row``.
     """
     paths = expected.find(folder)
     if not paths:
@@ -309,10 +355,10 @@ def read_source(
 
 
 def read_lambda_r_csv(path: Path, columns: Columns = COMMON) -> Table:
-    """A user's table of lambda_R: the survey's id column, ``lambda_r``, and optionally its error and ellipticity.
+    """Read a user's table: the survey's id column, ``lambda_r``, and optionally its error and the ellipticity.
 
-    Rows without a lambda_R come last, so that of several rows of one galaxy one that has it counts. Raises InputError
-    as `read_csv_table` and `check_lambda_r` do.
+    Rows without lambda_R are moved to the end, so that a row with lambda_R is used where a galaxy has several. Raises
+    InputError as `read_csv_table` and `check_lambda_r` do.
     """
     wanted = (("galaxy_id", "lambda_r"), ("lambda_r_error", "ellipticity"))
     table = check_lambda_r(path, read_csv_table(path, *wanted, columns))
@@ -321,8 +367,10 @@ def read_lambda_r_csv(path: Path, columns: Columns = COMMON) -> Table:
 
 
 def check_lambda_r(path: Path, table: Table) -> Table:
-    """The table, if its lambda_R is one. Raises InputError where no row has a lambda_R in its range, and where more
-    have different ones above it: they are in percent, or another quantity.
+    """Return the table after checking that its lambda_R is plausible.
+
+    Raises InputError if no row has a value in the valid range, or if more distinct values lie above the range than rows
+    inside it: the column is in percent or another quantity.
     """
     known = int(table.frame["lambda_r"].notna().sum())
     if table.above["lambda_r"] > known or not known:

@@ -1,6 +1,6 @@
-"""Group catalogue of IllustrisTNG, snapshot 99: pieces ``fof_subhalo_tab_099.<n>.hdf5`` into one table of subhalos.
+"""Group catalogue of IllustrisTNG, snapshot 99: reads the pieces ``fof_subhalo_tab_099.<n>.hdf5`` as one table.
 
-A subhalo's id is its place in all pieces one after the other. Pieces without subhalos have no fields.
+The id of a subhalo is its position in all pieces concatenated. Pieces without subhalos have no fields.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from rotator_assets.core.compressed import uncompressed_name, unpacked
 from rotator_assets.core.errors import InputError
 
 STARS = 4
-"""Particle type of stars: the column of fields by type."""
+"""Particle type of stars, the column in fields by type."""
 MAX_SUBHALOS = 20_000_000
-"""Larger pieces are refused before they are read; TNG100-1 has 4.4 million subhalos in all, TNG300-1 14.5 million."""
+"""Larger pieces are refused unread. TNG100-1 has 4.4 million subhalos in all pieces, TNG300-1 14.5 million."""
 
 MAX_MASS = 1e7
-"""Stellar mass in 1e10 Msun/h above which it is no number: no cluster has 1e17."""
+"""Largest valid stellar mass, 1e10 Msun/h; no cluster reaches 1e17 Msun."""
 
 _FILE_NAME = re.compile(r"fof_subhalo_tab_099\.(?P<number>\d+)\.hdf5")
 
 
 @dataclass(frozen=True)
 class _Header:
-    """Attributes of group Header: what a piece holds, and of what it is a piece."""
+    """Attributes of group Header: contents of a piece and of the whole catalogue."""
 
     n_here: int
     n_total: int
@@ -42,15 +42,16 @@ class _Header:
 
 
 def read_group_catalog(pieces: Sequence[Path], wanted: Collection[str] | None = None) -> pd.DataFrame:
-    """Every subhalo, in the order of ids, or those whose id is ``wanted``, from all pieces of the catalogue.
+    """Read the subhalos of all pieces of the catalogue, or those with a ``wanted`` id, in the order of their ids.
 
-    Columns: ``galaxy_id`` (str); ``log_mass``, log10 of the stellar mass inside twice the stellar half-mass radius
-    (SubhaloMassInRadType) in h^-2 Msun, NaN where there is none: of m in the file's 1e10 Msun/h, M h^2 = 1e10 m h;
-    ``half_mass_radius_kpc``, stellar, in space (SubhaloHalfmassRadType), NaN where there is none; ``subhalo_flag``
-    (SubhaloFlag, Int64): 0 for what is no galaxy. Memory is one piece and the rows returned.
+    Columns: ``galaxy_id`` (str); ``log_mass``, log10 of the stellar mass within twice the stellar half-mass radius
+    (SubhaloMassInRadType) in h^-2 Msun, NaN without stars; ``half_mass_radius_kpc``, the stellar half-mass radius in
+    three dimensions (SubhaloHalfmassRadType) in kpc, NaN without stars; ``subhalo_flag`` (SubhaloFlag, Int64), 0 for
+    subhalos that are not galaxies. A mass m in the file's 1e10 Msun/h is M h^2 = 1e10 m h. Only one piece at a time is
+    held in memory.
 
-    Raises InputError, with the file: no pieces, a piece missing or there twice, pieces of different catalogues, a
-    field missing or of the wrong shape, not HDF5.
+    Raises InputError with the file: no pieces, a piece missing or repeated, pieces of different catalogues, a field
+    missing or of the wrong shape, not HDF5.
     """
     numbered = _by_number(pieces)
     first = _read_header(numbered[min(numbered)])
@@ -73,15 +74,15 @@ def read_group_catalog(pieces: Sequence[Path], wanted: Collection[str] | None = 
 
 
 def _by_number(pieces: Sequence[Path]) -> dict[int, Path]:
-    """The pieces by the number in their names. Raises InputError for other names and for a number there twice."""
+    """Return the pieces by the number in their names. Raises InputError for other names and repeated numbers."""
     numbered: dict[int, Path] = {}
     for path in pieces:
         match = _FILE_NAME.fullmatch(uncompressed_name(path.name))
         if not match:
-            raise InputError(f"{path}: is no piece of the group catalogue, fof_subhalo_tab_099.<number>.hdf5")
+            raise InputError(f"{path}: is not a piece of the group catalogue, fof_subhalo_tab_099.<number>.hdf5")
         number = int(match["number"])
         if number in numbered:
-            raise InputError(f"{path}: the same piece is there as {numbered[number]}; remove one of them")
+            raise InputError(f"{path}: is the same piece as {numbered[number]}; remove one of them")
         numbered[number] = path
     if not numbered:
         raise InputError("there is no piece of the group catalogue, fof_subhalo_tab_099.<number>.hdf5")
@@ -100,7 +101,7 @@ def _check_complete(numbered: dict[int, Path], header: _Header) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator:
-    """The open file; whatever a parser raises on a bad one becomes an InputError of one line."""
+    """Open the file; anything that a parser raises on a bad file becomes an InputError of one line."""
     import h5py
 
     try:
@@ -126,7 +127,7 @@ def _header_of(path: Path, file) -> _Header:
             raise InputError(f"{path}: has no attribute {name} in group Header")
         value = np.ravel(attributes[name])
         if value.size != 1 or value.dtype.kind not in "iuf" or not 0 <= value[0] <= MAX_SUBHALOS:
-            raise InputError(f"{path}: attribute {name} of group Header is no number from 0 to {MAX_SUBHALOS}")
+            raise InputError(f"{path}: attribute {name} of group Header is not a number from 0 to {MAX_SUBHALOS}")
         values.append(value[0])
     *counts, hubble, scale_factor = values
     if not (hubble > 0 and scale_factor > 0):
@@ -135,7 +136,7 @@ def _header_of(path: Path, file) -> _Header:
 
 
 def _read_piece(path: Path) -> tuple[_Header, dict[str, NDArray]]:
-    """Header and the three fields of a piece: of stars (n,), and the flag (n,)."""
+    """Return the header and three fields of a piece, each (n,): mass and radius of the stars, and the flag."""
     with _opened(path) as file:
         header = _header_of(path, file)
         if not header.n_here:

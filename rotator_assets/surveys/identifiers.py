@@ -18,7 +18,7 @@ MISSING_WORDS = (
     *("", "nan", "-nan", "na", "n/a", "<na>", "#n/a", "nat", "null", "\\n", "none", "masked"),
     *("-", "--", "---", "..."),
 )
-"""Fields that stand for nothing, in any case."""
+"""Fields that mean a missing value, in any case."""
 
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"), "-")
 _INVISIBLE = "\u200b\u200e\u200f\u2060\ufeff"
@@ -41,7 +41,7 @@ class Form:
 
 
 def unwrapped(text: str) -> str:
-    """Text without blanks around it and without what a program put around a value: quotes, ``b''``, ``np.str_('')``."""
+    """Return the text without surrounding blanks and without quotes, ``b''`` or ``np.str_('')`` around it."""
     while True:
         text = text.strip().strip(_INVISIBLE).strip()
         match = _WRAPPED.fullmatch(text)
@@ -51,7 +51,7 @@ def unwrapped(text: str) -> str:
 
 
 def whole_number(text: str) -> str | None:
-    """The digits of a whole number written in any way, such as ``3003.0``; None for other text.
+    """Return the digits of a whole number written in any way, such as ``3003.0``; None for other text.
 
     Whole numbers written as floats are exact only up to 2^53; larger ones are refused.
     """
@@ -72,10 +72,10 @@ NAME = Form("a name such as NGC4365", lambda text: text, numeric=True)
 
 
 def identifiers(values: np.ndarray, form: Form) -> np.ndarray:
-    """One text for each identifier; None where there is none (empty, a word for missing, or negative: -999).
+    """Return the canonical text of each identifier, None where it is missing (empty, ``nan``, negative such as -999).
 
-    ``values``: text, bytes or numbers, (n,). Raises ValueError that names the first row with anything else: another
-    form, a fraction, or a float so large that it may be another number than the one that was written.
+    ``values`` has shape (n,) and holds text, bytes or numbers. Raises ValueError with the first row that has another
+    form, a fraction, or a float too large to be exact.
     """
     if values.dtype.kind in "fiu":
         return _of_numbers(values, form)
@@ -98,12 +98,12 @@ def identifiers(values: np.ndarray, form: Form) -> np.ndarray:
 
 
 def is_missing(text: str) -> bool:
-    """True for text that stands for no identifier: a word for missing, or a negative number."""
+    """Return True for a word that means missing, and for negative numbers."""
     return text.casefold() in MISSING_WORDS or re.fullmatch(r"-[0-9.]+", text) is not None
 
 
 def shown(text: str) -> str:
-    """Text of a file in a message: on one line, and not too long."""
+    """Return text of a file as a message shows it: on one line, at most 40 characters."""
     text = text.encode("unicode_escape").decode() if not text.isprintable() else text
     return text if len(text) <= 40 else text[:37] + "..."
 

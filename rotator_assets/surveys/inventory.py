@@ -1,4 +1,4 @@
-"""What a survey's folder holds of what it could hold, and whether that is enough."""
+"""The inputs in a survey's folder: which are found, which are missing, and which files are not used."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from rotator_assets.surveys.text_tables import read_blank_separated, read_csv
 
 _KILO = 1000
 _CLUTTER = ("readme", "thumbs.db", "desktop.ini")
-"""What names of files begin with, in lower case, that lie among catalogues and are none."""
+"""Beginnings, in lower case, of the names of files that lie among catalogues and are ignored."""
 _NO_SUCH_NAME = "no input has this name, see `rotators status` for those looked for"
 _FITS_MAGIC, _HDF5_MAGIC = b"SIMPLE", b"\x89HDF\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class FoundInput:
-    """An expected input and the files there are of it."""
+    """An expected input and its files."""
 
     expected: ExpectedInput
     paths: tuple[Path, ...]
     id_names: tuple[str, ...]
-    """Spellings of the column of galaxies, by which the header line of a text table is found."""
+    """Spellings of the identifier column, which mark the header line of a text table."""
 
     @property
     def summary(self) -> str:
-        """The newest file's name, and how many more there are; empty where there is none."""
+        """Name of the newest file and the number of others; empty without files."""
         if not self.paths:
             return ""
         more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
@@ -38,12 +38,12 @@ class FoundInput:
 
     @property
     def release(self) -> str:
-        """Release of the newest catalogue as its name tells it; empty where it does not."""
+        """Release in the name of the newest catalogue; empty without one."""
         return release_of(self.paths[0]) if self.paths and not self.expected.several else ""
 
     @property
     def rows(self) -> str:
-        """Rows of the newest catalogue, as its header announces them; files, where all of them are used."""
+        """Number of rows of the newest catalogue, from its header; number of files if all of them are used."""
         if not self.paths:
             return ""
         if self.expected.several:
@@ -53,18 +53,18 @@ class FoundInput:
 
     @property
     def size(self) -> str:
-        """Size of all the files."""
+        """Size of all files together."""
         return _bytes(sum(path.stat().st_size for path in self.paths)) if self.paths else ""
 
 
 def inventory(survey: Survey, folder: Path) -> list[FoundInput]:
-    """Every expected input of the survey with the files there are."""
+    """Return every expected input of the survey with its files."""
     id_names = survey.columns["galaxy_id"].spellings
     return [FoundInput(expected, tuple(expected.find(folder)), id_names) for expected in survey.expected_inputs]
 
 
 def lacking(found: list[FoundInput]) -> list[str]:
-    """What has to be there and is not: required inputs, and groups of which not one is there."""
+    """Return the missing inputs: required ones, and groups without any of their inputs."""
     missing = [f.expected.what for f in found if f.expected.needed == "required" and not f.paths]
     groups: dict[str, list[FoundInput]] = {}
     for f in found:
@@ -77,9 +77,9 @@ def lacking(found: list[FoundInput]) -> list[str]:
 
 
 def not_read(survey: Survey, folder: Path) -> list[str]:
-    """A notice of each file of the catalogues that is none of the expected inputs, and of each input beside them.
+    """Return a notice for each file in ``catalogs/`` that is not an expected input, and for each misplaced input.
 
-    A table under a name that nothing looks for would be passed over in silence, and so would a link to nowhere.
+    Without them a table with a misspelled name, or a broken link, would be ignored silently.
     """
     expected = {path for found in inventory(survey, folder) for path in found.paths}
     catalogs = folder / "catalogs"
@@ -89,25 +89,25 @@ def not_read(survey: Survey, folder: Path) -> list[str]:
         if any(part.startswith(".") for part in name.parts) or path.name.casefold().startswith(_CLUTTER):
             continue
         if path.is_symlink() and not path.exists():
-            notices.append(f"{name} is not read: it is a link to what is not there")
+            notices.append(f"{name} is not read: it is a broken link")
         elif looked_for and not path.is_file():
-            notices.append(f"{name} is not read: it is {'a folder' if path.is_dir() else 'no regular file'}")
+            notices.append(f"{name} is not read: it is {'a folder' if path.is_dir() else 'not a regular file'}")
         elif path.is_file() and path not in expected:
-            why = "it belongs into catalogs/" if looked_for and path.parent != catalogs else _NO_SUCH_NAME
+            why = "it belongs in catalogs/" if looked_for and path.parent != catalogs else _NO_SUCH_NAME
             notices.append(f"{name} is not read: {why}")
     for path in sorted(folder.glob("[!.]*")):
         if path.is_file() and (place := _place(survey, path)):
-            notices.append(f"{path.name} is not read: it belongs into {place}/")
+            notices.append(f"{path.name} is not read: it belongs in {place}/")
     return notices
 
 
 def _place(survey: Survey, path: Path) -> str:
-    """The folder where the survey looks for a file of this name; empty where it does not."""
+    """Folder where the survey looks for a file of this name; empty if it does not."""
     return next((place for wanted in survey.expected_inputs if (place := wanted.place_of(path))), "")
 
 
 def not_measured(survey: Survey, folder: Path, used: Collection[Path]) -> list[str]:
-    """A notice of each folder of kinematic files of which some are not used."""
+    """Return a notice for each folder of kinematic files that are not all used."""
     notices = []
     for top in dict.fromkeys(i.patterns[0].partition("/")[0] for i in survey.kinematics_inputs if i.several):
         files = list(walk_files(folder / top))
@@ -118,7 +118,7 @@ def not_measured(survey: Survey, folder: Path, used: Collection[Path]) -> list[s
 
 
 def _rows(path: Path, id_names: tuple[str, ...]) -> int | None:
-    """Rows of a table, the first of its file, which is told by its content; None where the file cannot be read."""
+    """Return the number of rows of the file's first table, in the format of its content; None for unreadable files."""
     try:
         with unpacked(path) as content:
             start = content.read(len(_HDF5_MAGIC))
@@ -131,12 +131,12 @@ def _rows(path: Path, id_names: tuple[str, ...]) -> int | None:
                 return _hdf5_rows(content)
         table = read_csv(path, id_names) if ".csv" in path.name.casefold() else read_blank_separated(path)
         return len(table.rows)
-    except Exception:  # parsers of damaged files raise nearly anything; a run tells the reason
+    except Exception:  # parsers of damaged files raise nearly anything; a run reports the reason
         return None
 
 
 def _hdf5_rows(content: BinaryIO) -> int | None:
-    """Length of the first dataset there is, in any group."""
+    """Length of the first dataset in any group."""
     import h5py
 
     with h5py.File(content, "r") as file:

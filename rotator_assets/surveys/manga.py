@@ -1,7 +1,7 @@
 """MaNGA: SDSS images and integral-field kinematics of nearby galaxies (DR15 and DR17 value-added catalogues).
 
-One row of the morphology catalogue is one observation, named by its PLATE-IFU (``galaxy_id``). Some galaxies were
-observed more than once: ``object_id`` is the galaxy.
+Each row of the morphology catalogue is one observation, identified by its PLATE-IFU (``galaxy_id``). Some galaxies have
+several observations; ``object_id`` identifies the galaxy.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ MAPS = ExpectedInput(
     ("maps/**/manga-*-MAPS-*.fits.gz", "maps/**/manga-*-MAPS-*.fits"),
     LAMBDA_R_NEEDED,
     "https://data.sdss.org/sas/dr17/manga/spectro/analysis/v3_1_1/3.1.0/HYB10-MILESHC-MASTARSSP/PLATE/IFU/",
-    "5 MB a galaxy",
+    "5 MB per galaxy",
     several=True,
 )
 IMAGES = ExpectedInput(
@@ -75,7 +75,7 @@ IMAGES = ExpectedInput(
     "required",
     "https://www.legacysurvey.org/viewer/fits-cutout?ra=RA&dec=DEC&layer=sdss&pixscale=0.396&size=128&bands=gri, "
     "saved as <plateifu>.fits; or frames: https://data.sdss.org/sas/dr17/eboss/photoObj/frames/301/",
-    "0.2 MB a galaxy",
+    "0.2 MB per galaxy",
     several=True,
 )
 
@@ -84,7 +84,7 @@ _PLATE_IFU = re.compile(r"(?:manga[-_ ])?0*(\d+)[-_]0*(\d+)", re.ASCII | re.IGNO
 
 
 def _plate_ifu(text: str) -> str | None:
-    """PLATE-IFU without leading zeros, from text with or without the prefix ``manga-``; None for other text."""
+    """Return the PLATE-IFU without leading zeros and without the prefix ``manga-``; None for other text."""
     match = _PLATE_IFU.fullmatch(text)
     return f"{match[1]}-{match[2]}" if match else None
 
@@ -118,18 +118,18 @@ COLUMNS = {
     "ellipticity": number("ellipticity", "epsilon", "Eps_MGE", low=0, high=1),
     "r_eff_arcsec": positive("Rmaj_arcsec_MGE", high=1000),
 }
-"""Columns of the catalogues by common name: spellings of DR15, then DR17 (Fischer et al. 2019; Dominguez Sanchez et al.
-2022)."""
+"""Columns of the catalogues by common name, with the spellings of DR15 and DR17 (Fischer et al. 2019; Dominguez Sanchez
+et al. 2022)."""
 
 _CRITICAL = has_bit(1 << 30)
 """Bit CRITICAL of the quality masks DRP3QUAL and DAPQUAL."""
 
 PIPE3D_SCALE = 1.39
-"""DynPop's lambda_R over Pipe3D's: 1 / 0.72, the median of 63 galaxies that have both (docs/settings.md)."""
+"""DynPop's lambda_R over Pipe3D's: 1 / 0.72, the median over the 63 galaxies with both (docs/settings.md)."""
 
 
 class Manga(Survey):
-    """See ``base.Survey``."""
+    """The MaNGA survey."""
 
     key = "manga"
     noises = ("observed",)
@@ -160,9 +160,9 @@ class Manga(Survey):
     )
 
     def read_morphology(self, folder: Path) -> Catalog:
-        """The newest MDLM catalogue there is, every row in its order.
+        """Return every row of the newest MDLM catalogue, in its order.
 
-        Raises InputError where there is none, and where a PLATE-IFU is missing or stands twice.
+        Raises InputError if there is none, or if a PLATE-IFU is missing or repeated.
         """
         source, frame = read_source(folder, MORPHOLOGY_TABLE, _read_morphology, every_row=True)
         if frame is None:
@@ -174,23 +174,23 @@ class Manga(Survey):
         return Catalog(conform(frame, MORPHOLOGY), (source,))
 
     def read_photometry(self, folder: Path) -> Catalog:
-        """PyMorph's r-band single Sersic fit where it worked, else the NSA columns of drpall, else of dapall.
+        """Return PyMorph's r-band single Sersic fit where it worked, otherwise the NSA columns of drpall or dapall.
 
         - ``axis_ratio``, ``r_eff_arcsec``, ``sersic_n``: PyMorph ``BA_S``, ``A_HL_S``, ``N_S`` where ``FLAG_FAILED_S``
-          is 0 and ``BA_S`` positive, else NSA ``elpetro_ba``, ``elpetro_th50_r``, ``sersic_n``. Both
-          radii are semi-major axes (for discs, n < 2, their median ratio is 1.00 to 1.12 at every axis ratio).
-        - ``nsa_axis_ratio``: NSA ``elpetro_ba``, of every galaxy. It is of the image as seeing has rounded it.
-        - ``nsa_sersic_n``: NSA ``sersic_n`` of every galaxy, at most 6: what the correction for seeing is made for.
-        - ``position_angle_deg``: NSA ``elpetro_phi``. PyMorph's ``PA_S`` is in the axes of the SDSS frame.
+          is 0 and ``BA_S`` positive, otherwise NSA ``elpetro_ba``, ``elpetro_th50_r``, ``sersic_n``. Both radii are
+          semi-major axes: for discs (n < 2) their median ratio is 1.00 to 1.12 at every axis ratio.
+        - ``nsa_axis_ratio``: NSA ``elpetro_ba`` for every galaxy, measured on the image and so rounded by seeing.
+        - ``nsa_sersic_n``: NSA ``sersic_n`` for every galaxy, at most 6, which the correction for seeing assumes.
+        - ``position_angle_deg``: NSA ``elpetro_phi``; PyMorph's ``PA_S`` refers to the axes of the SDSS frame.
         - ``log_mass``: log10 of drpall ``nsa_elpetro_mass``, in h^-2 solar masses.
-        - ``psf_fwhm_arcsec``: drpall ``rfwhm``, of the reconstructed cube, not of the SDSS image.
+        - ``psf_fwhm_arcsec``: drpall ``rfwhm`` of the reconstructed cube, not of the SDSS image.
         - ``drp3qual``, ``dapqual``: quality masks of the cube and of its analysis (dapall).
 
-        Raises InputError where none of the tables is there.
+        Raises InputError if there is none of the tables.
         """
         pymorph_source, pymorph = read_source(folder, PYMORPH, _read_pymorph)
         if pymorph is not None and not _fitted(pymorph).any():
-            notice = f"{pymorph_source.path.name} is not used: not one of its fits worked (FLAG_FAILED_S, BA_S)"
+            notice = f"{pymorph_source.path.name} is not used: none of its fits worked (FLAG_FAILED_S, BA_S)"
             pymorph_source = replace(pymorph_source, notices=(*pymorph_source.notices, notice))
         drpall_source, drpall = read_source(folder, DRPALL, _read_drpall)
         dapall_source, dapall = read_source(folder, DAPALL, _read_dapall)
@@ -207,11 +207,11 @@ class Manga(Survey):
         return Catalog(conform(_photometry(both).reset_index(names="galaxy_id"), PHOTOMETRY), sources)
 
     def read_kinematics(self, folder: Path) -> Catalog:
-        """lambda_R of every table that is there, one row a galaxy and table.
+        """Return lambda_R of every table found, one row per galaxy and table.
 
-        DynPop's ``Lambda_Re`` is corrected for seeing (Graham et al. 2018); values <= 0 mark failed measurements. With
-        it come ellipticity and semi-major axis of its aperture, the half-light isophote (``Eps_MGE``,
-        ``Rmaj_arcsec_MGE``), where the latter is positive. Pipe3D's ``lambda_re`` is not corrected and reads lower.
+        DynPop's ``Lambda_Re`` is corrected for seeing (Graham et al. 2018); values <= 0 mark failed measurements. Its
+        aperture is the half-light isophote, with ellipticity ``Eps_MGE`` and semi-major axis ``Rmaj_arcsec_MGE`` where
+        the latter is positive. Pipe3D's ``lambda_re`` is not corrected and reads lower.
         """
         readers: dict[str, tuple[ExpectedInput, Callable[[Path], Table]]] = {
             "user": (USER_LAMBDA_R, lambda path: read_lambda_r_csv(path, COLUMNS)),
@@ -231,17 +231,17 @@ class Manga(Survey):
         return Catalog(pd.concat([conform(pd.DataFrame(), KINEMATICS), *frames], ignore_index=True), tuple(sources))
 
     def kinematic_files(self, folder: Path) -> dict[str, Path]:
-        """DAP MAPS files by PLATE-IFU."""
+        """Return the DAP MAPS files by PLATE-IFU."""
         return find_maps(folder / "maps")
 
     def measure(self, path: Path, ellipse: HalfLightEllipse, settings: KinematicsSettings) -> Measurement:
-        """lambda_R of a MAPS file, see ``maps.measure_maps``."""
+        """Measure lambda_R from a MAPS file; see ``maps.measure_maps``."""
         return measure_maps(path, ellipse, settings)
 
     def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
-        """Images by PLATE-IFU, from files and tar archives. Of several forms the most exact.
+        """Return images by PLATE-IFU, from files and tar archives.
 
-        That is: FITS cube, three FITS files, SDSS frames around the galaxy's position, colour picture.
+        Of several forms the best is used: FITS cube, three FITS files, SDSS frames around the galaxy, colour picture.
         """
         cubes: dict[str, ImageFile] = {}
         bands: dict[str, dict[str, ImageFile]] = {}
@@ -258,7 +258,7 @@ class Manga(Survey):
             placed = galaxies.dropna(subset=["ra", "dec"])
             frames = frame_sources(folder / "images", placed["galaxy_id"], placed["ra"], placed["dec"])
         complete = {i: files for i, files in bands.items() if files.keys() == set(BANDS)}
-        return {  # later entries win; an incomplete set of bands stands only to say what it lacks
+        return {  # later entries win; an incomplete set of bands is kept only to report what is missing
             **{i: ImageSource("bands", tuple(files.values())) for i, files in bands.items()},
             **{i: ImageSource("colour", (path,)) for i, path in colours.items()},
             **frames,
@@ -273,7 +273,7 @@ MANGA = Manga()
 def _reader(
     tables: Sequence[PublishedTable], required: tuple[str, ...], optional: tuple[str, ...]
 ) -> Callable[[Path], Table]:
-    """Reads the columns of a file as the release describes it that the file belongs to."""
+    """Return a function that reads a file's columns with the layout of its release."""
 
     def read(path: Path) -> Table:
         layout = next(table for table in tables if table.fits(path))
@@ -317,10 +317,10 @@ _read_pipe3d = _reader([PIPE3D], ("galaxy_id", "lambda_r"), ("lambda_r_error",))
 
 
 def physical_galaxy(manga_id: pd.Series, duplicate_group: pd.Series) -> pd.Series:
-    """An identifier shared by all observations of one galaxy: the MANGA-ID of the first of them.
+    """Return an identifier shared by all observations of a galaxy: the MANGA-ID of the first of them.
 
-    Rows are one galaxy where they have the same MANGA-ID or the same ``DUPL_GR`` above 0 (six groups of DR15 hold two
-    MANGA-IDs), and so on through chains of both.
+    Rows belong to one galaxy if they share a MANGA-ID or a ``DUPL_GR`` above 0, directly or through other rows (six
+    groups of DR15 contain two MANGA-IDs).
     """
     first = pd.Series(np.arange(len(manga_id)), index=manga_id.index)
     while True:
@@ -333,12 +333,12 @@ def physical_galaxy(manga_id: pd.Series, duplicate_group: pd.Series) -> pd.Serie
 
 
 def _fitted(pymorph: pd.DataFrame) -> pd.Series:
-    """True where PyMorph's single Sersic fit worked."""
+    """Return True where PyMorph's single Sersic fit worked."""
     return (pymorph["flag_failed_s"] == 0) & (pymorph["pymorph_axis_ratio"] > 0)
 
 
 def _photometry(both: pd.DataFrame) -> pd.DataFrame:
-    """Common photometry columns of PyMorph and drpall columns side by side (either may be absent)."""
+    """Return common photometry columns from those of PyMorph and drpall, either of which may be absent."""
 
     def column(name: str) -> pd.Series:
         return both[name] if name in both else pd.Series(np.nan, index=both.index)

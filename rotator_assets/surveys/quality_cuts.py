@@ -28,10 +28,10 @@ def has_bit(bit: int) -> Callable[[pd.Series], pd.Series]:
 
 
 def is_flagged(flag: pd.Series) -> pd.Series:
-    """True where a flag is not 0; galaxies without a flag pass."""
+    """Reject flags other than 0; galaxies without a flag pass."""
     return flag.fillna(0) != 0
 
 
 def is_zero(flag: pd.Series) -> pd.Series:
-    """True where a flag is 0; galaxies without a flag pass."""
+    """Reject flags of 0; galaxies without a flag pass."""
     return flag.fillna(1) == 0

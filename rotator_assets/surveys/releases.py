@@ -19,11 +19,10 @@ _SAS = "https://data.sdss.org/sas"
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One table as published.
+    """One published table.
 
-    ``pattern``: glob of its file name, in any case, without the ending of a compression; ``extension``: of the FITS
-    table, by number or name; ``only``: common column and the value that rows must have to be taken, where the table
-    holds several kinds of rows.
+    ``pattern`` is a glob for the file name, in any case, without compression suffix. ``extension`` is the number or
+    name of the FITS extension. ``only`` selects rows where a table has several kinds: a common column and its value.
     """
 
     pattern: str
@@ -33,7 +32,7 @@ class PublishedTable:
     only: tuple[str, str] | None = None
 
     def fits(self, path: Path) -> bool:
-        """True where the file name is this table's, compressed or not."""
+        """Return True if the file name is this table's, compressed or not."""
         return fnmatchcase(uncompressed_name(path.name), self.pattern.casefold())
 
 
@@ -68,7 +67,7 @@ DR15 = MangaRelease(
         "13 MB",
         extension="MANGA",
     ),
-    # One table for all analyses.
+    # One table for all analyses, selected by DAPTYPE.
     dapall=PublishedTable(
         "dapall-v2_*.fits",
         f"{_SAS}/dr15/manga/spectro/analysis/v2_4_3/2.2.1/dapall-v2_4_3-2.2.1.fits",
@@ -95,7 +94,7 @@ DR17 = MangaRelease(
         "40 MB",
         extension="MANGA",
     ),
-    # One extension an analysis.
+    # One extension per analysis.
     dapall=PublishedTable(
         "dapall-v3_*.fits",
         f"{_SAS}/dr17/manga/spectro/analysis/v3_1_1/3.1.0/dapall-v3_1_1-3.1.0.fits",
@@ -113,7 +112,22 @@ PIPE3D = PublishedTable(
 
 
 def expected(what: str, needed: str, tables: Iterable[PublishedTable]) -> ExpectedInput:
-    """One table of several releases as an input of the survey's folder, any of them will do."""
+    """Return one input of the survey for the same table of several releases, any of which is enough.
+
+    Parameters
+    ----------
+    what : str
+        Name of the table in messages.
+    needed : str
+        As ``ExpectedInput.needed``.
+    tables : iterable of PublishedTable
+        The table in each release, the preferred first.
+
+    Returns
+    -------
+    ExpectedInput
+        The input in the folder ``catalogs``.
+    """
     tables = tuple(tables)
     return ExpectedInput(
         what,

@@ -1,8 +1,8 @@
 """Readers of published tables (FITS, HDF5, text) into pandas frames of common columns.
 
-Every reader strips padded text, returns native byte order, turns numbers that a column cannot have (-999 and the like)
-into NaN, and tells in one line what is wrong with a file it cannot read. Compression is told by the content of a file,
-not by its name. Nothing in a file is ever unpickled or evaluated.
+Every reader strips padded text, returns native byte order, turns numbers outside the range of their column (such as
+-999) into NaN, and reports in one line what is wrong with a file. The content of a file decides whether it is
+compressed, not its name. Nothing in a file is unpickled or evaluated.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from rotator_assets.surveys.identifiers import MISSING_WORDS, identifiers, is_mi
 from rotator_assets.surveys.text_tables import TextTable, read_blank_separated, read_csv
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
-"""A number as text; Fortran writes its exponents with D."""
+"""A number as text; Fortran writes exponents with D."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A published table: requested columns by common name (float64 or str; NaN or None where missing).
+    """The requested columns of a published table by common name (float64 or str; NaN or None where missing).
 
-    ``published``: what the file calls them; ``unusable``: what of a column's numbers is missing or outside its range,
-    in words, by common name; ``above``: how many different numbers above its range a column has, by common name;
-    ``unread``: named columns of a text table that were not asked for.
+    By common name: ``published`` has the file's own name of each column, ``unusable`` says which of its numbers are
+    missing or outside the range, and ``above`` has the number of distinct values above the range. ``unread`` lists the
+    columns of a text table that were not requested.
     """
 
     frame: pd.DataFrame
@@ -46,7 +46,7 @@ class Table:
 
 @contextmanager
 def _reading(path: Path, kind: str) -> Iterator[None]:
-    """Turns whatever a parser raises on a bad file into an InputError of one line."""
+    """Turn anything that a parser raises on a bad file into an InputError of one line."""
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
     try:
@@ -59,7 +59,7 @@ def _reading(path: Path, kind: str) -> Iterator[None]:
 
 
 def _as_text(values: np.ndarray) -> np.ndarray:
-    """Text of every value, stripped; None where missing. Raises ValueError for fractions: they name nothing."""
+    """Return every value as stripped text, None where missing. Raises ValueError for fractions."""
     if values.dtype.kind == "f":
         raise ValueError("holds fractions where text or whole numbers are expected")
     texts = (unwrapped(value.decode() if isinstance(value, bytes) else str(value)) for value in values.tolist())
@@ -67,10 +67,10 @@ def _as_text(values: np.ndarray) -> np.ndarray:
 
 
 def _as_numbers(values: np.ndarray, column: Column, decimal: str) -> np.ndarray:
-    """Native float64, NaN where missing.
+    """Return native float64, NaN where missing.
 
-    Raises ValueError for text (with a ``decimal`` sign, for text that is no number), for truth values where they cannot
-    be meant, and for fractions where whole numbers are expected.
+    With a ``decimal`` sign the values are text. Raises ValueError for text that is not a number, for truth values where
+    numbers are expected, and for fractions where whole numbers are expected.
     """
     if decimal:
         values = np.array(
@@ -91,13 +91,13 @@ def _number(text: str, row: int, decimal: str) -> float:
         return np.nan
     text = text.replace(decimal, ".")
     if not _NUMBER.fullmatch(text):
-        hint = " (decimals are written with a point, thousands without a sign between)" if "," in text else ""
+        hint = " (decimals need a point, and thousands no separator)" if "," in text else ""
         raise ValueError(f"holds '{shown(text)}' in row {row} where a number is expected{hint}")
     return float(text.casefold().replace("d", "e"))
 
 
 def _within_range(numbers: np.ndarray, column: Column) -> tuple[np.ndarray, str]:
-    """The numbers that the column can have, NaN for others; and what those are, empty where there are none."""
+    """Return the numbers, with NaN outside the column's range, and a description of those (empty for none)."""
     known = column.holds(numbers)
     rows = np.flatnonzero(~known)
     if not len(rows):
@@ -118,15 +118,15 @@ def _table(
     synthetic: bool,
     decimal: str = "",
 ) -> Table:
-    """The requested columns, those the file lacks as missing values; ``fetch`` reads one by its published name.
+    """Return the requested columns; ``fetch`` reads one by its published name, and absent ones are all missing.
 
-    ``decimal``: the sign that decimals are written with, where numbers are text.
+    ``decimal`` is the decimal sign if numbers are text.
     """
     values_of, unusable, above = {}, {}, {}
     for common, published in names.items():
         values = np.asarray(fetch(published))
         if values.ndim != 1:
-            raise InputError(f"{path}: column {published} has shape {values.shape}, one value a row is expected")
+            raise InputError(f"{path}: column {published} has shape {values.shape}, one value per row is expected")
         column = columns[common]
         try:
             if column.kind == "identifier":
@@ -160,11 +160,30 @@ def read_fits_table(
     *,
     extension: int | str = 1,
 ) -> Table:
-    """One FITS table extension (by number or name) as common columns.
+    """Read a FITS table as common columns.
 
-    ``required`` and ``optional`` are common names of ``aliases.COLUMNS``; optional ones the file lacks come out
-    missing. Values outside their column's range, and integers equal to its TNULL, become NaN. Raises InputError: no
-    such file, damaged or cut short, no such extension, an image there, missing column, wrong type, no rows.
+    Values outside the range of their column, and integers equal to its TNULL, become NaN.
+
+    Parameters
+    ----------
+    path : Path
+        The file, compressed or not.
+    required, optional : sequence of str
+        Common names of the columns; optional ones that the file does not have are all missing.
+    columns : mapping of str to Column
+        Spellings and ranges by common name.
+    extension : int or str
+        Number or name of the extension.
+
+    Returns
+    -------
+    Table
+        The columns, float64 or str.
+
+    Raises
+    ------
+    InputError
+        No such file, damaged or cut short, no such extension, an image there, a missing column, a wrong type, no rows.
     """
     from astropy.io import fits
 
@@ -185,9 +204,9 @@ def read_fits_table(
 
 
 def _fits_column(hdu, name: str) -> np.ndarray:
-    """A column as astropy scales it, NaN where the stored integer is TNULL, which comes before TSCAL and TZERO.
+    """Return a column as astropy scales it, with NaN where the stored integer, before TSCAL and TZERO, is TNULL.
 
-    In unsigned columns, of which TZERO is half the range, astropy's tables write TNULL as after TZERO: both count.
+    In unsigned columns, whose TZERO is half the range, astropy's tables write TNULL after TZERO; both are recognized.
     """
     values = np.array(hdu.data[name])  # a copy: the file is closed afterwards
     column = hdu.columns[name]
@@ -203,7 +222,29 @@ def _fits_column(hdu, name: str) -> np.ndarray:
 def read_hdf5_table(
     path: Path, required: Sequence[str], optional: Sequence[str] = (), columns: Columns = COMMON, *, group: str = "/"
 ) -> Table:
-    """The one-dimensional datasets of an HDF5 group as common columns; see ``read_fits_table`` for the rest."""
+    """Read the one-dimensional datasets of an HDF5 group as common columns.
+
+    Parameters
+    ----------
+    path : Path
+        The file, compressed or not.
+    required, optional : sequence of str
+        Common names of the columns, as in ``read_fits_table``.
+    columns : mapping of str to Column
+        Spellings and ranges by common name.
+    group : str
+        The group.
+
+    Returns
+    -------
+    Table
+        The columns, float64 or str.
+
+    Raises
+    ------
+    InputError
+        As ``read_fits_table``, and if there is no such group.
+    """
     import h5py
 
     with _reading(path, "an HDF5 file"), unpacked(path) as content, h5py.File(content, "r") as file:
@@ -218,9 +259,26 @@ def read_hdf5_table(
 def read_csv_table(
     path: Path, required: Sequence[str], optional: Sequence[str] = (), columns: Columns = COMMON
 ) -> Table:
-    """A text table with a header line as common columns, empty fields missing; see ``text_tables.read_csv``.
+    """Read a text table with a header line as common columns; see ``text_tables.read_csv`` for the format.
 
-    See ``read_fits_table`` for the rest. A field that is no number where one is needed is refused with its row.
+    Parameters
+    ----------
+    path : Path
+        The file, compressed or not.
+    required, optional : sequence of str
+        Common names of the columns, as in ``read_fits_table``.
+    columns : mapping of str to Column
+        Spellings and ranges by common name.
+
+    Returns
+    -------
+    Table
+        The columns, float64 or str; empty fields are missing.
+
+    Raises
+    ------
+    InputError
+        As ``read_fits_table``, and for a field that is not a number where one is expected, with its row.
     """
     with _reading(path, "a CSV table"):
         table = read_csv(path, columns["galaxy_id"].spellings)
@@ -235,9 +293,26 @@ def read_csv_table(
 
 
 def read_text_columns(path: Path, positions: Mapping[str, int], columns: Columns = COMMON) -> Table:
-    """A table of blank-separated columns without a header line: common names by position from 0; # begins a comment.
+    """Read blank-separated columns without a header line; # begins a comment.
 
-    Every row must have a value in each. Raises InputError as ``read_csv_table`` does.
+    Parameters
+    ----------
+    path : Path
+        The file, compressed or not.
+    positions : mapping of str to int
+        Position of each column from 0, by common name.
+    columns : mapping of str to Column
+        Ranges by common name.
+
+    Returns
+    -------
+    Table
+        The columns, float64 or str.
+
+    Raises
+    ------
+    InputError
+        As ``read_csv_table``, and for rows with too few fields.
     """
     with _reading(path, "a text table"):
         table = read_blank_separated(path)

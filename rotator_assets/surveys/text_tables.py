@@ -1,6 +1,6 @@
-"""Text tables, parsed strictly: a row is a line, and what is not as it should be is refused with its row.
+"""Text tables, parsed strictly: each line is a row, and a malformed row is refused with its number.
 
-A field cannot hold a line break, so a quote that is left open is found in its own row, and swallows no others.
+A field cannot contain a line break, so an unclosed quote affects only its own row.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from rotator_assets.core.errors import InputError
 SYNTHETIC_LINE = "# synthetic"
 """First line of a synthetic text table."""
 MAX_BYTES = 2**28
-"""Longer text is refused; a table of a million galaxies has 0.1 GB."""
+"""Longer files are refused; a table of a million galaxies has 0.1 GB."""
 
 _DELIMITERS = ",\t;|"
-"""What may stand between fields, in order of preference: the first that the header line holds does, else blanks do."""
+"""Delimiters in order of preference: the first that occurs in the header line is used, otherwise blanks."""
 _SEPARATOR_LINE = re.compile(r"\"?sep=.\"?[,;\t]*", re.IGNORECASE)
-"""A first line that tells spreadsheets what stands between fields, which the header line shows too."""
+"""A first line that declares the delimiter for spreadsheets; the header line shows it too."""
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe\x00\x00": "utf-32",
@@ -35,9 +35,9 @@ _BYTE_ORDER_MARKS = {
 
 @dataclass(frozen=True)
 class TextTable:
-    """Fields of a table by row; ``header``: names of the columns, none where the table has no header line.
+    """Fields of a table by row. ``header`` has the names of the columns, none without a header line.
 
-    ``decimal``: the sign between the whole and the fraction of its numbers.
+    ``decimal`` is the decimal sign of its numbers.
     """
 
     header: list[str]
@@ -47,14 +47,15 @@ class TextTable:
 
 
 def read_csv(path: Path, id_names: Collection[str]) -> TextTable:
-    """A header line and rows, fields between commas (or tabs, semicolons, bars, blanks: what the header line has).
+    """Read a table with a header line, its fields separated by commas, tabs, semicolons, bars or blanks.
 
-    Lines that begin with ``#`` are comments. Where the first line that is none names no column of galaxies, the last
-    comment above it that does is the header line, as astropy, NumPy and TOPCAT write it. Rows of empty fields are left
-    out. Between semicolons decimals may be written with a comma. UTF-8, or what a byte order mark says.
+    The header line decides which. Lines that begin with ``#`` are comments. If the first other line has none of the
+    ``id_names``, the last comment above it that has one is the header line, as astropy, NumPy and TOPCAT write it. Rows
+    of empty fields are left out. With semicolons, numbers may have decimal commas. The encoding is UTF-8 unless a byte
+    order mark gives another.
 
-    Raises InputError with the row, counted from 1 below the header line: an open quote, text after a closing quote,
-    too few or too many fields.
+    Raises InputError with the row, counted from 1 below the header line, for an unclosed quote, text after a closing
+    quote, and too few or too many fields.
     """
     synthetic, lines = _lines(path)
     (line, header), rows = _header_and_rows(list(lines), {name.casefold() for name in id_names})
@@ -73,7 +74,7 @@ def read_csv(path: Path, id_names: Collection[str]) -> TextTable:
 
 
 def _header_and_rows(lines: list[tuple[int, str]], id_names: set[str]) -> tuple[tuple[int, str], list[tuple[int, str]]]:
-    """The header line and those of rows, with their numbers; a line that is not there is 0 and empty."""
+    """Return the header line and the lines of rows, each with its number; a missing header is (0, empty)."""
     if lines and _SEPARATOR_LINE.fullmatch(lines[0][1].strip()):
         lines = lines[1:]
     rows = [(number, line) for number, line in lines if not line.startswith("#")]
@@ -95,7 +96,7 @@ def _delimiter(header: str) -> str:
 
 
 def read_blank_separated(path: Path) -> TextTable:
-    """Rows of fields between blanks, without a header line; # begins a comment. Raises InputError as `read_csv`."""
+    """Read blank-separated fields without a header line; # begins a comment. Raises InputError as `read_csv`."""
     synthetic, lines = _lines(path)
     numbered = [(number, line.split()) for number, line in lines if not line.lstrip().startswith("#")]
     for row, (line, fields) in enumerate(numbered, start=1):
@@ -118,16 +119,16 @@ def _fields(path: Path, line: str, delimiter: str, row: str, number: int) -> lis
 
 
 def _lines(path: Path) -> tuple[bool, Iterator[tuple[int, str]]]:
-    """Whether the file is marked synthetic; its lines that are not blank, with their numbers from 1."""
+    """Return whether the file is marked synthetic, and its lines that are not blank, numbered from 1."""
     with unpacked(path, MAX_BYTES) as stream:
         if stream.seek(0, os.SEEK_END) > MAX_BYTES:
-            raise InputError(f"{path}: is longer than {MAX_BYTES / 1e6:.0f} MB, which no text table of galaxies is")
+            raise InputError(f"{path}: is longer than {MAX_BYTES / 1e6:.0f} MB, too long for a table of galaxies")
         stream.seek(0)
         content = stream.read()
     text = _decoded(path, content)
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise InputError(f"{path}: line {line} holds a NUL byte: the file is damaged, or no text in UTF-8")
+        raise InputError(f"{path}: line {line} has a NUL byte: the file is damaged or not UTF-8 text")
     lines = re.split("\r\n|\n|\r", text)
     synthetic = lines[0].strip().casefold() == SYNTHETIC_LINE
     return synthetic, ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
@@ -139,4 +140,4 @@ def _decoded(path: Path, content: bytes) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}: line {line} is no text in {encoding.upper()}; save the table as UTF-8") from None
+        raise InputError(f"{path}: line {line} is not {encoding.upper()} text; save the table as UTF-8") from None

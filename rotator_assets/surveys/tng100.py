@@ -1,6 +1,6 @@
 """IllustrisTNG100, snapshot 99 (z = 0): simulated galaxies in mock SDSS images (Rodriguez-Gomez et al. 2019).
 
-A galaxy is named by its subhalo id in the snapshot; every galaxy stands once, so ``object_id`` is ``galaxy_id``.
+A galaxy's identifier is its subhalo id in the snapshot. Every galaxy occurs once, so ``object_id`` is ``galaxy_id``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from rotator_assets.surveys.quality_cuts import QualityCut, is_zero
 from rotator_assets.surveys.table_files import Table, read_hdf5_table
 
 MIN_SN_PER_PIXEL = 2.5
-"""statmorph measurements are reliable above this mean signal-to-noise a pixel (Rodriguez-Gomez et al. 2019)."""
+"""statmorph is reliable above this mean signal-to-noise ratio per pixel (Rodriguez-Gomez et al. 2019)."""
 
 MORPHOLOGY_TABLE = ExpectedInput(
     "deep-learning morphology (Huertas-Company et al. 2019)",
@@ -79,7 +79,7 @@ CUTOUTS = ExpectedInput(
     LAMBDA_R_NEEDED,
     "https://www.tng-project.org/api/TNG100-1/snapshots/99/subhalos/ID/cutout.hdf5"
     "?stars=Coordinates,Velocities,Masses,GFM_StellarFormationTime,GFM_StellarPhotometrics",
-    "1 to 50 MB a galaxy",
+    "1 to 50 MB per galaxy",
     several=True,
 )
 IMAGES = ExpectedInput(
@@ -87,7 +87,7 @@ IMAGES = ExpectedInput(
     ("images/**/broadband_*.fits", "images/**/broadband_*.fit", "images/**/broadband_*[0-9]", "images/**/*.tar"),
     "required",
     "https://www.tng-project.org/api/TNG100-1/files/skirt_images_sdss.99.tar (in images/, unpacked or as it is)",
-    "1 MB a galaxy",
+    "1 MB per galaxy",
     several=True,
 )
 SKY = ExpectedInput(
@@ -118,7 +118,7 @@ COLUMNS = {
 
 
 class Tng100(Survey):
-    """See ``base.Survey``."""
+    """The simulation TNG100."""
 
     key = "tng100"
     noises = ("noisy", "noiseless")
@@ -134,9 +134,9 @@ class Tng100(Survey):
     expected_inputs = (MORPHOLOGY_TABLE, *MORPHS, GROUP_CATALOG, LAMBDA_R, CUTOUTS, IMAGES, SKY)
 
     def read_morphology(self, folder: Path) -> Catalog:
-        """``P_Late`` of group ``Snapshot_99``, every row in its order. Positions, redshift and T-Type are missing.
+        """Return ``P_Late`` of group ``Snapshot_99``, in the file's order; position, redshift and T-Type are missing.
 
-        Raises InputError where the file is not there, and where a subhalo stands twice.
+        Raises InputError if there is no file, or if a subhalo is repeated.
         """
         source, frame = read_source(folder, MORPHOLOGY_TABLE, _read_morphology, every_row=True)
         if frame is None:
@@ -144,13 +144,13 @@ class Tng100(Survey):
         return Catalog(conform(frame.assign(object_id=frame["galaxy_id"]), MORPHOLOGY), (source,))
 
     def read_photometry(self, folder: Path) -> Catalog:
-        """Sersic fits of one ``morphs_*.hdf5``: r where it is there, else i, else g; no rows where none is.
+        """Return Sersic fits from the first ``morphs_*.hdf5`` in the order r, i, g; no rows without such a file.
 
-        Values are taken where ``flag`` and ``flag_sersic`` are 0 and ``sn_per_pixel`` is above 2.5. ``axis_ratio`` is
-        1 - ``sersic_ellip``; ``r_eff_arcsec`` is ``sersic_rhalf``, the semi-major axis in pixels, times 0.396 arcsec.
-        ``sersic_theta`` (radians from the image's x axis towards y) becomes a position angle as if north were up (+y)
-        and east left (-x): simulated images have no other sky orientation.
-        ``log_mass`` and ``subhalo_flag`` are the group catalogue's, see ``group_catalog.read_group_catalog``.
+        Values are used where ``flag`` and ``flag_sersic`` are 0 and ``sn_per_pixel`` is above 2.5. ``axis_ratio`` is
+        1 - ``sersic_ellip``, and ``r_eff_arcsec`` is ``sersic_rhalf``, the semi-major axis in pixels, times 0.396
+        arcsec. ``sersic_theta`` (radians from the image's x axis towards y) becomes a position angle with north up (+y)
+        and east left (-x), since simulated images have no orientation on the sky. ``log_mass`` and ``subhalo_flag``
+        come from the group catalogue (``group_catalog.read_group_catalog``).
         """
         sources, frames = [], []
         for expected in MORPHS:
@@ -165,7 +165,7 @@ class Tng100(Survey):
                 *self.read_morphology(folder).frame["galaxy_id"],
                 *(name for frame in frames for name in frame.index),
             }
-            subhalos = read_group_catalog(pieces, wanted=known)  # millions of others are not asked for
+            subhalos = read_group_catalog(pieces, wanted=known)  # not the millions of others
             sources.append(_group_source(pieces, len(subhalos), known))
             frames.append(subhalos.set_index("galaxy_id")[["log_mass", "subhalo_flag"]])
         if not frames:
@@ -173,22 +173,22 @@ class Tng100(Survey):
         return Catalog(conform(pd.concat(frames, axis=1).reset_index(names="galaxy_id"), PHOTOMETRY), tuple(sources))
 
     def read_kinematics(self, folder: Path) -> Catalog:
-        """The user's lambda_R table (no official one exists)."""
+        """Return the user's lambda_R table; none is published."""
         source, frame = read_source(folder, LAMBDA_R, _read_lambda_r, of_user=True)
         if frame is None:
             return Catalog(conform(pd.DataFrame(), KINEMATICS), ())
         return Catalog(conform(frame.assign(lambda_r_source="user"), KINEMATICS), (source,))
 
     def kinematic_files(self, folder: Path) -> dict[str, Path]:
-        """Cut-outs of star particles by subhalo id."""
+        """Return the cut-outs of star particles by subhalo id."""
         return find_cutouts(folder / "cutouts")
 
     def measure(self, path: Path, ellipse: HalfLightEllipse, settings: KinematicsSettings) -> Measurement:
-        """lambda_R of a galaxy's star particles, see ``particles.measure_cutout``."""
+        """Measure lambda_R of a galaxy's star particles; see ``particle_files.measure_cutout``."""
         return measure_cutout(path, ellipse, settings)
 
     def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
-        """Images by subhalo id, wherever they lie below ``images/``, unpacked or still in their tar."""
+        """Return images by subhalo id, from anywhere below ``images/``, unpacked or inside a tar file."""
         index: dict[str, ImageSource] = {}
         for image in named_images(folder / "images", self.image_name)[0]:
             if image.band is None:
@@ -200,9 +200,9 @@ TNG100 = Tng100()
 
 
 def _group_source(pieces: list[Path], n_found: int, known: set[str]) -> SourceFile:
-    """The group catalogue, of which ``n_found`` of the ``known`` galaxies are subhalos.
+    """Describe the group catalogue, which has ``n_found`` of the ``known`` galaxies as subhalos.
 
-    Raises InputError where none is: it is of another simulation.
+    Raises InputError if it has none: it belongs to another simulation.
     """
     what = f"{n_found} of {len(known)} galaxies are among its subhalos"
     if not n_found:
@@ -227,7 +227,7 @@ def _read_morphs(path: Path) -> Table:
 
 
 def _photometry(morphs: pd.DataFrame) -> pd.DataFrame:
-    """Common photometry columns of statmorph columns, missing where statmorph calls its fit unreliable."""
+    """Return common photometry columns from statmorph's, missing where statmorph flags its fit as unreliable."""
     reliable = (
         (morphs["morphs_flag"] == 0)
         & (morphs["morphs_flag_sersic"] == 0)

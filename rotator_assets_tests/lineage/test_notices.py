@@ -164,7 +164,7 @@ def test_photometry_with_only_failed_fits_is_reported(root):
     write_fits(path, *[table_hdu(PYMORPH_R | {"FLAG_FAILED_S": [1] * len(PYMORPH_R["PLATEIFU"])})] * 3)
     with open_runner(root) as runner:
         runner.materialize(MATCHED)
-    line = "manga-pymorph-DR15.fits is not used: not one of its fits worked (FLAG_FAILED_S, BA_S)"
+    line = "manga-pymorph-DR15.fits is not used: none of its fits worked (FLAG_FAILED_S, BA_S)"
     assert ("manga", line) in notices_of(open_store(root))
     assert open_store(root).query("FROM galaxies WHERE axis_ratio_source = 'pymorph'").empty
 
@@ -176,9 +176,9 @@ def test_folders_and_devices_in_place_of_files_are_reported(root):
     for folder in ("dr17", ".ipynb_checkpoints"):
         write_text(catalogs / folder / "lambda_r.csv", "plateifu,lambda_r\n8000-1901,0.05\n")
     assert materialized(root) == [
-        "catalogs/dr17/lambda_r.csv is not read: it belongs into catalogs/",
+        "catalogs/dr17/lambda_r.csv is not read: it belongs in catalogs/",
         "catalogs/lambda_r.csv is not read: it is a folder",
-        "catalogs/lambda_r_2.csv is not read: it is no regular file",
+        "catalogs/lambda_r_2.csv is not read: it is not a regular file",
     ]
 
 

@@ -92,7 +92,7 @@ def test_missing_pieces_are_named(tmp_path):
 
 def test_a_piece_that_is_there_twice_is_named(tmp_path):
     paths, again = write_catalog(tmp_path), write_catalog(tmp_path / "again")[3]
-    assert error_of([*paths, again]) == f"{again}: the same piece is there as {paths[3]}; remove one of them"
+    assert error_of([*paths, again]) == f"{again}: is the same piece as {paths[3]}; remove one of them"
 
 
 def test_pieces_of_other_catalogues_are_named(tmp_path):
@@ -103,7 +103,7 @@ def test_pieces_of_other_catalogues_are_named(tmp_path):
     beyond = write_catalog(tmp_path / "more", (1,) * 6)[5]
     assert error_of([*paths, beyond]) == f"{beyond}: the catalogue has 5 pieces, numbered from 0"
     stranger = tmp_path / "fof_subhalo_tab_098.0.hdf5"
-    assert error_of([stranger]).startswith(f"{stranger}: is no piece of the group catalogue")
+    assert error_of([stranger]).startswith(f"{stranger}: is not a piece of the group catalogue")
 
 
 def test_pieces_must_hold_as_many_subhalos_as_announced(tmp_path):
@@ -124,7 +124,9 @@ def test_headers_must_hold_sensible_numbers(tmp_path, value):
     paths = write_catalog(tmp_path)
     with h5py.File(paths[2], "a") as file:
         file["Header"].attrs["Nsubgroups_ThisFile"] = value
-    assert error_of(paths).startswith(f"{paths[2]}: attribute Nsubgroups_ThisFile of group Header is no number from 0")
+    assert error_of(paths).startswith(
+        f"{paths[2]}: attribute Nsubgroups_ThisFile of group Header is not a number from 0"
+    )
 
 
 def test_the_hubble_parameter_must_be_positive(tmp_path):

@@ -243,5 +243,5 @@ def test_bad_csv(tmp_path, text, reason):
 def test_binary_csv(tmp_path):
     path = tmp_path / "lambda_r.csv"
     path.write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(InputError, match="line 1 is no text in UTF-8"):
+    with pytest.raises(InputError, match="line 1 is not UTF-8 text"):
         read_csv_table(path, ["galaxy_id"])

@@ -94,12 +94,12 @@ def test_tables_are_read_as_intended(tmp_path, content):
         ("plateifu,lambda_r,Lambda_Re\n1-1,0.2,0.3\n", "has 2 columns for lambda_r (lambda_r, Lambda_Re): keep one"),
         ("plateifu,lambda_r\n", "the table has no rows"),
         (b"", "has no column for galaxy_id"),
-        (b"plateifu,lambda_r\n1-1,0.2\n1-\x002,0.2\n", "line 3 holds a NUL byte"),
-        (PLAIN.encode("utf-16-le"), "holds a NUL byte"),
-        ("plateifu,lambda_r,note\n1-1,0.2,a\n1-2,0.2,\xe9\n".encode("latin-1"), "line 3 is no text in UTF-8"),
-        (b"\xff\xfe\x00", "is no text in UTF-16"),
+        (b"plateifu,lambda_r\n1-1,0.2\n1-\x002,0.2\n", "line 3 has a NUL byte"),
+        (PLAIN.encode("utf-16-le"), "has a NUL byte"),
+        ("plateifu,lambda_r,note\n1-1,0.2,a\n1-2,0.2,\xe9\n".encode("latin-1"), "line 3 is not UTF-8 text"),
+        (b"\xff\xfe\x00", "is not UTF-16 text"),
         (spreadsheet(), "is a spreadsheet, which is not read: save it as CSV"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "line 1 is no text in UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "line 1 is not UTF-8 text"),
     ],
 )
 def test_tables_that_are_not_as_they_should_be_are_refused(tmp_path, content, reason):
@@ -115,7 +115,7 @@ def test_tables_that_are_not_as_they_should_be_are_refused(tmp_path, content, re
         ("IC0560 0.5 0.2\nNGC 0661 0.3 0.1\n", "row 2 has 4 fields, row 1 has 3 (line 2)"),
         ("IC0560 0.5\nNGC0661 0.3\n", "row 1 has 2 fields, 3 are needed"),
         ("IC0560 0.5 0,2\n", "holds '0,2' in row 1"),
-        (b"IC0560 0.5 0.2\nNGC\x000661 0.3 0.1\n", "line 2 holds a NUL byte"),
+        (b"IC0560 0.5 0.2\nNGC\x000661 0.3 0.1\n", "line 2 has a NUL byte"),
     ],
 )
 def test_blank_separated_tables_are_refused_alike(tmp_path, content, reason):
