@@ -1,4 +1,4 @@
-"""Recipes of a dataset, and one recipe on several datasets, side by side: ROC curves and AUCs."""
+"""Figures that compare recipes of a dataset, and one recipe on several datasets: ROC curves and AUCs."""
 
 from __future__ import annotations
 
@@ -37,12 +37,21 @@ def comparison_figure(
     reference: str | None = None,
     study: Mapping[str, tuple[float, float]] | None = None,
 ) -> Figure:
-    """ROC curves of several recipes, and their AUCs with 95 % intervals (figures 23, 24, 25 and 28 of the study).
+    """Draw ROC curves of several recipes, and their AUCs with 95 % intervals (figures 23, 24, 25 and 28 of the study).
 
-    ``curves``: ``recipe``, ``false_positive_rate``, ``true_positive_rate``. ``metrics``: one row a recipe in the order
-    shown: ``recipe``, ``auc``, ``auc_low``, ``auc_high``, ``n_galaxies``, ``n_slow``; where it has ``auc_difference``
-    with its interval and ``p_value_adjusted`` too, these are written under it. The ``reference`` is black. ``study``:
-    lowest and highest AUC that the study gives, by recipe.
+    Parameters
+    ----------
+    curves
+        Columns recipe, false_positive_rate and true_positive_rate.
+    metrics
+        One row per recipe in the order shown: recipe, auc, auc_low, auc_high, n_galaxies and n_slow; auc_difference
+        with its interval and p_value_adjusted are written under the AUC if they are there.
+    dataset, synthetic, title
+        For the title; a synthetic figure is stamped.
+    reference
+        Recipe drawn in black.
+    study
+        Lowest and highest AUC of the study, by recipe.
     """
     count = max(len(metrics), 1)
     figure = style.new_figure(
@@ -58,7 +67,7 @@ def comparison_figure(
             forest.plot([metric.auc_low, metric.auc_high], [row, row], color=colour, lw=2, solid_capstyle="butt")
             forest.plot(metric.auc, row, "o", ms=7, color=colour, zorder=4)
         forest.annotate(
-            _beside(metric, reference),
+            _numbers_text(metric, reference),
             (1.02, row),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -76,12 +85,12 @@ def comparison_figure(
     forest.set_ylim(count - 0.4, -0.6)
     lows = [*numbers(metrics, "auc_low"), *(low for low, _ in (study or {}).values()), 0.48]
     forest.set_xlim(max(0.0, np.nanmin(lows) - 0.03), 1.0)
-    forest.plot([], [], "o-", color=style.INK, label="here")
+    forest.plot([], [], "o-", color=style.INK, label="this work")
     if study:
         forest.plot([], [], "D", ms=6, mfc="white", mec=style.GREY, mew=1.5, label="the study")
     if metrics.empty:
-        style.say(axes, "No recipe was trained")
-        style.say(forest, "No recipe was trained")
+        style.say(axes, "No recipe has been trained")
+        style.say(forest, "No recipe has been trained")
     forest.legend(
         fontsize=style.TEXT_SIZE, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1
     )
@@ -92,7 +101,17 @@ def comparison_figure(
 
 
 def dataset_figure(curves: Sequence[Curve], *, title: str, recipe: str, synthetic: bool, detail: str = "") -> Figure:
-    """ROC curves of one recipe on several datasets (figures 26 and 29 of the study); ``detail``: how they differ."""
+    """Draw ROC curves of one recipe on several datasets (figures 26 and 29 of the study).
+
+    Parameters
+    ----------
+    curves
+        The curves, the first in black.
+    title, recipe, synthetic
+        For the title; a synthetic figure is stamped.
+    detail
+        Their difference, shown under the title.
+    """
     names = " and ".join(curve.name for curve in curves)
     figure, axes = overlay(title, names, recipe, synthetic, detail)
     for number, curve in enumerate(curves):
@@ -103,8 +122,8 @@ def dataset_figure(curves: Sequence[Curve], *, title: str, recipe: str, syntheti
     return figure
 
 
-def _beside(metric, reference: str | None) -> str:
-    """AUC, sample and difference of one recipe, as the forest has them."""
+def _numbers_text(metric, reference: str | None) -> str:
+    """Return AUC, sample and difference of one recipe, in lines."""
     text = (
         f"{auc_text(metric.auc, metric.auc_low, metric.auc_high)}\n{metric.n_galaxies} galaxies, {metric.n_slow} slow"
     )

@@ -240,7 +240,7 @@ class Recipe(BaseModel):
     def kept(cls, content: Mapping[str, Any]) -> Recipe:
         """Return the recipe of a stored ``model_dump``, which an earlier version of this project may have written.
 
-        A setting that did not exist then has the value that it was introduced with, whatever its default is now.
+        A setting that did not exist then has the value that it was introduced with, even if its default has changed.
         Raises pydantic.ValidationError if a setting no longer exists or a value is no longer allowed.
         """
         return cls.model_validate(_completed(cls, content))

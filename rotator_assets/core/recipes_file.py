@@ -71,7 +71,7 @@ def _groups(file: YamlFile) -> dict[str, dict[str, object]]:
     if not isinstance(content, dict) or not isinstance(content.get("recipes"), dict) or not content["recipes"]:
         raise InputError(f"{file.path}: expected a mapping 'recipes' of recipe names to settings")
     if unknown := sorted(set(content) - {"recipes", "variants"}):
-        raise InputError(f"{file.where(unknown[0])}: unknown key {unknown[0]!r} beside 'recipes' and 'variants'")
+        raise InputError(f"{file.where(unknown[0])}: unknown key {unknown[0]!r} next to 'recipes' and 'variants'")
     groups = {"recipes": content["recipes"], "variants": content.get("variants", {})}
     if not isinstance(groups["variants"], dict):
         raise InputError(f"{file.path}: expected a mapping 'variants' of recipe names to settings")

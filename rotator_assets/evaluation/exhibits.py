@@ -7,7 +7,7 @@ from rotator_assets.plots.exhibit import Exhibit, FigureExhibit, TableExhibit
 
 
 def _of_samples(caption: str, all_observed: int, early_observed: int, early_noisy: int) -> tuple[StudyFigure, ...]:
-    """The study's figures of one kind, by their numbers."""
+    """Return the study's figures of one kind, by their numbers."""
     return (
         StudyFigure.of_sample(all_observed, caption, ALL_OBSERVED),
         StudyFigure.of_sample(early_observed, caption, EARLY_OBSERVED),

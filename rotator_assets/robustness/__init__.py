@@ -1,1 +1,1 @@
-"""Checks of what a training may owe to other things than rotation."""
+"""Robustness checks: explanations of a training's AUC other than rotation."""

@@ -226,7 +226,7 @@ def judged_by(networks, labels, scores, object_ids=None):
 
 @few
 @given(data=scored(least=2), seed=st.integers(0, 99))
-def test_pairs_single_alone_count(data, seed):
+def test_only_pairs_within_one_network_count(data, seed):
     """AUC by the plain loop over pairs; its curve has that area; the networks' own scales do not matter."""
     labels, scores = data
     generator = np.random.default_rng(seed)

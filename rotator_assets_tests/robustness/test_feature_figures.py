@@ -1,16 +1,16 @@
-"""The ladder of features and the binned AUCs: what the pictures say, and that all of it has room."""
+"""Figures of nested feature sets and binned AUCs: their numbers, and room for all texts."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from rotator_assets.plots import style
-from rotator_assets.robustness.features.figures import bins_figure, ladder_figure
+from rotator_assets.robustness.features.figures import bins_figure, feature_sets_figure
 from rotator_assets_tests.report import made_up
 
 TITLE = {"dataset": "manga-observed-64", "recipe": "thesis"}
 STEPS = ("ellipticity", "+ Sersic index", "+ size, mass", "+ colour", "+ Gini, M20, C, A", "+ pixels (PCA)")
-LADDER = pd.DataFrame(
+BASELINES = pd.DataFrame(
     [
         {
             "features": step,
@@ -46,14 +46,14 @@ BINS = pd.DataFrame(
 )
 
 
-def figures(ladder=LADDER, tests=TESTS, bins=BINS, synthetic=True):
+def figures(baselines=BASELINES, tests=TESTS, bins=BINS, synthetic=True):
     return [
-        ladder_figure(ladder, tests, **TITLE, synthetic=synthetic),
+        feature_sets_figure(baselines, tests, **TITLE, synthetic=synthetic),
         bins_figure(bins, tests, **TITLE, synthetic=synthetic),
     ]
 
 
-def test_the_ladder_has_every_step_and_its_numbers():
+def test_every_feature_set_is_shown_with_its_numbers():
     figure = figures()[0]
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == [*STEPS, *QUANTITIES[1:]]
@@ -65,7 +65,7 @@ def test_the_ladder_has_every_step_and_its_numbers():
     assert "840 galaxies, 240 slow" in written
 
 
-def test_bins_tell_their_limits_and_numbers_and_leave_out_what_is_not_defined():
+def test_bins_show_limits_and_numbers_and_skip_undefined_aucs():
     figure = figures()[1]
     assert len(figure.axes) == 4
     axes = figure.axes[0]
@@ -87,6 +87,6 @@ def test_stamp_and_room(number):
         assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
-def test_nothing_to_show_is_said():
-    for figure in figures(LADDER.iloc[:0], TESTS.iloc[:0], BINS.iloc[:0]):
+def test_empty_figures_say_so():
+    for figure in figures(BASELINES.iloc[:0], TESTS.iloc[:0], BINS.iloc[:0]):
         assert style.render(figure, dpi=40).startswith(b"\x89PNG") and made_up.messages(figure)

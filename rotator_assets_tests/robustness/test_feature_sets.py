@@ -7,7 +7,7 @@ import pytest
 from rotator_assets.evaluation.auc import auc_difference
 from rotator_assets.evaluation.baselines import CLASSIFIERS, LOGISTIC, tabular_baseline
 from rotator_assets.evaluation.network_scores import NetworkScores
-from rotator_assets.robustness.features.feature_sets import PIXEL_STEP, STEPS, feature_ladder, steps_of
+from rotator_assets.robustness.features.feature_sets import PIXEL_STEP, STEPS, compare_feature_sets, feature_sets_of
 from rotator_assets.tables import TABLES
 from rotator_assets.training.folds import assign_folds
 
@@ -35,11 +35,12 @@ def sample():
 @pytest.fixture(scope="module")
 def ladder(sample):
     pixels = np.random.default_rng(2).normal(size=(COUNT, 40)).astype(np.float32)
-    return feature_ladder(sample, sample, pixels, seed=3)
+    return compare_feature_sets(sample, sample, pixels, seed=3)
 
 
 def test_empty_columns_and_steps_are_left_out_and_told(sample):
-    steps, missing = steps_of(sample)
+    found = feature_sets_of(sample)
+    steps, missing = found.columns, found.missing
     assert list(steps) == ["ellipticity", "+ Sersic index", "+ size, mass", "+ Gini, M20, C, A"]
     assert missing == ["log_mass", "g_minus_i", "gini"]
     assert steps["+ size, mass"] == ["ellipticity", "sersic_n", "r_eff_arcsec"]
@@ -78,7 +79,7 @@ def test_a_network_that_knows_nothing_adds_nothing(sample):
     random = np.random.default_rng(4)
     nothing = random.uniform(0.2, 0.8, COUNT)
     blind = sample.assign(probability_fast=nothing, probability_fast_calibrated=nothing)
-    rows = feature_ladder(blind, blind, random.normal(size=(COUNT, 5)).astype(np.float32), seed=1)
+    rows = compare_feature_sets(blind, blind, random.normal(size=(COUNT, 5)).astype(np.float32), seed=1)
     known = rows[(rows["features"] == "+ Sersic index")]
     assert (known["gain_high"] < 0).all()
     assert (known["added_low"] < 0).all() and known["added"].abs().max() < 0.05

@@ -164,7 +164,7 @@ def test_one_class_alone_has_no_auc_and_no_draws(sample):
 _SOURCES = ("galaxy_id", "lambda_r_source", "lambda_r")
 
 
-def test_variants_compare_galaxies_single_and_count_them_once(sample):
+def test_variants_compare_within_networks_and_count_galaxies_once(sample):
     """Two networks on scales far apart, each of which judged every galaxy: as if one alone had."""
     none = pd.DataFrame(columns=list(_SOURCES))
     twice = pd.concat([sample, sample.assign(fold=1, probability_fast=sample["probability_fast"] + 9)])

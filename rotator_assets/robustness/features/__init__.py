@@ -1,1 +1,1 @@
-"""Nested feature sets, matched pairs and bins: is it only ellipticity?"""
+"""Nested feature sets, matched pairs and bins: the part of the AUC that ellipticity and other features explain."""

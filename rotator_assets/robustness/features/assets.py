@@ -1,4 +1,4 @@
-"""Group ``robustness``: is it only ellipticity? Structure of each image, and plain classifiers beside the network."""
+"""The structure of each image, and baselines of nested feature sets next to the network."""
 
 import dagster as dg
 import pandas as pd
@@ -29,6 +29,7 @@ from rotator_assets.store.tensors import ImageTensor
 def image_morphology(
     context: dg.AssetExecutionContext, image_tensors: ImageTensor, labeled_images: pd.DataFrame
 ) -> dg.MaterializeResult:
+    """Measure the structure of every labelled image."""
     from rotator_assets.imaging.morphology import measure_all
 
     dataset = context.partition_key
@@ -61,7 +62,7 @@ def image_morphology(
     ins=of_dataset("image_tensors", "labeled_images", "image_morphology"),
     deps=of_recipe("training", "prediction"),
     kinds={"duckdb", "scikitlearn", "matplotlib"},
-    description="Is it only ellipticity? A ladder of features, matched and binned AUCs, what the label alone explains.",
+    description="Nested feature sets, matched and binned AUCs, and the AUC that the definition of the label explains.",
 )
 def ellipticity_report(
     context: dg.AssetExecutionContext,
@@ -72,33 +73,34 @@ def ellipticity_report(
     labeled_images: pd.DataFrame,
     image_morphology: pd.DataFrame,
 ) -> dg.MaterializeResult:
+    """Compare the network with baselines of nested feature sets, and measure its AUC among similar galaxies."""
     from rotator_assets.evaluation.baselines import coarse_pixels
-    from rotator_assets.robustness.features.feature_sets import feature_ladder, steps_of
+    from rotator_assets.robustness.features.feature_sets import compare_feature_sets, feature_sets_of
     from rotator_assets.robustness.features.matched_pairs import binned, ellipticity_tests, r_eff_over_psf
 
     dataset, name = split_training_key(context.partition_key)
     recipe = rotator_classifier.recipe
     measured = image_morphology.drop(columns=["dataset", "usable", "reason", "flag", "synthetic"])
     repeats = Reads(context, store).table("repeat_predictions")
-    sample, judged = (
+    sample, tested = (
         with_galaxies(rows, labeled_images, recipe).merge(measured, on="galaxy_id", how="left")
         for rows in (predictions, repeats)
     )
-    judged["r_eff_over_psf"] = r_eff_over_psf(judged)
-    _, missing = steps_of(sample)
+    tested["r_eff_over_psf"] = r_eff_over_psf(tested)
+    missing = feature_sets_of(sample).missing
     if missing:
-        context.log.warning(f"no galaxy has a value of {', '.join(missing)}: left out of the ladder")
+        context.log.warning(f"no galaxy has a value of {', '.join(missing)}: left out of the feature sets")
     pixels = coarse_pixels(image_tensors.images, image_tensors.rows_of(sample["galaxy_id"]), recipe)
     synthetic = rotator_classifier.synthetic
     if sample["fold"].nunique() > 1:
-        ladder = feature_ladder(sample, repeats, pixels, recipe.seed)
+        baselines = compare_feature_sets(sample, repeats, pixels, recipe.seed)
     else:
-        context.log.warning("one network tests every galaxy: plain classifiers, which need folds, are left out")
-        ladder = pd.DataFrame(columns=TABLES["feature_baselines"].column_names)
+        context.log.warning("one network tests every galaxy: baselines are skipped, as they need folds")
+        baselines = pd.DataFrame(columns=TABLES["feature_baselines"].column_names)
     found = {
-        "feature_baselines": ladder,
-        "ellipticity_tests": ellipticity_tests(judged, recipe.seed, recipe.boundary_gap),
-        "auc_in_bins": binned(judged),
+        "feature_baselines": baselines,
+        "ellipticity_tests": ellipticity_tests(tested, recipe.seed, recipe.boundary_gap),
+        "auc_in_bins": binned(tested),
     }
     frames = {table: frame.assign(dataset=dataset, recipe=name, synthetic=synthetic) for table, frame in found.items()}
     pictures = _pictures(store.root, dataset, name, frames, synthetic)
@@ -106,10 +108,10 @@ def ellipticity_report(
         value=frames,
         data_version=dg.DataVersion("-".join(content_hash(frame) for frame in frames.values())),
         metadata=described(
-            rows=len(ladder),
+            rows=len(baselines),
             synthetic=synthetic,
             pictures=pictures,
-            **_best(ladder),
+            **_best(baselines),
             left_out=", ".join(missing) or "nothing",
             tests=dg.MetadataValue.md(_markdown(frames["ellipticity_tests"])),
         ),
@@ -117,24 +119,24 @@ def ellipticity_report(
 
 
 def _pictures(root: DataRoot, dataset: str, recipe: str, frames: dict[str, pd.DataFrame], synthetic: bool) -> Pictures:
-    from rotator_assets.robustness.features.figures import bins_figure, ladder_figure
+    from rotator_assets.robustness.features.figures import bins_figure, feature_sets_figure
 
     title = {"dataset": dataset, "recipe": recipe, "synthetic": synthetic}
     pictures = Pictures(root, f"{dataset}/{recipe}", EXHIBITS)
     tests = frames["ellipticity_tests"]
     if len(frames["feature_baselines"]):
-        pictures.add("feature_ladder", ladder_figure(frames["feature_baselines"], tests, **title))
+        pictures.add("feature_ladder", feature_sets_figure(frames["feature_baselines"], tests, **title))
     else:
         pictures.remove("feature_ladder")
     pictures.add("auc_in_bins", bins_figure(frames["auc_in_bins"], tests, **title))
     return pictures
 
 
-def _best(ladder: pd.DataFrame) -> dict[str, str | float]:
-    """The plain classifier with the largest AUC; nothing where there is none."""
-    if ladder.empty:
+def _best(baselines: pd.DataFrame) -> dict[str, str | float]:
+    """Return metadata on the baseline with the largest AUC, if there is one."""
+    if baselines.empty:
         return {}
-    best = ladder.loc[ladder["auc"].idxmax()]
+    best = baselines.loc[baselines["auc"].idxmax()]
     return {
         "best_baseline": f"{best['features']}, {best['model']}: {best['auc']:.3f}",
         "networks_gain_over_it": float(best["network_gain"]),

@@ -1,6 +1,8 @@
-"""A ladder of features beside the network: what each more of them explains, and what the network adds to them."""
+"""Baselines of nested feature sets: the AUC that each set reaches, and what the network adds to it."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,16 +21,24 @@ STEPS = {
     "+ colour": ("g_minus_i",),
     "+ Gini, M20, C, A": ("gini", "m20", "concentration", "asymmetry"),
 }
-"""Each step's new columns; those of all steps before it are used too."""
+"""Columns that each feature set adds to the previous one."""
 PIXEL_STEP = "+ pixels (PCA)"
 _MOST_CERTAIN = 1e-6
-"""A probability closer to 0 or 1 counts as this far away: in float32 it can be 0 or 1."""
+"""Probabilities are clipped to this distance from 0 and 1, as in float32 they can be exactly 0 or 1."""
 
 
-def steps_of(sample: pd.DataFrame) -> tuple[dict[str, list[str]], list[str]]:
-    """All columns of each step that the sample allows, and the columns that are empty throughout.
+@dataclass(frozen=True)
+class FeatureSets:
+    """All columns of each feature set by its name, and the columns without any value."""
 
-    A step with no column that has a value is left out; a column without any is left out of its step.
+    columns: dict[str, list[str]]
+    missing: list[str]
+
+
+def feature_sets_of(sample: pd.DataFrame) -> FeatureSets:
+    """Return the feature sets that the sample allows.
+
+    A column without any value is left out, and so is a set that adds no other column.
     """
     steps: dict[str, list[str]] = {}
     used: list[str] = []
@@ -39,28 +49,42 @@ def steps_of(sample: pd.DataFrame) -> tuple[dict[str, list[str]], list[str]]:
         if known:
             used = used + known
             steps[name] = used
-    return steps, missing
+    return FeatureSets(steps, missing)
 
 
-def feature_ladder(sample: pd.DataFrame, repeats: pd.DataFrame, pixels: NDArray[np.float32], seed: int) -> pd.DataFrame:
-    """Every step by every classifier, out of fold, beside the network and together with it.
+def compare_feature_sets(
+    sample: pd.DataFrame, repeats: pd.DataFrame, pixels: NDArray[np.float32], seed: int
+) -> pd.DataFrame:
+    """Compare every feature set and classifier, out of fold, with the network and with both together.
 
-    ``sample``: a row a galaxy with galaxy_id, object_id, rotator_type, fold, probability_fast,
-    probability_fast_calibrated and the columns of ``STEPS``; ``repeats``: a row a galaxy and network that tested it;
-    ``pixels``: (n, m) of the galaxies of the sample, the last step. Gives the columns of ``feature_baselines`` but
-    dataset, recipe and synthetic: paired differences (`auc_difference`), p-values corrected after Holm for all rows.
+    ``auc_with_network`` belongs to the same classifier with one more feature, the network's calibrated logit. The logit
+    of a galaxy always comes from a network that was not trained on it, also in the classifier's training part. But the
+    networks that scored that part were trained on galaxies of the tested fold, so labels of these reach the classifier
+    through the networks' weights. Only networks trained without both folds would avoid this; the gain from the network
+    is therefore slightly optimistic.
 
-    ``auc_with_network`` is of the same classifier with one more feature, the network's calibrated logit. A galaxy's
-    logit is the one of the network that never saw it, in the classifier's training part too. But the networks that
-    scored that part were trained on galaxies of the tested fold: through their weights, hardly at all through the
-    one coefficient of the logit, these labels reach the classifier. Networks trained anew without both folds would
-    close that path; as it is, what the network adds is slightly optimistic.
+    Parameters
+    ----------
+    sample
+        One row per galaxy (n), with galaxy_id, object_id, rotator_type, fold, probability_fast,
+        probability_fast_calibrated and the columns of ``STEPS``.
+    repeats
+        One row per galaxy and network that tested it.
+    pixels
+        Pixels of the galaxies, float32 (n, m), which the last feature set adds.
+    seed
+        Seed of the classifiers.
+
+    Returns
+    -------
+    Columns of ``feature_baselines`` except dataset, recipe and synthetic: paired differences (`auc_difference`), with
+    p-values corrected after Holm for all rows.
     """
     truth, folds = sample["rotator_type"].to_numpy(int), sample["fold"].to_numpy()
     network = NetworkScores.of(repeats)
     calibrated = sample["probability_fast_calibrated"].to_numpy(float)
     logits = logit(np.clip(calibrated, _MOST_CERTAIN, 1 - _MOST_CERTAIN))[:, None]
-    steps, _ = steps_of(sample)
+    steps = feature_sets_of(sample).columns
     everything = list(steps.values())[-1]
     tried = [(name, columns, None) for name, columns in steps.items()] + [(PIXEL_STEP, everything, pixels)]
     rows = []
@@ -79,7 +103,7 @@ def feature_ladder(sample: pd.DataFrame, repeats: pd.DataFrame, pixels: NDArray[
 
 
 def _compared(network: NetworkScores, alone: NetworkScores, together: NetworkScores) -> dict[str, float | int]:
-    """AUC of a classifier's scores, the network's gain over it, and what its logit adds to it."""
+    """Return the AUC of a classifier, the network's gain over it, and the gain from adding the network's logit."""
     gain, added = auc_difference(network, alone), auc_difference(together, alone)
     return {
         **size_and_auc(alone),

@@ -1,4 +1,4 @@
-"""Is it only ellipticity? The ladder of features beside the network, and the AUC among galaxies that are alike."""
+"""Figures of nested feature sets next to the network, and of the AUC among similar galaxies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 NETWORK = "network"
 """The quantity of ``ellipticity_tests`` that is the network's AUC among all galaxies."""
 _LOOKS = (("o", style.OTHER_COLOURS[0]), ("s", style.OTHER_COLOURS[4]))
-_COLUMNS = {"AUC": 0.0, "Network minus this": 0.2, "Network's logit adds": 0.61}
-"""What stands beside the ladder, and where: shares of its width."""
+_COLUMNS = {"AUC": 0.0, "Network minus this": 0.2, "Gain from network's logit": 0.61}
+"""Columns next to the intervals, and their positions as fractions of the width."""
 _VARIABLES = {
     "ellipticity": r"Ellipticity $\epsilon$",
     "log_mass": r"$\log_{10}$ stellar mass ($h^{-2}\,M_\odot$)",
@@ -28,65 +28,83 @@ _VARIABLES = {
 }
 
 
-def ladder_figure(ladder: pd.DataFrame, tests: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """AUC of each step of features by each classifier, the network's AUC behind them, and other tests below.
+def feature_sets_figure(
+    baselines: pd.DataFrame, tests: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool
+) -> Figure:
+    """Draw the AUC of each feature set by each classifier, the network's AUC behind them, and other tests below.
 
-    ``ladder``: rows of ``feature_baselines`` in the order shown; ``tests``: rows of ``ellipticity_tests``. Numbers
-    beside a step: AUC with interval, the network's gain over it, and what the network's logit adds to it.
+    Next to each feature set are its AUC with interval, the network's gain over it, and the gain from adding the
+    network's logit to it.
+
+    Parameters
+    ----------
+    baselines
+        Rows of ``feature_baselines``, in the order shown.
+    tests
+        Rows of ``ellipticity_tests``.
+    dataset, recipe, synthetic
+        For the title; a synthetic figure is stamped.
     """
     others = tests[tests["quantity"] != NETWORK]
-    steps = list(dict.fromkeys(ladder["features"]))
-    models = list(dict.fromkeys(ladder["model"]))
+    steps = list(dict.fromkeys(baselines["features"]))
+    models = list(dict.fromkeys(baselines["model"]))
     count = max(len(steps) + len(others), 1)
     figure = style.new_figure(
         14.5,
         1.9 + 0.47 * max(count, 3),
-        title="Is it only ellipticity?",
+        title="Nested feature sets and the network",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
         detail=_sample(tests),
     )
-    axes, beside = figure.subplots(1, 2, width_ratios=(1, 1.5))
+    axes, texts = figure.subplots(1, 2, width_ratios=(1, 1.5))
     style.dress(axes, x="Area under the ROC curve (95 % interval)")
     for number, model in enumerate(models):
         marker, colour = _LOOKS[number % len(_LOOKS)]
         shift = 0.4 * (number - (len(models) - 1) / 2)
-        for row in ladder[ladder["model"] == model].itertuples():
+        for row in baselines[baselines["model"] == model].itertuples():
             y = steps.index(row.features) + shift
             _interval(axes, row, y, marker, colour)
             axes.plot(row.auc_with_network, y, marker, ms=7, mfc="white", mec=colour, mew=1.3, zorder=3)
             gain = difference_text(row.network_gain, row.gain_low, row.gain_high, row.p_value_adjusted)
             added = difference_text(row.added, row.added_low, row.added_high, row.added_p_value_adjusted)
-            _write(beside, y, (_auc(row), gain, added), colour)
+            _write(texts, y, (_auc(row), gain, added), colour)
         axes.plot([], [], marker=marker, color=colour, lw=2, label=model)
-        axes.plot([], [], marker, mfc="white", mec=colour, mew=1.3, label="and the network's logit")
+        axes.plot([], [], marker, mfc="white", mec=colour, mew=1.3, label="with the network's logit")
     for number, row in enumerate(others.itertuples()):
         _interval(axes, row, len(steps) + number, "D", style.INK)
-        _write(beside, len(steps) + number, (_auc(row),), style.INK)
+        _write(texts, len(steps) + number, (_auc(row),), style.INK)
     for row in tests[tests["quantity"] == NETWORK].itertuples():
         axes.axvspan(row.auc_low, row.auc_high, color=style.PALE, alpha=0.6, lw=0)
         axes.axvline(row.auc, color=style.INK, lw=1.4, label=f"network: {_auc(row)}")
     axes.axvline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
-    if ladder.empty and tests.empty:
-        style.say(axes, "Nothing was compared")
+    if baselines.empty and tests.empty:
+        style.say(axes, "No comparison")
     axes.set_yticks(range(len(steps) + len(others)), [*steps, *others["quantity"]])
-    for panel in (axes, beside):
+    for panel in (axes, texts):
         panel.set_ylim(count - 0.4, -1.1)
-    style.bare(beside)
-    _write(beside, -0.75, _COLUMNS, style.INK, weight="bold")
+    style.bare(texts)
+    _write(texts, -0.75, _COLUMNS, style.INK, weight="bold")
     if steps and len(others):
         axes.axhline(len(steps) - 0.5, color=style.GREY, lw=0.8)
-    beside.legend(
-        *axes.get_legend_handles_labels(), fontsize=style.TEXT_SIZE, frameon=False, ncols=2, loc="lower right"
-    )
+    texts.legend(*axes.get_legend_handles_labels(), fontsize=style.TEXT_SIZE, frameon=False, ncols=2, loc="lower right")
     return figure
 
 
 def bins_figure(bins: pd.DataFrame, tests: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """The network's AUC among galaxies alike in one property, a panel each; the line is that of all galaxies.
+    """Draw the network's AUC among galaxies similar in one property, one panel per property.
 
-    ``bins``: rows of ``auc_in_bins``, side by side in their order, with their limits and numbers of galaxies.
+    A line marks the AUC of all galaxies.
+
+    Parameters
+    ----------
+    bins
+        Rows of ``auc_in_bins``, shown in their order with their limits and numbers of galaxies.
+    tests
+        Rows of ``ellipticity_tests``.
+    dataset, recipe, synthetic
+        For the title; a synthetic figure is stamped.
     """
     shown = [name for name in _VARIABLES if (bins["variable"] == name).any()]
     columns = min(max(len(shown), 1), 2)
@@ -94,7 +112,7 @@ def bins_figure(bins: pd.DataFrame, tests: pd.DataFrame, *, dataset: str, recipe
     figure = style.new_figure(
         5.0 * columns + 0.6,
         0.6 + 3.4 * rows,
-        title="AUC among galaxies that are alike",
+        title="AUC among similar galaxies",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
@@ -115,12 +133,12 @@ def bins_figure(bins: pd.DataFrame, tests: pd.DataFrame, *, dataset: str, recipe
         style.legend(panels[0], loc="upper left", ncols=2, fontsize=style.SMALL_SIZE)
     else:
         style.bare(panels[0])
-        style.say(panels[0], "No property of the galaxies is known")
+        style.say(panels[0], "No property is known")
     return figure
 
 
 def _panel(axes: Axes, bins: pd.DataFrame) -> None:
-    """The bins of one variable, equally far apart however wide they are."""
+    """Draw the bins of one variable at equal distances, independent of their widths."""
     labels = []
     for position, row in enumerate(bins.itertuples()):
         labels.append(f"{row.low:.3g} – {row.high:.3g}\n{row.n_galaxies} galaxies\n{row.n_slow} slow")
@@ -137,7 +155,7 @@ def _interval(axes: Axes, row, y: float, marker: str, colour: str) -> None:
 
 
 def _write(axes: Axes, y: float, texts, colour: str, **look) -> None:
-    """Texts in the columns beside the ladder, at the height ``y``."""
+    """Write texts into the columns at the height ``y``."""
     for x, text in zip(_COLUMNS.values(), texts, strict=False):
         axes.text(x, y, text, va="center", size=style.SMALL_SIZE + 0.5, color=colour, **look)
 
@@ -147,5 +165,5 @@ def _auc(row) -> str:
 
 
 def _sample(tests: pd.DataFrame) -> str:
-    """Galaxies and slow ones, the same in every row."""
+    """Describe the sample, which is the same in every row."""
     return f"{tests['n_galaxies'].iloc[0]} galaxies, {tests['n_slow'].iloc[0]} slow" if len(tests) else ""

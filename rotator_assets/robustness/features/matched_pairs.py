@@ -1,40 +1,40 @@
-"""How well scores tell fast from slow among galaxies that are alike, and how well by the label's definition alone.
+"""AUC among similar galaxies, and the AUC that the definition of the label alone gives.
 
-Galaxies are compared within networks, as `learning.auc` says.
+Galaxies are compared within networks, as in `evaluation.auc`.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from rotator_assets.core.statistics import Estimate
 from rotator_assets.evaluation.auc import auc_interval, aucs_of_labelings, size_and_auc
 from rotator_assets.evaluation.network_scores import NetworkScores, sizes
 
 CALIPERS = {"ellipticity": 0.05, "log_mass": 0.1, "r_eff_over_psf": 0.3, "redshift": 0.005}
-"""What may explain the network's success, and by how much less two galaxies that are alike in it differ."""
+"""Properties that may explain the network's AUC, and the largest difference of two similar galaxies."""
 N_BINS = 4
 N_RESAMPLES = 1000
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
 def auc_in_bins(scored: NetworkScores, values: ArrayLike, n_bins: int = N_BINS) -> pd.DataFrame:
-    """AUC with its interval among galaxies of similar ``values`` (n,), in bins of about equal numbers.
+    """Return the AUC among galaxies of similar value, in bins of about equal numbers of galaxies.
 
-    Columns low, high (of the bin: low <= value < high, the last with its end), n_galaxies, n_slow, auc, auc_low,
-    auc_high; the last three NaN where no network scored both classes. Galaxies without a value are in no bin; bins
-    whose limits coincide are one.
+    Parameters
+    ----------
+    scored
+        The scores, n entries.
+    values
+        Shape (n,). Entries without a value are in no bin.
+    n_bins
+        Number of bins; bins with equal limits are merged.
+
+    Returns
+    -------
+    Columns low, high (low <= value < high; the last bin includes its end), n_galaxies, n_slow, auc, auc_low, auc_high;
+    the last three NaN if no network scored both classes.
     """
     values = np.asarray(values, float)
     known = np.isfinite(values)
@@ -55,11 +55,29 @@ def auc_in_bins(scored: NetworkScores, values: ArrayLike, n_bins: int = N_BINS) 
 def matched_auc(
     scored: NetworkScores, values: ArrayLike, caliper: float, seed: int, n_resamples: int = N_RESAMPLES
 ) -> Estimate:
-    """Share of the pairs of a slow and a fast galaxy alike in ``values`` in which the fast one scores higher.
+    """Return the fraction of pairs of similar slow and fast galaxies in which the fast one scores higher.
 
-    Alike: closer than ``caliper``, and scored by one network. A tie counts half, so among all pairs this is the AUC.
-    The interval is from percentiles of a bootstrap over objects, whose repeat observations (equal ``object_ids``) stay
-    together. NaN where no pair is alike.
+    A pair is similar if its values are closer than ``caliper`` and one network scored both. A tie counts half, so for
+    all pairs this is the AUC. The interval holds the central 95 % of a bootstrap over objects, whose repeat
+    observations stay together.
+
+    Parameters
+    ----------
+    scored
+        The scores, n entries.
+    values
+        The property, shape (n,); NaN matches nothing.
+    caliper
+        Largest difference of a similar pair.
+    seed
+        Seed of the bootstrap.
+    n_resamples
+        Number of replicates.
+
+    Returns
+    -------
+    Estimate
+        NaN without similar pairs.
     """
     values, scores, networks = np.asarray(values, float), scored.scores, scored.networks
     slow, fast = np.flatnonzero(scored.labels == 0), np.flatnonzero(scored.labels == 1)
@@ -86,13 +104,32 @@ def auc_by_definition(
     n_permutations: int = N_RESAMPLES,
     boundary_gap: float = 0.0,
 ) -> Estimate:
-    """AUC that scores reach by the label's definition alone: mean over permutations of lambda_R among the galaxies.
+    """Return the AUC that scores reach through the definition of the label alone.
 
-    The label compares lambda_R with a threshold that rises with ellipticity, so whatever goes with ellipticity tells
-    something of the label even where lambda_R goes with nothing. Each permutation keeps every galaxy's score and
-    threshold, and labels it anew; one that comes to lie closer to its threshold than ``boundary_gap`` has no label, as
-    in the sample. The limits are percentiles of the permutations. A score that rises with ellipticity comes out below
-    0.5: at large ellipticity more of the same lambda_R are slow. NaN where no permutation has both classes.
+    The label compares lambda_R with a threshold that rises with ellipticity. A score correlated with ellipticity
+    therefore predicts the label even if lambda_R is independent of both. This is the mean AUC over permutations of
+    lambda_R among the galaxies, which keep the score and threshold of each galaxy and give it a new label. A score that
+    rises with ellipticity has an AUC below 0.5: at larger ellipticity, more galaxies of the same lambda_R are slow.
+
+    Parameters
+    ----------
+    scored
+        The scores, n entries.
+    lambda_r
+        Shape (n,).
+    spin_threshold
+        Threshold of each galaxy, shape (n,).
+    seed
+        Seed of the permutations.
+    n_permutations
+        Number of permutations.
+    boundary_gap
+        A galaxy closer to its threshold than this has no label, as in the sample.
+
+    Returns
+    -------
+    Estimate
+        The interval holds the central 95 % of the permutations. NaN if no permutation has both classes.
     """
     spin, threshold = np.asarray(lambda_r, float), np.asarray(spin_threshold, float)
     generator = np.random.default_rng(seed)
@@ -112,10 +149,10 @@ def auc_by_definition(
 
 
 def r_eff_over_psf(sample: pd.DataFrame) -> NDArray[np.float64]:
-    """Half-light semi-major axis over the FWHM of the seeing, float64 (n,); NaN where either is not known.
+    """Return the half-light semi-major axis over the FWHM of the seeing, float64 (n,); NaN if either is unknown.
 
-    In the image where that is known (``r_eff_pixels``, ``arcsec_per_pixel``; ``psf_fwhm_r_arcsec`` of a mock
-    observation), else by the catalogue (``r_eff_arcsec``; ``psf_fwhm_arcsec`` of the kinematic data).
+    Both are those of the image if known (``r_eff_pixels``, ``arcsec_per_pixel``; ``psf_fwhm_r_arcsec`` of a mock
+    observation), else those of the catalogue (``r_eff_arcsec``; ``psf_fwhm_arcsec`` of the kinematic data).
     """
     size = (sample["r_eff_pixels"] * sample["arcsec_per_pixel"]).fillna(sample["r_eff_arcsec"])
     seeing = sample["psf_fwhm_r_arcsec"].fillna(sample["psf_fwhm_arcsec"])
@@ -123,19 +160,28 @@ def r_eff_over_psf(sample: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def binned(sample: pd.DataFrame) -> pd.DataFrame:
-    """`auc_in_bins` of the network's scores for every variable of ``CALIPERS`` that has values, by ``variable``."""
+    """Return `auc_in_bins` of the network's scores for every variable of ``CALIPERS``, with ``variable``."""
     scored = NetworkScores.of(sample)
     tables = [auc_in_bins(scored, sample[name]).assign(variable=name) for name in CALIPERS]
     return pd.concat(tables, ignore_index=True)
 
 
 def ellipticity_tests(sample: pd.DataFrame, seed: int, boundary_gap: float = 0.0) -> pd.DataFrame:
-    """AUCs beside the network's that tell how much of it is the ellipticity, a row each.
+    """Return AUCs that show what part of the network's AUC ellipticity explains, one per row.
 
-    Columns quantity, auc, auc_low, auc_high, n_galaxies, n_slow. ``sample``: a row a galaxy and network that tested it:
-    galaxy_id, object_id, rotator_type, fold, probability_fast, lambda_r, spin_threshold and the variables of
-    ``CALIPERS``. ``boundary_gap``: galaxies whose lambda_R is closer to their threshold are not in the sample. A
-    variable with no pair that is alike is left out.
+    Parameters
+    ----------
+    sample
+        One row per galaxy and network that tested it: galaxy_id, object_id, rotator_type, fold, probability_fast,
+        lambda_r, spin_threshold and the variables of ``CALIPERS``.
+    seed
+        Seed of permutations and bootstrap.
+    boundary_gap
+        Galaxies whose lambda_R is closer to their threshold than this are not in the sample.
+
+    Returns
+    -------
+    Columns quantity, auc, auc_low, auc_high, n_galaxies, n_slow. A variable without similar pairs is left out.
     """
     network = NetworkScores.of(sample)
     ellipticity = NetworkScores.of(sample, sample["ellipticity"])

@@ -1,5 +1,6 @@
-"""Group ``robustness``: does the network find what is there, and nothing where nothing is? Synthetic galaxies alone."""
+"""Injection-recovery test: networks trained on synthetic galaxies with known differences."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rotator_assets.synthetic.injected_differences import PlantedGalaxies
 
 STRENGTHS = (0.0, 1.0, 2.0, 3.0)
-"""How many standard deviations the discs of fast rotators are brighter by."""
+"""Number of standard deviations by which the discs of fast rotators are brighter."""
 N_GALAXIES, N_MARKED = 240, 96
 SIZE_PX = 64
 _SEED, _STEPS = 2020, 16
@@ -41,21 +42,22 @@ _SEED, _STEPS = 2020, 16
     "a mark in a corner of the image.",
 )
 def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
-    from rotator_assets.robustness.injection.figures import mark_figure, planted_figure
+    """Train networks on synthetic galaxies with known differences, and measure how well they recover them."""
+    from rotator_assets.robustness.injection.figures import injection_figure, mark_figure
 
     recipe = reduced(Reads(context, store).recipes()[REFERENCE_RECIPE], SIZE_PX)
     rows = []
     for number, strength in enumerate(STRENGTHS):
-        rows.append(_planted_disc(strength, recipe))
+        rows.append(_injected_disc(strength, recipe))
         context.log.info(f"strength {strength:g}: AUC {rows[-1]['auc']:.3f}, best possible {rows[-1]['best_auc']:.3f}")
-        progress.report("planted truth", number + 1, len(STRENGTHS) + 1)
-    marked, shown = _planted_mark(recipe)
-    context.log.info(f"corner mark: AUC {marked['auc']:.3f}, share of attribution {marked['share_in_mark']:.2f}")
-    progress.report("planted truth", len(STRENGTHS) + 1, len(STRENGTHS) + 1)
+        progress.report("injection-recovery test", number + 1, len(STRENGTHS) + 1)
+    marked, shown = _injected_mark(recipe)
+    context.log.info(f"corner mark: AUC {marked['auc']:.3f}, fraction of attribution {marked['share_in_mark']:.2f}")
+    progress.report("injection-recovery test", len(STRENGTHS) + 1, len(STRENGTHS) + 1)
     frames = {"planted_truth": pd.DataFrame(rows), "planted_mark": pd.DataFrame([marked])}
     pictures = Pictures(store.root, PLANTED, EXHIBITS)
-    pictures.add("planted", planted_figure(frames["planted_truth"]))
-    pictures.add("corner_mark", mark_figure(**shown, found=marked))
+    pictures.add("planted", injection_figure(frames["planted_truth"]))
+    pictures.add("corner_mark", mark_figure(shown.images, shown.mean_map, shown.mark, found=marked))
     return dg.MaterializeResult(
         value=frames,
         data_version=dg.DataVersion("".join(content_hash(frame) for frame in frames.values())),
@@ -68,8 +70,8 @@ def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[Tab
     )
 
 
-def _planted_disc(strength: float, recipe: Recipe) -> dict:
-    """A row of ``planted_truth``."""
+def _injected_disc(strength: float, recipe: Recipe) -> dict:
+    """Return a row of ``planted_truth``."""
     from rotator_assets.evaluation.auc import auc_interval
     from rotator_assets.evaluation.network_scores import NetworkScores
     from rotator_assets.synthetic.injected_differences import best_auc, planted_galaxies
@@ -86,8 +88,17 @@ def _planted_disc(strength: float, recipe: Recipe) -> dict:
     }
 
 
-def _planted_mark(recipe: Recipe) -> tuple[dict, dict]:
-    """The row of ``planted_mark``; an image without and one with the mark, and the mean map of those with it."""
+@dataclass(frozen=True)
+class MarkedGalaxies:
+    """Images without and with the mark, float32 (2, ny, nx, 3); mean absolute map and mark, both (ny, nx)."""
+
+    images: NDArray[np.float32]
+    mean_map: NDArray[np.float32]
+    mark: NDArray[np.bool_]
+
+
+def _injected_mark(recipe: Recipe) -> tuple[dict, MarkedGalaxies]:
+    """Return the row of ``planted_mark``, and what its figure shows."""
     from rotator_assets.attribution.faithfulness.measures import fraction_within, mean_with_interval
     from rotator_assets.store.models import load_model
     from rotator_assets.synthetic.injected_differences import mark_pixels, marked_galaxies
@@ -109,11 +120,11 @@ def _planted_mark(recipe: Recipe) -> tuple[dict, dict]:
         "share_in_mark_low": share.low,
         "share_in_mark_high": share.high,
     }
-    return row, {"images": galaxies.images[[0, 1]], "mean_map": np.abs(maps).mean(axis=0), "mark": mark}
+    return row, MarkedGalaxies(galaxies.images[[0, 1]], np.abs(maps).mean(axis=0), mark)
 
 
 def _trained(galaxies: "PlantedGalaxies", recipe: Recipe, folder: Path) -> pd.DataFrame:
-    """Out-of-fold predictions, in the galaxies' order, by networks left in the folder."""
+    """Train networks into the folder, and return their out-of-fold predictions in the order of the galaxies."""
     from rotator_assets.training.cross_validation import cross_validate
 
     names = np.array([f"planted-{row:04d}" for row in range(len(galaxies.labels))])
@@ -122,7 +133,7 @@ def _trained(galaxies: "PlantedGalaxies", recipe: Recipe, folder: Path) -> pd.Da
 
 
 def _scores(predictions: pd.DataFrame) -> dict:
-    """Columns that both tables share."""
+    """Return the columns that both tables share."""
     from rotator_assets.evaluation.auc import size_and_auc
     from rotator_assets.evaluation.network_scores import NetworkScores
 
@@ -130,7 +141,7 @@ def _scores(predictions: pd.DataFrame) -> dict:
 
 
 def _maps(model: "keras.Model", images: NDArray, rows: NDArray, recipe: Recipe) -> NDArray[np.float32]:
-    """Integrated gradients of these rows, summed over bands, (n, ny, nx)."""
+    """Return the integrated gradients of these rows, summed over bands, (n, ny, nx)."""
     from rotator_assets.attribution.integrated_gradients import explain
 
     recipe = recipe.model_copy(update={"attribution_steps": _STEPS, "attribution_doublings": 0})

@@ -1,1 +1,1 @@
-"""The scores against redrawn labels."""
+"""The AUC with redrawn labels."""

@@ -1,4 +1,4 @@
-"""Asset ``label_noise_report``: the same scores against other labels."""
+"""Asset ``label_noise_report``: the AUC of the same scores with other labels."""
 
 import dagster as dg
 import pandas as pd
@@ -27,7 +27,7 @@ _SEED = 2020
         *of_recipe("training", "prediction"),
         dg.AssetDep(survey_kinematics, partition_mapping=dataset_to_training),
     ],
-    description="The same scores against other labels: errors, boundary and source of lambda_R; cuts about it.",
+    description="AUC of the same scores with other labels: errors, boundary and source of lambda_R; cuts in distance.",
 )
 def label_noise_report(
     context: dg.AssetExecutionContext,
@@ -36,6 +36,7 @@ def label_noise_report(
     rotator_classifier: TrainedModels,
     labeled_images: pd.DataFrame,
 ) -> dg.MaterializeResult:
+    """Measure how the uncertainty of the labels affects the AUC."""
     from rotator_assets.robustness.label_noise.figures import label_noise_figure
     from rotator_assets.robustness.label_noise.redrawn_labels import ASSUMED_ERROR, label_noise_variants
 
@@ -63,7 +64,7 @@ def label_noise_report(
 
 
 def _sources(reads: Reads, survey: str) -> pd.DataFrame:
-    """Every valid lambda_R where a survey has several sources of it; no rows where it has one."""
+    """Return every valid lambda_R if the survey has several sources of it, and no rows otherwise."""
     chosen = reads.all_settings().survey(survey)
     found = usable_lambda_r(reads.table("kinematics_catalog", survey), chosen.jam_qual_min, chosen.lambda_r_scale)
     found = found.drop_duplicates(["galaxy_id", "lambda_r_source"])

@@ -1,4 +1,4 @@
-"""AUC against redrawn labels."""
+"""Figure of the AUC with redrawn labels."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 
 def label_noise_figure(variants: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """AUC of the same scores against other labels, and against how far galaxies are from the threshold.
+    """Draw the AUC of the same scores with other labels, and against the distance of galaxies from the threshold.
 
-    ``variants``: rows of ``label_noise``. Bars are 95 % intervals. Open marks: the same galaxies, labels as trained.
+    Parameters
+    ----------
+    variants
+        Rows of ``label_noise``. Bars are 95 % intervals; open marks show the same galaxies with their training labels.
+    dataset, recipe, synthetic
+        For the title; a synthetic figure is stamped.
     """
     cut = numbers(variants, "distance_cut")
     listed = variants[np.isnan(cut) & np.isfinite(numbers(variants, "auc"))]
@@ -27,7 +32,7 @@ def label_noise_figure(variants: pd.DataFrame, *, dataset: str, recipe: str, syn
     figure = style.new_figure(
         11.0,
         1.9 + 0.45 * max(len(listed), 6),
-        title="How much of the AUC do the labels allow?",
+        title="AUC with redrawn labels",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
@@ -53,7 +58,7 @@ def label_noise_figure(variants: pd.DataFrame, *, dataset: str, recipe: str, syn
     else:
         style.say(by_distance, UNDEFINED)
     style.dress(
-        by_distance, x=r"Kept: $|\lambda_R - $threshold$|$ larger than", y="AUC", title="Away from the threshold"
+        by_distance, x=r"Smallest $|\lambda_R - $threshold$|$", y="AUC", title="Without galaxies near the threshold"
     )
     by_distance.margins(y=0.15)
     style.legend(by_distance, loc="upper left")
@@ -61,7 +66,7 @@ def label_noise_figure(variants: pd.DataFrame, *, dataset: str, recipe: str, syn
 
 
 def _forest(axes: Axes, rows: pd.DataFrame) -> None:
-    """A line a variant, the first on top."""
+    """Draw one line per variant, the first on top."""
     if rows.empty:
         style.say(axes, UNDEFINED)
     place = np.arange(len(rows))
@@ -78,11 +83,11 @@ def _forest(axes: Axes, rows: pd.DataFrame) -> None:
         mec=style.GREY,
         mew=1.2,
         ls="",
-        label="same galaxies, labels as trained",
+        label="same galaxies, training labels",
     )
     for column, name, colour, marker in (
-        ("ceiling", "knowing every class", style.OTHER_COLOURS[1], "|"),
-        ("ceiling_ranked", r"knowing $\lambda_R$ itself", style.OTHER_COLOURS[4], "D"),
+        ("ceiling", "classifier that knows every class", style.OTHER_COLOURS[1], "|"),
+        ("ceiling_ranked", r"classifier that knows $\lambda_R$", style.OTHER_COLOURS[4], "D"),
     ):
         value = numbers(rows, column)
         if np.isfinite(value).any():
@@ -99,6 +104,6 @@ def _forest(axes: Axes, rows: pd.DataFrame) -> None:
     names = [f"{row.variant}\n{row.n_galaxies}: {row.n_slow} slow" for row in rows.itertuples()]
     axes.set_yticks(place, [name.replace("lambda_R", r"$\lambda_R$") for name in names])
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    style.dress(axes, x="AUC", title="Other labels, same scores")
+    style.dress(axes, x="AUC", title="Same scores with other labels")
     axes.tick_params(axis="y", labelsize=style.SMALL_SIZE)
     style.legend(axes, loc="upper center", bbox_to_anchor=(0.4, -0.14), ncols=2, frameon=False)

@@ -1,6 +1,6 @@
-"""How much of a network's AUC the labels themselves allow: errors of lambda_R, the boundary, the source of lambda_R.
+"""AUC of the same out-of-fold scores with other labels: errors of lambda_R, the boundary, the source of lambda_R.
 
-No network is trained anew: the same out-of-fold scores are compared with other labels. NumPy and pandas only.
+No network is trained again. NumPy and pandas only.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from numpy.typing import ArrayLike, NDArray
 from rotator_assets.evaluation.auc import auc_interval, aucs_of_labelings, size_and_auc
 from rotator_assets.evaluation.network_scores import NetworkScores, sizes
 from rotator_assets.kinematics.spin import BOUNDARIES, boundary_of, is_slow_rotator
+from rotator_assets.robustness.label_noise.tables import TABLES
 
 ASSUMED_ERROR = 0.02
-"""Standard deviation of lambda_R assumed where none is published, dimensionless: an assumption, not a measurement."""
+"""Assumed standard deviation of lambda_R if none is published, dimensionless."""
 DISTANCE_CUTS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15)
-"""Smallest |lambda_R - threshold| of the galaxies that are kept."""
+"""Smallest |lambda_R - threshold| of the galaxies kept."""
 
-COLUMNS = (
-    "variant",
-    "distance_cut",
-    "n_galaxies",
-    "n_slow",
-    "auc",
-    "auc_low",
-    "auc_high",
-    "reference_auc",
-    "label_change_fraction",
-    "ceiling",
-    "ceiling_ranked",
-    "n_assumed_error",
+COLUMNS = tuple(
+    name
+    for name in TABLES["label_noise"].column_names
+    if name not in ("dataset", "recipe", "assumed_error", "synthetic")
 )
 """Columns of `label_noise_variants`."""
 
 
 @dataclass(frozen=True)
 class LabelNoise:
-    """AUCs expected when lambda_R is drawn anew within its errors; means over the draws and their central 95 %.
+    """AUCs expected if lambda_R is redrawn within its errors: means over the draws, and their central 95 %.
 
-    ``auc``: of the network's scores, with the spread that label noise alone gives it. ``ceiling``: of a classifier
-    that knows every galaxy's class and no more. ``ceiling_ranked``: of one that knows lambda_R itself and orders
-    galaxies by (lambda_R - threshold) / error; no classifier has a larger one. ``label_change_fraction``: share of
-    labels that change in a draw. ``n_assumed_error``: galaxies whose error is an assumption.
+    Attributes
+    ----------
+    auc, auc_low, auc_high
+        Of the network's scores, with the spread due to label noise alone.
+    ceiling
+        Of a classifier that knows only the class of every galaxy.
+    ceiling_ranked
+        Of a classifier that knows lambda_R and orders galaxies by (lambda_R - threshold) / error; the largest possible.
+    label_change_fraction
+        Mean fraction of labels that change in a draw.
+    n_assumed_error
+        Number of galaxies whose error is assumed.
     """
 
     auc: float
@@ -66,14 +66,32 @@ def expected_auc_from_label_noise(
     seed: int = 0,
     assumed_error: float = ASSUMED_ERROR,
 ) -> LabelNoise:
-    """What label noise does to the AUC, from ``n`` draws of lambda_R from Gaussians about the measured values.
+    """Return the effect of label noise on the AUC, from draws of lambda_R from Gaussians around the measured values.
 
-    The measured lambda_R stands for the truth, so the noise that it has already widens its distribution a little, and
-    somewhat fewer galaxies than in truth lie close to the threshold. Errors of the ellipticity are not included.
+    The measured lambda_R replaces the true one. Its own noise widens the distribution slightly, so somewhat fewer
+    galaxies lie close to the threshold than in truth. Errors of the ellipticity are not included.
 
-    Parameters: the network's scores; of the same entries (m,) lambda_R, its standard deviation (NaN where unknown:
-    ``assumed_error`` is taken) and the galaxies' own thresholds. Raises ValueError where a value is not finite or
-    where no draw has both classes.
+    Parameters
+    ----------
+    scored
+        The network's scores, m entries.
+    lambda_r
+        Shape (m,).
+    lambda_r_error
+        Standard deviation of lambda_R, shape (m,); NaN if unknown.
+    threshold
+        Threshold of each galaxy, shape (m,).
+    n
+        Number of draws.
+    seed
+        Seed of the draws.
+    assumed_error
+        Standard deviation of lambda_R if unknown.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite, or no draw has both classes.
     """
     lambda_r, threshold = (np.asarray(v, dtype=np.float64) for v in (lambda_r, threshold))
     error, assumed = errors_or_assumed(lambda_r_error, assumed_error)
@@ -105,7 +123,7 @@ def expected_auc_from_label_noise(
 
 
 def errors_or_assumed(lambda_r_error: ArrayLike, assumed_error: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Standard deviations with the assumed one where none (or one that is not positive) is given; and where that is."""
+    """Return standard deviations with the assumed one for unknown or non-positive ones, and a mask of these."""
     error = np.asarray(lambda_r_error, dtype=np.float64)
     assumed = ~(np.isfinite(error) & (error > 0))
     return np.where(assumed, assumed_error, error), assumed
@@ -119,17 +137,31 @@ def label_noise_variants(
     seed: int = 0,
     assumed_error: float = ASSUMED_ERROR,
 ) -> pd.DataFrame:
-    """The network's AUC against every other label its galaxies could have, columns ``COLUMNS``, a row a variant.
+    """Return the network's AUC with other possible labels of its galaxies, one row per variant.
 
-    ``as trained``; ``lambda_R drawn within its errors`` with the ceilings, and within the assumed error for all, for
-    published errors may be several times the scatter between sources; ``beyond 1 sigma`` and ``beyond 0.05`` (and other
-    cuts) of the threshold; each of `BOUNDARIES`, that of the labels first; lambda_R of every single source.
-    ``reference_auc``: the same galaxies with the labels as trained. Intervals are those of `auc_interval`, but of the
-    draws their central 95 %. A variant that leaves one class empty has no AUC.
+    Variants: ``as trained``; ``lambda_R drawn within its errors`` with the ceilings, and within the assumed error for
+    all galaxies, as published errors can be several times the scatter between sources; galaxies ``beyond 1 sigma`` and
+    ``beyond 0.05`` (and other cuts) of the threshold; each of `BOUNDARIES`, that of the labels first; lambda_R of each
+    source. Intervals are those of `auc_interval`, or the central 95 % of the draws. A variant with one class has no
+    AUC.
 
-    ``sample``: a row a galaxy and network that tested it, with galaxy_id, object_id, rotator_type, fold,
-    probability_fast, lambda_r, lambda_r_error, ellipticity, and spin_threshold by the boundary of these labels.
-    ``sources``: at most one row a galaxy_id and lambda_r_source, with lambda_r.
+    Parameters
+    ----------
+    sample
+        One row per galaxy and network that tested it, with galaxy_id, object_id, rotator_type, fold, probability_fast,
+        lambda_r, lambda_r_error, ellipticity, and spin_threshold by the boundary of these labels.
+    sources
+        At most one row per galaxy_id and lambda_r_source, with lambda_r.
+    n
+        Number of draws.
+    seed
+        Seed of the draws.
+    assumed_error
+        Standard deviation of lambda_R if unknown.
+
+    Returns
+    -------
+    Columns ``COLUMNS``; ``reference_auc`` is that of the same galaxies with their training labels.
     """
     sample = sample.reset_index(drop=True)
     truth = sample["rotator_type"].to_numpy(int)
@@ -163,7 +195,7 @@ def label_noise_variants(
 
 
 def _against(scored: NetworkScores, labels: NDArray[np.int64]) -> dict:
-    """Size and AUC with these labels, and the AUC with those as trained; missing where there is one class only."""
+    """Return size and AUC with these labels, and the AUC with the training labels; missing if there is one class."""
     other = scored.with_labels(labels)
     row = {**sizes(other), "label_change_fraction": float(np.mean(labels != scored.labels)) if len(labels) else np.nan}
     if other.has_pairs:

@@ -1,4 +1,6 @@
-"""Asset ``learning_curve``: what more galaxies would give."""
+"""Asset ``learning_curve``: AUC against the number of training galaxies."""
+
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import numpy as np
@@ -15,10 +17,13 @@ from rotator_assets.robustness.learning_curve.exhibits import EXHIBITS
 from rotator_assets.robustness.learning_curve.tables import TABLES
 from rotator_assets.store.table_store import TableStore, content_hash
 
+if TYPE_CHECKING:
+    from rotator_assets.robustness.learning_curve.power_law import LearningCurve
+
 _SEED = 2020
 
 _MORE = (10, 100)
-"""Times as many galaxies as there are, to which the learning curve is extrapolated."""
+"""Factors by which the learning curve is extrapolated in the number of galaxies."""
 
 
 @robustness_asset(
@@ -29,6 +34,7 @@ _MORE = (10, 100)
     description="AUC against the number of training galaxies, fitted and extrapolated with its uncertainty.",
 )
 def learning_curve(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
+    """Fit the learning curve of a dataset, and extrapolate it to more galaxies."""
     from rotator_assets.robustness.learning_curve.figures import learning_curve_figure
     from rotator_assets.robustness.learning_curve.power_law import FEWEST_POINTS, fit_learning_curve
 
@@ -59,7 +65,7 @@ def learning_curve(context: dg.AssetExecutionContext, store: dg.ResourceParam[Ta
 
 
 def _curve_points(metrics: pd.DataFrame, recipes: dict[str, Recipe]) -> pd.DataFrame:
-    """Rows of ``learning_curve``: a training each, fewest galaxies first."""
+    """Return the rows of ``learning_curve``, one per training, fewest galaxies first."""
     from scipy.special import logit
     from scipy.stats import norm
 
@@ -77,8 +83,8 @@ def _curve_points(metrics: pd.DataFrame, recipes: dict[str, Recipe]) -> pd.DataF
     return points.sort_values("n_train").reset_index(drop=True)
 
 
-def _fit_row(fit) -> dict:
-    """Columns of ``learning_curve_fit`` that the fit gives; none without one."""
+def _fit_row(fit: "LearningCurve | None") -> dict:
+    """Return the columns of ``learning_curve_fit`` that the fit gives; none without a fit."""
     if fit is None:
         return {}
     low, high = np.quantile(fit.draws[:, 0], [0.025, 0.975])

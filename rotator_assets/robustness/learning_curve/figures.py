@@ -1,4 +1,4 @@
-"""AUC against the number of training galaxies."""
+"""Figure of the AUC against the number of training galaxies."""
 
 from __future__ import annotations
 
@@ -25,13 +25,20 @@ _EXTRAPOLATED = 100
 def learning_curve_figure(
     points: pd.DataFrame, fit: LearningCurve | None, *, dataset: str, needs: str, synthetic: bool
 ) -> Figure:
-    """AUC against the number of training galaxies, the fitted power law, and its interval up to 100 times as many.
+    """Draw the AUC against the number of training galaxies, and the fitted power law up to 100 times as many.
 
-    ``points``: rows of ``learning_curve``. Without a ``fit`` the figure says what it ``needs``.
+    Parameters
+    ----------
+    points
+        Rows of ``learning_curve``.
+    fit
+        The power law; None if there are too few points.
+    dataset, synthetic
+        For the title; a synthetic figure is stamped.
+    needs
+        What a fit needs, shown if there is none.
     """
-    figure = style.new_figure(
-        8.0, 5.2, title="What would more galaxies give?", dataset=dataset, recipe=None, synthetic=synthetic
-    )
+    figure = style.new_figure(8.0, 5.2, title="Learning curve", dataset=dataset, recipe=None, synthetic=synthetic)
     axes = figure.subplots()
     if len(points):
         style.points_with_intervals(
@@ -45,13 +52,13 @@ def learning_curve_figure(
         axes.set_xscale("log")
     axes.axhline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
     axes.set_ylim(0.38, 1.02)
-    style.dress(axes, x="Galaxies trained on, a fold", y="AUC")
+    style.dress(axes, x="Training galaxies per fold", y="AUC")
     style.legend(axes, loc="lower right")
     return figure
 
 
 def _extrapolation(axes: Axes, points: pd.DataFrame, fit: LearningCurve) -> None:
-    """The law where there are trainings (solid) and beyond (dashed), its interval, and what it says of more."""
+    """Draw the power law within the range of the trainings (solid) and beyond (dashed), with its interval."""
     colour = style.OTHER_COLOURS[0]
     n = np.geomspace(numbers(points, "n_train").min(), _EXTRAPOLATED * fit.n_largest, 200)
     low, high = fit.interval(n)
@@ -62,11 +69,11 @@ def _extrapolation(axes: Axes, points: pd.DataFrame, fit: LearningCurve) -> None
         n[known], fit.at(n[known]), color=colour, lw=1.6, label=rf"$a - b\,n^{{-c}}$, $a$ = {end}, $c$ = {fit.c:.2f}"
     )
     axes.plot(n[~known], fit.at(n[~known]), color=colour, lw=1.6, ls="--")
-    axes.fill_between(n, low, high, color=colour, alpha=0.18, lw=0, label="95 % interval of the law")
+    axes.fill_between(n, low, high, color=colour, alpha=0.18, lw=0, label="95 % interval of the power law")
     for times in (10, _EXTRAPOLATED):
         more = times * fit.n_largest
         low, high = fit.interval(more)
         label = f"{times} times as many: {auc_text(float(fit.at(more)), float(low), float(high))}"
         axes.plot(more, fit.at(more), "s", ms=6, mfc="white", mec=colour, mew=1.5, label=label)
     if not fit.constrained:
-        style.note(axes, "The trainings do not say where the curve ends.")
+        style.note(axes, "The trainings do not constrain the asymptote.")

@@ -1,4 +1,4 @@
-"""AUC against the number of training galaxies, and what more of them would give. NumPy only."""
+"""Power law of the AUC against the number of training galaxies, and its extrapolation. NumPy only."""
 
 from __future__ import annotations
 
@@ -9,16 +9,31 @@ from numpy.typing import ArrayLike, NDArray
 
 FEWEST_POINTS = 3
 _POWERS = np.geomspace(0.05, 2.0, 200)
-"""Powers c that are tried. The others are bound by what an AUC is: a at most 1, and b at least 0: more is no worse."""
+"""Trial values of the power c. As an AUC is at most 1 and grows with the sample, a is at most 1 and b at least 0."""
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """AUC(n) = a - b (n / n_largest)^-c, fitted: ``a`` with galaxies without end, ``b`` still missing at n_largest.
+    """The fitted power law AUC(n) = a - b (n / n_largest)^-c.
 
-    ``covariance`` (3, 3) of a, b, c, infinite where the fit ends at a bound. ``draws`` (k, 3): a, b, c fitted to
-    replicates. ``constrained``: the data say where the curve ends; where they do
-    not, its ends reach the bounds and the extrapolation is as wide as these are.
+    Attributes
+    ----------
+    a
+        AUC in the limit of infinitely many galaxies.
+    b
+        Difference from that limit at n_largest.
+    c
+        Power.
+    covariance
+        Of a, b, c; (3, 3), infinite if the fit ends at a bound.
+    draws
+        a, b, c fitted to replicates, (k, 3).
+    n_largest
+        Largest number of training galaxies.
+    chi_squared
+        Of the fit.
+    constrained
+        True if the data constrain the asymptote. Otherwise the interval of the extrapolation reaches the bounds.
     """
 
     a: float
@@ -31,11 +46,11 @@ class LearningCurve:
     constrained: bool
 
     def at(self, n: ArrayLike) -> NDArray[np.float64]:
-        """AUC expected with ``n`` training galaxies, float64 of the same shape."""
+        """Return the AUC expected with ``n`` training galaxies, float64 of the same shape."""
         return _curve(np.asarray(n, dtype=np.float64) / self.n_largest, self.a, self.b, self.c)
 
     def interval(self, n: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Ends of the interval of `at`, from the replicates, widened to hold the fitted value."""
+        """Return the ends of the interval of `at` from the replicates, widened to include the fitted value."""
         n = np.asarray(n, dtype=np.float64)
         values = _curve(n[..., None] / self.n_largest, *self.draws.T)
         low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=-1)
@@ -45,16 +60,35 @@ class LearningCurve:
 def fit_learning_curve(
     n: ArrayLike, auc: ArrayLike, error: ArrayLike, *, replicates: int = 500, seed: int = 0
 ) -> LearningCurve:
-    """Least-squares fit of the power law a - b n^-c, weighted by the errors, with a parametric bootstrap.
+    """Fit the power law a - b n^-c by least squares, weighted by the errors, with a parametric bootstrap.
 
-    Replicates are the measured AUCs, not the fitted ones, moved by their errors: with three points the fit passes
-    through them, and what it says would be taken for granted otherwise. Errors are taken as independent; points that
-    share their test galaxies err together, which leaves the shape better known than is said here.
+    Replicates are the measured AUCs, not the fitted ones, with noise added: with three points the fit passes through
+    them, and noise on the fitted values would underestimate the uncertainty. Errors are treated as independent. Points
+    that share their test galaxies have correlated errors, so the true uncertainty of the shape is smaller.
 
-    Parameters: numbers of training galaxies, AUCs and their standard deviations, all (k,). ``constrained`` is False
-    with three points (nothing is left to test the law), or where over a twentieth of the replicates end at a bound,
-    those that no longer rise apart.
-    Raises ValueError with fewer than three different numbers of galaxies, or values that are not positive and finite.
+    Parameters
+    ----------
+    n
+        Numbers of training galaxies, shape (k,).
+    auc
+        AUCs, shape (k,).
+    error
+        Standard deviations of the AUCs, shape (k,).
+    replicates
+        Number of bootstrap replicates.
+    seed
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    LearningCurve
+        ``constrained`` is False with three points, which leave nothing to test the law, and if more than a twentieth of
+        the replicates end at a bound, not counting those that do not rise.
+
+    Raises
+    ------
+    ValueError
+        With fewer than three different numbers of galaxies, or values that are not positive and finite.
     """
     n, auc, error = (np.asarray(values, dtype=np.float64) for values in (n, auc, error))
     if not (n.shape == auc.shape == error.shape and n.ndim == 1):
@@ -85,9 +119,9 @@ def _curve(x: NDArray[np.float64], a: ArrayLike, b: ArrayLike, c: ArrayLike) -> 
 def _fits(
     x: NDArray[np.float64], auc: NDArray[np.float64], error: NDArray[np.float64], powers: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Best a, b and c, the last of these powers, for each set of AUCs (r, k), float64 (r, 3).
+    """Return the best a, b and c among these powers for each set of AUCs (r, k), float64 (r, 3).
 
-    With c given the law is linear in a and b. Where the least squares leave the bounds, their minimum lies on one.
+    For a given c the law is linear in a and b. If the least-squares solution is out of bounds, the minimum lies on one.
     """
     weights, z = error**-2.0, x[None, :] ** -powers[:, None]
     s, sz, szz = weights.sum(), z @ weights, z**2 @ weights
@@ -107,7 +141,7 @@ def _fits(
 
 
 def _refined(x: NDArray[np.float64], auc: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Best a, b and c, the power between those of the grid, float64 (3,)."""
+    """Return the best a, b and c on a finer grid of powers, float64 (3,)."""
     coarse = _fits(x, auc[None], error, _POWERS)[0]
     step = _POWERS[1] / _POWERS[0]
     finer = np.geomspace(max(coarse[2] / step, _POWERS[0]), min(coarse[2] * step, _POWERS[-1]), 401)
@@ -115,7 +149,7 @@ def _refined(x: NDArray[np.float64], auc: NDArray[np.float64], error: NDArray[np
 
 
 def _covariance(x: NDArray[np.float64], error: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Inverse of the Fisher matrix of a, b, c."""
+    """Return the inverse of the Fisher matrix of a, b, c."""
     if _at_a_bound(best[None])[0]:
         return np.full((3, 3), np.inf)
     _, b, c = best
@@ -125,6 +159,6 @@ def _covariance(x: NDArray[np.float64], error: NDArray[np.float64], best: NDArra
 
 
 def _at_a_bound(parameters: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """True where a, b or c (columns) is at the end of what it may be."""
+    """Return whether a, b or c (columns) is at a bound."""
     a, b, c = parameters.T
     return (a >= 1) | (b <= 0) | (c <= _POWERS[0] * 1.0001) | (c >= _POWERS[-1] * 0.9999)

@@ -1,4 +1,4 @@
-"""Group ``robustness``: what training on another survey gives, and how much of a drop the galaxies explain."""
+"""Asset ``transfer_report``: networks trained on another survey, and the part of a drop that the sample explains."""
 
 import dagster as dg
 import numpy as np
@@ -25,9 +25,10 @@ _SEED = 2020
     tags=step("robustness_of_dataset"),
     partitions_def=dataset_partitions,
     deps=[transfer_sources, *all_trainings(roc_report)],
-    description="Networks trained on another survey, tested here; how the samples differ, and what that explains.",
+    description="Networks trained on another survey and tested here; differences of the samples, and their effect.",
 )
 def transfer_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
+    """Compare networks trained on another survey with those trained on the dataset."""
     from rotator_assets.robustness.transfer.figures import transfer_figure
     from rotator_assets.robustness.transfer.shift import VARIABLES, variables_of
 
@@ -57,7 +58,7 @@ def transfer_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[T
         )
         pictures.add("transfer", figure)
     else:
-        context.log.info("no recipe that trains on another survey was trained here")
+        context.log.info("no recipe with another survey has been trained on this dataset")
         pictures.remove("transfer")
     return dg.MaterializeResult(
         value={"transfer": frame},
@@ -71,7 +72,7 @@ def transfer_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[T
 
 
 def _sample(reads: Reads, dataset: str, recipe: Recipe) -> pd.DataFrame:
-    """The dataset's galaxies of the recipe's population, with the signal to noise of their images where measured."""
+    """Return the dataset's galaxies of the recipe's population, with the signal-to-noise ratio of their images."""
     sample = training_sample(reads.table("labeled_images", dataset), recipe, dataset, reads)
     measured = reads.every("image_morphology")
     measured = measured.loc[measured["dataset"] == dataset, ["galaxy_id", "sn_per_pixel"]]
@@ -79,6 +80,7 @@ def _sample(reads: Reads, dataset: str, recipe: Recipe) -> pd.DataFrame:
 
 
 def _reference(reads: Reads, dataset: str) -> pd.DataFrame:
+    """Return the metrics of the dataset's trainings."""
     metrics = reads.every("model_metrics")
     metrics = metrics[metrics["dataset"] == dataset]
     return metrics[["recipe", "n_galaxies", "n_slow", "auc", "auc_low", "auc_high"]]
@@ -92,7 +94,7 @@ def _row(
     name: str,
     recipe: Recipe,
 ) -> dict:
-    """One recipe's row of ``transfer``."""
+    """Return the row of ``transfer`` of a recipe."""
     from rotator_assets.comparison.differences import in_both
     from rotator_assets.evaluation.auc import auc_difference, size_and_auc
     from rotator_assets.evaluation.network_scores import NetworkScores

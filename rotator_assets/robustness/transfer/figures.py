@@ -1,4 +1,4 @@
-"""Training on another survey: what it gives, and how the two samples differ."""
+"""Figure of training on another survey, and of the differences between the samples."""
 
 from __future__ import annotations
 
@@ -27,15 +27,25 @@ def transfer_figure(
     dataset: str,
     synthetic: bool,
 ) -> Figure:
-    """AUC on the dataset's galaxies by what trained the network, beside the distributions of the samples.
+    """Draw the AUC on the dataset's galaxies by training sample, next to the distributions of the samples.
 
-    ``rows``: of ``transfer``, and the reference with ``use`` "own"; ``own``, ``others`` (by dataset): a row a galaxy
-    with the columns that ``variables`` names, to their labels. Bars are 95 % intervals.
+    Parameters
+    ----------
+    rows
+        Rows of ``transfer``, and the metrics of the reference. Bars are 95 % intervals.
+    own
+        The dataset's galaxies, one row per galaxy.
+    others
+        Galaxies of other datasets, by dataset.
+    variables
+        Labels of the columns of ``own`` and ``others`` to show.
+    dataset, synthetic
+        For the title; a synthetic figure is stamped.
     """
     figure = style.new_figure(
         11.0,
         max(4.2, 1.6 * len(variables), 2.2 + 0.45 * len(rows)),
-        title="What does training on another survey give?",
+        title="Training on another survey",
         dataset=dataset,
         recipe=None,
         synthetic=synthetic,
@@ -48,19 +58,19 @@ def transfer_figure(
     if variables:
         style.legend(panels[0], loc="upper right", fontsize=style.SMALL_SIZE)
     else:
-        style.say(panels[0], "No property is known of both samples.")
+        style.say(panels[0], "No property is known for both samples")
     return figure
 
 
 def _forest(axes: Axes, rows: pd.DataFrame) -> None:
-    """A line a recipe, the first on top; open marks weighted to the trained sample's distribution."""
+    """Draw one line per recipe, the first on top; diamonds are weighted to the distribution of the training sample."""
     if rows.empty:
         style.say(axes, UNDEFINED)
         return
     place = np.arange(len(rows))
     for prefix, colour, marker, label, shift in (
-        ("auc", style.INK, "o", "tested as they are", 0.0),
-        ("auc_reweighted", style.OTHER_COLOURS[1], "D", "tested galaxies weighted to be as the trained ones", 0.22),
+        ("auc", style.INK, "o", "tested galaxies unweighted", 0.0),
+        ("auc_reweighted", style.OTHER_COLOURS[1], "D", "tested galaxies weighted to the training sample", 0.22),
     ):
         value, low, high = (numbers(rows, name) for name in (prefix, f"{prefix}_low", f"{prefix}_high"))
         known = np.isfinite(value)
@@ -77,6 +87,7 @@ def _forest(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _distributions(axes: Axes, name: str, label: str, samples: dict[str, pd.DataFrame]) -> None:
+    """Draw the distributions of one variable, without the outermost percent."""
     values = {key: numbers(frame, name) for key, frame in samples.items() if name in frame}
     every = np.concatenate([found[np.isfinite(found)] for found in values.values()])
     low, high = np.quantile(every, [0.005, 0.995])
@@ -93,4 +104,4 @@ def _distributions(axes: Axes, name: str, label: str, samples: dict[str, pd.Data
             label=f"{key}, n = {np.isfinite(found).sum()}",
         )
     axes.set_yticks([])
-    style.dress(axes, x=label, y="density")
+    style.dress(axes, x=label, y="Density")

@@ -1,8 +1,8 @@
-"""Two samples of galaxies that differ in ellipticity, size and signal to noise, made alike by weights.
+"""Weights that match two samples of galaxies in ellipticity, size and signal-to-noise ratio.
 
-A network trained on one survey may fail on another because its galaxies are others, or because their images are.
-Weights that give the tested galaxies the trained ones' distribution take the first reason away (Shimodaira 2000, J.
-Stat. Plan. Inference 90, 227): what is left of the drop is not due to what was weighted.
+A network trained on one survey may fail on another because the galaxies differ, or because the images differ. Weights
+that give the tested galaxies the distribution of the training galaxies remove the first cause (Shimodaira 2000, J.
+Stat. Plan. Inference 90, 227): the remaining drop is not due to the weighted properties.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from rotator_assets.evaluation.resampling import Bootstrap, bootstrap, weighted_
 VARIABLES = {
     "ellipticity": "ellipticity",
     "r_eff_pixels": "half-light semi-major axis (pixels)",
-    "sn_per_pixel": "signal to noise of a pixel",
+    "sn_per_pixel": "signal-to-noise ratio per pixel",
 }
-"""What the samples are made alike in, with what it is called on axes."""
+"""Properties in which the samples are matched, with their labels on axes."""
 LARGEST_WEIGHT = 20.0
-"""Weights are cut here, as a galaxy of a kind hardly ever tested must not stand for a whole sample."""
+"""Largest weight, so that rare galaxies do not dominate the sample."""
 _LEAST_KNOWN = 0.5
 
 
 @dataclass(frozen=True)
 class Reweighted:
-    """AUC with weights, what they change of it, and of how many galaxies it still is (`effective_number`)."""
+    """AUC with weights, its change by them, and the `effective_number` of galaxies."""
 
     auc: Bootstrap
     change: Bootstrap
@@ -37,16 +37,16 @@ class Reweighted:
 
 
 def variables_of(own: pd.DataFrame, other: pd.DataFrame) -> list[str]:
-    """Those of `VARIABLES` that at least half of the galaxies of either sample have."""
+    """Return those of `VARIABLES` that at least half of the galaxies of each sample have."""
     frames = (own, other)
     return [name for name in VARIABLES if all(name in f and f[name].notna().mean() >= _LEAST_KNOWN for f in frames)]
 
 
 def likeness_weights(own: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
-    """Weights (n,), 1 on average, that give the rows of ``own`` (n, k) the distribution of ``other`` (m, k).
+    """Return weights (n,), 1 on average, that give the rows of ``own`` (n, k) the distribution of ``other`` (m, k).
 
-    The ratio of the two densities, by logistic regression on the columns, their squares and products: the odds that a
-    galaxy is of the other sample, times n / m. Missing values count as the median of both samples.
+    They are the ratio of the two densities, by logistic regression on the columns, their squares and products: the odds
+    that a galaxy is from the other sample, times n / m. Missing values are replaced by the median of both samples.
     """
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
@@ -67,13 +67,25 @@ def likeness_weights(own: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
 
 
 def effective_number(weights: ArrayLike) -> float:
-    """Number of galaxies of equal weight that say as much as these (Kish 1965)."""
+    """Return the effective sample size of weighted galaxies (Kish 1965, Survey Sampling)."""
     weights = np.asarray(weights, dtype=np.float64)
     return float(weights.sum() ** 2 / np.sum(weights**2))
 
 
 def reweighted_auc(scored: NetworkScores, weights: ArrayLike, n: int = 2000, seed: int = 0) -> Reweighted:
-    """AUC of the weighted sample, with intervals from a bootstrap over objects; the weights (n,) are taken as given."""
+    """Return the AUC of the weighted sample, with intervals from a bootstrap over objects.
+
+    Parameters
+    ----------
+    scored
+        The scores, n entries.
+    weights
+        Shape (n,), treated as exact.
+    n
+        Number of replicates.
+    seed
+        Seed of the bootstrap.
+    """
     weights = np.asarray(weights, dtype=np.float64)
 
     def auc(drawn: NDArray[np.float64]) -> NDArray[np.float64]:

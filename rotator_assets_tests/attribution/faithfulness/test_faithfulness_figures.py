@@ -84,7 +84,7 @@ def test_convergence_is_drawn_for_existing_classes():
     assert not any("slow" in text for text in made_up.legend_texts(axes))
 
 
-def test_the_mark_is_outlined_and_its_share_written():
+def test_the_mark_is_outlined_with_its_fraction():
     mark, attribution = np.zeros((32, 32), dtype=bool), np.ones((32, 32))
     mark[4:8, 4:8] = True
     found = {"auc": 0.99, "share_in_mark": 0.71, "share_in_mark_low": 0.65, "share_in_mark_high": 0.77}
@@ -92,5 +92,5 @@ def test_the_mark_is_outlined_and_its_share_written():
     outline = figure.axes[2].lines[0].get_xydata()
     assert outline.min() == 3.5 and outline.max() == 7.5
     np.testing.assert_allclose(figure.axes[2].images[0].get_array(), 100 / 1024)
-    assert "71 % [65, 77] of it in the mark,\nwhich is 1.6 % of the area" in made_up.texts(figure)
+    assert "71 % [65, 77] of it in the mark,\nwhich covers 1.6 % of the area" in made_up.texts(figure)
     assert style.is_stamped(figure)
