@@ -112,13 +112,13 @@ def _injected_mark(recipe: Recipe) -> tuple[dict, MarkedGalaxies]:
             model = load_model(Path(folder) / f"fold-{fold}.keras")
             maps.append(_maps(model, galaxies.images, tested.index.to_numpy(), recipe))
     maps = np.concatenate(maps)
-    share = mean_with_interval(fraction_within(maps, mark), np.ones(len(maps)), np.arange(len(maps)), _SEED)
+    fraction = mean_with_interval(fraction_within(maps, mark), np.ones(len(maps)), np.arange(len(maps)), _SEED)
     row = {
         **_scores(predictions),
         "mark_area": float(mark.mean()),
-        "share_in_mark": share.value,
-        "share_in_mark_low": share.low,
-        "share_in_mark_high": share.high,
+        "share_in_mark": fraction.value,
+        "share_in_mark_low": fraction.low,
+        "share_in_mark_high": fraction.high,
     }
     return row, MarkedGalaxies(galaxies.images[[0, 1]], np.abs(maps).mean(axis=0), mark)
 
