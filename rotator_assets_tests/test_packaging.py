@@ -67,5 +67,8 @@ def test_uv_installs_statmorph_by_default():
 def test_without_statmorph_structure_is_refused_with_what_to_do(monkeypatch):
     """Not measured as if every image were at fault."""
     monkeypatch.setitem(sys.modules, "statmorph", None)
-    with pytest.raises(InputError, match="statmorph, which does not work here: install this project by `uv sync`"):
+    with pytest.raises(
+        InputError,
+        match="statmorph, which measures the structure of images, does not work here: install this project",
+    ):
         measure_all(np.ones((1, 32, 32, 3), np.float32), np.array([0]), np.array([False]), workers=1)

@@ -1,1 +1,1 @@
-"""Image readers, cut-outs, mock observation, neighbours, normalization. NumPy in, NumPy out; no Dagster."""
+"""Image readers, crops, mock observations, removal of neighbours and normalization. NumPy in, NumPy out; no Dagster."""

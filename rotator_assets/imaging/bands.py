@@ -1,4 +1,4 @@
-"""Which planes of a FITS image are g, r and i, by what its header says of them."""
+"""Find the planes of a FITS image that are g, r and i, from its header."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SURVEYS = "sdss|sloan|decam|des|hsc|lsst|ps|pogs|panstarrs|megacam|cfht"
 _OF_A_SURVEY = re.compile(rf"(?:{_SURVEYS})?([{_LETTERS}])(?:p|prime|band|mag)?")
 _LETTERS_APART = re.compile(rf"[{_LETTERS}](?:\W+[{_LETTERS}])+", re.IGNORECASE)
 _OTHER_SYSTEMS = ("johnson", "cousins", "bessel", "bessell", "gaia", "kron", "vega")
-"""Systems whose letters stand for other bands than those of SDSS."""
+"""Photometric systems whose letters stand for other bands than those of SDSS."""
 _OF_ANOTHER_SYSTEM = re.compile(rf"\b(?:{'|'.join(_OTHER_SYSTEMS)})|\bF\d{{3}}[WLMNX]", re.IGNORECASE)
 _OF_BANDS = re.compile("BAND|FILT")
 _WORDS_OF_IMAGES = {"primary", "band", "filter", "image", "img", "sci", "science", "data", "flux", *_SURVEYS.split("|")}
@@ -27,14 +27,14 @@ _WORDS_OF_IMAGES = {"primary", "band", "filter", "image", "img", "sci", "science
 _PIVOT_UM = {"g": 0.4702, "r": 0.6176, "i": 0.7490}
 """Pivot wavelengths of SDSS (Fukugita et al. 1996, AJ 111, 1748)."""
 _PIVOT_TOLERANCE = 0.035
-"""As far apart as the g, r and i of Pan-STARRS, DES and HSC lie from them; V, R_C and I_C are farther."""
+"""The g, r and i bands of Pan-STARRS, DES and HSC lie within this fraction of the SDSS ones; V, R_C and I_C do not."""
 
 
 @lru_cache(maxsize=1024)
 def band_letter(name: str) -> str | None:
-    """The letter of a band by its name: ``r`` of ``R``, ``r'``, ``sloan/sdss_r``, ``HSC-R2`` or ``r.MP9601``.
+    """Return the letter of a named band: ``r`` for ``R``, ``r'``, ``sloan/sdss_r``, ``HSC-R2`` or ``r.MP9601``.
 
-    None where the name has no letter of a band or several, and for Johnson, Cousins and Gaia bands.
+    Return None if the name holds no letter of a band or several, and for Johnson, Cousins and Gaia bands.
     """
     words = re.findall(r"[a-z]+", name.casefold())
     letters = {match[1] for word in words if (match := _OF_A_SURVEY.fullmatch(word))}
@@ -42,26 +42,27 @@ def band_letter(name: str) -> str | None:
 
 
 def extension_band(name: str) -> str | None:
-    """The letter of a band by the name of the extension that holds its image (``g``, ``SDSS_R``, ``IIMG``), else None.
+    """Return the letter of the band in an extension's name (``g``, ``SDSS_R``, ``IIMG``), or None.
 
-    Masks and errors are named by their band too; their names say more than that.
+    Masks and errors are also named after their band. Their names hold further words, so they give None.
     """
     name = re.sub(r"(?<=[a-z])im(g|age)$", "", name.casefold().strip())
     return band_letter(name) if is_image_name(name) else None
 
 
 def is_image_name(name: str) -> bool:
-    """Whether an extension's name says no more than that it holds an image, of some band or survey."""
+    """Return whether an extension's name only says that it holds an image, of any band or survey."""
     words = {word for word in re.findall(r"[a-z]+", name.casefold()) if not _OF_A_SURVEY.fullmatch(word)}
     return words <= _WORDS_OF_IMAGES
 
 
 def named_bands(keywords: Keywords, n_planes: int) -> dict[int, str]:
-    """The name of each plane that the header names, by the plane's number; empty where it names none.
+    """Return the names of the planes given in a header, by plane number; empty if it names none.
 
-    From ``BANDS`` (``gri``, or ``g,r,i``), ``BAND0`` .. or ``FILTER0`` .. (``r``, ``sloan/sdss_r``), counted from 0 or
-    1, or a list in ``FILTER`` or ``FILTERS``; from other keywords where they name the band of every plane. Raises
-    UnusableImage where two of them differ, and where they name more bands than there are planes.
+    The names come from ``BANDS`` (``gri``, or ``g,r,i``), from ``BAND0`` .. or ``FILTER0`` .. (``r``,
+    ``sloan/sdss_r``), counted from 0 or 1, or from a list in ``FILTER`` or ``FILTERS``. Other keywords count if they
+    name the band of every plane. Raises UnusableImage if two lists differ, or if a list is longer than the number of
+    planes.
     """
     found = [*_listed(keywords, n_planes), *_numbered(keywords, n_planes)]
     if not found:
@@ -74,7 +75,7 @@ def named_bands(keywords: Keywords, n_planes: int) -> dict[int, str]:
         shared = names.keys() & others.keys()
         if any(band_letter(others[n]) not in (None, band_letter(names[n])) for n in shared):
             differ = f"{_shown(names)}; {_shown(others)}"
-            raise UnusableImage(f"its header names the bands in two ways that differ ({differ})")
+            raise UnusableImage(f"its header names the bands in two ways ({differ})")
     if max(names) >= n_planes:
         raise UnusableImage(f"its header names {max(names) + 1} bands ({_shown(names)}), it has {n_planes} planes")
     return names
@@ -83,11 +84,31 @@ def named_bands(keywords: Keywords, n_planes: int) -> dict[int, str]:
 def band_planes(
     names: dict[int, str], wavelengths_um: Sequence[float] | None, n_planes: int, unnamed: int
 ) -> list[int]:
-    """The planes of g, r and i, by their names, else by their wavelengths, else the first three of ``unnamed``.
+    """Return the plane numbers of g, r and i.
 
-    ``unnamed``: how many planes an image has that needs no names, as their order is known. Raises UnusableImage where
-    a band is missing or stands twice, where names and wavelengths differ, and where neither is there and the number of
-    planes is another.
+    Names come first, then wavelengths, then the order of the first three of ``unnamed`` planes.
+
+    Parameters
+    ----------
+    names
+        Names of the planes by plane number; may be empty.
+    wavelengths_um
+        Wavelengths of the planes in micron, or None if unknown.
+    n_planes
+        Number of planes.
+    unnamed
+        Number of planes of an image whose order is known without names.
+
+    Returns
+    -------
+    list of int
+        Three plane numbers, in the order g, r, i.
+
+    Raises
+    ------
+    UnusableImage
+        If a band is missing or appears twice, if names and wavelengths disagree, or if neither is known and the image
+        has another number of planes.
     """
     by_wavelength = _by_wavelength(wavelengths_um) if wavelengths_um is not None else {}
     if not names and wavelengths_um is None:
@@ -104,7 +125,7 @@ def band_planes(
     if absent := [band for band in BANDS if not planes[band]]:
         raise UnusableImage(f"band {', '.join(absent)} is missing; the file has {there}")
     if twice := [band for band in BANDS if len(planes[band]) > 1]:
-        raise UnusableImage(f"band {', '.join(twice)} stands twice in its header ({there})")
+        raise UnusableImage(f"band {', '.join(twice)} appears twice in its header ({there})")
     chosen = [planes[band][0] for band in BANDS]
     if names and wavelengths_um is not None and any(by_wavelength.get(n) != letters[n] for n in chosen):
         shown = ", ".join(f"{wavelengths_um[n]:.4g}" for n in chosen)
@@ -113,7 +134,7 @@ def band_planes(
 
 
 def check_band(keywords: Keywords, band: str) -> None:
-    """Raises UnusableImage where the header of a file of one band names another."""
+    """Raise UnusableImage if the header of a single-band file names another band."""
     for key in filter(_OF_BANDS.search, keywords):
         name = text(keywords, key)
         if band_letter(name) not in (None, band) or _OF_ANOTHER_SYSTEM.search(name):
@@ -121,7 +142,10 @@ def check_band(keywords: Keywords, band: str) -> None:
 
 
 def _listed(keywords: Keywords, n_planes: int) -> Iterable[dict[int, str]]:
-    """The names in BANDS and FILTERS, and in other keywords, which may mean an instrument's filter, of every plane."""
+    """Yield the names in BANDS and FILTERS, and in other keywords if they name the band of every plane.
+
+    Other keywords may also name the filters of an instrument.
+    """
     for key in dict.fromkeys(("BANDS", "FILTERS", *filter(_MAY_LIST.fullmatch, keywords))):
         value = keywords.get(key)
         names = _names(value.strip()) if isinstance(value, str) else []
@@ -131,7 +155,7 @@ def _listed(keywords: Keywords, n_planes: int) -> Iterable[dict[int, str]]:
 
 
 def _names(listed: str) -> list[str]:
-    """``irg``, ``i/r/g``, ``i r g`` or ``SDSS i, SDSS r, SDSS g``, one by one."""
+    """Split ``irg``, ``i/r/g``, ``i r g`` or ``SDSS i, SDSS r, SDSS g`` into names."""
     if _LETTERS_APART.fullmatch(listed):
         return re.findall(r"[a-z]", listed, re.IGNORECASE)
     entries = re.split(r"\s*[,;|]\s*" if re.search("[,;|]", listed) else r"\s+", listed)
@@ -139,9 +163,9 @@ def _names(listed: str) -> list[str]:
 
 
 def _numbered(keywords: Keywords, n_planes: int) -> Iterable[dict[int, str]]:
-    """The names of BAND0 .., then of FILTER0 .., where any is that of a band or they are as many as the planes.
+    """Yield the names in BAND0 .., then in FILTER0 .., if any of them is a band or there is one for every plane.
 
-    Of other numbered keywords where each is that of a band. A camera has FILTER1 and FILTER2, its wheels, too.
+    Other numbered keywords count if each of them names a band. Cameras also use FILTER1 and FILTER2 for filter wheels.
     """
     families: dict[str, dict[int, str]] = {family: {} for family in _NAMES_OF_BANDS}
     for key, value in keywords.items():
@@ -156,7 +180,7 @@ def _numbered(keywords: Keywords, n_planes: int) -> Iterable[dict[int, str]]:
 
 
 def _by_wavelength(wavelengths_um: Sequence[float]) -> dict[int, str]:
-    """The band whose SDSS pivot wavelength a plane's is within 3.5 %."""
+    """Return the band of each plane whose wavelength is within 3.5 % of an SDSS pivot wavelength."""
     return {
         n: band
         for n, wavelength in enumerate(wavelengths_um)

@@ -1,6 +1,7 @@
-"""Celestial coordinates of images: where a galaxy lies in one, how large its pixels are, and where north is.
+"""Celestial coordinates of images: the position of a galaxy, the pixel scale and the direction of north.
 
-Read from the header's keywords: ``astropy.wcs`` gives the same (a test holds that) and takes longer than a small image.
+They are computed from header keywords. ``astropy.wcs`` gives the same values (a test checks this) but takes longer than
+reading a small image.
 """
 
 from __future__ import annotations
@@ -18,21 +19,26 @@ from rotator_assets.imaging.photometric_units import parse_unit
 from rotator_assets.imaging.redshifting import angular_diameter_distance_mpc
 
 _PLANES = ("TAN", "SIN", "ARC", "STG", "ZEA", "TPV")
-"""Projections that are the gnomonic one (TAN) to 0.001 arcsec within 0.1 degrees of their reference point."""
+"""Projections that equal the gnomonic one (TAN) to 0.001 arcsec within 0.1 degrees of their reference point."""
 _STEP_DEG = 1e-4
 SQUARE_WITHIN = 1.02
-"""The longer side of a pixel over the shorter one, at most."""
+"""Largest ratio of the longer to the shorter side of a pixel."""
 _SCALES = ("PIXSCALE", "PIXSCAL1", "PIXSCAL2", "PIXSCL", "SECPIX", "SECPIX1", "SECPIX2", "PIXELSCL", "PLTSCALE")
-"""Keywords of the side of a pixel in arcsec."""
+"""Keywords that hold the side of a pixel in arcsec."""
 
 
 @dataclass(frozen=True)
 class TangentPlane:
     """Gnomonic projection of the sky on the pixels of an image (Calabretta & Greisen 2002, A&A 395, 1077).
 
-    The reference point, ``ra`` and ``dec`` in degrees, lies at pixel ``x``, ``y`` (columns and rows, counted from 0 at
-    the centre of the first). ``matrix``: ((a, b), (c, d)) in degrees a pixel; a step of dx, dy pixels leads
-    a dx + b dy east and c dx + d dy north on the plane.
+    Attributes
+    ----------
+    ra, dec
+        Reference point in degrees.
+    x, y
+        Pixel of the reference point: column and row, counted from 0 at the centre of the first.
+    matrix
+        ((a, b), (c, d)) in degrees per pixel: a step of dx, dy pixels moves a dx + b dy east and c dx + d dy north.
     """
 
     ra: float
@@ -43,9 +49,10 @@ class TangentPlane:
 
     @classmethod
     def from_header(cls, header: Mapping) -> TangentPlane | None:
-        """Of a FITS header with right ascension and declination on its first two axes, in either order; else None.
+        """Read the projection from a FITS header; None if its first two axes are not right ascension and declination.
 
-        Distortions (SIP) are left out. Raises UnusableImage where the keywords have no inverse or are not finite.
+        The axes may come in either order. Distortions (SIP) are ignored. Raises UnusableImage if the keywords are not
+        finite or the matrix has no inverse.
         """
         types = [re.fullmatch(r"(RA|DEC)-+([A-Z]{3})(-SIP)?", str(header.get(f"CTYPE{i}", "")).strip()) for i in (1, 2)]
         if not all(types) or {t[1] for t in types} != {"RA", "DEC"} or types[0][2] not in _PLANES:
@@ -58,30 +65,36 @@ class TangentPlane:
             matrix, reference = matrix[::-1], reference[::-1]
         pixel = [float(header.get(f"CRPIX{i}", 0.0)) - 1 for i in (1, 2)]
         if not np.isfinite([*reference, *pixel]).all() or abs(reference[1]) > 90:
-            raise UnusableImage("its celestial coordinates (CRVAL, CRPIX) are no position")
+            raise UnusableImage("its celestial coordinates (CRVAL, CRPIX) are not a position")
         return cls(*reference, *pixel, tuple(map(tuple, matrix.tolist())))
 
     @property
     def arcsec_per_pixel(self) -> float:
-        """Side of a pixel: the root of its area, |det matrix|. Raises UnusableImage where it is not square."""
+        """Side of a pixel in arcsec: the square root of its area |det matrix|.
+
+        Raises UnusableImage if it is not square.
+        """
         return side_arcsec(self.matrix)
 
     @property
     def is_mirrored(self) -> bool:
-        """True where east is to the right of north, unlike the sky as it is seen."""
+        """True if east is to the right of north, unlike the sky as seen from Earth."""
         return bool(np.linalg.det(self.matrix) > 0)
 
     def mirrored(self, nx: int) -> TangentPlane:
-        """The coordinates of ``image[:, ::-1]``, of an image with ``nx`` columns."""
+        """Return the coordinates of ``image[:, ::-1]`` for an image with ``nx`` columns."""
         (a, b), (c, d) = self.matrix
         return replace(self, x=nx - 1 - self.x, matrix=((-a, b), (-c, d)))
 
     def cut(self, x: int, y: int) -> TangentPlane:
-        """The coordinates of ``image[y:, x:]``."""
+        """Return the coordinates of ``image[y:, x:]``."""
         return replace(self, x=self.x - x, y=self.y - y)
 
     def pixel(self, ra: ArrayLike, dec: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """x and y (columns and rows from 0) of positions in degrees; NaN more than 89 degrees from the reference."""
+        """Return x and y (columns and rows from 0) of positions in degrees.
+
+        NaN more than 89 degrees from the reference.
+        """
         ra, dec, ra0, dec0 = (np.radians(value) for value in (ra, dec, self.ra, self.dec))
         height = np.sin(dec0) * np.sin(dec) + np.cos(dec0) * np.cos(dec) * np.cos(ra - ra0)
         height = np.where(height > np.cos(np.radians(89)), height, np.nan)
@@ -91,13 +104,14 @@ class TangentPlane:
         return self.x + dx, self.y + dy
 
     def north_angle_deg(self, ra: float | None = None, dec: float | None = None) -> float:
-        """Position angle of the +y axis, degrees east of north in [0, 360), at a position (default: the reference).
+        """Return the position angle of the +y axis at a position (default: the reference point).
 
-        With east to the left of north this is the angle, counterclockwise in the picture, from north to +y: a
-        position angle on the sky minus it is the angle in the picture, counterclockwise from +y.
+        The angle is in degrees east of north, in [0, 360). With east to the left of north it is the angle from north to
+        +y, counterclockwise in the picture. A position angle on the sky minus this angle is the angle in the picture,
+        counterclockwise from +y.
         """
         ra, dec = (self.ra, self.dec) if ra is None or dec is None else (ra, dec)
-        inwards = -_STEP_DEG if dec > 0 else _STEP_DEG  # never over a pole
+        inwards = -_STEP_DEG if dec > 0 else _STEP_DEG  # never across a pole
         (x0, x1), (y0, y1) = self.pixel([ra, ra], [dec, dec + inwards])
         north = np.arctan2((y1 - y0) * inwards, (x1 - x0) * inwards)
         angle = 90 - np.degrees(north)
@@ -105,16 +119,16 @@ class TangentPlane:
 
 
 def pixel_matrix(header: Mapping) -> NDArray[np.float64]:
-    """Degrees a pixel, (2, 2): the world axes by the pixel axes, from CD, or CDELT and PC or CROTA2, and CUNIT.
+    """Return the (2, 2) matrix in degrees per pixel, world axes by pixel axes.
 
-    Greisen & Calabretta 2002, A&A 395, 1061. Raises UnusableImage where it has no inverse or is not finite, and where
-    a unit is no angle.
+    It is computed from CD, or from CDELT with PC or CROTA2, and CUNIT (Greisen & Calabretta 2002, A&A 395, 1061).
+    Raises UnusableImage if it has no inverse, if it is not finite, or if a unit is not an angle.
     """
     return np.diag([_degrees(header, axis) for axis in (1, 2)]) @ _matrix(header)
 
 
 def _matrix(header: Mapping) -> NDArray[np.float64]:
-    """As `pixel_matrix`, each world axis in its own unit."""
+    """Return the matrix of `pixel_matrix` with each world axis in its own unit."""
     axes = (1, 2)
     if any(f"CD{i}_{j}" in header for i in axes for j in axes):
         matrix = np.array([[float(header.get(f"CD{i}_{j}", 0.0)) for j in axes] for i in axes])
@@ -133,7 +147,7 @@ def _matrix(header: Mapping) -> NDArray[np.float64]:
 
 
 def _degrees(header: Mapping, axis: int) -> float:
-    """Degrees in the unit of a celestial axis; FITS has degrees where it names none."""
+    """Return the unit of a celestial axis in degrees; the FITS default is degrees."""
     name = text(header, f"CUNIT{axis}")
     if name in ("", "deg"):
         return 1.0
@@ -144,7 +158,10 @@ def _degrees(header: Mapping, axis: int) -> float:
 
 
 def side_arcsec(matrix: ArrayLike) -> float:
-    """Side of a square pixel in arcsec, of a matrix in degrees. Raises UnusableImage where pixels are not square."""
+    """Return the side of a square pixel in arcsec, for a matrix in degrees per pixel.
+
+    Raises UnusableImage if not square.
+    """
     sides = np.hypot(*np.asarray(matrix)) * 3600
     area = abs(np.linalg.det(matrix)) * 3600**2
     if sides.max() > SQUARE_WITHIN * sides.min() or sides.prod() > SQUARE_WITHIN * area:
@@ -153,12 +170,13 @@ def side_arcsec(matrix: ArrayLike) -> float:
 
 
 def pixel_scale_arcsec(header: Mapping) -> float | None:
-    """Side of a pixel in arcsec; None where the header does not tell.
+    """Return the side of a pixel in arcsec; None if the header does not give it.
 
-    From celestial coordinates of any kind; else from linear axes in a unit of angle (``CUNIT`` or, in published SKIRT
-    images, ``CTYPE``), or ``PIXSCALE`` and its like, which must agree; else from linear axes in a unit of length at
-    the distance ``DISTANGD`` (SKIRT 9), or at the redshift ``USE_Z`` in the cosmology of IllustrisTNG. Raises
-    UnusableImage where what it tells is not enough, differs, or pixels are not square.
+    It comes from celestial coordinates of any kind. Without them it comes from linear axes in a unit of angle
+    (``CUNIT`` or, in published SKIRT images, ``CTYPE``) or from ``PIXSCALE`` and similar keywords, which must agree.
+    Last come linear axes in a unit of length at the distance ``DISTANGD`` (SKIRT 9), or at the redshift ``USE_Z`` in
+    the cosmology of IllustrisTNG. Raises UnusableImage if the keywords are incomplete or disagree, or if pixels are not
+    square.
     """
     if any(re.match(r"RA--|DEC-|[A-Z]LON|[A-Z]LAT", text(header, f"CTYPE{i}")) for i in (1, 2)):
         return side_arcsec(pixel_matrix(header))
@@ -174,7 +192,7 @@ def pixel_scale_arcsec(header: Mapping) -> float | None:
 
 
 def _linear_unit(header: Mapping):
-    """The ``astropy.units.Unit`` of both axes, None where none is told. Raises UnusableImage where they differ."""
+    """Return the ``astropy.units.Unit`` of both axes; None if there is none. Raises UnusableImage if they differ."""
     units = [text(header, f"CUNIT{i}") or text(header, f"CTYPE{i}") for i in (1, 2)]
     if not (units[0] and all(f"CDELT{i}" in header or f"CD{i}_{i}" in header for i in (1, 2))):
         return None
@@ -185,7 +203,7 @@ def _linear_unit(header: Mapping):
 
 
 def _named_scale(header: Mapping) -> float | None:
-    """Of ``PIXSCALE`` and its like, in arcsec. Raises UnusableImage where two differ."""
+    """Return the value of ``PIXSCALE`` and similar keywords in arcsec. Raises UnusableImage if two differ."""
     found = {key: value for key in _SCALES if (value := number(header, key)) is not None and value > 0}
     if found and max(found.values()) > SQUARE_WITHIN * min(found.values()):
         raise UnusableImage("its header has pixels of " + " and ".join(f"{v:g} ({k})" for k, v in found.items()))
@@ -199,4 +217,6 @@ def _distance_mpc(header: Mapping) -> float:
     redshift = number(header, "USE_Z") or number(header, "REDSHIFT")
     if redshift is not None and redshift > 0:
         return angular_diameter_distance_mpc(redshift)
-    raise UnusableImage("its pixels are told as a length, but no distance is (PIXSCALE in arcsec, DISTANGD or USE_Z)")
+    raise UnusableImage(
+        "its pixel size is a length, but the header has no distance (PIXSCALE in arcsec, DISTANGD or USE_Z)"
+    )

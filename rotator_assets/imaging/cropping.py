@@ -1,4 +1,4 @@
-"""Crops and padding about the middle of an image. Every function keeps the pixels of `centre.crop_start`."""
+"""Crop and pad images about their middle, by the convention of `centre.crop_start`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from rotator_assets.imaging.centre import crop_start
 
 
 def check_size(pixels: NDArray, size: int) -> None:
-    """Raises UnusableImage if an image (ny, nx, ...) is smaller than a crop of ``size`` x ``size`` pixels."""
+    """Raise UnusableImage if an image (ny, nx, ...) is smaller than a crop of ``size`` x ``size`` pixels."""
     ny, nx = pixels.shape[:2]
     if min(ny, nx) < size:
         raise UnusableImage(f"image is {ny} x {nx} pixels, smaller than the {size}-pixel crop")
 
 
 def centre_crop(pixels: NDArray, size: int) -> NDArray:
-    """The central ``size`` x ``size`` pixels of (ny, nx, ...), as a view. Raises UnusableImage if it is smaller."""
+    """Return the central ``size`` x ``size`` pixels of (ny, nx, ...) as a view.
+
+    Raises UnusableImage if they do not fit.
+    """
     check_size(pixels, size)
     y, x = (crop_start(n, size) for n in pixels.shape[:2])
     return pixels[y : y + size, x : x + size]
 
 
 def pad_or_crop(pixels: NDArray, size: int) -> NDArray:
-    """The central ``size`` x ``size`` pixels of (ny, nx, ...), with zeros beyond the edges of the image.
+    """Return the central ``size`` x ``size`` pixels of (ny, nx, ...), with zeros beyond the edges of the image.
 
-    Zero is no light, so this is exact for noiseless images.
+    Zero means no light, so this is exact for noiseless images.
     """
     framed = np.zeros((size, size, *pixels.shape[2:]), dtype=pixels.dtype)
     target, source = [], []

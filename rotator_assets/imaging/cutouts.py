@@ -1,4 +1,4 @@
-"""From a galaxy's image file to the pixels of a dataset: read, observe if simulated, crop, check."""
+"""Turn a galaxy's image file into the pixels of a dataset: read, check, observe if simulated, crop."""
 
 from __future__ import annotations
 
@@ -38,17 +38,27 @@ from rotator_assets.imaging.redshifting import SKIRT_REDSHIFT, angular_scale
 from rotator_assets.imaging.sky import SkyStamps
 
 OBSERVED_PX = 128
-"""Side of every mock observation, pixels: smaller crops are cut from it, so that crops differ in nothing else."""
+"""Side of every mock observation in pixels. Smaller crops are cut from it, so crops of one galaxy show the same
+noise."""
 MAX_STAMP_VALUES = 64 * 1024**2
-"""Values of all sky stamps together, which are held in memory: 256 MiB."""
+"""Largest total number of values of the sky stamps, which are kept in memory (256 MiB)."""
 
 
 @dataclass(frozen=True)
 class Cutout:
-    """Pixels float32 (size, size, 3), bands g, r, i, and how they came about, named as columns of table ``images``.
+    """Pixels of one galaxy and how they were made.
 
-    ``angular_scale``: apparent size of the galaxy over that in its file, other than 1 where it was placed at another
-    redshift; sizes from the survey's catalogues are to be multiplied by it.
+    Attributes
+    ----------
+    pixels
+        float32 (size, size, 3), bands g, r, i.
+    conditions
+        Values by column name of table ``images``.
+    synthetic
+        Whether the image is marked as synthetic.
+    angular_scale
+        Apparent size of the galaxy over that in its file: 1 unless the galaxy was moved to another redshift. Sizes from
+        the survey's catalogues have to be multiplied by it.
     """
 
     pixels: NDArray[np.float32]
@@ -59,14 +69,26 @@ class Cutout:
 
 @dataclass(frozen=True)
 class Treatment:
-    """How every image of a dataset is made, and what is checked of it.
+    """How the images of a dataset are made and checked.
 
-    ``noise``: ``observed``, the centre of the image as it is, which must fill the crop; ``noisy``, a simulated image as
-    SDSS would have seen it (`science.mock.observe`), its padding covered by sky; ``noiseless``, the simulated image,
-    padded with zeros. ``mock`` is for simulated images, of which noiseless ones have the redshift alone.
-    ``max_missing_fraction``: where no more of the crop is missing, it is filled (`missing.filled`).
-    ``arcsec_per_pixel`` is the survey's pixel scale. Every file must have it unless ``check_pixel_scale`` is off; None
-    accepts any.
+    Attributes
+    ----------
+    survey
+        Key of the survey, part of the seed of each mock observation.
+    noise
+        ``observed``: the centre of the image, which must be as large as the crop. ``noisy``: a simulated image as SDSS
+        would observe it (`mock.observe`), padded with sky. ``noiseless``: a simulated image, padded with zeros.
+    crop_px
+        Side of the crop in pixels.
+    images
+        Which checks are made, and the fraction of missing pixels that may be filled.
+    mock
+        How simulated galaxies are observed. Noiseless images only use its redshift.
+    stamps
+        Stamps of real sky, needed if ``mock.sky`` is ``stamps``.
+    arcsec_per_pixel
+        Pixel scale of the survey, which every file must have unless ``images.check_pixel_scale`` is off; None accepts
+        any.
     """
 
     survey: str
@@ -81,9 +103,30 @@ class Treatment:
 def make_cutout(
     source: ImageSource, galaxy_id: str, treatment: Treatment, ra: float | None = None, dec: float | None = None
 ) -> Cutout:
-    """The galaxy, at ``ra`` and ``dec`` in degrees where they are known, as the dataset has it.
+    """Read one galaxy's image and make its cut-out.
 
-    Raises UnusableImage with the reason, InputError where sky stamps are asked for that are missing or too small.
+    Parameters
+    ----------
+    source
+        Where the image is and how to read it.
+    galaxy_id
+        Identifier of the galaxy, part of the seed of its mock observation.
+    treatment
+        How the dataset's images are made.
+    ra, dec
+        Catalogue position in degrees; None or NaN if unknown.
+
+    Returns
+    -------
+    Cutout
+        The pixels, and the columns of table ``images`` that describe them.
+
+    Raises
+    ------
+    UnusableImage
+        With the reason, if the image cannot be used.
+    InputError
+        If sky stamps are needed but missing or too small.
     """
     image = source.read()
     if treatment.noise == "observed":
@@ -110,9 +153,9 @@ def make_cutout(
 
 
 def _place(image: GalaxyImage, ra: float | None, dec: float | None, crop_px: int) -> dict[str, float]:
-    """Where the galaxy stands in the crop (`science.centre`), as columns of table ``images``.
+    """Return the position of the galaxy in the crop (see `centre`) as columns of table ``images``.
 
-    Coordinates that do not have it near the middle, which are used where they are not checked, are not believed.
+    Without the check of the centre, coordinates may put the galaxy far from the middle. They are ignored then.
     """
     ny, nx = image.pixels.shape[:2]
     x, y = middle(nx), middle(ny)
@@ -123,7 +166,7 @@ def _place(image: GalaxyImage, ra: float | None, dec: float | None, crop_px: int
 
 
 def _observed(image: GalaxyImage, treatment: Treatment, conditions: dict) -> Cutout:
-    """The centre of an observed image."""
+    """Return the centre of an observed image."""
     pixels = centre_crop(image.pixels, treatment.crop_px)
     missing = None if image.missing is None else centre_crop(image.missing, treatment.crop_px)
     conditions["filled_fraction"] = check_complete(missing, treatment.images.max_missing_fraction)
@@ -136,12 +179,10 @@ def _observed(image: GalaxyImage, treatment: Treatment, conditions: dict) -> Cut
 
 
 def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditions: dict) -> Cutout:
-    """The cut-out of a simulated image. Where it is moved in redshift, missing pixels anywhere in it count."""
+    """Return the cut-out of a simulated image. If it is moved in redshift, all its missing pixels count."""
     options, crop_px = treatment.mock, treatment.crop_px
     if options.redshift is not None and image.redshift is None:
-        raise UnusableImage(
-            "its header does not tell the redshift (USE_Z, REDSHIFT), from which mock.redshift moves it"
-        )
+        raise UnusableImage("its header has no redshift (USE_Z, REDSHIFT), so mock.redshift cannot move it")
     source_redshift = image.redshift or SKIRT_REDSHIFT
     whole = image.missing is None or options.redshift is not None
     missing = image.missing if whole else pad_or_crop(image.missing, crop_px)
@@ -164,7 +205,7 @@ def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditi
 
 
 def _columns(mock: MockConditions) -> dict[str, float | int | str | None]:
-    """Conditions of a mock observation as columns of table ``images``."""
+    """Return the conditions of a mock observation as columns of table ``images``."""
     columns = {
         "mock_seed": mock.seed,
         "psf_profile": mock.psf_profile,
@@ -179,11 +220,11 @@ def _columns(mock: MockConditions) -> dict[str, float | int | str | None]:
 
 
 def read_sky_stamps(folder: Path) -> SkyStamps:
-    """Every FITS cube below a folder as a stamp of blank sky, named by its path from there.
+    """Read every FITS cube below a folder as a stamp of blank sky, named by its relative path.
 
-    Which stamp a galaxy gets depends on its seed and on how many stamps there are. Raises InputError naming the file
-    that cannot be read, is not finite or constant, is smaller than ``OBSERVED_PX``, has other pixels than SDSS's, or
-    where there are no files or more than ``MAX_STAMP_VALUES`` fit.
+    The stamp of a galaxy depends on its seed and on the number of stamps. Raises InputError with the file's name if a
+    stamp cannot be read, is not finite, is constant, is smaller than ``OBSERVED_PX`` or does not have SDSS pixels, and
+    if there are no files or more than ``MAX_STAMP_VALUES`` allows.
     """
     stamps: dict[str, NDArray[np.float32]] = {}
     n_values, synthetic = 0, False
@@ -194,12 +235,14 @@ def read_sky_stamps(folder: Path) -> SkyStamps:
         try:
             image = _read_stamp(path)
         except UnusableImage as reason:
-            raise InputError(f"{folder}: sky stamp {name}: {reason}; mend it or leave it out") from None
+            raise InputError(f"{folder}: sky stamp {name}: {reason}; fix it or remove it") from None
         stamps[name] = image.pixels
         synthetic |= image.synthetic
         n_values += image.pixels.size
         if n_values > MAX_STAMP_VALUES:
-            raise InputError(f"{folder}: more sky stamps than fit in memory ({MAX_STAMP_VALUES} values); keep fewer")
+            raise InputError(
+                f"{folder}: the sky stamps do not fit in memory ({MAX_STAMP_VALUES} values at most); remove some"
+            )
     if not stamps:
         raise InputError(f"{folder}: holds no sky stamps (FITS cubes of g, r, i)")
     return SkyStamps.measured(stamps, synthetic)

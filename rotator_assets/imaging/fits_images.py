@@ -1,4 +1,4 @@
-"""The images in a FITS file: native pixels of the planes, with the keywords and the coordinates that belong to them."""
+"""Read the images in a FITS file: native pixels of each plane, with their keywords and coordinates."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rotator_assets.imaging.keywords import Keywords, inherited, number, own_key
 from rotator_assets.imaging.photometric_units import parse_unit
 
 MAX_VALUES = 4096 * 4096 * 3
-"""Larger images are refused before their pixels are read: a cut-out of one galaxy has a few hundred pixels a side."""
+"""Larger images are refused before their pixels are read. A cut-out of one galaxy is a few hundred pixels wide."""
 
 _WEIGHTS = {"ivar", "invvar", "weight", "weights", "weightmap", "wht", "wt", "expmap", "exposure", "coverage", "nexp"}
 _MASKS = {"mask", "maskbits", "msk", "bitmask", "dq", "quality", "flag", "flags", "bpm", "badpix"}
 _ERRORS = {"err", "error", "errors", "sigma", "std", "rms", "var", "variance", "unc", "uncert", "uncertainty", "noise"}
 _OTHERS = {"psf", "model", "background", "bkg", "residual", "residuals", "resid", "chi", "snr", "segm", "segmentation"}
-"""Words in the names of extensions that hold no image of the galaxy."""
+"""Words in the names of extensions that do not hold an image of the galaxy."""
 _LINEAR_SPECTRA = re.compile(r"(WAVE|AWAV|FREQ|ENER|LAMBDA|WAVELENGTH)?", re.IGNORECASE)
 _WAVELENGTHS = ("WAVELENGTH", "WAVELENGTHS", "LAMBDA")
 _NUMBERED_WAVELENGTH = re.compile(r"(WAVE|WAVELEN|WAVELN|LAMBDA|LAM)_?\d")
@@ -32,11 +32,24 @@ _NUMBERED_WAVELENGTH = re.compile(r"(WAVE|WAVELEN|WAVELN|LAMBDA|LAM)_?\d")
 
 @dataclass(frozen=True)
 class FitsImage:
-    """One image: ``planes`` (n, ny, nx), mirrored back where it was mirrored; a flat image is one plane.
+    """One image of a FITS file.
 
-    ``wavelengths_um``: of the planes where the file tells. ``weights``: of the pixels, (n, ny, nx) or (ny, nx), where
-    an extension holds them. ``unread``: names of extensions that mask or flag pixels in a way that is not known here.
-    ``synthetic``: whether the file says it is.
+    Attributes
+    ----------
+    planes
+        (n, ny, nx), mirrored back if the image was mirrored; n is 1 for a flat image.
+    keywords
+        Its own and, in an extension, the inherited keywords.
+    coordinates
+        Celestial coordinates, None if the header has none.
+    wavelengths_um
+        Wavelengths of the planes in micron, None if the file does not give them.
+    weights
+        (n, ny, nx) or (ny, nx), None if no extension holds weights.
+    unread
+        Names of extensions with masks or flags that are not read.
+    synthetic
+        Whether the file is marked as synthetic.
     """
 
     planes: NDArray
@@ -49,9 +62,9 @@ class FitsImage:
 
 
 def read_fits(content: BinaryIO) -> dict[str | None, FitsImage]:
-    """The first image of an open file, under None; or flat images in extensions named g, r and i, under these names.
+    """Return the first image of an open file under None, or flat images in extensions named g, r and i by band.
 
-    Integers become floats, with NaN where they are ``BLANK``. Raises UnusableImage with the reason, and whatever
+    Integers become floats, with NaN in place of ``BLANK``. Raises UnusableImage with the reason, and any error that
     astropy raises on damaged files.
     """
     from astropy.io import fits
@@ -71,9 +84,9 @@ def read_fits(content: BinaryIO) -> dict[str | None, FitsImage]:
 
 
 def _by_extension(images: list) -> dict[str, object]:
-    """The images of g, r and i, where each is named by its ``EXTNAME``, or by the ``FILTER`` or ``BAND`` of its header.
+    """Return the flat images of g, r and i, named by ``EXTNAME`` or by ``FILTER`` or ``BAND`` in their headers.
 
-    One alone is no set of bands.
+    A single band does not count as a set.
     """
     found: dict[str, object] = {}
     for hdu in images:
@@ -122,10 +135,10 @@ def _image(hdu, hdus, primary: Keywords) -> FitsImage:
 
 
 def image_values(hdu, keywords: Keywords) -> NDArray:
-    """The values of an image opened unscaled: stored ones times ``BSCALE`` plus ``BZERO``, NaN where ``BLANK``.
+    """Return the values of an image opened unscaled: stored values times ``BSCALE`` plus ``BZERO``, NaN for ``BLANK``.
 
-    astropy applies no ``BLANK`` of 0, and none to unsigned integers. In floats it means nothing by the standard, but
-    whoever wrote it meant that value.
+    astropy ignores a ``BLANK`` of 0, and any in unsigned integers. The standard gives ``BLANK`` no meaning in floats,
+    but files that set it there mean that value.
     """
     stored = hdu.data
     stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
@@ -142,11 +155,11 @@ def image_values(hdu, keywords: Keywords) -> NDArray:
 
 
 def _weights(image, hdus) -> tuple[NDArray | None, tuple[str, ...]]:
-    """Weights of an image's pixels (inverse variances, exposure), and the names of its masks.
+    """Return the weights of an image's pixels (inverse variances, exposure), and the names of its masks.
 
-    They are those of a band where the image and the extension are both named by one. A weight of 0 means no measurement
-    whoever writes it, and so does an error of NaN; what a bit of a mask means differs, and many mark pixels that are
-    good.
+    If the image and an extension are both named after a band, the bands must match. A weight of 0 always means no
+    measurement, and so does an error of NaN. The meaning of mask bits differs between surveys, and many flag good
+    pixels.
     """
     weights, unread = None, []
     band = extension_band(image.name)
@@ -165,9 +178,9 @@ def _weights(image, hdus) -> tuple[NDArray | None, tuple[str, ...]]:
 
 
 def _check_agree(own: Keywords, primary: Keywords, n_planes: int) -> None:
-    """Raises UnusableImage where an extension and the primary header tell another unit or other bands.
+    """Raise UnusableImage if an extension and the primary header give different units or bands.
 
-    Not where the extension says what it takes from there (``INHERIT``).
+    The check is skipped if the extension sets ``INHERIT``.
     """
     if "INHERIT" in own:
         return
@@ -176,11 +189,11 @@ def _check_agree(own: Keywords, primary: Keywords, n_planes: int) -> None:
         raise UnusableImage(f"BUNIT is '{units[0]}' in the image's header and '{units[1]}' in the primary header")
     here, above = (named_bands(keywords, n_planes) for keywords in (own, primary))
     if here and above and any(band_letter(here[n]) != band_letter(above[n]) for n in here.keys() & above.keys()):
-        raise UnusableImage("the image's header and the primary header name the bands in two ways that differ")
+        raise UnusableImage("the image's header and the primary header name the bands in two ways")
 
 
 def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...] | None:
-    """Wavelengths of the planes in microns: of SKIRT's table (``GRID_POINTS``), or of a third axis that is spectral."""
+    """Return the wavelengths of the planes in micron, from SKIRT's table (``GRID_POINTS``) or a spectral third axis."""
     from astropy import units
 
     for hdu in hdus:
@@ -206,7 +219,7 @@ def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...
             if named_bands(keywords, n_planes):
                 return None
             raise UnusableImage(
-                "its third axis is spectral (CTYPE3), but CRVAL3 and CDELT3 do not tell its wavelengths"
+                "its third axis is spectral (CTYPE3), but CRVAL3 and CDELT3 do not give its wavelengths"
             )
         step *= number(keywords, "PC3_3") or 1.0
         if not _LINEAR_SPECTRA.fullmatch(kind):
@@ -216,16 +229,16 @@ def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...
     try:
         return tuple(units.Quantity(values, parsed).to_value("micron", units.spectral()).tolist())
     except (units.UnitConversionError, TypeError):
-        raise UnusableImage(f"its wavelengths are in '{unit}', no unit of wavelength") from None
+        raise UnusableImage(f"its wavelengths are in '{unit}', which is not a unit of wavelength") from None
 
 
 def _has_wavelengths(column: str, table, n_planes: int) -> bool:
-    """Whether a column is SKIRT's, or has such a name and a value for every plane: no spectrum."""
+    """Return whether a column is SKIRT's, or has such a name and one value per plane, which excludes spectra."""
     return column == "GRID_POINTS" or (column.upper() in _WAVELENGTHS and len(table.data) == n_planes)
 
 
 def _is_spectral(kind: str, unit: str) -> bool:
-    """Whether an axis of that ``CTYPE``, or of none but in that unit, is one of wavelengths, frequencies, energies."""
+    """Return whether an axis holds wavelengths, frequencies or energies, by its ``CTYPE``, else by its unit."""
     if kind:
         return kind[:4].upper() in ("WAVE", "AWAV", "FREQ", "ENER", "LAMB")
     parsed = parse_unit(unit) if unit else None

@@ -1,13 +1,13 @@
 """Cut-outs from SDSS calibrated frames, ``frame-g-001043-1-0036.fits`` (or ``.fits.gz``, ``.fits.bz2``) and so on.
 
 A frame is one band of one field: 2048 x 1489 pixels of 0.396 arcsec, sky-subtracted, in nanomaggies
-(https://data.sdss.org/datamodel, ``frame``). A galaxy's cut-out is taken from the field where it lies farthest from the
-edge, in each band by that band's own coordinates, as the bands of a field differ by some pixels.
+(https://data.sdss.org/datamodel, ``frame``). A galaxy's cut-out comes from the field in which it lies farthest from the
+edge. Each band uses its own coordinates, because the bands of a field differ by a few pixels.
 
-Pixels are taken as they are, with the galaxy as close to the middle of the cut-out as whole pixels allow. So fluxes and
-noise stay those that SDSS measured, independent from pixel to pixel, and the galaxy is at most half a pixel off along
-either axis in every band; where it is in the r band is known (`science.centre`). Resampling would register the bands
-better, and would smooth the noise of each by another amount: at worst to a quarter of its variance (bilinear).
+Pixels are not resampled. The galaxy lies as close to the middle of the cut-out as whole pixels allow, so it is at most
+half a pixel off along either axis in every band, and its position in the r band is recorded (see `centre`). Fluxes and
+noise stay as SDSS measured them, independent from pixel to pixel. Resampling would align the bands better, but would
+smooth the noise of each band by a different amount: bilinear interpolation reduces its variance by up to a factor of 4.
 """
 
 from __future__ import annotations
@@ -44,21 +44,30 @@ CUTOUT_PX = 128
 MAX_FRAME_VALUES = 4096 * 4096
 MAX_FRAME_BYTES = 2**28
 MAX_FRAMES_IN_MEMORY = 16
-"""Frames kept for the next galaxy in the same field: 12 MB each."""
+"""Frames kept for the next galaxy in the same field; 12 MB each."""
 
 _FRAME_NAME = re.compile(
     rf"frame-(?P<band>[gri])-(?P<run>\d{{6}})-(?P<camcol>\d)-(?P<field>\d{{4}}){FITS_NAME}", re.IGNORECASE
 )
 _PACKED_MORE = {".fits": 0, ".fz": 1, ".gz": 2, ".bz2": 3}
 _FARTHEST_CORNER_DEG = 0.5
-"""No corner of a frame is farther from its reference point (its centre) than this."""
+"""Larger than the distance of any corner of a frame from its reference point, which is its centre."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Pixels of a frame, (ny, nx), east to the left of north; and where the sky is in them.
+    """Pixels of a frame and their coordinates.
 
-    ``nanomaggies``: in one unit of the pixels.
+    Attributes
+    ----------
+    pixels
+        (ny, nx), with east to the left of north.
+    coordinates
+        Celestial coordinates of the pixels.
+    nanomaggies
+        Nanomaggies per unit of the pixels.
+    synthetic
+        Whether the file is marked as synthetic.
     """
 
     pixels: NDArray
@@ -69,17 +78,25 @@ class Frame:
 
 @dataclass(frozen=True)
 class FrameSource(ImageSource):
-    """A galaxy in a field: position in degrees, side of the cut-out in pixels. ``paths`` are frames of the field."""
+    """A galaxy in an SDSS field; ``paths`` are the frames of the field.
+
+    Attributes
+    ----------
+    ra, dec
+        Position of the galaxy in degrees.
+    size_px
+        Side of the cut-out in pixels.
+    """
 
     ra: float
     dec: float
     size_px: int = CUTOUT_PX
 
     def read(self) -> GalaxyImage:
-        """The cut-out, the galaxy within half a pixel of the middle; scale, north and coordinates are the r band's.
+        """Read the cut-out, with the galaxy within half a pixel of the middle.
 
-        Near the edge of a frame it is as large as fits. Raises UnusableImage where a band is missing or unreadable, and
-        where the galaxy is on the edge.
+        Scale, direction of north and coordinates are those of the r band. Near the edge of a frame the cut-out is as
+        large as fits. Raises UnusableImage if a band is missing or unreadable, or if the galaxy is on the edge.
         """
         frames = {_band_of(path): path for path in self.paths}
         if absent := [band for band in BANDS if band not in frames]:
@@ -107,11 +124,27 @@ class FrameSource(ImageSource):
 def frame_sources(
     folder: Path, galaxy_ids: Iterable[str], ra: ArrayLike, dec: ArrayLike, size_px: int = CUTOUT_PX
 ) -> dict[str, FrameSource]:
-    """Where the frames below a folder show each galaxy; those that lie in no frame are left out.
+    """Find the frames that show each galaxy; galaxies outside every frame are left out.
 
-    Of several fields a complete one (g, r and i there) goes before others, then the one where the galaxy is farther
-    from the edge. Headers alone are read, of one band a field, once a process. Positions in degrees; NaN where not
-    known. A frame that cannot be read is no error here: the galaxies that need it say so when they are read.
+    A complete field (g, r and i) is preferred, then the one in which the galaxy is farther from the edge. Only one
+    header per field is read, once per process. An unreadable frame raises no error here, but when its galaxies are
+    read.
+
+    Parameters
+    ----------
+    folder
+        Folder that is searched, with its subfolders.
+    galaxy_ids
+        Identifiers of the galaxies, (n,).
+    ra, dec
+        Positions in degrees, (n,); NaN if unknown.
+    size_px
+        Side of the cut-outs in pixels.
+
+    Returns
+    -------
+    dict
+        Source of the cut-out by galaxy identifier.
     """
     fields = _fields(folder)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -136,7 +169,7 @@ def frame_sources(
 
 
 def is_frame(file: ImageFile) -> bool:
-    """Whether a file is one that `frame_sources` looks for: frames are not looked for in archives."""
+    """Return whether `frame_sources` looks for a file of this name; frames in archives are not read."""
     return isinstance(file, Path) and _FRAME_NAME.fullmatch(file.name) is not None
 
 
@@ -145,7 +178,7 @@ def _band_of(path: Path) -> str:
 
 
 def _fields(folder: Path) -> list[dict[str, Path]]:
-    """The frames of each field by band; of one frame packed in several ways the least packed."""
+    """Return the frames of each field by band; if a frame exists in several compressions, the least compressed one."""
     fields: dict[tuple[str, ...], dict[str, Path]] = {}
     found = ((path, match) for path in walk_files(folder) if (match := _FRAME_NAME.fullmatch(path.name)))
     for path, match in sorted(found, key=lambda pair: _PACKED_MORE.get(pair[0].suffix.lower(), len(_PACKED_MORE))):
@@ -154,7 +187,7 @@ def _fields(folder: Path) -> list[dict[str, Path]]:
 
 
 def _footprint(paths: Mapping[str, Path]) -> tuple[TangentPlane, tuple[int, int]] | None:
-    """Coordinates and shape of a field, by the first of its headers (r, g, i) that can be read."""
+    """Return coordinates and shape of a field from the first readable header (r, g, i)."""
     for band in ("r", "g", "i"):
         if band in paths:
             try:
@@ -168,16 +201,16 @@ def _footprint(paths: Mapping[str, Path]) -> tuple[TangentPlane, tuple[int, int]
 
 @lru_cache(maxsize=2**16)
 def _read_footprint(path: Path, mtime_ns: int, size: int) -> tuple[TangentPlane, tuple[int, int]]:
-    """Coordinates and shape by the header alone; of a packed frame only its beginning is unpacked."""
+    """Return coordinates and shape from the header; only the beginning of a compressed frame is unpacked."""
     from astropy.io import fits
 
-    with fits.open(path, memmap=False) as hdus:  # tells by the content whether it is packed
+    with fits.open(path, memmap=False) as hdus:  # astropy detects compression from the content
         frame = _first_image(hdus)
         return _sky(frame), frame.shape
 
 
 def _first_image(hdus):
-    """A packed frame (.fz) begins with an empty primary header."""
+    """Return the first image; a packed frame (.fz) begins with an empty primary header."""
     for hdu in hdus:
         if hdu.is_image and hdu.shape:
             return hdu
@@ -212,9 +245,12 @@ def _read_frame(path: Path) -> Frame:
 
 
 def _largest_cut(frame: Frame, ra: float, dec: float) -> int:
-    """Side of the largest square, an even number of pixels, around the position. Raises UnusableImage outside."""
+    """Return the side of the largest square around a position, in an even number of pixels.
+
+    Raises UnusableImage if the position is outside the frame.
+    """
     ny, nx = frame.pixels.shape
-    edge = np.rint(np.add(frame.coordinates.pixel(ra, dec), 0.5))  # that of the pixel behind the middle
+    edge = np.rint(np.add(frame.coordinates.pixel(ra, dec), 0.5))  # of the pixel after the middle
     half = min(*edge, *(np.array([nx, ny]) - edge)) if np.isfinite(edge).all() else 0
     if half < 1:
         raise UnusableImage(f"the galaxy at RA {ra:.4f}, Dec {dec:.4f} is on the frame's edge or outside")
@@ -222,42 +258,42 @@ def _largest_cut(frame: Frame, ra: float, dec: float) -> int:
 
 
 def _cut(frame: Frame, ra: float, dec: float, size_px: int) -> Frame:
-    """The ``size_px`` square, which must fit, whose middle is closest to the position."""
+    """Return the square of ``size_px`` pixels whose middle is closest to the position; it must fit."""
     x, y = (int(np.rint(value - middle(size_px))) for value in frame.coordinates.pixel(ra, dec))
     pixels = frame.pixels[y : y + size_px, x : x + size_px].copy()  # a view would keep the frame in memory
     return replace(frame, pixels=pixels, coordinates=frame.coordinates.cut(x, y))
 
 
 def _to_edge(plane: TangentPlane, shape: tuple[int, int], ra: float, dec: float) -> float:
-    """Pixels from a position to the nearest edge of an image of this shape; negative outside, or NaN far outside."""
+    """Return the distance in pixels from a position to the nearest edge; negative outside, NaN far outside."""
     x, y = plane.pixel(ra, dec)
     return float(min(x + 0.5, shape[1] - 0.5 - x, y + 0.5, shape[0] - 0.5 - y))
 
 
 def _directions(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
-    """Unit vectors (..., 3) of positions in degrees."""
+    """Return unit vectors (..., 3) of positions in degrees."""
     ra, dec = np.radians(ra), np.radians(dec)
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 
 
 class _RecentFrames:
-    """The frames read last, by file and its time; any thread may ask, and none reads what another is reading."""
+    """The frames read last, by file and modification time. Threads share them, and each frame is read only once."""
 
     def __init__(self, read: Callable[[Path], Frame], most: int) -> None:
         self._read, self._most, self._lock = read, most, Lock()
         self._frames: OrderedDict[tuple, Future[Frame]] = OrderedDict()
 
     def __call__(self, path: Path) -> Frame:
-        """Raises UnusableImage as ``read`` does, again each time."""
+        """Return a frame. Raises UnusableImage if it cannot be read, every time it is requested."""
         stat = path.stat()
         key = (path, stat.st_mtime_ns, stat.st_size)
         with self._lock:
-            asked_before = key in self._frames
+            requested_before = key in self._frames
             frame = self._frames.setdefault(key, Future())
             self._frames.move_to_end(key)
             while len(self._frames) > self._most:
                 self._frames.popitem(last=False)
-        if not asked_before:
+        if not requested_before:
             try:
                 frame.set_result(self._read(path))
             except BaseException as error:

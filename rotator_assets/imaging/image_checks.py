@@ -1,6 +1,6 @@
-"""What an image must show to be the galaxy's, at the scale and within the range that the network learns from.
+"""Check that an image shows the galaxy, at the expected scale, with pixels that a network can learn from.
 
-Each check raises UnusableImage with the reason; each limit set to None (or each check not called) is a check left out.
+Each check raises UnusableImage with the reason. A limit of None skips its check.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 MAX_OFFSET_PX = 1.0
 SCALE_TOLERANCE = 0.02
 MAX_WHITE_FRACTION = 0.01
-"""Largest share of white pixels (255 in all three bands) in a colour picture. Not one pixel of the 2786 SDSS cut-outs
-this was measured on is white: the stretch keeps colours, so white is a picture stretched too far, or a star."""
+"""Largest fraction of white pixels (255 in all three bands) in a colour picture. None of the 2786 SDSS cut-outs used to
+set this limit has a white pixel: the SDSS stretch keeps colours, so white means a picture stretched too far, or a
+star."""
 
 
 def check_matches(
@@ -28,12 +29,27 @@ def check_matches(
     arcsec_per_pixel: float | None = SDSS_ARCSEC_PER_PIXEL,
     max_offset_px: float | None = MAX_OFFSET_PX,
 ) -> None:
-    """The galaxy at ``ra``, ``dec`` (degrees) is in the middle, and pixels have the expected side within 2 %.
+    """Check that the galaxy is in the middle of the image and that pixels have the expected side within 2 %.
 
-    The middle is anything from half a pixel before to half a pixel behind the geometric centre of each axis, which
-    covers the conventions there are (pixel n // 2, the corner between the two central pixels, or CRPIX of n / 2).
-    What the file does not tell is not checked: the position where it has no celestial coordinates, the scale where it
-    has none. A position that is not known (None, NaN) is not checked either. Raises UnusableImage.
+    The middle is anything within half a pixel of the geometric centre along each axis. This covers the common
+    conventions: pixel n // 2, the corner between the two central pixels, or CRPIX of n / 2. The position is not checked
+    if it is unknown or the file has no celestial coordinates, nor is the scale if the file does not give it.
+
+    Parameters
+    ----------
+    image
+        The image as read.
+    ra, dec
+        Catalogue position in degrees; None or NaN if unknown.
+    arcsec_per_pixel
+        Expected side of a pixel in arcsec; None skips the check.
+    max_offset_px
+        Largest offset beyond half a pixel, in pixels; None skips the check.
+
+    Raises
+    ------
+    UnusableImage
+        If a check fails.
     """
     scale = image.arcsec_per_pixel
     if arcsec_per_pixel is not None and scale is not None and not abs(scale / arcsec_per_pixel - 1) <= SCALE_TOLERANCE:
@@ -47,9 +63,21 @@ def check_matches(
 
 
 def offset_px(image: GalaxyImage, ra: float, dec: float) -> float:
-    """How far a position lies from the middle of an image with coordinates, beyond half a pixel along each axis.
+    """Return the distance of a position from the middle of an image with coordinates.
 
-    Infinite where it is far from the image on the sky.
+    The distance is in pixels, beyond half a pixel along each axis; infinite if the position is far from the image.
+
+    Parameters
+    ----------
+    image
+        An image with celestial coordinates.
+    ra, dec
+        Position in degrees.
+
+    Returns
+    -------
+    float
+        Distance in pixels.
     """
     ny, nx = image.pixels.shape[:2]
     x, y = image.coordinates.pixel(ra, dec)
@@ -58,7 +86,7 @@ def offset_px(image: GalaxyImage, ra: float, dec: float) -> float:
 
 
 def check_usable(pixels: NDArray[np.float32]) -> None:
-    """Raises UnusableImage where the pixels (usually a crop) cannot be learnt from: shape, NaN, zero or constant."""
+    """Raise UnusableImage if pixels, usually a crop, have the wrong shape, are not finite, or have a constant band."""
     if pixels.ndim != 3 or pixels.shape[2] != len(BANDS) or pixels.size == 0:
         raise UnusableImage(f"image has shape {pixels.shape}, (ny, nx, 3) is needed")
     invalid = int(np.count_nonzero(~np.isfinite(pixels)))
@@ -71,7 +99,7 @@ def check_usable(pixels: NDArray[np.float32]) -> None:
 
 
 def check_not_white(pixels: NDArray[np.float32], max_white_fraction: float = MAX_WHITE_FRACTION) -> None:
-    """Raises UnusableImage where more of a colour picture's pixels (ny, nx, 3) are white: it is saturated."""
+    """Raise UnusableImage if a larger fraction of a colour picture (ny, nx, 3) is white: it is saturated."""
     white = float(np.mean((pixels >= 1).all(axis=2)))
     if white > max_white_fraction:
         raise UnusableImage(f"saturated: {white:.1%} of the picture is white")

@@ -1,4 +1,7 @@
-"""Names of image files: which galaxy's, and of which band. What a file is, and how it is packed, its content tells."""
+"""Names of image files: the galaxy and the band.
+
+The format and compression follow from the content, not from the name.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from rotator_assets.core.archives import ImageFile, image_files
 
 _PACKED = r"(?:\.(?:gz|bz2|xz|fz|zip|z|zst))*"
 FITS_NAME = rf"(?:\.(?:fits?|fts))?{_PACKED}"
-"""How names of FITS files end, if they end in anything; for regular expressions that ignore case."""
+"""Optional ending of the names of FITS files, as part of a case-insensitive regular expression."""
 
 _NAME = re.compile(rf"(?P<stem>.+?)(?:\.(?P<ending>fits?|fts|png|jpe?g))?{_PACKED}", re.IGNORECASE)
 _BAND = re.compile(r"(?P<stem>.+)_(?P<band>[gri])", re.IGNORECASE)
@@ -19,7 +22,19 @@ _BAND = re.compile(r"(?P<stem>.+)_(?P<band>[gri])", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class NamedImage:
-    """An image by its file's name: ``band`` where it holds one alone, ``picture`` where it is named PNG or JPG."""
+    """An image identified by its file name.
+
+    Attributes
+    ----------
+    galaxy_id
+        Identifier of the galaxy.
+    band
+        g, r or i if the file holds one band, else None.
+    picture
+        Whether the name ends like that of a PNG or JPG file.
+    file
+        The file.
+    """
 
     galaxy_id: str
     band: str | None
@@ -28,20 +43,21 @@ class NamedImage:
 
 
 def band_of(file: ImageFile) -> str | None:
-    """g, r or i for ``<galaxy_id>_g.fits`` and so on, packed or not; None for other names."""
+    """Return g, r or i for ``<galaxy_id>_g.fits`` and so on, compressed or not; None for other names."""
     match = _BAND.fullmatch(_NAME.fullmatch(file.name)["stem"])
     return match["band"].lower() if match else None
 
 
 def is_fits_name(file: ImageFile) -> bool:
-    """Whether a name ends as that of a FITS file, packed or not."""
+    """Return whether a name ends like that of a FITS file, compressed or not."""
     return (_NAME.fullmatch(file.name)["ending"] or "").lower() in ("fits", "fit", "fts")
 
 
 def named_images(folder: Path, galaxy: re.Pattern[str]) -> tuple[list[NamedImage], list[ImageFile]]:
-    """The images below a folder whose name (without its ending) is a galaxy's, and image files with other names.
+    """Return the images below a folder that are named after a galaxy, and image files with other names.
 
-    ``galaxy`` has a group ``id``. Files come in the order of `archives.image_files`.
+    The pattern ``galaxy`` has a group ``id`` and matches the name without its ending. Files are in the order of
+    `archives.image_files`.
     """
     images, others = [], []
     for file in image_files(folder):
@@ -58,7 +74,7 @@ def named_images(folder: Path, galaxy: re.Pattern[str]) -> tuple[list[NamedImage
 
 
 def repeated(images: list[NamedImage]) -> list[str]:
-    """Galaxies with several images, where the three files of g, r and i are one."""
+    """Return the galaxies with several images; three files of g, r and i count as one image."""
     files = Counter((image.galaxy_id, image.band, image.picture) for image in images)
     sources: Counter[str] = Counter()
     for galaxy_id in {image.galaxy_id for image in images}:

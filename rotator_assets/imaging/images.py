@@ -1,9 +1,9 @@
-"""Readers of galaxy images: published files into float32 arrays of one layout.
+"""Read galaxy images: published files into float32 arrays of one layout.
 
-Pixels are ``(ny, nx, 3)``, bands in the order g, r, i. Rows run as in FITS, the first row at the bottom of the sky
-image (colour pictures, stored top row first, are turned over), and a mirrored image (east to the right of north) is
-mirrored back, so position angles mean the same in every image. Whatever is wrong with a file becomes an
-``UnusableImage`` with the file's name and the reason, never anything else.
+Pixels are ``(ny, nx, 3)``, bands in the order g, r, i. Rows run as in FITS, with the first row at the bottom of the
+image; colour pictures, which store the top row first, are flipped. A mirrored image (east to the right of north) is
+mirrored back, so position angles mean the same in every image. Every problem with a file is raised as an
+``UnusableImage`` with the file's name and the reason.
 """
 
 from __future__ import annotations
@@ -35,25 +35,40 @@ from rotator_assets.imaging.photometric_units import (
 from rotator_assets.imaging.planes import Plane, calibrated, joined
 
 MAX_BYTES = 2**29
-"""Files that unpack to more are no image of one galaxy."""
+"""Files that unpack to more than this are not images of one galaxy."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPG = b"\xff\xd8\xff"
 
 MAX_BAND_OFFSET_PX = 1.0
-"""Bands in files of their own may be registered this badly."""
+"""Largest offset between bands in separate files."""
 
 
 @dataclass(frozen=True)
 class GalaxyImage:
     """One galaxy's image.
 
-    ``pixels``: float32 (ny, nx, 3), bands g, r, i; ``unit``: ``nanomaggies`` a pixel, or ``colour`` (8-bit picture,
-    0..1, not calibrated); ``arcsec_per_pixel``: None where the file does not tell. ``north_angle_deg``: position angle
-    of the +y axis (towards later rows), degrees east of north in [0, 360), so 0 where north is up; east is always to
-    the left of north. ``coordinates``: where the sky is in the pixels. Both None where the file has no celestial
-    coordinates. ``redshift``: where a simulated image places its galaxy (``USE_Z``), None where it does not tell.
-    ``missing``: uint8 (ny, nx, 3), why pixels are missing (`missing.Missing`), None where none is; all but saturated
-    ones are NaN. ``unread``: extensions of the file with masks, which are not read.
+    Attributes
+    ----------
+    pixels
+        float32 (ny, nx, 3), bands g, r, i.
+    arcsec_per_pixel
+        Side of a pixel; None if the file does not give it.
+    unit
+        ``nanomaggies`` per pixel, or ``colour`` for an uncalibrated 8-bit picture with values from 0 to 1.
+    synthetic
+        Whether the file is marked as synthetic.
+    north_angle_deg
+        Position angle of the +y axis (towards later rows), in degrees east of north in [0, 360): 0 if north is up. East
+        is always to the left of north. None if the file has no celestial coordinates.
+    coordinates
+        Celestial coordinates of the pixels, or None.
+    redshift
+        Redshift at which a simulated image shows its galaxy (``USE_Z``); None if the file does not give it.
+    missing
+        uint8 (ny, nx, 3), why pixels are missing (`missing.Missing`); None if none is missing. Missing pixels are NaN,
+        except for saturated ones.
+    unread
+        Extensions of the file with masks that are not read.
     """
 
     pixels: NDArray[np.float32]
@@ -71,29 +86,36 @@ class GalaxyImage:
 class ImageSource:
     """Where a galaxy's image is and how it is read.
 
-    ``form``: ``cube`` (one FITS file, calibrated), ``bands`` (one FITS file a band), ``colour`` (PNG or JPG),
-    ``counts`` (one FITS file of SKIRT counts a second, as published for TNG), or ``frames`` (see `frames.FrameSource`).
-    Whether a file of a cube or colour picture is FITS, PNG or JPG its content tells, not its name.
-    ``paths``: plain files or members of tar archives, in any compression.
+    Attributes
+    ----------
+    form
+        ``cube`` (one FITS file, calibrated), ``bands`` (one FITS file per band), ``colour`` (PNG or JPG), ``counts``
+        (one FITS file of SKIRT counts per second, as published for TNG) or ``frames`` (see `frames.FrameSource`).
+        Whether a cube or colour picture is a FITS, PNG or JPG file follows from its content, not from its name.
+    paths
+        Plain files or members of tar archives, in any compression.
     """
 
     form: Literal["cube", "bands", "colour", "counts", "frames"]
     paths: tuple[ImageFile, ...]
 
     def read(self) -> GalaxyImage:
-        """The image. Raises UnusableImage with the reason."""
+        """Read the image. Raises UnusableImage with the reason."""
         if self.form == "bands":
             return _read_bands(self.paths)
         return _read_one(self.paths[0], simulated=self.form == "counts")
 
     def described(self, folder: Path) -> str:
-        """Path of its (first) file relative to ``folder``; ``archive.tar:path`` for a member of an archive."""
+        """Return the path of its (first) file relative to ``folder``.
+
+        ``archive.tar:path`` for a member of an archive.
+        """
         return described(self.paths[0], folder)
 
 
 @contextmanager
 def reading(file: ImageFile) -> Iterator[None]:
-    """Whatever is raised within becomes an UnusableImage of one line that begins with the file's name."""
+    """Turn any error raised in the block into an UnusableImage of one line that begins with the file's name."""
     try:
         yield
     except UnusableImage as error:
@@ -105,7 +127,7 @@ def reading(file: ImageFile) -> Iterator[None]:
 
 @contextmanager
 def _content(file: ImageFile) -> Iterator[tuple[BinaryIO, Literal["FITS", "PNG", "JPG"]]]:
-    """A file's content, unpacked, and what it is. Raises UnusableImage."""
+    """Yield a file's unpacked content and its format. Raises UnusableImage."""
     with reading(file), unpacked(file, MAX_BYTES) as content:
         start = content.read(len(_PNG))
         content.seek(0)
@@ -118,7 +140,7 @@ def _content(file: ImageFile) -> Iterator[tuple[BinaryIO, Literal["FITS", "PNG",
 
 
 def _read_one(file: ImageFile, simulated: bool) -> GalaxyImage:
-    """An image in one file. Pictures are never simulated images: these are calibrated."""
+    """Read an image in one file. A picture cannot be a simulated image, because those are calibrated."""
     with _content(file) as (content, kind):
         if kind == "FITS":
             return _read_cube(content, simulated)
@@ -128,10 +150,10 @@ def _read_one(file: ImageFile, simulated: bool) -> GalaxyImage:
 
 
 def _read_cube(content: BinaryIO, simulated: bool) -> GalaxyImage:
-    """g, r and i of a cube (band, y, x), or of flat images in extensions named by their bands.
+    """Read g, r and i from a cube (band, y, x), or from flat images in extensions named after their bands.
 
-    ``simulated``: without noise; counts a second without a zero point are those of published SKIRT images, whose four
-    planes need no names.
+    ``simulated`` images have no noise. Without a zero point, their counts per second are those of published SKIRT
+    images, whose four planes need no names.
     """
     images = read_fits(content)
     if None not in images:
@@ -148,7 +170,7 @@ def _read_cube(content: BinaryIO, simulated: bool) -> GalaxyImage:
         factors = NANOMAGGIES_PER_SKIRT_COUNT
     else:
         scale, um = _scale(image), image.wavelengths_um or [None] * n_planes
-        of_all = {key: value for key, value in image.keywords.items() if key != "PHOTPLAM"}  # which is of one band
+        of_all = {key: value for key, value in image.keywords.items() if key != "PHOTPLAM"}  # valid for one band only
         of_bands = zip(BANDS, order, strict=True)
         factors = [nanomaggies_per_unit(of_all, band, scale, um[n]) for band, n in of_bands]
     planes = [_calibrated(image, n, factor, simulated) for n, factor in zip(order, factors, strict=True)]
@@ -156,7 +178,7 @@ def _read_cube(content: BinaryIO, simulated: bool) -> GalaxyImage:
 
 
 def _read_bands(files: tuple[ImageFile, ...]) -> GalaxyImage:
-    """One file a band, ``<galaxy_id>_g.fits`` and so on; pixel scale and coordinates are the r band's."""
+    """Read one file per band, ``<galaxy_id>_g.fits`` and so on; pixel scale and coordinates are those of the r band."""
     by_band = {band_of(file): file for file in files}
     images: dict[str, FitsImage] = {}
     planes = []
@@ -181,14 +203,14 @@ def _one_plane(images: dict[str | None, FitsImage], band: str) -> FitsImage:
 
 
 def _flat_plane(images: dict[str, FitsImage], band: str, simulated: bool = False) -> Plane:
-    """A band of flat images, converted by its own header."""
+    """Return one band of flat images, calibrated by its own header."""
     image = images[band]
     _check_fits_to(images["g"], image)
     return _calibrated(image, 0, nanomaggies_per_unit(image.keywords, band, _scale(image)), simulated)
 
 
 def _of_flat(images: dict[str, FitsImage], planes: list[Plane]) -> GalaxyImage:
-    """g, r and i of flat images; scale, coordinates and redshift are the r band's."""
+    """Join g, r and i of flat images; scale, coordinates and redshift are those of the r band."""
     synthetic = any(image.synthetic for image in images.values())
     unread = tuple(dict.fromkeys(name for image in images.values() for name in image.unread))
     return _galaxy_image(planes, images["r"], synthetic, unread)
@@ -200,7 +222,7 @@ def _calibrated(image: FitsImage, n: int, factor: float, simulated: bool) -> Pla
 
 
 def _check_fits_to(first: FitsImage, other: FitsImage) -> None:
-    """Raises UnusableImage where a band has another shape or pixel scale than g, or shows another part of the sky."""
+    """Raise UnusableImage if a band differs from g in shape, in pixel scale or in the part of the sky it shows."""
     if other.planes.shape[1:] != first.planes.shape[1:]:
         raise UnusableImage(f"has shape {other.planes.shape[1:]}, the g band has {first.planes.shape[1:]}")
     scales = _scale(first), _scale(other)
@@ -212,16 +234,16 @@ def _check_fits_to(first: FitsImage, other: FitsImage) -> None:
     x, y = other.coordinates.pixel(here.ra, here.dec)
     offset = float(np.hypot(x - here.x, y - here.y))
     if not offset <= MAX_BAND_OFFSET_PX:
-        raise UnusableImage(f"shows the sky {offset:.1f} pixels off the g band")
+        raise UnusableImage(f"is offset by {offset:.1f} pixels on the sky from the g band")
 
 
 def _scale(image: FitsImage) -> float | None:
-    """Side of a pixel in arcsec."""
+    """Return the side of a pixel in arcsec."""
     return pixel_scale_arcsec(image.keywords) if image.coordinates is None else image.coordinates.arcsec_per_pixel
 
 
 def _galaxy_image(planes: list[Plane], image: FitsImage, synthetic: bool, unread: tuple[str, ...]) -> GalaxyImage:
-    """Of g, r and i; scale, coordinates and redshift are those of ``image``."""
+    """Join g, r and i; scale, coordinates and redshift are those of ``image``."""
     pixels, missing = joined(planes)
     redshift = north = None
     if image.coordinates is not None:
@@ -234,9 +256,9 @@ def _galaxy_image(planes: list[Plane], image: FitsImage, synthetic: bool, unread
 
 
 def _read_colour(content: BinaryIO, kind: Literal["PNG", "JPG"]) -> GalaxyImage:
-    """An 8-bit picture with R, G, B = i, r, g (the SDSS and Legacy Survey convention), turned as its EXIF tag says.
+    """Read an 8-bit picture with R, G, B = i, r, g (SDSS and Legacy Surveys), rotated by its EXIF tag.
 
-    Pixels without any opacity are missing; others are taken as they are.
+    Fully transparent pixels are missing; partial transparency is ignored.
     """
     from PIL import Image, ImageOps
 

@@ -1,4 +1,4 @@
-"""Keywords of a FITS image: its own and, where the image is in an extension, those of the primary header."""
+"""Keywords of a FITS image: its own and, for an image in an extension, those of the primary header."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _COORDINATES = re.compile(r"C(TYPE|RVAL|RPIX|DELT|UNIT|ROTA)\d|(CD|PC|PV)\d_\d+|
 _READ_ONCE = re.compile(
     r"BUNIT|(BAND|FILTER)(S|\d*)|(MAGZ|ZEROP|ZP|PHOTZP|FLUXMAG).*|PIXSCALE|C(TYPE|RVAL|RPIX|DELT|UNIT)\d|(CD|PC)\d_\d"
 )
-"""Keywords that must not stand twice with two values: there is no rule which of them holds."""
+"""Keywords that must not appear twice with different values, because no rule says which one is valid."""
 
 Keywords = Mapping[str, object]
 
 
 def own_keywords(header) -> dict[str, object]:
-    """The keywords of one header; where they break the rules of FITS (text without quotes, say) as astropy mends them.
+    """Return the keywords of one header, as astropy repairs them if they break the rules of FITS.
 
-    Others are left out. Raises UnusableImage where one that is read here cannot be mended, or stands twice with two
-    values.
+    Keywords that cannot be repaired are left out. Raises UnusableImage if one that is read here cannot be repaired, or
+    appears twice with different values.
     """
     from astropy.io import fits
 
@@ -47,7 +47,10 @@ def own_keywords(header) -> dict[str, object]:
 
 
 def _value(card):
-    """A card's value, mended where it breaks the rules of FITS. Raises VerifyError or ValueError where it cannot be."""
+    """Return a card's value, repaired if it breaks the rules of FITS.
+
+    Raises VerifyError or ValueError if that fails.
+    """
     from astropy.io import fits
 
     try:
@@ -58,9 +61,10 @@ def _value(card):
 
 
 def inherited(own: Keywords, primary: Keywords) -> Keywords:
-    """Keywords of an extension: its own, then those of the primary header unless ``INHERIT`` is F.
+    """Return the keywords of an extension: its own, then those of the primary header unless ``INHERIT`` is F.
 
-    What describes the array itself is never inherited, and coordinates only where the extension has none.
+    Keywords that describe the array itself are never inherited. Coordinates are inherited only if the extension has
+    none.
     """
     if own.get("INHERIT") is False:
         return own
@@ -74,14 +78,14 @@ def inherited(own: Keywords, primary: Keywords) -> Keywords:
 
 
 def text(keywords: Keywords, key: str) -> str:
-    """A value as text without blanks around it; empty where it is not there."""
+    """Return a value as text without surrounding blanks; empty if the keyword is absent."""
     return str(keywords.get(key, "")).strip()
 
 
 def number(keywords: Keywords, key: str) -> float | None:
-    """A value as a finite number, also where it is quoted; None where it is not there.
+    """Return a value as a finite number, even if it is quoted; None if the keyword is absent.
 
-    Raises UnusableImage where it is no finite number.
+    Raises UnusableImage if it is not a finite number.
     """
     if text(keywords, key) == "":
         return None

@@ -1,4 +1,4 @@
-"""Which pixels of an image hold no measurement. One function decides it for every reader: `missing_pixels`."""
+"""Find the pixels of an image that hold no measurement. `missing_pixels` decides this for every reader."""
 
 from __future__ import annotations
 
@@ -10,39 +10,41 @@ from numpy.typing import NDArray
 from rotator_assets.core.errors import UnusableImage
 
 MIN_REPEATS = 9
-"""Noise repeats a flux hardly ever. As many pixels as the core of a star has, with one flux, are clipped or filled."""
+"""Noise hardly ever repeats a flux. As many pixels of one flux as in the core of a star are clipped or filled."""
 MIN_ZEROS = 2
 MIN_SATURATED = 4
-"""Fewer are enough of exact zero and of the largest flux. One zero is left where a frame's median was subtracted."""
+"""Fewer repeats are enough for exact zeros and for the largest flux. Subtracting a frame's median leaves a single
+zero."""
 FLAT_SQUARE_PX = 7
-"""Or it has to fill squares of that side, which noise does not, even rounded to twice its standard deviation."""
+"""A constant value also counts as missing if it fills squares of this side. Noise does not, even if it is rounded to
+twice its standard deviation."""
 _FLAT = 0.4
-"""In such squares noise varies by 2 standard deviations at least, and by 0.9 even where it was smoothed with one of 5
-pixels; padding that was compressed with losses and dithered, by 0.25."""
+"""In such squares noise varies by at least 2 standard deviations, and by 0.9 even if it was smoothed with a Gaussian of
+5 pixels. Padding that was dithered by lossy compression varies by 0.25."""
 
 MIN_RATIO = 3
 _NEIGHBOURS = 4
-"""Whole numbers, and fluxes made from them, do repeat, row by row where a FITS file is compressed with losses. There a
-value has to stand three times as often as the four values on either side of it are repeated together."""
+"""Whole numbers do repeat, and so do fluxes made from them, row by row in a FITS file with lossy compression. In such
+images a value must occur this many times as often as the four values on either side of it are repeated together."""
 _SENTINELS = (
     *(-2147483648.0, -1e10, -1e6, -999999.0, -1e5, -99999.0, -32768.0, -32767.0, -1e4, -9999.0),
     *(-1e3, -999.0, -100.0, -99.0),
 )
 _SENTINEL_DEPTH = 3.0
-"""A sentinel is lower than noise ever is: by as much below the lowest 0.5 % of the fluxes as three times their distance
-from the lowest 16 %, 7.5 standard deviations below the sky. -99 among fluxes of some hundreds is a flux."""
+"""A sentinel lies below any noise: below the lowest 0.5 % of the fluxes by three times their distance from the lowest
+16 %, which is 7.5 standard deviations below the sky. Among fluxes of some hundreds, -99 is a flux."""
 _BRIGHT_SENTINELS = (99.0, 999.0, 9999.0, 32767.0, 65535.0, 99999.0, 999999.0)
-"""Sentinels where fluxes are no whole numbers: then hardly any flux has exactly such a value."""
+"""Sentinels in images whose fluxes are not whole numbers: hardly any flux then has exactly such a value."""
 _EVERY_SENTINEL = np.array([*_SENTINELS, *_BRIGHT_SENTINELS])
 _NEARLY = 1e-3
-"""As near to a low sentinel, by ratio, are those that were compressed with losses."""
+"""Values within this fraction of a low sentinel are sentinels after lossy compression."""
 _WHOLE = 0.5
 _NO_FLUX = 1e15
-"""1e20, 1e30, 9.9e37 and the largest float are sentinels. No image has as large values in a unit that is read."""
+"""1e20, 1e30, 9.9e37 and the largest float are sentinels. No image has such large values in any supported unit."""
 
 
 class Missing(IntEnum):
-    """Why a pixel is missing; 0 is a pixel that is there."""
+    """Why a pixel is missing; 0 means that it is present."""
 
     NOT_FINITE = 1
     SENTINEL = 2
@@ -65,12 +67,26 @@ _WORDS = {
 
 
 def missing_pixels(plane: NDArray, noiseless: bool = False, weights: NDArray | None = None) -> NDArray[np.uint8] | None:
-    """Why each pixel of a band (ny, nx), in the unit of its file, is missing; None where every pixel is there.
+    """Return why each pixel of a band is missing, or None if all are present.
 
-    NaN, infinities and what ``BLANK`` marks; sentinels; weights (inverse variances, of the same shape) of 0 or below.
-    In frames with noise also a value, zero or other, that stands far oftener than noise repeats values: exact zeros,
-    padding, clipped negative fluxes, saturated cores. Noiseless simulations have such values of their own. A band of
-    one value throughout has no missing pixels: it is no image at all.
+    NaN, infinities, ``BLANK``, sentinels and weights of 0 or below mark missing pixels. In images with noise, so does
+    any value, zero or other, that occurs far more often than noise repeats values: exact zeros, padding, clipped
+    negative fluxes, saturated cores. Noiseless simulations contain such values by nature. A band with a single value
+    has no missing pixels, because it is not an image at all.
+
+    Parameters
+    ----------
+    plane
+        Fluxes (ny, nx) in the unit of the file.
+    noiseless
+        Whether the image is a simulation without noise.
+    weights
+        Inverse variances (ny, nx), or None.
+
+    Returns
+    -------
+    uint8 array of shape (ny, nx), or None
+        Values of `Missing`.
     """
     why = _of_values(plane, noiseless)
     if weights is not None and not (weights > 0).all():
@@ -80,7 +96,10 @@ def missing_pixels(plane: NDArray, noiseless: bool = False, weights: NDArray | N
 
 
 def check_complete(missing: NDArray[np.uint8] | None, max_fraction: float = 0.0) -> float:
-    """The share of pixels (ny, nx, 3) that are missing in any band. Raises UnusableImage above ``max_fraction``."""
+    """Return the fraction of pixels (ny, nx, 3) that are missing in any band.
+
+    Raises UnusableImage above ``max_fraction``.
+    """
     if missing is None or not missing.any():
         return 0.0
     fraction = float(missing.any(axis=2).mean())
@@ -91,9 +110,9 @@ def check_complete(missing: NDArray[np.uint8] | None, max_fraction: float = 0.0)
 
 
 def filled(pixels: NDArray[np.float32], missing: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The image with missing pixels interpolated from those around them, weighted by a Gaussian of 1 pixel.
+    """Return the image with missing pixels interpolated from their neighbours, weighted by a Gaussian of 1 pixel.
 
-    Where a hole is larger, by wider ones, up to 16 pixels; what is farther from any measurement stays NaN.
+    Larger holes are filled with wider Gaussians of up to 16 pixels. Pixels farther from any measurement stay NaN.
     """
     from astropy.convolution import Gaussian2DKernel, interpolate_replace_nans
 
@@ -108,7 +127,7 @@ def filled(pixels: NDArray[np.float32], missing: NDArray[np.uint8]) -> NDArray[n
 
 
 def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
-    ordered = np.sort(plane, axis=None)  # NaN last; equal values side by side
+    ordered = np.sort(plane, axis=None)  # NaN last, equal values adjacent
     odd = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or _holds_sentinels(ordered)
     if not odd and (noiseless or not (_may_repeat(ordered) or _may_be_flat(plane))):
         return None
@@ -120,14 +139,17 @@ def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
 
 
 def _may_repeat(ordered: NDArray) -> bool:
-    """Whether any value stands as often as `_mark_repeated` asks of it at least; quick, as most frames have none."""
+    """Return whether any value repeats at least as often as `_mark_repeated` requires.
+
+    Fast, as most images have none.
+    """
     last, zeros = MIN_REPEATS - 1, np.searchsorted(ordered, 0, "right") - np.searchsorted(ordered, 0)
     of_top = ordered[-MIN_SATURATED:]
     return bool(zeros >= MIN_ZEROS or of_top[0] == of_top[-1] or (ordered[last:] == ordered[:-last]).any())
 
 
 def _may_be_flat(plane: NDArray) -> bool:
-    """Whether there may be a flat square, by every second pixel, of which it holds 3 x 3; quick, too."""
+    """Return whether there may be a flat square, from every second pixel (3 x 3 of each square); fast."""
 
     def of_squares(extreme: np.ufunc) -> NDArray:
         of_columns = extreme(extreme(pixels[:-2], pixels[1:-1]), pixels[2:])
@@ -138,7 +160,7 @@ def _may_be_flat(plane: NDArray) -> bool:
 
 
 def _noise(plane: NDArray) -> float:
-    """Standard deviation of the noise, from how far pixels lie off their neighbours in every tenth row."""
+    """Return the standard deviation of the noise, from second differences along every tenth row."""
     with np.errstate(invalid="ignore", over="ignore"):
         steps = np.abs(np.diff(plane[::10].astype(np.float64), n=2, axis=1))
     steps = steps[np.isfinite(steps)]
@@ -173,7 +195,7 @@ def _is_sentinel(plane: NDArray, noiseless: bool) -> NDArray[np.bool_]:
 
 
 def _mark_repeated(plane: NDArray, why: NDArray[np.uint8]) -> None:
-    """Marks, in ``why``, the pixels of values that stand oftener or closer together than in noise."""
+    """Mark in ``why`` the pixels of values that repeat more often, or closer together, than noise does."""
     there = why == 0
     values, counts = np.unique(plane[there], return_counts=True)
     if len(values) < 2:
@@ -191,14 +213,14 @@ def _mark_repeated(plane: NDArray, why: NDArray[np.uint8]) -> None:
 
 
 def _repeats_beside(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How often the values next to each value are repeated, by how often every value (sorted) stands."""
+    """Return the number of repeats of the values next to each value, from the counts of all (sorted) values."""
     repeats = counts - 1
     window = np.ones(2 * _NEIGHBOURS + 1, dtype=np.int64)
     return np.convolve(np.pad(repeats, _NEIGHBOURS), window, mode="valid") - repeats
 
 
 def _repeats_beside_in_rows(plane: NDArray, there: NDArray[np.bool_], values: NDArray) -> NDArray[np.int64]:
-    """The same of some of the values (sorted), row by row, summed over the rows."""
+    """Return the same for some (sorted) values, counted within rows and summed over the rows."""
     beside = np.zeros(len(values), dtype=np.int64)
     rows = there.any(axis=1)
     for row, kept in zip(plane[rows], there[rows], strict=True):
@@ -209,7 +231,7 @@ def _repeats_beside_in_rows(plane: NDArray, there: NDArray[np.bool_], values: ND
 
 
 def _in_flat_squares(plane: NDArray) -> NDArray[np.bool_]:
-    """Pixels in squares of ``FLAT_SQUARE_PX`` a side that have one value throughout, or hardly vary."""
+    """Return the pixels in squares of side ``FLAT_SQUARE_PX`` that are constant or hardly vary."""
     from scipy.ndimage import maximum_filter, minimum_filter
 
     highest, lowest = maximum_filter(plane, FLAT_SQUARE_PX), minimum_filter(plane, FLAT_SQUARE_PX)

@@ -1,9 +1,9 @@
-"""Mock SDSS observation of noiseless simulated galaxies: distance, seeing, photon noise and sky.
+"""Mock SDSS observations of noiseless simulated galaxies: distance, seeing, photon noise and sky.
 
 The recipe and its numbers are those of RealSim (Bottrell et al. 2017, MNRAS 467, 1033; 2019, MNRAS 490, 5390): PSF,
-Poisson noise of the galaxy's own photons, and the noise of the subtracted sky, Gaussian or a stamp of real sky, with
-seeing and depth drawn for every galaxy from their distributions over SDSS Legacy galaxies. Images are (ny, nx, 3),
-bands g, r, i, in nanomaggies a pixel of 0.396 arcsec.
+Poisson noise of the galaxy's photons, and the noise of the subtracted sky, either Gaussian or from a stamp of real sky.
+Seeing and depth of each galaxy are drawn from their distributions over SDSS Legacy galaxies. Images are (ny, nx, 3),
+bands g, r, i, in nanomaggies per pixel of 0.396 arcsec.
 """
 
 from __future__ import annotations
@@ -23,25 +23,37 @@ from rotator_assets.imaging.redshifting import SKIRT_REDSHIFT, at_redshift
 from rotator_assets.imaging.sky import SkyStamps
 
 PSF_FWHM_ARCSEC = ((1.469, 0.221), (1.356, 0.221), (1.286, 0.222))
-"""Seeing in g, r, i over SDSS Legacy galaxies: mean and standard deviation (RealSim)."""
+"""Mean and standard deviation of the seeing in g, r, i over SDSS Legacy galaxies (RealSim)."""
 SKY_SIGMA_MAG_ARCSEC2 = ((24.880, 0.137), (24.384, 0.109), (23.820, 0.119))
-"""Standard deviation of the sky in g, r, i as AB mag / arcsec^2: mean and standard deviation (RealSim)."""
+"""Mean and standard deviation of the sky noise in g, r, i, in AB mag / arcsec^2 (RealSim)."""
 ELECTRONS_PER_NANOMAGGIE = (1009.0, 934.0, 757.0)
-"""g, r, i at the typical SDSS zero point, extinction, airmass (1.18) and gain (from RealSim's constants)."""
+"""In g, r, i, at the typical SDSS zero point, extinction, airmass (1.18) and gain (from RealSim's constants)."""
 
 MAX_NMGY = 1e12
-"""A pixel of AB magnitude -7.5: no galaxy, and more photons than can be drawn."""
+"""AB magnitude -7.5 in one pixel: brighter than any galaxy, with more photons than can be drawn."""
 MAX_DEVIATION = 2.5
-"""Seeing and depth are drawn within this many standard deviations: 0.73 to 2.02 arcsec."""
+"""Seeing and depth are drawn within this many standard deviations: seeing from 0.73 to 2.02 arcsec."""
 DEFAULT_MOCK = MockSettings()
 
 
 @dataclass(frozen=True)
 class MockConditions:
-    """What one mock observation was made with; g, r, i. The same seed gives the same image.
+    """Conditions of one mock observation, in g, r, i. The same seed gives the same image.
 
-    ``moffat_beta``: None for a Gaussian PSF. ``redshift``: None where the galaxy was left where its file places it.
-    ``sky_stamp``: name of the stamp whose noise is ``sky_sigma_nmgy``, None for Gaussian noise.
+    Attributes
+    ----------
+    seed
+        Seed of the observation.
+    psf_fwhm_arcsec
+        FWHM of the seeing in arcsec.
+    sky_sigma_nmgy
+        Standard deviation of the sky in nanomaggies per pixel.
+    moffat_beta
+        Exponent of a Moffat PSF; None for a Gaussian.
+    redshift
+        Redshift to which the galaxy was moved; None if it was not moved.
+    sky_stamp
+        Name of the stamp whose noise is ``sky_sigma_nmgy``; None for Gaussian noise.
     """
 
     seed: int
@@ -53,20 +65,36 @@ class MockConditions:
 
     @property
     def psf_profile(self) -> Literal["gaussian", "moffat"]:
+        """Profile of the PSF."""
         return "gaussian" if self.moffat_beta is None else "moffat"
 
 
 def galaxy_seed(survey: str, galaxy_id: str, seed: int = 0) -> int:
-    """A seed of 63 bits that depends on the galaxy and ``seed`` alone, the same on every machine (SHA-256)."""
+    """Return a seed of 63 bits that only depends on its arguments and is the same on every machine.
+
+    Parameters
+    ----------
+    survey
+        Key of the survey.
+    galaxy_id
+        Identifier of the galaxy.
+    seed
+        Seed of the sample.
+
+    Returns
+    -------
+    int
+        From the SHA-256 hash of the arguments.
+    """
     digest = hashlib.sha256(f"{survey}/{galaxy_id}/{seed}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def draw_conditions(seed: int, options: MockSettings = DEFAULT_MOCK) -> MockConditions:
-    """Seeing and depth of one observation; values that the options fix leave the others as they are drawn.
+    """Draw seeing and depth of one observation; values fixed by the settings do not change the others.
 
-    One deviate sets the seeing of all bands and one their depth, as SDSS images the bands within minutes of each
-    other. Depth in mag / arcsec^2 becomes nanomaggies a pixel of 0.396 arcsec.
+    One deviate sets the seeing of all bands and one their depth, because SDSS images the bands within minutes of each
+    other. Depth in mag / arcsec^2 is converted to nanomaggies per pixel of 0.396 arcsec.
     """
     rng = np.random.default_rng(seed)
     seeing, depth = _truncated_normal(rng), _truncated_normal(rng)
@@ -85,9 +113,25 @@ def draw_conditions(seed: int, options: MockSettings = DEFAULT_MOCK) -> MockCond
 def apparent(
     pixels_nmgy: NDArray[np.floating], size: int, redshift: float | None, source_redshift: float = SKIRT_REDSHIFT
 ) -> NDArray[np.floating]:
-    """The central ``size`` x ``size`` pixels as they appear at ``redshift``, or as they are where it is None.
+    """Return the central pixels of a galaxy as it appears at a redshift, with zeros beyond the edges of the image.
 
-    Zeros where the image ends. See `redshifting.at_redshift`: fluxes dim, sizes shrink, no K-correction.
+    Fluxes dim and sizes shrink, without a K-correction (see `redshifting.at_redshift`).
+
+    Parameters
+    ----------
+    pixels_nmgy
+        (ny, nx, 3) in nanomaggies per pixel.
+    size
+        Side of the result in pixels.
+    redshift
+        Redshift of the observer's galaxy; None leaves the image as it is.
+    source_redshift
+        Redshift at which the image shows the galaxy.
+
+    Returns
+    -------
+    array
+        (size, size, 3) in nanomaggies per pixel.
     """
     if redshift is None:
         return pad_or_crop(pixels_nmgy, size)
@@ -97,9 +141,30 @@ def apparent(
 def seen_light(
     pixels_nmgy: NDArray[np.floating], size: int, conditions: MockConditions, source_redshift: float = SKIRT_REDSHIFT
 ) -> NDArray[np.float64]:
-    """What `observe` sees of a galaxy before there is noise: the central ``size`` x ``size`` pixels behind the PSF.
+    """Return the light that `observe` sees before noise is added: the central pixels convolved with the PSF.
 
-    Light is carried in from a margin as wide as the PSF reaches. Raises UnusableImage where it is not finite.
+    Light from a margin as wide as the PSF is included.
+
+    Parameters
+    ----------
+    pixels_nmgy
+        (ny, nx, 3) in nanomaggies per pixel.
+    size
+        Side of the result in pixels.
+    conditions
+        Seeing and redshift of the observation.
+    source_redshift
+        Redshift at which the image shows the galaxy.
+
+    Returns
+    -------
+    float64 array
+        (size, size, 3) in nanomaggies per pixel.
+
+    Raises
+    ------
+    UnusableImage
+        If the light in this region is not finite, or brighter than ``MAX_NMGY``.
     """
     margin = psf_reach_px(max(conditions.psf_fwhm_arcsec), conditions.moffat_beta)
     framed = apparent(pixels_nmgy, size + 2 * margin, conditions.redshift, source_redshift)
@@ -116,32 +181,58 @@ def observe(
     stamps: SkyStamps | None = None,
     source_redshift: float = SKIRT_REDSHIFT,
 ) -> tuple[NDArray[np.float32], MockConditions]:
-    """A noiseless image, at the SDSS pixel scale of 0.396 arcsec, as SDSS would have seen it.
+    """Observe a noiseless image, with SDSS pixels of 0.396 arcsec, as SDSS would.
 
-    Places the galaxy at the redshift asked for, crops (or pads: the sky covers the padding) with a margin as wide as
-    the PSF reaches, convolves, adds the photon noise of the galaxy and the noise of the subtracted sky, and returns the
-    central ``size`` x ``size`` pixels in nanomaggies with the conditions drawn from ``seed``. ``stamps`` are needed
-    where ``options.sky`` says so. To compare crops of one observation, observe the largest size and crop the result:
-    another size is another draw of the noise. Raises UnusableImage where light that the PSF would carry into the image
-    is not finite, InputError where stamps are missing or too small.
+    The galaxy is moved to the redshift of the settings, cropped or padded with a margin as wide as the PSF, and
+    convolved with the PSF. Then photon noise and the noise of the subtracted sky are added. To compare crops of one
+    observation, observe the largest size and crop the result, because another size draws other noise.
+
+    Parameters
+    ----------
+    pixels_nmgy
+        (ny, nx, 3) in nanomaggies per pixel.
+    seed
+        Seed of the conditions and the noise.
+    size
+        Side of the result in pixels.
+    options
+        Settings of the mock observation; their ``seed`` is not used here.
+    stamps
+        Stamps of real sky, needed if ``options.sky`` is ``stamps``.
+    source_redshift
+        Redshift at which the image shows the galaxy.
+
+    Returns
+    -------
+    float32 array
+        (size, size, 3) in nanomaggies per pixel.
+    MockConditions
+        The conditions that were drawn.
+
+    Raises
+    ------
+    UnusableImage
+        If light that the PSF carries into the image is not finite.
+    InputError
+        If stamps are missing or too small.
     """
     conditions = draw_conditions(seed, options)
     light = seen_light(pixels_nmgy, size, conditions, source_redshift)
-    rng = np.random.default_rng([seed, 1])  # its own stream: the noise does not depend on how conditions are drawn
+    rng = np.random.default_rng([seed, 1])  # a separate stream: the noise does not depend on the conditions
     gain = np.array(ELECTRONS_PER_NANOMAGGIE)
     photons = rng.poisson(np.clip(light, 0.0, None) * gain) / gain
     if options.sky == "gaussian":
         sky = rng.normal(size=light.shape) * conditions.sky_sigma_nmgy
     elif stamps is None:
-        raise InputError("sky is stamps, but there are none: name a folder of blank-sky images")
+        raise InputError("sky is stamps, but there are none: provide a folder of blank-sky images")
     else:
-        sky, number = stamps.draw(np.random.default_rng([seed, 2]), size)  # the same sky whatever the galaxy's light
+        sky, number = stamps.draw(np.random.default_rng([seed, 2]), size)  # independent of the galaxy's light
         conditions = replace(conditions, sky_sigma_nmgy=stamps.sigma_nmgy[number], sky_stamp=stamps.names[number])
     return (photons + sky).astype(np.float32), conditions
 
 
 def _truncated_normal(rng: np.random.Generator) -> float:
-    """A standard normal deviate within ``MAX_DEVIATION``."""
+    """Draw a standard normal deviate within ``MAX_DEVIATION``."""
     while abs(deviate := rng.standard_normal()) > MAX_DEVIATION:
         pass
     return float(deviate)

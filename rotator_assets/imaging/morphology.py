@@ -1,12 +1,13 @@
-"""Structure of a galaxy measured on its image: Gini, M20, concentration, asymmetry and colour.
+"""Measure a galaxy's structure on its image: Gini, M20, concentration, asymmetry and colour.
 
-Gini and M20 after Lotz, Primack & Madau (2004, AJ 128, 163), concentration and asymmetry after Conselice (2003, ApJS
-147, 1), all as statmorph has them (Rodriguez-Gomez et al. 2019, MNRAS 483, 4140), with other sources masked
+Gini and M20 follow Lotz, Primack & Madau (2004, AJ 128, 163), concentration and asymmetry Conselice (2003, ApJS 147,
+1), all as implemented in statmorph (Rodriguez-Gomez et al. 2019, MNRAS 483, 4140). Other sources are masked
 (`neighbours.neighbour_mask`).
 
-Images are (ny, nx, 3), bands g, r, i, finite, the galaxy in the middle. Fluxes are measured in r, sky-subtracted as
-they are. A colour picture (8-bit cut-out) has no fluxes: the mean of its bands less the median of its border serves
-instead, and as its stretch is not linear, its numbers compare with those of other such pictures alone.
+Images are (ny, nx, 3), bands g, r, i, finite, with the galaxy in the middle. Fluxes are measured in r, after sky
+subtraction. A colour picture (8-bit cut-out) has no fluxes. The mean of its bands minus the median of its border takes
+their place. Because the stretch of pictures is not linear, its values can only be compared with those of similar
+pictures.
 """
 
 from __future__ import annotations
@@ -27,33 +28,45 @@ if TYPE_CHECKING:
     from photutils.segmentation import SegmentationImage
 
 DETECTION_SIGMAS = 1.5
-"""The galaxy ends where its smoothed light sinks below this many standard deviations of the noise, as in SExtractor."""
+"""The galaxy ends where its smoothed light falls below this many standard deviations of the noise, as in SExtractor."""
 FAINTEST_FRACTION = 0.005
-"""The same where there is no noise: a fraction of the smoothed galaxy's peak."""
+"""The same limit in noiseless images, as a fraction of the smoothed galaxy's peak."""
 SMOOTHING_PX = 1.0
 MIN_AREA_PX = 9
 BORDER_SHARE = 16
-"""Sky level and noise are those of a border as wide as the image's side divided by this."""
+"""Sky level and noise come from a border whose width is the side of the image divided by this."""
 MIDDLE_SHARE = 8
-"""The galaxy's peak is looked for within this part of the image's side from its middle."""
+"""The galaxy's peak is searched for within the side of the image divided by this, from its middle."""
 LEAST_PETROSIAN_PX = 1.0
-"""statmorph's least Petrosian radius, which it also gives where there is none."""
+"""Smallest Petrosian radius of statmorph, which it also returns if there is none."""
 NO_STATMORPH = (
-    "the structure of images is measured by statmorph, which does not work here: install this project by `uv sync`, "
-    "as pip cannot install statmorph beside alibi; all else works without it"
+    "statmorph, which measures the structure of images, does not work here: install this project with `uv sync`, "
+    "because pip cannot install statmorph alongside alibi; everything else works without it"
 )
 _INVALID = -99.0
-"""What statmorph gives where a number is not defined."""
+"""Value that statmorph returns for undefined quantities."""
 
 
 @dataclass(frozen=True)
 class Morphology:
-    """What was measured on one image; NaN where it could not be.
+    """Structure of one galaxy; NaN for values that could not be measured.
 
-    ``g_minus_i``: colour in magnitudes within ``r_half_pixels``, the radius of the circle with half of the light; of a
-    colour picture -2.5 log10 of the ratio of pixel values, no magnitude. ``sn_per_pixel``: mean signal to noise of
-    the galaxy's pixels, NaN without noise. ``flag``: statmorph's, 0 good, 1 suspect, 2 bad, 4 nothing measured.
-    ``reason``: why the image is not ``usable``.
+    Attributes
+    ----------
+    gini, m20, concentration, asymmetry
+        Dimensionless, as defined by statmorph.
+    g_minus_i
+        Colour in magnitudes within ``r_half_pixels``. In a colour picture, -2.5 log10 of the ratio of pixel values.
+    r_half_pixels
+        Radius of the circle with half of the light, in pixels.
+    sn_per_pixel
+        Mean signal-to-noise ratio of the galaxy's pixels; NaN without noise.
+    flag
+        statmorph's flag: 0 good, 1 suspect, 2 bad, 4 not measured.
+    usable
+        Whether all structure parameters are defined.
+    reason
+        Why the image is not usable; None if it is.
     """
 
     gini: float = np.nan
@@ -69,10 +82,10 @@ class Morphology:
 
 
 def measure_morphology(image: NDArray[np.float32], is_picture: bool) -> Morphology:
-    """Structure of the galaxy in the middle of an image (ny, nx, 3); a colour picture where ``is_picture``.
+    """Measure the structure of the galaxy in the middle of an image (ny, nx, 3).
 
-    Whatever cannot be measured is NaN, with the reason; nothing is raised. Every search of statmorph ends after a
-    fixed number of steps, so that no image takes longer than a few seconds.
+    Values that cannot be measured are NaN, with the reason; no errors are raised. Every iteration of statmorph ends
+    after a fixed number of steps, so no image takes longer than a few seconds.
     """
     if not np.isfinite(image).all():
         return Morphology(reason="the image has pixels without a value")
@@ -82,23 +95,23 @@ def measure_morphology(image: NDArray[np.float32], is_picture: bool) -> Morpholo
     light = pixels.mean(axis=2) if is_picture else pixels[..., 1]
     if light.min() == light.max():
         return Morphology(reason="the image is empty")
-    light = light / np.abs(light).max()  # statmorph compares with absolute numbers here and there
+    light = light / np.abs(light).max()  # statmorph compares with some absolute numbers
     noise = _noise(light)
     neighbours = neighbour_mask(image)
     segments = _segments(light, noise, neighbours)
     if segments is None:
         return Morphology(reason="no source stands out in the middle of the image")
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # they come back as flags and as -99
+        warnings.simplefilter("ignore")  # statmorph reports problems as flags and as -99
         try:
             measured = _statistics(light, segments, neighbours, noise)
             found = {name: _number(getattr(measured, name)) for name in ("gini", "m20", "concentration", "asymmetry")}
             radius = _number(measured.r50)
             centre = measured.xc_asymmetry, measured.yc_asymmetry
-        except Exception as error:  # AssertionError, ValueError, IndexError ... : statmorph promises nothing here
+        except Exception as error:  # AssertionError, ValueError, IndexError ...: statmorph documents none of them
             return Morphology(reason=f"statmorph could not measure it ({type(error).__name__})")
     if measured.rpetro_ellip <= LEAST_PETROSIAN_PX:
-        return Morphology(flag=int(measured.flag), reason="the galaxy is not resolved: it is as small as a pixel")
+        return Morphology(flag=int(measured.flag), reason="the galaxy is not resolved: it is as small as one pixel")
     undefined = [name for name, value in found.items() if np.isnan(value)]
     return Morphology(
         **found,
@@ -114,7 +127,24 @@ def measure_morphology(image: NDArray[np.float32], is_picture: bool) -> Morpholo
 def colour(
     pixels: NDArray[np.float64], centre: tuple[float, float], radius_px: float, mask: NDArray[np.bool_]
 ) -> float:
-    """-2.5 log10 of g over i within a circle about ``centre`` (x, y), without masked pixels; NaN but of light."""
+    """Return -2.5 log10 of g over i within a circle, without masked pixels; NaN if either flux is not positive.
+
+    Parameters
+    ----------
+    pixels
+        (ny, nx, 3), bands g, r, i, sky-subtracted.
+    centre
+        Centre of the circle (x, y) in pixels.
+    radius_px
+        Radius of the circle in pixels.
+    mask
+        (ny, nx), True for pixels that are ignored.
+
+    Returns
+    -------
+    float
+        Colour in magnitudes.
+    """
     from photutils.aperture import CircularAperture
 
     aperture = CircularAperture(centre, radius_px)
@@ -129,12 +159,30 @@ def measure_all(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     workers: int = -1,
 ) -> pd.DataFrame:
-    """The fields of `Morphology` of these rows of ``images`` (n, ny, nx, 3), a row each, in their order.
+    """Measure the structure of many images in parallel.
 
-    ``workers``: processes, as many as there are cores by default (joblib counts so); 1 measures in this one. A
-    memory-mapped array is opened anew in each, not sent.
+    Parameters
+    ----------
+    images
+        float32 (n, ny, nx, 3); a memory-mapped array is opened again in each process, not sent.
+    rows
+        Rows of ``images`` to measure, (m,).
+    are_pictures
+        Whether each of them is a colour picture, (m,).
+    on_progress
+        Called with the number of images measured and the total.
+    workers
+        Number of processes; -1 uses every core, 1 measures in this process.
 
-    Raises InputError where statmorph is not installed, or not with a scikit-image that it works with.
+    Returns
+    -------
+    DataFrame
+        Fields of `Morphology`, one row per image, in the order of ``rows``.
+
+    Raises
+    ------
+    InputError
+        If statmorph is not installed, or not with a compatible scikit-image.
     """
     try:
         import statmorph  # noqa: F401
@@ -155,7 +203,7 @@ def measure_all(
 
 
 def _border(image: NDArray) -> NDArray:
-    """Values on the border of an image, (n,) or (n, bands)."""
+    """Return the values on the border of an image, (n,) or (n, bands)."""
     width = max(2, min(image.shape[:2]) // BORDER_SHARE)
     border = np.ones(image.shape[:2], dtype=bool)
     border[width:-width, width:-width] = False
@@ -163,14 +211,14 @@ def _border(image: NDArray) -> NDArray:
 
 
 def _noise(light: NDArray[np.float64]) -> float:
-    """Standard deviation of the border by its median absolute deviation; 0 without noise."""
+    """Return the standard deviation of the border from its median absolute deviation; 0 without noise."""
     from astropy.stats import mad_std
 
     return float(mad_std(_border(light)))
 
 
 def _segments(light: NDArray[np.float64], noise: float, neighbours: NDArray[np.bool_]) -> SegmentationImage | None:
-    """The galaxy as the one segment of a segmentation map: what holds its peak; None where nothing does."""
+    """Return a segmentation map of the galaxy, the segment that holds its peak; None if nothing is detected there."""
     from photutils.segmentation import SegmentationImage, detect_sources
     from scipy.ndimage import gaussian_filter
 
@@ -183,19 +231,17 @@ def _segments(light: NDArray[np.float64], noise: float, neighbours: NDArray[np.b
     if peak <= threshold:
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that nothing was found
+        warnings.simplefilter("ignore")  # "no sources were found"
         found = detect_sources(smooth, threshold, MIN_AREA_PX, mask=neighbours)
     number = found.data[middle][y, x] if found is not None else 0
     return SegmentationImage((found.data == number).astype(np.int32)) if number else None
 
 
 def _statistics(light: NDArray, segments: SegmentationImage, mask: NDArray[np.bool_], noise: float):
-    """statmorph's measurement of the one segment, of which only what is asked for is computed."""
+    """Return statmorph's measurement of the segment; only the quantities used here are computed."""
     from statmorph import SourceMorphology
 
     class Wanted(SourceMorphology):
-        """Without the Sersic fit and all else that statmorph computes at once: it takes time, and may fail."""
-
         def _calculate_morphology(self) -> None:
             for name in ("gini", "m20", "concentration", "asymmetry", "sn_per_pixel"):
                 getattr(self, name)
@@ -206,10 +252,10 @@ def _statistics(light: NDArray, segments: SegmentationImage, mask: NDArray[np.bo
             return max(super().elongation_asymmetry, 1 + 1e-6)
 
     weights = np.full(light.shape, noise or 1.0)
-    # n_sigma_outlier: no search for bad pixels, which takes the sharp peak of an image without noise for one.
+    # n_sigma_outlier=-1: no search for bad pixels, which would reject the sharp peak of a noiseless image.
     return Wanted(light, segments, 1, mask=mask, weightmap=weights, n_sigma_outlier=-1)
 
 
 def _number(value: float) -> float:
-    """The value, NaN where statmorph could not define it."""
+    """Return the value; NaN if statmorph could not define it."""
     return float(value) if np.isfinite(value) and value != _INVALID else np.nan

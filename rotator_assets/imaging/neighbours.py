@@ -1,20 +1,21 @@
-"""Other sources in a galaxy's image: where they are, and the image without them.
+"""Find other sources in a galaxy's image, and remove them.
 
-A network can learn from what stands beside a galaxy: slow rotators live in crowded places, and a bright star sets the
+A network can learn from the surroundings of a galaxy: slow rotators live in crowded places, and a bright star sets the
 scale of an image that is normalized by its maximum.
 
-Galaxies are nearly point-symmetric, and sources beside them are not: a pixel is compared with the one opposite the
-galaxy's centre (as asymmetry is measured; Conselice, Bershady & Jangren 2000, ApJ 529, 886). A neighbour is a source
-that photutils detects in the difference, around a peak of the light itself: it outshines its opposite, at the peak by
-more than the noise and by as much as the galaxy's own light there.
-This needs no threshold above the sky, so it serves noisy images, noiseless ones and 8-bit pictures alike, and what has
-a counterpart stays: spiral arms, rings, bars.
+Galaxies are nearly point-symmetric, and neighbours are not. Each pixel is therefore compared with the one opposite the
+galaxy's centre, as in measurements of asymmetry (Conselice, Bershady & Jangren 2000, ApJ 529, 886). A neighbour is a
+source that photutils detects in the difference around a peak of the light itself. At its peak it must outshine the
+opposite pixel by more than the noise and by as much as the galaxy's own light there. This needs no threshold above the
+sky, so it works for noisy images, noiseless ones and 8-bit pictures. Point-symmetric features stay: spiral arms, rings,
+bars.
 
-What it cannot do: of two neighbours opposite each other the fainter stays, and the brighter becomes a copy of it; peaks
-within the galaxy's half-light radius stay, as bright knots there are the galaxy's own; farther out, a bright knot of an
+Limits: of two neighbours opposite each other the fainter stays, and the brighter becomes a copy of it. Peaks within the
+galaxy's half-light radius stay, because bright knots there belong to the galaxy. Farther out, a bright knot of an
 irregular galaxy is taken for a neighbour.
 
-Images are (ny, nx, 3), bands g, r, i, finite, in any linear unit (an 8-bit stretch will do), the galaxy in the middle.
+Images are (ny, nx, 3), bands g, r, i, finite, in any linear unit (an 8-bit stretch also works), with the galaxy in the
+middle.
 """
 
 from __future__ import annotations
@@ -26,23 +27,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 NOISE_SIGMAS = 4.0
-"""A peak stands out by this many standard deviations of the differences between opposite pixels; its outskirts by
-half as many."""
+"""A peak exceeds its opposite by this many standard deviations of the differences between opposite pixels; its
+outskirts by half as many."""
 FAINTEST_FRACTION = 0.005
-"""The same where there is no noise: a fraction of the galaxy's peak."""
+"""The same limit in noiseless images, as a fraction of the galaxy's peak."""
 PEAK_CONTRAST, EDGE_CONTRAST = 1.0, 0.2
-"""Least light of a neighbour, in units of the galaxy's own at the same place: at its peak, and where its mask ends."""
+"""Smallest excess of a neighbour in units of the galaxy's own light at the same place: at its peak, and at the edge of
+its mask."""
 SMOOTHING_PX = 1.0
 PEAK_REACH_PX = 3
 MIN_AREA_PX = 5
 CENTRE_REACH_PX = 3
-"""The galaxy's brightest part is looked for this far from the middle of the image."""
+"""The brightest part of the galaxy is searched for within this distance of the middle of the image."""
 BORDER_SHARE = 20
-"""The sky is the median of a border as wide as the image's side divided by this."""
+"""The sky is the median of a border whose width is the side of the image divided by this."""
 
 
 def neighbour_mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """True on sources other than the galaxy in the middle, bool (ny, nx). The same image gives the same mask."""
+    """Return a mask (ny, nx) that is True on sources other than the galaxy in the middle; it is deterministic."""
     from photutils.segmentation import detect_sources
     from scipy.ndimage import gaussian_filter, maximum_filter
 
@@ -57,7 +59,7 @@ def neighbour_mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     faintest = max(NOISE_SIGMAS * noise, FAINTEST_FRACTION * own.max())
     excess = light - opposite
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that nothing was found
+        warnings.simplefilter("ignore")  # "no sources were found"
         found = detect_sources(excess, np.maximum(faintest / 2, EDGE_CONTRAST * own), MIN_AREA_PX, mask=body)
     if found is None:
         return np.zeros(light.shape, dtype=bool)
@@ -67,11 +69,11 @@ def neighbour_mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def remove_neighbours(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The image with the pixels of ``mask`` replaced by those opposite the galaxy's centre, a new array.
+    """Return a copy of the image with the pixels of ``mask`` replaced by those opposite the galaxy's centre.
 
-    A patch of constant sky, or of drawn noise, would itself mark where a neighbour was, and cut a hole into the light
-    of the galaxy around it. The opposite pixels have its light, the noise and its correlation as they are, and nothing
-    random. Where the image does not reach as far on the other side, the median of its border is taken.
+    A patch of constant sky or of random noise would show where a neighbour was, and would cut a hole into the galaxy's
+    light. Opposite pixels have the same light, noise and correlation, and involve no random numbers. Pixels whose
+    opposite lies outside the image get the median of the border.
     """
     clean = image.copy()
     y, x = np.nonzero(mask)
@@ -87,7 +89,7 @@ def remove_neighbours(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> ND
 
 
 def _half_turn(light: NDArray, twice_centre: tuple[int, int], beyond: float) -> NDArray:
-    """An image (ny, nx) turned by 180 degrees about a point, ``beyond`` where that reaches over the image's edge."""
+    """Return an image (ny, nx) rotated by 180 degrees about a point, with ``beyond`` outside the edges of the image."""
     rows, columns = (whole - np.arange(n) for whole, n in zip(twice_centre, light.shape, strict=True))
     ny, nx = light.shape
     turned = light[np.ix_(rows.clip(0, ny - 1), columns.clip(0, nx - 1))]
@@ -97,9 +99,9 @@ def _half_turn(light: NDArray, twice_centre: tuple[int, int], beyond: float) -> 
 
 
 def _twice_centre(image: NDArray) -> tuple[int, int]:
-    """Twice the row and column of the galaxy's centre, whole numbers: a turn about it takes pixels to pixels.
+    """Return twice the row and column of the galaxy's centre, as integers: a half turn about it maps pixels to pixels.
 
-    The centroid of the light above half its maximum, around the brightest pixel near the middle of the image.
+    The centre is the centroid of the light above half its maximum, around the brightest pixel near the middle.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -113,7 +115,7 @@ def _twice_centre(image: NDArray) -> tuple[int, int]:
     brightest = np.unravel_index(np.argmax(np.where(near, light, -np.inf)), light.shape)
     weight = np.clip(light - (light.min() + light[brightest]) / 2, 0, None)
     centre = brightest
-    for _ in range(3):  # the circle moves on to the centroid of what it holds
+    for _ in range(3):  # the circle moves to the centroid of its light
         inside = np.where(_distance_px(light.shape, centre) <= CENTRE_REACH_PX, weight, 0)
         if not inside.any():
             return ny - 1, nx - 1
@@ -122,20 +124,20 @@ def _twice_centre(image: NDArray) -> tuple[int, int]:
 
 
 def _distance_px(shape: tuple[int, int], centre: Sequence[float]) -> NDArray[np.float64]:
-    """Distance of every pixel from a place (row, column)."""
+    """Return the distance of every pixel from a position (row, column)."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     return np.hypot(y - centre[0], x - centre[1])
 
 
 def _half_light_radius(own: NDArray[np.float64], radius: NDArray[np.float64]) -> float:
-    """Radius in pixels of the circle that holds half of the light; 0 where there is none."""
+    """Return the radius in pixels of the circle that holds half of the light; 0 without light."""
     order = np.argsort(radius, axis=None, kind="stable")
     growth = np.cumsum(own.ravel()[order])
     return float(radius.ravel()[order][np.searchsorted(growth, growth[-1] / 2)]) if growth[-1] > 0 else 0.0
 
 
 def _border_median(image: NDArray) -> NDArray:
-    """Median over a border of the image, of each band where it has bands."""
+    """Return the median over a border of the image, for each band."""
     width = max(2, min(image.shape[:2]) // BORDER_SHARE)
     border = np.ones(image.shape[:2], dtype=bool)
     border[width:-width, width:-width] = False

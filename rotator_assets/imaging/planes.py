@@ -1,4 +1,4 @@
-"""Bands of an image from the values stored in a file to nanomaggies, with what is missing of them."""
+"""Convert the bands of an image from stored values to nanomaggies, with a record of missing pixels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,15 @@ from rotator_assets.imaging.missing import Missing, missing_pixels
 
 @dataclass(frozen=True)
 class Plane:
-    """One band in nanomaggies a pixel, NaN where it holds no measurement, and why (`missing.Missing`); both (ny, nx).
+    """One band, (ny, nx).
 
-    Saturated pixels keep their value: whether they are missing is a setting.
+    Attributes
+    ----------
+    pixels
+        Nanomaggies per pixel; NaN where missing. Saturated pixels keep their value, because a setting decides about
+        them.
+    missing
+        Why pixels are missing (`missing.Missing`); None if none is.
     """
 
     pixels: NDArray
@@ -23,7 +29,24 @@ class Plane:
 
 
 def calibrated(stored: NDArray, nanomaggies: float, simulated: bool = False, weights: NDArray | None = None) -> Plane:
-    """A band of stored values (ny, nx), each worth ``nanomaggies``; see `missing.missing_pixels` for the rest."""
+    """Return one band in nanomaggies, with its missing pixels found by `missing.missing_pixels`.
+
+    Parameters
+    ----------
+    stored
+        Values of the file (ny, nx).
+    nanomaggies
+        Nanomaggies per unit of the stored values.
+    simulated
+        Whether the image is a simulation without noise.
+    weights
+        Inverse variances (ny, nx), or None.
+
+    Returns
+    -------
+    Plane
+        The calibrated band.
+    """
     missing = missing_pixels(stored, simulated, weights)
     if missing is not None:
         stored = np.where((missing > 0) & (missing != Missing.SATURATED), np.nan, stored)
@@ -31,7 +54,7 @@ def calibrated(stored: NDArray, nanomaggies: float, simulated: bool = False, wei
 
 
 def joined(planes: Sequence[Plane]) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
-    """Pixels, and why they are missing, of several bands: (ny, nx, bands)."""
+    """Return the pixels of several bands, and why they are missing, both (ny, nx, bands); None if none is missing."""
     pixels = np.stack([plane.pixels for plane in planes], axis=2).astype(np.float32, copy=False)
     if all(plane.missing is None for plane in planes):
         return pixels, None

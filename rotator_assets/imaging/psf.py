@@ -1,9 +1,9 @@
-"""Point spread functions: Gaussian, and Moffat with its wings.
+"""Point spread functions: Gaussian, or Moffat with extended wings.
 
-A FWHM is that of a star as the pixels show it: seeing, optics and pixel together (the effective PSF of Anderson & King
-2000, PASP 112, 1360), which is how SDSS measures it. Profiles are therefore taken at the middles of pixels and not
-integrated over them again. The pixels of a simulated image have gathered the light once already, which makes its
-smallest details wider by 0.396 / sqrt(12) arcsec of dispersion in quadrature: by 2 per cent at a FWHM of 1.3 arcsec.
+A FWHM is that of a star as pixels show it: seeing, optics and pixel together (the effective PSF of Anderson & King
+2000, PASP 112, 1360), which is how SDSS measures it. Profiles are therefore sampled at the centres of pixels, without
+integrating over the pixels again. A simulated image is already integrated over its pixels, which broadens its smallest
+details by a dispersion of 0.396 / sqrt(12) arcsec in quadrature, or 2 per cent at a FWHM of 1.3 arcsec.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 SDSS_ARCSEC_PER_PIXEL = 0.396
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 PSF_REACH_SIGMA = 5.0
-"""Gaussians are cut here: 4e-6 of the light lies beyond."""
+"""Gaussians are cut off here: 4e-6 of the light lies beyond."""
 
 MOFFAT_LIGHT_BEYOND = 1e-3
-"""Moffat profiles are cut where this share of the light lies beyond: at 7.6 arcsec for a FWHM of 1.4 and beta 3, much
-as SDSS takes a star's light within 7.4 arcsec for all of it (its aperture correction of PSF magnitudes)."""
+"""Moffat profiles are cut off where this fraction of the light lies beyond: at 7.6 arcsec for a FWHM of 1.4 and beta 3.
+The aperture correction of SDSS PSF magnitudes counts the light within 7.4 arcsec as all of a star's light."""
 
 
 def moffat_alpha(fwhm: float, beta: float) -> float:
-    """The scale of a Moffat profile, in the FWHM's unit: FWHM = 2 alpha sqrt(2^(1/beta) - 1)."""
+    """Return the scale of a Moffat profile in the unit of its FWHM: FWHM = 2 alpha sqrt(2^(1/beta) - 1)."""
     return fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
 
 
 def psf_reach_px(fwhm_arcsec: float, moffat_beta: float | None = None) -> int:
-    """Pixels of 0.396 arcsec from the middle of the PSF to where it is cut. Gaussian where ``moffat_beta`` is None.
+    """Return the distance in pixels of 0.396 arcsec at which the PSF is cut off; Gaussian if ``moffat_beta`` is None.
 
-    A share (1 + (r/alpha)^2)^(1 - beta) of a Moffat profile's light lies beyond r.
+    A fraction (1 + (r/alpha)^2)^(1 - beta) of the light of a Moffat profile lies beyond r.
     """
     if moffat_beta is None:
         reach_arcsec = PSF_REACH_SIGMA * fwhm_arcsec / FWHM_PER_SIGMA
@@ -40,7 +40,7 @@ def psf_reach_px(fwhm_arcsec: float, moffat_beta: float | None = None) -> int:
 
 
 def moffat_kernel(fwhm_arcsec: float, beta: float) -> NDArray[np.float64]:
-    """A Moffat profile at the middles of pixels of 0.396 arcsec, of sum 1: float64 (2 n + 1, 2 n + 1), n its reach.
+    """Return a normalized Moffat profile on pixels of 0.396 arcsec, float64 (2 n + 1, 2 n + 1) for a reach of n pixels.
 
     I(r) ~ (1 + (r/alpha)^2)^-beta (Moffat 1969, A&A 3, 455).
     """
@@ -53,10 +53,23 @@ def moffat_kernel(fwhm_arcsec: float, beta: float) -> NDArray[np.float64]:
 def convolve_psf(
     pixels: NDArray[np.floating], fwhm_arcsec: tuple[float, float, float], moffat_beta: float | None = None
 ) -> NDArray[np.float64]:
-    """Every band of (ny, nx, 3) convolved with the PSF of its FWHM; there is no light beyond the image.
+    """Convolve each band with the PSF; there is no light beyond the image.
 
-    A Gaussian where ``moffat_beta`` is None, else a Moffat profile. The light of sources farther from the edges than
-    ``psf_reach_px`` is kept.
+    The light of sources farther from the edges than `psf_reach_px` is conserved.
+
+    Parameters
+    ----------
+    pixels
+        (ny, nx, 3) in any linear unit.
+    fwhm_arcsec
+        FWHM in each band, in arcsec.
+    moffat_beta
+        Exponent of a Moffat profile; None for a Gaussian.
+
+    Returns
+    -------
+    float64 array
+        (ny, nx, 3) in the same unit.
     """
     planes = np.moveaxis(np.asarray(pixels, dtype=np.float64), 2, 0)
     convolve = _with_gaussian if moffat_beta is None else _with_moffat
@@ -65,14 +78,14 @@ def convolve_psf(
 
 
 def _with_gaussian(plane: NDArray[np.float64], fwhm_arcsec: float, _: None) -> NDArray[np.float64]:
-    from scipy.ndimage import gaussian_filter  # here, so that whoever reads images need not wait for SciPy
+    from scipy.ndimage import gaussian_filter  # imported here, because reading images does not need SciPy
 
     sigma_px = fwhm_arcsec / FWHM_PER_SIGMA / SDSS_ARCSEC_PER_PIXEL
     return gaussian_filter(plane, sigma_px, mode="constant", truncate=PSF_REACH_SIGMA)
 
 
 def _with_moffat(plane: NDArray[np.float64], fwhm_arcsec: float, beta: float) -> NDArray[np.float64]:
-    from scipy.signal import oaconvolve  # here, so that whoever reads images need not wait for SciPy
+    from scipy.signal import oaconvolve  # imported here, because reading images does not need SciPy
 
     kernel = moffat_kernel(fwhm_arcsec, beta)
     reach = len(kernel) // 2

@@ -1,4 +1,4 @@
-"""Sky of real images: stamps without a galaxy, on which simulated ones are pasted."""
+"""Stamps of real sky without a galaxy, to which simulated galaxies are added."""
 
 from __future__ import annotations
 
@@ -13,10 +13,19 @@ from rotator_assets.core.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class SkyStamps:
-    """Blank sky: images float32 (ny, nx, 3), bands g, r, i, sky-subtracted, in nanomaggies a pixel of 0.396 arcsec.
+    """Stamps of blank sky.
 
-    ``sigma_nmgy``: standard deviation of each stamp's bands as its median absolute deviation gives it, which faint
-    sources hardly change. ``synthetic``: whether any stamp is.
+    Attributes
+    ----------
+    names
+        Name of each stamp.
+    pixels
+        float32 (ny, nx, 3), bands g, r, i, sky-subtracted, in nanomaggies per pixel of 0.396 arcsec.
+    sigma_nmgy
+        Standard deviation of each stamp in g, r, i, from the median absolute deviation, which faint sources hardly
+        change.
+    synthetic
+        Whether any stamp is synthetic.
     """
 
     names: tuple[str, ...]
@@ -26,7 +35,7 @@ class SkyStamps:
 
     @classmethod
     def measured(cls, pixels: Mapping[str, NDArray[np.float32]], synthetic: bool = False) -> SkyStamps:
-        """Stamps by name, their noise measured. Raises InputError naming the stamp that is no sky."""
+        """Return stamps by name, with their noise measured. Raises InputError with the name of an invalid stamp."""
         from astropy.stats import mad_std
 
         if not pixels:
@@ -34,21 +43,24 @@ class SkyStamps:
         sigmas = []
         for name, stamp in pixels.items():
             if stamp.ndim != 3 or stamp.shape[2] != 3 or not np.isfinite(stamp).all():
-                raise InputError(f"sky stamp {name}: (ny, nx, 3) finite values are needed; leave it out")
+                raise InputError(f"sky stamp {name}: (ny, nx, 3) finite values are needed; remove it")
             sigmas.append(tuple(float(sigma) for sigma in mad_std(stamp, axis=(0, 1))))
             if min(sigmas[-1]) <= 0:
-                raise InputError(f"sky stamp {name}: a band is constant, no sky; leave it out")
+                raise InputError(f"sky stamp {name}: a band is constant, which is not sky; remove it")
         return cls(tuple(pixels), tuple(pixels.values()), tuple(sigmas), synthetic)
 
     def draw(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.float32], int]:
-        """``size`` x ``size`` pixels of one stamp, from anywhere in it, in one of its 8 orientations; and its number.
+        """Draw ``size`` x ``size`` pixels at random from one stamp, in one of 8 orientations.
 
-        Raises InputError where any stamp is smaller: which galaxies are observed must not depend on the draw.
+        Also return the stamp's number.
+
+        Raises InputError if any stamp is smaller, because the galaxies that can be observed must not depend on the
+        draw.
         """
         for name, stamp in zip(self.names, self.pixels, strict=True):
             if min(stamp.shape[:2]) < size:
                 ny, nx = stamp.shape[:2]
-                raise InputError(f"sky stamp {name}: is {ny} x {nx} pixels, the image has {size}; leave it out")
+                raise InputError(f"sky stamp {name}: is {ny} x {nx} pixels, the image has {size}; remove it")
         number = int(rng.integers(len(self.pixels)))
         stamp = self.pixels[number]
         y, x = (int(rng.integers(n - size + 1)) for n in stamp.shape[:2])

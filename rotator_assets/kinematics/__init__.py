@@ -1,1 +1,1 @@
-"""Spin parameter, kinemetry, DAP maps and star particles. NumPy in, NumPy out; no Dagster."""
+"""Spin parameter, stellar maps and star particles. NumPy in, NumPy out; no Dagster."""

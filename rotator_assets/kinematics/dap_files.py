@@ -1,6 +1,6 @@
-"""MAPS files of MaNGA's data analysis pipeline (DAP; Westfall et al. 2019, AJ 158, 231): how they look, and their maps.
+"""Read MAPS files of MaNGA's data analysis pipeline (DAP; Westfall et al. 2019, AJ 158, 231).
 
-Only the extensions needed are read, and only where they are as large as maps of one galaxy can be.
+Only the extensions needed are read, and only if their size is plausible for maps of one galaxy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rotator_assets.core.fits_files import check_complete
 
 
 class PixelMask(IntFlag):
-    """Bits of MANGA_DAPPIXMASK, in the mask of every map."""
+    """Bits of MANGA_DAPPIXMASK, used in the mask of every map."""
 
     NOCOV = 1 << 0
     LOWCOV = 1 << 1
@@ -40,13 +40,24 @@ class PixelMask(IntFlag):
 
 @dataclass(frozen=True)
 class MapsLayout:
-    """How a release writes its MAPS files; another release is another entry of ``LAYOUTS``.
+    """Layout of a release's MAPS files; a new release needs another entry in ``LAYOUTS``. Other fields name extensions.
 
-    ``daptypes``: binning and templates as in file names, the preferred first. ``flux_band``: what ``flux`` is the mean
-    of. ``correction_channel``: channel of the dispersion's instrumental correction, None where the extension is one
-    map. ``n_elliptical``: channels of the elliptical coordinates. ``bin_channel``: channel of the bins of the stellar
-    kinematics. ``rejected``: mask bits that leave a spaxel out (the default of Marvin, Cherinka et al. 2019, AJ 158,
-    74). The other fields are names of extensions.
+    Attributes
+    ----------
+    release
+        Name of the release.
+    daptypes
+        Binning and templates as in file names, in order of preference.
+    flux_band
+        Band over which ``flux`` is averaged.
+    correction_channel
+        Channel of the dispersion's instrumental correction; None if the extension is a single map.
+    n_elliptical
+        Number of channels of the elliptical coordinates.
+    bin_channel
+        Channel of the bins of the stellar kinematics.
+    rejected
+        Mask bits that exclude a spaxel (the default of Marvin, Cherinka et al. 2019, AJ 158, 74).
     """
 
     release: str
@@ -86,27 +97,42 @@ LAYOUTS = (
         n_elliptical=3,
     ),
 )
-"""The newest first. Files of DR16 are those of DR15."""
+"""Newest first. Files of DR16 have the layout of DR15."""
 
 MAX_UNPACKED_BYTES = 500_000_000
 """A file of the largest IFU has about 100 MB."""
 MAX_VALUES = 1 << 22
-"""Files with larger images are refused before they are read: 50 channels of the largest IFU are 300 000 values."""
+"""Files with larger images are refused before they are read. 50 channels of the largest IFU are 300 000 values."""
 MAX_EXTENSIONS = 300
-"""Later ones are not looked at: published files have about 60."""
+"""Later extensions are ignored; published files have about 60."""
 MAX_SPEED_KM_S = 5000.0
-"""Whatever is larger is no velocity (relative to the input redshift) or dispersion that the fits may return."""
+"""Larger values are not velocities (relative to the input redshift) or dispersions that the fits can return."""
 
 _FITS_MAGIC = b"SIMPLE"
 
 
 @dataclass(frozen=True)
 class DapMaps:
-    """What lambda_R needs of a file. Every map is float64 (ny, nx), except ``bin_id`` (integer) and ``usable`` (bool).
+    """Maps of a file that lambda_R needs: float64 (ny, nx), except ``bin_id`` (integer) and ``usable`` (bool).
 
-    Offsets from the galaxy's centre in arcsec, to the east and to the north; flux in 1e-17 erg/s/cm^2/Angstrom/spaxel
-    in the band of the release; velocities, dispersions and their errors (NaN where not stated) in km/s, the dispersion
-    as observed and what of it is instrumental. ``usable``: false where any of it is masked or means nothing.
+    Attributes
+    ----------
+    release
+        Release whose layout the file has.
+    header
+        Primary header.
+    east_arcsec, north_arcsec
+        Offsets from the galaxy's centre in arcsec.
+    flux
+        In 1e-17 erg/s/cm^2/Angstrom/spaxel, in the band of the release.
+    velocity, observed_dispersion, instrumental_dispersion
+        In km/s; the dispersion as observed, and its instrumental part.
+    velocity_error, observed_dispersion_error
+        In km/s; NaN if unknown.
+    bin_id
+        Number of the bin, negative for none.
+    usable
+        False where any map is masked or has no meaning.
     """
 
     release: str
@@ -124,7 +150,7 @@ class DapMaps:
 
 
 def read_maps(path: Path) -> DapMaps:
-    """The maps of one FITS file, compressed in any way; the shapes of its maps identify the release, not its name.
+    """Read the maps of one FITS file in any compression; the release follows from the shapes of its maps.
 
     Raises UnusableKinematics with the file's name and the reason.
     """
@@ -157,7 +183,7 @@ def read_maps(path: Path) -> DapMaps:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Whatever goes wrong in the block becomes an UnusableKinematics that begins with the file's name."""
+    """Turn any error raised in the block into an UnusableKinematics that begins with the file's name."""
     try:
         yield
     except UnusableKinematics as error:
@@ -168,7 +194,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 class _OpenFile:
-    """Extensions of an open FITS file by name; all are checked before the data of any are read."""
+    """Extensions of an open FITS file by name; all sizes are checked before any data are read."""
 
     def __init__(self, hdus) -> None:
         self.header: Mapping = hdus[0].header
@@ -179,28 +205,29 @@ class _OpenFile:
             self._by_name.setdefault(hdu.name, hdu)
 
     def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an image extension."""
         hdu = self._by_name.get(name)
         if hdu is None or not hdu.is_image:
             raise UnusableKinematics(f"has no extension {name}: is it a MAPS file of the stellar kinematics?")
         return hdu.shape
 
     def plane(self, name: str, channel: int | None = None) -> NDArray[np.float64]:
-        """One map of an extension as float64 (ny, nx); ``channel`` None where it is the only one."""
+        """Return one map of an extension as float64 (ny, nx); ``channel`` is None if it is the only one."""
         return self._read(name, channel).astype(np.float64)
 
     def whole_numbers(self, name: str, channel: int | None = None) -> NDArray[np.integer]:
-        """One map of bins or bits."""
+        """Return one map of bins or bits as int64."""
         data = self._read(name, channel)
         if data.dtype.kind not in "iu":
             raise UnusableKinematics(f"{name} holds {data.dtype.name}, whole numbers are needed")
         return data.astype(np.int64)
 
     def mask(self, name: str) -> NDArray[np.integer]:
-        """Mask bits of a map."""
+        """Return the mask bits of a map."""
         return self.whole_numbers(self._beside(name, "QUALDATA", "MASK"))
 
     def errors(self, name: str) -> NDArray[np.float64]:
-        """Standard deviations of a map, NaN where the inverse variance is not positive or there is none."""
+        """Return the standard deviations of a map; NaN if there is no positive inverse variance."""
         extension = self._beside(name, "ERRDATA", "IVAR")
         if extension not in self._by_name:
             return np.full(self.shape(name), np.nan)
@@ -209,7 +236,7 @@ class _OpenFile:
         return np.where(known, 1 / np.sqrt(np.where(known, inverse_variance, 1.0)), np.nan)
 
     def _beside(self, name: str, key: str, ending: str) -> str:
-        """Extension of the mask or the errors of another: the one its header names, else ``<name>_<ending>``."""
+        """Return the extension with the mask or the errors of a map: named in its header, else ``<name>_<ending>``."""
         named = str(self._by_name[name].header.get(key, "")).strip().upper()
         return named if named in self._by_name else f"{name}_{ending}"
 
@@ -228,7 +255,7 @@ def _opened(path: Path) -> Iterator[_OpenFile]:
 
     with unpacked(path, MAX_UNPACKED_BYTES) as content:
         if content.read(len(_FITS_MAGIC)) != _FITS_MAGIC:
-            raise UnusableKinematics("is no FITS file")
+            raise UnusableKinematics("is not a FITS file")
         content.seek(0)
         with fits.open(content, memmap=False) as hdus:
             file = _OpenFile(hdus)
@@ -237,7 +264,7 @@ def _opened(path: Path) -> Iterator[_OpenFile]:
 
 
 def _layout_of(file: _OpenFile) -> MapsLayout:
-    """The layout whose shapes the file has."""
+    """Return the layout that matches the shapes of the file."""
     for layout in LAYOUTS:
         correction = file.shape(layout.correction)
         elliptical = file.shape(layout.elliptical)
@@ -246,4 +273,4 @@ def _layout_of(file: _OpenFile) -> MapsLayout:
             return layout
     known = ", ".join(layout.release for layout in LAYOUTS)
     shapes = ", ".join(f"{name} has shape {file.shape(name)}" for name in (layout.correction, layout.elliptical))
-    raise UnusableKinematics(f"layout of no known release ({known}): {shapes}")
+    raise UnusableKinematics(f"does not have the layout of a known release ({known}): {shapes}")

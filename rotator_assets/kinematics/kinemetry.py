@@ -1,12 +1,11 @@
-r"""Is a velocity map that of a regular rotator? Kinemetry: harmonics along ellipses (Krajnovic et al. 2006, MNRAS 366,
-787).
+"""Decide whether a velocity map is that of a regular rotator, by kinemetry (Krajnovic et al. 2006, MNRAS 366, 787).
 
-The velocities of a disc in rotation go as the cosine of the azimuth along ellipses of its flattening. What departs
-from that is a harmonic of higher order, of which the fifth tells other motions from rotation: errors of centre, angle
-and flattening appear in lower ones. A regular rotator has k5 / k1 < 0.04, the mean within one R_e weighted with light
+The velocities of a rotating disc vary as the cosine of the azimuth along ellipses of its flattening. Deviations are
+harmonics of higher order. The fifth one separates other motions from rotation, because errors of centre, angle and
+flattening appear in lower orders. A regular rotator has k5 / k1 < 0.04, averaged within one R_e and weighted with light
 (Krajnovic et al. 2011, MNRAS 414, 2923). They fit the ellipse at each radius and average the ratio. Here all ellipses
-have one angle and flattening, as maps of few bins need, and the ratio is that of two means, which the centre, where k1
-vanishes, does not decide.
+have the same angle and flattening, as maps with few bins require. The ratio is that of two means, so that the centre,
+where k1 vanishes, does not dominate it.
 """
 
 from __future__ import annotations
@@ -19,32 +18,44 @@ from numpy.typing import ArrayLike, NDArray
 NAN = float("nan")
 
 MAX_K5_OVER_K1 = 0.04
-"""Of regular rotators (Krajnovic et al. 2011)."""
+"""Upper limit for regular rotators (Krajnovic et al. 2011)."""
 MAX_TURN_DEG = 30.0
-"""Where the axis of rotation turns by more, components are decoupled (Krajnovic et al. 2011): by 180 for a core that
-rotates the other way."""
+"""If the axis of rotation turns by more, components are kinematically decoupled (Krajnovic et al. 2011);
+counter-rotating cores turn by 180 degrees."""
 MIN_ROTATION_KM_S = 5.0
-"""Rotation below this is none (low-velocity maps of Krajnovic et al. 2011)."""
+"""Slower rotation counts as none (low-velocity maps of Krajnovic et al. 2011)."""
 SIGMAS = 3.0
-"""So significant is what is taken for rotation, a turn, or a fifth harmonic above its limit."""
+"""Significance required of rotation, of a turn, and of a fifth harmonic above its limit."""
 MAX_UPPER_LIMIT = 0.1
-"""k5 / k1 and its error together must lie below this, or noise hides too much to call a galaxy regular."""
+"""The sum of k5 / k1 and its error must be below this; otherwise noise hides too much to classify the galaxy as
+regular."""
 HARMONICS = {1: 4, 3: 2, 5: 2}
-"""The orders fitted, and at how many radii at most: rotation rises and may reverse, deviations from it are means."""
+"""Orders that are fitted, and the largest number of radii for each. Rotation rises and may reverse; deviations from it
+are averaged."""
 BINS_A_RADIUS = 15
-"""Bins needed for each radius."""
+"""Number of bins needed per radius."""
 INNER_SHARE = 0.9
-"""Share of the bins within the outermost radius."""
+"""Fraction of the bins within the outermost radius."""
 
 WAVES = (np.sin, np.cos)
 
 
 @dataclass(frozen=True)
 class Kinemetry:
-    """Harmonics of one velocity map, NaN where it has too few bins. Means are over the light, in quadrature.
+    """Harmonics of one velocity map, NaN if it has too few bins. Means are weighted with light, in quadrature.
 
-    ``regular``: None where noise does not let it be told, with the ``reason``. ``k1_km_s``: amplitude of rotation;
-    ``position_angle_deg``: of its receding side, east of north.
+    Attributes
+    ----------
+    regular
+        Whether it is a regular rotator; None if noise makes it uncertain.
+    reason
+        Why it is not regular, or uncertain; empty if it is regular.
+    k1_km_s
+        Amplitude of rotation in km/s.
+    k5_over_k1, k5_over_k1_error
+        Ratio of the fifth to the first harmonic, and its error.
+    position_angle_deg
+        Position angle of the receding side, in degrees east of north.
     """
 
     regular: bool | None
@@ -64,24 +75,46 @@ def kinemetry(
     ellipticity: float,
     correlation_length: float = 0.0,
 ) -> Kinemetry:
-    r"""Odd harmonics of a velocity map along ellipses of one flattening, and whether it is a regular rotator's.
+    """Fit odd harmonics to a velocity map along ellipses of one flattening, and decide whether it is a regular rotator.
 
-    One entry a bin inside the half-light ellipse: its centre, west and north of the galaxy's in a unit of length, the
-    sum of its light, and velocity and error in km/s. ``correlation_length``: standard deviation of the Gaussian in
-    distance by which errors are correlated (0: they are not). Errors that are not stated are taken from the residuals.
-
-    Weighted least squares of
+    The fit is a weighted least-squares fit of
 
         V = V_0 + sum_n A_n(a) sin(n psi) + B_n(a) cos(n psi),  n = 1, 3, 5,
 
-    with a the semi-major axis and psi the eccentric anomaly from the kinematic major axis, at whose position angle the
-    first cosine alone fits best. k_n^2 is the mean of A_n^2 + B_n^2 over the light, less what noise adds to it, so that
-    k5 / k1 of a noisy disc scatters about its own. Its error is the step to the value of one standard deviation more.
+    with the semi-major axis a and the eccentric anomaly psi from the kinematic major axis. The position angle of that
+    axis is the one for which a constant and the first cosine fit best. k_n^2 is the mean of A_n^2 + B_n^2 over the
+    light, minus the contribution of noise, so that k5 / k1 of a noisy disc scatters about its true value. Its error is
+    the change if k5^2 is one standard deviation larger.
+
+    Parameters
+    ----------
+    west, north
+        Centres of the bins inside the half-light ellipse, (n,), relative to the galaxy's centre, in a unit of length.
+    flux
+        Total light of each bin, in any linear unit.
+    velocity
+        Velocity of each bin in km/s.
+    velocity_error
+        Standard deviation of the velocity in km/s. If any is NaN or 0, all are estimated from the residuals.
+    ellipticity
+        1 - b/a of the ellipses.
+    correlation_length
+        Standard deviation of the Gaussian in distance by which errors are correlated, in the unit of ``west``; 0 for
+        none.
+
+    Returns
+    -------
+    Kinemetry
+        The harmonics and the classification.
+
+    References
+    ----------
+    Krajnovic et al. 2006, MNRAS 366, 787; 2011, MNRAS 414, 2923.
     """
     west, north, flux, velocity = (np.asarray(v, dtype=np.float64) for v in (west, north, flux, velocity))
     n_radii = [min(most, len(velocity) // BINS_A_RADIUS) for most in HARMONICS.values()]
     if min(n_radii) < 1:
-        return Kinemetry(None, f"{len(velocity)} bins are too few to see harmonics, {BINS_A_RADIUS} are needed")
+        return Kinemetry(None, f"{len(velocity)} bins are too few to measure harmonics, {BINS_A_RADIUS} are needed")
     error = np.asarray(velocity_error, dtype=np.float64)
     stated = bool(np.all(np.isfinite(error) & (error > 0)))
     weight = 1 / error if stated else np.ones_like(velocity)
@@ -107,14 +140,16 @@ def kinemetry(
 
 @dataclass(frozen=True)
 class _Fit:
-    """Coefficients and their covariance."""
+    """Coefficients of a fit and their covariance."""
 
     found: NDArray[np.float64]
     covariance: NDArray[np.float64]
 
     def square(self, form: NDArray[np.float64]) -> tuple[float, float, float]:
-        """A quadratic form of the coefficients less what noise adds, and its standard deviation: its own, and what it
-        would be without signal."""
+        """Return a quadratic form of the coefficients without the contribution of noise, and two standard deviations.
+
+        The first is that of the form itself, the second the one it would have without a signal.
+        """
         product = form @ self.covariance
         without_signal = 2 * np.trace(product @ product)
         variance = 4 * self.found @ product @ form @ self.found - without_signal
@@ -129,7 +164,7 @@ def _judged(fit: _Fit, forms: dict[int, NDArray], n_radii: int, angle: float, ax
         limit = np.sqrt(max(first, 0.0) + 2 * first_noise)
         if limit < MIN_ROTATION_KM_S:
             return Kinemetry(False, f"no rotation: k1 is below {limit:.2g} km/s")
-        return Kinemetry(None, f"no rotation seen, but noise would hide {limit:.2g} km/s")
+        return Kinemetry(None, f"no rotation detected, but noise would hide {limit:.2g} km/s")
     k1 = float(np.sqrt(first))
     ratio = float(np.sqrt(max(fifth, 0.0))) / k1
     upper = np.sqrt(max(fifth, 0.0) + fifth_error) / k1
@@ -148,8 +183,10 @@ def _judged(fit: _Fit, forms: dict[int, NDArray], n_radii: int, angle: float, ax
 
 
 def _turn(fit: _Fit, n_radii: int, axis_ratio: float) -> float | None:
-    """Largest angle in degrees between the major axis and the rotation at any radius; None where none is above
-    ``MAX_TURN_DEG`` by ``SIGMAS``."""
+    """Return the largest angle in degrees between the major axis and the rotation at any radius.
+
+    It is None if no angle exceeds ``MAX_TURN_DEG`` by ``SIGMAS``.
+    """
     turns = []
     limit = np.arctan2(np.sin(np.deg2rad(MAX_TURN_DEG)) / axis_ratio, np.cos(np.deg2rad(MAX_TURN_DEG)))
     for k in range(1, 1 + n_radii):
@@ -159,7 +196,7 @@ def _turn(fit: _Fit, n_radii: int, axis_ratio: float) -> float | None:
         beyond = abs(turned) - limit
         if beyond <= 0:
             continue
-        # across the edge of what is allowed, or, beyond a right angle from it, along the rotation itself
+        # across the edge of the allowed range, or along the rotation itself if that is over 90 degrees away
         edge = np.sign(turned) * limit
         across = np.sign(turned) * np.array([-np.sin(edge), np.cos(edge)])
         direction = across if beyond < np.pi / 2 else rotation / np.hypot(*rotation)
@@ -170,7 +207,7 @@ def _turn(fit: _Fit, n_radii: int, axis_ratio: float) -> float | None:
 
 
 def _kinematic_angle(west, north, velocity, weight, axis_ratio: float, n_radii: int) -> float:
-    """Position angle in degrees of the receding side: where the first cosine and a constant fit best."""
+    """Return the position angle in degrees of the receding side, for which the first cosine and a constant fit best."""
     from scipy.optimize import minimize_scalar
 
     def fitted(degrees: float) -> tuple[float, float]:
@@ -188,7 +225,7 @@ def _kinematic_angle(west, north, velocity, weight, axis_ratio: float, n_radii: 
 
 
 def _along_ellipses(west, north, position_angle_deg: float, axis_ratio: float) -> tuple[NDArray, NDArray]:
-    """Semi-major axis of the ellipse through each place, and eccentric anomaly from the major axis."""
+    """Return the semi-major axis of the ellipse through each position, and its eccentric anomaly."""
     angle = np.deg2rad(position_angle_deg)
     along = -west * np.sin(angle) + north * np.cos(angle)
     across = (-west * np.cos(angle) - north * np.sin(angle)) / axis_ratio
@@ -196,13 +233,13 @@ def _along_ellipses(west, north, position_angle_deg: float, axis_ratio: float) -
 
 
 def _hats(radius: NDArray, n_radii: int) -> NDArray[np.float64]:
-    """What each radius counts for at each place (n_bins, n_radii): linear between them and 0 in the centre."""
+    """Return the weight of each radius at each position (n_bins, n_radii): linear in between, and 0 in the centre."""
     knots = np.quantile(radius, INNER_SHARE) * np.arange(n_radii + 1) / n_radii
     return np.column_stack([np.interp(radius, knots, unit) for unit in np.eye(n_radii + 1)[1:]])
 
 
 def _propagated(solver: NDArray, places: NDArray, correlation_length: float) -> NDArray:
-    """Covariance of what a linear ``solver`` (its columns times the errors) makes of correlated data."""
+    """Return the covariance of a linear ``solver``, multiplied by the errors, applied to correlated data."""
     if not correlation_length > 0:
         return solver @ solver.T
     from scipy.spatial import cKDTree

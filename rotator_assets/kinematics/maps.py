@@ -1,10 +1,10 @@
-"""lambda_R from the stellar maps of MaNGA (files ``manga-<plate>-<ifu>-MAPS-<daptype>.fits.gz``, DR15 to DR17).
+"""Measure lambda_R on MaNGA's stellar maps (``manga-<plate>-<ifu>-MAPS-<daptype>.fits.gz``, DR15 to DR17).
 
 The definition is that of Graham et al. (2018, MNRAS 477, 4711): flux-weighted, with the circular radius on the sky,
-inside the half-light ellipse. A spaxel is left out where velocity or dispersion is masked or not finite, where it
-belongs to no bin, or where it has no light. The spaxels of one bin carry one measurement between them.
+inside the half-light ellipse. A spaxel is excluded if its velocity or dispersion is masked or not finite, if it belongs
+to no bin, or if it has no light. The spaxels of one bin share a single measurement.
 
-Whatever is wrong with a file becomes an ``UnusableKinematics`` with its name and the reason, never anything else.
+Every problem with a file is raised as an ``UnusableKinematics`` with the file's name and the reason.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ from rotator_assets.kinematics.measured import DEFAULT_KINEMATICS, NAN, HalfLigh
 APERTURES = ("photometry", "header")
 """Sources of the half-light ellipse; the first is the default."""
 BINNINGS = ("HYB10", "VOR10", "SPX")
-"""First part of a DAPTYPE, the preferred first: the stellar kinematics of HYB10 and VOR10 are the same, in Voronoi bins
-of S/N 10; those of single spaxels are noisier."""
+"""First part of a DAPTYPE, in order of preference. The stellar kinematics of HYB10 and VOR10 are the same, in Voronoi
+bins of S/N 10; those of single spaxels are noisier."""
 FULL_COVERAGE = 0.85
-"""Apertures filled less are noted (Graham et al. 2018)."""
+"""Apertures with less coverage get a note (Graham et al. 2018)."""
 MIN_BINS = 10
-"""With fewer bins inside the ellipse, the noise of each decides over lambda_R."""
+"""With fewer bins inside the ellipse, lambda_R is dominated by their noise."""
 MIN_MIRRORED = 10
-"""So many spaxels with a counterpart across the centre are needed to tell the systemic velocity from rotation."""
+"""Number of spaxels with a counterpart across the centre needed to separate the systemic velocity from rotation."""
 CORRELATION_ARCSEC = 1.92 * 0.5
 """Errors of spaxels are correlated as a Gaussian of their distance with this standard deviation, 1.92 spaxels (Westfall
 et al. 2019, AJ 158, 231, sect. 6.2)."""
 CRITICAL = 1 << 30
-"""The bit of MANGA_DAPQUAL and MANGA_DRP3QUAL that says a galaxy should not be used."""
+"""Bit of MANGA_DAPQUAL and MANGA_DRP3QUAL for galaxies that should not be used."""
 QUALITY = ("DAPQUAL", "DRP3QUAL")
 MANY_ZERO_DISPERSIONS = 0.5
-"""Above this share of dispersions below the instrumental correction, lambda_R is a matter of that correction."""
+"""Above this fraction of dispersions below the instrumental correction, lambda_R depends mainly on that correction."""
 
 _FILE_NAME = re.compile(r"manga-(?P<id>\d+-\d+)-maps-(?P<daptype>[^.]+)\.fits")
 """In lower case, without the ending of a compression."""
 
 
 def find_maps(folder: Path) -> dict[str, Path]:
-    """MAPS files anywhere below a folder by PLATE-IFU, sorted; empty where there is no such folder.
+    """Find MAPS files anywhere below a folder; return their paths by PLATE-IFU, sorted, empty without such a folder.
 
-    Of several for one galaxy: HYB10 before VOR10 before single spaxels (``BINNINGS``), then in the order of
-    ``LAYOUTS`` and their ``daptypes`` (MASTARSSP before MASTARHC2, DR17 before DR15), then by name.
+    Of several files for one galaxy, HYB10 comes before VOR10 before single spaxels (``BINNINGS``). Then follow the
+    order of ``LAYOUTS`` and their ``daptypes`` (MASTARSSP before MASTARHC2, DR17 before DR15), and the name.
     """
     found: dict[str, tuple] = {}
     for path in walk_files(folder):
@@ -72,26 +72,44 @@ def measure_maps(
     ellipse: HalfLightEllipse,
     settings: KinematicsSettings = DEFAULT_KINEMATICS,
 ) -> Measurement:
-    """lambda_R of one galaxy inside its half-light ellipse.
+    """Measure lambda_R of one galaxy inside its half-light ellipse.
 
-    ``aperture``: whose ellipse comes first, ``ellipse`` or the header's (REFF, ECOOELL, ECOOPA: elliptical Petrosian
-    photometry of the NASA-Sloan Atlas; REFF is the semi-major axis); what one lacks the other gives, and ``note`` says
-    so. Petrosian radii hold less than half the light of profiles with a high Sersic index (0.7 R_e for n = 4: Graham et
-    al. 2005, AJ 130, 1535). ``beam_correction``: which galaxies are corrected for seeing (Graham et al. 2018, eq. 5):
-    those whose velocity map is a regular rotator's (``science.kinemetry``), all, or none. The correction takes the
-    Sersic index of the NASA-Sloan Atlas, as theirs, else that of the photometry, with a note, and the header's RFWHM.
-    ``mask_bits``: bits that leave a spaxel out, None for the layout's. ``min_coverage``: least share of the ellipse's
-    area with data, in [0, 1].
+    The aperture is ``ellipse``, or the header's (REFF, ECOOELL, ECOOPA: elliptical Petrosian photometry of the
+    NASA-Sloan Atlas; REFF is the semi-major axis). The settings choose which comes first. The other provides missing
+    values, with a note. For high Sersic indices the Petrosian radius holds less than half of the light (0.7 R_e for n =
+    4; Graham et al. 2005, AJ 130, 1535).
+
+    The correction for seeing (Graham et al. 2018, eq. 5) applies to galaxies whose velocity map is that of a regular
+    rotator (`kinemetry.kinemetry`), to all, or to none. Like Graham et al., it uses the Sersic index of the NASA-Sloan
+    Atlas, or that of the photometry with a note, and the header's RFWHM.
 
     The systemic velocity is the flux-weighted mean of the spaxels in the aperture whose counterpart across the centre
-    is usable too. With complete coverage that is the mean of all; with incomplete coverage the mean of all would take
-    up rotation: for a disc with a quarter of its ellipse masked on one side, a quarter of its rotation speed, which
-    costs 6 per cent of lambda_R. ``lambda_r_error`` is propagated to first order from the errors of the bins, taken as
-    independent, and scaled by the correction for seeing; errors of the ellipse, of the systemic velocity and of the
-    correction are not in it.
+    is also usable. With complete coverage this is the mean of all. With incomplete coverage the mean of all would
+    include rotation: for a disc with a quarter of its ellipse masked on one side, a quarter of its rotation speed,
+    which changes lambda_R by 6 per cent. ``lambda_r_error`` is propagated to first order from the errors of the bins,
+    assumed to be independent, and scaled by the correction for seeing. It does not include errors of the ellipse, of
+    the systemic velocity or of the correction.
 
-    Raises UnusableKinematics with the file's name and the reason (RefusedKinematics below ``min_coverage``), ValueError
-    for an unknown option.
+    Parameters
+    ----------
+    path
+        MAPS file in any compression.
+    ellipse
+        Half-light ellipse from the catalogues.
+    settings
+        Aperture, correction for seeing and least coverage.
+
+    Returns
+    -------
+    Measurement
+        lambda_R and the quantities behind it.
+
+    Raises
+    ------
+    UnusableKinematics
+        With the file's name and the reason; RefusedKinematics if the coverage is too low.
+    ValueError
+        If the aperture of the settings is that of another survey.
     """
     aperture = settings.aperture or APERTURES[0]
     if aperture not in APERTURES:
@@ -128,7 +146,7 @@ def _measure(
     velocity = velocity[first] - systemic
     observed, instrumental = maps.observed_dispersion[inside][first], maps.instrumental_dispersion[inside][first]
     dispersion = spin.corrected_dispersion(observed, instrumental)
-    # A bin's one measurement counts by the sum of F R over its spaxels inside, given here as flux at unit radius.
+    # A bin counts by the sum of F R over its spaxels inside the ellipse, given here as flux at unit radius.
     weight = np.bincount(bin_of, flux * np.hypot(west, north))
     elliptical_weight = np.bincount(bin_of, flux * spin.elliptical_radius(west, north, ellipticity, angle))
     lambda_r = spin.lambda_r(weight, 1.0, velocity, dispersion)
@@ -141,7 +159,7 @@ def _measure(
         notes.append(f"{zero_fraction:.0%} of the dispersions lie below the instrumental correction")
     error = spin.lambda_r_error(weight, 1.0, velocity, dispersion, velocity_error, squared_error)
     if math.isnan(error):
-        notes.append("the file states no errors")
+        notes.append("the file gives no errors")
 
     light = np.bincount(bin_of, flux)
     centres = [np.bincount(bin_of, flux * offset) / light for offset in (west, north)]
@@ -151,8 +169,8 @@ def _measure(
     factor, reason = _beam_factor(sersic_n, psf_fwhm, a)
     rule = settings.beam_correction
     if rule == "regular_rotators" and not reason and not map_kind.regular:
-        cannot_tell = map_kind.regular is None
-        reason = f"{'it cannot be told if' if cannot_tell else 'not'} a regular rotator ({map_kind.reason})"
+        uncertain = map_kind.regular is None
+        reason = f"{'uncertain whether' if uncertain else 'not'} a regular rotator ({map_kind.reason})"
     corrected = rule != "none" and not reason
     if rule != "none" and reason:
         notes.append(f"not corrected for seeing: {reason}")
@@ -194,8 +212,10 @@ def _measure(
 def _choose_ellipse(
     header: Mapping, ellipse: HalfLightEllipse, aperture: str, notes: list[str]
 ) -> tuple[HalfLightEllipse, str]:
-    """The aperture, each value from the source that comes first where it is valid there, else from the other; and the
-    source of its radius."""
+    """Return the aperture and the source of its radius.
+
+    Each value comes from the preferred source if it is valid there, else from the other.
+    """
     of_header = _number(header, "REFF"), _number(header, "ECOOELL"), _number(header, "ECOOPA")
     of_photometry = ellipse.semi_major_arcsec, ellipse.ellipticity, ellipse.position_angle_deg
     if aperture == "header":
@@ -229,7 +249,7 @@ def _systemic_velocity(
     within_arcsec: float,
     notes: list[str],
 ) -> float:
-    """Mean velocity of the spaxels that have a mirror image; of all, with a note, where hardly any has."""
+    """Return the mean velocity of the spaxels with a mirror image, or of all, with a note, if hardly any has one."""
     counted = spin.has_mirror(west, north, within_arcsec)
     if np.count_nonzero(counted) < MIN_MIRRORED:
         counted = np.ones(len(flux), dtype=bool)
@@ -238,7 +258,7 @@ def _systemic_velocity(
 
 
 def _sersic_n(ellipse: HalfLightEllipse, notes: list[str]) -> float:
-    """The index that the correction for seeing takes: that of the NASA-Sloan Atlas where it has one."""
+    """Return the Sersic index for the correction for seeing: that of the NASA-Sloan Atlas if it has one."""
     if math.isnan(ellipse.nsa_sersic_n) and not math.isnan(ellipse.sersic_n):
         notes.append("Sersic index of PyMorph: the NASA-Sloan Atlas has none")
         return ellipse.sersic_n
@@ -246,7 +266,7 @@ def _sersic_n(ellipse: HalfLightEllipse, notes: list[str]) -> float:
 
 
 def _beam_factor(sersic_n: float, psf_fwhm_arcsec: float, semi_major_arcsec: float) -> tuple[float, str]:
-    """What seeing has lowered lambda_R of a regular rotator by; NaN with the reason where it cannot be told."""
+    """Return the factor of the correction for seeing and an empty reason, or NaN and the reason why it is unknown."""
     sigma_psf = psf_fwhm_arcsec / FWHM_PER_SIGMA
     if spin.beam_correction_valid(sersic_n, sigma_psf, semi_major_arcsec):
         return float(spin.beam_corrected_lambda_r(1.0, sersic_n, sigma_psf, semi_major_arcsec)), ""
@@ -266,13 +286,13 @@ def _check_identity(path: Path, header: Mapping) -> None:
 
 
 def _mask(header: Mapping, key: str) -> int | None:
-    """A quality mask of the header; None where it has none."""
+    """Return a quality mask of the header; None if it has none."""
     value = _number(header, key)
     return int(value) if math.isfinite(value) and value >= 0 else None
 
 
 def _rank(daptype: str) -> tuple[int, int]:
-    """Place of a DAPTYPE in the order of preference; unknown ones are last."""
+    """Return the position of a DAPTYPE in the order of preference; unknown ones are last."""
     binning = daptype.split("-")[0]
     known = [name for layout in LAYOUTS for name in layout.daptypes]
     return (
@@ -282,23 +302,23 @@ def _rank(daptype: str) -> tuple[int, int]:
 
 
 def _number(header: Mapping, key: str, above: float = -math.inf, missing: float = NAN) -> float:
-    """A header's finite number greater than ``above``, else ``missing``."""
+    """Return a finite number of the header that is greater than ``above``, else ``missing``."""
     value = header.get(key)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number and above < value < math.inf else missing
 
 
 def _filled(errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Errors not stated (as of a dispersion at the bound of its fit) replaced by the median of the others."""
+    """Return the errors, with missing ones (such as for a dispersion at the bound of its fit) set to the median."""
     known = np.isfinite(errors)
     return np.where(known, errors, np.median(errors[known]) if known.any() else NAN)
 
 
 def _spaxel_area(east: NDArray[np.float64], north: NDArray[np.float64]) -> float:
-    """Area of a spaxel in arcsec^2: the determinant of the steps along columns and rows."""
+    """Return the area of a spaxel in arcsec^2: the determinant of the steps along columns and rows."""
     (east_by_row, east_by_column), (north_by_row, north_by_column) = np.gradient(east), np.gradient(north)
     area = np.abs(east_by_row * north_by_column - east_by_column * north_by_row)
     area = area[np.isfinite(area) & (area > 0)]
     if not area.size:
-        raise UnusableKinematics("the coordinates of the spaxels form no grid")
+        raise UnusableKinematics("the coordinates of the spaxels do not form a grid")
     return float(np.median(area))

@@ -1,8 +1,8 @@
-"""lambda_R and shape of IllustrisTNG galaxies from their star particles (files ``cutout_<id>.hdf5``, snapshot 99).
+"""Measure lambda_R and shape of IllustrisTNG galaxies from their star particles (``cutout_<id>.hdf5``, snapshot 99).
 
-Galaxies are seen along the z axis, as in the published images, with the r-band light of the particles without dust, and
-without seeing. Whatever is wrong with a file becomes an ``UnusableKinematics`` with its name and the reason, never
-anything else.
+Galaxies are seen along the z axis, as in the published images, weighted by the r-band light of the particles without
+dust, and without seeing. Every problem with a file is raised as an ``UnusableKinematics`` with the file's name and the
+reason.
 """
 
 from __future__ import annotations
@@ -20,41 +20,42 @@ from rotator_assets.core.compressed import uncompressed_name, unpacked
 from rotator_assets.core.errors import UnusableKinematics
 from rotator_assets.core.files import walk_files
 from rotator_assets.core.settings import KinematicsSettings
-from rotator_assets.kinematics import particles
+from rotator_assets.kinematics import particle_shape, particles
 from rotator_assets.kinematics.dap_files import naming
 from rotator_assets.kinematics.measured import DEFAULT_KINEMATICS, NAN, HalfLightEllipse, Measurement
 
 APERTURES = ("particles", "photometry")
 """Sources of the half-light ellipse; the first is the default."""
 KPC_PER_ARCSEC = 0.3886521247594941 / 0.396
-"""Where the published images place the galaxies of snapshot 99 (z = 0.0485236): kpc by arcsec of a pixel."""
+"""Scale of the published images of snapshot 99 (z = 0.0485236): kpc per arcsec, from the side of a pixel in both."""
 SOFTENING_KPC = 0.74
 """Gravitational softening of star particles at z = 0 in TNG100-1 (Nelson et al. 2019, ComAC 6, 2)."""
 PIXEL_KPC = 0.5
-"""A MaNGA spaxel of 0.5 arcsec where the images are."""
+"""Size of a MaNGA spaxel of 0.5 arcsec at the distance of the images."""
 MIN_PARTICLES = 100
-"""Star particles below which a galaxy has no shape."""
+"""A galaxy with fewer star particles has no defined shape."""
 MIN_BINS = 8
-"""Bins in the half-light ellipse below which rotation is not resolved; 400 equal particles of 50 a bin."""
+"""With fewer bins in the half-light ellipse rotation is not resolved; 400 equal particles of 50 per bin."""
 FEW_PARTICLES = 1000
-"""Star particles in the half-light ellipse below which a note says so: lambda_R is uncertain by 0.03 and more."""
+"""With fewer star particles in the half-light ellipse lambda_R is uncertain by 0.03 and more, and gets a note."""
 MAGNITUDES = (-25.0, 30.0)
-"""Absolute magnitudes that a star particle can have; -99 and 99 stand for none, and -99 would outshine all others."""
+"""Range of absolute magnitudes of a star particle. -99 and 99 mean that there is none, and -99 would outshine all
+others."""
 MAX_SPEED_KM_S = 50_000.0
-"""No star moves faster inside its galaxy's box."""
+"""No star moves faster in the simulation box."""
 MAX_PARTICLES = 10_000_000
-"""Larger datasets are refused before they are read; the largest galaxy of TNG100 has a few million star particles."""
+"""Larger datasets are refused before they are read. The largest galaxy of TNG100 has a few million star particles."""
 MAX_UNPACKED_BYTES = 2**31
-"""A compressed file that unpacks to more is refused; the largest galaxy's has some hundred MB."""
+"""A compressed file that unpacks to more is refused. The file of the largest galaxy has a few hundred MB."""
 
 _FILE_NAME = re.compile(r"cutout_(?P<id>\d+)\.hdf5")
 _R_BAND = 5
-"""Place of r in GFM_StellarPhotometrics: U, B, V, K, g, r, i, z."""
+"""Column of r in GFM_StellarPhotometrics: U, B, V, K, g, r, i, z."""
 
 
 @dataclass(frozen=True)
 class _Stars:
-    """Star particles of a cut-out, wind left out: positions (n, 3) in kpc from the centre, velocity along z in km/s."""
+    """Star particles of a cut-out without wind: positions (n, 3) in kpc from the centre, velocity along z in km/s."""
 
     positions_kpc: NDArray[np.float64]
     velocity_km_s: NDArray[np.float64]
@@ -64,9 +65,9 @@ class _Stars:
 
 
 def find_cutouts(folder: Path) -> dict[str, Path]:
-    """Cut-outs anywhere below a folder by subhalo id, in the order of ids; empty where there is no such folder.
+    """Find cut-outs anywhere below a folder; return their paths by subhalo id, in the order of ids.
 
-    Of several for one galaxy the first is taken, by folder and name.
+    Of several files for one galaxy the first by folder and name is used. Without such a folder the result is empty.
     """
     found: dict[str, Path] = {}
     for path in walk_files(folder):
@@ -80,31 +81,48 @@ def measure_cutout(
     ellipse: HalfLightEllipse,
     settings: KinematicsSettings = DEFAULT_KINEMATICS,
 ) -> Measurement:
-    """lambda_R of one galaxy inside its half-light ellipse, projected on the xy plane; the same call, the same result.
+    """Measure lambda_R of one galaxy inside its half-light ellipse, projected on the xy plane; deterministic.
 
-    ``min_particles_per_bin`` and ``pixel_kpc``: fewest particles, by their effective number, and least side of a bin,
-    see ``science.particles.adaptive_bins``. ``aperture``: ``particles`` takes the ellipse from the light of all star
-    particles in the file; ``photometry`` takes ``ellipse``, and that of the particles, with a note, where ``ellipse``
-    has no radius or shape. Its Sersic index is passed on. Position angles are as if +y were north and -x east, as for
-    the published photometry of the images.
+    With the aperture ``particles``, the ellipse is measured on the light of all star particles in the file. With
+    ``photometry`` it is ``ellipse``, or that of the particles, with a note, if ``ellipse`` has no radius or shape.
+    Position angles take +y as north and -x as east, like the published photometry of the images.
 
-    ``lambda_r`` is freed of what the finite number of particles adds (``science.particles``), ``lambda_r_observed`` and
-    ``lambda_r_elliptical`` are not. A note says where ``lambda_r`` is below ``lambda_r_limit``, as without rotation.
-    ``lambda_r_error`` does not contain the scatter of the ellipse. ``coverage`` is 1: bins tile the ellipse.
+    ``lambda_r`` is corrected for the finite number of particles (see `particles`); ``lambda_r_observed`` and
+    ``lambda_r_elliptical`` are not. A note says if ``lambda_r`` is below ``lambda_r_limit``, as without rotation.
+    ``lambda_r_error`` does not include the scatter of the ellipse. ``coverage`` is 1, because bins tile the ellipse.
 
-    Raises UnusableKinematics with the file's name and the reason, ValueError for an unknown aperture.
+    Parameters
+    ----------
+    path
+        HDF5 file in any compression.
+    ellipse
+        Half-light ellipse from the catalogues; its Sersic index is copied to the result.
+    settings
+        Aperture, and the smallest (effective) number of particles per bin, see `particles.adaptive_bins`.
+
+    Returns
+    -------
+    Measurement
+        lambda_R and the quantities behind it.
+
+    Raises
+    ------
+    UnusableKinematics
+        With the file's name and the reason.
+    ValueError
+        If the aperture of the settings is that of another survey.
     """
     aperture, min_particles = settings.aperture or APERTURES[0], settings.min_particles_per_bin
     if aperture not in APERTURES:
         raise ValueError(f"unknown aperture '{aperture}': use {' or '.join(APERTURES)}")
-    with naming(path), np.errstate(all="ignore"):  # values that overflow are refused below
+    with naming(path), np.errstate(all="ignore"):  # overflowing values are refused below
         stars = _read_stars(path)
         x, y = stars.positions_kpc[:, 0], stars.positions_kpc[:, 1]
         notes = [] if stars.has_photometry else ["weighted by mass: the file has no GFM_StellarPhotometrics"]
         chosen = _on_the_sky(ellipse) if aperture == "photometry" else None
         source = "particles" if chosen is None else "photometry"
         if chosen is None:
-            chosen = particles.half_light_ellipse(x, y, stars.flux)
+            chosen = particle_shape.half_light_ellipse(x, y, stars.flux)
             if aperture == "photometry":
                 notes.append("half-light ellipse of the particles: the photometry has none")
             if not chosen.converged:
@@ -118,7 +136,7 @@ def measure_cutout(
 
 def _measurement(
     spin: particles.ParticleSpin,
-    aperture: particles.SkyEllipse,
+    aperture: particle_shape.SkyEllipse,
     source: str,
     sersic_n: float,
     synthetic: bool,
@@ -153,16 +171,19 @@ def _measurement(
     )
 
 
-def _on_the_sky(ellipse: HalfLightEllipse) -> particles.SkyEllipse | None:
-    """The photometry's ellipse in kpc; None where it lacks radius, ellipticity, or the angle of what is not round."""
+def _on_the_sky(ellipse: HalfLightEllipse) -> particle_shape.SkyEllipse | None:
+    """Return the photometry's ellipse in kpc.
+
+    It is None without a radius, an ellipticity, or a position angle for a galaxy that is not round.
+    """
     a, ellipticity, position_angle = ellipse.semi_major_arcsec, ellipse.ellipticity, ellipse.position_angle_deg
     if not (0 < a < math.inf and 0 <= ellipticity < 1 and (math.isfinite(position_angle) or ellipticity == 0)):
         return None
     angle = math.radians(position_angle + 90) if math.isfinite(position_angle) else 0.0
-    return particles.SkyEllipse(a * KPC_PER_ARCSEC, ellipticity, angle)
+    return particle_shape.SkyEllipse(a * KPC_PER_ARCSEC, ellipticity, angle)
 
 
-def _check(spin: particles.ParticleSpin, aperture: particles.SkyEllipse, min_particles: int) -> None:
+def _check(spin: particles.ParticleSpin, aperture: particle_shape.SkyEllipse, min_particles: int) -> None:
     if spin.n_bins < MIN_BINS:
         raise UnusableKinematics(
             f"{spin.n_particles} star particles inside the half-light ellipse (semi-major axis "
@@ -173,7 +194,7 @@ def _check(spin: particles.ParticleSpin, aperture: particles.SkyEllipse, min_par
         raise UnusableKinematics("motion and light inside the half-light ellipse give no lambda_R")
 
 
-def _cautions(spin: particles.ParticleSpin, aperture: particles.SkyEllipse) -> list[str]:
+def _cautions(spin: particles.ParticleSpin, aperture: particle_shape.SkyEllipse) -> list[str]:
     cautions = {
         f"half-light semi-major axis {aperture.semi_major_kpc:.2f} kpc is below 3 softenings": (
             aperture.semi_major_kpc < 3 * SOFTENING_KPC
@@ -212,13 +233,13 @@ def _read_stars(path: Path) -> _Stars:
             if not flux.min() > 0:
                 raise UnusableKinematics("PartType4/Masses has values that are not positive")
         synthetic = bool(file.attrs.get("synthetic", False))
-    near = particles.wrapped(coordinates, coordinates[0], header["BoxSize"])
-    positions = (near - particles.centre_of(near)) * header["Time"] / header["HubbleParam"]
+    near = particle_shape.wrapped(coordinates, coordinates[0], header["BoxSize"])
+    positions = (near - particle_shape.centre_of(near)) * header["Time"] / header["HubbleParam"]
     return _Stars(positions, velocity * math.sqrt(header["Time"]), flux, has_photometry, synthetic)
 
 
 def _header(file) -> Mapping[str, float]:
-    """BoxSize (ckpc/h), HubbleParam and Time (scale factor) of group Header: numbers, or arrays of one."""
+    """Return BoxSize (ckpc/h), HubbleParam and Time (scale factor) of group Header: numbers, or arrays of one."""
     attributes = file["Header"].attrs if "Header" in file else {}
     values = {}
     for name, largest in (("BoxSize", 1e9), ("HubbleParam", 10.0), ("Time", 1.0)):
@@ -226,13 +247,13 @@ def _header(file) -> Mapping[str, float]:
             raise UnusableKinematics(f"has no attribute {name} in group Header")
         value = np.ravel(attributes[name])
         if value.size != 1 or value.dtype.kind not in "iuf" or not 0 < value[0] <= largest:
-            raise UnusableKinematics(f"attribute {name} of group Header is no number above 0 and up to {largest:g}")
+            raise UnusableKinematics(f"attribute {name} of group Header is not a number above 0 and up to {largest:g}")
         values[name] = float(value[0])
     return values
 
 
 def _read(group, name: str, columns: int | slice | None, rows: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """A dataset of ``group`` with a row a particle, or ``columns`` of it; the shape is checked before it is read."""
+    """Read a dataset with one row per particle, or ``columns`` of it; the shape is checked before it is read."""
     import h5py
 
     dataset = group.get(name)
@@ -245,7 +266,7 @@ def _read(group, name: str, columns: int | slice | None, rows: NDArray[np.bool_]
     shape = dataset.shape or ()
     if not (len(shape) == 1 if columns is None else len(shape) == 2 and wide <= shape[1] <= 16):
         expected = f"at least {wide} values" if wide else "one value"
-        raise UnusableKinematics(f"PartType4/{name} has shape {shape}, {expected} a particle are expected")
+        raise UnusableKinematics(f"PartType4/{name} has shape {shape}, {expected} per particle are expected")
     if max(shape[0], math.prod(dataset.chunks or ())) > MAX_PARTICLES:
         raise UnusableKinematics(f"PartType4/{name} has shape {shape}, too large: {MAX_PARTICLES} particles at most")
     if rows is not None and shape[0] != len(rows):

@@ -1,23 +1,24 @@
-r"""Spin parameter and shape of a simulated galaxy from its star particles, seen along the z axis.
+"""Spin parameter of a simulated galaxy from its star particles, seen along the z axis.
 
-The maps that an integral-field spectrograph would give are made from bins of particles on the sky; lambda_R has the
-MaNGA convention of ``science.spin`` (circular radius, half-light ellipse). Nothing here is random.
+Bins of particles on the sky take the place of the maps of an integral-field spectrograph. lambda_R follows the MaNGA
+convention of `spin` (circular radius, half-light ellipse). Nothing here is random.
 
-Finite numbers. In a bin of N equal particles with velocity dispersion sigma, the mean velocity scatters by
-sigma / sqrt(N), so a galaxy without rotation shows lambda_R of about sqrt(2 / pi) / sqrt(N) = 0.8 / sqrt(N)
-(``lambda_r_floor``). Of particles of unequal flux, (sum F)^2 / sum F^2 equal ones would scatter as much: this effective
-number decides how far bins are cut. The dispersion is the plain flux-weighted one: <V^2> is too large by sigma^2 / N
-and <dispersion^2> too small by as much, so V^2 + dispersion^2 is unbiased in any bin; N / (N - 1) would spoil that.
+The finite number of particles adds noise. In a bin of N equal particles with velocity dispersion sigma, the mean
+velocity scatters by sigma / sqrt(N). A galaxy without rotation therefore shows lambda_R of about sqrt(2 / pi) / sqrt(N)
+= 0.8 / sqrt(N) (`lambda_r_floor`). Particles of unequal flux scatter as much as (sum F)^2 / sum F^2 equal ones. This
+effective number limits how finely bins are cut. The dispersion is the plain flux-weighted one: <V^2> is too large by
+sigma^2 / N and <dispersion^2> too small by the same amount, so V^2 + dispersion^2 is unbiased in any bin. A factor N /
+(N - 1) would spoil that.
 
-``debiased_lambda_r`` removes what the noise adds by simulation extrapolation (Cook & Stefanski 1994, JASA 89, 1314):
-lambda_2, what lambda_R would be in the mean if the bins' velocities had twice the variance of their noise, follows from
-the mean of the folded normal distribution (Leone et al. 1961, Technometrics 3, 543). Without noise
-lambda_R^2 - (lambda_2^2 - lambda_R^2) is left. This is exact without rotation, and takes nothing off resolved rotation.
-In simulated discs (lambda_R 0 to 0.86, 1000 to 70 000 particles, of equal and of log-normal flux) the bias at 7000
-particles is at most 0.008 from lambda_R = 0.18 on, a half or a third of that of sqrt(lambda_R^2 - floor^2), with the
-same scatter; below the floor of 0.1 both are within 0.02. Noise taken off each bin, sqrt(V^2 - error^2), leaves 0.04 of
-a floor of 0.1 and takes 0.03 off discs; extrapolation to second order or a deconvolution of the bins' velocities gain
-nothing.
+`debiased_lambda_r` removes the contribution of the noise by simulation extrapolation (Cook & Stefanski 1994, JASA 89,
+1314). lambda_2 is the mean lambda_R if the bins' velocities had twice the variance of their noise. It follows from the
+mean of the folded normal distribution (Leone et al. 1961, Technometrics 3, 543). The estimate without noise is
+lambda_R^2 - (lambda_2^2 - lambda_R^2). It is exact without rotation and does not reduce resolved rotation. In simulated
+discs (lambda_R 0 to 0.86, 1000 to 70 000 particles, of equal and of log-normal flux) the bias at 7000 particles is at
+most 0.008 for lambda_R of 0.18 and above. This is a half to a third of the bias of sqrt(lambda_R^2 - floor^2), with the
+same scatter; below the floor of 0.1 both are within 0.02. Subtracting the noise of each bin, sqrt(V^2 - error^2),
+leaves 0.04 of a floor of 0.1 and lowers discs by 0.03. Second-order extrapolation and a deconvolution of the bins'
+velocities are no better.
 """
 
 from __future__ import annotations
@@ -28,51 +29,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.core.errors import UnusableKinematics
+from rotator_assets.kinematics.particle_shape import SkyEllipse
 from rotator_assets.kinematics.spin import effective_dispersion, lambda_r
 
 Array = NDArray[np.float64]
 
-CORE_FRACTION = 0.2
-"""Share of the particles in the sphere whose mean is the centre; it reaches to a third of the half-mass radius in a
-Hernquist sphere."""
-SHRINKING = 0.9
-SHRINKING_STEPS = 150
-"""At most: to a few millionths of the first radius."""
-SHAPE_TOLERANCE = 1e-4
-"""The shape has converged where both axes of its polarization change by less than this."""
-SHAPE_ITERATIONS = 100
 TINY = np.finfo(np.float64).tiny
-"""Stands for zero in denominators whose numerators are zero too."""
+"""Replaces zero in denominators whose numerators are zero as well."""
 LEAST_ERROR_KM_S = 1e-6
-"""Of a velocity, where it is divided by: that of a few equal particles may be 0."""
+"""Smallest velocity error in a denominator; a few equal particles can have none."""
 LIMIT_FACTORS = (2.74, 1.5)
-"""Of the limit of lambda_R without rotation: 1.645 (95 %) times the scatter of the debiased square in units of the
-floor's square, and its skewness for few bins; in simulations 3.5 to 6 % of the galaxies exceed the limit."""
-
-
-@dataclass(frozen=True)
-class SkyEllipse:
-    """An ellipse about the centre: semi-major axis (kpc), ellipticity 1 - b/a, angle from +x towards +y (radians)."""
-
-    semi_major_kpc: float
-    ellipticity: float
-    angle: float
-    converged: bool = True
-
-    def axes(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """Coordinates along the major and the minor axis."""
-        cos, sin = np.cos(self.angle), np.sin(self.angle)
-        return x * cos + y * sin, y * cos - x * sin
-
-    def radius(self, x: Array, y: Array) -> Array:
-        """Semi-major axis of the concentric ellipse of this shape through each point."""
-        along, across = self.axes(x, y)
-        return np.hypot(along, across / (1 - self.ellipticity))
+"""Factors of the limit of lambda_R without rotation: 1.645 (95 %) times the scatter of the debiased square in units of
+the floor's square, and its skewness for few bins. In simulations 3.5 to 6 % of the galaxies exceed the limit."""
 
 
 @dataclass(frozen=True)
 class ParticleBins:
-    """Bins of particles, one entry a bin; velocities without the bulk velocity, which is the aperture's mean."""
+    """Bins of particles, one entry per bin; velocities are relative to the bulk velocity, the mean of the aperture."""
 
     flux: Array
     x_kpc: Array
@@ -80,21 +53,21 @@ class ParticleBins:
     velocity_km_s: Array
     dispersion_km_s: Array
     velocity_error_km_s: Array
-    """Standard error of the velocity less the bulk velocity."""
+    """Standard error of the velocity relative to the bulk velocity."""
     n_particles: NDArray[np.int64]
     n_effective: Array
-    """(sum F)^2 / sum F^2: as many equal particles would scatter as much."""
+    """(sum F)^2 / sum F^2: the number of equal particles with the same scatter."""
     bulk_velocity_km_s: float
 
     @property
     def radius_kpc(self) -> Array:
-        """Circular sky radius of the flux-weighted centroid."""
+        """Circular radius on the sky of the flux-weighted centroid, in kpc."""
         return np.hypot(self.x_kpc, self.y_kpc)
 
 
 @dataclass(frozen=True)
 class ParticleSpin:
-    """What the particles in an ellipse say; see ``surveys.measured.Measurement`` for the quantities."""
+    """Spin of the particles in an ellipse; see `measured.Measurement` for the quantities."""
 
     lambda_r: float
     lambda_r_error: float
@@ -108,86 +81,37 @@ class ParticleSpin:
     n_bins: int
 
 
-def wrapped(positions: Array, centre: Array, box_size: float) -> Array:
-    """Positions (n, 3) relative to a centre (3,) in a periodic box, each the nearest of its images.
-
-    Any unit of length; returns values in [-box_size / 2, box_size / 2).
-    """
-    return (positions - centre + box_size / 2) % box_size - box_size / 2
-
-
-def centre_of(positions: Array) -> Array:
-    """Centre (3,) of particles at (n, 3): the mean in a sphere that shrinks onto the densest part.
-
-    Starting from all particles, the sphere moves to their mean and shrinks by a tenth (Power et al. 2003, MNRAS 338,
-    14), until a fifth of the particles is left (farther in the mean follows the noise of few particles) or all that are
-    left are in one place.
-    """
-    centre = positions.mean(axis=0)
-    largest = np.linalg.norm(positions - centre, axis=1).max()
-    for radius in largest * SHRINKING ** np.arange(1, SHRINKING_STEPS):
-        inside = np.linalg.norm(positions - centre, axis=1) < radius
-        if np.count_nonzero(inside) < max(CORE_FRACTION * len(positions), 1):
-            break
-        centre = positions[inside].mean(axis=0)
-    return centre
-
-
-def half_light_ellipse(x: Array, y: Array, flux: Array) -> SkyEllipse:
-    """The ellipse that holds half of the flux and has the shape of the flux inside it.
-
-    ``x``, ``y`` in kpc from the centre, (n,). The shape is that of the second moments inside the ellipse (axis ratio
-    sqrt of the ratio of their eigenvalues, exact where isophotes are alike), the semi-major axis the flux-weighted
-    median of the elliptical radii; both are iterated from a circle until the shape stands still. ``converged`` is False
-    where it does not within 100 steps; a line of particles has ellipticity 1 less rounding.
-    """
-    ellipse = SkyEllipse(_half_light_radius(np.hypot(x, y), flux), 0.0, 0.0, converged=False)
-    for _ in range(SHAPE_ITERATIONS):
-        inside = ellipse.radius(x, y) <= ellipse.semi_major_kpc
-        ellipticity, angle = _shape(x[inside], y[inside], flux[inside])
-        turned = SkyEllipse(ellipse.semi_major_kpc, ellipticity, angle)
-        moved = np.abs(_polarization(turned) - _polarization(ellipse)).max()
-        semi_major = _half_light_radius(turned.radius(x, y), flux)
-        ellipse = SkyEllipse(semi_major, ellipticity, angle, converged=bool(moved < SHAPE_TOLERANCE))
-        if ellipse.converged:
-            break
-    return ellipse
-
-
-def _half_light_radius(radius: Array, flux: Array) -> float:
-    """Smallest of the radii that holds half of the flux."""
-    order = np.argsort(radius, kind="stable")
-    enclosed = np.cumsum(flux[order])
-    return float(radius[order[np.searchsorted(enclosed, enclosed[-1] / 2)]])
-
-
-def _shape(x: Array, y: Array, flux: Array) -> tuple[float, float]:
-    """Ellipticity and major axis' angle of the flux-weighted second moments about the origin."""
-    xx, yy, xy = np.sum(flux * x * x), np.sum(flux * y * y), np.sum(flux * x * y)
-    spread = np.hypot(xx - yy, 2 * xy)
-    axis_ratio = np.sqrt(max(xx + yy - spread, 0.0) / (xx + yy + spread)) if xx + yy > 0 else 1.0
-    return float(1 - max(axis_ratio, 1e-6)), float(np.arctan2(2 * xy, xx - yy) / 2)
-
-
-def _polarization(ellipse: SkyEllipse) -> Array:
-    """Ellipticity as a vector of twice the angle, which is continuous where galaxies are round."""
-    return ellipse.ellipticity * np.array([np.cos(2 * ellipse.angle), np.sin(2 * ellipse.angle)])
-
-
 def effective_number(flux: Array) -> float:
-    """(sum F)^2 / sum F^2: as many equal particles scatter as much as these; 0 of none."""
+    """Return (sum F)^2 / sum F^2, the number of equal particles with the same scatter; 0 without particles."""
     return float(np.sum(flux) ** 2 / np.sum(flux**2)) if len(flux) else 0.0
 
 
 def adaptive_bins(
     x: Array, y: Array, flux: Array, half_sides: tuple[float, float], pixel: float, min_particles: float
 ) -> NDArray:
-    """Bin numbers (n,), int64 from 0, of particles in a rectangle of these half sides about the origin.
+    """Divide particles in a rectangle about the origin into bins.
 
-    A rectangle is cut at the median particle, across its longer side where that can be, as long as both parts hold an
-    effective number of ``min_particles`` and are no narrower than ``pixel`` (the cut moves away from the median where
-    it must). So every particle is in one bin, bins tile the rectangle, and none can be cut further at its median.
-    Lengths in one unit, flux in any linear unit. Where there are fewer than ``min_particles`` all are one bin.
+    A rectangle is cut at the median particle, across its longer side if possible, while both parts have an effective
+    number of at least ``min_particles`` and are no narrower than ``pixel`` (the cut moves away from the median if
+    needed). Every particle is in one bin, bins tile the rectangle, and none can be cut further at its median.
+
+    Parameters
+    ----------
+    x, y
+        Positions (n,) in one unit of length.
+    flux
+        In any linear unit, (n,).
+    half_sides
+        Half of the sides of the rectangle along x and y.
+    pixel
+        Smallest side of a bin.
+    min_particles
+        Smallest effective number of particles of a bin. If there are fewer in total, all are in one bin.
+
+    Returns
+    -------
+    int64 array
+        Bin number of each particle from 0, (n,).
     """
     bins = np.empty(len(x), dtype=np.int64)
     open_cells = [(np.arange(len(x)), ((-half_sides[0], half_sides[0]), (-half_sides[1], half_sides[1])))]
@@ -213,11 +137,27 @@ def adaptive_bins(
 
 
 def bin_kinematics(bins: NDArray, x: Array, y: Array, velocity: Array, flux: Array) -> ParticleBins:
-    """Flux-weighted mean velocity with its standard error, dispersion and centroid of every bin.
+    """Return the flux-weighted mean velocity with its error, dispersion and centroid of every bin.
 
-    One entry a particle: bin number, sky position in kpc, line-of-sight velocity in km/s, flux in any linear unit. The
-    squared error is sum F^2 (v - V)^2 / (sum F)^2, so bright particles may move in another way than faint ones, times
-    N / (N - 1) of the effective number, and as the bulk velocity that is taken off follows the noise of the bin too.
+    The squared error is sum F^2 (v - V)^2 / (sum F)^2, which allows bright particles to move differently from faint
+    ones, times N / (N - 1) of the effective number. It accounts for the bulk velocity, which follows the noise of the
+    bin too.
+
+    Parameters
+    ----------
+    bins
+        Bin number of each particle, (n,).
+    x, y
+        Positions on the sky in kpc.
+    velocity
+        Line-of-sight velocity in km/s.
+    flux
+        In any linear unit.
+
+    Returns
+    -------
+    ParticleBins
+        One entry per bin.
     """
 
     def total(values: Array) -> Array:
@@ -243,17 +183,20 @@ def bin_kinematics(bins: NDArray, x: Array, y: Array, velocity: Array, flux: Arr
 
 
 def _less_the_mean(variance: Array, flux: Array) -> Array:
-    """Variance of each bin's velocity less the flux-weighted mean of all, of velocities with these variances."""
+    """Return the variance of each bin's velocity after subtraction of the flux-weighted mean of all."""
     share = flux / flux.sum()
     return np.maximum(variance * (1 - 2 * share) + np.sum(share**2 * variance), 0)
 
 
 def debiased_lambda_r(bins: ParticleBins) -> float:
-    """lambda_R without what the finite number of particles adds to it, 0 where that is all; see the module.
+    """Return lambda_R without the contribution of the finite number of particles.
 
-    sqrt(2 lambda^2 - lambda_2^2), where lambda_2 has |V| replaced by the mean of |V + error z|, z standard normal.
+    0 if nothing is left (see the module).
+
+    It is sqrt(2 lambda^2 - lambda_2^2). In lambda_2, |V| is replaced by the mean of |V + error z| with a standard
+    normal z.
     """
-    from scipy.special import erf  # here, so that whoever imports the surveys need not wait for SciPy
+    from scipy.special import erf  # imported here, because importing the surveys does not need SciPy
 
     velocity, error = bins.velocity_km_s, np.maximum(bins.velocity_error_km_s, LEAST_ERROR_KM_S)
     ratio = velocity / error
@@ -265,12 +208,26 @@ def debiased_lambda_r(bins: ParticleBins) -> float:
 
 
 def debiased_error(debiased: float, observed: float, errors: tuple[float, float]) -> float:
-    """Standard error of the debiased lambda_R from the observed one and its errors.
+    """Return the standard error of the debiased lambda_R from the observed one and its errors.
 
-    Where b^2 = observed^2 - debiased^2 was taken off, two errors of lambda_R reach from sqrt((observed - 2 e)^2 - b^2),
-    or 0, to sqrt((observed + 2 e)^2 - b^2): half of the larger side is given, which stays finite at 0. ``errors``: e
-    below and e above. Noise scatters lambda_R the more, the more rotation stands against it, so below it is that of
-    the rotation seen, above that of resolved rotation (``lambda_r_error``).
+    With b^2 = observed^2 - debiased^2, two errors of lambda_R span sqrt((observed - 2 e)^2 - b^2), or 0, to
+    sqrt((observed + 2 e)^2 - b^2). The result is half of the larger side, which stays finite at 0. Noise scatters
+    lambda_R more if it is resolved rotation, so the error below is that of the observed rotation, and the error above
+    that of resolved rotation (`lambda_r_error`).
+
+    Parameters
+    ----------
+    debiased
+        Debiased lambda_R.
+    observed
+        Observed lambda_R.
+    errors
+        The error e below and above the observed value.
+
+    Returns
+    -------
+    float
+        Standard error.
     """
     taken_off, (below, above) = observed**2 - debiased**2, errors
     lower = np.sqrt(np.maximum(np.maximum(observed - 2 * below, 0) ** 2 - taken_off, 0))
@@ -279,19 +236,20 @@ def debiased_error(debiased: float, observed: float, errors: tuple[float, float]
 
 
 def _noise_without_rotation(bins: ParticleBins) -> Array:
-    r"""Standard deviation of each bin's velocity, in units of the dispersion, were that the same everywhere.
+    """Return the standard deviation of each bin's velocity in units of a dispersion that is the same everywhere.
 
-    The mean velocity of bin b, less that of all, has the variance sigma^2 u_b, where with s = sum F^2 in the bin and
-    sums without index over all bins u_b = s_b / F_b^2 - 2 s_b / (F_b F) + s / F^2; for equal particles 1 / N_b - 1 / N.
+    The mean velocity of bin b, relative to that of all, has the variance sigma^2 u_b. With s = sum F^2 in the bin, and
+    sums without index over all bins, u_b = s_b / F_b^2 - 2 s_b / (F_b F) + s / F^2. For equal particles it is 1 / N_b -
+    1 / N.
     """
     return np.sqrt(_less_the_mean(1 / bins.n_effective, bins.flux))
 
 
 def lambda_r_floor(bins: ParticleBins) -> float:
-    r"""lambda_R expected in these bins of a galaxy without rotation and with one dispersion everywhere.
+    """Return the lambda_R expected in these bins without rotation and with one dispersion everywhere.
 
-    The mean absolute value of a bin's velocity is sqrt(2 u_b / pi) sigma (``_noise_without_rotation``), and the mean of
-    the root of the second moment is (1 - 1 / (4 N_b)) sigma to first order. About 0.8 / sqrt(N_b).
+    The mean absolute velocity of a bin is sqrt(2 u_b / pi) sigma (`_noise_without_rotation`). The mean of the root of
+    the second moment is (1 - 1 / (4 N_b)) sigma to first order. The ratio is about 0.8 / sqrt(N_b).
     """
     weight = bins.flux * bins.radius_kpc
     speed = np.sqrt(2 / np.pi) * _noise_without_rotation(bins)
@@ -299,10 +257,10 @@ def lambda_r_floor(bins: ParticleBins) -> float:
 
 
 def lambda_r_limit(bins: ParticleBins) -> float:
-    r"""Debiased lambda_R that 95 % of the galaxies without rotation stay below in these bins.
+    """Return the debiased lambda_R that 95 % of galaxies without rotation stay below in these bins.
 
-    With the floor f and an effective number n of bins, f sqrt(2.74 / sqrt(n) (1 + 1.5 / sqrt(n))), see
-    ``LIMIT_FACTORS``. A galaxy of any lambda_R with these particles has this limit.
+    With the floor f and an effective number n of bins it is f sqrt(2.74 / sqrt(n) (1 + 1.5 / sqrt(n))), see
+    ``LIMIT_FACTORS``. It applies to a galaxy of any lambda_R with these particles.
     """
     noise = bins.flux * bins.radius_kpc * _noise_without_rotation(bins)
     root = np.sqrt(effective_number(noise)) if noise.any() else 1.0
@@ -313,15 +271,35 @@ def lambda_r_limit(bins: ParticleBins) -> float:
 def lambda_r_error(
     bins: NDArray, binned: ParticleBins, x: Array, y: Array, velocity: Array, flux: Array, *, resolved: bool = False
 ) -> float:
-    """Standard error of lambda_R as observed by the finite number of particles, in bins that stay.
+    """Return the standard error of the observed lambda_R from the finite number of particles, for fixed bins.
 
-    lambda_R is A / B with A = sum |sum F (x, y)| |V| and B likewise with sqrt(V^2 + dispersion^2); the error is the
-    root of the summed squares of its derivatives with respect to each particle's weight (infinitesimal jackknife, Efron
-    1982, The Jackknife, ch. 6). For the derivative of |V|, +1 or -1, stands that of its expectation, erf(V / (sqrt(2)
-    error of V)): where rotation drowns in the noise, |V| scatters less than V. ``resolved`` keeps +1 and -1: the error
-    were all rotation resolved. The scatter of the ellipse itself is not in it.
+    lambda_R is A / B with A = sum |sum F (x, y)| |V|, and B the same with sqrt(V^2 + dispersion^2). The error is the
+    root of the summed squares of its derivatives with respect to the weight of each particle (infinitesimal jackknife,
+    Efron 1982, The Jackknife, ch. 6). The derivative of |V|, +1 or -1, is replaced by that of its expectation, erf(V /
+    (sqrt(2) error of V)): if noise dominates rotation, |V| scatters less than V. The scatter of the ellipse is not
+    included.
+
+    Parameters
+    ----------
+    bins
+        Bin number of each particle, (n,).
+    binned
+        Kinematics of the bins.
+    x, y
+        Positions on the sky in kpc, (n,).
+    velocity
+        Line-of-sight velocity in km/s, (n,).
+    flux
+        In any linear unit, (n,).
+    resolved
+        Whether to keep +1 and -1, which gives the error if all rotation were resolved.
+
+    Returns
+    -------
+    float
+        NaN if lambda_R is not defined.
     """
-    from scipy.special import erf  # here, so that whoever imports the surveys need not wait for SciPy
+    from scipy.special import erf  # imported here, because importing the surveys does not need SciPy
 
     velocity, mean, dispersion = velocity - binned.bulk_velocity_km_s, binned.velocity_km_s, binned.dispersion_km_s
     second = np.hypot(mean, dispersion)
@@ -343,13 +321,34 @@ def lambda_r_error(
 def spin_in_ellipse(
     x: Array, y: Array, velocity: Array, flux: Array, ellipse: SkyEllipse, *, pixel_kpc: float, min_particles: int
 ) -> ParticleSpin:
-    """lambda_R of the particles inside an ellipse and what belongs to it.
+    """Return lambda_R of the particles inside an ellipse, and related quantities.
 
-    One entry a particle, (n,) float64: sky position in kpc from the centre, line-of-sight velocity in km/s, flux in any
-    linear unit. Bins are cut along the axes of the ellipse, so that a galaxy turned on the sky has the same ones, with
-    an effective number of at least ``min_particles`` each (all in one bin where there are fewer) and no side shorter
-    than ``pixel_kpc``.
-    Raises UnusableKinematics where no particle is inside.
+    Bins are cut along the axes of the ellipse, so a rotated galaxy has the same bins.
+
+    Parameters
+    ----------
+    x, y
+        Positions on the sky in kpc from the centre, float64 (n,).
+    velocity
+        Line-of-sight velocity in km/s, float64 (n,).
+    flux
+        In any linear unit, float64 (n,).
+    ellipse
+        The aperture.
+    pixel_kpc
+        Smallest side of a bin in kpc.
+    min_particles
+        Smallest effective number of particles of a bin; all are in one bin if there are fewer.
+
+    Returns
+    -------
+    ParticleSpin
+        lambda_R and related quantities.
+
+    Raises
+    ------
+    UnusableKinematics
+        If no particle is inside.
     """
     inside = ellipse.radius(x, y) <= ellipse.semi_major_kpc
     if not inside.any():

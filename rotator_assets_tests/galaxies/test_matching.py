@@ -15,7 +15,7 @@ from rotator_assets.galaxies.matching import (
     match_galaxies,
     matching_losses,
 )
-from rotator_assets.kinematics import particles
+from rotator_assets.kinematics import particle_shape, particles
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, conform
 from rotator_assets_tests.surveys.files import IDS, write_manga_catalogs, write_text
@@ -200,7 +200,7 @@ def test_noise_that_hides_slow_rotation_takes_the_label():
 def test_labels_of_galaxies_of_unequal_particles(n, ellipticity, true_ratio, label):
     """Without rotation and of particles of log-normal light none reads fast; with twice the threshold none slow."""
     rng = np.random.default_rng(3)
-    shape = particles.SkyEllipse(4.0, ellipticity, 0.0)
+    shape = particle_shape.SkyEllipse(4.0, ellipticity, 0.0)
     rows = []
     for _ in range(20):
         radius, azimuth = 4 * rng.lognormal(0, 0.9, n), rng.uniform(0, 2 * np.pi, n)

@@ -156,7 +156,10 @@ def test_scale_of_headers_without_celestial_coordinates(cards, arcsec):
 @pytest.mark.parametrize(
     ("cards", "words"),
     [
-        ({"CTYPE1": "pc", "CTYPE2": "pc", "CDELT1": 388.0, "CDELT2": 388.0}, "told as a length, but no distance is"),
+        (
+            {"CTYPE1": "pc", "CTYPE2": "pc", "CDELT1": 388.0, "CDELT2": 388.0},
+            "its pixel size is a length, but the header has no distance",
+        ),
         (LINEAR | {"CUNIT1": "arcsec", "CUNIT2": "arcsec", "PIXSCALE": 0.2}, "pixels of 0.396 arcsec .* 0.2 arcsec"),
         (LINEAR | {"CUNIT1": "arcsec", "CUNIT2": "deg"}, "axes are in different units: arcsec and deg"),
         (LINEAR | {"CUNIT1": "arcsec", "CUNIT2": "arcsec", "CDELT2": 0.5}, "not square: 0.396 x 0.5 arcsec"),

@@ -124,7 +124,7 @@ def test_another_redshift_holds_with_and_without_noise(tmp_path, noise):
 def test_a_galaxy_of_unknown_redshift_is_not_moved(tmp_path):
     source = galaxy(tmp_path, USE_Z=0.0)
     assert cutout(source, "noiseless").conditions["mock_redshift"] is None
-    with pytest.raises(UnusableImage, match="does not tell the redshift"):
+    with pytest.raises(UnusableImage, match="its header has no redshift"):
         cutout(source, "noiseless", redshift=0.1)
 
 
@@ -179,7 +179,7 @@ def test_synthetic_sky_makes_a_synthetic_image(tmp_path):
 def test_a_stamp_that_cannot_be_used_is_named(tmp_path, planes, header, reason):
     write_cube(tmp_path / "good.fits", sky(150), wcs=False)
     write_cube(tmp_path / "bad.fits", planes, header, wcs=False)
-    with pytest.raises(InputError, match=f"sky stamp bad.fits: .*{reason}.*; mend it or leave it out") as error:
+    with pytest.raises(InputError, match=f"sky stamp bad.fits: .*{reason}.*; fix it or remove it") as error:
         read_sky_stamps(tmp_path)
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
 
@@ -202,7 +202,7 @@ def test_more_stamps_than_fit_in_memory(tmp_path, monkeypatch):
         write_cube(tmp_path / f"{number}.fits", sky(130, number))
         if number < 2:
             assert len(read_sky_stamps(tmp_path).names) == number + 1
-    with pytest.raises(InputError, match="more sky stamps than fit in memory"):
+    with pytest.raises(InputError, match="the sky stamps do not fit in memory"):
         read_sky_stamps(tmp_path)
 
 

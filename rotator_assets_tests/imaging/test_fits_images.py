@@ -154,7 +154,7 @@ def test_integers_with_a_scale(tmp_path):
 
 def test_whole_numbers_without_a_unit(tmp_path):
     whole = (1000 * PLANES).astype(np.int16)
-    refused("whole numbers are counts rather than nanomaggies", write_cube(tmp_path / "1-1.fits", whole))
+    refused("whole numbers are counts, not nanomaggies", write_cube(tmp_path / "1-1.fits", whole))
     image = read(write_cube(tmp_path / "1-2.fits", whole, {"BUNIT": "nanomaggy"}))
     np.testing.assert_array_equal(image.pixels, np.moveaxis(whole, 0, 2))
 
@@ -200,17 +200,17 @@ def test_five_planes_with_names(tmp_path, header):
     ("header", "words"),
     [
         ({"BAND0": "g", "BAND1": "r", "BAND2": "i", "BAND3": "z"}, "names 4 bands (g, r, i, z), it has 3 planes"),
-        ({"BANDS": "gri", "FILTER": "irg"}, "names the bands in two ways that differ (g, r, i; i, r, g)"),
+        ({"BANDS": "gri", "FILTER": "irg"}, "names the bands in two ways (g, r, i; i, r, g)"),
         ({"FILTER": "SDSS r"}, "names one band, SDSS r (FILTER), for 3 planes"),
         ({"BAND": "r"}, "names one band, r (BAND), for 3 planes"),
         ({"FILTER1": "F475W", "FILTER2": "F625W", "FILTER3": "F775W"}, "band g, r, i is missing; the file has F475W"),
-        ({"CTYPE3": "WAVE", "CUNIT3": "nm"}, "but CRVAL3 and CDELT3 do not tell its wavelengths"),
+        ({"CTYPE3": "WAVE", "CUNIT3": "nm"}, "but CRVAL3 and CDELT3 do not give its wavelengths"),
         ({"WAVE1": 7625.0, "WAVE2": 6231.0, "WAVE3": 4770.0}, "wavelengths (WAVE1, WAVE2, WAVE3) have no unit"),
         ({"CTYPE3": "WAVE-LOG", "CUNIT3": "nm", "CRVAL3": 470.0, "CDELT3": 136.0}, "its third axis is WAVE-LOG"),
         ({"BAND0": "Cousins R", "BAND1": "g", "BAND2": "i"}, "band r is missing; the file has Cousins R, g, i"),
         ({"CTYPE3": "WAVE", "CUNIT3": "nm", "CRVAL3": 450.0, "CDELT3": 200.0}, "band g, r, i is missing; the file has"),
         ({"BANDS": "gri", "CTYPE3": "WAVE", "CUNIT3": "nm", "CRVAL3": 500.0, "CDELT3": 1.0}, "which are other bands"),
-        ({"CTYPE3": "WAVE", "CUNIT3": "kg", "CRVAL3": 500.0, "CDELT3": 1.0}, "'kg', no unit of wavelength"),
+        ({"CTYPE3": "WAVE", "CUNIT3": "kg", "CRVAL3": 500.0, "CDELT3": 1.0}, "'kg', which is not a unit of wavelength"),
     ],
 )
 def test_bands_that_do_not_fit(tmp_path, header, words):
@@ -320,14 +320,14 @@ def test_wavelengths_in_a_table_of_another_kind(tmp_path):
 
 def test_one_pivot_wavelength_is_not_that_of_every_band(tmp_path):
     path = write_cube(tmp_path / "1-1.fits", PLANES, {"BUNIT": "erg/s/cm2/A", "PHOTPLAM": 6176.0})
-    refused("the pivot wavelength of its band (PHOTPLAM, in angstroms) is not told", path)
+    refused("the pivot wavelength of its band (PHOTPLAM, in angstroms) is unknown", path)
 
 
 def test_skirt_cubes_that_are_refused(tmp_path):
     path = tmp_path / "broadband_1.fits"
     refused("band i is missing; the file has 0.472 micron", write_skirt(path, "grz"), "counts")
     twice = write_skirt(path, "griz", um=[0.472, 0.618, 0.748, 0.75])
-    refused("band i stands twice in its header", twice, "counts")
+    refused("band i appears twice in its header", twice, "counts")
     refused("has 4 planes and 3 wavelengths", write_skirt(path, "griz", um=[0.472, 0.618, 0.748]), "counts")
     refused("BUNIT is 'W'", write_skirt(path, "gri", "W"), "counts")
     refused("0.396 arcsec (CDELT) and 0.2 arcsec (PIXSCALE)", write_skirt(path, "gri", PIXSCALE=0.2), "counts")
@@ -348,6 +348,6 @@ def test_the_published_counts(tmp_path):
     refused("has 4 planes and its header does not name their bands", path, "counts")
     pogs = {f"FILTER{n}": f"panstarrs/pogs_{band}" for n, band in enumerate("griz")}
     write_cube(path, stack("griz"), BROADBAND_HEADER | pogs, wcs=False)
-    refused("counts a second of panstarrs/pogs_g, panstarrs/pogs_r, panstarrs/pogs_i", path, "counts")
+    refused("counts per second of panstarrs/pogs_g, panstarrs/pogs_r, panstarrs/pogs_i", path, "counts")
     write_cube(path, stack("griz"), BROADBAND_HEADER | {"BUNIT": "counts"}, wcs=False)
     refused("BUNIT is 'counts', and no zero point", path, "counts")

@@ -74,17 +74,17 @@ def test_a_flux_a_wavelength_needs_the_pivot_wavelength():
     ("name", "words"),
     [
         ("Jy/beam", "area of its beam is not read"),
-        ("erg/s/cm2/A", "the pivot wavelength of its band (PHOTPLAM, in angstroms) is not told"),
-        ("counts", "no zero point (MAGZERO, FLUXMAG0) tells how bright one of them is"),
+        ("erg/s/cm2/A", "the pivot wavelength of its band (PHOTPLAM, in angstroms) is unknown"),
+        ("counts", "no zero point (MAGZERO, FLUXMAG0) gives the brightness of one count"),
         ("ADU", "no zero point"),
         ("e-/s", "no zero point"),
         ("ELECTRONS/S", "no zero point"),
         ("1", "no zero point"),
-        ("mag", "magnitudes lose every flux below 0"),
-        ("mag/arcsec2", "magnitudes lose every flux below 0"),
-        ("mag(AB)", "no unit of flux that is known here"),
-        ("MJY/SR", "no unit of flux that is known here"),  # mJy or MJy
-        ("normalized", "no unit of flux that is known here"),
+        ("mag", "magnitudes cannot represent fluxes below 0"),
+        ("mag/arcsec2", "magnitudes cannot represent fluxes below 0"),
+        ("mag(AB)", "which is not a known unit of flux"),
+        ("MJY/SR", "which is not a known unit of flux"),  # mJy or MJy
+        ("normalized", "which is not a known unit of flux"),
         ("K", "cannot be converted to nanomaggies exactly"),
         ("Jy s", "cannot be converted to nanomaggies exactly"),
         ("MJy/sr/pixel", "cannot be converted to nanomaggies exactly"),
@@ -96,7 +96,7 @@ def test_units_that_are_refused(name, words):
 
 
 def test_a_surface_brightness_needs_the_size_of_a_pixel():
-    with pytest.raises(UnusableImage, match="BUNIT is 'MJy/sr', and the size of its pixels is not told"):
+    with pytest.raises(UnusableImage, match="BUNIT is 'MJy/sr', and the size of its pixels is unknown"):
         nanomaggies_per_unit({"BUNIT": "MJy/sr"}, "r", None)
 
 
@@ -122,18 +122,18 @@ def test_counts_with_a_zero_point(keywords):
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
-        ({"BUNIT": "ADU", "MAGZERO": 25.0, "EXPTIME": 54.0}, "one count or for one count a second"),
-        ({"BUNIT": "ADU", "MAGZERO": 25.0, "MAGZPT": 24.0}, "zero points that differ (MAGZERO = 25, MAGZPT = 24)"),
+        ({"BUNIT": "ADU", "MAGZERO": 25.0, "EXPTIME": 54.0}, "one count or to one count per second"),
+        ({"BUNIT": "ADU", "MAGZERO": 25.0, "MAGZPT": 24.0}, "different zero points (MAGZERO = 25, MAGZPT = 24)"),
         ({"BUNIT": "ADU", "MAGZERO": 25.0, "MAGSYS": "VEGAMAG"}, "zero point is of the system VEGAMAG (MAGSYS)"),
         ({"BUNIT": "ADU", "MAGZERO": "unknown"}, "MAGZERO is 'unknown' in its header, a number is needed"),
         ({"BUNIT": "nanomaggy", "MAGZERO": 30.0}, "one is AB magnitude 22.50, but its header's zero point is 30"),
         ({"FLUXMAG0": -1.0}, "FLUXMAG0 is -1"),
-        ({"SOFTBIAS": 1000}, "names no unit (BUNIT), and SOFTBIAS in its header tells that it is in counts"),
+        ({"SOFTBIAS": 1000}, "names no unit (BUNIT), and SOFTBIAS in its header shows that it is in counts"),
         *(
-            ({key: 25.0}, f"{key} in its header tells that it is in counts")
+            ({key: 25.0}, f"{key} in its header shows that it is in counts")
             for key in ("SIMAGZP", "FPA.ZP", "MAGZERO1")
         ),
-        ({"ZPT_R": 25.0}, "ZPT_R in its header tells that it is in counts"),
+        ({"ZPT_R": 25.0}, "ZPT_R in its header shows that it is in counts"),
         ({"BUNIT": "ADU", "MAGZERO": 0.0}, "BUNIT is 'ADU', and its header's zero point, 0, is not one of counts"),
         ({"MAGZPT": -99.0}, "zero point, -99, is not one of counts"),
         ({"BSOFTEN": 1.2, "BUNIT": "DN", "MAGZERO": 25.0}, "holds asinh counts (BSOFTEN"),

@@ -105,13 +105,16 @@ BROKEN = {
     ),
     "unknown layout": (
         with_data("SPX_ELLCOO", lambda d: d[:2]),
-        r"layout of no known release \(DR17, DR15\): STELLAR_S",
+        r"does not have the layout of a known release \(DR17, DR15\): STELLAR_S",
     ),
     "all NaN": (with_data("STELLAR_VEL", lambda d: d * np.nan), "0 usable bins inside the half-light ellipse"),
     "all masked": (with_data("STELLAR_SIGMA_MASK", lambda d: d | 1), "0 usable bins inside the half-light ellipse"),
     "one bin": (with_data("BINID", lambda d: d * 0), "1 usable bins .* at least 10 are needed"),
     "at rest": (at_rest, "no motion inside the half-light ellipse"),
-    "coordinates all zero": (with_data("SPX_SKYCOO", lambda d: d * 0), "the coordinates of the spaxels form no grid"),
+    "coordinates all zero": (
+        with_data("SPX_SKYCOO", lambda d: d * 0),
+        "the coordinates of the spaxels do not form a grid",
+    ),
     "tiny ellipse": (with_header(REFF=0.3), "0 usable bins .* at least 10 are needed"),
     "no position angle": (with_header(ECOOPA=-999.0), "no position angle: neither the header nor the photometry"),
     "no radius": (with_header(REFF=0.0), "no half-light radius: neither the header nor the photometry"),
@@ -174,7 +177,7 @@ NOT_FITS = [b"", b"<html>404</html>", b"\x1f\x8b", b"BZh91AY&SY", gzip.compress(
 @pytest.mark.parametrize("content", NOT_FITS)
 def test_what_is_no_fits_file_is_refused(tmp_path, content):
     (tmp_path / "other.fits.gz").write_bytes(content)
-    reasons = ("is no FITS file", "ended before the end-of-stream marker")  # of a compressed file that breaks off
+    reasons = ("is not a FITS file", "ended before the end-of-stream marker")  # of a compressed file that breaks off
     assert any(reason in refused(tmp_path / "other.fits.gz") for reason in reasons)
 
 

@@ -203,5 +203,5 @@ def test_errors_that_are_not_stated_are_told_by_the_residuals():
 
 def test_few_bins_tell_nothing():
     few = kinemetry(*np.ones((4, 14)), np.ones(14), 0.3)
-    assert few.regular is None and few.reason == "14 bins are too few to see harmonics, 15 are needed"
+    assert few.regular is None and few.reason == "14 bins are too few to measure harmonics, 15 are needed"
     assert np.isnan([few.k1_km_s, few.k5_over_k1, few.k5_over_k1_error, few.position_angle_deg]).all()

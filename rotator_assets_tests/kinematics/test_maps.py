@@ -291,7 +291,7 @@ def test_errors_that_are_not_stated_are_the_median_of_the_others(tmp_path):
     del hdus["STELLAR_SIGMA_IVAR"]
     hdus.writeto(tmp_path / "none.fits")
     without = measure(tmp_path / "none.fits", NO_PHOTOMETRY)
-    assert np.isnan(without.lambda_r_error) and "the file states no errors" in without.note
+    assert np.isnan(without.lambda_r_error) and "the file gives no errors" in without.note
     assert without.lambda_r == whole.lambda_r
 
 

@@ -66,7 +66,7 @@ COUNTER_ROTATING = replace(
         (
             PLANES.where(PLANES.flux > 0, velocity=15.0, velocity_error=60.0),
             None,
-            "it cannot be told if a regular rotator (no rotation seen, but noise would hide",
+            "uncertain whether a regular rotator (no rotation detected, but noise would hide",
         ),
     ],
     ids=["disc", "core", "still", "noisy"],

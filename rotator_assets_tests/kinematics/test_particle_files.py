@@ -205,12 +205,12 @@ UNUSABLE = {
     "flat coordinates": (
         changed("Coordinates", lambda c: c[:, :2]),
         {},
-        "PartType4/Coordinates has shape (2000, 2), at least 3 values a particle are expected",
+        "PartType4/Coordinates has shape (2000, 2), at least 3 values per particle are expected",
     ),
     "wide masses": (
         changed("GFM_StellarFormationTime", lambda t: t[:, None]),
         {},
-        "PartType4/GFM_StellarFormationTime has shape (2000, 1), one value a particle are expected",
+        "PartType4/GFM_StellarFormationTime has shape (2000, 1), one value per particle are expected",
     ),
     "few bands": (
         changed("GFM_StellarPhotometrics", lambda m: m[:, :4]),
@@ -248,7 +248,7 @@ UNUSABLE = {
     "no BoxSize": (galaxy(n=2000), {"BoxSize": None}, "has no attribute BoxSize in group Header"),
     "no HubbleParam": (galaxy(n=2000), {"HubbleParam": None}, "has no attribute HubbleParam in group Header"),
     "no Time": (galaxy(n=2000), {"Time": None}, "has no attribute Time in group Header"),
-    "no time": (galaxy(n=2000), {"Time": np.nan}, "attribute Time of group Header is no number above 0 and up to 1"),
+    "no time": (galaxy(n=2000), {"Time": np.nan}, "attribute Time of group Header is not a number above 0 and up to 1"),
     "two boxes": (galaxy(n=2000), {"BoxSize": [1.0, 2.0]}, "attribute BoxSize of group Header is no number"),
     "text in the header": (galaxy(n=2000), {"HubbleParam": "h"}, "attribute HubbleParam of group Header is no number"),
 }

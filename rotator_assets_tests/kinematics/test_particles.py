@@ -8,20 +8,17 @@ from scipy.integrate import quad
 from scipy.spatial.transform import Rotation
 
 from rotator_assets.core.errors import UnusableKinematics
+from rotator_assets.kinematics.particle_shape import SkyEllipse, centre_of, half_light_ellipse, wrapped
 from rotator_assets.kinematics.particles import (
     ParticleBins,
-    SkyEllipse,
     adaptive_bins,
     bin_kinematics,
-    centre_of,
     debiased_lambda_r,
     effective_number,
-    half_light_ellipse,
     lambda_r_error,
     lambda_r_floor,
     lambda_r_limit,
     spin_in_ellipse,
-    wrapped,
 )
 
 R_EFF, SIGMA = 4.0, 150.0
