@@ -1,8 +1,8 @@
-"""The embedded sample: synthetic galaxies in files of exactly the published formats, to see the project work.
+"""The synthetic sample: galaxies in files of exactly the published formats, to try the project without data.
 
-Shapes, spins and light follow published relations (``population``, ``kinematics``, ``light``), so a network can learn
-from them what it would have to learn from the sky; nothing measured on them says anything about real galaxies. Every
-file is marked: FITS primary header ``SYNTHET = T``, HDF5 root attribute ``synthetic``, first CSV line ``# synthetic``.
+Shapes, spins and light follow published relations (`population`, `motions`, `light`), so a network can learn the same
+features as from real galaxies. Nothing measured on them says anything about real galaxies. Every file is marked: FITS
+primary header ``SYNTHET = T``, HDF5 root attribute ``synthetic``, first CSV line ``# synthetic``.
 """
 
 from __future__ import annotations
@@ -24,23 +24,26 @@ def write_demo(
 ) -> None:
     """Write the synthetic sample into a data root: folders ``manga/`` and ``tng100/``, truth tables, ``README.txt``.
 
-    A survey folder appears complete or not at all; one that holds this very sample is left as it is, one of other
-    arguments is replaced. Nothing else in the root is touched, ``results/`` least of all.
+    A survey folder appears completely or not at all. A folder with the same sample is left as it is, and one with
+    another sample is replaced. Nothing else in the root is changed, in particular not ``results/``.
 
     Parameters
     ----------
     root
-        The data root; made if it is not there.
+        The data root; created if it does not exist.
     n_galaxies
         Rows of each survey's morphology catalogue, at least 1. A few MaNGA rows are repeat observations of one galaxy.
     seed
-        The same arguments write the same bytes, whatever the number of workers.
+        The same arguments write the same bytes, for any number of workers.
     workers
-        Processes that draw galaxies (default: one a core, at most 4, and only one for few galaxies).
+        Number of processes that draw galaxies (default: one per core, at most 4, and only one for few galaxies).
     on_progress
         Called with (stage, done, total) from the calling thread.
 
-    Raises InputError where ``manga/``, ``tng100/`` or a file to write holds anything this function did not write.
+    Raises
+    ------
+    InputError
+        If ``manga/``, ``tng100/`` or a file to write holds anything that this function did not write.
     """
     from rotator_assets.synthetic.sample import write_sample
 

@@ -1,4 +1,4 @@
-"""Image files of both surveys: what a row of a truth table looks like to SDSS, and to SKIRT."""
+"""Write the images of both surveys: a galaxy of the truth table as seen by SDSS or rendered by SKIRT."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.imaging.bands import BANDS
 from rotator_assets.imaging.mock import ELECTRONS_PER_NANOMAGGIE, galaxy_seed
+from rotator_assets.imaging.photometric_units import SKIRT_ZERO_POINTS
 from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.synthetic.light import Component, Point, components_of, draw, spiral_arms
 from rotator_assets.synthetic.marked import write_fits_image
@@ -17,25 +18,35 @@ from rotator_assets.synthetic.tng100_sample import PARSEC_PER_PIXEL, REDSHIFT
 
 IMAGE_PX = 128
 SMALL_IMAGE_PX = 96
-"""Sides of MaNGA images; the second is too small for the largest crop."""
+"""Sides of MaNGA images in pixels; the second is too small for the largest crop."""
 
 NEIGHBOURS = {"slow": 1.8, "fast": 1.2, "late": 1.0}
 STARS = 1.5
-"""Mean number of other galaxies and of stars in a field."""
+"""Mean numbers of other galaxies and of stars in a field."""
 
 SKIRT_BANDS = "griz"
-SKIRT_ZERO_POINTS = (2.40238e10, 2.3826e10, 1.59001e10, 2.66542e9)
-"""Counts a second of AB magnitude 0 in g, r, i, z (V. Rodriguez-Gomez on the IllustrisTNG forum)."""
+ZERO_POINTS = (*SKIRT_ZERO_POINTS, 2.66542e9)
+"""Counts per second of AB magnitude 0 in g, r, i, z (V. Rodriguez-Gomez on the IllustrisTNG forum)."""
 
 IMAGE_HALF_MASS_RADII = 15.0
-"""Side of an image."""
+"""Side of an image in half-mass radii."""
 
 SOFTENING_FWHM_ARCSEC = 1.0
-"""TNG100 softens gravity at 0.74 kpc (as a Plummer sphere does), which blurs cusps about so much: 0.98 kpc."""
+"""TNG100 softens gravity at 0.74 kpc (Plummer), which blurs cusps by about 0.98 kpc, or this FWHM."""
 
 
 def write_manga_image(folder: Path, row: NamedTuple, seed: int) -> None:
-    """``<plateifu>.fits`` of a row of the truth table, if it has an image."""
+    """Write ``<plateifu>.fits`` for a row of the truth table, if it has an image.
+
+    Parameters
+    ----------
+    folder
+        Folder to write to.
+    row
+        Row of the truth table.
+    seed
+        Seed of the sample.
+    """
     if row.loss == "image missing":
         return
     size = SMALL_IMAGE_PX if row.loss == "image small" else IMAGE_PX
@@ -60,7 +71,22 @@ def write_manga_image(folder: Path, row: NamedTuple, seed: int) -> None:
 
 
 def observe(row: NamedTuple, size_px: int, seed: int) -> NDArray[np.float32]:
-    """The galaxy in its field, with the seeing, photon noise and sky of its row: (3, y, x) nanomaggies a pixel."""
+    """Draw a galaxy in its field, with the seeing, photon noise and sky of its row.
+
+    Parameters
+    ----------
+    row
+        Row of the truth table.
+    size_px
+        Side of the image in pixels.
+    seed
+        Seed of the sample.
+
+    Returns
+    -------
+    float32 array
+        (3, y, x), nanomaggies per pixel.
+    """
     field_rng = np.random.default_rng(galaxy_seed("demo-field", row.object_id, seed))
     neighbours, stars = _field(row, field_rng)
     components = [*components_of(row), *neighbours]
@@ -74,8 +100,10 @@ def observe(row: NamedTuple, size_px: int, seed: int) -> NDArray[np.float32]:
 
 
 def _field(row: NamedTuple, rng: np.random.Generator) -> tuple[list[Component], list[Point]]:
-    """Galaxies and stars around the galaxy, none on top of it. Slow rotators live in denser places
-    (Cappellari et al. 2011, MNRAS 416, 1680)."""
+    """Draw galaxies and stars around the galaxy, none on top of it.
+
+    Slow rotators live in denser environments (Cappellari et al. 2011, MNRAS 416, 1680).
+    """
     neighbours = [
         Component(
             mag_r=rng.triangular(17.5, 21.5, 21.5),
@@ -96,7 +124,7 @@ def _field(row: NamedTuple, rng: np.random.Generator) -> tuple[list[Component], 
 
 
 def _around(row: NamedTuple, rng: np.random.Generator) -> tuple[float, float]:
-    """A place in the field, arcsec right of and above its middle, at least 1.5 half-light radii away."""
+    """Draw a position in the field, in arcsec right of and above its middle, at least 1.5 half-light radii away."""
     half = IMAGE_PX / 2 * SDSS_ARCSEC_PER_PIXEL
     while np.hypot(*(place := rng.uniform(-half, half, 2))) < 1.5 * row.r_eff_arcsec:
         pass
@@ -104,13 +132,25 @@ def _around(row: NamedTuple, rng: np.random.Generator) -> tuple[float, float]:
 
 
 def write_tng100_image(folder: Path, row: NamedTuple, seed: int) -> None:
-    """``broadband_<subfind_id>.fits`` of a row of the truth table, if it has an image: noiseless counts a second."""
+    """Write ``broadband_<subfind_id>.fits`` for a row of the truth table, if it has an image.
+
+    The image is noiseless, in counts per second.
+
+    Parameters
+    ----------
+    folder
+        Folder to write to.
+    row
+        Row of the truth table.
+    seed
+        Seed of the sample.
+    """
     if row.loss == "image missing":
         return
     size = round(IMAGE_HALF_MASS_RADII * row.half_mass_radius_kpc * 1000 / PARSEC_PER_PIXEL)
     arms = spiral_arms(row, np.random.default_rng(galaxy_seed("demo-tng100", str(row.galaxy_id), seed)))
     light = draw(components_of(row), arms, size, dict.fromkeys(SKIRT_BANDS, SOFTENING_FWHM_ARCSEC))
-    counts = light * np.array(SKIRT_ZERO_POINTS)[:, None, None] / 1e9
+    counts = light * np.array(ZERO_POINTS)[:, None, None] / 1e9
     cards = [
         ("BUNIT", "counts/s/pixel", "Unit of the array values"),
         ("CDELT1", PARSEC_PER_PIXEL, "Coordinate increment along X-axis"),
@@ -125,4 +165,4 @@ def write_tng100_image(folder: Path, row: NamedTuple, seed: int) -> None:
 
 
 IMAGE_WRITERS = {"manga": write_manga_image, "tng100": write_tng100_image}
-"""By survey: writes the image of one row of its truth table into a folder."""
+"""By survey: the function that writes the image of one row of its truth table into a folder."""

@@ -1,11 +1,11 @@
-"""Galaxies in which nothing but the disc tells fast from slow, by a known amount: what a network should find.
+"""Synthetic galaxies for the injection-recovery test, whose classes differ by a known amount.
 
-Every galaxy is a spheroid (n = 4) with an exponential disc. The disc's share of the light is Gaussian, and higher on
-average in fast rotators by ``strength`` standard deviations; brightness, size, shape, colour and orientation are drawn
-alike for both. No classifier can do better than one that knows each galaxy's share of the disc, whose area under the
-ROC curve is Phi(strength / sqrt(2)).
+Every galaxy is a spheroid (n = 4) with an exponential disc. Fast rotators have a higher disc fraction. It is Gaussian,
+with means that differ by ``strength`` standard deviations between the classes. Brightness, size, shape, colour and
+orientation have the same distributions for both. The best possible classifier knows each galaxy's disc fraction, and
+the area under its ROC curve is Phi(strength / sqrt(2)).
 
-A leak can be planted instead: galaxies alike in all, and a mark in a corner of the images of fast rotators.
+Alternatively, galaxies do not differ, and a mark in a corner of the images of fast rotators is an injected leak.
 """
 
 from __future__ import annotations
@@ -24,15 +24,24 @@ MEAN_DISC, SPREAD_DISC = 0.5, 0.11
 PSF_FWHM_ARCSEC = {"g": 1.4, "r": 1.3, "i": 1.25}
 G_R = 0.75
 MARK_FRACTION = 1 / 8
-"""Side of the planted mark, as a fraction of the image's."""
+"""Side of the injected mark as a fraction of the image's side."""
 _MARK_PEAK = 0.5
-"""Brightness of the mark in each band, as a fraction of the image's brightest pixel there."""
+"""Brightness of the mark in each band as a fraction of the image's brightest pixel."""
 
 
 @dataclass(frozen=True)
 class PlantedGalaxies:
-    """``images``: float32 (n, size, size, 3), nanomaggies a pixel; ``labels``: 0 slow, 1 fast, int8 (n,), half of each;
-    ``disc_share``: the disc's share of the light, float64 (n,), the best possible score."""
+    """Images with an injected difference between the classes.
+
+    Attributes
+    ----------
+    images
+        float32 (n, size, size, 3), nanomaggies per pixel.
+    labels
+        int8 (n,): 0 slow, 1 fast, half of each.
+    disc_share
+        float64 (n,): the disc's fraction of the light, which is the best possible score.
+    """
 
     images: NDArray[np.float32]
     labels: NDArray[np.int8]
@@ -40,9 +49,25 @@ class PlantedGalaxies:
 
 
 def planted_galaxies(n: int, strength: float, seed: int, size_px: int = 64) -> PlantedGalaxies:
-    """Images of ``n`` galaxies, with SDSS seeing and sky noise, whose discs differ by ``strength`` between the classes.
+    """Draw galaxies whose disc fractions differ by ``strength`` between the classes, with SDSS seeing and sky noise.
 
-    The same seed draws the same galaxies at every strength, but for the share of their discs.
+    The same seed draws the same galaxies at every strength, except for their disc fractions.
+
+    Parameters
+    ----------
+    n
+        Number of galaxies.
+    strength
+        Difference of the mean disc fractions in standard deviations.
+    seed
+        Seed of the sample.
+    size_px
+        Side of the images in pixels.
+
+    Returns
+    -------
+    PlantedGalaxies
+        Images, labels and disc fractions.
     """
     generator = np.random.default_rng(seed)
     labels = np.tile(np.array([0, 1], dtype=np.int8), -(-n // 2))[:n]
@@ -71,7 +96,22 @@ def planted_galaxies(n: int, strength: float, seed: int, size_px: int = 64) -> P
 
 
 def marked_galaxies(n: int, seed: int, size_px: int = 64) -> PlantedGalaxies:
-    """Galaxies whose discs do not differ, with a square mark (`mark_pixels`) in the images of the fast ones: a leak."""
+    """Draw galaxies that do not differ, with a square mark (`mark_pixels`) in the images of the fast ones.
+
+    Parameters
+    ----------
+    n
+        Number of galaxies.
+    seed
+        Seed of the sample.
+    size_px
+        Side of the images in pixels.
+
+    Returns
+    -------
+    PlantedGalaxies
+        Images, labels and disc fractions.
+    """
     galaxies = planted_galaxies(n, 0.0, seed, size_px)
     mark, fast = mark_pixels(size_px), galaxies.labels == 1
     peak = galaxies.images.max(axis=(1, 2))
@@ -82,7 +122,10 @@ def marked_galaxies(n: int, seed: int, size_px: int = 64) -> PlantedGalaxies:
 
 
 def mark_pixels(size_px: int) -> NDArray[np.bool_]:
-    """Where the mark is: bool (size_px, size_px), a square one mark's side away from the first row and column."""
+    """Return the pixels of the mark, bool (size_px, size_px).
+
+    It is a square, at a distance of its own side from the first row and column.
+    """
     side = max(1, round(size_px * MARK_FRACTION))
     mark = np.zeros((size_px, size_px), dtype=bool)
     mark[side : 2 * side, side : 2 * side] = True
@@ -90,5 +133,5 @@ def mark_pixels(size_px: int) -> NDArray[np.bool_]:
 
 
 def best_auc(strength: float) -> float:
-    """Area under the ROC curve of the best possible classifier."""
+    """Return the area under the ROC curve of the best possible classifier."""
     return float(ndtr(strength / np.sqrt(2)))

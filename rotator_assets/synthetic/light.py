@@ -1,7 +1,8 @@
-"""Images of synthetic galaxies, drawn with GalSim (Rowe et al. 2015, Astronomy and Computing 10, 121).
+"""Draw images of synthetic galaxies with GalSim (Rowe et al. 2015, Astronomy and Computing 10, 121).
 
-Images are float64 (band, y, x) in nanomaggies a pixel of 0.396 arcsec, the galaxy in the middle, north up (+y) and
-east left (-x): a position angle of PA degrees east of north is 90 + PA from +x towards +y. Bands are named by letter.
+Images are float64 (band, y, x) in nanomaggies per pixel of 0.396 arcsec, with the galaxy in the middle, north up (+y)
+and east left (-x). A position angle of PA degrees east of north is 90 + PA from +x towards +y. Bands are named by
+letter.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from rotator_assets.imaging.psf import FWHM_PER_SIGMA, SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.synthetic.photometry import ARM_G_R, ARM_LIGHT, nanomaggies
 
 LIGHT_ENDS_R_EFF = 8.0
-"""Sersic profiles are cut off at this many half-light radii (SDSS's own de Vaucouleurs models: 8)."""
+"""Sersic profiles are cut off at this number of half-light radii (8 in SDSS's de Vaucouleurs models)."""
 DISC_ENDS_R_EFF = 5.0
-"""Exponential discs go on; 0.2 per cent of their light lies beyond this."""
+"""Exponential discs are not cut off; 0.2 per cent of their light lies beyond this."""
 
 RADIUS_BY_BAND = {"g": 1.05, "r": 1.0, "i": 0.97, "z": 0.95}
 """Half-light radius of a spheroid relative to r: colour gradient (La Barbera et al. 2010, MNRAS 408, 1313)."""
@@ -44,9 +45,26 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Component:
-    """A Sersic profile with elliptical isophotes: r-band magnitude, g - r, half-light semi-major axis, axis ratio.
+    """A Sersic profile with elliptical isophotes.
 
-    ``gradient``: radii follow ``RADIUS_BY_BAND``. ``offset_arcsec``: from the image's middle, right and up.
+    Attributes
+    ----------
+    mag_r
+        r-band magnitude.
+    g_r
+        Colour g - r.
+    r_eff_arcsec
+        Half-light semi-major axis in arcsec.
+    sersic_n
+        Sersic index.
+    axis_ratio
+        b/a.
+    position_angle_deg
+        Degrees east of north.
+    gradient
+        Whether radii follow ``RADIUS_BY_BAND``.
+    offset_arcsec
+        Offset from the image's middle, right and up.
     """
 
     mag_r: float
@@ -59,7 +77,7 @@ class Component:
     offset_arcsec: tuple[float, float] = (0.0, 0.0)
 
     def profile(self, stretch: float) -> galsim.GSObject:
-        """As GalSim knows it: its radius stretched, its flux 1 before it is cut off."""
+        """Return the GalSim profile with its radius multiplied by ``stretch``, of flux 1 before it is cut off."""
         circularised = stretch * self.r_eff_arcsec * np.sqrt(self.axis_ratio)
         if self.sersic_n == 1:
             profile = galsim.Exponential(half_light_radius=circularised)
@@ -71,13 +89,13 @@ class Component:
 
     @property
     def reach_arcsec(self) -> float:
-        """Distance from the middle of the image beyond which there is no light to speak of."""
+        """Distance from the middle of the image, in arcsec, beyond which the light is negligible."""
         ends = DISC_ENDS_R_EFF if self.sersic_n == 1 else LIGHT_ENDS_R_EFF * max(RADIUS_BY_BAND.values())
         return float(np.hypot(*self.offset_arcsec) + ends * self.r_eff_arcsec)
 
 
 def components_of(galaxy: NamedTuple) -> list[Component]:
-    """Bulge and disc of a row of the truth table."""
+    """Return bulge and disc of a row of the truth table."""
     share = galaxy.bulge_to_total_r
     components = []
     if share > 0:
@@ -108,7 +126,7 @@ def components_of(galaxy: NamedTuple) -> list[Component]:
 
 
 def spiral_arms(galaxy: NamedTuple, rng: np.random.Generator) -> list[Point]:
-    """Two logarithmic spiral arms in the plane of a late type's disc, as knots of its exponential surface density."""
+    """Draw two logarithmic spiral arms in a late type's disc, as knots that follow its exponential surface density."""
     if galaxy.is_early_type:
         return []
     scale = galaxy.disc_r_eff_arcsec / EXPONENTIAL_R_EFF
@@ -131,21 +149,37 @@ def spiral_arms(galaxy: NamedTuple, rng: np.random.Generator) -> list[Point]:
 def draw(
     components: Sequence[Component], points: Sequence[Point], size_px: int, psf_fwhm_arcsec: Mapping[str, float]
 ) -> NDArray[np.float64]:
-    """The bands named, noiseless, each seen through a Gaussian PSF of its FWHM: (band, y, x).
+    """Draw noiseless images in several bands, convolved with a Gaussian PSF.
 
-    Every pixel holds the light that falls in it. GalSim gives the Fourier transforms of the profiles; PSF and pixel
-    multiply them, and one transform back makes the image, on a grid so large that no light comes in again from the
-    other side. Pixels of 0.396 arcsec sample a FWHM of 0.8 arcsec or more to a thousandth of the peak.
+    Each pixel holds the light that falls on it. GalSim gives the Fourier transforms of the profiles, which are
+    multiplied by those of PSF and pixel. One transform back makes the image, on a grid large enough to avoid aliasing.
+    Pixels of 0.396 arcsec sample a FWHM of 0.8 arcsec or more to a thousandth of the peak.
+
+    Parameters
+    ----------
+    components
+        Sersic profiles.
+    points
+        Stars and knots.
+    size_px
+        Side of the images in pixels.
+    psf_fwhm_arcsec
+        FWHM of the PSF in arcsec, by band.
+
+    Returns
+    -------
+    float64 array
+        (band, y, x), nanomaggies per pixel.
     """
     reach_px = size_px / 2 + max(c.reach_arcsec for c in components) / SDSS_ARCSEC_PER_PIXEL
     n = 2 * next_fast_len(int(np.ceil(max(size_px, reach_px) / 2)))
-    step = 2 * np.pi / (n * SDSS_ARCSEC_PER_PIXEL)  # of angular frequency, radians an arcsec
+    step = 2 * np.pi / (n * SDSS_ARCSEC_PER_PIXEL)  # of angular frequency, radians per arcsec
     spectra = {band: np.zeros((n, n // 2), dtype=np.complex128) for band in psf_fwhm_arcsec}
     for component in components:
         transforms = {}
         for band, spectrum in spectra.items():
             stretch = RADIUS_BY_BAND[band] if component.gradient else 1.0
-            if stretch not in transforms:  # the right half of the plane: images are real
+            if stretch not in transforms:  # half of the plane is enough: images are real
                 transforms[stretch] = component.profile(stretch).drawKImage(nx=n, ny=n, scale=step).array[:, n // 2 :]
             spectrum += nanomaggies(component.mag_r, component.g_r, band) * transforms[stretch]
     k = step * np.arange(-n // 2, n // 2)
@@ -155,13 +189,30 @@ def draw(
         blur = to_middle * np.exp(-0.5 * (k * psf_fwhm_arcsec[band] / FWHM_PER_SIGMA) ** 2)
         spectrum *= blur[:, None] * blur[n // 2 :]
         light = np.fft.irfft2(np.fft.ifftshift(spectrum, axes=0), s=(n, n))[:size_px, :size_px]
-        light = np.maximum(light, 0)  # at most 3e-5 of the peak below it
+        light = np.maximum(light, 0)  # negative values reach at most 3e-5 of the peak
         images.append(light + draw_points(points, band, size_px, psf_fwhm_arcsec[band]))
     return np.array(images)
 
 
 def draw_points(points: Sequence[Point], band: str, size_px: int, psf_fwhm_arcsec: float) -> NDArray[np.float64]:
-    """Round Gaussians, convolved with the PSF and integrated over every pixel: products of error functions, exact."""
+    """Draw round Gaussians, convolved with the PSF and integrated over each pixel; exact.
+
+    Parameters
+    ----------
+    points
+        Stars and knots.
+    band
+        Letter of the band.
+    size_px
+        Side of the image in pixels.
+    psf_fwhm_arcsec
+        FWHM of the PSF in arcsec.
+
+    Returns
+    -------
+    float64 array
+        (y, x), nanomaggies per pixel.
+    """
     if not points:
         return np.zeros((size_px, size_px))
     x, y, sigma, mag_r, g_r = np.array([(*p.offset_arcsec, *p[1:]) for p in points]).T

@@ -1,6 +1,6 @@
-"""The synthetic MaNGA survey: its rows and the truth of each.
+"""The synthetic MaNGA survey: its rows and their truth.
 
-Tables: ``manga_tables``; images: ``images``; stellar maps: ``maps``.
+`manga_tables` writes its tables, `galaxy_images` its images and `velocity_maps` its stellar maps.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from rotator_assets.synthetic.photometry import place
 from rotator_assets.synthetic.population import draw_population, losses, with_kinematics
 
 REPEAT_FRACTION = 0.02
-"""Rows that observe a galaxy of an earlier row again (73 of 4672 in DR15)."""
+"""Fraction of rows that observe the galaxy of an earlier row again (73 of 4672 in DR15)."""
 
 LOG_REDSHIFT, LOG_REDSHIFT_SLOPE, LOG_REDSHIFT_SCATTER = -1.44, 0.35, 0.08
 """log10 of redshift at 10^10.2 h^-2 Msun: massive galaxies are observed farther away (Wake et al. 2017, AJ 154, 86)."""
 REDSHIFT_LIMITS = (0.012, 0.145)
 
 FIRST_PLATE = 19001
-"""MaNGA's plates end below 13000: no synthetic PLATE-IFU names a real observation."""
+"""Plates of MaNGA end below 13000, so no synthetic PLATE-IFU names a real observation."""
 BUNDLES = {19: 2, 37: 4, 61: 4, 91: 2, 127: 5}
-"""Fibres of an integral field unit, and how many of it a plate has (Bundy et al. 2015, ApJ 798, 7)."""
+"""Number of integral-field units per plate, by their number of fibres (Bundy et al. 2015, ApJ 798, 7)."""
 BUNDLE_DIAMETERS_ARCSEC = {19: 12.5, 37: 17.5, 61: 22.5, 91: 27.5, 127: 32.5}
 
 LOSSES = {
@@ -37,15 +37,16 @@ LOSSES = {
     "Lambda_Re zero": 0.004,
     "Lambda_Re NaN": 0.004,
 }
-"""What befalls rows, each row one thing at most: fraction of the rows, as often as in the published tables or more."""
+"""Fraction of the rows with each defect in the files, at most one per row; as frequent as in the published tables or
+more."""
 
 
 def manga_truth(n_rows: int, seed: int) -> pd.DataFrame:
-    """The truth of every row of the survey: galaxies, the last rows being repeat observations of some of them.
+    """Return the truth of every row of the survey; the last rows are repeat observations of earlier galaxies.
 
-    Adds to ``population.draw_population``: names and sky position, distance, apparent sizes and magnitude, the seeing
-    and depth of its image (SDSS, as ``science.mock`` draws them), ``loss``, what befalls it in the files, and
-    ``has_kinematics``, whether it has stellar maps.
+    Adds to `population.draw_population`: names and sky position, distance, apparent sizes and magnitude, the seeing and
+    depth of the image (SDSS, as drawn by `mock`), ``loss`` (the defect of the row in the files) and ``has_kinematics``
+    (whether it has stellar maps).
     """
     rng = np.random.default_rng([seed, 1])
     n_repeats = int(REPEAT_FRACTION * n_rows)
@@ -70,7 +71,7 @@ def manga_truth(n_rows: int, seed: int) -> pd.DataFrame:
 
 
 def _plate_ifus(r_eff_arcsec: pd.Series) -> list[str]:
-    """A PLATE-IFU for every row: the smallest bundle that reaches 1.5 R_e, the next free one of its kind."""
+    """Return a PLATE-IFU for every row: the smallest bundle that reaches 1.5 R_e, the next free one of its kind."""
     taken = dict.fromkeys(BUNDLES, 0)
     names = []
     for r_eff in r_eff_arcsec:

@@ -14,21 +14,33 @@ from rotator_assets.synthetic.photometry import angular_diameter_distance, total
 from rotator_assets.synthetic.population import measured
 
 FAILED = -999.0
-"""Missing in MDLM and PyMorph."""
+"""Missing value in MDLM and PyMorph."""
 NSA_NULL = -9999.0
-"""Missing in drpall and DynPop."""
+"""Missing value in drpall and DynPop."""
 FIRST_OBJECT = 9_000_000_000_000_000_000
-"""Above every SDSS object identifier."""
+"""Larger than every SDSS object identifier."""
 
 PYMORPH_BANDS = ("g", "r", "i")
 PYMORPH_EXTINCTION = {"g": 1.36, "r": 0.94, "i": 0.70}
-"""Relative to g + r, in the mean."""
+"""Mean extinction relative to g + r."""
 
 
 def write_manga_tables(folder: Path, truth: pd.DataFrame, seed: int) -> None:
-    """The four tables. Repeat observations share what is measured on the image, and have each their own lambda_R."""
+    """Write the four tables.
+
+    Repeat observations share the values measured on the image, but each has its own lambda_R.
+
+    Parameters
+    ----------
+    folder
+        Folder to write to.
+    truth
+        Truth table of the survey.
+    seed
+        Seed of the sample.
+    """
     rng = np.random.default_rng([seed, 10])
-    first = pd.factorize(truth["object_id"])[0]  # row of the galaxy's first observation
+    first = pd.factorize(truth["object_id"])[0]  # row of each galaxy's first observation
     fits = measured(truth, rng).iloc[first].reset_index(drop=True)
     extinction = rng.lognormal(-3.7, 0.7, len(truth))[first]
     common = _identity(truth, first)
@@ -53,12 +65,12 @@ def _rows(columns: dict[str, Column], kept: pd.Series) -> dict[str, Column]:
 
 
 def _half_turn(degrees: ArrayLike) -> NDArray[np.float64]:
-    """The same axis, within -90 and 90 degrees."""
+    """Return the same axis between -90 and 90 degrees."""
     return (np.asarray(degrees) + 90) % 180 - 90
 
 
 def _identity(truth: pd.DataFrame, first: NDArray) -> dict[str, Column]:
-    """The columns that MDLM and PyMorph share, under MDLM's names."""
+    """Return the columns that MDLM and PyMorph share, under MDLM's names."""
     counts = np.bincount(first)[first]
     groups = np.unique(first[counts > 1])
     repeated = counts > 1
@@ -77,10 +89,10 @@ def _identity(truth: pd.DataFrame, first: NDArray) -> dict[str, Column]:
 
 
 def _morphology(truth: pd.DataFrame, first: NDArray, rng: np.random.Generator) -> dict[str, Column]:
-    """T-Type and probabilities as the deep-learning catalogue gives them."""
+    """Return T-Type and probabilities as in the deep-learning catalogue."""
 
     def probability(likely: ArrayLike) -> NDArray[np.float64]:
-        """Near 1 where ``likely`` is well above 0, near 0 where well below."""
+        """Return values near 1 where ``likely`` is well above 0, and near 0 where it is well below."""
         return (1 / (1 + np.exp(-3 * np.asarray(likely) + rng.normal(0, 0.8, len(truth)))))[first]
 
     disc = truth["has_disc"].to_numpy() * 2.0 - 1
@@ -104,7 +116,7 @@ def _morphology(truth: pd.DataFrame, first: NDArray, rng: np.random.Generator) -
 def _pymorph(
     truth: pd.DataFrame, fits: pd.DataFrame, band: str, extinction: NDArray, pa_in_frame: NDArray
 ) -> dict[str, Column]:
-    """One band: the single Sersic fit, and bulge and disc where the galaxy has both; -999 where a fit failed."""
+    """Return one band: the single Sersic fit, and bulge and disc if the galaxy has both; -999 where a fit failed."""
     failed = (truth["loss"] == "PyMorph failed").to_numpy()
     no_disc = failed | ~truth["has_disc"].to_numpy()
     magnitude = 22.5 - 2.5 * np.log10(total_flux(truth, band))
@@ -169,13 +181,13 @@ def _pymorph(
 def _drpall(
     truth: pd.DataFrame, fits: pd.DataFrame, extinction: NDArray, rng: np.random.Generator
 ) -> dict[str, Column]:
-    """Scalar and flux columns of drpall: the NASA-Sloan Atlas, masses in h^-2 Msun, fluxes in F N u g r i z."""
+    """Return scalar and flux columns of drpall: the NASA-Sloan Atlas, masses in h^-2 Msun, fluxes in F N u g r i z."""
     n = len(truth)
     plate, ifu = np.array([name.split("-") for name in truth["galaxy_id"]]).astype(int).T
     axis_ratio = np.clip(truth["axis_ratio"] + rng.normal(0, 0.03, n), 0.1, 0.99)
     mass = 10 ** (truth["log_mass_h2_msun"] + rng.normal(0, 0.05, n))
     griz = np.array([total_flux(truth, band) for band in "griz"]).T
-    flux = np.column_stack([0.02 * griz[:, 0], 0.04 * griz[:, 0], 0.22 * griz[:, 0], griz])  # an old population's UV
+    flux = np.column_stack([0.02 * griz[:, 0], 0.04 * griz[:, 0], 0.22 * griz[:, 0], griz])  # UV of an old population
     abs_mag = truth["abs_mag_r"].to_numpy()[:, None] - 2.5 * np.log10(flux / flux[:, 4:5])
     seeing = 2.5 + 0.12 * rng.standard_normal(n)
     return {
@@ -219,7 +231,7 @@ def _drpall(
 
 
 def _iau_name(ra_deg: float, dec_deg: float) -> str:
-    """JHHMMSS.ss+DDMMSS.s of a position."""
+    """Return JHHMMSS.ss+DDMMSS.s of a position."""
     tenths = int(abs(dec_deg) * 36000)
     hundredths = int(ra_deg / 15 * 360000)
     hours, minutes, seconds = hundredths // 360000, hundredths // 6000 % 60, hundredths % 6000 / 100
@@ -231,7 +243,7 @@ def _iau_name(ra_deg: float, dec_deg: float) -> str:
 def _dynpop(
     truth: pd.DataFrame, fits: pd.DataFrame, drpall: dict[str, Column], rng: np.random.Generator
 ) -> dict[str, Column]:
-    """Global properties of MaNGA DynPop I (Zhu et al. 2023, MNRAS 522, 6326), HDU 1: lambda_R freed of seeing."""
+    """Return columns of MaNGA DynPop I (Zhu et al. 2023, MNRAS 522, 6326), HDU 1; lambda_R is corrected for seeing."""
     n = len(truth)
     spin = np.select(
         [truth["loss"] == "Lambda_Re zero", truth["loss"] == "Lambda_Re NaN"], [0.0, np.nan], fits["lambda_r"]

@@ -1,4 +1,4 @@
-"""Writers of FITS, HDF5 and CSV files that are marked synthetic."""
+"""Write FITS, HDF5 and CSV files that are marked as synthetic."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ SYNTHETIC_CARD = ("SYNTHET", True, "synthetic galaxies, not observations")
 SYNTHETIC_LINE = "# synthetic"
 
 FITS_BLOCK = 2880
-"""FITS files are made of blocks of so many bytes."""
+"""FITS files consist of blocks of this number of bytes."""
 
 _BINARY = {"J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8", "A": "S"}
 
 Column = tuple[str, ArrayLike]
-"""FITS format of a column (``J``, ``K``, ``E``, ``D``, ``7E``, ``11A``), and its values."""
+"""FITS format of a column (``J``, ``K``, ``E``, ``D``, ``7E``, ``11A``) and its values."""
 
 
 def write_fits_tables(path: Path, tables: Sequence[tuple[str | None, Mapping[str, Column]]]) -> None:
-    """An empty primary HDU, then binary tables (name or None, columns by name).
+    """Write an empty primary HDU, then binary tables (name or None, columns by name).
 
-    Text is padded with blanks, as in MaNGA's own tables: astropy, left to write it, pads with zero bytes.
+    Text is padded with blanks, as in MaNGA's own tables; astropy would pad it with zero bytes.
     """
     primary = fits.PrimaryHDU()
     primary.header.append(SYNTHETIC_CARD)
@@ -41,7 +41,7 @@ def write_fits_tables(path: Path, tables: Sequence[tuple[str | None, Mapping[str
 
 
 def _structured(columns: Mapping[str, Column]) -> NDArray:
-    """Columns as big-endian rows."""
+    """Return columns as big-endian rows."""
     fields = []
     for name, (form, _) in columns.items():
         repeat, kind = form[:-1], form[-1]
@@ -54,9 +54,19 @@ def _structured(columns: Mapping[str, Column]) -> NDArray:
 
 
 def write_fits_image(path: Path, pixels: NDArray[np.float32], cards: Sequence[tuple]) -> None:
-    """A primary HDU (band, y, x) with further header cards (keyword, value, comment).
+    """Write a primary HDU (band, y, x) with further header cards.
 
-    Put together by hand: astropy's HDU takes twice the time, and adds a card EXTEND that published images lack.
+    The file is assembled here, because astropy's HDU takes twice the time and adds a card EXTEND that published images
+    lack.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    pixels
+        float32 (band, y, x).
+    cards
+        Header cards (keyword, value, comment).
     """
     header = fits.Header(
         [
@@ -75,9 +85,16 @@ def write_fits_image(path: Path, pixels: NDArray[np.float32], cards: Sequence[tu
 
 
 def write_fits_maps(path: Path, cards: Sequence[tuple], maps: Mapping[str, tuple[NDArray, Sequence[tuple]]]) -> None:
-    """A gzipped file: a primary HDU of these cards alone, then images by name, each with cards of its own.
+    """Write a gzipped file: a primary HDU without data, then images by name. The same arguments give the same bytes.
 
-    Whole numbers are written with 32 bits, others as float32. The same arguments give the same bytes.
+    Parameters
+    ----------
+    path
+        File to write.
+    cards
+        Cards of the primary header.
+    maps
+        Images with their cards, by name of the extension. Integers are stored with 32 bits, other values as float32.
     """
     primary = [("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True), *cards, SYNTHETIC_CARD]
     parts = [fits.Header(primary).tostring().encode("ascii")]
@@ -99,7 +116,21 @@ def write_hdf5(
     header: Mapping[str, object] | None = None,
     compressed: bool = False,
 ) -> None:
-    """Datasets in a group; ``header``: attributes of a further group ``Header``."""
+    """Write datasets into a group of an HDF5 file.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    datasets
+        Arrays by name.
+    group
+        Group of the datasets.
+    header
+        Attributes of another group, ``Header``; None for no such group.
+    compressed
+        Whether to compress the datasets.
+    """
     with h5py.File(path, "w") as file:
         file.attrs["synthetic"] = True
         if header:
@@ -111,7 +142,7 @@ def write_hdf5(
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """A comma-separated table below a comment line; numbers with ten significant digits."""
+    """Write a comma-separated table below a comment line, with ten significant digits."""
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(SYNTHETIC_LINE + "\n")
         frame.to_csv(file, index=False, float_format="%.10g", lineterminator="\n")

@@ -1,8 +1,8 @@
-r"""Intrinsic shape and rotation of a galaxy as seen from any side, and the motions that show them.
+"""Intrinsic shape and rotation of galaxies seen from any direction, and the motions that show them.
 
-Shapes are triaxial ellipsoids with axes 1 : p : q; an oblate galaxy has p = 1. Angles in degrees: ``inclination`` is
-between the line of sight and the short axis (0 face-on, 90 edge-on), ``azimuth`` is the line of sight's angle around
-the short axis, from the long one.
+Shapes are triaxial ellipsoids with axes 1 : p : q; an oblate galaxy has p = 1. Angles are in degrees. ``inclination``
+is between the line of sight and the short axis (0 face-on, 90 edge-on). ``azimuth`` is the angle of the line of sight
+around the short axis, from the long axis.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from scipy.optimize import brentq
 from rotator_assets.kinematics import spin
 
 ALPHA = 0.15
-"""Rotation curve and profile constant of the tensor virial theorem (Binney 2005, MNRAS 363, 937)."""
+"""Constant of the rotation curve and profile in the tensor virial theorem (Binney 2005, MNRAS 363, 937)."""
 
 KAPPA = 1.1
-"""lambda_R against V/sigma (Emsellem et al. 2007, MNRAS 379, 401, appendix B)."""
+"""Relates lambda_R to V/sigma (Emsellem et al. 2007, MNRAS 379, 401, appendix B)."""
 
 RISE_R_EFF = 0.4
-"""Rotation curves go as tanh: within so many half-light radii to three quarters of what they reach."""
+"""Rotation curves follow tanh: they reach three quarters of their maximum within this number of half-light radii."""
 DISPERSION_SLOPE = 0.4
 """Dispersions fall as (1 + m / R_e) to minus this power."""
 
@@ -28,7 +28,24 @@ DISPERSION_SLOPE = 0.4
 def projected_axis_ratio(
     p: ArrayLike, q: ArrayLike, inclination_deg: ArrayLike, azimuth_deg: ArrayLike = 0.0
 ) -> NDArray[np.float64]:
-    """Apparent axis ratio of an ellipsoid with axes 1 : p : q (Binney 1985, MNRAS 212, 767)."""
+    """Return the apparent axis ratio of an ellipsoid with axes 1 : p : q.
+
+    Parameters
+    ----------
+    p, q
+        Axis ratios in (0, 1].
+    inclination_deg, azimuth_deg
+        Direction of the line of sight in degrees.
+
+    Returns
+    -------
+    float64 array
+        b/a in (0, 1].
+
+    References
+    ----------
+    Binney 1985, MNRAS 212, 767.
+    """
     cos_i, sin_i = _cos_sin(inclination_deg)
     cos_a, sin_a = _cos_sin(azimuth_deg)
     p2, q2 = np.square(p), np.square(q)
@@ -40,13 +57,29 @@ def projected_axis_ratio(
 
 
 def v_over_sigma(intrinsic_ellipticity: ArrayLike, anisotropy: ArrayLike, inclination_deg: ArrayLike) -> NDArray:
-    """V/sigma of an oblate rotator by the tensor virial theorem, seen at an inclination.
+    """Return V/sigma of an inclined oblate rotator from the tensor virial theorem.
 
-    Edge-on: (V/sigma)^2 = ((1 - delta) Omega - 1) / (alpha (1 - delta) Omega + 1) (Binney 2005, eq. 26), with Omega the
-    ratio of the potential energy tensor's components along and across the disc; 0 where it would be negative.
-    Otherwise times sin i / sqrt(1 - delta cos^2 i) (Cappellari et al. 2007, MNRAS 379, 418, sect. 4).
+    Edge-on it is (V/sigma)^2 = ((1 - delta) Omega - 1) / (alpha (1 - delta) Omega + 1), or 0 if that is negative. Omega
+    is the ratio of the potential energy tensor's components along and across the disc. At other inclinations it is
+    multiplied by sin i / sqrt(1 - delta cos^2 i).
 
-    Parameters: ellipticity 1 - q of the edge-on galaxy, in (0, 1); delta = 1 - sigma_z^2 / sigma_x^2; degrees.
+    Parameters
+    ----------
+    intrinsic_ellipticity
+        1 - q of the edge-on galaxy, in (0, 1).
+    anisotropy
+        delta = 1 - sigma_z^2 / sigma_x^2.
+    inclination_deg
+        Degrees; 90 is edge-on.
+
+    Returns
+    -------
+    float64 array
+        V/sigma.
+
+    References
+    ----------
+    Binney 2005, MNRAS 363, 937, eq. 26; Cappellari et al. 2007, MNRAS 379, 418, sect. 4.
     """
     delta = np.asarray(anisotropy, dtype=np.float64)
     ordered = (1 - delta) * potential_ratio(intrinsic_ellipticity)
@@ -56,28 +89,42 @@ def v_over_sigma(intrinsic_ellipticity: ArrayLike, anisotropy: ArrayLike, inclin
 
 
 def potential_ratio(intrinsic_ellipticity: ArrayLike) -> NDArray[np.float64]:
-    """Omega = W_xx / W_zz of an oblate spheroid (Binney & Tremaine 2008, sect. 2.5); 1 for a sphere."""
+    """Return Omega = W_xx / W_zz of an oblate spheroid (Binney & Tremaine 2008, sect. 2.5); 1 for a sphere."""
     q = 1 - np.asarray(intrinsic_ellipticity, dtype=np.float64)
     e = np.sqrt(1 - q**2)
     return 0.5 * (np.arcsin(e) - e * q) / (e * q - q**2 * np.arcsin(e))
 
 
 def lambda_r_of(v_sigma: ArrayLike) -> NDArray[np.float64]:
-    """lambda_R of a regular rotator: kappa V/sigma / sqrt(1 + (kappa V/sigma)^2) (Emsellem et al. 2007, app. B)."""
+    """Return lambda_R of a regular rotator: kappa V/sigma / sqrt(1 + (kappa V/sigma)^2) (Emsellem et al.
+
+    2007, app. B).
+    """
     scaled = KAPPA * np.asarray(v_sigma, dtype=np.float64)
     return scaled / np.hypot(1, scaled)
 
 
 def effective_dispersion(log_mass_h2_msun: ArrayLike) -> NDArray[np.float64]:
-    """sigma_e in km/s, rms of rotation and dispersion within R_e, that goes with a stellar mass in the mean."""
+    """Return the mean sigma_e in km/s for a stellar mass: the rms of rotation and dispersion within R_e."""
     return 10 ** (2.1 + 0.3 * (np.asarray(log_mass_h2_msun, dtype=np.float64) - 10.3))
 
 
 def motions(along: ArrayLike, across: ArrayLike, axis_ratio: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Line-of-sight velocity and dispersion of a rotator at places on the sky, each in a unit of its own.
+    """Return the shapes of the line-of-sight velocity and dispersion fields of a rotator, each in its own unit.
 
-    Places along and across the major axis, in units of the half-light semi-major axis. The velocities are those of
-    circular motion in a thin disc of this apparent axis ratio; ``scaled_motions`` gives both their size.
+    Velocities are those of circular motion in a thin disc. `scaled_motions` sets the scale of both.
+
+    Parameters
+    ----------
+    along, across
+        Positions along and across the major axis, in units of the half-light semi-major axis.
+    axis_ratio
+        Apparent axis ratio of the disc.
+
+    Returns
+    -------
+    tuple of float64 arrays
+        Velocity and dispersion in arbitrary units.
     """
     along, across = np.asarray(along, dtype=np.float64), np.asarray(across, dtype=np.float64)
     radius = np.hypot(along, across / axis_ratio)
@@ -92,10 +139,27 @@ def scaled_motions(
     lambda_r: float,
     sigma_e_km_s: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Velocities and dispersions in km/s that have this lambda_R and sigma_e inside the half-light ellipse.
+    """Return velocities and dispersions with a given lambda_R and sigma_e inside the half-light ellipse.
 
-    ``motions``: both in any unit; ``weights``: flux and circular radius; one entry a spaxel or particle in each, and
-    ``inside`` says which of them count. lambda_R grows with the ratio of the two units, from 0 to 1.
+    lambda_R grows from 0 to 1 with the ratio of the two units.
+
+    Parameters
+    ----------
+    motions
+        Velocity and dispersion in any units, one entry per spaxel or particle.
+    weights
+        Flux and circular radius.
+    inside
+        Which entries are inside the ellipse.
+    lambda_r
+        Required lambda_R.
+    sigma_e_km_s
+        Required second moment in km/s.
+
+    Returns
+    -------
+    tuple of float64 arrays
+        Velocity and dispersion in km/s.
     """
     velocity, dispersion = motions
     flux, radius = (weight[inside] for weight in weights)

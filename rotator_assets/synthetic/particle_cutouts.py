@@ -1,9 +1,9 @@
-"""Star particles of synthetic galaxies, in cut-outs as the IllustrisTNG server gives them for snapshot 99.
+"""Star particles of synthetic galaxies, in cut-outs like those of the IllustrisTNG server for snapshot 99.
 
-Each is one rotator with the Sersic profile, shape, size, light and mass of the truth, seen along the z axis; +y is as
-north and -x as east. There are fewer and heavier particles than in TNG100 itself, where such galaxies have 10^4 to
-10^5. Their motions have the truth's lambda_R were there no end of them; few of them scatter what is measured, and may
-hide slow rotation (``science.particles.lambda_r_limit``).
+Each galaxy is a rotator with the Sersic profile, shape, size, light and mass of the truth, seen along the z axis, with
++y as north and -x as east. There are fewer and heavier particles than in TNG100, where such galaxies have 10^4 to 10^5.
+Their motions have the truth's lambda_R in the limit of many particles. The small number scatters the measured value and
+may hide slow rotation (`particles.lambda_r_limit`).
 """
 
 from __future__ import annotations
@@ -22,30 +22,40 @@ from rotator_assets.synthetic.profiles import radius_enclosing
 from rotator_assets.synthetic.tng100_sample import BOX_CKPC_H, PARSEC_PER_PIXEL, POSITION
 
 HUBBLE = 0.6774
-"""h of the simulation: H0 in 100 km/s/Mpc. Comoving kpc are kpc at snapshot 99, whose scale factor is 1."""
+"""h of the simulation: H0 in 100 km/s/Mpc. Comoving kpc equal kpc at snapshot 99, whose scale factor is 1."""
 KPC_PER_ARCSEC = PARSEC_PER_PIXEL / 1000 / SDSS_ARCSEC_PER_PIXEL
 
 N_PARTICLES = (3000, 6000)
 LOG_MASSES = (9.3, 11.3)
-"""Stars of galaxies of these log10 masses in h^-2 Msun; in between in proportion."""
+"""log10 masses in h^-2 Msun of galaxies with these numbers of particles, with linear interpolation in between."""
 N_WIND = 100
-"""Gas on its way out, which the simulation keeps among the stars, with a formation time of 0 or less."""
+"""Outflowing gas, which the simulation stores among the stars with a formation time of 0 or less."""
 WIND_KM_S = 400.0
 BULK_KM_S = 250.0
 """Scatter of a galaxy's velocity in the box, in each direction."""
 MASS_SCATTER = 0.15
-"""Standard deviation of the logarithm of particles' masses, before they are made to add up to the galaxy's."""
+"""Standard deviation of the logarithm of particle masses, before they are scaled to the galaxy's mass."""
 COLOURS = {"U": 2.2, "B": 1.2, "V": 0.35, "K": -2.7, "g": 0.75, "r": 0.0, "i": -0.37, "z": -0.63}
-"""Magnitude less that in r of an old population; U, B, V and K are Vega magnitudes, the others AB."""
+"""Magnitude relative to r of an old population; U, B, V and K are Vega magnitudes, the others AB."""
 LIGHT_SCATTER_MAG = 0.2
-"""Scatter of mass-to-light ratios, by age and metallicity."""
+"""Scatter of mass-to-light ratios with age and metallicity."""
 
 COORDINATE_STEP, VELOCITY_STEP, MAGNITUDE_STEP = 2.0**-6, 2.0**-4, 2.0**-7
-"""Values are rounded to these (ckpc/h, km/s, mag): noise in further bits would not compress."""
+"""Values are rounded to these steps (ckpc/h, km/s, mag), because noise in further bits would not compress."""
 
 
 def write_cutout(folder: Path, row: NamedTuple, seed: int) -> None:
-    """``cutout_<subfind_id>.hdf5`` of a row of the truth table."""
+    """Write ``cutout_<subfind_id>.hdf5`` for a row of the truth table.
+
+    Parameters
+    ----------
+    folder
+        Folder to write to.
+    row
+        Row of the truth table.
+    seed
+        Seed of the sample.
+    """
     rng = np.random.default_rng(galaxy_seed("demo-cutout", str(row.galaxy_id), seed))
     stars, wind = _stars(row, rng), _wind(row, rng)
     particles = {name: np.concatenate([stars[name], wind[name]]) for name in stars}
@@ -67,7 +77,7 @@ def write_cutout(folder: Path, row: NamedTuple, seed: int) -> None:
 
 
 def _stars(row: NamedTuple, rng: np.random.Generator) -> dict[str, NDArray]:
-    """Columns of ``PartType4``, with positions in kpc and velocities in km/s from the galaxy's own."""
+    """Return columns of ``PartType4``, with positions in kpc and velocities in km/s relative to the galaxy."""
     n = round(np.interp(row.log_mass_h2_msun, LOG_MASSES, N_PARTICLES))
     masses = rng.lognormal(0, MASS_SCATTER, n)
     masses *= 10 ** (row.log_mass_h2_msun - 10) / HUBBLE / masses.sum()
@@ -89,7 +99,22 @@ def _stars(row: NamedTuple, rng: np.random.Generator) -> dict[str, NDArray]:
 
 
 def places(row: NamedTuple, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Places in kpc along and across the major axis on the sky and in depth, (3, n); as deep as wide."""
+    """Draw positions in kpc along and across the major axis and in depth, (3, n); depth and width are equal.
+
+    Parameters
+    ----------
+    row
+        Row of the truth table.
+    n
+        Number of particles.
+    rng
+        Source of random numbers.
+
+    Returns
+    -------
+    float64 array
+        (3, n), in kpc.
+    """
     semi_major_kpc = row.r_eff_arcsec * KPC_PER_ARCSEC
     radius = radius_enclosing(rng.random(n), semi_major_kpc, row.sersic_n)
     azimuth = rng.uniform(0, 2 * np.pi, n)
@@ -100,7 +125,22 @@ def places(row: NamedTuple, n: int, rng: np.random.Generator) -> NDArray[np.floa
 def line_of_sight_motions(
     row: NamedTuple, along: NDArray, across: NDArray, flux: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean velocity and dispersion in km/s at the place of every particle."""
+    """Return the mean velocity and dispersion at the position of every particle.
+
+    Parameters
+    ----------
+    row
+        Row of the truth table.
+    along, across
+        Positions along and across the major axis in kpc, (n,).
+    flux
+        Flux of the particles, (n,).
+
+    Returns
+    -------
+    tuple of float64 arrays
+        Velocity and dispersion in km/s, (n,).
+    """
     semi_major_kpc = row.r_eff_arcsec * KPC_PER_ARCSEC
     inside = np.hypot(along, across / row.axis_ratio) < semi_major_kpc
     unscaled = motions(along / semi_major_kpc, across / semi_major_kpc, row.axis_ratio)
@@ -109,7 +149,7 @@ def line_of_sight_motions(
 
 
 def _wind(row: NamedTuple, rng: np.random.Generator) -> dict[str, NDArray]:
-    """The same columns of wind particles: far out, fast, and no stars to measure."""
+    """Return the same columns for wind particles, which are far out, fast and without stars."""
     n = N_WIND
     reach_kpc = 3 * row.r_eff_arcsec * KPC_PER_ARCSEC
     return {

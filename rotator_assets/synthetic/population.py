@@ -1,12 +1,12 @@
-"""The galaxies: intrinsic shapes, orientations, spins, masses, sizes, colours and structure, drawn from published laws.
+"""Draw galaxies from published relations: shapes, orientations, spins, masses, sizes, colours and structure.
 
-Three families. *Slow* rotators are mildly triaxial spheroids of one high Sersic index, massive and large. *Fast*
-rotators are oblate: a bulge in a thinner exponential disc of the same axis; some of them show no disc. *Late* types
-are thin discs with a small bulge. Rotation follows shape and inclination by the tensor virial theorem
-(``kinematics``).
+There are three families. *Slow* rotators are mildly triaxial spheroids with a single high Sersic index, massive and
+large. *Fast* rotators are oblate: a bulge in a thinner exponential disc with the same axis; some have no disc. *Late*
+types are thin discs with a small bulge. Rotation follows shape and inclination by the tensor virial theorem
+(`motions`).
 
-The families overlap in everything that an image shows, as real ones do, but less: their Sersic indices are set further
-apart than those of MaNGA's early types, so that two hundred galaxies are enough to learn from.
+The families overlap in every visible property, but less than real ones: their Sersic indices are further apart than
+those of MaNGA's early types, so that two hundred galaxies are enough to learn from.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from rotator_assets.synthetic.profiles import bulge_and_disc
 EARLY_FRACTION = 0.68
 SLOW_FRACTION_OF_EARLY = 0.31
 DISCLESS_FRACTION_OF_FAST = 0.17
-"""Fast rotators whose light needs no disc (Krajnovic et al. 2013, MNRAS 432, 1768)."""
+"""Fraction of fast rotators whose light needs no disc (Krajnovic et al. 2013, MNRAS 432, 1768)."""
 
 DISC_FLATTENING = 0.6
-"""Axis ratio of the disc in units of the galaxy's; the bulge is as round as makes up for it."""
+"""Axis ratio of the disc relative to the galaxy's; the bulge is rounder to compensate."""
 
 ANISOTROPY_SLOPES = (0.5, 0.7)
-"""delta / intrinsic ellipticity, uniform: up to the bound 0.7 of fast rotators (Cappellari et al. 2007)."""
+"""Range of delta / intrinsic ellipticity, uniform: up to the limit 0.7 of fast rotators (Cappellari et al. 2007)."""
 
 
 @dataclass(frozen=True)
 class Normal:
-    """A normal distribution cut off at both ends (values beyond are drawn again)."""
+    """A truncated normal distribution; values outside are drawn again."""
 
     mean: float
     sigma: float
@@ -43,6 +43,7 @@ class Normal:
     high: float = np.inf
 
     def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.float64]:
+        """Draw ``size`` values, float64."""
         values = rng.normal(self.mean, self.sigma, size)
         while (outside := (values < self.low) | (values > self.high)).any():
             values[outside] = rng.normal(self.mean, self.sigma, int(outside.sum()))
@@ -51,13 +52,26 @@ class Normal:
 
 @dataclass(frozen=True)
 class Family:
-    """What sets a family apart.
+    """Properties of a family.
 
-    ``flattening``: intrinsic minor to major axis ratio. ``bulge_to_total``, ``bulge_sersic_n``,
-    ``log_disc_to_bulge`` (log10 of the ratio of their half-light radii): the light in r. ``log_mass``: log10 of stellar
-    mass in h^-2 Msun. ``log_angular_size``: log10 of the half-light semi-major axis in arcsec where the survey picks
-    distances to suit its field of view. ``log_mass_to_light``: solar, in r. ``bulge_g_r``, ``disc_g_r``: rest-frame
-    colour of a galaxy of 10^10 h^-2 Msun.
+    Attributes
+    ----------
+    flattening
+        Intrinsic minor to major axis ratio.
+    bulge_to_total, bulge_sersic_n
+        Bulge fraction of the light in r, and Sersic index of the bulge.
+    log_disc_to_bulge
+        log10 of the ratio of the half-light radii of disc and bulge.
+    log_mass
+        log10 of stellar mass in h^-2 Msun.
+    log_angular_size
+        log10 of the half-light semi-major axis in arcsec, for a survey that selects distances to fit its field of view.
+    log_mass_to_light
+        log10 of the mass-to-light ratio in r, in solar units.
+    bulge_g_r, disc_g_r
+        Rest-frame g - r of a galaxy of 10^10 h^-2 Msun.
+    t_type
+        T-Type.
     """
 
     flattening: Normal
@@ -112,30 +126,30 @@ FAMILIES = {
 }
 
 SERSIC_N_STEP = 0.25
-"""Indices are multiples of this: GalSim tabulates each anew, the largest in a third of a second."""
+"""Indices are multiples of this, because GalSim tabulates each index again, which takes up to a third of a second."""
 SLOW_AXIS_P = Normal(0.93, 0.05, 0.80, 1.0)
-"""Intermediate to major axis of slow rotators: mildly triaxial (Weijmans et al. 2014; Foster et al. 2017)."""
+"""Intermediate to major axis ratio of slow rotators: mildly triaxial (Weijmans et al. 2014; Foster et al. 2017)."""
 SLOW_LAMBDA_R = Normal(0.075, 0.025, 0.02, 0.16)
-"""Residual lambda_R of slow rotators, from any side (Emsellem et al. 2011, MNRAS 414, 888)."""
+"""Residual lambda_R of slow rotators, from any direction (Emsellem et al. 2011, MNRAS 414, 888)."""
 COLOUR_SLOPE = 0.05
-"""Magnitudes of g - r a dex in stellar mass: the red sequence."""
+"""Change of g - r in magnitudes per dex in stellar mass: the red sequence."""
 SUN_R_MAG = 4.65
 """Absolute AB magnitude of the Sun in r (Willmer 2018, ApJS 236, 47)."""
 
 MEASUREMENT_ERRORS = {"lambda_r": 0.015, "ellipticity": 0.015, "log_r_eff": 0.04, "log_sersic_n": 0.12}
-"""Standard deviations of what the catalogues give (natural logarithms)."""
+"""Standard deviations of catalogue values (of natural logarithms where named log)."""
 
 WITH_KINEMATICS, FEWEST_WITH_KINEMATICS, MOST_WITH_KINEMATICS = 0.1, 6, 20
-"""Share of the galaxies that have stellar maps or star particles, and how many they are at least and at most."""
+"""Fraction of the galaxies with stellar maps or star particles, and their smallest and largest number."""
 SLOW_WITH_KINEMATICS = 1 / 3
-"""Slow rotators among them."""
+"""Fraction of slow rotators among them."""
 
 
 def draw_population(n_galaxies: int, rng: np.random.Generator) -> pd.DataFrame:
-    """The truth of ``n_galaxies`` distinct galaxies, in random order; what depends on the survey is not in it yet.
+    """Return the truth of ``n_galaxies`` distinct galaxies in random order, without survey-dependent values.
 
-    The number in each family is fixed by the fractions above, so that small samples have slow rotators too.
-    ``lambda_r`` and ``ellipticity`` are free of measurement error, ``rotator_type`` (0 slow, 1 fast) is made of them.
+    The fractions above fix the number of each family, so small samples also contain slow rotators. ``lambda_r`` and
+    ``ellipticity`` have no measurement error, and determine ``rotator_type`` (0 slow, 1 fast).
     """
     n_early = round(EARLY_FRACTION * n_galaxies)
     n_slow = round(SLOW_FRACTION_OF_EARLY * n_early)
@@ -215,7 +229,10 @@ def _structure(
     disc_axis_ratio: NDArray,
     disc_to_bulge: NDArray,
 ) -> dict[str, NDArray]:
-    """Bulge and disc, semi-major axes in units of the whole galaxy's, and the one Sersic index that describes both."""
+    """Return bulge and disc, and the Sersic index of both together.
+
+    Semi-major axes are relative to the whole galaxy's.
+    """
     n, bulge_size, disc_size = np.array(bulge_n), np.ones_like(axis_ratio), np.full_like(axis_ratio, np.nan)
     for k in np.flatnonzero(bulge_to_total < 1):
         circularised = np.sqrt(bulge_axis_ratio[k]), disc_to_bulge[k] * np.sqrt(disc_axis_ratio[k])
@@ -233,7 +250,7 @@ def _structure(
 
 
 def measured(truth: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """What a survey's pipelines make of the truth: ``MEASUREMENT_ERRORS`` about it, one draw a row."""
+    """Return the values that a survey's pipelines measure: the truth with ``MEASUREMENT_ERRORS``, one draw per row."""
     n = len(truth)
     errors = MEASUREMENT_ERRORS
     ellipticity = np.clip(truth["ellipticity"] + rng.normal(0, errors["ellipticity"], n), 0.005, 0.95)
@@ -251,9 +268,9 @@ def measured(truth: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def with_kinematics(truth: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """The rows that have kinematic data of their own: a tenth of them, at least 6 and at most 20 (but all there are).
+    """Return the rows that have kinematic data: a tenth of them, at least 6 (if there are as many) and at most 20.
 
-    They are early types where there are enough: a third of them slow rotators, the others fast.
+    They are early types if there are enough: a third slow rotators, the others fast.
     """
     n = len(truth)
     count = min(n, max(FEWEST_WITH_KINEMATICS, min(MOST_WITH_KINEMATICS, round(WITH_KINEMATICS * n))))
@@ -265,7 +282,22 @@ def with_kinematics(truth: pd.DataFrame, rng: np.random.Generator) -> NDArray[np
 
 
 def losses(n_rows: int, fractions: dict[str, float], rng: np.random.Generator) -> NDArray:
-    """What befalls each row in the files ("" for most): every loss its fraction of the rows, no row two of them."""
+    """Return the defect of each row in the files ("" for most), at most one per row.
+
+    Parameters
+    ----------
+    n_rows
+        Number of rows.
+    fractions
+        Fraction of the rows with each defect.
+    rng
+        Source of random numbers.
+
+    Returns
+    -------
+    object array
+        (n_rows,), names of the defects.
+    """
     what = np.full(n_rows, "", dtype=object)
     rows = rng.permutation(n_rows)
     for loss, fraction in fractions.items():

@@ -1,6 +1,6 @@
 """Growth curves of Sersic profiles, alone and as bulge and disc together.
 
-Radii of elliptical components are circularised, R = a sqrt(q): the ellipse has the area of a circle of that radius.
+Radii of elliptical components are circularized, R = a sqrt(q): the ellipse has the area of a circle of that radius.
 """
 
 from __future__ import annotations
@@ -19,29 +19,96 @@ _CONCENTRATIONS = (gammaincinv(2 * _INDICES, 0.8) / gammaincinv(2 * _INDICES, 0.
 
 
 def enclosed_fraction(radius: ArrayLike, r_eff: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
-    """Fraction of a Sersic profile's light within a radius, in the unit of r_eff (Graham & Driver 2005, eq. 2)."""
+    """Return the fraction of a Sersic profile's light within a radius.
+
+    Parameters
+    ----------
+    radius
+        In the unit of ``r_eff``.
+    r_eff
+        Half-light radius.
+    n
+        Sersic index.
+
+    Returns
+    -------
+    float64 array
+        Fraction in [0, 1].
+
+    References
+    ----------
+    Graham & Driver 2005, PASA 22, 118, eq. 2.
+    """
     n = np.asarray(n, dtype=np.float64)
     b = gammaincinv(2 * n, 0.5)
     return gammainc(2 * n, b * (np.asarray(radius, dtype=np.float64) / r_eff) ** (1 / n))
 
 
 def radius_enclosing(fraction: ArrayLike, r_eff: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
-    """Radius within which a Sersic profile has this fraction of its light, in the unit of r_eff."""
+    """Return the radius that encloses a fraction of a Sersic profile's light.
+
+    Parameters
+    ----------
+    fraction
+        In [0, 1).
+    r_eff
+        Half-light radius.
+    n
+        Sersic index.
+
+    Returns
+    -------
+    float64 array
+        In the unit of ``r_eff``.
+    """
     n = np.asarray(n, dtype=np.float64)
     return r_eff * (gammaincinv(2 * n, fraction) / gammaincinv(2 * n, 0.5)) ** n
 
 
 def surface_brightness(radius: ArrayLike, r_eff: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
-    """Of a Sersic profile, in units of that at r_eff (Graham & Driver 2005, eq. 1)."""
+    """Return the surface brightness of a Sersic profile relative to that at r_eff.
+
+    Parameters
+    ----------
+    radius
+        In the unit of ``r_eff``.
+    r_eff
+        Half-light radius.
+    n
+        Sersic index.
+
+    Returns
+    -------
+    float64 array
+        Relative to the value at ``r_eff``.
+
+    References
+    ----------
+    Graham & Driver 2005, PASA 22, 118, eq. 1.
+    """
     n = np.asarray(n, dtype=np.float64)
     b = gammaincinv(2 * n, 0.5)
     return np.exp(-b * ((np.asarray(radius, dtype=np.float64) / r_eff) ** (1 / n) - 1))
 
 
 def bulge_and_disc(bulge_to_total: float, bulge_r_eff: float, bulge_n: float, disc_r_eff: float) -> tuple[float, float]:
-    """Half-light radius of both together, and the index of the one Sersic profile of the same R_80 / R_20.
+    """Return the half-light radius of bulge and disc together, and their common Sersic index.
 
-    Radii circularised, in one unit; the index lies within 0.5 and 8, as fits are bounded.
+    The index is that of the Sersic profile with the same R_80 / R_20.
+
+    Parameters
+    ----------
+    bulge_to_total
+        Bulge fraction of the light.
+    bulge_r_eff, disc_r_eff
+        Circularized half-light radii in one unit.
+    bulge_n
+        Sersic index of the bulge.
+
+    Returns
+    -------
+    tuple of float
+        Half-light radius in the same unit, and the index, limited to 0.5 to 8 like those of fits.
     """
     radii = _RADII * max(bulge_r_eff, disc_r_eff)
     light = bulge_to_total * enclosed_fraction(radii, bulge_r_eff, bulge_n)

@@ -1,4 +1,4 @@
-"""Writes the sample into a data root: drawn beside its place, then moved there whole, and never over foreign files."""
+"""Write the sample into a data root: drawn in a temporary folder, then moved into place, never over other files."""
 
 from __future__ import annotations
 
@@ -23,31 +23,40 @@ from rotator_assets.synthetic.tng100_sample import tng100_truth, write_tng100_ta
 Progress = Callable[[str, int, int], None]
 
 MANIFEST = "demo.json"
-"""In each survey folder: what it was made with, and every file with its size in bytes."""
+"""In each survey folder: the arguments it was made with, and every file with its size in bytes."""
 
 SAMPLE_VERSION = 3
-"""Another version makes another sample of the same arguments. Raise it with every change to what is drawn."""
+"""Another version makes another sample from the same arguments. Increase it with every change to what is drawn."""
 
 CHUNK = 10
 FEW_GALAXIES = 60
-"""Starting processes takes longer than drawing this many."""
+"""Starting processes takes longer than drawing this many galaxies."""
 
 README = f"""{SYNTHETIC_LINE}
 
-Everything in manga/ and tng100/ is synthetic: galaxies that do not exist, drawn by rotator_assets in the formats of
-the published files, so that the project can be tried without any data. No result made from them says anything about
-real galaxies. Every file is marked: FITS primary header SYNTHET = T, HDF5 root attribute synthetic, first line
-"# synthetic" in CSV files. A few galaxies have stellar maps (manga/maps/) or star particles (tng100/cutouts/), to
-measure lambda_R from; their motions show the lambda_R that the galaxy was drawn with. truth_manga.csv and
-truth_tng100.csv hold what every galaxy was drawn with; the project never reads them.
+Everything in manga/ and tng100/ is synthetic. rotator_assets drew these galaxies in the formats of the published
+files, so that the project can be tried without any data. No result made from them says anything about real galaxies.
+Every file is marked: FITS primary header SYNTHET = T, HDF5 root attribute synthetic, first line "# synthetic" in CSV
+files. A few galaxies have stellar maps (manga/maps/) or star particles (tng100/cutouts/) from which lambda_R can be
+measured; their motions have the true lambda_R of the galaxy. truth_manga.csv and truth_tng100.csv hold the true
+properties of every galaxy; the project never reads them.
 """
 
 
 @dataclass(frozen=True)
 class SurveySample:
-    """How one survey's folder is made, but for the files of each galaxy: its truth, and its tables from the truth.
+    """How the folder of one survey is made.
 
-    ``kinematics`` is the folder of stellar maps or star particles.
+    Attributes
+    ----------
+    name
+        Name of the survey.
+    truth
+        Returns the truth table for a number of galaxies and a seed.
+    write_tables
+        Writes the survey's tables from its truth.
+    kinematics
+        Folder of stellar maps or star particles.
     """
 
     name: str
@@ -63,9 +72,28 @@ SURVEYS = {
 
 
 def write_sample(root: Path, n_galaxies: int, seed: int, workers: int | None, on_progress: Progress) -> None:
-    """See ``rotator_assets.synthetic.write_demo``."""
+    """Write the sample; see `rotator_assets.synthetic.write_demo`.
+
+    Parameters
+    ----------
+    root
+        The data root.
+    n_galaxies
+        Rows of each survey's morphology catalogue.
+    seed
+        Seed of the sample.
+    workers
+        Number of processes, or None for the default.
+    on_progress
+        Called with (stage, done, total).
+
+    Raises
+    ------
+    InputError
+        If an argument is invalid, or if the sample would replace other files.
+    """
     if n_galaxies < 1 or seed < 0:
-        raise InputError(f"a sample needs at least 1 galaxy and a seed of at least 0, not {n_galaxies} and {seed}")
+        raise InputError(f"a sample needs at least 1 galaxy and a seed of 0 or more, not {n_galaxies} and {seed}")
     if root.exists() and not root.is_dir():
         raise InputError(f"{root}: is a file; name a folder for the synthetic sample")
     wanted = {"version": SAMPLE_VERSION, "n_galaxies": n_galaxies, "seed": seed}
@@ -95,7 +123,7 @@ def write_sample(root: Path, n_galaxies: int, seed: int, workers: int | None, on
 
 @contextmanager
 def _mapper(n_galaxies: int, workers: int | None) -> Iterator[Callable]:
-    """``map``, in this process or over several; results in order either way."""
+    """Yield ``map`` for this process or for several; results are in order in both cases."""
     if workers is None:
         workers = 1 if n_galaxies < FEW_GALAXIES else min(os.cpu_count() or 1, 4)
     if workers == 1:
@@ -109,7 +137,7 @@ def _mapper(n_galaxies: int, workers: int | None) -> Iterator[Callable]:
 
 
 def _write_galaxies(task: tuple[str, Path, pd.DataFrame, int]) -> None:
-    """The image of every galaxy, and the stellar maps or star particles of those that have them."""
+    """Write the image of every galaxy, and its stellar maps or star particles if it has them."""
     from rotator_assets.synthetic.galaxy_images import IMAGE_WRITERS  # GalSim takes a second to import
     from rotator_assets.synthetic.particle_cutouts import write_cutout
     from rotator_assets.synthetic.velocity_maps import write_maps
@@ -127,7 +155,7 @@ def _truth_name(key: str) -> str:
 
 
 def _files(folder: Path) -> dict[str, int]:
-    """Every file below a folder but the manifest, by relative path, with its size in bytes."""
+    """Return every file below a folder except the manifest, by relative path, with its size in bytes."""
     return {
         path.relative_to(folder).as_posix(): path.stat().st_size
         for path in sorted(folder.rglob("*"))
@@ -149,7 +177,7 @@ def _read_manifest(folder: Path) -> dict:
 
 
 def _is_complete(root: Path, key: str, wanted: dict[str, int]) -> bool:
-    """Whether the folder holds this very sample, every file in its size, and its truth stands beside it."""
+    """Return whether the folder holds this sample, with every file in its size, and its truth table exists."""
     manifest = _read_manifest(root / key)
     same = bool(manifest) and all(manifest.get(name) == value for name, value in wanted.items())
     beside = [root / _truth_name(key), root / "README.txt"]
@@ -157,7 +185,7 @@ def _is_complete(root: Path, key: str, wanted: dict[str, int]) -> bool:
 
 
 def _refuse_foreign(root: Path) -> None:
-    """Raises InputError where replacing the sample would lose anything that was not written as part of one."""
+    """Raise InputError if replacing the sample would delete any file that is not part of one."""
     for key in SURVEYS:
         folder = root / key
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
@@ -171,7 +199,7 @@ def _refuse_foreign(root: Path) -> None:
                 )
             if size != written[name]:
                 raise InputError(
-                    f"{folder / name}: changed since the synthetic sample was written; delete it to have it written "
+                    f"{folder / name}: changed since the synthetic sample was written; delete it, and it is written "
                     "again, or move it away"
                 )
     for path in (root / "README.txt", *(root / _truth_name(key) for key in SURVEYS)):
@@ -188,7 +216,7 @@ def _starts_synthetic(path: Path) -> bool:
 
 
 def _move_into_place(made: Path, root: Path) -> None:
-    """Each survey folder and file is replaced whole; a folder's predecessor waits inside ``made`` to be deleted."""
+    """Replace each survey folder and file as a whole; old folders are moved into ``made``, to be deleted."""
     for key in SURVEYS:
         if (root / key).exists():
             (root / key).rename(made / f"replaced-{key}")

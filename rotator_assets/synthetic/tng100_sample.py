@@ -1,6 +1,6 @@
 """The synthetic TNG100 survey: the truth of its galaxies, and its tables.
 
-Images: ``images``; star particles: ``particles``.
+`galaxy_images` writes its images and `particle_cutouts` its star particles.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from rotator_assets.synthetic.population import draw_population, losses, measure
 
 REDSHIFT = 0.0485236
 PARSEC_PER_PIXEL = 388.6521247594941
-"""Where the published images of snapshot 99 place the galaxies, and the side of a pixel there."""
+"""Scale of the published images of snapshot 99 at their redshift."""
 
 PROJECTED_TO_HALF_MASS_RADIUS = 0.75
-"""Half-light radius on the sky by half-mass radius in space, of a spheroid (Wolf et al. 2010, MNRAS 406, 1220)."""
+"""Projected half-light radius relative to the half-mass radius of a spheroid (Wolf et al. 2010, MNRAS 406, 1220)."""
 LOG_HALF_MASS_KPC, LOG_HALF_MASS_SLOPE, LOG_HALF_MASS_SCATTER = 0.53, 0.28, 0.09
 """log10 of half-mass radii in kpc at 10^10.3 h^-2 Msun: a shallow relation (Genel et al. 2018, MNRAS 474, 3976)."""
 HALF_MASS_LIMITS_KPC = (2.4, 6.7)
 
 BOX_CKPC_H = 75_000.0
-"""Side of the periodic box, in comoving kpc/h."""
+"""Side of the periodic box in comoving kpc/h."""
 POSITION = ["box_x_ckpc_h", "box_y_ckpc_h", "box_z_ckpc_h"]
 EDGE_CKPC_H = 0.5
 """Distance from the edge of the box that leaves half of a galaxy on its other side."""
 
 LOSSES = {"image missing": 0.006, "not in lambda_r": 0.01, "morphs unreliable": 0.03}
-"""What befalls galaxies in the files, one thing at most: fraction of the galaxies."""
+"""Fraction of the galaxies with each defect in the files, at most one per galaxy."""
 
 
 def tng100_truth(n_galaxies: int, seed: int) -> pd.DataFrame:
-    """The truth of every galaxy: ``population.draw_population`` with names, apparent sizes and magnitude, ``loss``,
-    ``has_kinematics`` (whether there are star particles) and the place in the simulated box.
+    """Return the truth of every galaxy.
 
-    The first galaxy with star particles lies across the edge of the box.
+    Adds to `population.draw_population`: names, apparent sizes and magnitude, ``loss`` (the defect in the files),
+    ``has_kinematics`` (whether there are star particles) and the position in the simulated box. The first galaxy with
+    star particles lies across the edge of the box.
     """
     rng = np.random.default_rng([seed, 2])
     galaxies = draw_population(n_galaxies, rng).drop(columns="log_angular_size")
@@ -58,7 +59,17 @@ def tng100_truth(n_galaxies: int, seed: int) -> pd.DataFrame:
 
 
 def write_tng100_tables(folder: Path, truth: pd.DataFrame, seed: int) -> None:
-    """``morphologies_deeplearn.hdf5``, ``lambda_r.csv`` and ``morphs_i.hdf5``; one measurement of every galaxy."""
+    """Write ``morphologies_deeplearn.hdf5``, ``lambda_r.csv`` and ``morphs_i.hdf5``, with one measurement per galaxy.
+
+    Parameters
+    ----------
+    folder
+        Folder to write to.
+    truth
+        Truth table of the survey.
+    seed
+        Seed of the sample.
+    """
     rng = np.random.default_rng([seed, 20])
     n = len(truth)
     names = truth["galaxy_id"].to_numpy()

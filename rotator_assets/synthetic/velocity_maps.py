@@ -1,9 +1,9 @@
-"""Stellar maps of synthetic galaxies, as MaNGA's data analysis pipeline wrote them for DR15 (Westfall et al. 2019, AJ
-158, 231).
+"""Stellar maps of synthetic galaxies, like those of MaNGA's data analysis pipeline for DR15.
 
-Each shows one rotator with the Sersic profile, shape and lambda_R of the truth. Seeing is not drawn: the motions have
-the lambda_R that it would leave, by Graham et al. (2018, MNRAS 477, 4711), eq. 5. Arrays have one entry for each spaxel
-that fibres cover; files hold maps (ny, nx), the first row in the south, the first column in the east.
+Each galaxy is a rotator with the Sersic profile, shape and lambda_R of the truth. Seeing is not simulated. Instead, the
+motions have the lambda_R that seeing would leave (Graham et al. 2018, MNRAS 477, 4711, eq. 5). The pipeline is that of
+Westfall et al. (2019, AJ 158, 231). Arrays have one entry for each spaxel covered by fibres. Files hold maps (ny, nx),
+with the first row in the south and the first column in the east.
 """
 
 from __future__ import annotations
@@ -26,29 +26,42 @@ from rotator_assets.synthetic.profiles import surface_brightness
 DAPTYPE = "HYB10-GAU-MILESHC"
 SPAXEL_ARCSEC = 0.5
 PSF_FWHM_ARCSEC = 2.5
-"""Of reconstructed cubes, in r."""
+"""PSF of reconstructed cubes in r."""
 SPEED_OF_LIGHT_KM_S = 299_792.458
 FLUX_OF_NANOMAGGY = 0.28
-"""In 1e-17 erg/s/cm^2/Angstrom at 6231 Angstrom: 3.631e-29 erg/s/cm^2/Hz times c over the wavelength squared."""
+"""One nanomaggy in 1e-17 erg/s/cm^2/Angstrom at 6231 Angstrom: 3.631e-29 erg/s/cm^2/Hz times c over the wavelength
+squared."""
 
 SN_AT_R_EFF = 8.0
-"""Signal-to-noise ratio of a spaxel at the half-light radius; elsewhere as the root of the light."""
+"""Signal-to-noise ratio of a spaxel at the half-light radius; elsewhere it scales as the square root of the light."""
 BIN_SN = 10.0
-"""Bins are of 1, 4 or 16 spaxels: the first to reach this ratio, else 16."""
+"""Bins have 1, 4 or 16 spaxels: the smallest that reaches this ratio, else 16."""
 RELATIVE_ERROR = 0.4
-"""Errors of velocity and dispersion: the observed dispersion over the signal-to-noise ratio of the bin, times this."""
+"""Errors of velocity and dispersion are this times the observed dispersion over the signal-to-noise ratio of the
+bin."""
 INSTRUMENTAL_KM_S = 40.0
-"""What of the observed dispersion is the spectrograph's, in quadrature."""
+"""Instrumental part of the observed dispersion, in quadrature."""
 SYSTEMIC_KM_S = 15.0
 """Scatter of systemic velocities about the input redshift."""
 
 NO_COVERAGE = 1 << 0 | 1 << 30
-"""NOCOV and DONOTUSE of MANGA_DAPPIXMASK, where there are no fibres."""
+"""NOCOV and DONOTUSE of MANGA_DAPPIXMASK, for spaxels without fibres."""
 
 
 class Spaxels(NamedTuple):
-    """The spaxels that fibres cover: places in the grid; arcsec east and north of the galaxy, and along and across its
-    major axis."""
+    """The spaxels covered by fibres.
+
+    Attributes
+    ----------
+    side
+        Side of the grid in spaxels.
+    row, column
+        Position in the grid.
+    east, north
+        Offset from the galaxy's centre in arcsec.
+    along, across
+        Offset along and across the galaxy's major axis in arcsec.
+    """
 
     side: int
     row: NDArray[np.int64]
@@ -59,17 +72,25 @@ class Spaxels(NamedTuple):
     across: NDArray[np.float64]
 
     def image(self, values: NDArray, elsewhere: float = 0) -> NDArray:
-        """One value a spaxel as a map."""
+        """Return a map of one value per spaxel."""
         image = np.full((self.side, self.side), elsewhere, dtype=values.dtype)
         image[self.row, self.column] = values
         return image
 
 
 class StellarMaps(NamedTuple):
-    """What was measured in every spaxel; those of one bin share one velocity and dispersion.
+    """Measurements in every spaxel; those of one bin share a velocity and a dispersion.
 
-    ``flux`` in 1e-17 erg/s/cm^2/Angstrom, ``sn`` its signal-to-noise ratio, ``bins`` numbers from 0; velocity,
-    dispersion as observed (instrument and all) and the error of both in km/s.
+    Attributes
+    ----------
+    flux
+        In 1e-17 erg/s/cm^2/Angstrom.
+    sn
+        Signal-to-noise ratio of the flux.
+    bins
+        Bin numbers from 0.
+    velocity, dispersion, error
+        In km/s; the dispersion as observed, including the instrument, and the error of both.
     """
 
     flux: NDArray[np.float64]
@@ -81,7 +102,17 @@ class StellarMaps(NamedTuple):
 
 
 def write_maps(folder: Path, row: NamedTuple, seed: int) -> None:
-    """``manga-<plateifu>-MAPS-HYB10-GAU-MILESHC.fits.gz`` of a row of the truth table."""
+    """Write ``manga-<plateifu>-MAPS-HYB10-GAU-MILESHC.fits.gz`` for a row of the truth table.
+
+    Parameters
+    ----------
+    folder
+        Folder to write to.
+    row
+        Row of the truth table.
+    seed
+        Seed of the sample.
+    """
     spaxels = covered_spaxels(row)
     maps = observe(row, spaxels, np.random.default_rng(galaxy_seed("demo-maps", row.galaxy_id, seed)))
     path = folder / f"manga-{row.galaxy_id}-MAPS-{DAPTYPE}.fits.gz"
@@ -89,7 +120,22 @@ def write_maps(folder: Path, row: NamedTuple, seed: int) -> None:
 
 
 def observe(row: NamedTuple, spaxels: Spaxels, rng: np.random.Generator) -> StellarMaps:
-    """The galaxy's light, and its motions with the noise of every bin and a systemic velocity."""
+    """Draw a galaxy's light and motions, with the noise of every bin and a systemic velocity.
+
+    Parameters
+    ----------
+    row
+        Row of the truth table.
+    spaxels
+        The spaxels covered by fibres.
+    rng
+        Source of random numbers.
+
+    Returns
+    -------
+    StellarMaps
+        The measurements.
+    """
     brightness = light(row, spaxels)
     inside = np.hypot(spaxels.along, spaxels.across / row.axis_ratio) < row.r_eff_arcsec
     total = FLUX_OF_NANOMAGGY * float(total_flux(row, "r"))
@@ -114,7 +160,7 @@ def observe(row: NamedTuple, spaxels: Spaxels, rng: np.random.Generator) -> Stel
 
 
 def covered_spaxels(row: NamedTuple) -> Spaxels:
-    """The spaxels of a hexagonal bundle of fibres, two of its corners in the east and west, about the galaxy."""
+    """Return the spaxels of a hexagonal fibre bundle about the galaxy, with two of its corners in the east and west."""
     radius = BUNDLE_DIAMETERS_ARCSEC[int(row.galaxy_id.split("-")[1][:-2])] / 2
     side = 2 * int(radius / SPAXEL_ARCSEC) + 3
     east, north = _grid(side)
@@ -125,35 +171,35 @@ def covered_spaxels(row: NamedTuple) -> Spaxels:
 
 
 def _grid(side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Arcsec east and north of the middle of a grid of spaxels."""
+    """Return arcsec east and north of the middle of a grid of spaxels."""
     steps = (np.arange(side) - side // 2) * SPAXEL_ARCSEC
     west, north = np.meshgrid(steps, steps)
     return -west, north
 
 
 def _along_and_across(row: NamedTuple, east: NDArray, north: NDArray) -> tuple[NDArray, NDArray]:
-    """Coordinates along and across the galaxy's major axis."""
+    """Return coordinates along and across the galaxy's major axis."""
     angle = np.deg2rad(row.position_angle_deg)
     return east * np.sin(angle) + north * np.cos(angle), east * np.cos(angle) - north * np.sin(angle)
 
 
 def light(row: NamedTuple, spaxels: Spaxels) -> NDArray[np.float64]:
-    """The galaxy's one Sersic profile, in units of what it has at R_e; its cusp is as wide as the seeing."""
+    """Return the galaxy's Sersic profile relative to its value at R_e; its cusp is as wide as the seeing."""
     radius = np.hypot(spaxels.along, spaxels.across / row.axis_ratio)
     blurred = np.hypot(radius, PSF_FWHM_ARCSEC / FWHM_PER_SIGMA)
     return surface_brightness(blurred, row.r_eff_arcsec, row.sersic_n)
 
 
 def seen_lambda_r(row: NamedTuple) -> float:
-    """The truth's lambda_R before it is corrected for seeing."""
+    """Return the truth's lambda_R before correction for seeing."""
     sigma_psf = PSF_FWHM_ARCSEC / FWHM_PER_SIGMA
     return float(row.lambda_r / spin.beam_corrected_lambda_r(1.0, row.sersic_n, sigma_psf, row.r_eff_arcsec))
 
 
 def adaptive_blocks(spaxels: Spaxels, sn: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Bin numbers from 0: square blocks of 1, 2 or 4 spaxels a side, or what smaller ones leave of them.
+    """Return bin numbers from 0: square blocks of 1, 2 or 4 spaxels a side, or the part not covered by smaller ones.
 
-    Signal-to-noise ratios add in quadrature; the smallest block that has ``BIN_SN`` is taken, else the largest.
+    Signal-to-noise ratios add in quadrature. The smallest block that has ``BIN_SN`` is used, else the largest.
     """
     blocks = {side: spaxels.row // side * spaxels.side + spaxels.column // side for side in (1, 2, 4)}
     reached = [np.sqrt(np.bincount(block, sn**2))[block] >= BIN_SN for block in (blocks[1], blocks[2])]
@@ -183,7 +229,7 @@ def _cards(row: NamedTuple) -> list[tuple]:
 
 
 def _extensions(row: NamedTuple, spaxels: Spaxels, maps: StellarMaps) -> dict[str, tuple[NDArray, list[tuple]]]:
-    """Maps by name of extension; no emission lines are drawn, so three channels of BINID are empty."""
+    """Return maps by name of extension; no emission lines are drawn, so three channels of BINID are empty."""
     east, north = _grid(spaxels.side)
     along, across = _along_and_across(row, east, north)
     radius, azimuth = np.hypot(along, across / row.axis_ratio), np.degrees(np.arctan2(across / row.axis_ratio, along))
