@@ -29,7 +29,7 @@ from rotator_assets.imaging.missing import Missing
 from rotator_assets.imaging.photometric_units import (
     NANOMAGGIES_PER_SKIRT_COUNT,
     check_skirt_bands,
-    is_counts_a_second,
+    is_counts_per_second,
     nanomaggies_per_unit,
 )
 from rotator_assets.imaging.planes import Plane, calibrated, joined
@@ -162,7 +162,7 @@ def _read_cube(content: BinaryIO, simulated: bool) -> GalaxyImage:
     n_planes = len(image.planes)
     if n_planes == 1:
         raise UnusableImage(f"has shape {image.planes.shape[1:]}, a cube (band, y, x) is needed")
-    skirt_counts = simulated and is_counts_a_second(image.keywords)
+    skirt_counts = simulated and is_counts_per_second(image.keywords)
     names = named_bands(image.keywords, n_planes)
     order = band_planes(names, image.wavelengths_um, n_planes, unnamed=4 if skirt_counts else 3)
     if skirt_counts:

@@ -203,31 +203,31 @@ def _mark_repeated(plane: NDArray, why: NDArray[np.uint8]) -> None:
     top = values[-1]
     least = np.where(values == 0, MIN_ZEROS, np.where(values == top, MIN_SATURATED, MIN_REPEATS))
     many = counts >= least
-    beside = np.maximum(_repeats_beside(counts)[many], _repeats_beside_in_rows(plane, there, values[many]))
+    nearby = np.maximum(_repeats_nearby(counts)[many], _repeats_nearby_in_rows(plane, there, values[many]))
     ratio = np.where(values[many] == top, 1, MIN_RATIO)  # fewer pixels have the largest value than the next ones
-    often = values[many][counts[many] >= least[many] + ratio * beside]
+    often = values[many][counts[many] >= least[many] + ratio * nearby]
     repeated = there & (np.isin(plane, often) | _in_flat_squares(plane))
     why[repeated] = Missing.CONSTANT
     why[repeated & (plane == top) & (top > 0)] = Missing.SATURATED
     why[repeated & (plane == 0)] = Missing.ZERO
 
 
-def _repeats_beside(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+def _repeats_nearby(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the number of repeats of the values next to each value, from the counts of all (sorted) values."""
     repeats = counts - 1
     window = np.ones(2 * _NEIGHBOURS + 1, dtype=np.int64)
     return np.convolve(np.pad(repeats, _NEIGHBOURS), window, mode="valid") - repeats
 
 
-def _repeats_beside_in_rows(plane: NDArray, there: NDArray[np.bool_], values: NDArray) -> NDArray[np.int64]:
+def _repeats_nearby_in_rows(plane: NDArray, there: NDArray[np.bool_], values: NDArray) -> NDArray[np.int64]:
     """Return the same for some (sorted) values, counted within rows and summed over the rows."""
-    beside = np.zeros(len(values), dtype=np.int64)
+    nearby = np.zeros(len(values), dtype=np.int64)
     rows = there.any(axis=1)
     for row, kept in zip(plane[rows], there[rows], strict=True):
         of_row, counts = np.unique(row[kept], return_counts=True)
         _, here, places = np.intersect1d(of_row, values, assume_unique=True, return_indices=True)
-        beside[places] += _repeats_beside(counts)[here]
-    return beside
+        nearby[places] += _repeats_nearby(counts)[here]
+    return nearby
 
 
 def _in_flat_squares(plane: NDArray) -> NDArray[np.bool_]:

@@ -33,9 +33,9 @@ FAINTEST_FRACTION = 0.005
 """The same limit in noiseless images, as a fraction of the smoothed galaxy's peak."""
 SMOOTHING_PX = 1.0
 MIN_AREA_PX = 9
-BORDER_SHARE = 16
+BORDER_DIVISOR = 16
 """Sky level and noise come from a border whose width is the side of the image divided by this."""
-MIDDLE_SHARE = 8
+MIDDLE_DIVISOR = 8
 """The galaxy's peak is searched for within the side of the image divided by this, from its middle."""
 LEAST_PETROSIAN_PX = 1.0
 """Smallest Petrosian radius of statmorph, which it also returns if there is none."""
@@ -204,7 +204,7 @@ def measure_all(
 
 def _border(image: NDArray) -> NDArray:
     """Return the values on the border of an image, (n,) or (n, bands)."""
-    width = max(2, min(image.shape[:2]) // BORDER_SHARE)
+    width = max(2, min(image.shape[:2]) // BORDER_DIVISOR)
     border = np.ones(image.shape[:2], dtype=bool)
     border[width:-width, width:-width] = False
     return image[border]
@@ -223,7 +223,7 @@ def _segments(light: NDArray[np.float64], noise: float, neighbours: NDArray[np.b
     from scipy.ndimage import gaussian_filter
 
     smooth = gaussian_filter(light, SMOOTHING_PX)
-    middle = tuple(slice(n // 2 - n // MIDDLE_SHARE, n // 2 + n // MIDDLE_SHARE + 1) for n in light.shape)
+    middle = tuple(slice(n // 2 - n // MIDDLE_DIVISOR, n // 2 + n // MIDDLE_DIVISOR + 1) for n in light.shape)
     y, x = np.unravel_index(np.argmax(smooth[middle]), smooth[middle].shape)
     peak = smooth[middle][y, x]
     smooth_noise = noise / (2 * np.sqrt(np.pi) * SMOOTHING_PX)  # of uncorrelated pixels

@@ -39,7 +39,7 @@ PEAK_REACH_PX = 3
 MIN_AREA_PX = 5
 CENTRE_REACH_PX = 3
 """The brightest part of the galaxy is searched for within this distance of the middle of the image."""
-BORDER_SHARE = 20
+BORDER_DIVISOR = 20
 """The sky is the median of a border whose width is the side of the image divided by this."""
 
 
@@ -138,7 +138,7 @@ def _half_light_radius(own: NDArray[np.float64], radius: NDArray[np.float64]) ->
 
 def _border_median(image: NDArray) -> NDArray:
     """Return the median over a border of the image, for each band."""
-    width = max(2, min(image.shape[:2]) // BORDER_SHARE)
+    width = max(2, min(image.shape[:2]) // BORDER_DIVISOR)
     border = np.ones(image.shape[:2], dtype=bool)
     border[width:-width, width:-width] = False
     return np.median(image[border], axis=0)

@@ -121,7 +121,7 @@ def _nanomaggies(name: str, arcsec_per_pixel: float | None, wavelength_um: float
 
 @lru_cache(maxsize=256)
 def _counts(name: str) -> str | None:
-    """Return ``counts`` or ``counts a second`` for such a unit, per pixel or not; None for others."""
+    """Return ``counts`` or ``counts per second`` for such a unit, per pixel or not; None for others."""
     from astropy import units
 
     unit = parse_unit(name)
@@ -133,7 +133,7 @@ def _counts(name: str) -> str | None:
             if rest == units.dimensionless_unscaled:
                 return "counts"
             if rest * units.s == units.dimensionless_unscaled:
-                return "counts a second"
+                return "counts per second"
     return None
 
 
@@ -189,11 +189,11 @@ def nanomaggies_per_unit(
     return factor
 
 
-def is_counts_a_second(keywords: Keywords) -> bool:
+def is_counts_per_second(keywords: Keywords) -> bool:
     """Return whether an image is in counts per second, or names no unit, and has no zero point."""
     name = text(keywords, "BUNIT")
-    counts = _counts(name) if name else "counts a second"
-    return counts == "counts a second" and all(_zero_point(keywords, band) is None for band in BANDS)
+    counts = _counts(name) if name else "counts per second"
+    return counts == "counts per second" and all(_zero_point(keywords, band) is None for band in BANDS)
 
 
 def check_skirt_bands(names: Iterable[str]) -> None:

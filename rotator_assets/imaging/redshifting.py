@@ -90,13 +90,13 @@ def resample(pixels: NDArray[np.floating], scale: float, size: int) -> NDArray[n
     float64 array
         (size, size, bands) in the same unit.
     """
-    (rows, shares_y), (columns, shares_x) = (_shares(n, scale, size) for n in pixels.shape[:2])
+    (rows, overlap_y), (columns, overlap_x) = (_overlaps(n, scale, size) for n in pixels.shape[:2])
     planes = np.moveaxis(np.asarray(pixels[rows, columns], dtype=np.float64), 2, 0)
     with np.errstate(invalid="ignore"):
-        return np.moveaxis(shares_y @ planes @ shares_x.T, 0, 2)
+        return np.moveaxis(overlap_y @ planes @ overlap_x.T, 0, 2)
 
 
-def _shares(n: int, scale: float, size: int) -> tuple[slice, NDArray[np.float64]]:
+def _overlaps(n: int, scale: float, size: int) -> tuple[slice, NDArray[np.float64]]:
     """Return the old pixels of one axis that overlap the new ones, and the fraction of each in every new one.
 
     The fractions are (new, old).

@@ -224,18 +224,18 @@ class _OpenFile:
 
     def mask(self, name: str) -> NDArray[np.integer]:
         """Return the mask bits of a map."""
-        return self.whole_numbers(self._beside(name, "QUALDATA", "MASK"))
+        return self.whole_numbers(self._companion(name, "QUALDATA", "MASK"))
 
     def errors(self, name: str) -> NDArray[np.float64]:
         """Return the standard deviations of a map; NaN if there is no positive inverse variance."""
-        extension = self._beside(name, "ERRDATA", "IVAR")
+        extension = self._companion(name, "ERRDATA", "IVAR")
         if extension not in self._by_name:
             return np.full(self.shape(name), np.nan)
         inverse_variance = self.plane(extension)
         known = np.isfinite(inverse_variance) & (inverse_variance > 0)
         return np.where(known, 1 / np.sqrt(np.where(known, inverse_variance, 1.0)), np.nan)
 
-    def _beside(self, name: str, key: str, ending: str) -> str:
+    def _companion(self, name: str, key: str, ending: str) -> str:
         """Return the extension with the mask or the errors of a map: named in its header, else ``<name>_<ending>``."""
         named = str(self._by_name[name].header.get(key, "")).strip().upper()
         return named if named in self._by_name else f"{name}_{ending}"

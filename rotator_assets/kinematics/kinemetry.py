@@ -32,9 +32,9 @@ regular."""
 HARMONICS = {1: 4, 3: 2, 5: 2}
 """Orders that are fitted, and the largest number of radii for each. Rotation rises and may reverse; deviations from it
 are averaged."""
-BINS_A_RADIUS = 15
+BINS_PER_RADIUS = 15
 """Number of bins needed per radius."""
-INNER_SHARE = 0.9
+INNER_FRACTION = 0.9
 """Fraction of the bins within the outermost radius."""
 
 WAVES = (np.sin, np.cos)
@@ -112,9 +112,9 @@ def kinemetry(
     Krajnovic et al. 2006, MNRAS 366, 787; 2011, MNRAS 414, 2923.
     """
     west, north, flux, velocity = (np.asarray(v, dtype=np.float64) for v in (west, north, flux, velocity))
-    n_radii = [min(most, len(velocity) // BINS_A_RADIUS) for most in HARMONICS.values()]
+    n_radii = [min(most, len(velocity) // BINS_PER_RADIUS) for most in HARMONICS.values()]
     if min(n_radii) < 1:
-        return Kinemetry(None, f"{len(velocity)} bins are too few to measure harmonics, {BINS_A_RADIUS} are needed")
+        return Kinemetry(None, f"{len(velocity)} bins are too few to measure harmonics, {BINS_PER_RADIUS} are needed")
     error = np.asarray(velocity_error, dtype=np.float64)
     stated = bool(np.all(np.isfinite(error) & (error > 0)))
     weight = 1 / error if stated else np.ones_like(velocity)
@@ -234,7 +234,7 @@ def _along_ellipses(west, north, position_angle_deg: float, axis_ratio: float) -
 
 def _hats(radius: NDArray, n_radii: int) -> NDArray[np.float64]:
     """Return the weight of each radius at each position (n_bins, n_radii): linear in between, and 0 in the centre."""
-    knots = np.quantile(radius, INNER_SHARE) * np.arange(n_radii + 1) / n_radii
+    knots = np.quantile(radius, INNER_FRACTION) * np.arange(n_radii + 1) / n_radii
     return np.column_stack([np.interp(radius, knots, unit) for unit in np.eye(n_radii + 1)[1:]])
 
 

@@ -184,8 +184,8 @@ def bin_kinematics(bins: NDArray, x: Array, y: Array, velocity: Array, flux: Arr
 
 def _less_the_mean(variance: Array, flux: Array) -> Array:
     """Return the variance of each bin's velocity after subtraction of the flux-weighted mean of all."""
-    share = flux / flux.sum()
-    return np.maximum(variance * (1 - 2 * share) + np.sum(share**2 * variance), 0)
+    fraction = flux / flux.sum()
+    return np.maximum(variance * (1 - 2 * fraction) + np.sum(fraction**2 * variance), 0)
 
 
 def debiased_lambda_r(bins: ParticleBins) -> float:

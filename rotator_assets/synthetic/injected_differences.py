@@ -39,13 +39,13 @@ class PlantedGalaxies:
         float32 (n, size, size, 3), nanomaggies per pixel.
     labels
         int8 (n,): 0 slow, 1 fast, half of each.
-    disc_share
+    disc_fraction
         float64 (n,): the disc's fraction of the light, which is the best possible score.
     """
 
     images: NDArray[np.float32]
     labels: NDArray[np.int8]
-    disc_share: NDArray[np.float64]
+    disc_fraction: NDArray[np.float64]
 
 
 def planted_galaxies(n: int, strength: float, seed: int, size_px: int = 64) -> PlantedGalaxies:
@@ -72,13 +72,13 @@ def planted_galaxies(n: int, strength: float, seed: int, size_px: int = 64) -> P
     generator = np.random.default_rng(seed)
     labels = np.tile(np.array([0, 1], dtype=np.int8), -(-n // 2))[:n]
     shift = (labels - 0.5) * strength * SPREAD_DISC
-    share = np.clip(MEAN_DISC + shift + SPREAD_DISC * generator.standard_normal(n), 0.02, 0.98)
+    disc_fraction = np.clip(MEAN_DISC + shift + SPREAD_DISC * generator.standard_normal(n), 0.02, 0.98)
     magnitude, size = generator.uniform(15.2, 16.2, n), generator.uniform(3.0, 5.0, n)
     axis_ratio, angle = generator.uniform(0.5, 0.95, n), generator.uniform(0, 180, n)
     sigma = np.array([10 ** (0.4 * (22.5 - mean)) * SDSS_ARCSEC_PER_PIXEL**2 for mean, _ in SKY_SIGMA_MAG_ARCSEC2])
     images = np.empty((n, size_px, size_px, 3), dtype=np.float32)
     for row in range(n):
-        parts = ((1 - share[row], 0.8, 4.0), (share[row], 1.2, 1.0))
+        parts = ((1 - disc_fraction[row], 0.8, 4.0), (disc_fraction[row], 1.2, 1.0))
         components = [
             Component(
                 magnitude[row] - 2.5 * np.log10(part),
@@ -92,7 +92,7 @@ def planted_galaxies(n: int, strength: float, seed: int, size_px: int = 64) -> P
         ]
         light = np.moveaxis(draw(components, [], size_px, PSF_FWHM_ARCSEC), 0, -1)
         images[row] = light + sigma * generator.standard_normal(light.shape)
-    return PlantedGalaxies(images, labels, share)
+    return PlantedGalaxies(images, labels, disc_fraction)
 
 
 def marked_galaxies(n: int, seed: int, size_px: int = 64) -> PlantedGalaxies:

@@ -96,12 +96,12 @@ class Component:
 
 def components_of(galaxy: NamedTuple) -> list[Component]:
     """Return bulge and disc of a row of the truth table."""
-    share = galaxy.bulge_to_total_r
+    bulge_fraction = galaxy.bulge_to_total_r
     components = []
-    if share > 0:
+    if bulge_fraction > 0:
         components.append(
             Component(
-                galaxy.mag_r - 2.5 * np.log10(share),
+                galaxy.mag_r - 2.5 * np.log10(bulge_fraction),
                 galaxy.bulge_g_r,
                 galaxy.bulge_r_eff_arcsec,
                 galaxy.bulge_sersic_n,
@@ -110,8 +110,8 @@ def components_of(galaxy: NamedTuple) -> list[Component]:
                 gradient=True,
             )
         )
-    if share < 1:
-        smooth = (1 - share) * (1.0 if galaxy.is_early_type else 1 - ARM_LIGHT)
+    if bulge_fraction < 1:
+        smooth = (1 - bulge_fraction) * (1.0 if galaxy.is_early_type else 1 - ARM_LIGHT)
         components.append(
             Component(
                 galaxy.mag_r - 2.5 * np.log10(smooth),
@@ -140,8 +140,8 @@ def spiral_arms(galaxy: NamedTuple, rng: np.random.Generator) -> list[Point]:
     y = major * np.sin(axis) + minor * np.cos(axis)
     sigma = scale * np.sqrt(galaxy.disc_axis_ratio) * rng.uniform(0.1, 0.25, radius.size)
     weight = radius * np.exp(-radius / scale) * rng.lognormal(0, 0.5, radius.size)
-    share = (1 - galaxy.bulge_to_total_r) * ARM_LIGHT * weight / weight.sum()
-    mag_r = galaxy.mag_r - 2.5 * np.log10(share)
+    fraction = (1 - galaxy.bulge_to_total_r) * ARM_LIGHT * weight / weight.sum()
+    mag_r = galaxy.mag_r - 2.5 * np.log10(fraction)
     g_r = np.full_like(mag_r, galaxy.disc_g_r + ARM_G_R)
     return [Point(*values) for values in zip(zip(x, y, strict=True), sigma, mag_r, g_r, strict=True)]
 

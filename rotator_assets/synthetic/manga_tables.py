@@ -120,7 +120,7 @@ def _pymorph(
     failed = (truth["loss"] == "PyMorph failed").to_numpy()
     no_disc = failed | ~truth["has_disc"].to_numpy()
     magnitude = 22.5 - 2.5 * np.log10(total_flux(truth, band))
-    share = np.clip(truth["bulge_to_total_r"].to_numpy(), 1e-6, 1 - 1e-6)
+    bulge_fraction = np.clip(truth["bulge_to_total_r"].to_numpy(), 1e-6, 1 - 1e-6)
 
     def single(values: ArrayLike) -> Column:
         return "E", np.where(failed, FAILED, values)
@@ -151,12 +151,12 @@ def _pymorph(
         "A_HL_SE": double(fits["r_eff_arcsec"]),
         "A_HL_SE_TRUNC": double(0.98 * fits["r_eff_arcsec"]),
         "BA_SE": double(fits["axis_ratio"]),
-        "BT_SE": double(share),
-        "BT_SE_TRUNC": double(share),
+        "BT_SE": double(bulge_fraction),
+        "BT_SE_TRUNC": double(bulge_fraction),
     }
     parts = {
-        "BULGE": ("bulge", share, truth["bulge_sersic_n"], 0.1),
-        "DISK": ("disc", 1 - share, 1.0, 0.0),
+        "BULGE": ("bulge", bulge_fraction, truth["bulge_sersic_n"], 0.1),
+        "DISK": ("disc", 1 - bulge_fraction, 1.0, 0.0),
     }
     for part, (name, fraction, index, index_error) in parts.items():
         part_magnitude = magnitude - 2.5 * np.log10(fraction)

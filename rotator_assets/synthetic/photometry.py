@@ -47,8 +47,8 @@ def total_flux(galaxies, band: str) -> NDArray[np.float64]:
     disc = nanomaggies(galaxies.mag_r, galaxies.disc_g_r, band)
     arms = nanomaggies(galaxies.mag_r, galaxies.disc_g_r + ARM_G_R, band)
     in_arms = np.where(galaxies.is_early_type, 0.0, ARM_LIGHT)
-    share = np.asarray(galaxies.bulge_to_total_r)
-    return share * bulge + (1 - share) * ((1 - in_arms) * disc + in_arms * arms)
+    bulge_fraction = np.asarray(galaxies.bulge_to_total_r)
+    return bulge_fraction * bulge + (1 - bulge_fraction) * ((1 - in_arms) * disc + in_arms * arms)
 
 
 def angular_diameter_distance(redshift: ArrayLike) -> NDArray[np.float64]:

@@ -180,8 +180,8 @@ def _is_complete(root: Path, key: str, wanted: dict[str, int]) -> bool:
     """Return whether the folder holds this sample, with every file in its size, and its truth table exists."""
     manifest = _read_manifest(root / key)
     same = bool(manifest) and all(manifest.get(name) == value for name, value in wanted.items())
-    beside = [root / _truth_name(key), root / "README.txt"]
-    return same and manifest["files"] == _files(root / key) and all(path.is_file() for path in beside)
+    companions = [root / _truth_name(key), root / "README.txt"]
+    return same and manifest["files"] == _files(root / key) and all(path.is_file() for path in companions)
 
 
 def _refuse_foreign(root: Path) -> None:

@@ -243,8 +243,8 @@ def _extensions(row: NamedTuple, spaxels: Spaxels, maps: StellarMaps) -> dict[st
         "BINID": (np.stack([bins, bins, *3 * [np.full_like(bins, -1)]]), []),
     }
     for name, values in (("STELLAR_VEL", maps.velocity), ("STELLAR_SIGMA", maps.dispersion)):
-        beside = [("BUNIT", "km/s"), ("ERRDATA", f"{name}_IVAR"), ("QUALDATA", f"{name}_MASK")]
-        extensions[name] = spaxels.image(values), beside
+        cards = [("BUNIT", "km/s"), ("ERRDATA", f"{name}_IVAR"), ("QUALDATA", f"{name}_MASK")]
+        extensions[name] = spaxels.image(values), cards
         extensions[f"{name}_IVAR"] = spaxels.image(maps.error**-2.0), [("BUNIT", "(km/s)^{-2}")]
         extensions[f"{name}_MASK"] = mask, []
     instrumental = np.full(len(maps.bins), INSTRUMENTAL_KM_S)

@@ -20,14 +20,14 @@ def test_the_best_classifier_reaches_the_area_of_two_gaussians():
     assert best_auc(0) == 0.5
     assert best_auc(2) == pytest.approx(0.9214, abs=1e-4)
     galaxies = planted_galaxies(200, 2.0, seed=1, size_px=8)
-    found = auc_interval(NetworkScores.single(galaxies.labels, galaxies.disc_share))
+    found = auc_interval(NetworkScores.single(galaxies.labels, galaxies.disc_fraction))
     assert found.low < best_auc(2) < found.high
 
 
 def test_strength_moves_the_disc_alone():
     none, strong = (planted_galaxies(40, strength, seed=3, size_px=48) for strength in (0.0, 3.0))
-    moved = strong.disc_share - none.disc_share
-    inside = (strong.disc_share > 0.02) & (strong.disc_share < 0.98)
+    moved = strong.disc_fraction - none.disc_fraction
+    inside = (strong.disc_fraction > 0.02) & (strong.disc_fraction < 0.98)
     assert moved[inside] == pytest.approx(((none.labels - 0.5) * 3 * SPREAD_DISC)[inside])
     flux = none.images.sum(axis=(1, 2)), strong.images.sum(axis=(1, 2))
     assert flux[1] == pytest.approx(flux[0], rel=0.1)  # what lies beyond the image differs
@@ -60,4 +60,4 @@ def test_the_mark_is_in_the_images_of_fast_rotators_and_nothing_else_differs():
     assert (added[slow] == 0).all() and (added[:, ~mark] == 0).all()
     peak = plain.images[~slow].max(axis=(1, 2))
     assert added[~slow][:, mark] == pytest.approx(np.repeat(0.5 * peak[:, None], 36, axis=1), rel=1e-4)
-    assert np.array_equal(marked.labels, plain.labels) and np.array_equal(marked.disc_share, plain.disc_share)
+    assert np.array_equal(marked.labels, plain.labels) and np.array_equal(marked.disc_fraction, plain.disc_fraction)

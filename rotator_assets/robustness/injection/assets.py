@@ -79,7 +79,7 @@ def _injected_disc(strength: float, recipe: Recipe) -> dict:
     galaxies = planted_galaxies(N_GALAXIES, strength, _SEED, SIZE_PX)
     with TemporaryDirectory() as folder:
         predictions = _trained(galaxies, recipe, Path(folder))
-    best = auc_interval(NetworkScores.single(galaxies.labels, galaxies.disc_share))
+    best = auc_interval(NetworkScores.single(galaxies.labels, galaxies.disc_fraction))
     return {
         "strength": strength,
         **_scores(predictions),
