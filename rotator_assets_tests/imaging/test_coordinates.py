@@ -99,7 +99,7 @@ def test_mirrored_and_cut_images_show_the_same_sky(sky, nx, left, bottom):
     np.testing.assert_allclose(plane.cut(left, bottom).pixel(*place), (x - left, y - bottom), atol=1e-6)
 
 
-def test_the_other_half_of_the_sky_is_nowhere():
+def test_the_other_half_of_the_sky_has_no_pixel():
     plane = TangentPlane.from_header(header())
     assert np.isnan(plane.pixel([330.0, 150.0], [-30.0, 30.0])).tolist() == [[True, False], [True, False]]
 
@@ -122,7 +122,7 @@ def test_other_coordinates_are_none(change):
 
 
 @pytest.mark.parametrize("change", [{"CD1_1": 0.0, "CD1_2": 0.0}, {"CRVAL2": 91.0}])
-def test_coordinates_without_sense_are_unusable(change):
+def test_invalid_coordinates_are_unusable(change):
     cards = header()
     cards.update(change)
     with pytest.raises(UnusableImage, match="its celestial coordinates"):
@@ -179,7 +179,7 @@ def test_scale_of_galactic_coordinates():
 
 
 @pytest.mark.parametrize(("unit", "per_deg"), [("arcsec", 3600.0), ("arcmin", 60.0), ("rad", np.pi / 180)])
-def test_celestial_axes_in_other_units_than_degrees(unit, per_deg):
+def test_celestial_axes_in_other_units(unit, per_deg):
     """``CUNIT`` holds for CRVAL, CDELT and CD; ``astropy.wcs`` converts them too."""
     plain = header()
     converted = plain.copy()

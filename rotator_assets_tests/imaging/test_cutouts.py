@@ -1,4 +1,4 @@
-"""From image files to the pixels of a dataset, in every noise and option; and stamps of sky from a folder."""
+"""Cut-outs from image files with every noise and setting, and stamps of sky from a folder."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ CONDITIONS = {
 
 
 def galaxy(folder, size: int = 160, **header) -> ImageSource:
-    """A simulated galaxy as published: counts a second in g, r, i, z."""
+    """A simulated galaxy as published: counts per second in g, r, i, z."""
     light = np.exp(-np.hypot(*(np.indices((size, size)) - size // 2)) / 6)
     planes = np.stack([light * counts for counts in (2e10, 4e10, 4e10, 5e9)]).astype(np.float32) / 1e9
     path = write_cube(folder / "broadband_6.fits", planes, {**BROADBAND_HEADER, **header}, wcs=False)
@@ -65,7 +65,7 @@ def test_an_observed_image_is_cropped_and_keeps_its_values(tmp_path):
         cutout(source, "observed", 128)
 
 
-def test_without_options_it_is_the_observation_of_the_galaxy_s_seed(tmp_path):
+def test_by_default_the_galaxys_seed_sets_the_observation(tmp_path):
     source = galaxy(tmp_path)
     made = make_cutout(source, "6", Treatment("tng100", "noisy", 64))
     image, conditions = observe(source.read().pixels, galaxy_seed("tng100", "6", 2020), OBSERVED_PX)
@@ -75,7 +75,7 @@ def test_without_options_it_is_the_observation_of_the_galaxy_s_seed(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"psf": "moffat"}, {"redshift": 0.1}, {"sky": "stamps"}])
-def test_crops_are_of_one_observation_and_say_how_it_was_made(tmp_path, options):
+def test_crops_come_from_one_observation_with_its_conditions(tmp_path, options):
     source = galaxy(tmp_path / "galaxy")
     write_cube(tmp_path / "sky" / "a.fits", sky(150))
     stamps = read_sky_stamps(tmp_path / "sky") if "sky" in options else None
@@ -128,7 +128,7 @@ def test_a_galaxy_of_unknown_redshift_is_not_moved(tmp_path):
         cutout(source, "noiseless", redshift=0.1)
 
 
-def test_a_noiseless_image_is_the_published_one_in_nanomaggies_padded_with_zeros(tmp_path):
+def test_a_noiseless_image_is_padded_with_zeros(tmp_path):
     source = galaxy(tmp_path, size=50)
     made = cutout(source, "noiseless", 64)
     np.testing.assert_array_equal(centre_crop(made.pixels, 50), source.read().pixels)
@@ -176,7 +176,7 @@ def test_synthetic_sky_makes_a_synthetic_image(tmp_path):
         (sky(150), {"PIXSCALE": 0.262}, "has pixels of 0.262 arcsec, 0.396 are needed"),
     ],
 )
-def test_a_stamp_that_cannot_be_used_is_named(tmp_path, planes, header, reason):
+def test_an_unusable_stamp_is_named(tmp_path, planes, header, reason):
     write_cube(tmp_path / "good.fits", sky(150), wcs=False)
     write_cube(tmp_path / "bad.fits", planes, header, wcs=False)
     with pytest.raises(InputError, match=f"sky stamp bad.fits: .*{reason}.*; fix it or remove it") as error:
@@ -184,7 +184,7 @@ def test_a_stamp_that_cannot_be_used_is_named(tmp_path, planes, header, reason):
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
 
 
-def test_a_stamp_that_is_no_fits_file(tmp_path):
+def test_a_stamp_that_is_not_a_fits_file(tmp_path):
     (tmp_path / "bad.fits").write_text("<html>")
     with pytest.raises(InputError, match=r"sky stamp bad.fits: .*is neither a FITS file"):
         read_sky_stamps(tmp_path)
@@ -208,7 +208,7 @@ def test_more_stamps_than_fit_in_memory(tmp_path, monkeypatch):
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("psf", ["gaussian", "moffat"])
-def test_a_published_galaxy_on_a_wide_frame_has_the_sky_asked_for(real_data, psf):
+def test_a_published_galaxy_on_a_wide_frame_has_the_set_sky(real_data, psf):
     source = ImageSource("counts", (real_data / "tng" / "images" / "broadband_117369.fits",))
     options = MockSettings(psf=psf, sky_sigma_nmgy=TYPICAL_SKY, psf_fwhm_arcsec=(1.47, 1.36, 1.29))
     made = make_cutout(source, "117369", Treatment("tng100", "noisy", 400, mock=options))

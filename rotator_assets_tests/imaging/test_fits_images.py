@@ -1,4 +1,4 @@
-"""Where FITS files tell bands, units and pixel scale: the image is read by it, or refused with the reason."""
+"""Bands, units and pixel scale of FITS files are used, or the image is refused with the reason."""
 
 import re
 
@@ -18,7 +18,7 @@ BY_BAND = dict(zip("gri", PLANES, strict=True)) | {"u": 0.2 * PLANES[0], "z": 1.
 SDSS_UM = {"u": 0.356, "g": 0.472, "r": 0.618, "i": 0.748, "z": 0.892}
 JY = 1 / 3.631e-6
 MJY_SR = 1e6 * (0.396 * np.pi / 180 / 3600) ** 2 * JY
-"""Nanomaggies a pixel of 0.396 arcsec."""
+"""Nanomaggies per pixel of 0.396 arcsec."""
 
 
 def stack(bands):
@@ -69,7 +69,7 @@ def test_the_primary_header_names_the_bands(tmp_path, inherit, names):
     np.testing.assert_array_equal(image.pixels, PIXELS)
 
 
-def test_the_primary_header_tells_unit_and_scale(tmp_path):
+def test_the_primary_header_gives_unit_and_scale(tmp_path):
     primary = {"BUNIT": "MJy/sr", "PIXSCALE": 0.396, "BANDS": "gri", "SYNTHET": True}
     image = read(write_extension(tmp_path / "1-1.fits", PLANES, {}, primary))
     np.testing.assert_allclose(image.pixels, PIXELS * MJY_SR, rtol=1e-6)
@@ -81,7 +81,7 @@ def test_an_extension_that_inherits_nothing(tmp_path):
     np.testing.assert_array_equal(read(path).pixels, PIXELS)
 
 
-def test_an_extension_that_inherits_has_the_last_word(tmp_path):
+def test_an_extension_that_inherits_takes_precedence(tmp_path):
     own = {"INHERIT": True, "BANDS": "irg", "BUNIT": "nmgy"}
     path = write_extension(tmp_path / "1-1.fits", stack("irg"), own, {"BANDS": "gri", "BUNIT": "Jy"})
     np.testing.assert_array_equal(read(path).pixels, PIXELS)
@@ -98,7 +98,7 @@ def test_headers_that_contradict_each_other(tmp_path):
     np.testing.assert_array_equal(read(path).pixels, PIXELS)
 
 
-def test_a_keyword_that_stands_twice(tmp_path):
+def test_a_repeated_keyword(tmp_path):
     path = write_cube(tmp_path / "1-1.fits", PLANES, {"BUNIT": "nanomaggy"})
     content = path.read_bytes().replace(b"END     ", b"BUNIT   = 'Jy      '".ljust(80) + b"END     ", 1)
     end = content.index(b"END     ") + 80
@@ -311,7 +311,7 @@ def test_skirt_fluxes_a_wavelength(tmp_path):
 
 
 def test_wavelengths_in_a_table_of_another_kind(tmp_path):
-    """A spectrum beside the image is no list of its planes."""
+    """A spectrum next to the image does not list its planes."""
     for um, bands in ((np.array([0.75, 0.62, 0.48]), "irg"), (np.linspace(0.4, 1.0, 50), "gri")):
         table = fits.BinTableHDU.from_columns([fits.Column("wavelength", "D", unit="um", array=um)])
         fits.HDUList([fits.PrimaryHDU(stack(bands)), table]).writeto(tmp_path / "1-1.fits", overwrite=True)
@@ -335,7 +335,7 @@ def test_skirt_cubes_that_are_refused(tmp_path):
 
 
 def test_the_published_counts(tmp_path):
-    """Counts a second, four planes; names may be missing, other bands and other units are no published images."""
+    """Counts per second in four planes; names may be missing, other bands and units are not published images."""
     path = tmp_path / "broadband_1.fits"
     expected = PIXELS * 1e9 / np.array(SKIRT_ZERO_POINTS)
     bare = {key: value for key, value in BROADBAND_HEADER.items() if not key.startswith("FILTER")}

@@ -1,4 +1,4 @@
-"""Cut-outs from SDSS frames: the galaxy in the middle of every band, its flux as it was, and every way to lack one."""
+"""Cut-outs from SDSS frames: position and flux in every band, and every reason for not having one."""
 
 import bz2
 import gzip
@@ -26,7 +26,7 @@ PIXELS = {".fits": bytes, ".fits.bz2": bz2.compress, ".fits.gz": gzip.compress}
 
 
 def frame_wcs(band="r", ra=RA, dec=DEC, angle_deg=88.0, mirrored=False, shape=SHAPE) -> WCS:
-    """Coordinates as a frame has them: TAN by a CD matrix, turned any way, bands some pixels apart."""
+    """Coordinates like those of a frame: TAN with a CD matrix, any rotation, bands offset by a few pixels."""
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     wcs.wcs.crval = [ra, dec]
@@ -135,7 +135,7 @@ def test_pixels_are_taken_as_they_are(tmp_path):
         np.testing.assert_array_equal(whole[y : y + 128, x : x + 128], cut)
 
 
-def test_of_several_fields_the_one_where_the_galaxy_is_farthest_from_the_edge(tmp_path):
+def test_the_field_with_the_galaxy_farthest_from_the_edge_is_used(tmp_path):
     step = 100 * SCALE_DEG
     write_field(tmp_path / "a", field=36, dec=DEC + step, angle_deg=0.0)
     write_field(tmp_path / "b", field=37, dec=DEC, angle_deg=0.0)
@@ -148,7 +148,7 @@ def test_of_several_fields_the_one_where_the_galaxy_is_farthest_from_the_edge(tm
     assert sources["1-1"].described(tmp_path) == "a/frame-g-001043-1-0036.fits"
 
 
-def test_a_complete_field_goes_before_one_that_lacks_a_band(tmp_path):
+def test_a_complete_field_is_preferred(tmp_path):
     write_frame(tmp_path, "r", field=36)
     write_field(tmp_path, field=37, dec=DEC + 60 * SCALE_DEG, angle_deg=0.0)
     assert [path.name[-9:-5] for path in source_of(tmp_path).paths] == ["0037"] * 3
@@ -196,7 +196,7 @@ def test_a_missing_band_is_named(tmp_path):
     ],
 )
 @pytest.mark.filterwarnings("ignore:File may have been truncated")
-def test_a_bad_frame_is_the_reason_of_the_galaxies_that_need_it(tmp_path, content, words):
+def test_a_bad_frame_makes_its_galaxies_unusable(tmp_path, content, words):
     def damage(folder):
         (folder / G).write_bytes(content((folder / G).read_bytes()))
 
@@ -204,7 +204,7 @@ def test_a_bad_frame_is_the_reason_of_the_galaxies_that_need_it(tmp_path, conten
     assert message.startswith(f"{G}: ") and message.count(G) == 1
 
 
-def test_a_truncated_packed_frame_is_a_reason(tmp_path):
+def test_a_truncated_packed_frame_is_unusable(tmp_path):
     paths = write_field(tmp_path, ending=".fits.bz2", noise=0.02)
     content = paths[1].read_bytes()
     paths[1].write_bytes(content[: len(content) // 2])

@@ -1,4 +1,4 @@
-"""Checks of images against what is known of their galaxy: each passes what is right and names what is wrong."""
+"""Checks of images against the catalogue: each accepts valid images and names what is wrong."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def test_pixel_scale(tmp_path, scale, passes):
         check_matches(here, RA, DEC, arcsec_per_pixel=None)
 
 
-def test_what_a_file_does_not_tell_is_not_checked(tmp_path):
+def test_missing_header_values_are_not_checked(tmp_path):
     bare = image(tmp_path, wcs=False)
     assert bare.arcsec_per_pixel is None
     check_matches(bare, RA + 90, DEC)
@@ -87,7 +87,7 @@ def test_a_white_core_of_a_picture_is_saturated():
 
 
 @pytest.mark.real_data
-def test_no_real_image_is_called_saturated(real_data):
+def test_no_real_image_counts_as_saturated(real_data):
     for path in sorted((real_data / "manga" / "images").glob("*.png"))[::10]:
         check_not_white(ImageSource("colour", (path,)).read().pixels, max_white_fraction=0)
     for path in sorted((real_data / "tng" / "images").glob("*.fits")):

@@ -69,7 +69,7 @@ def test_pixel_scale_agrees_with_astropy(tmp_path, keywords):
     assert cube(path).read().arcsec_per_pixel == pytest.approx(expected, rel=1e-9)
 
 
-def test_pixel_scale_is_none_where_nothing_tells_it(tmp_path):
+def test_pixel_scale_is_none_if_unknown(tmp_path):
     assert cube(write_cube(tmp_path / "1-1.fits", PLANES, wcs=False)).read().arcsec_per_pixel is None
 
 
@@ -85,12 +85,12 @@ def test_pixel_scale_is_none_where_nothing_tells_it(tmp_path):
         ({"BAND0": "g", "BAND1": "r", "BAND2": "i", "BANDS": "g r r"}, "names the bands in two ways"),
     ],
 )
-def test_bands_that_the_header_does_not_tell(tmp_path, header, words):
+def test_bands_missing_from_the_header(tmp_path, header, words):
     with pytest.raises(UnusableImage, match=re.escape(words)):
         cube(write_cube(tmp_path / "1-1.fits", PLANES, header)).read()
 
 
-def test_a_band_that_stands_twice(tmp_path):
+def test_a_repeated_band(tmp_path):
     four = np.concatenate([PLANES, PLANES[:1]])
     with pytest.raises(UnusableImage, match=r"band g appears twice in its header \(g, r, i, g\)"):
         cube(write_cube(tmp_path / "1-1.fits", four, {"BANDS": "grig"})).read()
@@ -147,7 +147,7 @@ def test_a_mirrored_band_fits_the_others(tmp_path):
     np.testing.assert_array_equal(ImageSource("bands", paths).read().pixels, np.moveaxis(PLANES, 0, 2))
 
 
-def test_coordinates_without_sense(tmp_path):
+def test_invalid_coordinates(tmp_path):
     path = write_cube(tmp_path / "1-1.fits", PLANES, {"CDELT1": 0.0})
     with pytest.raises(UnusableImage, match=r"^1-1.fits: its celestial coordinates \(CD, CDELT, PC\) have no inverse"):
         cube(path).read()
@@ -184,7 +184,7 @@ def test_three_files_of_different_size(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
-def test_colour_picture_is_turned_over_and_reordered(tmp_path, mode):
+def test_colour_picture_is_flipped_and_reordered(tmp_path, mode):
     rgb = np.zeros((4, 6, 3), dtype=np.uint8)
     rgb[0, :] = (255, 51, 102)  # top row: R = i, G = r, B = g
     Image.fromarray(rgb).convert(mode).save(tmp_path / "1-1.png")

@@ -1,4 +1,4 @@
-"""Missing pixels: found in every reader, told with their fraction, filled where a setting allows."""
+"""Missing pixels: found by every reader, reported with their fraction, filled if a setting allows it."""
 
 import re
 
@@ -29,7 +29,7 @@ def frame(seed=0, rounded_to=None, sigma=0.01):
 
 
 def share(plane, kind, **options):
-    """Of the pixels that are missing for this reason; none may be missing for another."""
+    """Pixels that are missing for this reason; none may be missing for another."""
     why = missing_pixels(plane, **options)
     if why is None:
         return 0.0
@@ -47,7 +47,7 @@ def test_no_pixel_of_a_noisy_frame_is_missing(rounded_to):
         assert missing_pixels(frame(seed, rounded_to)) is None
 
 
-def test_rows_without_one_pixel_beside_padding():
+def test_rows_without_one_pixel_next_to_padding():
     plane = frame()
     plane[:3], plane[50:] = np.nan, 0
     why = missing_pixels(plane)
@@ -217,7 +217,7 @@ def write_form(folder, form, cube):
         (0.3, "one constant value"),
     ],
 )
-def test_every_reader_tells_the_fraction(tmp_path, form, value, words):
+def test_every_reader_reports_the_fraction(tmp_path, form, value, words):
     source = ImageSource(form, write_form(tmp_path, form, planes(value)))
     with pytest.raises(UnusableImage, match=re.escape(f"16 % of the pixels in the crop are missing ({words})")):
         make_cutout(source, "1-1", OBSERVED)
@@ -308,7 +308,7 @@ def test_an_error_of_nan_is_no_measurement(tmp_path, name):
         make_cutout(source, "1-1", OBSERVED)
 
 
-def test_masks_are_not_read_and_told(tmp_path):
+def test_unread_masks_are_reported(tmp_path):
     source = write_extensions(tmp_path / "1-1.fits", fits.ImageHDU(np.ones((SIZE, SIZE), np.int16), name="DQ"))
     cutout = make_cutout(source, "1-1", OBSERVED)
     assert cutout.conditions["unread_extensions"] == "DQ" and cutout.conditions["filled_fraction"] == 0

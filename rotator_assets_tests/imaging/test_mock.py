@@ -1,4 +1,4 @@
-"""The mock observation against truth: flux, seeing, noise, and that it can be repeated."""
+"""Mock observations against the truth: flux, seeing, noise and reproducibility."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.imaging.redshifting import SKIRT_REDSHIFT, flux_scale
 
 TYPICAL_SKY = (0.0175, 0.0277, 0.0465)
-"""Nanomaggies a pixel in g, r, i: the mean depth of SDSS."""
+"""Nanomaggies per pixel in g, r, i: the mean depth of SDSS."""
 EVERY_WAY = (
     MockSettings(),
     MockSettings(psf="moffat"),
@@ -80,7 +80,7 @@ def test_typical_sky_in_nanomaggies():
     np.testing.assert_allclose(sigma, TYPICAL_SKY, atol=5e-5)
 
 
-def test_fixed_seeing_and_depth_are_taken_and_leave_the_other_as_drawn():
+def test_fixed_seeing_or_depth_leaves_the_other_unchanged():
     drawn = draw_conditions(8)
     seeing = draw_conditions(8, MockSettings(psf_fwhm_arcsec=(1.5, 1.4, 1.3)))
     depth = draw_conditions(8, MockSettings(sky_sigma_nmgy=TYPICAL_SKY))
@@ -88,7 +88,7 @@ def test_fixed_seeing_and_depth_are_taken_and_leave_the_other_as_drawn():
     assert (depth.psf_fwhm_arcsec, depth.sky_sigma_nmgy) == (drawn.psf_fwhm_arcsec, TYPICAL_SKY)
 
 
-def test_conditions_say_what_was_observed_and_how():
+def test_conditions_describe_the_observation():
     plain, moffat = draw_conditions(8), draw_conditions(8, MockSettings(psf="moffat", moffat_beta=2.5, redshift=0.1))
     assert (plain.psf_profile, plain.moffat_beta, plain.redshift, plain.sky_stamp) == ("gaussian", None, None, None)
     assert (moffat.psf_profile, moffat.moffat_beta, moffat.redshift) == ("moffat", 2.5, 0.1)
@@ -179,7 +179,7 @@ def test_light_that_cannot_be_observed(value, options):
 
 @pytest.fixture(scope="module", params=["6", "117361", "117369"])
 def published(real_data, request) -> np.ndarray:
-    """A SKIRT image in nanomaggies a pixel: 499, 175 and 155 pixels a side."""
+    """A SKIRT image in nanomaggies per pixel: 499, 175 and 155 pixels wide."""
     from astropy.io import fits
 
     counts = fits.getdata(real_data / "tng" / "images" / f"broadband_{request.param}.fits")
@@ -202,8 +202,8 @@ def test_a_simulated_galaxy_keeps_its_light(published, options):
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("options", EVERY_WAY)
-def test_the_background_of_a_simulated_galaxy_has_the_depth_asked_for(published, options):
-    """Far from the galaxy, in its own image and in what was padded around it."""
+def test_the_background_has_the_set_depth(published, options):
+    """Far from the galaxy, in its own image and in the padding around it."""
     options = options.model_copy(update={"sky_sigma_nmgy": TYPICAL_SKY})
     image, conditions = observe(published, 5, 800, options)
     light = seen_light(published, 800, conditions)

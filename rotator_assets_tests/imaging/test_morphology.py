@@ -1,4 +1,4 @@
-"""Structure of galaxies against what their profiles give by calculation, and of what is no galaxy."""
+"""Structure of galaxies against values calculated from their profiles, and of other images."""
 
 import numpy as np
 import pytest
@@ -96,7 +96,7 @@ def test_colour_and_size():
     assert measured.sn_per_pixel > 10
 
 
-def test_numbers_do_not_hang_on_unit_orientation_or_place():
+def test_results_do_not_depend_on_unit_orientation_or_position():
     image = sersic(1, 6, axis_ratio=0.6) + noise(0.002)
     same = [image * np.float32(1e4), image * np.float32(1e-6), image[::-1, ::-1].copy(), np.rot90(image).copy()]
     first = measure_morphology(image, False)
@@ -109,8 +109,8 @@ def test_numbers_do_not_hang_on_unit_orientation_or_place():
     assert moved.concentration == pytest.approx(alone.concentration, abs=0.03)
 
 
-def test_the_same_as_all_of_statmorph():
-    """What is left out of its computation changes nothing of what is kept."""
+def test_results_equal_those_of_unmodified_statmorph():
+    """Skipping other quantities does not change those that are computed."""
     import statmorph
 
     light = (sersic(2, 6, axis_ratio=0.6) + noise(0.002))[..., 1].astype(float)
@@ -124,7 +124,7 @@ def test_the_same_as_all_of_statmorph():
         assert getattr(ours, name) == pytest.approx(getattr(full, name), rel=1e-6), name
 
 
-def test_a_pictures_sky_level_is_taken_off_and_its_bands_are_averaged():
+def test_sky_is_subtracted_and_bands_averaged_in_pictures():
     image = sersic(1, 6) + noise(0.002)
     picture = np.clip(0.5 * image / image.max() + 0.1, 0, 1).astype(np.float32)
     assert measure_morphology(picture, True).concentration == pytest.approx(
@@ -133,7 +133,7 @@ def test_a_pictures_sky_level_is_taken_off_and_its_bands_are_averaged():
     assert measure_morphology(picture, True).g_minus_i == pytest.approx(G_MINUS_I, abs=0.02)
 
 
-def test_a_star_beside_the_galaxy_is_masked():
+def test_a_star_next_to_the_galaxy_is_masked():
     y, x = np.indices((64, 64)) - 31.5
     star = np.exp(-0.5 * ((x - 20) ** 2 + (y + 8) ** 2) / 1.5**2)[..., None] * COLOUR
     image = sersic(1, 5) + noise(0.005)
@@ -153,7 +153,7 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("name", FAULTY)
-def test_what_cannot_be_measured_has_a_reason_and_no_numbers(name):
+def test_unmeasurable_images_have_a_reason_and_no_values(name):
     image, reason = FAULTY[name]
     measured = measure_morphology(image.astype(np.float32), False)
     assert not measured.usable and measured.reason is not None

@@ -1,4 +1,4 @@
-"""Neighbours: planted ones are found and taken out, whatever the noise; galaxies alone are left as they are."""
+"""Neighbours: injected ones are found and removed at any noise; isolated galaxies stay unchanged."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def noise(sigma, size=64, seed=1):
 
 
 def eight_bit(image):
-    """As an 8-bit colour picture has it: stretched, clipped, in steps of 1/255."""
+    """Like an 8-bit colour picture: stretched, clipped, in steps of 1/255."""
     return (np.arcsinh(10 * np.clip(image, 0, None)) / np.arcsinh(15) * 255).clip(0, 255).astype(np.uint8) / np.float32(
         255
     )
@@ -68,7 +68,7 @@ def test_a_galaxy_alone_is_left_alone(kind, shape):
 
 
 @pytest.mark.parametrize("kind", ["noiseless", "noisy", "picture"])
-def test_what_stands_on_both_sides_is_the_galaxys_own(kind):
+def test_symmetric_features_belong_to_the_galaxy(kind):
     """A pair of knots, as the ends of a bar or the arms of a spiral, stays; either of them alone is a neighbour."""
     pair = galaxy() + star(x=15, y=10, peak=0.4) + star(x=-15, y=-10, peak=0.4)
     assert not neighbour_mask(KINDS[kind](pair))[star(x=15, y=10)[..., 1] > 0.3].any()
@@ -81,7 +81,7 @@ def test_two_neighbours_are_both_masked_even_where_they_touch():
     assert mask[(first + second)[..., 1] > 0.3].all()
 
 
-def test_a_neighbour_brighter_than_the_galaxy_does_not_take_its_place():
+def test_a_brighter_neighbour_is_not_taken_for_the_galaxy():
     light = star(x=16, peak=8.0, width_px=2.0)
     mask = neighbour_mask(galaxy() + light + noise(0.02))
     assert mask[light[..., 1] > 0.5].all() and not mask[28:36, 28:36].any()
@@ -101,7 +101,7 @@ def test_without_neighbours_the_image_is_that_of_the_galaxy_alone():
 
 
 def test_the_patch_is_as_noisy_as_the_sky():
-    """A smooth patch would tell where a neighbour was."""
+    """A smooth patch would show where a neighbour was."""
     crowded = galaxy(scale_px=3) + noise(0.02) + star(x=22, y=-18, width_px=3.0)
     mask = neighbour_mask(crowded)
     patch = remove_neighbours(crowded, mask)[mask]
@@ -120,7 +120,7 @@ def test_the_patch_has_the_opposite_pixels_about_the_galaxys_own_centre():
     np.testing.assert_allclose(cleaned[20, 50], image[20, 50], rtol=1e-4)  # a point-symmetric galaxy
 
 
-def test_where_the_other_side_is_not_in_the_image_the_sky_is_taken():
+def test_pixels_without_an_opposite_get_the_sky():
     image = galaxy(x0=2.0) + np.float32(3)
     mask = np.zeros((64, 64), dtype=bool)
     mask[30, :3] = True  # opposite: columns 67 to 65
@@ -149,7 +149,7 @@ def test_an_image_of_nothing_has_no_neighbours(value):
     st.integers(0, 2**31),
     st.sampled_from([0.0, 0.02]),
 )
-def test_a_neighbour_is_found_wherever_it_stands(distance_px, angle_deg, unit, seed, sigma):
+def test_a_neighbour_is_found_anywhere(distance_px, angle_deg, unit, seed, sigma):
     x, y = distance_px * np.cos(np.radians(angle_deg)), distance_px * np.sin(np.radians(angle_deg))
     light = star(x=x, y=y)
     image = (unit * (galaxy(axis_ratio=0.8) + light + noise(sigma, seed=seed))).astype(np.float32)
@@ -192,7 +192,7 @@ def test_the_middle_of_a_real_galaxy_is_never_masked(real_data):
 @pytest.mark.real_data
 @pytest.mark.parametrize(("subhalo", "largest_share"), [(117361, 0.01), (117367, 0.01), (117370, 0.01), (6, 0.08)])
 def test_simulated_galaxies_alone_in_their_image_stay(real_data, subhalo, largest_share):
-    """Of a star-forming disc (6) without seeing and noise some knots go; observed, it stays whole."""
+    """Some knots of a star-forming disc (6) are removed without seeing and noise, none if it is observed."""
     source = ImageSource("counts", (real_data / "tng" / "images" / f"broadband_{subhalo}.fits",))
     image = source.read().pixels
     noiseless, noisy = pad_or_crop(image, 128), observe(image, seed=3, size=128)[0]

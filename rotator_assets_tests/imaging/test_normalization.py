@@ -34,14 +34,14 @@ every_method = pytest.mark.parametrize("method", METHODS)
 
 
 def galaxy(seed=0, size_px=64, sky_sigma=0.02, core_px=5.0):
-    """An exponential disc on noisy sky, float32 (size, size, 3), nanomaggies a pixel; i is brightest and noisiest."""
+    """An exponential disc on noisy sky, float32 (size, size, 3), nanomaggies per pixel; i is brightest and noisiest."""
     y, x = np.mgrid[:size_px, :size_px] - (size_px - 1) / 2
     light = np.exp(-np.hypot(x, 1.4 * y) / core_px)[..., None] * np.array([1.0, 2.0, 3.0])
     noise = np.random.default_rng(seed).normal(0, sky_sigma * np.array([1, 1.2, 2]), light.shape)
     return (light + noise).astype(np.float32)
 
 
-def test_a_recipe_may_name_exactly_these():
+def test_recipes_allow_exactly_these_methods():
     assert get_args(Normalization) == tuple(METHODS)
 
 
@@ -73,7 +73,7 @@ def test_extreme_fluxes_stay_finite_in_range_and_in_order(method, images):
 @every_method
 @few
 @given(images=images)
-def test_within_the_range_that_the_method_states(method, images):
+def test_values_are_within_the_range_of_the_method(method, images):
     result = normalize(images, method)
     assert LOWEST.get(method, -np.inf) <= result.min() and result.max() <= HIGHEST.get(method, np.inf) * (1 + 1e-6)
 
@@ -91,7 +91,7 @@ def test_zero_flux_maps_to_zero_and_signs_are_kept(method, images):
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - set(KEEPS_ZERO)))
-def test_zero_flux_is_not_zero_where_sky_is_measured_in_the_image(method):
+def test_zero_flux_is_not_zero_if_the_method_measures_the_sky(method):
     image = galaxy()
     image[0, 0] = 0
     z1, z2 = zscale_limits(image)
@@ -104,7 +104,7 @@ def test_zero_flux_is_not_zero_where_sky_is_measured_in_the_image(method):
 @pytest.mark.parametrize("method", BY_MAXIMUM)
 @few
 @given(images=images)
-def test_maximum_is_one_where_there_is_signal_and_zeros_where_there_is_none(method, images):
+def test_maximum_is_one_and_images_without_signal_are_zero(method, images):
     result = normalize(images, method)
     bands = {"max_g": slice(0, 1), "max_r": slice(1, 2)}.get(method, slice(None))
     for image, normalized in zip(images[..., bands], result[..., bands], strict=True):
@@ -193,12 +193,12 @@ def test_equal_pixels_become_zeros(method, value):
 
 
 @pytest.mark.parametrize("method", BY_MAXIMUM)
-def test_an_all_negative_image_becomes_zeros_where_the_maximum_is_the_unit(method):
+def test_a_negative_image_is_zero_if_scaled_by_its_maximum(method):
     assert not normalize(-1 - np.abs(galaxy()[None]), method).any()
 
 
 @pytest.mark.parametrize("method", OFFSET_FREE)
-def test_an_all_negative_image_is_an_image_where_an_offset_does_not_matter(method):
+def test_a_negative_image_is_normalized_if_offsets_cancel(method):
     np.testing.assert_allclose(normalize(galaxy()[None] - 8, method), normalize(galaxy()[None], method), atol=1e-4)
 
 
@@ -230,7 +230,7 @@ def test_standard_equals_scikit_learn(images):
 
 
 @pytest.mark.parametrize("factor", [1e-30, 1.0, 1e30])
-def test_standard_has_mean_zero_deviation_one_and_samuelsons_bound(factor):
+def test_standard_has_mean_zero_and_deviation_one(factor):
     result = normalize(galaxy()[None] * np.float32(factor), "standard").astype(np.float64)
     assert result.mean() == pytest.approx(0, abs=1e-6) and result.std() == pytest.approx(1, abs=1e-6)
     one_pixel = np.zeros((1, 5, 5, 3))
@@ -256,8 +256,8 @@ def test_zscale_limits_from_a_sample_are_near_those_of_all_pixels(seed):
 
 
 @pytest.mark.parametrize("band", range(3))
-def test_zscale_sees_every_band_alike(band):
-    """Astropy's own sample of a 64-pixel image in three bands holds the first band alone."""
+def test_zscale_samples_every_band(band):
+    """Astropy's own sample of a 64-pixel image in three bands only contains the first band."""
     image = np.zeros((64, 64, 3), np.float32)
     image[..., band] = galaxy()[..., 2]
     only = zscale_limits(image)
@@ -285,7 +285,7 @@ def test_like_itself_is_the_same(method, images):
 
 
 @pytest.mark.parametrize("method", ["max_all", "max_g", "max_r", "zscale", "standard", "none"])
-def test_like_another_is_linear_by_the_numbers_of_the_other(method):
+def test_normalization_like_another_image_is_linear(method):
     other, added = galaxy(1), 0.1 * np.random.default_rng(2).random((64, 64, 3)).astype(np.float32)
     z1, z2 = zscale_limits(other)
     scale = {
@@ -308,7 +308,7 @@ def test_like_another_is_linear_by_the_numbers_of_the_other(method):
 
 
 @pytest.mark.parametrize(("method", "stretch"), [("log", LogStretch(1000)), ("asinh", AsinhStretch(0.1))])
-def test_like_another_is_stretched_from_its_maximum(method, stretch):
+def test_normalization_like_another_image_uses_its_maximum(method, stretch):
     other = galaxy(1)
     relative = np.linspace(-0.5, 1, 48).reshape(1, 4, 4, 3)
     like = np.broadcast_to(other[:4, :4], (1, 4, 4, 3)).copy()
@@ -317,7 +317,7 @@ def test_like_another_is_stretched_from_its_maximum(method, stretch):
 
 
 @every_method
-def test_like_another_each_by_the_one_of_its_place(method):
+def test_each_image_uses_the_other_in_its_position(method):
     some, others = np.stack([galaxy(0), galaxy(1)]), np.stack([galaxy(2, core_px=3), 5 * galaxy(3)])
     alone = [normalize_like(some[[k]], others[[k]], method)[0] for k in range(2)]
     np.testing.assert_array_equal(normalize_like(some, others, method), alone)
@@ -353,7 +353,7 @@ def test_no_images_one_pixel_and_integer_input(method):
 
 
 @every_method
-def test_a_batch_is_normalized_in_no_time(method):
+def test_a_batch_is_normalized_quickly(method):
     from time import process_time
 
     images = np.stack([galaxy(seed) for seed in range(8)])

@@ -1,4 +1,4 @@
-"""Images by their content: any compression, any name; and which names are found."""
+"""Images are identified by their content, in any compression and with any name."""
 
 import bz2
 import gzip
@@ -52,7 +52,7 @@ def fits_bytes(planes, **header) -> bytes:
 
 
 def picture_bytes(kind, mode="RGB", **options) -> tuple[bytes, np.ndarray]:
-    """A picture of noise, and its pixels as they are read where it is not compressed with losses."""
+    """A picture of noise, and its pixels as read without lossy compression."""
     rgb = np.random.default_rng(0).integers(0, 200, (32, 24, 3)).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(rgb).convert(mode).save(file, kind, **options)
@@ -243,7 +243,7 @@ def test_names_of_bands(tmp_path):
     assert {name: band_of(tmp_path / name) for name in names} == names
 
 
-def test_files_that_are_no_images_of_galaxies_and_galaxies_with_several(tmp_path):
+def test_other_files_and_galaxies_with_several_images(tmp_path):
     for name in ("1-1.fits", "deep/1-1.fits.gz", "1-2.fits", "1-2.png", "1-3_g.fits", "1-3_r.fits", "1-3_i.fits"):
         write(tmp_path / name, b"")
     for name in ("notes.txt", "catalog.hdf5", "NGC4526.fits", "manga-1-4.png"):
@@ -260,7 +260,7 @@ def test_a_plain_cube_is_preferred_to_one_in_an_archive(tmp_path):
     np.testing.assert_array_equal(SURVEYS["manga"].image_index(tmp_path)["1-1"].read().pixels, PIXELS)
 
 
-def test_cubes_go_before_bands_and_these_before_pictures(tmp_path):
+def test_cubes_are_preferred_to_bands_and_bands_to_pictures(tmp_path):
     content, _ = picture_bytes("PNG")
     write(tmp_path / "images" / "1-1.png", content)
     for band in "gri":

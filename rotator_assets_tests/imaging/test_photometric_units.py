@@ -1,4 +1,4 @@
-"""Flux units of FITS images: every spelling that converts exactly, and every one that is refused with its reason."""
+"""Flux units of FITS images: spellings that convert exactly, and those that are refused with a reason."""
 
 import re
 
@@ -144,7 +144,7 @@ def test_zero_points_that_are_refused(keywords, words):
         nanomaggies_per_unit(keywords, "g", SIDE_ARCSEC)
 
 
-def test_a_zero_point_beside_its_own_unit():
+def test_a_zero_point_that_agrees_with_the_unit():
     assert factor("nJy", MAGZERO=31.4) == pytest.approx(1e-9 * JY)
     assert factor("nanomaggy", MAGZERO=22.5, EXPTIME=54.0) == 1
     assert factor("maggies", MAGZERO=0.0) == pytest.approx(1e9)

@@ -1,4 +1,4 @@
-"""A star at a known position, from frames and cubes to the stored image, its numbers and its FITS file, by astropy."""
+"""A star at a known position, from frames and cubes to the stored image and its FITS file, checked with astropy."""
 
 from types import SimpleNamespace
 
@@ -38,7 +38,7 @@ def star(x, y, shape, sigma=2.0):
 
 
 def check(folder, cutout, position):
-    """The star's own light is centred on the galaxy's place, and the file's sky has it at its position.
+    """The star's light is centred on the galaxy's position, also in the coordinates of the file.
 
     Gives the position of another pixel, 12 to the right and 9 down.
     """
@@ -101,7 +101,7 @@ def place_of(cutout):
 
 
 @pytest.mark.parametrize(("side", "place"), [(80, 31.5), (81, 32.0), (64, 31.5), (65, 32.0)])
-def test_without_coordinates_it_is_the_middle_of_the_file(tmp_path, side, place):
+def test_without_coordinates_the_middle_of_the_file_is_used(tmp_path, side, place):
     from PIL import Image
 
     random = np.random.default_rng(0)
@@ -119,7 +119,7 @@ def test_without_coordinates_it_is_the_middle_of_the_file(tmp_path, side, place)
 
 @pytest.mark.parametrize("redshift", [None, 0.1])
 @pytest.mark.parametrize("side", [50, 51, 90, 91])
-def test_a_simulated_galaxy_is_the_middle_of_its_image_wherever_it_is_moved(side, redshift):
+def test_a_simulated_galaxy_stays_in_the_middle(side, redshift):
     light = np.repeat(star(middle(side), middle(side), (side, side), 4.0)[..., None], 3, axis=2)
     image = GalaxyImage(light, 0.396, "nanomaggies", False, redshift=0.0485)
     treatment = Treatment("tng100", "noiseless", 64, mock=MockSettings(redshift=redshift))
@@ -137,7 +137,7 @@ def test_a_crop_of_a_crop_is_that_of_the_whole(n, size):
         assert crop_start(n, between) + crop_start(between, size) == crop_start(n, size)
 
 
-def test_coordinates_that_are_not_believed_give_no_place(tmp_path):
+def test_implausible_coordinates_are_ignored(tmp_path):
     shape = (80, 80)
     wcs = sky(0.0, False, [40.5, 40.5])
     header = wcs.to_header()

@@ -53,7 +53,7 @@ def test_a_point_source_gets_the_seeing(beta, fwhm):
 
 
 @pytest.mark.parametrize("beta", PROFILES)
-def test_a_point_source_is_as_galsim_draws_it(beta):
+def test_a_point_source_equals_that_of_galsim(beta):
     light = convolve_psf(point_source(101), TYPICAL_FWHM, beta)
     for band, fwhm in enumerate(TYPICAL_FWHM):
         image = galsim_profile(fwhm, beta).drawImage(nx=101, ny=101, scale=SDSS_ARCSEC_PER_PIXEL, method="no_pixel")
@@ -64,7 +64,7 @@ def test_a_point_source_is_as_galsim_draws_it(beta):
 
 
 @pytest.mark.parametrize("beta", [None, 3.0])
-def test_a_galaxy_is_as_galsim_convolves_it(beta):
+def test_a_convolved_galaxy_equals_that_of_galsim(beta):
     galaxy = galsim.Gaussian(half_light_radius=1.5, flux=50.0).shear(q=0.6, beta=30 * galsim.degrees)
     frame = {"nx": 129, "ny": 129, "scale": SDSS_ARCSEC_PER_PIXEL, "method": "no_pixel"}
     plane = galaxy.drawImage(**frame).array
@@ -75,7 +75,7 @@ def test_a_galaxy_is_as_galsim_convolves_it(beta):
 
 
 def test_the_fwhm_has_the_pixel_in_it():
-    """A star that SDSS sees with 1.3 arcsec: were the pixel put on top of it, it would be 2 per cent wider."""
+    """A star of 1.3 arcsec in SDSS. Integrating over the pixel again would broaden it by 2 per cent."""
     star = convolve_psf(point_source(65), (1.3, 1.3, 1.3))[..., 0]
     twice = galsim.Gaussian(fwhm=1.3).drawImage(nx=65, ny=65, scale=SDSS_ARCSEC_PER_PIXEL, method="auto").array
     assert measured_fwhm_arcsec(star) == pytest.approx(1.3, rel=0.003)
@@ -83,7 +83,7 @@ def test_the_fwhm_has_the_pixel_in_it():
 
 
 @pytest.mark.parametrize("beta", PROFILES)
-def test_light_is_kept(beta):
+def test_light_is_conserved(beta):
     sersic_like = np.exp(-np.hypot(*(np.indices((301, 301)) - 150)) / 4)[..., None] * np.array([1.0, 2.0, 3.0])
     light = convolve_psf(sersic_like, (1.8, 1.5, 1.2), beta)
     np.testing.assert_allclose(light.sum((0, 1)), sersic_like.sum((0, 1)), rtol=1e-3)
@@ -92,7 +92,7 @@ def test_light_is_kept(beta):
 
 @settings(max_examples=50, deadline=None)
 @given(st.floats(0.6, 4), st.floats(2, 100))
-def test_the_kernel_holds_all_but_the_stated_light(fwhm, beta):
+def test_the_kernel_holds_the_documented_fraction_of_light(fwhm, beta):
     kernel = moffat_kernel(fwhm, beta)
     reach_arcsec = len(kernel) // 2 * SDSS_ARCSEC_PER_PIXEL
     beyond = (1 + (reach_arcsec / moffat_alpha(fwhm, beta)) ** 2) ** (1 - beta)
@@ -108,8 +108,8 @@ def test_a_moffat_profile_falls_to_half_at_half_its_fwhm():
 
 
 @pytest.mark.parametrize("beta", [None, 3.0])
-def test_a_crop_sees_what_the_whole_image_does(beta):
-    """The margin is as wide as the PSF reaches: light from outside the crop arrives, and cropping early loses none."""
+def test_a_crop_equals_that_of_the_whole_image(beta):
+    """The margin is as wide as the PSF, so light from outside the crop is included and early cropping loses none."""
     pixels = np.random.default_rng(0).random((256, 256, 3))
     conditions = MockConditions(0, TYPICAL_FWHM, (0.0,) * 3, beta)
     whole = convolve_psf(pixels, TYPICAL_FWHM, beta)[96:160, 96:160]

@@ -1,4 +1,4 @@
-"""A galaxy at another redshift: the cosmology, and that light is kept, dimmed and shrunk as it should."""
+"""A galaxy at another redshift: the cosmology, flux conservation, dimming and apparent size."""
 
 import galsim
 import numpy as np
@@ -69,7 +69,7 @@ def test_the_redshift_of_the_source_changes_nothing(ny, nx, size, redshift):
 
 @settings(deadline=None)
 @given(sides, sides, st.floats(0.05, 4))
-def test_all_light_of_the_image_is_kept(ny, nx, scale):
+def test_all_light_of_the_image_is_conserved(ny, nx, scale):
     pixels = image(ny, nx)
     resampled = resample(pixels, scale, int(np.ceil(25 * scale)) + 3)
     np.testing.assert_allclose(resampled.sum((0, 1)), pixels.sum((0, 1), dtype=np.float64), rtol=1e-9)
@@ -87,7 +87,7 @@ def test_a_smaller_crop_is_part_of_a_larger_one(ny, nx, scale, size):
 @settings(deadline=None)
 @given(sides, sides, st.floats(0.05, 4))
 def test_the_middle_stays_the_middle(ny, nx, scale):
-    """A mirrored image gives the mirrored result, about the place where ``pad_or_crop`` puts the middle."""
+    """A mirrored image gives the mirrored result, about the middle of ``pad_or_crop``."""
     pixels = image(ny, nx)
     size = 2 * int(np.ceil(13 * scale)) + 4
     resampled, mirrored = resample(pixels, scale, size), resample(pixels[::-1, ::-1], scale, size)
@@ -96,7 +96,7 @@ def test_the_middle_stays_the_middle(ny, nx, scale):
     np.testing.assert_allclose(shifted, resampled, atol=1e-9)
 
 
-def test_half_the_size_adds_up_four_pixels_and_twice_shares_each_among_four():
+def test_scaling_by_two_splits_or_adds_four_pixels():
     pixels = image(8, 12)
     halved = resample(pixels, 0.5, 20)[8:12, 7:13]
     np.testing.assert_allclose(halved, pixels.reshape(4, 2, 6, 2, 3).sum((1, 3)), rtol=1e-6)
@@ -105,7 +105,7 @@ def test_half_the_size_adds_up_four_pixels_and_twice_shares_each_among_four():
 
 
 @pytest.mark.parametrize("redshift", [0.03, 0.1, 0.2])
-def test_a_galaxy_is_as_galsim_draws_it_there(redshift):
+def test_a_moved_galaxy_equals_that_of_galsim(redshift):
     frame = {"nx": 161, "ny": 161, "scale": SDSS_ARCSEC_PER_PIXEL, "method": "auto"}
     galaxy = {"half_light_radius": 4.0, "flux": 100.0}
     drawn = galsim.Gaussian(**galaxy).drawImage(**frame).array
@@ -123,13 +123,13 @@ def test_light_that_does_not_reach_the_crop_is_not_read():
     assert np.isnan(resample(pixels, 0.9, 60)).any()
 
 
-def test_an_image_of_one_long_row_needs_no_memory_to_speak_of():
+def test_an_image_of_one_long_row_needs_little_memory():
     assert resample(np.ones((1, 10_000_000, 3), dtype=np.float32), 0.9, 64).shape == (64, 64, 3)
 
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("redshift", [0.06, 0.1, 0.25])
-def test_a_published_galaxy_keeps_its_light_but_for_the_distance(real_data, redshift):
+def test_a_published_galaxy_only_dims_with_distance(real_data, redshift):
     from astropy.io import fits
 
     with fits.open(real_data / "tng" / "images" / "broadband_6.fits") as hdus:

@@ -1,4 +1,4 @@
-"""Stamps of real sky: what is measured, how they are drawn, and every way they can be unusable."""
+"""Stamps of real sky: their noise, how they are drawn, and every reason to refuse them."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_noise_is_measured_in_spite_of_faint_sources():
     assert pixels.std() > 5 * max(SIGMA)
 
 
-def test_the_sky_is_a_piece_of_one_stamp_turned_or_mirrored():
+def test_the_sky_is_part_of_one_stamp_rotated_or_mirrored():
     pixels = np.arange(40 * 50 * 3, dtype=np.float32).reshape(40, 50, 3)
     stamps = SkyStamps.measured({"a": pixels})
     corners, orientations = set(), set()
@@ -57,7 +57,7 @@ def test_a_galaxy_gets_its_stamp_by_its_seed():
     assert len(drawn) == 4 and min(drawn.values()) > 4
 
 
-def test_the_galaxy_s_light_lies_on_the_stamp_and_does_not_choose_it():
+def test_the_stamp_does_not_depend_on_the_galaxys_light():
     stamps = SkyStamps.measured({f"{k}.fits": sky(140, 150, k) for k in range(9)})
     faint, bright = np.zeros((200, 200, 3), dtype=np.float32), np.full((200, 200, 3), 50.0, dtype=np.float32)
     (below, first), (image, second) = (observe(pixels, 5, 128, STAMPED, stamps) for pixels in (faint, bright))
@@ -76,7 +76,7 @@ def test_the_galaxy_s_light_lies_on_the_stamp_and_does_not_choose_it():
         (np.ones((130, 130, 4)), r"\(ny, nx, 3\)"),
     ],
 )
-def test_stamps_that_are_no_sky(pixels, reason):
+def test_stamps_without_sky(pixels, reason):
     with pytest.raises(InputError, match=f"sky stamp bad.fits: .*{reason}"):
         SkyStamps.measured({"good.fits": sky(130, 130), "bad.fits": pixels})
 

@@ -1,4 +1,4 @@
-"""Writer of MaNGA MAPS files in the layouts of DR15 and DR17, and a rotating disc whose lambda_R is known to put in."""
+"""Writer of MaNGA MAPS files in the layouts of DR15 and DR17, and a rotating disc of known lambda_R."""
 
 from __future__ import annotations
 

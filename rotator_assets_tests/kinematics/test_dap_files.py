@@ -1,4 +1,4 @@
-"""MAPS files as they are and as they should not be: layouts, masks, and a reason for everything that can be wrong."""
+"""Valid and damaged MAPS files: layouts, masks, and a reason for every problem."""
 
 import gzip
 import io
@@ -175,7 +175,7 @@ NOT_FITS = [b"", b"<html>404</html>", b"\x1f\x8b", b"BZh91AY&SY", gzip.compress(
 
 
 @pytest.mark.parametrize("content", NOT_FITS)
-def test_what_is_no_fits_file_is_refused(tmp_path, content):
+def test_other_files_than_fits_are_refused(tmp_path, content):
     (tmp_path / "other.fits.gz").write_bytes(content)
     reasons = ("is not a FITS file", "ended before the end-of-stream marker")  # of a compressed file that breaks off
     assert any(reason in refused(tmp_path / "other.fits.gz") for reason in reasons)

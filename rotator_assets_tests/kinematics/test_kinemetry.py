@@ -1,4 +1,4 @@
-"""Kinemetry: velocity fields whose harmonics are known, and galaxies whose kind is."""
+"""Kinemetry of velocity fields with known harmonics, and of galaxies of known type."""
 
 from dataclasses import dataclass
 
@@ -192,7 +192,7 @@ def test_seeing_leaves_discs_regular(ellipticity, r_eff):
     assert found.regular is True and found.k5_over_k1 < 0.02
 
 
-def test_errors_that_are_not_stated_are_told_by_the_residuals():
+def test_missing_errors_are_estimated_from_the_residuals():
     field = rotation(RADIUS) * np.cos(AZIMUTH)
     velocity = field + np.random.default_rng(4).normal(0, 8, len(field))
     places = SKY.west, SKY.north, SKY.flux, velocity
@@ -201,7 +201,7 @@ def test_errors_that_are_not_stated_are_told_by_the_residuals():
     assert unstated.k5_over_k1_error == pytest.approx(stated.k5_over_k1_error, rel=0.25)
 
 
-def test_few_bins_tell_nothing():
+def test_few_bins_give_no_result():
     few = kinemetry(*np.ones((4, 14)), np.ones(14), 0.3)
     assert few.regular is None and few.reason == "14 bins are too few to measure harmonics, 15 are needed"
     assert np.isnan([few.k1_km_s, few.k5_over_k1, few.k5_over_k1_error, few.position_angle_deg]).all()

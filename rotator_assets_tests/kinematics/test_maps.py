@@ -1,4 +1,4 @@
-"""lambda_R from MAPS files: known galaxies come back, what is masked does not count, damage gives a reason."""
+"""lambda_R from MAPS files: known galaxies are recovered, masked spaxels ignored, damaged files refused."""
 
 import json
 from dataclasses import asdict, replace
@@ -30,7 +30,7 @@ def measure(path, ellipse, **settings):
 
 
 def lambda_r_of(planes: Planes, disc: Disc, systemic: float, kept: np.ndarray | None = None) -> float:
-    """An implementation of its own: sums over the spaxels whose semi-major radius on the sky is below r_eff."""
+    """An independent implementation: sums over the spaxels with an elliptical radius below r_eff."""
     kept = disc.inside(planes) if kept is None else kept
     weight = (planes.flux * np.hypot(planes.east, planes.north))[kept]
     velocity = planes.velocity[kept] - systemic
@@ -64,7 +64,7 @@ def test_a_rotating_disc_is_recovered_to_a_fraction_of_a_per_cent(tmp_path, rele
         Disc(ellipticity=0.55, position_angle_deg=62.0, rise=0.5, dispersion=140, dispersion_scale=6.0),
     ],
 )
-def test_other_discs_off_the_middle_of_a_spaxel_are_recovered_to_one_per_cent(tmp_path, disc):
+def test_discs_off_the_middle_of_a_spaxel_are_recovered(tmp_path, disc):
     path = disc.write(tmp_path / "disc.fits", "DR15", disc.planes(centre=(0.13, -0.21)))
     measured = measure(path, NO_PHOTOMETRY)
     assert measured.lambda_r_observed == pytest.approx(disc.lambda_r(), rel=0.01)
@@ -73,7 +73,7 @@ def test_other_discs_off_the_middle_of_a_spaxel_are_recovered_to_one_per_cent(tm
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("release", RELEASES)
-def test_manga_7957_6103_comes_back_from_a_maps_file(real_data, tmp_path, release):
+def test_manga_7957_6103_is_recovered_from_a_maps_file(real_data, tmp_path, release):
     """The example galaxy of Graham et al. (2018); x of its pixel file grows to the west, as its images show it.
 
     Their numbers are for velocities as they stand; less the systemic 0.8 km/s, lambda_R is 0.425091.
@@ -107,7 +107,7 @@ def test_manga_7957_6103_comes_back_from_a_maps_file(real_data, tmp_path, releas
 
 @pytest.mark.parametrize("angle", [20.0, 70.0, 110.0, 160.0])
 def test_the_ellipse_of_a_tilted_galaxy_lies_along_its_position_angle(tmp_path, angle):
-    """Spaxels outside rotate wildly: an ellipse mirrored in east and west would take them in."""
+    """Spaxels outside have extreme velocities, and an ellipse mirrored in east and west would include them."""
     disc = Disc(ellipticity=0.6, position_angle_deg=angle)
     tilted = disc.planes()
     outside = ~disc.inside(tilted)
@@ -127,7 +127,7 @@ def test_coordinates_count_and_not_the_direction_of_columns(tmp_path):
 
 
 @pytest.mark.parametrize("offset", [-300.0, 0.0, 15.0, 300.0])
-def test_the_systemic_velocity_is_taken_off(tmp_path, offset):
+def test_the_systemic_velocity_is_subtracted(tmp_path, offset):
     disc = replace(DISC, offset_km_s=offset)
     measured = measure(disc.write(tmp_path / "disc.fits"), NO_PHOTOMETRY)
     assert measured.systemic_velocity_km_s == pytest.approx(offset, abs=1e-3)
@@ -147,7 +147,7 @@ def test_a_star_before_one_side_does_not_shift_the_systemic_velocity(tmp_path):
     assert "below 85%" in measured.note
 
 
-def test_a_galaxy_seen_on_one_side_alone_says_so(tmp_path):
+def test_a_galaxy_covered_on_one_side_gets_a_note(tmp_path):
     path = DISC.write(tmp_path / "half.fits", changed=PLANES.where(PLANES.east > -0.3, mask_velocity=1))
     note = measure(path, NO_PHOTOMETRY).note
     assert "systemic velocity from one side" in note and "data cover 44% of the half-light ellipse, below 85%" in note
@@ -172,7 +172,7 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("values", UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_unusable_spaxels_do_not_count(tmp_path, values):
-    """A tenth of the spaxels, in pairs across the centre, with wild velocities."""
+    """A tenth of the spaxels, in pairs across the centre, with extreme velocities."""
     chosen = np.zeros(PLANES.flux.shape, dtype=bool)
     chosen.flat[::10] = True
     chosen |= chosen[::-1, ::-1]
@@ -216,7 +216,7 @@ def test_dispersions_below_the_correction_count_as_zero(tmp_path, release):
 
 @pytest.mark.parametrize("disc", [DISC, Disc(speed=60, dispersion=180)])
 def test_the_error_agrees_with_random_draws(tmp_path, disc):
-    """Noise in bins of 2 x 2 spaxels, each draw with the systemic velocity of its own."""
+    """Noise in bins of 2 x 2 spaxels; each draw has its own systemic velocity."""
     clean = binned(disc.planes(), 2)
     clean = replace(
         clean, velocity_error=clean.velocity_error + clean.bin_id % 7, dispersion_error=clean.velocity_error * 2
@@ -251,7 +251,7 @@ OTHER = HalfLightEllipse(5.0, 0.2, 100.0, nsa_sersic_n=1.0)
         ("header", EXPONENTIAL, {"ECOOELL": 0.0, "ECOOPA": None}, (6.713388, 0.0, np.nan), ""),
     ],
 )
-def test_what_one_source_of_the_ellipse_lacks_the_other_gives(tmp_path, aperture, photometry, header, used, note):
+def test_each_source_of_the_ellipse_complements_the_other(tmp_path, aperture, photometry, header, used, note):
     measured = measure(DISC.write(tmp_path / "disc.fits", **header), photometry, aperture=aperture)
     ellipse = measured.r_eff_arcsec, measured.ellipticity, measured.position_angle_deg
     assert ellipse == pytest.approx(used, nan_ok=True)
@@ -272,7 +272,7 @@ def test_low_coverage_is_noted_or_refused(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["DAPQUAL", "DRP3QUAL"])
-def test_quality_masks_are_handed_on_and_critical_ones_noted(tmp_path, key):
+def test_quality_masks_are_kept_and_critical_ones_noted(tmp_path, key):
     column = key.lower()
     marked = measure(DISC.write(tmp_path / "disc.fits", **{key: (1 << 30) | 4}), EXPONENTIAL)
     assert marked.note == f"{key} CRITICAL" and getattr(marked, column) == (1 << 30) | 4
@@ -282,7 +282,7 @@ def test_quality_masks_are_handed_on_and_critical_ones_noted(tmp_path, key):
     assert absent.note == "" and getattr(absent, column) is None
 
 
-def test_errors_that_are_not_stated_are_the_median_of_the_others(tmp_path):
+def test_missing_errors_are_the_median_of_the_others(tmp_path):
     some = PLANES.where(np.arange(72) % 2 == 0, velocity_error=np.inf)  # an inverse variance of 0
     whole = measure(DISC.write(tmp_path / "whole.fits"), NO_PHOTOMETRY)
     partly = measure(DISC.write(tmp_path / "partly.fits", changed=some), NO_PHOTOMETRY)

@@ -1,4 +1,4 @@
-"""Correction of measured lambda_R for seeing: by how much, in which galaxies, and what is said where it is not made."""
+"""Correction of measured lambda_R for seeing: its size, which galaxies get it, and the note if it is not applied."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def test_seeing_is_corrected_and_the_error_with_it(tmp_path):
         (4.0, {"RFWHM": 20.0}, "the PSF is wider than the galaxy (s = 1.27)"),
     ],
 )
-def test_seeing_that_cannot_be_corrected_is_said(tmp_path, sersic_n, header, reason):
+def test_seeing_that_cannot_be_corrected_is_noted(tmp_path, sersic_n, header, reason):
     measured = measure(DISC.write(tmp_path / "disc.fits", **header), HalfLightEllipse(nsa_sersic_n=sersic_n))
     assert measured.note == f"not corrected for seeing: {reason}"
     assert measured.beam_correction == "none" and measured.lambda_r == measured.lambda_r_observed
@@ -71,7 +71,7 @@ COUNTER_ROTATING = replace(
     ],
     ids=["disc", "core", "still", "noisy"],
 )
-def test_regular_rotators_alone_are_corrected_unless_all_are_to_be(tmp_path, planes, regular, reason):
+def test_only_regular_rotators_are_corrected_by_default(tmp_path, planes, regular, reason):
     path = DISC.write(tmp_path / "disc.fits", changed=planes)
     by_rule = {rule: measure(path, EXPONENTIAL, beam_correction=rule) for rule in ("none", "all", "regular_rotators")}
     factor = float(beam_corrected_lambda_r(1.0, 1.0, 2.5 / FWHM_PER_SIGMA, DISC.r_eff))
@@ -94,7 +94,7 @@ def test_the_correction_takes_the_index_of_the_nasa_sloan_atlas(tmp_path):
     assert lacking.note == "Sersic index of PyMorph: the NASA-Sloan Atlas has none"
 
 
-def test_a_corrected_value_above_one_is_said(tmp_path):
+def test_a_corrected_value_above_one_is_noted(tmp_path):
     fast = Disc(dispersion=20.0)
     measured = measure(fast.write(tmp_path / "disc.fits", RFWHM=8.0), EXPONENTIAL)
     assert measured.lambda_r > 1 > measured.lambda_r_observed and measured.note == "corrected lambda_R is larger than 1"

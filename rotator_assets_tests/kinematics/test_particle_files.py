@@ -1,4 +1,4 @@
-"""Cut-outs of star particles: what is read, what does not matter, and every way a cut-out can be unusable."""
+"""Cut-outs of star particles: what is read, what is ignored, and every reason to refuse them."""
 
 import h5py
 import numpy as np
@@ -159,7 +159,7 @@ def test_unknown_aperture(tmp_path):
         measured(tmp_path, galaxy(), aperture="header")
 
 
-def test_what_to_beware_of_is_noted(tmp_path):
+def test_caveats_are_noted(tmp_path):
     small = measured(tmp_path, galaxy(r_eff=2.0))
     assert small.note.startswith("half-light semi-major axis 2.0") and "below 3 softenings" in small.note
     few = measured(tmp_path, galaxy(n=1800))
@@ -300,7 +300,7 @@ def test_announced_sizes_are_checked_before_anything_is_read(tmp_path):
         measure_cutout(path, NO_ELLIPSE)
 
 
-def test_an_aperture_that_holds_nothing(tmp_path):
+def test_an_empty_aperture(tmp_path):
     tiny = HalfLightEllipse(1e-9, 0.0)
     with pytest.raises(UnusableKinematics, match=r"^cutout_7.hdf5: has no star particle inside the half-light ellipse"):
         measured(tmp_path, galaxy(), ellipse=tiny, aperture="photometry")

@@ -22,7 +22,7 @@ from rotator_assets.kinematics.particles import (
 )
 
 R_EFF, SIGMA = 4.0, 150.0
-"""kpc and km/s of the galaxies made here."""
+"""kpc and km/s of the galaxies in these tests."""
 
 
 def inclined_disc(n, v_sigma, inclination_deg, rng, angle=0.0, core=0.0):
@@ -140,7 +140,7 @@ def test_95_per_cent_of_galaxies_without_rotation_stay_below_the_limit(n_bins, f
 
 @pytest.mark.parametrize("spread", [0.0, 0.8])
 @pytest.mark.parametrize(("v_sigma", "bias"), [(0.0, 0.04), (0.3, 0.02), (1.0, 0.01)])
-def test_the_noise_of_particles_is_taken_off(v_sigma, bias, spread):
+def test_the_noise_of_particles_is_removed(v_sigma, bias, spread):
     rng = np.random.default_rng(17)
     spins = []
     for _ in range(40):
@@ -240,7 +240,7 @@ def test_means_and_dispersions_of_bins():
 
 
 def test_second_moments_do_not_depend_on_the_bins():
-    """V^2 + sigma^2 is unbiased in any bin, so sigma_e is that of the particles, however they are binned."""
+    """V^2 + sigma^2 is unbiased in any bin, so sigma_e does not depend on the bins."""
     x, y, v = inclined_disc(5000, 1.0, 60, np.random.default_rng(7))
     coarse, ellipse = measured(x, y, v, min_particles=400)
     fine = measured(x, y, v, min_particles=5)[0]
@@ -256,7 +256,7 @@ POINTS = st.integers(1, 300).flatmap(
 
 @settings(max_examples=150, deadline=None)
 @given(POINTS, st.integers(1, 40), st.floats(0.05, 3), st.floats(0.1, 1), st.sampled_from([0.0, 0.8, 2.0]))
-def test_bins_share_out_every_particle_and_keep_their_limits(points, min_particles, pixel, flattening, spread):
+def test_every_particle_is_in_a_bin_within_the_limits(points, min_particles, pixel, flattening, spread):
     n, seed, kind = points
     rng = np.random.default_rng(seed)
     x, y = {
@@ -280,7 +280,7 @@ def test_the_effective_number():
     assert effective_number(np.array([2.0, 1.0, 0.0])) == pytest.approx(9 / 5) and effective_number(np.zeros(0)) == 0
 
 
-def test_bins_are_rectangles_apart_from_each_other_and_no_narrower_than_a_pixel():
+def test_bins_are_disjoint_rectangles_of_at_least_a_pixel():
     x, y = np.random.default_rng(8).normal(0, 0.7, (2, 20_000)).clip(-2, 2)
     bins = adaptive_bins(x, y, np.ones(len(x)), (2.0, 2.0), 0.3, 20)
     members = [bins == number for number in range(bins.max() + 1)]
@@ -294,7 +294,7 @@ def test_bins_are_rectangles_apart_from_each_other_and_no_narrower_than_a_pixel(
     assert dense.sum() > 10 and sides[dense].min() > 0.3 * 0.9
 
 
-def test_bins_without_a_pixel_limit_have_fewer_than_twice_the_least_number():
+def test_bins_without_a_pixel_limit_are_cut_as_far_as_possible():
     x, y = np.random.default_rng(9).normal(size=(2, 5000)).clip(-3, 3)
     counts = np.bincount(adaptive_bins(x, y, np.ones(len(x)), (3.0, 3.0), 1e-6, 20))
     assert counts.min() >= 20 and counts.max() < 40

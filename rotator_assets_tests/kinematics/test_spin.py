@@ -49,7 +49,7 @@ def test_boundaries_have_their_published_values():
         spin_threshold(0.1, "mine")
 
 
-def test_a_boundary_is_told_by_its_thresholds():
+def test_a_boundary_is_found_from_its_thresholds():
     ellipticity = np.array([0.05, 0.3, np.nan, 0.7])
     for boundary in BOUNDARIES:
         thresholds = spin_threshold(ellipticity, boundary)
@@ -80,7 +80,7 @@ weights = arrays(np.float64, 30, elements=positive)
 
 
 @given(weights, weights, speeds, sigmas, positive)
-def test_lambda_r_lies_in_0_to_1_and_knows_no_units(flux, radius, velocity, dispersion, scale):
+def test_lambda_r_lies_in_0_to_1_and_has_no_units(flux, radius, velocity, dispersion, scale):
     spin = lambda_r(flux, radius, velocity, dispersion)
     assert 0 <= spin <= 1
     assert lambda_r(scale * flux, radius, velocity, dispersion) == pytest.approx(spin, abs=1e-12)
@@ -90,7 +90,7 @@ def test_lambda_r_lies_in_0_to_1_and_knows_no_units(flux, radius, velocity, disp
 
 
 @given(weights, weights, speeds, sigmas, positive)
-def test_the_error_knows_no_units_either(flux, radius, velocity, dispersion, scale):
+def test_the_error_does_not_depend_on_units(flux, radius, velocity, dispersion, scale):
     error = lambda_r_error(flux, radius, velocity, dispersion, 5.0, 10 * dispersion)
     scaled = lambda_r_error(
         3 * flux, radius, scale * velocity, scale * dispersion, scale * 5, scale**2 * 10 * dispersion
@@ -111,7 +111,7 @@ def test_position_angles_go_from_north_to_east_and_x_to_the_west(angle):
 
 
 @given(st.floats(0, 0.9), st.floats(-180, 360))
-def test_the_two_ways_to_say_inside_agree_and_the_area_is_that_of_the_ellipse(ellipticity, angle):
+def test_inside_and_elliptical_radius_agree(ellipticity, angle):
     x, y = GRID
     inside = in_ellipse(x, y, 9.0 * np.sqrt(1 - ellipticity), ellipticity, angle)
     radius = elliptical_radius(x, y, ellipticity, angle)
@@ -123,7 +123,7 @@ def test_the_two_ways_to_say_inside_agree_and_the_area_is_that_of_the_ellipse(el
     assert inside.sum() * 0.01 == pytest.approx(np.pi * 81 * (1 - ellipticity), rel=0.03)
 
 
-def test_coverage_is_the_share_of_the_area():
+def test_coverage_is_the_fraction_of_the_area():
     x, y = GRID
     inside = in_ellipse(x, y, 9.0 * np.sqrt(0.6), 0.4, 20.0)
     assert ellipse_coverage(inside.sum(), 0.01, 9.0, 0.4) == pytest.approx(1.0, abs=0.005)
@@ -132,7 +132,7 @@ def test_coverage_is_the_share_of_the_area():
     assert ellipse_coverage(0, 0.01, 9.0, 0.4) == 0.0
 
 
-def test_pixels_without_a_counterpart_are_told():
+def test_pixels_without_a_counterpart_are_found():
     x, y = (a.ravel() for a in np.meshgrid(np.arange(-3, 4.0), np.arange(-3, 4.0)))
     assert has_mirror(x, y, 0.5).all()
     kept = ~((x == 2) & (y == 1))
@@ -190,7 +190,7 @@ def test_independent_pixels_average_errors_out():
     assert lambda_r_error(**four, velocity_error=5.0, dispersion_squared_error=1000.0) == pytest.approx(one_error / 2)
 
 
-def test_instrumental_dispersion_is_taken_off_in_quadrature_down_to_zero():
+def test_instrumental_dispersion_is_subtracted_in_quadrature():
     np.testing.assert_allclose(corrected_dispersion([50.0, 30.0, 30.0], [30.0, 30.0, 40.0]), [40.0, 0.0, 0.0])
 
 
@@ -209,7 +209,7 @@ def test_seeing_correction_has_its_published_values():
     ("sersic_n", "sigma_psf", "valid"),
     [(0.5, 1, False), (0.51, 1, True), (6.49, 1, True), (6.5, 1, False), (4, 5, True), (4, 5.01, False), (4, 0, True)],
 )
-def test_seeing_is_corrected_within_the_range_of_the_fit_alone(sersic_n, sigma_psf, valid):
+def test_seeing_is_only_corrected_within_the_range_of_the_fit(sersic_n, sigma_psf, valid):
     assert beam_correction_valid(sersic_n, sigma_psf, 5.0) == valid
     corrected = beam_corrected_lambda_r(0.3, sersic_n, sigma_psf, 5.0)
     assert (corrected > 0.3) == (valid and sigma_psf > 0) and corrected >= 0.3

@@ -1,4 +1,4 @@
-"""Planted galaxies differ between the classes in the disc alone, by the amount asked for, and networks find that."""
+"""Injected galaxies only differ in the disc between the classes, by the set amount, and networks detect it."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_the_best_classifier_reaches_the_area_of_two_gaussians():
     assert found.low < best_auc(2) < found.high
 
 
-def test_strength_moves_the_disc_alone():
+def test_strength_only_changes_the_disc():
     none, strong = (planted_galaxies(40, strength, seed=3, size_px=48) for strength in (0.0, 3.0))
     moved = strong.disc_fraction - none.disc_fraction
     inside = (strong.disc_fraction > 0.02) & (strong.disc_fraction < 0.98)
@@ -35,7 +35,7 @@ def test_strength_moves_the_disc_alone():
     assert np.array_equal(planted_galaxies(40, 3.0, seed=3, size_px=48).images, strong.images)
 
 
-def test_a_network_finds_a_strong_difference_and_none_where_there_is_none(tmp_path):
+def test_a_network_only_finds_an_existing_difference(tmp_path):
     recipe = Recipe(name="tiny", folds=2, epochs=8, batch_size=16)
     aucs = {}
     for strength in (0.0, 6.0):
@@ -51,7 +51,7 @@ def test_a_network_finds_a_strong_difference_and_none_where_there_is_none(tmp_pa
     assert pytest.approx(aucs[0.0].auc, abs=0.2) == 0.5
 
 
-def test_the_mark_is_in_the_images_of_fast_rotators_and_nothing_else_differs():
+def test_only_the_mark_differs_between_the_classes():
     plain, marked = planted_galaxies(10, 0.0, seed=3, size_px=48), marked_galaxies(10, seed=3, size_px=48)
     mark = mark_pixels(48)
     assert mark.sum() == 36 and not mark[:6].any() and not mark[:, :6].any() and not mark[12:].any()

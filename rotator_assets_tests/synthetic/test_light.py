@@ -68,7 +68,7 @@ def test_position_angles_run_from_north_to_east():
 
 
 def test_images_are_as_flat_as_the_truth_says():
-    """Bulge and disc straddle the ellipticity that goes into the spin's threshold."""
+    """The ellipticities of bulge and disc lie on either side of the one in the threshold."""
     rows = [row for row in tng100_truth(40, 3).itertuples(index=False) if row.is_early_type]
     seen = [shape_of(draw(components_of(row), [], 151, {"r": 0.8})[0], row.r_eff_arcsec / SCALE)[0] for row in rows]
     difference = np.array(seen) - [row.axis_ratio for row in rows]

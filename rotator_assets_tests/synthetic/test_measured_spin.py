@@ -1,4 +1,4 @@
-"""Stellar maps and star particles of the sample: measured, they give the truth; and their files are as published."""
+"""Stellar maps and star particles of the sample: measurements give the truth, and files are like the published ones."""
 
 import h5py
 import numpy as np
@@ -39,7 +39,7 @@ def rows_of(key, seed=2020):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """By survey: the truth of every galaxy with kinematics of samples of two seeds, its file and its measurement."""
+    """By survey: truth, file and measurement of every galaxy with kinematics in samples of two seeds."""
     results = {}
     for key, (_, write, folder) in DRAWN.items():
         results[key] = []
@@ -58,7 +58,7 @@ def measured(tmp_path_factory):
 
 
 def column(results, name):
-    """Of the truth and of the measurements."""
+    """A column of the truth and of the measurements."""
     return np.array([[getattr(row, name), getattr(m, name)] for row, _, m in results]).T
 
 
@@ -68,7 +68,7 @@ def turned(one, other):
 
 
 def test_maps_give_the_true_lambda_r_within_their_errors(measured):
-    """Noise about velocities near zero adds a little to slow rotators, which first-order errors do not know."""
+    """Noise about velocities near zero raises slow rotators slightly, which first-order errors do not include."""
     true, found = column(measured["manga"], "lambda_r")
     errors = np.array([m.lambda_r_error for *_, m in measured["manga"]])
     pull = (found - true) / errors
@@ -79,7 +79,7 @@ def test_maps_give_the_true_lambda_r_within_their_errors(measured):
 
 
 def test_every_fast_rotator_is_seen_to_be_regular(measured):
-    """All have the motions of a disc; the slowest are lost in the noise."""
+    """All have the motions of a disc; noise dominates the slowest."""
     regular = {
         kind: [m.regular_rotator for row, _, m in measured["manga"] if row.rotator_type == kind] for kind in (0, 1)
     }
@@ -99,7 +99,7 @@ def test_particles_give_the_true_lambda_r_within_their_errors(measured):
 
 @pytest.mark.parametrize(("key", "differing"), [("manga", 0.05), ("tng100", 0.1)])
 def test_measured_labels_are_the_true_ones_for_most(measured, key, differing):
-    """No rotator is mislabelled that is not near the boundary; few of the sample have no label for their noise."""
+    """Only galaxies near the boundary are mislabelled; few have no label because of their noise."""
     galaxies = pd.DataFrame(
         [
             {"lambda_r": m.lambda_r, "lambda_r_limit": m.lambda_r_limit, "ellipticity": m.ellipticity}
@@ -119,7 +119,7 @@ def test_measured_labels_are_the_true_ones_for_most(measured, key, differing):
 
 @pytest.mark.parametrize("key", DRAWN)
 def test_size_shape_and_orientation_are_those_of_the_truth(measured, key):
-    """Exactly where the header tells them; with the scatter of two thousand particles where they are measured."""
+    """Exact if the header gives them; with the scatter of two thousand particles if they are measured."""
     exact = key == "manga"
     true, found = column(measured[key], "r_eff_arcsec")
     np.testing.assert_allclose(found, true, rtol=1e-6 if exact else 0.1)
@@ -152,7 +152,7 @@ def test_seeing_lowers_lambda_r_by_what_the_correction_gives_back():
 
 
 def test_maps_show_the_light_and_the_rotation_along_the_major_axis(measured):
-    """Without the reader: moments of light and of light times velocity on the sky, within the half-light ellipse."""
+    """Independent of the reader: moments of light and of light times velocity within the half-light ellipse."""
     for row, path, _ in measured["manga"]:
         with fits.open(path) as hdus:
             (east, north), flux = hdus["SPX_SKYCOO"].data, hdus["SPX_MFLUX"].data.astype(float)
@@ -228,7 +228,7 @@ def test_bins_hold_one_measurement_and_reach_their_signal_to_noise(measured):
         assert sn[bins >= 0].max() > 10
 
 
-def test_bright_spaxels_stand_alone_and_faint_ones_together():
+def test_bright_spaxels_are_single_bins_and_faint_ones_joined():
     spaxels = covered_spaxels(rows_of("manga")[0])
     alone = adaptive_blocks(spaxels, np.full(len(spaxels.row), 10.0))
     fours = adaptive_blocks(spaxels, np.full(len(spaxels.row), 6.0))
@@ -271,7 +271,7 @@ def test_cutouts_have_the_published_fields(measured):
     }
 
 
-def test_cutouts_lie_where_the_truth_says_and_one_across_the_edge_of_the_box(measured):
+def test_cutouts_have_the_true_position_one_across_the_box_edge(measured):
     across_the_edge = []
     for row, path, _ in measured["tng100"]:
         with h5py.File(path) as file:
@@ -319,7 +319,7 @@ def test_the_seed_chooses_which(key):
     assert first.equals(again) and not first.equals(other)
 
 
-def test_the_truth_table_tells_which_galaxies_have_kinematics(tmp_path):
+def test_the_truth_table_lists_galaxies_with_kinematics(tmp_path):
     from rotator_assets.synthetic import write_demo
 
     write_demo(tmp_path, n_galaxies=12, seed=3)

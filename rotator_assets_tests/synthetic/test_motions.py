@@ -64,7 +64,7 @@ def test_edge_on_rotation_is_that_of_the_tensor_virial_theorem():
     assert lambda_r_of(expected) == pytest.approx(1.1 * expected / np.sqrt(1 + 1.1**2 * expected**2))
 
 
-def test_no_rotation_is_seen_from_the_pole_nor_where_anisotropy_makes_the_shape():
+def test_no_rotation_face_on_or_if_anisotropy_sets_the_shape():
     assert v_over_sigma(0.6, 0.3, 0.0) == 0
     assert v_over_sigma(0.2, 0.9, 90.0) == 0
 
@@ -84,8 +84,8 @@ def test_rotation_changes_sign_across_the_centre_and_dispersion_does_not():
 
 
 @pytest.mark.parametrize("lambda_r", [0.004, 0.07, 0.5, 0.82])
-def test_scaled_motions_have_the_spin_and_dispersion_asked_for(lambda_r):
-    """By the sums of Emsellem et al. (2007), eq. 6, written out; what is outside the ellipse does not count."""
+def test_scaled_motions_have_the_required_spin_and_dispersion(lambda_r):
+    """Checked with the sums of Emsellem et al. (2007), eq. 6; anything outside the ellipse is ignored."""
     rng = np.random.default_rng(1)
     along, across, flux = *rng.normal(0, 1, (2, 500)), rng.uniform(0.1, 1, 500)
     radius, inside = np.hypot(along, across), np.hypot(along, across) < 1.2

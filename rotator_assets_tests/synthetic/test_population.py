@@ -16,7 +16,7 @@ def galaxies():
     return draw_population(3000, np.random.default_rng(5))
 
 
-def test_families_have_their_share(galaxies):
+def test_families_have_their_fractions(galaxies):
     early = galaxies[galaxies["is_early_type"]]
     assert len(early) == 2040
     assert 0.25 < (early["rotator_type"] == 0).mean() < 0.31
@@ -28,7 +28,7 @@ def test_most_of_each_family_rotates_as_named(galaxies):
     assert fast["slow"] < 0.15 and fast["fast"] > 0.97
 
 
-def test_slow_rotators_are_rounder_but_shape_alone_does_not_tell(galaxies):
+def test_slow_rotators_are_rounder_but_overlap_in_shape(galaxies):
     early = galaxies[galaxies["is_early_type"]]
     slow, fast = (early.loc[early["rotator_type"] == kind, "ellipticity"].to_numpy() for kind in (0, 1))
     area_under_curve = (fast[:, None] > slow).mean()
@@ -72,7 +72,7 @@ def test_apparent_sizes(galaxies):
     assert sides.min() < 128 < sides.median() < sides.max() < 262
 
 
-def test_repeat_observations_are_one_galaxy_under_other_conditions():
+def test_repeat_observations_show_one_galaxy():
     truth = manga_truth(300, 2020)
     assert truth["galaxy_id"].is_unique and truth["object_id"].nunique() == 294
     repeats = truth[truth["object_id"].duplicated(keep=False)].sort_values("object_id")
@@ -121,7 +121,7 @@ def test_bulge_and_disc_enclose_half_of_both():
 
 
 @pytest.mark.parametrize("n", [0.8, 1.0, 4.0, 6.0])
-def test_radii_surface_brightness_and_growth_belong_together(n):
+def test_radii_surface_brightness_and_growth_are_consistent(n):
     fractions = np.linspace(0.01, 0.99, 30)
     np.testing.assert_allclose(enclosed_fraction(radius_enclosing(fractions, 3.0, n), 3.0, n), fractions)
     assert surface_brightness(3.0, 3.0, n) == pytest.approx(1)

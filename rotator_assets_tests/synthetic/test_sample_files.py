@@ -1,4 +1,4 @@
-"""The files of the sample against the published formats, and what writing them leaves alone."""
+"""The files of the sample against the published formats, and files that writing them must not change."""
 
 import json
 import subprocess
@@ -252,7 +252,7 @@ def test_other_arguments_replace_the_sample_and_leave_the_rest(small_root):
 
 
 @pytest.mark.parametrize("deleted", ["manga/catalogs/drpall-v2_4_3.fits", "truth_tng100.csv", "manga/demo.json"])
-def test_what_was_deleted_comes_back(small_root, deleted):
+def test_deleted_files_are_written_again(small_root, deleted):
     before = contents(small_root)
     (small_root / deleted).unlink()
     if deleted.endswith("demo.json"):  # nothing tells any more that the folder is a sample
@@ -303,7 +303,7 @@ def test_impossible_samples(tmp_path, arguments):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_is_no_root(tmp_path):
+def test_a_file_is_refused_as_root(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
         write_demo(tmp_path / "file")
