@@ -249,8 +249,8 @@ UNUSABLE = {
     "no HubbleParam": (galaxy(n=2000), {"HubbleParam": None}, "has no attribute HubbleParam in group Header"),
     "no Time": (galaxy(n=2000), {"Time": None}, "has no attribute Time in group Header"),
     "no time": (galaxy(n=2000), {"Time": np.nan}, "attribute Time of group Header is not a number above 0 and up to 1"),
-    "two boxes": (galaxy(n=2000), {"BoxSize": [1.0, 2.0]}, "attribute BoxSize of group Header is no number"),
-    "text in the header": (galaxy(n=2000), {"HubbleParam": "h"}, "attribute HubbleParam of group Header is no number"),
+    "two boxes": (galaxy(n=2000), {"BoxSize": [1.0, 2.0]}, "attribute BoxSize of group Header is not a number"),
+    "text in the header": (galaxy(n=2000), {"HubbleParam": "h"}, "HubbleParam of group Header is not a number"),
 }
 
 
