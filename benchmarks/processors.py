@@ -24,9 +24,10 @@ KERNELS: dict[str, dict[str, str]] = {
 WITHOUT = ("bfloat16", "oneDNN, AVX2")
 """OneDNN has no convolutions of that kind; `compute_policy` refuses them in a line, and never chooses them."""
 TESTS = (  # all that run TensorFlow; the rest of the science is NumPy's
-    "rotator_assets_tests/learning",
-    "rotator_assets_tests/demo/test_planted.py",
-    "rotator_assets_tests/storage/test_models.py",
+    "rotator_assets_tests/training",
+    "rotator_assets_tests/attribution",
+    "rotator_assets_tests/synthetic/test_injected_differences.py",
+    "rotator_assets_tests/store/test_models.py",
 )
 
 

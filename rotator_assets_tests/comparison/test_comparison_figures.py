@@ -44,7 +44,7 @@ def test_comparison_lists_every_recipe_in_order_with_the_study(curve):
     assert "the study" in made_up.legend_texts(forest)
 
 
-def test_the_reference_is_black_and_differences_stand_beside_the_others(curve):
+def test_the_reference_is_black_and_differences_are_shown(curve):
     metrics = pd.DataFrame(
         {
             "recipe": ["log", "thesis"], "auc": [0.8, 0.7], "auc_low": [0.75, 0.65], "auc_high": [0.85, 0.75],
@@ -62,7 +62,7 @@ def test_the_reference_is_black_and_differences_stand_beside_the_others(curve):
     assert written[1] == "0.700 [0.650, 0.750]\n300 galaxies, 70 slow"
 
 
-def test_datasets_are_told_with_sample_and_interval(curve):
+def test_datasets_are_shown_with_sample_and_interval(curve):
     figure = comparison.dataset_figure(
         [_curve("tng100-noisy-64", curve), _curve("tng100-noisy-128", curve, np.nan)],
         title="Crops", recipe="thesis", synthetic=False, detail="first − second: +0.1",
@@ -75,7 +75,7 @@ def test_datasets_are_told_with_sample_and_interval(curve):
     assert "tng100-noisy-64 and tng100-noisy-128  ·  thesis  ·  first − second: +0.1" in made_up.texts(figure)
 
 
-def test_the_new_curve_is_coloured_and_the_latest_old_ones_are_grey(curve):
+def test_the_new_curve_is_coloured_and_earlier_ones_are_grey(curve):
     earlier = [_curve(f"day {day}", curve, 0.5 + day / 100) for day in range(7)]
     figure = roc.retraining_figure(
         _curve("now", curve, 0.8), earlier, dataset="d", recipe="thesis", synthetic=False, most=3

@@ -1,4 +1,4 @@
-"""Comparisons across trainings, their history and the study's figures, from made-up predictions: nothing is trained."""
+"""Comparisons across trainings, their history and the study's figures, from made-up predictions."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def metrics_and_curve(sample: pd.DataFrame, run_id: str = "run-1") -> tuple[dict
 
 
 def trained(root: DataRoot, dataset: str, recipe: str, seed: int = 1) -> pd.DataFrame:
-    """Writes what a training leaves in the tables; gives its predictions."""
+    """Write the tables of a training, and return its predictions."""
     tables, sample = open_store(root), predictions(dataset, recipe, seed)
     metrics, curve = metrics_and_curve(sample)
     tables.write("predictions", f"{dataset}|{recipe}", sample)
@@ -80,7 +80,7 @@ def trained(root: DataRoot, dataset: str, recipe: str, seed: int = 1) -> pd.Data
     return sample
 
 
-def test_pairs_differ_in_one_thing():
+def test_pairs_differ_in_one_respect():
     pairs = dataset_pairs(list(DATASETS.values()))
     assert {(pair.kind, pair.dataset, pair.reference, pair.paired) for pair in pairs} == {
         ("crop", "manga-observed-64", "manga-observed-128", True),
@@ -107,7 +107,7 @@ def test_datasets_are_compared_in_a_table_and_a_picture(root):
     assert sorted(path.name for path in folder.iterdir()) == ["crop_tng100-noisy.pdf", "crop_tng100-noisy.png"]
 
 
-def test_pictures_of_several_datasets_are_called_synthetic_where_they_are(root):
+def test_pictures_of_several_datasets_are_marked_synthetic(root):
     for dataset, seed in ((NOISY, 1), (SMALL, 2)):
         trained(root, dataset, "thesis", seed)
     dataset_comparison(dg.build_asset_context(), open_store(root))
@@ -122,7 +122,7 @@ def test_nothing_trained_is_an_empty_comparison(root):
     assert open_store(root).query("FROM dataset_comparison").empty
 
 
-def test_recipes_are_overlaid_by_family_and_a_family_that_is_gone_has_no_picture(root):
+def test_recipes_are_compared_by_setting(root):
     trainings = {name: trained(root, NOISY, name, seed) for seed, name in enumerate(("thesis", "dropout", "r-band"))}
     both = recipe_comparison(dg.build_asset_context(partition_key=NOISY), open_store(root))
     assert both.value["n_in_both"].dropna().tolist() == [90, 90]
@@ -157,7 +157,7 @@ def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str, recip
     return pictures
 
 
-def test_every_training_stays_in_the_history_once_however_often_it_is_reported(root):
+def test_every_training_is_in_the_history_once(root):
     first, second = _models(root, "training-a", 1.7e9), _models(root, "training-b", 1.7e9 + 3600, normalization="log")
     assert _report(root, first, 1, "run-1").metadata().keys() == {"figures"}
     _report(root, first, 1, "run-2")
@@ -178,7 +178,7 @@ def test_every_training_stays_in_the_history_once_however_often_it_is_reported(r
     assert (root.figures / NOISY / "thesis" / "history_roc.png").is_file()
 
 
-def test_networks_that_are_asked_otherwise_are_in_the_history_again(root):
+def test_other_predictions_are_added_to_the_history(root):
     models = _models(root, "training-a", 1.7e9)
     averaged = models.recipe.model_copy(update={"test_time_averaging": True})
     for recipe, run_id in ((None, "run-1"), (averaged, "run-2"), (averaged, "run-3")):
@@ -189,7 +189,7 @@ def test_networks_that_are_asked_otherwise_are_in_the_history_again(root):
     assert rows["training"].nunique() == rows["recipe_version"].nunique() == 2
 
 
-def test_an_overlay_of_a_training_that_has_none_before_it_goes(root):
+def test_a_first_training_has_no_picture_of_earlier_ones(root):
     stale = root.figures / NOISY / "thesis" / "history_roc.png"
     stale.parent.mkdir(parents=True)
     stale.touch()
@@ -197,7 +197,7 @@ def test_an_overlay_of_a_training_that_has_none_before_it_goes(root):
     assert not stale.exists()
 
 
-def test_the_studys_figures_are_copied_under_their_numbers_and_gone_ones_go(root):
+def test_the_studys_figures_are_copied_under_their_numbers(root):
     folder = root.figures / SMALL / "thesis"
     folder.mkdir(parents=True)
     for ending in ("png", "pdf"):

@@ -1,4 +1,4 @@
-"""Recipes: the named ones, versions that follow content, and a clear line for each mistake."""
+"""Recipes: the named ones, versions that follow content, and one clear line per mistake."""
 
 from pathlib import Path
 from typing import get_args
@@ -57,7 +57,7 @@ def written(tmp_path, text):
     return path
 
 
-def test_the_named_recipes_are_there_and_differ_in_what_their_names_say():
+def test_the_named_recipes_differ_as_their_names_say():
     recipes = load_recipes()
     assert sorted(recipes) == sorted(NAMED)
     thesis = recipes["thesis"]
@@ -94,13 +94,13 @@ def test_pictures_of_comparisons_keep_their_names():
     }
 
 
-def test_dropout_is_what_its_description_says():
+def test_dropout_agrees_with_its_description():
     described = Recipe.model_fields["regularization"].description
     assert f"dropout of {architectures.DROPOUT_CONVOLUTION} after each convolution" in described
     assert f"{architectures.DROPOUT_DENSE} after the dense layer" in described
 
 
-def test_quadrature_and_baseline_may_be_any_that_there_are():
+def test_every_quadrature_and_baseline_is_allowed():
     settings = Recipe.model_fields
     assert set(get_args(settings["attribution_method"].annotation)) == set(attribution.METHODS)
     for kind in get_args(settings["attribution_baseline"].annotation):
@@ -191,8 +191,8 @@ def test_each_setting_changes_the_version_of_its_stage_and_no_other():
     assert len(everything) == len(declared())
 
 
-def test_versions_are_these_whatever_settings_are_added():
-    """Results are kept under them: a version that changes here makes everybody's results stale."""
+def test_versions_are_pinned():
+    """Results are stored under them: a version that changes here makes all results stale."""
     recipes = load_recipes()
     assert versions(recipes["thesis"]) == dict.fromkeys(STAGES, "44136fa355b3678a")
     assert recipes["log"].version("training") == "ad46cbeb30c10d4d"
@@ -200,7 +200,7 @@ def test_versions_are_these_whatever_settings_are_added():
 
 
 class Longer(Recipe):
-    """The recipes of a later version: one setting more, and one whose default is another."""
+    """The recipes of a later version, with one more setting and another default."""
 
     warmup_epochs: int = _setting("training", 0, introduced=0, description="epochs of rising learning rate")
     epochs: int = _setting("training", 30, introduced=20, description="largest number of epochs")
@@ -219,7 +219,7 @@ def test_another_default_changes_only_the_versions_that_rely_on_it():
     assert Longer(name="a", epochs=20).version("training") == Recipe(name="a").version("training")
 
 
-def test_what_was_kept_by_an_earlier_version_is_as_it_was_then():
+def test_stored_recipes_keep_the_values_of_their_time():
     kept = Recipe(name="a", bands="r", augmentation={"shift": 0.2}).model_dump(mode="json")
     del kept["augmentation"]["zoom"]
     recipe = Longer.kept({name: value for name, value in kept.items() if name not in ("epochs", "seed")})
@@ -235,7 +235,7 @@ def test_settings_of_a_stage_are_taken_from_another_recipe():
     assert (explained.name, explained.bands, explained.epochs, explained.attribution_steps) == ("a", "r", 20, 9)
 
 
-def test_neighbours_are_masked_where_the_file_says_so(tmp_path):
+def test_neighbours_are_masked_if_the_file_says_so(tmp_path):
     recipes = load_recipes(written(tmp_path, "recipes: {a: {}, b: {mask_neighbours: true}}"))
     assert [recipe.mask_neighbours for recipe in recipes.values()] == [False, True]
     assert not any(recipe.mask_neighbours for recipe in load_recipes().values())
@@ -304,7 +304,7 @@ def test_a_block_may_be_shared_and_changed(tmp_path):
     assert [(recipe.epochs, recipe.bands) for recipe in recipes.values()] == [(3, "r"), (4, "r")]
 
 
-def test_no_file_says_so(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         load_recipes(tmp_path / "recipes.yaml")
 
@@ -315,7 +315,7 @@ def test_networks_are_counted():
     assert Recipe(name="a", folds=5, repeats=3, split="holdout").networks == 3
 
 
-def test_reduced_never_asks_for_more():
+def test_reduced_recipes_are_never_larger():
     small = Recipe(name="a", folds=2, epochs=1, batch_size=4, attribution_steps=3, attribution_doublings=0)
     assert reduced(small, 128) == small
     for crop in (64, 128):

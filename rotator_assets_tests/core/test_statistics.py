@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from rotator_assets.core.statistics import holm, youden_threshold
-from rotator_assets_tests.evaluation.simulated import scored
+from rotator_assets_tests.evaluation.simulated import labels_and_scores
 
 few = settings(max_examples=60, deadline=None)
 
@@ -21,8 +21,8 @@ def test_holm_by_hand():
 
 @few
 @given(p_values=st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_rejects_exactly_what_stepping_down_rejects(p_values):
-    """Holm's own words: compare the k-th smallest with level / (m - k + 1), and stop at the first that is larger."""
+def test_holm_agrees_with_stepping_down(p_values):
+    """Compare the k-th smallest with level / (m - k + 1), and stop at the first that is larger (Holm 1979)."""
     level, rejected = 0.05, set()
     for step, index in enumerate(np.argsort(p_values, kind="stable")):
         if p_values[index] * (len(p_values) - step) > level:
@@ -34,8 +34,8 @@ def test_holm_rejects_exactly_what_stepping_down_rejects(p_values):
 
 
 @few
-@given(data=scored())
-def test_youden_threshold_is_the_best_between_two_scores(data):
+@given(data=labels_and_scores())
+def test_youden_threshold_lies_between_two_scores(data):
     labels, scores = data
     threshold = youden_threshold(labels, scores)
     if len(set(scores)) == 1:

@@ -1,10 +1,11 @@
-"""Cross-validations simulated with known AUCs: what intervals and tests of them are measured by."""
+"""Simulated cross-validations with known AUCs, to measure coverage and false rejections."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -12,12 +13,12 @@ from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.training.calibration import fit_calibration
 
 VALIDATION = 0.15
-"""Share of a network's other galaxies that calibrate it."""
+"""Fraction of a network's training galaxies that calibrate it."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Two classifiers of the same galaxies, each a network a fold and repeat.
+    """Two classifiers of the same galaxies, each with one network per fold and repeat.
 
     Scores are normal in each class, so that the AUCs are exact. ``correlation``: between the two classifiers' scores
     of a galaxy within its class. ``offset``, ``slope``: standard deviations between networks of the zero point of their
@@ -50,7 +51,7 @@ class Scores:
 def cross_validation(
     setting: Setting, generator: np.random.Generator, *, calibrate: bool = False
 ) -> tuple[Scores, Scores]:
-    """Scores of both classifiers, which have the same folds; calibrated ones where asked for, as they take longest."""
+    """Scores of both classifiers, which have the same folds; calibrated ones only on request, as they take longest."""
     labels = np.repeat([0, 1], [setting.n_slow, setting.n - setting.n_slow])
     covariance = [[1, setting.correlation], [setting.correlation, 1]]
     of_galaxies = generator.multivariate_normal([0, 0], covariance, setting.n).T
@@ -106,10 +107,29 @@ def _validated(setting):
 
 
 @st.composite
-def scored(draw, least=1):
+def labels_and_scores(draw, least=1):
     """Labels with both classes, and scores with many ties."""
     n_slow, n_fast = draw(st.integers(least, 12)), draw(st.integers(least, 12))
     labels = np.repeat([0, 1], [n_slow, n_fast])
     scores = draw(st.lists(st.integers(0, 9), min_size=len(labels), max_size=len(labels)))
     order = np.random.default_rng(draw(st.integers(0, 99))).permutation(len(labels))
     return labels[order], np.array(scores)[order] / 10
+
+
+def predictions(dataset: str, recipe: str, ids: range, signal: float, seed: int) -> pd.DataFrame:
+    """Galaxies whose type follows from their number; the AUC grows with the signal."""
+    numbers = np.array(ids)
+    kind = (numbers % 3 > 0).astype(int)
+    score = signal * kind + np.random.default_rng(seed).normal(size=len(kind))
+    return pd.DataFrame(
+        {
+            "dataset": dataset,
+            "recipe": recipe,
+            "galaxy_id": [f"g{number}" for number in numbers],
+            "object_id": [f"g{number}" for number in numbers],
+            "fold": numbers // 3 % 2,
+            "rotator_type": kind,
+            "probability_fast": 1 / (1 + np.exp(-score)),
+            "synthetic": False,
+        }
+    )

@@ -22,7 +22,7 @@ from rotator_assets.evaluation.auc import (
 )
 from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.evaluation.roc_curves import roc_curve_frame
-from rotator_assets_tests.evaluation.simulated import Setting, cross_validation, scored
+from rotator_assets_tests.evaluation.simulated import Setting, cross_validation, labels_and_scores
 
 few = settings(max_examples=60, deadline=None)
 
@@ -59,8 +59,8 @@ def brute_force_delong(labels, *score_sets):
 
 
 @few
-@given(data=scored(least=2))
-def test_auc_and_variance_are_those_of_all_pairs(data):
+@given(data=labels_and_scores(least=2))
+def test_auc_and_variance_agree_with_all_pairs(data):
     labels, scores = data
     auc, covariance = brute_force_delong(labels, scores)
     interval = interval_of(labels, scores)
@@ -71,8 +71,8 @@ def test_auc_and_variance_are_those_of_all_pairs(data):
 
 
 @few
-@given(data=scored(least=2), seed=st.integers(0, 99))
-def test_paired_difference_is_that_of_all_pairs(data, seed):
+@given(data=labels_and_scores(least=2), seed=st.integers(0, 99))
+def test_paired_difference_agrees_with_all_pairs(data, seed):
     labels, scores = data
     other = np.random.default_rng(seed).normal(size=len(labels)).round(1)
     aucs, covariance = brute_force_delong(labels, scores, other)
@@ -85,8 +85,8 @@ def test_paired_difference_is_that_of_all_pairs(data, seed):
 
 
 @few
-@given(data=scored())
-def test_only_the_order_of_the_scores_matters_and_classes_mirror(data):
+@given(data=labels_and_scores())
+def test_only_the_order_of_the_scores_matters(data):
     labels, scores = data
     auc = interval_of(labels, scores).auc
     assert interval_of(labels, np.exp(3 * scores) - 5).auc == pytest.approx(auc, abs=1e-12)
@@ -110,7 +110,7 @@ def test_standard_error_is_near_hanley_mcneil_and_bootstrap():
     assert (interval.low, interval.high) == pytest.approx(np.percentile(boot, [2.5, 97.5]), abs=0.02)
 
 
-def test_interval_covers_the_truth_as_often_as_it_says():
+def test_interval_has_its_nominal_coverage():
     truth = 0.9213503964748574  # of normal scores two standard deviations apart: Phi(sqrt 2)
     covered = [
         interval.low <= truth <= interval.high
@@ -119,7 +119,7 @@ def test_interval_covers_the_truth_as_often_as_it_says():
     assert 0.92 <= np.mean(covered) <= 0.98
 
 
-def test_perfect_order_keeps_an_honest_interval():
+def test_perfect_order_has_an_interval():
     labels = np.repeat([0, 1], [5, 20])
     perfect = interval_of(labels, labels)
     assert perfect.auc == perfect.high == 1 and perfect.error == 0
@@ -136,7 +136,7 @@ def test_one_galaxy_of_a_class_has_no_interval():
     assert np.isnan(difference_of([0, 1, 1], [0, 1, 2], [0, 1, 2]).p_value)
 
 
-def test_paired_test_sees_a_real_difference_and_no_other():
+def test_paired_test_detects_only_real_differences():
     labels, scores = sample(100, 200, 2.0, seed=5)
     noise = np.random.default_rng(1).normal(size=300)
     better = difference_of(labels, scores, scores + 2 * noise)
@@ -151,7 +151,7 @@ def test_paired_test_sees_a_real_difference_and_no_other():
     assert 0.01 <= np.mean(np.array(p_values) < 0.05) <= 0.1
 
 
-def test_independent_samples_add_their_variances_and_keep_the_level():
+def test_independent_samples_add_their_variances():
     labels, scores = sample(80, 160, 1.0, seed=1)
     others, other_scores = sample(60, 90, 2.0, seed=2)
     a, b = interval_of(labels, scores), interval_of(others, other_scores)
@@ -166,14 +166,14 @@ def test_independent_samples_add_their_variances_and_keep_the_level():
     assert 0.01 <= np.mean(np.array(p_values) < 0.05) <= 0.1
 
 
-def test_independent_samples_of_one_galaxy_a_class_have_no_test():
+def test_independent_samples_of_one_galaxy_per_class_have_no_test():
     found = difference_of_samples([0, 1, 1], [0.2, 0.1, 0.3], *sample(40, 40, 1.0, 1))
     assert (found.low, found.high) == (-1, 1) and np.isnan(found.p_value)
 
 
 @few
-@given(data=scored())
-def test_roc_curve_runs_between_the_corners_with_finite_thresholds(data):
+@given(data=labels_and_scores())
+def test_roc_curve_has_finite_thresholds(data):
     labels, scores = data
     frame = roc_curve_frame(NetworkScores.single(labels, scores))
     assert list(frame.columns) == ["false_positive_rate", "true_positive_rate", "threshold"]
@@ -190,7 +190,7 @@ def test_roc_curve_runs_between_the_corners_with_finite_thresholds(data):
 @pytest.mark.parametrize(
     ("labels", "scores", "message"),
     [
-        ([0, 0], [1, 2], "scored both"),
+        ([0, 0], [1, 2], "labels_and_scores both"),
         ([0, 2], [1, 2], "labels must be 0"),
         ([0, 1], [1, np.nan], "finite"),
         ([0, 1], [1, 2, 3], "equally long"),
@@ -201,33 +201,33 @@ def test_unusable_scores_are_refused(labels, scores, message):
         interval_of(labels, scores)
 
 
-def test_aucs_of_many_labelings_are_scikit_learns_and_nan_with_one_class():
+def test_aucs_of_many_labelings_agree_with_scikit_learn():
     generator = np.random.default_rng(3)
     scores = generator.integers(0, 12, 40) / 12  # with ties
     labelings = generator.random((5, 40)) < 0.4
-    judged = NetworkScores.single(labelings[0], scores)
-    found = aucs_of_labelings(judged, np.vstack([labelings, np.ones((1, 40), bool)]))
+    scored = NetworkScores.single(labelings[0], scores)
+    found = aucs_of_labelings(scored, np.vstack([labelings, np.ones((1, 40), bool)]))
     np.testing.assert_allclose(found[:5], [roc_auc_score(labels, scores) for labels in labelings])
     assert np.isnan(found[5])
 
 
-def test_a_sample_is_described_by_the_names_of_the_tables():
+def test_size_and_auc_are_named_as_in_the_tables():
     labels, scores = sample(30, 50, 1.0, 4)
     auc = interval_of(labels, scores)
     described = {"n_galaxies": 80, "n_slow": 30, "auc": auc.auc, "auc_low": auc.low, "auc_high": auc.high}
     assert size_and_auc(NetworkScores.single(labels, scores)) == described
 
 
-def judged_by(networks, labels, scores, object_ids=None):
+def scores_by(networks, labels, scores, object_ids=None):
     frame = pd.DataFrame({"rotator_type": labels, "probability_fast": scores, "fold": networks})
     galaxies = np.arange(len(frame))
     return NetworkScores.of(frame.assign(galaxy_id=galaxies, object_id=galaxies if object_ids is None else object_ids))
 
 
 @few
-@given(data=scored(least=2), seed=st.integers(0, 99))
+@given(data=labels_and_scores(least=2), seed=st.integers(0, 99))
 def test_only_pairs_within_one_network_count(data, seed):
-    """AUC by the plain loop over pairs; its curve has that area; the networks' own scales do not matter."""
+    """AUC by a loop over pairs, which is the area of the curve; the scales of the networks do not matter."""
     labels, scores = data
     generator = np.random.default_rng(seed)
     networks = generator.integers(0, 3, len(labels))
@@ -237,27 +237,27 @@ def test_only_pairs_within_one_network_count(data, seed):
         for fast in np.flatnonzero(labels == 1)
         if networks[slow] == networks[fast]
     ]
-    judged = judged_by(networks, labels, scores)
-    assert judged.has_pairs == bool(pairs)
+    scored = scores_by(networks, labels, scores)
+    assert scored.has_pairs == bool(pairs)
     if not pairs:
-        with pytest.raises(ValueError, match="scored both"):
-            auc_interval(judged)
+        with pytest.raises(ValueError, match="labels_and_scores both"):
+            auc_interval(scored)
         return
-    found = auc_interval(judged)
+    found = auc_interval(scored)
     assert found.auc == pytest.approx(np.mean(pairs))
-    curve = roc_curve_frame(judged)
+    curve = roc_curve_frame(scored)
     assert trapezoid(curve.true_positive_rate, curve.false_positive_rate) == pytest.approx(found.auc)
     assert (np.diff(curve.false_positive_rate) >= 0).all() and (np.diff(curve.true_positive_rate) >= -1e-12).all()
     assert (np.diff(curve.threshold) <= 1e-12).all() and np.isfinite(curve.threshold).all()
-    rescaled = replace(judged, scores=np.array([1.0, 20.0, 0.1])[networks] * judged.scores + 50 * networks)
+    rescaled = replace(scored, scores=np.array([1.0, 20.0, 0.1])[networks] * scored.scores + 50 * networks)
     assert astuple(auc_interval(rescaled)) == pytest.approx(astuple(found), nan_ok=True)
-    assert auc_difference(judged, rescaled).difference == 0
+    assert auc_difference(scored, rescaled).difference == 0
 
 
-def test_with_networks_of_its_own_a_variance_is_the_weighted_sum_of_delongs():
+def test_variances_of_disjoint_networks_add_up():
     labels, scores = sample(60, 90, 1.0, seed=2)
     networks = np.arange(150) % 3
-    found, parts, pairs = auc_interval(judged_by(networks, labels, scores)), [], []
+    found, parts, pairs = auc_interval(scores_by(networks, labels, scores)), [], []
     for number in range(3):
         chosen = networks == number
         parts.append(interval_of(labels[chosen], scores[chosen]))
@@ -267,22 +267,22 @@ def test_with_networks_of_its_own_a_variance_is_the_weighted_sum_of_delongs():
     assert found.error**2 == pytest.approx(np.dot(weights**2, [part.error**2 for part in parts]))
 
 
-def test_networks_are_compared_on_their_own_scale():
+def test_scales_of_networks_do_not_matter():
     labels = np.tile([0, 1], 6)
     folds = np.repeat([0, 1, 2], 4)
     scores = labels + 10.0 * folds  # perfect in each fold, on other scales
-    judged = judged_by(folds, labels, scores)
-    np.testing.assert_array_equal(network_aucs(judged), [1, 1, 1])
-    assert auc_interval(judged).auc == 1 and interval_of(labels, scores).auc < 0.8
-    pooled, within = roc_curve_frame(NetworkScores.single(labels, scores)), roc_curve_frame(judged)
+    scored = scores_by(folds, labels, scores)
+    np.testing.assert_array_equal(network_aucs(scored), [1, 1, 1])
+    assert auc_interval(scored).auc == 1 and interval_of(labels, scores).auc < 0.8
+    pooled, within = roc_curve_frame(NetworkScores.single(labels, scores)), roc_curve_frame(scored)
     assert len(pooled) > len(within) == 3
 
 
-def test_a_repeat_of_the_same_judgements_says_nothing_new():
-    """As does one object observed twice: the interval stays; taken for other galaxies they would narrow it."""
+def test_repeated_scores_do_not_narrow_the_interval():
+    """Neither does an object observed twice; treated as different galaxies they would narrow it."""
     labels, scores = sample(40, 60, 1.0, seed=4)
     once = auc_interval(NetworkScores.single(labels, scores))
-    twice = judged_by(np.repeat([0, 1], 100), np.tile(labels, 2), np.tile(scores, 2), np.tile(np.arange(100), 2))
+    twice = scores_by(np.repeat([0, 1], 100), np.tile(labels, 2), np.tile(scores, 2), np.tile(np.arange(100), 2))
     twice = replace(twice, galaxy_ids=twice.object_ids)
     again = auc_interval(twice)
     assert (again.auc, again.error, again.low) == pytest.approx((once.auc, once.error, once.low))
@@ -292,16 +292,16 @@ def test_a_repeat_of_the_same_judgements_says_nothing_new():
 
 
 def test_networks_of_two_trainings_need_not_be_the_same():
-    """Against another split of the same scores, there is no difference but that of the pairs."""
+    """Another split of the same scores differs only in its pairs."""
     labels, scores = sample(200, 400, 1.0, seed=5)
-    one, other = (judged_by(np.random.default_rng(s).integers(0, 5, 600), labels, scores) for s in (1, 2))
+    one, other = (scores_by(np.random.default_rng(s).integers(0, 5, 600), labels, scores) for s in (1, 2))
     found = auc_difference(one, other)
     assert abs(found.difference) < 0.02 and found.p_value > 0.05
     unpaired = auc_difference(one, other, paired=False)
     assert found.high - found.low < 0.5 * (unpaired.high - unpaired.low)
 
 
-def test_an_unknown_variance_of_either_is_unknown_of_the_difference():
+def test_an_unknown_variance_gives_an_unknown_difference():
     labels, scores = sample(30, 30, 1.0, seed=6)
     one_slow = NetworkScores.single(labels, scores).select(np.arange(29, 60))
     found = auc_difference(NetworkScores.single(labels, scores), one_slow)
@@ -310,18 +310,18 @@ def test_an_unknown_variance_of_either_is_unknown_of_the_difference():
 
 def test_a_network_with_one_galaxy_of_a_class_still_counts():
     labels = np.array([0, 1, 1, 1, 0, 0, 0, 1])
-    judged = judged_by(np.repeat([0, 1], 4), labels, [0.2, 0.1, 0.3, 0.4, 0.1, 0.4, 0.2, 0.3])
-    found = auc_interval(judged)
+    scored = scores_by(np.repeat([0, 1], 4), labels, [0.2, 0.1, 0.3, 0.4, 0.1, 0.4, 0.2, 0.3])
+    found = auc_interval(scored)
     assert found.auc == pytest.approx(4 / 6) and 0 < found.low < found.auc < found.high < 1 and found.error > 0
 
 
-def test_scatter_between_networks_is_what_sampling_leaves_over():
+def test_network_scatter_exceeds_sampling():
     generator = np.random.default_rng(7)
     labels = np.tile(np.repeat([0, 1], 300), 12)
     networks = np.repeat(np.arange(12), 600)
     noise = generator.normal(size=len(labels))
     quality = np.repeat(generator.normal(1, 0.3, 12), 600)
-    same, different = (judged_by(networks, labels, noise + q * labels) for q in (1.0, quality))
+    same, different = (scores_by(networks, labels, noise + q * labels) for q in (1.0, quality))
     assert network_scatter(same) < 0.01
     # The AUC of normal scores d apart is Phi(d / sqrt 2), so it scatters by 0.22 times as much as d at d = 1.
     assert network_scatter(different) == pytest.approx(0.22 * 0.3, rel=0.35)
@@ -334,8 +334,8 @@ RUNS = 200
 
 @pytest.mark.parametrize(("folds", "repeats"), [(2, 1), (5, 3)])
 @pytest.mark.parametrize("aucs", [(0.77, 0.77), (0.80, 0.74)])
-def test_intervals_cover_and_tests_reject_as_often_as_they_say(folds, repeats, aucs):
-    """Networks of other zero points and scales; the benchmark has more of it. Limits are those of 200 draws."""
+def test_intervals_and_tests_have_their_nominal_rates(folds, repeats, aucs):
+    """Networks differ in zero point and scale; the benchmark has more cases. Limits are those of 200 draws."""
     generator = np.random.default_rng(0)
     setting = Setting(folds=folds, repeats=repeats, aucs=aucs, **OFFSETS)
     low, high = binom.ppf([0.002, 0.998], RUNS, [0.93, 0.97])
@@ -355,8 +355,8 @@ def test_intervals_cover_and_tests_reject_as_often_as_they_say(folds, repeats, a
         assert pooled_covered < low  # all pairs of raw scores do not do
 
 
-def test_equal_classifiers_are_equal_although_the_networks_of_one_differ_in_scale():
-    """Pooled, they are called different far more often than the level of 5 % allows."""
+def test_equal_classifiers_of_different_scale_are_equal():
+    """Pooled scores differ significantly far more often than the level of 5 % allows."""
     generator = np.random.default_rng(1)
     shifts = np.array([0.0, 2.5, 0.0, 2.5, 0.0])
     within = pooled = 0

@@ -45,7 +45,7 @@ def test_each_galaxy_is_scored_without_its_label_and_its_fold(table):
     np.testing.assert_array_equal(before[test][1:], after[test][1:])
 
 
-def test_pixels_find_the_planted_signal_without_seeing_the_test_galaxies(survey):
+def test_pixels_find_the_planted_signal_out_of_fold(survey):
     images, labels, objects = survey
     folds = assign_folds(labels, objects, 3, seed=0)
     probability = pixel_baseline(images, np.arange(len(labels)), labels, folds, RECIPE)
@@ -61,7 +61,7 @@ def test_pixels_find_the_planted_signal_without_seeing_the_test_galaxies(survey)
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
-def test_columns_and_pixels_together_see_training_galaxies_alone(table, classifier):
+def test_columns_and_pixels_use_only_training_galaxies(table, classifier):
     features, labels, folds = table
     pixels = np.random.default_rng(3).normal(size=(150, 60)).astype(np.float32)
     options = {"classifier": classifier, "seed": 1}
@@ -75,7 +75,7 @@ def test_columns_and_pixels_together_see_training_galaxies_alone(table, classifi
     np.testing.assert_array_equal(before[test[1:]], after[test[1:]])
 
 
-def test_boosting_finds_what_no_line_separates():
+def test_boosting_finds_nonlinear_boundaries():
     random = np.random.default_rng(5)
     value = random.uniform(-1, 1, 200)
     labels = (np.abs(value) > 0.5).astype(int)

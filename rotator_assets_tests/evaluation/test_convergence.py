@@ -1,4 +1,4 @@
-"""Epochs to converge and to overfit, of courses drawn by hand."""
+"""Epochs until convergence and overfitting, for losses given by hand."""
 
 import pandas as pd
 import pytest
@@ -12,7 +12,7 @@ def course(val_loss, fold=0, loss=0.4):
     return pd.DataFrame({"fold": fold, "epoch": epochs, "loss": loss, "val_loss": val_loss, "val_auc": val_auc})
 
 
-def test_a_course_that_falls_and_rises():
+def test_a_loss_that_falls_and_rises():
     found = convergence(course([0.9, 0.609, 0.60, 0.65, 0.75])).iloc[0]
     assert (found.epochs, found.converged_epoch, found.best_epoch) == (5, 2, 3)
     assert not found.still_improving
@@ -20,13 +20,13 @@ def test_a_course_that_falls_and_rises():
     assert found.overfitting_nats == pytest.approx(0.15) and found.gap_nats == pytest.approx(0.35)
 
 
-def test_a_course_that_still_falls_would_have_gone_on():
+def test_a_loss_that_still_falls_is_still_improving():
     found = convergence(course([0.9, 0.8, 0.7])).iloc[0]
     assert found.still_improving and found.best_epoch == found.converged_epoch == 3
     assert found.overfitting_nats == 0
 
 
-def test_each_fold_by_itself_whatever_the_order_of_its_rows():
+def test_each_fold_separately_in_any_order_of_rows():
     history = pd.concat([course([0.9, 0.5, 0.6], fold=1), course([0.4, 0.5], fold=0)]).sample(frac=1, random_state=0)
     found = convergence(history).set_index("fold")
     assert list(found.index) == [0, 1]

@@ -1,4 +1,4 @@
-"""Assets of a referee's questions, from made-up predictions: nothing is trained."""
+"""Assets of the robustness checks, from made-up predictions without training."""
 
 from pathlib import Path
 
@@ -56,12 +56,12 @@ def predictions(root, galaxies):
 
 
 def written(table: str, frame: pd.DataFrame, root: DataRoot, partition: str) -> None:
-    """Writes what the frame has of a table's columns, the rest empty."""
+    """Write a table with the columns of the frame; the others are empty."""
     open_store(root).write(table, partition, frame.reindex(columns=TABLES[table].column_names))
 
 
 def models(**changes) -> TrainedModels:
-    """Stands for the networks of a recipe, of which nothing but the recipe is read."""
+    """Replaces the networks of a recipe; only the recipe is read."""
     return TrainedModels(Path("nowhere"), Recipe(name=RECIPE, **changes), "quick", "cpu", 1.0, True)
 
 
@@ -70,7 +70,7 @@ def context(partition):
 
 
 def kept(result: dg.MaterializeResult, root: DataRoot, partition: str) -> dict[str, pd.DataFrame]:
-    """The result's tables as they come back from their files."""
+    """The result's tables, read from their files."""
     for table, frame in result.value.items():
         open_store(root).write(table, partition, frame)
     return {table: open_store(root).query(f"FROM {table}") for table in result.value}
@@ -91,7 +91,7 @@ def test_intervals_of_a_training_are_tables_and_pictures(root, predictions):
     assert {path.name for path in folder.iterdir()} == {"reliability.png", "precision_recall.png"}
 
 
-def test_labels_are_made_anew_from_errors_boundaries_and_sources(root, galaxies, predictions):
+def test_labels_are_redrawn_from_errors_boundaries_and_sources(root, galaxies, predictions):
     sources = pd.concat([galaxies.assign(lambda_r_source=source) for source in ("pipe3d", "maps")])
     outside = pd.DataFrame({"galaxy_id": ["g0"], "lambda_r_source": ["user"], "lambda_r": [7.0]})
     written("kinematics_catalog", pd.concat([sources, outside]), root, "manga")
@@ -114,15 +114,15 @@ def test_one_source_of_lambda_r_is_not_compared_with_itself(root, galaxies, pred
     assert not result.value["label_noise"]["variant"].str.startswith("lambda_R of").any()
 
 
-def test_a_galaxy_that_has_no_label_any_more_is_told(root, galaxies, predictions):
+def test_a_galaxy_that_lost_its_label_is_reported(root, galaxies, predictions):
     with pytest.raises(InputError, match="galaxy g0 has a prediction but no label"):
         label_noise_report(
             context(training_key(DATASET, RECIPE)), open_store(root), predictions, models(), galaxies.iloc[1:]
         )
 
 
-def test_a_recipe_with_a_boundary_of_its_own_is_asked_by_it(root, galaxies, predictions):
-    """The distance of a galaxy, and what counts as another source's label, are by the boundary that was trained."""
+def test_label_noise_uses_the_boundary_of_the_recipe(root, galaxies, predictions):
+    """Distances and the labels of other sources refer to the boundary of the training."""
     own = spin_threshold(galaxies["ellipticity"], "cappellari2016")
     kind = (galaxies["lambda_r"] >= own).astype(int)
     written("kinematics_catalog", galaxies.assign(lambda_r_source="maps"), root, "manga")
@@ -160,7 +160,7 @@ def train(root, recipe, auc):
     written("model_metrics", frame, root, training_key(DATASET, recipe))
 
 
-def test_a_learning_curve_is_fitted_to_recipes_that_differ_in_training_fraction(root, fractions):
+def test_a_learning_curve_is_fitted_to_training_fractions(root, fractions):
     for recipe, auc in zip([*fractions, RECIPE, "log"], (0.62, 0.68, 0.71, 0.73, 0.5), strict=True):
         train(root, recipe, auc)
     tables = kept(learning_curve(context(DATASET), open_store(root)), root, DATASET)

@@ -50,7 +50,7 @@ def fit(points):
 
 @pytest.fixture
 def figures(sample, metrics, variants, points, fit):
-    """Every picture by name, with or without the stamp."""
+    """Every picture by name, with or without the synthetic stamp."""
     curve = precision_recall_frame(sample["rotator_type"], sample["probability_fast"])
     made = {
         "reliability": (reliability_figure, (calibration_curves(sample), metrics), TITLE),
@@ -62,7 +62,7 @@ def figures(sample, metrics, variants, points, fit):
 
 
 @pytest.mark.parametrize("name", ["reliability", "precision_recall", "label_noise", "learning_curve"])
-def test_texts_stay_inside_and_the_stamp_is_where_it_belongs(figures, name):
+def test_texts_fit_and_synthetic_figures_are_stamped(figures, name):
     figure = figures(name, synthetic=True)
     assert style.STAMP in made_up.texts(figure) and style.STAMP not in made_up.texts(figures(name, synthetic=False))
     figure.canvas.draw()
@@ -71,7 +71,7 @@ def test_texts_stay_inside_and_the_stamp_is_where_it_belongs(figures, name):
     assert all(axes.get_xlabel() for axes in figure.axes)
 
 
-def test_reliability_tells_both_stages_with_their_errors(figures, metrics):
+def test_reliability_shows_both_stages_with_their_errors(figures, metrics):
     (axes,) = figures("reliability", synthetic=False).axes
     labels = " ".join(made_up.legend_texts(axes))
     assert f"as predicted: calibration error {metrics['ece']:.3f}" in labels
@@ -105,14 +105,14 @@ def test_each_variant_has_a_line_and_each_cut_its_number_of_galaxies(figures, va
     assert [text.get_text() for text in by_distance.texts] == [str(n) for n in near["n_galaxies"]]
 
 
-def test_one_class_alone_is_said(sample):
+def test_a_single_class_is_stated(sample):
     one = label_noise_variants(sample[sample["rotator_type"] == 1], sample.iloc[:0].assign(lambda_r_source=""))
     figure = label_noise_figure(one, **TITLE, synthetic=False)
     assert style.render(figure, dpi=50).startswith(b"\x89PNG")
     assert made_up.messages(figure)
 
 
-def test_the_law_is_drawn_to_a_hundred_times_as_many_galaxies(figures, fit):
+def test_the_power_law_is_drawn_to_100_times_as_many_galaxies(figures, fit):
     (axes,) = figures("learning_curve", synthetic=False).axes
     labels = " ".join(made_up.legend_texts(axes))
     low, high = fit.interval(48_000)

@@ -39,15 +39,15 @@ def predictions():
     )
 
 
-def test_numbers_are_those_of_their_functions(predictions):
+def test_metrics_agree_with_their_functions(predictions):
     found = referee_metrics(predictions, predictions, n=200, seed=5)
     assert set(found) | KEY == columns("referee_metrics")
     labels = predictions["rotator_type"]
-    judged = NetworkScores.of(predictions)
-    expected = auc_interval(judged)
+    scored = NetworkScores.of(predictions)
+    expected = auc_interval(scored)
     assert (found["auc"], found["auc_low"], found["auc_high"]) == (expected.auc, expected.low, expected.high)
     assert found["auc_error"] == expected.error
-    assert found["auc_bootstrap_error"] == bootstrap_auc(judged, 200, 5).error
+    assert found["auc_bootstrap_error"] == bootstrap_auc(scored, 200, 5).error
     calibrated = predictions["probability_fast_calibrated"]
     assert found["pr_auc_slow"] == pytest.approx(average_precision_score(labels == 0, -calibrated))
     assert found["pr_auc_slow_low"] < found["pr_auc_slow"] < found["pr_auc_slow_high"]
@@ -60,7 +60,7 @@ def test_numbers_are_those_of_their_functions(predictions):
 
 
 @pytest.mark.parametrize("calibrated", ["absent", "empty"])
-def test_without_calibration_its_numbers_are_missing(predictions, calibrated):
+def test_without_calibration_its_metrics_are_missing(predictions, calibrated):
     given = predictions.drop(columns="probability_fast_calibrated")
     if calibrated == "empty":
         given = given.assign(probability_fast_calibrated=np.nan)
@@ -76,7 +76,7 @@ def test_curves_have_the_columns_of_their_table(predictions):
     assert curves.groupby("stage")["n_galaxies"].sum().to_dict() == {"before": 200, "after": 200}
 
 
-def test_spread_over_repeats_is_that_of_their_aucs(predictions):
+def test_spread_over_repeats_is_the_scatter_of_their_aucs(predictions):
     other = predictions.assign(probability_fast=1 - predictions["probability_fast"])
     repeats = pd.concat([predictions.assign(repeat=0), other.assign(repeat=1)])
     auc = auc_interval(NetworkScores.of(predictions)).auc

@@ -21,12 +21,12 @@ from rotator_assets_tests.training.published import ASAH
 
 N = 4000
 MONTE_CARLO = 4 / np.sqrt(2 * N)
-"""Relative error of a standard deviation of N replicates, four times over."""
+"""Four times the relative error of a standard deviation of N replicates."""
 
 
 @st.composite
 def weighted(draw):
-    """Labels of both classes, scores with ties, and how often each galaxy is drawn."""
+    """Labels of both classes, scores with ties, and the number of times each galaxy is drawn."""
     n_slow, n_fast = draw(st.integers(1, 8)), draw(st.integers(1, 8))
     n = n_slow + n_fast
     weights = np.array(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)))
@@ -51,8 +51,8 @@ def test_weights_count_as_repeats(data):
 
 
 @pytest.mark.parametrize("marker", ["wfns", "s100b"])
-def test_delong_gives_what_proc_gives_for_subarachnoid_haemorrhage(marker):
-    """AUC and variance of the aSAH data, as pROC's own tests have them (tests/testthat/test-var.R, test-auc.R)."""
+def test_delong_agrees_with_proc(marker):
+    """AUC and variance of the aSAH data in pROC's own tests (tests/testthat/test-var.R, test-auc.R)."""
     variance = {"wfns": 0.00146991470882363, "s100b": 0.00266868245717244}
     found = auc_interval(NetworkScores.single(ASAH["poor_outcome"], ASAH[marker]))
     assert found.error**2 == pytest.approx(variance[marker], rel=1e-12)
@@ -60,8 +60,8 @@ def test_delong_gives_what_proc_gives_for_subarachnoid_haemorrhage(marker):
         assert found.auc == pytest.approx(0.823678861788618, rel=1e-12)
 
 
-def test_delongs_paired_test_gives_what_proc_gives():
-    """roc.test(wfns, s100b) of the aSAH data, as pROC's own test has it (tests/testthat/test-roc.test.R)."""
+def test_delongs_paired_test_agrees_with_proc():
+    """roc.test(wfns, s100b) of the aSAH data in pROC's own test (tests/testthat/test-roc.test.R)."""
     found = auc_difference(*(NetworkScores.single(ASAH["poor_outcome"], ASAH[marker]) for marker in ("wfns", "s100b")))
     assert found.p_value == pytest.approx(0.0271757822291882, rel=1e-10)
     assert (found.low, found.high) == pytest.approx((0.0104061769564846, 0.174214419249478), rel=1e-10)
@@ -70,16 +70,16 @@ def test_delongs_paired_test_gives_what_proc_gives():
 
 
 @pytest.mark.parametrize("marker", ["wfns", "s100b"])
-def test_delong_is_within_monte_carlo_error_of_the_bootstrap(marker):
-    judged = NetworkScores.single(ASAH["poor_outcome"], ASAH[marker])
-    delong, resampled = auc_interval(judged), bootstrap_auc(judged, n=N, seed=1)
+def test_delong_agrees_with_the_bootstrap(marker):
+    scored = NetworkScores.single(ASAH["poor_outcome"], ASAH[marker])
+    delong, resampled = auc_interval(scored), bootstrap_auc(scored, n=N, seed=1)
     assert resampled.value == pytest.approx(delong.auc, abs=1e-12)
     # The bootstrap divides by n where DeLong divides by n - 1: a percent of the error with 41 in the smaller class.
     assert resampled.error == pytest.approx(delong.error, rel=MONTE_CARLO + 0.02)
     assert (resampled.low, resampled.high) == pytest.approx((delong.low, delong.high), abs=0.5 * resampled.error)
 
 
-def test_the_paired_difference_is_within_monte_carlo_error_of_the_bootstrap():
+def test_the_paired_difference_agrees_with_the_bootstrap():
     a, b = (NetworkScores.single(ASAH["poor_outcome"], ASAH[marker]) for marker in ("wfns", "s100b"))
     delong = auc_difference(a, b)
 
@@ -93,7 +93,7 @@ def test_the_paired_difference_is_within_monte_carlo_error_of_the_bootstrap():
     assert resampled.high - resampled.low < 0.8 * (unpaired.high - unpaired.low)
 
 
-def test_repeats_of_an_object_are_drawn_together_and_widen_the_interval():
+def test_repeats_of_an_object_are_drawn_together():
     generator = np.random.default_rng(0)
     labels = np.repeat([0, 1], 40)
     scores = generator.normal(size=80) + labels
@@ -107,7 +107,7 @@ def test_repeats_of_an_object_are_drawn_together_and_widen_the_interval():
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 999), n_objects=st.integers(3, 20))
-def test_every_replicate_has_as_many_objects_of_each_kind(seed, n_objects):
+def test_every_replicate_has_the_same_number_of_objects_per_kind(seed, n_objects):
     generator = np.random.default_rng(seed)
     objects = np.concatenate([np.arange(n_objects), generator.integers(0, n_objects, 5)])
     labels = np.concatenate([[0, 1], generator.integers(0, 2, len(objects) - 2)])
@@ -122,25 +122,25 @@ def test_every_replicate_has_as_many_objects_of_each_kind(seed, n_objects):
     assert np.isfinite(weighted_auc(NetworkScores.single(labels, np.arange(len(labels))), weights)).all()
 
 
-def test_equal_seeds_give_equal_intervals_and_many_galaxies_are_taken_in_pieces(monkeypatch):
+def test_equal_seeds_give_equal_intervals_in_any_chunks(monkeypatch):
     from rotator_assets.evaluation import resampling
 
-    judged = NetworkScores.single(ASAH["poor_outcome"], ASAH["s100b"])
-    labels, objects = judged.labels, judged.object_ids
-    assert bootstrap_auc(judged, n=50, seed=3) == bootstrap_auc(judged, n=50, seed=3)
-    assert bootstrap_auc(judged, n=50, seed=4) != bootstrap_auc(judged, n=50, seed=3)
+    scored = NetworkScores.single(ASAH["poor_outcome"], ASAH["s100b"])
+    labels, objects = scored.labels, scored.object_ids
+    assert bootstrap_auc(scored, n=50, seed=3) == bootstrap_auc(scored, n=50, seed=3)
+    assert bootstrap_auc(scored, n=50, seed=4) != bootstrap_auc(scored, n=50, seed=3)
     sizes = []
     monkeypatch.setattr(resampling, "_VALUES_AT_ONCE", 10 * len(labels))
     bootstrap(lambda weights: sizes.append(len(weights)) or weights.mean(axis=1), labels, objects, n=25)
     assert sizes == [10, 10, 5, 1]
 
 
-def test_the_interval_within_networks_is_within_monte_carlo_error_of_the_bootstrap():
+def test_the_interval_within_networks_agrees_with_the_bootstrap():
     generator = np.random.default_rng(2)
     labels = np.repeat([0, 1], [80, 160])
     networks = generator.integers(0, 4, 240)
-    judged = NetworkScores.single(labels, generator.normal(size=240) + labels + 3.0 * networks)
-    judged = replace(judged, networks=networks)
-    expected, resampled = auc_interval(judged), bootstrap_auc(judged, n=N, seed=1)
+    scored = NetworkScores.single(labels, generator.normal(size=240) + labels + 3.0 * networks)
+    scored = replace(scored, networks=networks)
+    expected, resampled = auc_interval(scored), bootstrap_auc(scored, n=N, seed=1)
     assert resampled.value == pytest.approx(expected.auc, abs=1e-12)
     assert resampled.error == pytest.approx(expected.error, rel=MONTE_CARLO + 0.05)

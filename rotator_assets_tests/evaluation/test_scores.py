@@ -37,7 +37,7 @@ def test_recalls_by_hand():
     assert found.balanced.low == pytest.approx(0.775 - below)
 
 
-def test_balanced_accuracy_is_covered_as_often_as_its_interval_says():
+def test_balanced_accuracy_has_its_nominal_coverage():
     generator = np.random.default_rng(0)
     labels = np.repeat([0, 1], [25, 60])
     right = np.repeat([0.7, 0.9], [25, 60])
@@ -59,7 +59,7 @@ def test_recalls_of_an_absent_class_are_unknown():
 
 @few
 @given(data=predicted())
-def test_precision_is_of_finding_the_slow_ones(data):
+def test_precision_refers_to_slow_rotators(data):
     labels, probability = data
     expected = average_precision_score(labels == 0, 1 - probability)
     frame = precision_recall_frame(labels, probability)
@@ -81,7 +81,7 @@ def test_brier_skill_agrees_with_scikit_learn(data):
     assert brier_skill(labels, probability) == pytest.approx(expected, abs=1e-12)
 
 
-def test_brier_skill_of_the_prevalence_is_zero_and_of_the_truth_is_one():
+def test_brier_skill_of_prevalence_and_truth():
     labels = np.repeat([0, 1], [25, 75])
     assert brier_skill(labels, np.full(100, 0.75)) == pytest.approx(0)
     assert brier_skill(labels, labels) == 1
@@ -101,7 +101,7 @@ def test_calibration_curve_by_hand():
 
 @few
 @given(data=predicted(), n_bins=st.integers(1, 12), seed=st.integers(0, 99))
-def test_bins_hold_everyone_once_whatever_their_order(data, n_bins, seed):
+def test_bins_hold_every_galaxy_once_in_any_order(data, n_bins, seed):
     labels, probability = data
     curve = calibration_curve(labels, probability, n_bins)
     assert curve["n_galaxies"].sum() == len(labels) and curve["n_fast"].sum() == labels.sum()
@@ -111,12 +111,12 @@ def test_bins_hold_everyone_once_whatever_their_order(data, n_bins, seed):
     assert calibration_curve(labels[order], probability[order], n_bins).round(12).equals(curve.round(12))
 
 
-def test_bins_are_equally_full_where_no_two_probabilities_are_equal():
+def test_bins_of_distinct_probabilities_are_equally_full():
     probability = np.random.default_rng(0).random(1003)
     assert set(calibration_curve(np.arange(1003) % 2, probability)["n_galaxies"]) <= {100, 101}
 
 
-def test_true_probabilities_are_found_calibrated_and_sharpened_ones_are_not():
+def test_only_true_probabilities_are_calibrated():
     generator = np.random.default_rng(1)
     truth = generator.beta(2, 2, 20_000)
     labels = (generator.random(20_000) < truth).astype(int)
@@ -141,6 +141,6 @@ def test_true_probabilities_are_found_calibrated_and_sharpened_ones_are_not():
         ([0, 1], [0.5, 1.1], "in"),
     ],
 )
-def test_what_is_no_probability_is_refused(labels, probability, message):
+def test_invalid_probabilities_are_refused(labels, probability, message):
     with pytest.raises(ValueError, match=message):
         brier_skill(labels, probability)

@@ -1,4 +1,4 @@
-"""The assets that ask whether it is only ellipticity, on a small planted survey; nothing is trained."""
+"""Assets of nested feature sets, on a small survey with a planted signal and without training."""
 
 import dagster as dg
 import numpy as np
@@ -53,7 +53,7 @@ def measured(planted):
     return image_morphology(dg.build_asset_context(partition_key=DATASET), tensor, some)
 
 
-def test_morphology_is_a_row_an_image(measured):
+def test_morphology_has_one_row_per_image(measured):
     frame = measured.value
     assert list(frame.columns) == TABLES["image_morphology"].column_names
     assert frame["galaxy_id"].tolist() == [f"g{number}" for number in range(6)]
@@ -62,8 +62,8 @@ def test_morphology_is_a_row_an_image(measured):
     assert frame["synthetic"].all()
 
 
-def judged(root, predictions):
-    """Writes them as what the networks of a training without repeats said."""
+def write_scores(root, predictions):
+    """Write them as the scores of the networks of a training without repeats."""
     frame = predictions.assign(repeat=0, averaged=False).reindex(columns=TABLES["repeat_predictions"].column_names)
     open_store(root).write("repeat_predictions", f"{DATASET}|thesis", frame)
 
@@ -74,7 +74,7 @@ def test_the_report_writes_its_tables_and_pictures(planted, measured, tmp_path):
     recipe = Recipe(name="thesis", folds=3)
     models = TrainedModels(tmp_path, recipe, "quick", "cpu", 1.0, True)
     context = dg.build_asset_context(partition_key=training_key(DATASET, "thesis"))
-    judged(root, predictions)
+    write_scores(root, predictions)
     result = ellipticity_report(context, open_store(root), predictions, models, tensor, labeled, measured.value)
     tables = open_store(root)
     for name, frame in result.value.items():
@@ -83,7 +83,7 @@ def test_the_report_writes_its_tables_and_pictures(planted, measured, tmp_path):
         assert frame["synthetic"].all() and (frame["recipe"] == "thesis").all()
     assert set(result.value) == {"feature_baselines", "ellipticity_tests", "auc_in_bins"}
     assert result.metadata["left_out"] == "log_mass"
-    # Discs are the fast ones and their ellipticities differ, so a line in it tells them apart.
+    # Fast rotators are discs of different ellipticity, so a threshold on it separates the classes.
     first = result.value["feature_baselines"].iloc[0]
     assert first["features"] == "ellipticity" and first["auc"] > 0.9 and first["network_gain"] < 0
     assert (result.value["auc_in_bins"]["variable"] != "r_eff_over_psf").all()
@@ -92,8 +92,8 @@ def test_the_report_writes_its_tables_and_pictures(planted, measured, tmp_path):
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.05])
-def test_what_the_definition_explains_is_by_the_recipes_own_boundary(planted, measured, tmp_path, gap):
-    """Permutations of lambda_R against the boundary of Cappellari (2016), whatever the settings' labels are."""
+def test_the_definition_uses_the_boundary_of_the_recipe(planted, measured, tmp_path, gap):
+    """Permutations of lambda_R with the boundary of Cappellari (2016), independent of the settings' labels."""
     tensor, labeled, predictions = planted
     random = np.random.default_rng(2)
     labeled = labeled.assign(lambda_r=random.beta(2, 12, len(labeled)), image_unit="nanomaggies")
@@ -105,7 +105,7 @@ def test_what_the_definition_explains_is_by_the_recipes_own_boundary(planted, me
     recipe = Recipe(name="mine", folds=3, label="cappellari2016", boundary_gap=gap)
     models = TrainedModels(tmp_path, recipe, "quick", "cpu", 1.0, True)
     context = dg.build_asset_context(partition_key=training_key(DATASET, "thesis"))
-    judged(DataRoot(tmp_path), predictions)
+    write_scores(DataRoot(tmp_path), predictions)
     result = ellipticity_report(
         context, open_store(DataRoot(tmp_path)), predictions, models, tensor, labeled, measured.value
     )

@@ -1,4 +1,4 @@
-"""The ladder of features: planted signals appear at their step, and what the network adds is what it knows alone."""
+"""Nested feature sets: signals appear in their set, and the network adds its own signal."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ COUNT = 240
 
 @pytest.fixture(scope="module")
 def sample():
-    """Sersic index and the network each know something of the label, of their own; ellipticity nothing."""
+    """Sersic index and network are independently correlated with the label; ellipticity is not."""
     random = np.random.default_rng(1)
     kind = random.integers(0, 2, COUNT)
     frame = pd.DataFrame({column: random.normal(size=COUNT) for columns in STEPS.values() for column in columns})
@@ -33,12 +33,12 @@ def sample():
 
 
 @pytest.fixture(scope="module")
-def ladder(sample):
+def compared(sample):
     pixels = np.random.default_rng(2).normal(size=(COUNT, 40)).astype(np.float32)
     return compare_feature_sets(sample, sample, pixels, seed=3)
 
 
-def test_empty_columns_and_steps_are_left_out_and_told(sample):
+def test_empty_columns_and_sets_are_left_out_and_listed(sample):
     found = feature_sets_of(sample)
     steps, missing = found.columns, found.missing
     assert list(steps) == ["ellipticity", "+ Sersic index", "+ size, mass", "+ Gini, M20, C, A"]
@@ -47,35 +47,35 @@ def test_empty_columns_and_steps_are_left_out_and_told(sample):
     assert steps["+ Gini, M20, C, A"][-3:] == ["m20", "concentration", "asymmetry"]
 
 
-def test_every_step_by_every_classifier_in_the_tables_columns(ladder):
+def test_every_set_and_classifier_has_a_row(compared):
     table = TABLES["feature_baselines"]
-    assert set(table.column_names) - set(ladder.columns) == {"dataset", "recipe", "synthetic"}
-    assert ladder["model"].tolist() == list(CLASSIFIERS) * 5
-    assert ladder["features"].iloc[-1] == PIXEL_STEP and (ladder["n_galaxies"] == COUNT).all()
+    assert set(table.column_names) - set(compared.columns) == {"dataset", "recipe", "synthetic"}
+    assert compared["model"].tolist() == list(CLASSIFIERS) * 5
+    assert compared["features"].iloc[-1] == PIXEL_STEP and (compared["n_galaxies"] == COUNT).all()
 
 
-def test_what_a_feature_knows_appears_at_its_step(ladder):
+def test_the_signal_of_a_feature_appears_in_its_set(compared):
     for classifier in CLASSIFIERS:
-        rows = ladder[ladder["model"] == classifier].set_index("features")
+        rows = compared[compared["model"] == classifier].set_index("features")
         assert rows.loc["ellipticity", "auc_low"] < 0.5 < rows.loc["ellipticity", "auc_high"]
         assert rows.loc["+ Sersic index", "auc_low"] > 0.6
         assert rows.loc["ellipticity", "gain_low"] > 0.1 and rows.loc["ellipticity", "p_value_adjusted"] < 0.001
 
 
-def test_numbers_of_a_row_are_those_of_the_paired_test(sample, ladder):
-    row = ladder.set_index(["features", "model"]).loc[("+ Sersic index", LOGISTIC)]
+def test_differences_agree_with_the_paired_test(sample, compared):
+    row = compared.set_index(["features", "model"]).loc[("+ Sersic index", LOGISTIC)]
     alone = tabular_baseline(sample[["ellipticity", "sersic_n"]], sample["rotator_type"], sample["fold"])
     expected = auc_difference(NetworkScores.of(sample), NetworkScores.of(sample, alone))
     assert (row["network_gain"], row["gain_low"], row["gain_high"], row["p_value"]) == pytest.approx(
         (expected.difference, expected.low, expected.high, expected.p_value)
     )
     assert row["added"] == pytest.approx(row["auc_with_network"] - row["auc"])
-    assert row["added_low"] > 0  # both know something of their own
-    assert (ladder["p_value_adjusted"] >= ladder["p_value"]).all()
-    assert (ladder["added_p_value_adjusted"] >= ladder["added_p_value"]).all()
+    assert row["added_low"] > 0  # both have a signal of their own
+    assert (compared["p_value_adjusted"] >= compared["p_value"]).all()
+    assert (compared["added_p_value_adjusted"] >= compared["added_p_value"]).all()
 
 
-def test_a_network_that_knows_nothing_adds_nothing(sample):
+def test_a_network_without_signal_adds_nothing(sample):
     random = np.random.default_rng(4)
     nothing = random.uniform(0.2, 0.8, COUNT)
     blind = sample.assign(probability_fast=nothing, probability_fast_calibrated=nothing)

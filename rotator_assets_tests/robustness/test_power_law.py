@@ -1,4 +1,4 @@
-"""The learning curve finds a planted law, and admits it where the data do not say."""
+"""The learning curve recovers a known power law, and reports if the data do not constrain it."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def planted(n, noise=0.0, seed=0):
     return truth + noise * np.random.default_rng(seed).normal(size=len(n))
 
 
-def test_an_exact_law_is_found_exactly():
+def test_an_exact_power_law_is_recovered():
     fit = fit_learning_curve(N, planted(N), np.full(len(N), 0.002), replicates=50)
     assert (fit.a, fit.b, fit.c) == pytest.approx((A, B, C), abs=3e-4)
     assert fit.chi_squared == pytest.approx(0, abs=1e-4) and fit.n_largest == 3200
@@ -23,7 +23,7 @@ def test_an_exact_law_is_found_exactly():
     assert fit.at(3200).shape == ()
 
 
-def test_the_fit_and_its_covariance_are_those_of_scipy():
+def test_the_fit_and_its_covariance_agree_with_scipy():
     auc, error = planted(N, 0.003, 1), np.linspace(0.006, 0.003, len(N))
     fit = fit_learning_curve(N, auc, error, replicates=10)
     best, covariance = curve_fit(
@@ -54,7 +54,7 @@ def test_the_extrapolation_covers_the_truth_and_widens():
     assert (np.diff(high - low) > 0).all()
 
 
-def test_few_or_noisy_trainings_do_not_constrain_the_end():
+def test_few_or_noisy_trainings_do_not_constrain_the_asymptote():
     n = N[:3]
     three = fit_learning_curve(n, planted(n), np.full(3, 0.002), replicates=100)
     assert not three.constrained
@@ -64,13 +64,13 @@ def test_few_or_noisy_trainings_do_not_constrain_the_end():
     assert fit_learning_curve(N, planted(N), np.full(len(N), 0.001), replicates=100).constrained
 
 
-def test_a_flat_curve_promises_nothing_with_precise_points():
+def test_a_flat_curve_predicts_no_gain():
     fit = fit_learning_curve(N, np.full(len(N), 0.75), np.full(len(N), 0.001), replicates=200)
     low, high = fit.interval(100 * N.max())
     assert low == pytest.approx(0.75, abs=0.01) and high < 0.80
 
 
-def test_no_prediction_leaves_what_an_auc_can_be():
+def test_predictions_stay_within_the_range_of_an_auc():
     steep = fit_learning_curve(N[:4], [0.55, 0.65, 0.75, 0.85], np.full(4, 0.03), replicates=100)
     low, high = steep.interval(1e9)
     assert 0.5 <= low <= high <= 1
@@ -91,6 +91,6 @@ def test_equal_seeds_give_equal_intervals():
         ([1, 2, 3], [0.6, 0.7], [0.1, 0.1, 0.1], "equally long"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(n, auc, error, message):
+def test_invalid_input_is_refused(n, auc, error, message):
     with pytest.raises(ValueError, match=message):
         fit_learning_curve(n, auc, error)

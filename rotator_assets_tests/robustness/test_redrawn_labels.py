@@ -23,9 +23,9 @@ BOUNDARIES = ("emsellem2011", "cappellari2016")
 def noise(distance, error, scores, **options):
     """Galaxies at these distances from a threshold of 0.2."""
     distance = np.asarray(distance, dtype=float)
-    judged = NetworkScores.single(np.arange(len(distance)) % 2, scores)  # their labels are made anew
+    scored = NetworkScores.single(np.arange(len(distance)) % 2, scores)  # their labels are redrawn
     return expected_auc_from_label_noise(
-        judged, 0.2 + distance, np.broadcast_to(error, distance.shape), np.full(distance.shape, 0.2), **options
+        scored, 0.2 + distance, np.broadcast_to(error, distance.shape), np.full(distance.shape, 0.2), **options
     )
 
 
@@ -38,17 +38,17 @@ def test_labels_far_from_the_threshold_do_not_change():
     assert (found.ceiling, found.ceiling_ranked, found.label_change_fraction) == (1, 1, 0)
 
 
-def test_equal_distances_flip_as_often_as_the_normal_distribution_says():
-    """With flips of probability q in equally large classes, knowing the class is worth 1 - q."""
+def test_labels_flip_as_often_as_the_normal_distribution_gives():
+    """With flips of probability q in equally large classes, knowing the class gives an AUC of 1 - q."""
     distance = np.repeat([-0.03, 0.03], 500)
     found = noise(distance, 0.03, distance, n=400)
     q = norm.sf(1)
     assert found.label_change_fraction == pytest.approx(q, abs=0.003)
     assert found.ceiling == pytest.approx(1 - q, abs=0.003)
-    assert found.auc == found.ceiling  # scores that are the class itself
+    assert found.auc == found.ceiling  # the scores are the class itself
 
 
-def test_no_score_is_worth_more_than_lambda_r_itself():
+def test_no_score_exceeds_the_ceiling_of_lambda_r():
     generator = np.random.default_rng(3)
     distance = generator.normal(0.05, 0.1, 400)
     error = generator.uniform(0.02, 0.08, 400)
@@ -58,7 +58,7 @@ def test_no_score_is_worth_more_than_lambda_r_itself():
         assert found.ceiling < found.ceiling_ranked
 
 
-def test_aucs_of_the_draws_are_those_of_scikit_learn():
+def test_aucs_of_the_draws_agree_with_scikit_learn():
     generator = np.random.default_rng(5)
     distance, scores = generator.normal(0, 0.05, 30), generator.integers(0, 6, 30)
     found = noise(distance, 0.05, scores, n=50, seed=9)
@@ -78,7 +78,7 @@ def test_unknown_errors_are_assumed_and_counted():
     assert ASSUMED_ERROR == 0.02
 
 
-def test_what_cannot_be_drawn_is_refused():
+def test_invalid_draws_are_refused():
     with pytest.raises(ValueError, match="finite"):
         noise([0.1, np.nan], 0.02, [0, 1])
     with pytest.raises(ValueError, match="no draw"):
@@ -105,7 +105,7 @@ def sample():
     return frame.assign(probability_fast=norm.cdf(5 * (lambda_r - threshold) + generator.normal(size=300)))
 
 
-def test_every_variant_is_the_auc_of_its_labels_and_galaxies(sample):
+def test_every_variant_agrees_with_its_labels_and_galaxies(sample):
     sources = pd.DataFrame(
         {
             "galaxy_id": [*sample["galaxy_id"], "g000", "elsewhere"],
@@ -145,7 +145,7 @@ def test_every_variant_is_the_auc_of_its_labels_and_galaxies(sample):
 
 
 @pytest.mark.parametrize(("own", "other"), [BOUNDARIES, BOUNDARIES[::-1]])
-def test_the_boundary_of_the_labels_comes_first_and_changes_none(sample, own, other):
+def test_the_boundary_of_the_labels_comes_first(sample, own, other):
     sample["spin_threshold"] = spin_threshold(sample["ellipticity"], own)
     sample["rotator_type"] = (sample["lambda_r"] >= sample["spin_threshold"]).astype(int)
     rows = label_noise_variants(sample, pd.DataFrame(columns=list(_SOURCES)), n=5).set_index("variant")
@@ -165,7 +165,7 @@ _SOURCES = ("galaxy_id", "lambda_r_source", "lambda_r")
 
 
 def test_variants_compare_within_networks_and_count_galaxies_once(sample):
-    """Two networks on scales far apart, each of which judged every galaxy: as if one alone had."""
+    """Two networks with very different scales that both scored every galaxy give the result of one."""
     none = pd.DataFrame(columns=list(_SOURCES))
     twice = pd.concat([sample, sample.assign(fold=1, probability_fast=sample["probability_fast"] + 9)])
     pd.testing.assert_frame_equal(

@@ -1,4 +1,4 @@
-"""Training on another survey and planted truth as assets: tables, pictures and numbers."""
+"""Assets of training on another survey and of the injection-recovery test: tables, pictures and numbers."""
 
 import dagster as dg
 import numpy as np
@@ -35,7 +35,7 @@ def materialized(asset, root: DataRoot, partition: str | None = None) -> None:
 
 @pytest.fixture
 def surveys(root):
-    """Galaxies of two surveys, the other one's flatter; scores of `thesis` and of a network trained on the other."""
+    """Galaxies of two surveys, flatter ones in the other; scores of `thesis` and of a network trained on the other."""
     generator = np.random.default_rng(1)
     for dataset, low in ((OWN, 0.0), (OTHER, 0.3)):
         frame = pd.DataFrame(
@@ -54,8 +54,8 @@ def surveys(root):
     for recipe, noise in (("thesis", 0.6), ("tng-instead", 1.5)):
         seen = np.where(own["ellipticity"] > 0.3, 1.0, 0.0 if recipe == "tng-instead" else 1.0)
         score = own["rotator_type"] * seen + generator.normal(0, noise, COUNT)
-        told = own[["dataset", "galaxy_id", "object_id", "rotator_type", "synthetic"]]
-        frame = told.assign(recipe=recipe, repeat=0, fold=0, probability_fast=1 / (1 + np.exp(-score)))
+        known = own[["dataset", "galaxy_id", "object_id", "rotator_type", "synthetic"]]
+        frame = known.assign(recipe=recipe, repeat=0, fold=0, probability_fast=1 / (1 + np.exp(-score)))
         for table in ("predictions", "repeat_predictions"):
             written(root, table, training_key(OWN, recipe), frame)
     for dataset, auc in ((OWN, 0.8), (OTHER, 0.9)):
@@ -64,7 +64,7 @@ def surveys(root):
     return root
 
 
-def test_a_transferred_network_is_set_beside_the_own_one_and_what_differs_is_weighted_away(surveys):
+def test_transferred_networks_are_compared_and_reweighted(surveys):
     materialized(transfer_report, surveys, OWN)
     row = open_store(surveys).query("FROM transfer").iloc[0]
     assert (row["recipe"], row["other_dataset"], row["other_use"]) == ("tng-instead", OTHER, "instead")
@@ -72,12 +72,12 @@ def test_a_transferred_network_is_set_beside_the_own_one_and_what_differs_is_wei
     assert row["difference"] < 0 and row["difference_low"] < row["difference"] < row["difference_high"]
     assert row["variables"] == "ellipticity, r_eff_pixels"
     assert row["explained"] == pytest.approx(row["auc_reweighted"] - row["auc"])
-    assert row["explained"] > 0  # what it was trained on, it tells
+    assert row["explained"] > 0  # the network classifies galaxies like its training sample
     assert row["n_effective"] < COUNT
     assert (surveys.figures / OWN / "transfer.png").is_file()
 
 
-def test_where_nothing_was_transferred_the_table_is_empty(root):
+def test_without_transferred_networks_the_table_is_empty(root):
     materialized(transfer_report, root, OWN)
     assert open_store(root).query("FROM transfer").empty
     assert not (root.figures / OWN / "transfer.png").exists()

@@ -11,7 +11,7 @@ TINY = Recipe(name="tiny", folds=3, epochs=6, patience=6, batch_size=16, seed=7)
 
 
 def rounding(network, values):
-    """Difference to expect at most between two evaluations of a network in float32, by whatever kernels.
+    """Largest expected difference between two evaluations of a network in float32, with any kernels.
 
     A sum of n products taken in another order, or as a fused operation, differs by some sqrt(n) unit roundoffs of its
     terms (Higham & Mary 2019, SIAM J. Sci. Comput. 41, A2815); those of all layers add up, of both evaluations.
@@ -28,7 +28,7 @@ def galaxy_ids(objects):
 def planted_survey(n_objects=120, seed=0):
     """Fluxes (n, 16, 16, 3), labels and object ids: slow rotators are round blobs, fast ones thin discs.
 
-    Orientation, centre and total flux are random and say nothing; every tenth object is observed twice.
+    Orientation, centre and total flux are random and independent of the class; every tenth object is observed twice.
     """
     generator = np.random.default_rng(seed)
     objects = np.concatenate([np.arange(n_objects), np.arange(0, n_objects, 10)])

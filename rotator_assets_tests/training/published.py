@@ -14,7 +14,7 @@ _S100B = {
     (1, 4): "13 16 23 26 27 48 71 96",
     (1, 5): "3 12 22 32 33 35 44 44 49 52 56 70 71 74 77 82 86 207",
 }
-"""S100B in units of 0.01 micrograms a litre, by (outcome, WFNS grade); outcome 1 is a poor one.
+"""S100B in units of 0.01 micrograms per litre, by (outcome, WFNS grade); outcome 1 is a poor one.
 
 113 patients after a subarachnoid haemorrhage (Turck et al. 2010, Intensive Care Med. 36, 107), the example of pROC
 (Robin et al. 2011, BMC Bioinformatics 12, 77), sorted here.

@@ -1,4 +1,4 @@
-"""Architectures: small where they say so, invariant where they say so, repeatable, readable, and able to learn."""
+"""Architectures: size, invariance, repeatability, loading, and learning."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from rotator_assets_tests.training.made_up_training import TINY, galaxy_ids, pla
 
 PX = 32
 OURS = ["thesis", "small", "residual", "dihedral"]
-"""All but the published one, which takes ten times as long to build."""
+"""All except the published one, which takes ten times as long to build."""
 
 
 def recipe(architecture, **changes):
@@ -31,7 +31,7 @@ def kinds(network):
     return [type(layer).__name__ for layer in network.layers]
 
 
-def test_every_architecture_a_recipe_may_name_is_there():
+def test_every_architecture_of_the_setting_exists():
     assert list(ARCHITECTURES) == [*OURS, "mobilenet"]
     assert list(ARCHITECTURES) == list(Recipe.model_fields["architecture"].annotation.__args__)
 
@@ -61,7 +61,7 @@ def test_the_same_seed_gives_the_same_weights(architecture):
     assert not np.array_equal(first[0], other[0])
 
 
-def test_the_small_ones_are_small_whatever_the_size_of_the_image():
+def test_small_networks_are_small_for_any_image_size():
     for architecture, most in (("small", 100_000), ("dihedral", 100_000), ("residual", 200_000)):
         at_64, at_128 = (build_network(recipe(architecture), px).count_params() for px in (64, 128))
         assert at_64 == at_128 < most
@@ -76,7 +76,7 @@ def settled(architecture, **changes):
 
 
 @pytest.mark.parametrize("regularization", ["batchnorm", "dropout"])
-def test_the_dihedral_network_sees_no_flips_and_quarter_turns(regularization, tmp_path):
+def test_the_dihedral_network_is_invariant(regularization, tmp_path):
     network = settled("dihedral", regularization=regularization)
     network.save(tmp_path / "network.keras")
     views = symmetries(images())
@@ -99,7 +99,7 @@ def test_the_dihedral_network_is_the_small_one_averaged():
 
 
 @pytest.mark.parametrize("architecture", ["small", "residual", "dihedral"])
-def test_a_network_is_the_same_from_its_file_and_can_be_explained(architecture, tmp_path):
+def test_a_loaded_network_is_the_same_and_can_be_explained(architecture, tmp_path):
     network = settled(architecture)
     network.save(tmp_path / "network.keras")
     loaded = load_model(tmp_path / "network.keras")
@@ -111,12 +111,12 @@ def test_a_network_is_the_same_from_its_file_and_can_be_explained(architecture, 
 
 @pytest.fixture(scope="module")
 def mobilenet():
-    """The network of one band, and its fresh weights."""
+    """The network for one band, and its initial weights."""
     network = build_network(recipe("mobilenet", bands="r"), PX, seed=1)
     return network, network.get_weights()
 
 
-def test_mobilenet_is_the_published_one_by_our_seeds_and_policy(mobilenet, tmp_path):
+def test_mobilenet_is_the_published_network(mobilenet, tmp_path):
     network, fresh = mobilenet
     mixed = build_network(recipe("mobilenet", bands="r"), PX, seed=1, policy="mixed_bfloat16")
     for one, two in zip(mixed.get_weights(), fresh, strict=True):

@@ -1,4 +1,4 @@
-"""Calibration: the right slope and offset where they are known, the best ones where they are not."""
+"""Calibration: slope and offset agree with known ones, or are the best ones."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def weighted_network(n, slow_share, distance, sharpness, seed=0):
 
 @pytest.mark.parametrize("slow_share", [0.15, 0.26, 0.5])
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
-def test_prior_and_sharpness_of_a_weighted_network_are_found(slow_share, sharpness):
+def test_prior_and_sharpness_of_a_weighted_network_are_recovered(slow_share, sharpness):
     labels, logits, _ = weighted_network(200_000, slow_share, 1.1, sharpness)
     found = fit_calibration(labels, logits)
     assert found.slope == pytest.approx(1 / sharpness, rel=0.02)
@@ -32,8 +32,8 @@ def test_prior_and_sharpness_of_a_weighted_network_are_found(slow_share, sharpne
 
 
 @pytest.mark.parametrize("slow_share", [0.15, 0.26])
-def test_probabilities_of_a_weighted_network_are_calibrated_by_a_small_validation_part(slow_share):
-    """Uncalibrated they hardly beat the prevalence alone, and no slope alone can help: their prior is one half."""
+def test_a_small_validation_part_calibrates_a_weighted_network(slow_share):
+    """Without calibration they are hardly better than the prevalence; a slope alone keeps their prior of one half."""
     checked, logits, true = weighted_network(100_000, slow_share, 1.1, 1.0, seed=1)
     raw, best = (expected_calibration_error(checked, expit(z)) for z in (logits, true))
     assert raw > 0.15 and brier_skill(checked, expit(logits)) < 0.02
@@ -46,7 +46,7 @@ def test_probabilities_of_a_weighted_network_are_calibrated_by_a_small_validatio
 
 
 def test_the_fit_is_that_of_a_logistic_regression_on_platts_targets():
-    """scikit-learn's own, each galaxy counting for its target as fast and for the rest as slow."""
+    """scikit-learn's regression, with each galaxy weighted by its target as fast and by the rest as slow."""
     from sklearn.linear_model import LogisticRegression
 
     labels, logits, _ = weighted_network(300, 0.3, 1.5, 2.0, seed=3)
@@ -64,7 +64,7 @@ def test_the_fit_is_that_of_a_logistic_regression_on_platts_targets():
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10_000), scale=st.floats(0.1, 8), shift=st.floats(-20, 20))
 def test_a_rescaled_network_gives_the_same_probabilities(seed, scale, shift):
-    """Whatever scale and offset a network's logits have, the calibrated ones are the same."""
+    """Calibrated logits do not depend on the scale and offset of a network's logits."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 2, 60)
     labels[:2] = [0, 1]
@@ -81,7 +81,7 @@ def test_the_order_of_galaxies_does_not_matter():
     assert (one.slope, one.offset) == pytest.approx((other.slope, other.offset), rel=1e-6)
 
 
-def test_a_sample_in_perfect_order_gets_finite_probabilities_and_one_in_the_wrong_order_keeps_it():
+def test_samples_in_perfect_order_have_finite_probabilities():
     labels = np.array([0, 0, 1, 1])
     right = np.array([-1.0, -2.0, 1.0, 2.0])
     sure = expit(fit_calibration(labels, right)(right))
@@ -91,7 +91,7 @@ def test_a_sample_in_perfect_order_gets_finite_probabilities_and_one_in_the_wron
     assert np.all(np.diff(wrong(np.sort(right))) > 0)
 
 
-def test_equal_logits_get_the_share_of_fast_rotators():
+def test_equal_logits_get_the_fraction_of_fast_rotators():
     labels = np.array([0, 1, 1, 1] * 50)
     found = fit_calibration(labels, np.full(200, 3.0))
     assert expit(found(3.0)) == pytest.approx(0.75, abs=0.01)
@@ -105,6 +105,6 @@ def test_a_calibration_is_linear_in_the_logit():
     ("labels", "logits", "message"),
     [([0, 1], [0.0], "equally long"), ([], [], "equally long"), ([0, 1], [0.0, np.nan], "finite")],
 )
-def test_what_cannot_be_fitted_is_refused(labels, logits, message):
+def test_invalid_input_is_refused(labels, logits, message):
     with pytest.raises(ValueError, match=message):
         fit_calibration(labels, logits)

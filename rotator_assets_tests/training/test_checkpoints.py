@@ -1,4 +1,4 @@
-"""Checkpoints: an interrupted training goes on where it stood, and comes to what it would have come to."""
+"""Checkpoints: an interrupted training resumes and gives the same result."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def log(epoch, val_loss=0.5):
 
 
 def state(n_epochs=2, val_loss=0.5):
-    """A state of a network of two variables, not like one in which all are zero."""
+    """A state of a network of two variables, none of them zero."""
     variables = [np.arange(6, dtype=np.float32).reshape(2, 3), np.array(7, np.uint32)]
     return FoldState(
         epochs=[log(epoch, val_loss) for epoch in range(1, n_epochs + 1)],
@@ -46,7 +46,7 @@ def assert_same(values, expected):
         assert np.asarray(value).dtype == np.asarray(other).dtype
 
 
-def test_what_is_saved_is_loaded(tmp_path):
+def test_a_saved_state_is_loaded(tmp_path):
     kept = Checkpoints(tmp_path / "new", TINY, "float32")
     kept.save(1, state())
     loaded = kept.load(1, state())
@@ -57,23 +57,23 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["fold-1.npz"]
 
 
-def test_a_finished_fold_keeps_its_best_network_alone(tmp_path):
+def test_a_finished_fold_keeps_only_its_best_network(tmp_path):
     kept = Checkpoints(tmp_path, TINY, "float32")
     kept.save(0, state(TINY.epochs))
     loaded = kept.load(0, state())
     assert_same(loaded.best, state().best)
     assert loaded.network == loaded.optimizer == []
     longer = TINY.model_copy(update={"epochs": TINY.epochs + 1, "patience": 50})
-    assert Checkpoints(tmp_path, longer, "float32").load(0, state()) is None  # it cannot be trained on
+    assert Checkpoints(tmp_path, longer, "float32").load(0, state()) is None  # training cannot resume from it
 
 
-def test_nothing_is_kept_without_a_folder():
+def test_nothing_is_saved_without_a_folder():
     kept = Checkpoints(None, TINY, "float32")
     kept.save(0, state())
     assert kept.load(0, state()) is None
 
 
-def test_a_state_of_another_network_is_not_taken(tmp_path):
+def test_a_state_of_another_network_is_ignored(tmp_path):
     kept = Checkpoints(tmp_path, TINY, "float32")
     kept.save(0, state())
     wider, fewer, other_type = state(), state(), state()
@@ -84,7 +84,7 @@ def test_a_state_of_another_network_is_not_taken(tmp_path):
         assert kept.load(0, like) is None
 
 
-def test_a_state_of_another_precision_is_not_taken(tmp_path):
+def test_a_state_of_another_precision_is_ignored(tmp_path):
     for n_epochs in (2, TINY.epochs):
         Checkpoints(tmp_path, TINY, "float32").save(0, state(n_epochs))
         assert Checkpoints(tmp_path, TINY, "mixed_bfloat16").load(0, state()) is None
@@ -93,7 +93,7 @@ def test_a_state_of_another_precision_is_not_taken(tmp_path):
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_a_damaged_file_counts_as_none(tmp_path_factory, data):
+def test_a_damaged_file_is_ignored(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("damaged")
     kept = Checkpoints(folder, TINY, "float32")
     kept.save(0, state())
@@ -105,7 +105,7 @@ def test_a_damaged_file_counts_as_none(tmp_path_factory, data):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content)
     loaded = kept.load(0, state())
-    if loaded is not None:  # the damage lay where nothing is read
+    if loaded is not None:  # the damage is in a part that is not read
         assert loaded.epochs == state().epochs
         assert_same(loaded.network, state().network)
 
@@ -116,7 +116,7 @@ def test_pickled_arrays_are_not_loaded(tmp_path):
     assert Checkpoints(tmp_path, TINY, "float32").load(0, state()) is None
 
 
-def test_a_write_that_is_interrupted_leaves_the_state_before(tmp_path, monkeypatch):
+def test_an_interrupted_write_leaves_the_previous_state(tmp_path, monkeypatch):
     kept = Checkpoints(tmp_path, TINY, "float32")
     kept.save(0, state(1))
 
@@ -132,7 +132,7 @@ def test_a_write_that_is_interrupted_leaves_the_state_before(tmp_path, monkeypat
     assert len(kept.load(0, state()).epochs) == 1
 
 
-def test_writing_takes_no_more_than_its_share_of_the_time(tmp_path, monkeypatch):
+def test_writing_takes_no_more_than_its_fraction_of_the_time(tmp_path, monkeypatch):
     now = 0.0
     writes = []
 
@@ -151,13 +151,13 @@ def test_writing_takes_no_more_than_its_share_of_the_time(tmp_path, monkeypatch)
     assert writes[0] == 3.0
     assert len(writes) * 2.0 / now == pytest.approx(checkpoints_module.MOST_TIME_WRITING, rel=0.1)
     kept.save(0, FoldState(epochs=[log(1)] * 10_000))
-    assert writes[-1] == now  # a finished fold is kept always
+    assert writes[-1] == now  # a finished fold is always saved
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3])
 @settings(deadline=None)
 @given(val_losses=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), min_size=8, max_size=8))
-def test_a_fold_ends_where_keras_would_end_it_with_the_weights_keras_would_restore(patience, val_losses):
+def test_early_stopping_agrees_with_that_of_keras(patience, val_losses):
     training.tensorflow()
     from keras import callbacks
 
@@ -208,13 +208,13 @@ def weights(folder, recipe=SHORT):
 
 @pytest.fixture(params=["batchnorm", "dropout"])
 def uninterrupted(request, survey, tmp_path, monkeypatch):
-    """Recipe, its training without interruption, and the weights; every epoch is kept in a checkpoint."""
+    """Recipe, its training without interruption, and the weights; every epoch has a checkpoint."""
     monkeypatch.setattr(checkpoints_module, "MOST_TIME_WRITING", 1.0)
     recipe = SHORT.model_copy(update={"regularization": request.param})
     return recipe, train(survey, tmp_path / "whole", recipe), weights(tmp_path / "whole")
 
 
-def test_an_interrupted_training_comes_to_the_same_networks(survey, tmp_path, uninterrupted):
+def test_an_interrupted_training_gives_the_same_networks(survey, tmp_path, uninterrupted):
     """Interrupted after a fold's second epoch, after its last, and after the next fold's first."""
     recipe, whole, expected = uninterrupted
     trained = []
@@ -273,8 +273,8 @@ def _fail(log):
     raise MemoryError
 
 
-def test_a_signal_ends_the_training_within_a_batch_and_leaves_whole_files(survey, tmp_path):
-    """As Dagster ends a run: its handler raises wherever the main thread stands."""
+def test_a_signal_ends_the_training_and_leaves_complete_files(survey, tmp_path):
+    """As Dagster ends a run: its signal handler raises in the main thread."""
 
     def interrupt(*_):
         raise DagsterExecutionInterruptedError

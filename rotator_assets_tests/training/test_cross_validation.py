@@ -1,4 +1,4 @@
-"""Training: learns a planted signal, nothing from shuffled labels, and never looks at the test galaxies."""
+"""Training learns a planted signal, nothing from shuffled labels, and never uses the test galaxies."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def run(survey, recipe, folder, **options):
 
 @pytest.fixture
 def one_fold(survey, monkeypatch):
-    """Trainings run fold 0 of the survey only, with these galaxies on each side whatever the labels are."""
+    """Trainings run fold 0 of the survey only, with a fixed split for any labels."""
     split = plan_splits(survey[1], survey[2], TINY)[0]
     monkeypatch.setattr(
         training, "plan_splits", lambda labels, objects, recipe: [replace(split, seed=(recipe.seed, split.fold))]
@@ -49,7 +49,7 @@ def test_a_planted_signal_is_learned(trained):
     assert np.mean(predictions.predicted_type == predictions.rotator_type) > 0.8
 
 
-def test_shuffled_labels_teach_nothing(tmp_path):
+def test_shuffled_labels_give_an_auc_consistent_with_chance(tmp_path):
     images, labels, objects = planted_survey(seed=1)
     names, first = np.unique(objects, return_index=True)
     shuffled = dict(zip(names, np.random.default_rng(0).permutation(labels[first]), strict=True))
@@ -88,7 +88,7 @@ def test_frames_are_complete(trained, survey):
     assert result.device and result.seconds > 0
 
 
-def test_saved_networks_give_the_predictions_and_the_thresholds_of_the_validation_part(trained, survey):
+def test_saved_networks_reproduce_predictions_and_thresholds(trained, survey):
     result, folder, _ = trained
     images, labels, objects = survey
     assert sorted(path.name for path in folder.iterdir()) == [f"fold-{fold}.keras" for fold in range(3)]
@@ -99,7 +99,7 @@ def test_saved_networks_give_the_predictions_and_the_thresholds_of_the_validatio
         logits = predict_logits(network, images, split.validation, TINY, batch_size=7).astype(np.float64)
         threshold = youden_threshold(labels[split.validation], 1 / (1 + np.exp(-logits)))
         assert result.folds.threshold[split.fold] == pytest.approx(threshold, rel=1e-5)
-        # The best epoch's weights were kept: they have the smallest validation loss of the history.
+        # The weights of the best epoch have the smallest validation loss of the history.
         weights = len(split.train) / (2 * np.bincount(labels[split.train]))
         validated = labels[split.validation]
         loss = np.mean(weights[validated] * (np.logaddexp(0, logits) - validated * logits))
@@ -108,7 +108,7 @@ def test_saved_networks_give_the_predictions_and_the_thresholds_of_the_validatio
         assert loss == pytest.approx(history.val_loss.min(), rel=tolerance)
 
 
-def test_the_same_seed_gives_the_same_result_and_another_another(survey, tmp_path, one_fold):
+def test_the_result_depends_on_the_seed(survey, tmp_path, one_fold):
     first = run(survey, short(), tmp_path / "first")
     second = run(survey, short(), tmp_path / "second")
     pd.testing.assert_frame_equal(first.predictions, second.predictions)
@@ -136,8 +136,8 @@ LEAK_TESTED = {
 
 
 @pytest.mark.parametrize("changes", LEAK_TESTED.values(), ids=LEAK_TESTED)
-def test_test_galaxies_are_never_looked_at(survey, tmp_path, one_fold, changes):
-    """Whatever their labels and images, the network, its history, threshold and calibration stay, bit by bit."""
+def test_test_galaxies_do_not_affect_the_training(survey, tmp_path, one_fold, changes):
+    """Network, history, threshold and calibration are bitwise the same for any labels and images of theirs."""
     images, labels, objects = survey
     recipe = short(**changes)
     before = run(survey, recipe, tmp_path / "before")
@@ -161,7 +161,7 @@ def assert_same_but_seconds(folds, expected):
     pd.testing.assert_frame_equal(folds.drop(columns="seconds"), expected.drop(columns="seconds"))
 
 
-def test_validation_galaxies_do_not_train(survey, tmp_path, one_fold):
+def test_validation_galaxies_are_not_trained_on(survey, tmp_path, one_fold):
     images, labels, objects = survey
     before = run(survey, short(), tmp_path / "before")
     garbage = images.copy()
@@ -212,7 +212,7 @@ def test_bfloat16_training_saves_a_float32_network(survey, tmp_path, one_fold, m
     assert result.predictions.probability_fast.dtype == np.float64
 
 
-def test_classes_weigh_the_same_unless_the_recipe_says_otherwise(survey, tmp_path):
+def test_classes_have_equal_weight_unless_the_recipe_says_otherwise(survey, tmp_path):
     images, labels, objects = survey
     uneven = np.flatnonzero((labels == 1) | (np.arange(len(labels)) % 5 == 0))  # few slow rotators
     uneven_survey = images[uneven], labels[uneven], objects[uneven]
@@ -223,7 +223,7 @@ def test_classes_weigh_the_same_unless_the_recipe_says_otherwise(survey, tmp_pat
     np.testing.assert_allclose(weighted.history.val_auc, unweighted.history.val_auc)
 
 
-def test_repeats_are_other_trainings_whose_logits_are_averaged(survey, tmp_path):
+def test_repeats_are_separate_trainings_with_averaged_logits(survey, tmp_path):
     images, _, objects = survey
     recipe = short(epochs=1, folds=2)
     once = run(survey, recipe, tmp_path / "once")
@@ -253,7 +253,7 @@ def test_repeats_are_other_trainings_whose_logits_are_averaged(survey, tmp_path)
         np.testing.assert_allclose(logits, tested.logit, rtol=1e-4, atol=1e-5)
 
 
-def test_a_held_out_part_alone_is_predicted_by_one_network(survey, tmp_path):
+def test_one_network_predicts_only_the_held_out_part(survey, tmp_path):
     _, labels, objects = survey
     held_out = run(survey, short(epochs=1, split="holdout"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["fold-0.keras"]
@@ -262,7 +262,7 @@ def test_a_held_out_part_alone_is_predicted_by_one_network(survey, tmp_path):
     assert set(held_out.predictions.fold) == {0} and held_out.folds.n_test[0] == len(split.test)
 
 
-def test_a_fraction_of_the_galaxies_trains_and_all_are_tested(survey, tmp_path):
+def test_training_on_a_fraction_still_tests_all_galaxies(survey, tmp_path):
     result = run(survey, short(epochs=1, training_fraction=0.3), tmp_path)
     whole = plan_splits(survey[1], survey[2], TINY)
     assert list(result.predictions.galaxy_id) == list(galaxy_ids(survey[2]))
@@ -272,7 +272,7 @@ def test_a_fraction_of_the_galaxies_trains_and_all_are_tested(survey, tmp_path):
         assert fold.n_validation == pytest.approx(0.3 * len(split.validation), abs=3)
 
 
-def test_averaging_in_testing_trains_the_same_networks(survey, tmp_path, one_fold):
+def test_test_time_averaging_does_not_change_the_training(survey, tmp_path, one_fold):
     images, labels, _ = survey
     plain = run(survey, short(), tmp_path / "plain")
     averaged = run(survey, short(test_time_averaging=True), tmp_path / "averaged")
@@ -290,7 +290,7 @@ def test_averaging_in_testing_trains_the_same_networks(survey, tmp_path, one_fol
     calibration = fit_calibration(labels[one_fold.validation], mean_logits(one_fold.validation))
     assert averaged.folds.calibration_slope_averaged[0] == pytest.approx(calibration.slope, rel=1e-3)
     assert averaged.folds.calibration_offset_averaged[0] == pytest.approx(calibration.offset, abs=1e-3)
-    # Whichever way they are asked in training, networks are kept with what they need for both.
+    # Networks have thresholds and calibrations for both kinds of prediction.
     facts = ("threshold", "calibration_slope", "calibration_offset")
     ways = [f"{fact}{ending}" for fact in facts for ending in ("", "_averaged")]
     pd.testing.assert_frame_equal(averaged.folds[ways], plain.folds[ways])
@@ -301,7 +301,7 @@ def test_averaging_in_testing_trains_the_same_networks(survey, tmp_path, one_fol
         np.testing.assert_allclose(result.predictions.probability_fast_calibrated, calibrated)
 
 
-def test_averaged_predictions_do_not_know_how_an_image_lies(trained, survey):
+def test_averaged_predictions_do_not_depend_on_orientation(trained, survey):
     images, (_, folder, _) = survey[0], trained
     network, averaging = load_model(folder / "fold-0.keras"), TINY.model_copy(update={"test_time_averaging": True})
     rows = np.arange(6)
@@ -326,7 +326,7 @@ def test_calibrations_are_those_of_the_validation_part(trained, survey):
 
 
 @pytest.mark.parametrize("imbalance", ["focal", "oversample"])
-def test_other_remedies_for_unequal_classes_learn_too(survey, tmp_path, one_fold, imbalance):
+def test_every_compensation_for_unequal_classes_learns(survey, tmp_path, one_fold, imbalance):
     result = run(survey, short(epochs=6, learning_rate=1e-3, imbalance=imbalance), tmp_path)
     assert result.history.loss.iloc[-1] < 0.8 * result.history.loss.iloc[0]
     assert result.history.val_auc.max() > 0.8

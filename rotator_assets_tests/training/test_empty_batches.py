@@ -1,4 +1,4 @@
-"""No network is ever given an empty batch: there convolutions of some processors return the wrong shape, or fail."""
+"""No network receives an empty batch, for which convolutions of some processors return a wrong shape or fail."""
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ NO_ROWS = np.empty(0, np.int64)
 
 @pytest.fixture
 def refusing(monkeypatch):
-    """Every network that is built refuses an empty batch, in whatever way it is called; the names of those built."""
+    """Every network refuses an empty batch; the names of the networks built."""
     tf = tensorflow()
     from keras import layers
 
@@ -58,7 +58,7 @@ def test_the_check_itself_fails_on_an_empty_batch(refusing):
 
 
 @pytest.mark.parametrize("architecture", ["thesis", "small", "residual", "dihedral"])
-def test_of_no_galaxies_there_are_no_results_and_no_network_runs(refusing, survey, architecture):
+def test_without_galaxies_no_network_runs(refusing, survey, architecture):
     recipe = Recipe(name="x", architecture=architecture)
     network, images = build_network(recipe, SIZE_PX), survey[0]
     empty = {
@@ -93,7 +93,7 @@ def test_of_no_galaxies_there_are_no_results_and_no_network_runs(refusing, surve
 
 
 @pytest.mark.parametrize("n", [1, 64, 65, 128])
-def test_no_batch_is_left_over_where_the_galaxies_fill_the_batches(refusing, survey, n):
+def test_full_batches_leave_no_empty_one(refusing, survey, n):
     recipe = Recipe(name="x", architecture="small")
     network, images = build_network(recipe, SIZE_PX), survey[0]
     rows = np.arange(n)
@@ -120,8 +120,8 @@ def test_an_examination_of_no_galaxies_is_empty(refusing, survey):
 
 
 @pytest.mark.parametrize("use", [None, "before", "beside", "instead"])
-def test_a_training_gives_its_network_no_empty_batch(refusing, survey, tmp_path, use):
-    """Whoever trains, and as many galaxies as fill batches of 16 or leave one over."""
+def test_a_training_has_no_empty_batch(refusing, survey, tmp_path, use):
+    """For numbers of galaxies that fill batches of 16 or leave one over."""
     from rotator_assets.training.other_survey import OtherGalaxies
 
     images, labels, objects = (part[:34] for part in survey)

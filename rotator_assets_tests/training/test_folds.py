@@ -1,4 +1,4 @@
-"""Splits: no object on two sides, classes balanced, the same whatever the order of the rows."""
+"""Splits: no object in two parts, balanced classes, independent of the order of the rows."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_folds_hold_whole_objects_and_both_classes(survey, n_folds, seed):
 
 @few
 @given(survey=surveys(), seed=st.integers(0, 2**31), shuffle=st.integers(0, 100))
-def test_splits_depend_on_the_objects_and_the_seed_not_on_the_order(survey, seed, shuffle):
+def test_splits_do_not_depend_on_the_order_of_rows(survey, seed, shuffle):
     labels, objects = survey
     order = np.random.default_rng(shuffle).permutation(len(labels))
     folds = assign_folds(labels, objects, 4, seed)
@@ -61,7 +61,7 @@ def test_splits_depend_on_the_objects_and_the_seed_not_on_the_order(survey, seed
 
 @few
 @given(survey=surveys(least=10), fraction=st.floats(0.05, 0.45), seed=st.integers(0, 2**31))
-def test_validation_holds_whole_objects_both_classes_and_its_share(survey, fraction, seed):
+def test_validation_holds_whole_objects_of_both_classes(survey, fraction, seed):
     labels, objects = survey
     mask = validation_mask(labels, objects, fraction, seed)
     check_no_leak(objects, mask, ~mask)
@@ -70,7 +70,7 @@ def test_validation_holds_whole_objects_both_classes_and_its_share(survey, fract
     assert abs(len(np.unique(objects[mask])) - fraction * n_objects) <= 2
 
 
-def test_shares_of_the_classes_are_nearly_equal():
+def test_class_fractions_are_nearly_equal_in_all_folds():
     labels = np.repeat([0, 1], [50, 450])
     folds = assign_folds(labels, np.arange(500), 5, seed=1)
     assert [np.sum(labels[folds == fold] == 0) for fold in range(5)] == [10] * 5
@@ -115,7 +115,7 @@ def splits_of(survey, **changes):
     return plan_splits(*survey, Recipe(name="x", **changes))
 
 
-def test_each_repeat_tests_every_galaxy_once_by_folds_of_its_own():
+def test_each_repeat_tests_every_galaxy_once():
     survey = made_up()
     splits = splits_of(survey, folds=4, repeats=3)
     assert [split.fold for split in splits] == list(range(12))
@@ -129,7 +129,7 @@ def test_each_repeat_tests_every_galaxy_once_by_folds_of_its_own():
     assert not assignments[0] & assignments[1] and not assignments[1] & assignments[2]
 
 
-def test_more_repeats_leave_the_first_as_it_was():
+def test_more_repeats_do_not_change_the_first():
     survey = made_up()
     alone, first = splits_of(survey, folds=4), splits_of(survey, folds=4, repeats=2)[:4]
     for one, other in zip(alone, first, strict=True):
@@ -139,9 +139,9 @@ def test_more_repeats_leave_the_first_as_it_was():
     assert repeat_seed(5, 0) == 5 and len({repeat_seed(seed, k) for seed in (5, 6) for k in range(4)}) == 8
 
 
-def test_a_held_out_part_is_the_fifth_that_the_study_tests():
+def test_the_held_out_part_is_a_fifth_as_in_the_study():
     survey = made_up()
-    (split,) = splits_of(survey, split="holdout", folds=2)  # whatever the number of folds
+    (split,) = splits_of(survey, split="holdout", folds=2)  # for any number of folds
     assert split.fold == 0 and HOLDOUT_PARTS == 5
     assert len(split.test) == pytest.approx(len(survey[0]) / 5, rel=0.05)
     assert np.mean(survey[0][split.test]) == pytest.approx(np.mean(survey[0]), abs=0.02)
@@ -152,7 +152,7 @@ def test_a_held_out_part_is_the_fifth_that_the_study_tests():
     assert len(set(tests)) == 3
 
 
-def test_smaller_fractions_are_parts_of_larger_ones_and_test_the_same_galaxies():
+def test_smaller_fractions_are_subsets_of_larger_ones():
     survey = made_up()
     before = splits_of(survey, training_fraction=0.1)
     for fraction in (0.2, 0.4, 0.7, 1.0):
@@ -168,7 +168,7 @@ def test_smaller_fractions_are_parts_of_larger_ones_and_test_the_same_galaxies()
 
 @few
 @given(survey=surveys(), fraction=st.floats(0.01, 1), seed=st.integers(0, 2**31), shuffle=st.integers(0, 100))
-def test_a_fraction_holds_whole_objects_of_both_classes_whatever_the_order(survey, fraction, seed, shuffle):
+def test_a_fraction_holds_whole_objects_of_both_classes(survey, fraction, seed, shuffle):
     labels, objects = survey
     mask = fraction_mask(labels, objects, fraction, seed)
     check_no_leak(objects, mask, ~mask)
@@ -180,14 +180,14 @@ def test_a_fraction_holds_whole_objects_of_both_classes_whatever_the_order(surve
 @pytest.mark.parametrize(
     "changes", [{}, {"repeats": 2}, {"split": "holdout"}, {"training_fraction": 0.3}, {"repeats": 2, "folds": 3}]
 )
-def test_no_object_stands_on_two_sides(changes):
+def test_no_object_is_in_two_parts(changes):
     labels, objects = made_up(seed=4)
     for split in splits_of((labels, objects), **changes):
         sides = [set(objects[part]) for part in (split.train, split.validation, split.test)]
         assert all(sides) and sum(map(len, sides)) == len(set.union(*sides))
 
 
-def test_folds_that_part_an_object_are_refused(monkeypatch):
+def test_folds_that_divide_an_object_are_refused(monkeypatch):
     labels, objects = made_up()
     monkeypatch.setattr(folds_module, "assign_folds", lambda labels, *_: np.arange(len(labels)) % 5)
     with pytest.raises(ValueError, match="is in more than one part"):

@@ -31,7 +31,7 @@ def test_importing_the_package_imports_no_framework():
     assert result.returncode == 0, result.stderr
 
 
-def test_start_up_noise_is_held_back_and_nothing_else(capfd):
+def test_only_start_up_messages_are_suppressed(capfd):
     with backend._without_start_up_noise():
         os.write(2, b"I0000 cudart_stub.cc:31] Could not find cuda drivers\nreal trouble\n")
     os.write(2, b"afterwards\n")
@@ -135,7 +135,7 @@ def test_the_device_has_a_name_and_a_policy(monkeypatch):
         assert (backend.device_name(), backend.compute_policy()) == ("Some GPU", policy)
 
 
-def test_a_stream_that_is_lent_while_tensorflow_is_imported_stays_open():
+def test_streams_stay_open_while_tensorflow_is_imported():
     from absl import logging
 
     lent = io.StringIO()

@@ -1,4 +1,4 @@
-"""Galaxies of another survey train, and are never tested; the dataset's own are tested by no network they trained."""
+"""Galaxies of another survey are trained on and never tested; no galaxy is tested by a network trained on it."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def _recipe(use: str, **settings) -> Recipe:
 
 
 def _galaxies(n: int, seed: int, strength: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Images of noise with a bright middle where the galaxy is fast."""
+    """Images of noise, with a bright centre if the galaxy is fast."""
     generator = np.random.default_rng(seed)
     labels = np.arange(n) // 2 % 2
     images = generator.uniform(0, 1, (n, 16, 16, 3)).astype(np.float32)
@@ -50,7 +50,7 @@ def _splits(use: str, own, other, **settings):
 
 
 @pytest.mark.parametrize("use", ["before", "beside", "instead"])
-def test_every_own_galaxy_is_tested_once_and_no_other_ever_is(use, own, other):
+def test_only_the_datasets_galaxies_are_tested(use, own, other):
     recipe, (first, splits) = _splits(use, own, other)
     tested = np.concatenate([split.test for split in splits])
     assert sorted(tested) == list(range(N_OWN))
@@ -60,17 +60,17 @@ def test_every_own_galaxy_is_tested_once_and_no_other_ever_is(use, own, other):
         assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
 
 
-def test_before_trains_a_first_network_on_the_others_alone(own, other):
+def test_before_trains_a_first_network_on_the_other_survey(own, other):
     recipe, (first, splits) = _splits("before", own, other)
     assert min(*first.train, *first.validation) >= N_OWN
     assert len(first.test) == 0
-    assert first.fold == recipe.networks  # a number no fold has
+    assert first.fold == recipe.networks  # a number that no fold has
     assert max(max(*split.train, *split.validation) for split in splits) < N_OWN
     objects = np.array([f"sim-{i // 2}" for i in range(N_OTHER)])
     assert not set(objects[first.train - N_OWN]) & set(objects[first.validation - N_OWN])
 
 
-def test_beside_adds_the_others_to_every_training_part_and_to_no_other(own, other):
+def test_beside_adds_the_other_survey_only_to_training_parts(own, other):
     recipe, (first, splits) = _splits("beside", own, other)
     plain = plan_splits(own[1], np.array([f"obj-{i}" for i in range(N_OWN)]), recipe)
     assert first is None
@@ -80,7 +80,7 @@ def test_beside_adds_the_others_to_every_training_part_and_to_no_other(own, othe
         assert np.array_equal(split.test, before.test)
 
 
-def test_instead_trains_one_network_a_repeat_on_the_others(own, other):
+def test_instead_trains_one_network_per_repeat(own, other):
     recipe, (first, splits) = _splits("instead", own, other, repeats=2)
     assert first is None
     assert recipe.networks == len(splits) == 2
@@ -111,8 +111,8 @@ def _trained(use: str, own, other, folder, **settings):
     )
 
 
-def test_own_labels_never_reach_a_network_trained_on_others_alone(own, other, tmp_path):
-    """Nor do they reach its threshold and calibration: all are the same with the labels turned about."""
+def test_labels_do_not_reach_networks_trained_on_another_survey(own, other, tmp_path):
+    """Network, threshold and calibration are the same with inverted labels."""
     turned = (own[0], (1 - own[1]).astype(np.int8))
     a = _trained("instead", own, other, tmp_path / "a")
     b = _trained("instead", turned, other, tmp_path / "b")
@@ -123,8 +123,8 @@ def test_own_labels_never_reach_a_network_trained_on_others_alone(own, other, tm
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["fold-0.keras"]
 
 
-def test_what_is_learnt_of_the_others_is_where_the_own_training_starts(own, other, tmp_path):
-    """With a learning rate of next to nothing the networks of all folds stay the first one."""
+def test_training_starts_from_the_network_of_the_other_survey(own, other, tmp_path):
+    """With a tiny learning rate the networks of all folds stay equal to the first one."""
     frozen = {"learning_rate": 1e-12, "epochs": 1}
     trained = _trained("before", own, other, tmp_path / "a", **frozen)
     weights = [load_model(tmp_path / "a" / f"fold-{fold}.keras").trainable_variables for fold in (0, 1)]
@@ -143,7 +143,7 @@ def test_what_is_learnt_of_the_others_is_where_the_own_training_starts(own, othe
     assert not np.allclose(trained.tested["logit"], fresh.tested["logit"])
 
 
-def test_the_other_dataset_has_the_own_crop_and_is_of_another_survey():
+def test_the_other_dataset_has_the_same_crop():
     recipes = load_recipes()
     assert other_dataset(recipes["tng-before"], "manga-observed-64") == "tng100-noisy-64"
     assert other_dataset(recipes["manga-instead"], "tng100-noiseless-128") == "manga-observed-128"
@@ -153,7 +153,7 @@ def test_the_other_dataset_has_the_own_crop_and_is_of_another_survey():
         other_dataset(Recipe(name="x", other_survey="illustris-noisy"), "manga-observed-64")
 
 
-def test_no_other_object_stands_in_training_and_validation(own, other):
+def test_objects_of_the_other_survey_are_not_divided(own, other):
     parted = replace(other, object_ids=np.arange(N_OTHER))
     for use in ("before", "instead"):
         _, (first, splits) = _splits(use, own, parted)

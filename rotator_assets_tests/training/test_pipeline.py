@@ -1,4 +1,4 @@
-"""Batches: repeatable, complete, each image by itself; transformations do what their names say."""
+"""Batches are repeatable and complete; transformations do what their names say."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def moments(images):
     return mean_x, mean_y, width_x, width_y
 
 
-def test_no_augmentation_changes_nothing(survey):
+def test_without_augmentation_images_are_unchanged(survey):
     images = survey[0][:8]
     np.testing.assert_allclose(transform(images, drawn(8)), images, atol=1e-5)
 
@@ -62,14 +62,14 @@ def test_a_quarter_turn_is_exact(survey):
     np.testing.assert_allclose(transform(image, quarter)[0], np.rot90(image[0]), atol=1e-5)
 
 
-def test_symmetries_are_all_turns_and_mirrorings(survey):
+def test_symmetries_are_all_rotations_and_reflections(survey):
     images = survey[0][:3]
     expected = [np.rot90(view, turns, (1, 2)) for view in (images, images[:, ::-1]) for turns in range(4)]
     assert {view.tobytes() for view in symmetries(images)} == {view.tobytes() for view in expected}
     assert len({view.tobytes() for view in expected}) == 8
 
 
-def test_maps_of_the_symmetries_are_turned_back(survey):
+def test_maps_of_the_symmetries_are_transformed_back(survey):
     images = survey[0][:2]
     np.testing.assert_allclose(turned_back(symmetries(images)), images, rtol=1e-6)
     one_alone = [np.zeros_like(images) for _ in range(8)]
@@ -88,18 +88,18 @@ def test_rotations_keep_size_and_centre():
     assert np.abs(mean_x).max() < 0.02 and np.abs(mean_y).max() < 0.02
 
 
-def test_shifts_move_by_at_most_their_share_of_the_side():
+def test_shifts_move_by_at_most_their_fraction_of_the_side():
     mean_x, mean_y, *_ = moments(transform(blob(1.2, 1.2, n=64), drawn(shift=0.1)))
     assert 0.08 * SIZE_PX < np.abs([mean_x, mean_y]).max() <= 0.1 * SIZE_PX + 0.05
 
 
-def test_flattening_squeezes_the_x_axis_of_the_result_alone():
+def test_flattening_compresses_only_the_x_axis_of_the_result():
     _, _, width_x, width_y = moments(transform(blob(2, 1.2, n=64), drawn(flattening=0.5)))
     np.testing.assert_allclose(width_y, moments(blob(2, 1.2))[3][0], rtol=0.02)
     assert 1.0 <= width_x.min() < 1.15 and 1.85 < width_x.max() <= 2.01
 
 
-def test_flattening_runs_along_any_direction_of_the_galaxy():
+def test_flattening_acts_along_any_direction_of_the_galaxy():
     """A galaxy elongated along x is made rounder by some and thinner by other transformations."""
     transforms = drawn(256, rotation_deg=180, flattening=0.4)
     inverse = np.linalg.inv(transforms[:, [0, 1, 3, 4]].reshape(-1, 2, 2))
@@ -108,7 +108,7 @@ def test_flattening_runs_along_any_direction_of_the_galaxy():
     assert (np.histogram(angle, 6, (0, 180))[0] > 20).all()
 
 
-def test_zoom_changes_both_axes_alike():
+def test_zoom_changes_both_axes_equally():
     _, _, width_x, width_y = moments(transform(blob(1.6, 1.6, n=64), drawn(zoom=0.2)))
     np.testing.assert_allclose(width_x, width_y, rtol=1e-3)
     assert 0.8 * 1.6 <= width_x.min() < 0.88 * 1.6 and 1.12 * 1.6 < width_x.max() <= 1.25 * 1.6
@@ -130,7 +130,7 @@ def batches(survey, seed=(1, 0), recipe=TINY, rows=None):
     return TrainingBatches(images, rows, labels[rows], weights[rows], recipe, seed)
 
 
-def test_every_epoch_visits_every_galaxy_once_in_even_batches(survey):
+def test_every_epoch_shows_every_galaxy_once_in_even_batches(survey):
     still = batches(survey, recipe=TINY.model_copy(update={"augmentation": NOTHING}))
     assert still.per_epoch == 4
     epochs = [[still[4 * epoch + position] for position in range(4)] for epoch in range(2)]
@@ -146,7 +146,7 @@ def test_every_epoch_visits_every_galaxy_once_in_even_batches(survey):
     assert not np.array_equal(epochs[0][0][0], epochs[1][0][0])
 
 
-def test_a_batch_depends_on_the_seed_and_its_number_alone(survey):
+def test_a_batch_depends_only_on_the_seed_and_its_number(survey):
     first, second = batches(survey), batches(survey)
     for _ in range(3):
         second[0]
@@ -184,8 +184,8 @@ def test_noise_of_training_images_is_two_thirds_of_that_of_test_images():
         assert moved[:, 12:-12, 12:-12].std() / noise.std() == pytest.approx(2 / 3, abs=0.02)
 
 
-def test_no_transformation_mirrors_the_galaxy_into_a_corner():
-    """However an image is turned and squeezed, its edge stays as dark as the sky."""
+def test_no_transformation_reflects_the_galaxy_into_a_corner():
+    """The edge of every transformed image stays as dark as the sky."""
     results = transform(blob(n=64), drawn(rotation_deg=180, flattening=0.3, zoom=0.1))
     edge = np.concatenate([results[:, [0, -1]].ravel(), results[:, :, [0, -1]].ravel()])
     assert edge.max() < 0.02
@@ -204,7 +204,7 @@ MASKED = TINY.model_copy(update={"mask_neighbours": True, "normalization": "none
 
 
 def crowded(n=6, size=64):
-    """Galaxies alone, and the same with a star beside each: float32 (n, size, size, 3)."""
+    """Galaxies alone, and with a star next to each: float32 (n, size, size, 3)."""
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     generator = np.random.default_rng(4)
     alone = np.exp(-np.hypot(y, x) / 4)[None, ..., None] + generator.normal(0, 0.01, (n, size, size, 3))
@@ -215,7 +215,7 @@ def crowded(n=6, size=64):
 
 @pytest.fixture
 def masks_found(monkeypatch):
-    """The number of masks found from here on, by an empty memory of masks."""
+    """The number of masks computed from here on, with an empty cache."""
     found = []
     find = pipeline.neighbour_mask
     monkeypatch.setattr(pipeline, "_MASKS", {})
@@ -235,7 +235,7 @@ def test_neighbours_are_shown_unless_the_recipe_masks_them(masks_found):
     np.testing.assert_array_equal(images, before)
 
 
-def test_training_and_test_images_are_masked_alike():
+def test_training_and_test_images_are_masked_in_the_same_way():
     _, images, _ = crowded()
     labels = np.arange(6) % 2
     batch, _, _ = TrainingBatches(images, np.arange(6), labels, np.ones(6), MASKED, (1,))[0]
@@ -244,7 +244,7 @@ def test_training_and_test_images_are_masked_alike():
     assert len(batch) == 6 and not np.allclose(expected, images, atol=0.1)
 
 
-def test_masks_are_found_once_for_all_epochs_and_recipes(masks_found, tmp_path):
+def test_masks_are_computed_once_for_all_epochs_and_recipes(masks_found, tmp_path):
     _, images, _ = crowded()
     np.save(tmp_path / "images.npy", images)
     batches = TrainingBatches(images, np.arange(5), np.zeros(5, int), np.ones(5), MASKED, (1,))
@@ -257,7 +257,7 @@ def test_masks_are_found_once_for_all_epochs_and_recipes(masks_found, tmp_path):
     np.testing.assert_array_equal(again[..., 1:2], one_band)
 
 
-def test_the_memory_of_masks_is_bounded(masks_found, monkeypatch):
+def test_the_cache_of_masks_is_bounded(masks_found, monkeypatch):
     monkeypatch.setattr(pipeline, "_MOST_MASKS", 3)
     _, images, _ = crowded()
     first = network_input(images, np.arange(6), MASKED)
@@ -265,6 +265,6 @@ def test_the_memory_of_masks_is_bounded(masks_found, monkeypatch):
     np.testing.assert_array_equal(network_input(images, np.arange(6), MASKED), first)
 
 
-def test_no_rows_are_no_images():
+def test_no_rows_give_no_images():
     _, images, _ = crowded()
     assert network_input(images, np.array([], dtype=int), MASKED).shape == (0, 64, 64, 3)

@@ -1,4 +1,4 @@
-"""What holds on this processor holds on others: a few numerical tests by their kernels and in their precision.
+"""A few numerical tests with the kernels and the precision of other processors.
 
 `benchmarks/processors.py` runs all numerical tests in every configuration.
 """
@@ -11,9 +11,9 @@ REPRESENTATIVE = tuple(
     f"rotator_assets_tests/learning/{test}"
     for test in (
         "test_network.py::test_compiled_inference_follows_the_weights_and_any_batch_size",
-        "test_architectures.py::test_a_network_is_the_same_from_its_file_and_can_be_explained[residual]",
-        "test_empty_batches.py::test_of_no_galaxies_there_are_no_results_and_no_network_runs[small]",
-        "test_empty_batches.py::test_a_training_gives_its_network_no_empty_batch[None]",
+        "test_architectures.py::test_a_loaded_network_is_the_same_and_can_be_explained[residual]",
+        "test_empty_batches.py::test_without_galaxies_no_network_runs[small]",
+        "test_empty_batches.py::test_a_training_has_no_empty_batch[None]",
     )
 )
 
@@ -22,6 +22,6 @@ REPRESENTATIVE = tuple(
     ("precision", "kernels"),
     [("bfloat16", "oneDNN, AVX512_CORE"), ("", "oneDNN, AVX2"), ("float32", "no oneDNN")],
 )
-def test_the_numerical_tests_pass_by_other_kernels(precision, kernels):
+def test_the_numerical_tests_pass_with_other_kernels(precision, kernels):
     status, summary, failures = outcome({"ROTATORS_PRECISION": precision, **KERNELS[kernels]}, REPRESENTATIVE)
     assert status == 0, "\n".join([summary, *failures])

@@ -1,13 +1,12 @@
-"""Labels without meaning: real trainings find nothing in them, as often as their intervals say.
+"""Trainings on shuffled labels have AUCs consistent with chance, with the expected coverage of their intervals.
 
-Test labels are independent of what the network of their fold was trained on, so the AUC of a fold by itself is 0.5 on
-average and its interval holds. The mean of all folds is not that simple where there is nothing to learn:
-each galaxy that is tested in one fold trains the others. What two folds take from each other's labels is the same sum
-over pairs of galaxies, read in either direction, so their AUCs err to the same side: two folds by nearly the same
-amount, and k folds correlated by about 1 / (k - 1), which doubles the variance of their mean whatever k is. An
-interval of all folds may then cover 0.5 in as few as 83 % of trainings on shuffled labels (linear classifiers on
-noise do so), and one wider by sqrt(2) in 95 %. Where the images do tell the classes apart, networks agree, and this
-correlation fades.
+Test labels are independent of the training of the network that tests them, so the AUC of one fold is 0.5 on average and
+its interval holds. The mean over folds is different if there is nothing to learn, because each galaxy that one fold
+tests is trained on in the others. The labels of two folds affect each other through the same sum over pairs of
+galaxies, so the errors of their AUCs are correlated: two folds have nearly the same error, and k folds a correlation of
+about 1 / (k - 1), which doubles the variance of their mean for any k. An interval of all folds may then cover 0.5 in
+only 83 % of trainings on shuffled labels (as for linear classifiers on noise), and one wider by sqrt(2) in 95 %. If the
+images do separate the classes, networks agree and this correlation vanishes.
 """
 
 import numpy as np
@@ -30,7 +29,7 @@ COVERAGE = 2 * norm.cdf(norm.ppf(0.975) / np.sqrt(2)) - 1
 
 
 def covers(interval, widened=1.0):
-    """True where 0.5 is in the interval, its half width in logit(AUC) multiplied."""
+    """True if 0.5 is in the interval, with its half width in logit(AUC) multiplied."""
     low, high = logit([interval.low, interval.high])
     middle, half_width = (low + high) / 2, widened * (high - low) / 2
     return expit(middle - half_width) <= 0.5 <= expit(middle + half_width)
@@ -38,7 +37,7 @@ def covers(interval, widened=1.0):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Out-of-fold predictions of every run: fresh galaxies, labels dealt out at random, another seed."""
+    """Out-of-fold predictions of every run, each with new galaxies, random labels and another seed."""
     eagerly = tensorflow().config.run_functions_eagerly
     eagerly(True)  # tracing takes longer than these trainings
     folder, results = tmp_path_factory.mktemp("shuffled"), []
@@ -56,18 +55,18 @@ def runs(tmp_path_factory):
     return results
 
 
-def test_a_held_out_part_covers_one_half_as_often_as_it_says(runs):
+def test_intervals_of_a_held_out_part_cover_one_half(runs):
     first = [predictions[predictions["fold"] == 0] for predictions in runs]
     covered = sum(covers(auc_interval(NetworkScores.of(rows))) for rows in first)
     assert covered >= binom.ppf(0.005, RUNS, 0.95)
 
 
-def test_all_folds_cover_one_half_as_often_as_trainings_on_each_others_galaxies_can(runs):
+def test_intervals_of_all_folds_cover_one_half(runs):
     together = [auc_interval(NetworkScores.of(rows)) for rows in runs]
     assert sum(covers(interval) for interval in together) >= binom.ppf(0.005, RUNS, COVERAGE)
     assert sum(covers(interval, widened=np.sqrt(2)) for interval in together) >= binom.ppf(0.005, RUNS, 0.95)
 
 
-def test_the_aucs_stand_about_one_half(runs):
+def test_the_mean_auc_is_one_half(runs):
     together = np.array([auc_interval(NetworkScores.of(rows)).auc for rows in runs])
     assert abs(together.mean() - 0.5) < 3 * together.std(ddof=1) / np.sqrt(RUNS)

@@ -1,4 +1,4 @@
-"""The asset of the trained networks: resumes, retries, tells how far it is, and follows changes when told to."""
+"""The asset of the trained networks resumes, retries, reports progress, and follows changes on request."""
 
 import dataclasses
 import os
@@ -60,7 +60,7 @@ def root(tmp_path, monkeypatch) -> DataRoot:
 
 @pytest.fixture
 def failing(monkeypatch):
-    """The real training, failing by the errors appended here: each time after an epoch, until none is left."""
+    """The real training, which fails after an epoch with each of the errors appended here in turn."""
     errors, cross_validate = [], training.cross_validate
 
     def fails(*arguments, on_epoch, **options):
@@ -76,14 +76,14 @@ def failing(monkeypatch):
 
 
 def materialize_inputs(runner: Runner) -> None:
-    """As if the chain had made the tensor and the labels."""
+    """Write the tensor and the labels, as the chain does."""
     runner.observe()
     for asset in ("image_tensors", "labeled_images"):
         runner.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=DATASET))
 
 
 def observed_epochs(instance) -> list[tuple[int, int]]:
-    """(fold, epoch) of the observations, the first first."""
+    """(fold, epoch) of the observations, oldest first."""
     records = instance.fetch_observations(dg.AssetKey("rotator_classifier"), limit=100, ascending=True).records
     metadata = [record.asset_observation.metadata for record in records]
     assert all(set(m) == TOLD and all(isinstance(m[name].value, int | float) for name in TOLD) for m in metadata)
@@ -92,11 +92,11 @@ def observed_epochs(instance) -> list[tuple[int, int]]:
 
 
 def left_behind(root: DataRoot) -> list[str]:
-    """Names of what lies in the models' folder that is not a finished training."""
+    """Names of files in the models' folder that belong to no finished training."""
     return sorted(path.name.partition("-")[0] for path in (root.models / DATASET / RECIPE).iterdir())
 
 
-def test_repeats_are_kept_apart_and_predicted_together(root, monkeypatch):
+def test_repeats_are_stored_separately_and_predicted_together(root, monkeypatch):
     recipes = results.load_recipes()
     changed = recipes[RECIPE].model_copy(update={"repeats": 2, "epochs": 1})
     monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: changed})
@@ -121,7 +121,7 @@ def test_repeats_are_kept_apart_and_predicted_together(root, monkeypatch):
     assert together["probability_fast_calibrated"][5] == pytest.approx(expit(calibrated))
 
 
-def test_networks_are_asked_otherwise_without_being_trained_again(root, monkeypatch):
+def test_prediction_settings_change_without_another_training(root, monkeypatch):
     ask = Step("ask", ("predictions",), TRAINING.partition)
     tables, found = open_store(root), {}
     recipes = results.load_recipes()
@@ -167,7 +167,7 @@ def test_each_epoch_is_observed_once_and_nothing_is_stale_after(root):
 
 
 @pytest.mark.parametrize("first", [OSError(28, "No space left on device"), MemoryError()])
-def test_a_transient_failure_is_tried_again_from_the_checkpoint(root, failing, first):
+def test_a_transient_failure_is_retried_from_the_checkpoint(root, failing, first):
     failing.append(first)
     with open_runner(root) as runner:
         materialize_inputs(runner)
@@ -178,7 +178,7 @@ def test_a_transient_failure_is_tried_again_from_the_checkpoint(root, failing, f
     assert left_behind(root) == ["model.json", "training"]
 
 
-def test_after_two_more_attempts_the_error_stands_and_another_run_goes_on(root, failing):
+def test_the_third_failure_is_raised_and_another_run_resumes(root, failing):
     failing += [MemoryError(), MemoryError(), MemoryError("no more memory")]
     with open_runner(root) as runner:
         materialize_inputs(runner)
@@ -191,7 +191,7 @@ def test_after_two_more_attempts_the_error_stands_and_another_run_goes_on(root, 
         assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
 
 
-def test_what_the_user_must_mend_is_not_tried_again(root, failing):
+def test_input_errors_are_not_retried(root, failing):
     failing += [InputError("a file is missing"), MemoryError()]
     with open_runner(root) as runner:
         materialize_inputs(runner)
@@ -202,7 +202,7 @@ def test_what_the_user_must_mend_is_not_tried_again(root, failing):
     assert len(failing) == 1
 
 
-def test_which_failures_may_pass():
+def test_transient_failures():
     from tensorflow import errors
 
     passing = [errors.ResourceExhaustedError, errors.InternalError, errors.UnavailableError]
@@ -212,7 +212,7 @@ def test_which_failures_may_pass():
     assert not any(learning.is_transient(error) for error in others)
 
 
-def test_a_terminated_run_leaves_nothing_half_written_and_the_next_goes_on(root, monkeypatch):
+def test_the_next_run_resumes_a_terminated_one(root, monkeypatch):
     tell = learning._report_epoch
 
     def then_terminate(context, log):
@@ -235,7 +235,7 @@ def test_a_terminated_run_leaves_nothing_half_written_and_the_next_goes_on(root,
 
 
 @pytest.mark.parametrize("change", ["recipe", "labels", "images"])
-def test_checkpoints_of_another_recipe_labels_or_images_are_not_taken(root, change):
+def test_checkpoints_of_other_input_are_ignored(root, change):
     tensor = open_tensor(root.tensors / DATASET)
     sample = open_store(root).read("labeled_images", DATASET)
     content = learning._training_content(TINY, [(tensor, sample)])
@@ -252,7 +252,7 @@ OTHER_DATASET, OTHER_RECIPE = "tng100-noisy-64", "log"
 
 
 class Automation:
-    """Ticks of the automation sensor over an instance in which two recipes were trained on two datasets."""
+    """Ticks of the automation sensor for an instance with two recipes trained on two datasets."""
 
     def __init__(self, root: DataRoot) -> None:
         self.definitions = definitions(root)
@@ -276,7 +276,7 @@ class Automation:
         self.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=partition, tags=tags))
 
     def requested(self) -> set[tuple[str, str]]:
-        """Asset and partition of all that the next tick asks for."""
+        """Assets and partitions that the next tick requests."""
         ticked = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
         self.cursor = ticked.cursor
         learned = ("rotator_classifier", "predictions")
@@ -291,7 +291,7 @@ def automation(tmp_path) -> Automation:
     return automation
 
 
-def test_a_changed_recipe_asks_for_what_was_trained_with_it_and_no_more(automation):
+def test_a_changed_recipe_requests_only_its_trainings(automation):
     automation.observe("training_recipe", RECIPE, "2")
     automation.observe("training_recipe", "none", "2")  # nothing was trained with it
     datasets, assets = (DATASET, OTHER_DATASET), ("rotator_classifier", "predictions")
@@ -303,26 +303,26 @@ def test_a_changed_recipe_asks_for_what_was_trained_with_it_and_no_more(automati
     assert automation.requested() == {("predictions", f"{DATASET}|{RECIPE}")}
 
 
-def test_changed_images_ask_for_the_trainings_of_their_dataset(automation):
+def test_changed_images_request_the_trainings_of_their_dataset(automation):
     automation.make("image_tensors", DATASET, "2")
     both = {(a, f"{DATASET}|{r}") for a in ("rotator_classifier", "predictions") for r in (RECIPE, OTHER_RECIPE)}
     assert automation.requested() == both
 
 
-def test_what_came_out_the_same_asks_for_nothing(automation):
+def test_unchanged_results_request_nothing(automation):
     automation.observe("training_recipe", RECIPE, "1")
     automation.make("image_tensors", DATASET, "1")
     automation.make("rotator_classifier", training_key(DATASET, RECIPE), "1")
     assert automation.requested() == set()
 
 
-def test_a_new_dataset_asks_for_nothing(automation):
+def test_a_new_dataset_requests_nothing(automation):
     for asset in ("image_tensors", "labeled_images"):
         automation.make(asset, "manga-observed-128", "1")
     assert automation.requested() == set()
 
 
-def test_progress_of_a_training_asks_for_nothing(automation):
+def test_progress_of_a_training_requests_nothing(automation):
     observation = dg.AssetObservation(
         "rotator_classifier", partition=training_key(DATASET, RECIPE), metadata={"loss": 0.5}
     )
@@ -330,7 +330,7 @@ def test_progress_of_a_training_asks_for_nothing(automation):
     assert automation.requested() == set()
 
 
-def test_changes_are_followed_only_by_who_switches_that_on(tmp_path):
+def test_changes_are_followed_only_on_request(tmp_path):
     repository = definitions(DataRoot(tmp_path)).get_repository_def()
     sensors = [s for s in repository.sensor_defs if isinstance(s, dg.AutomationConditionSensorDefinition)]
     assert [sensor.default_status for sensor in sensors] == [dg.DefaultSensorStatus.STOPPED]

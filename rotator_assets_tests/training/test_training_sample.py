@@ -1,4 +1,4 @@
-"""Which galaxies a recipe trains on, and by which boundary they are called slow."""
+"""The galaxies that a recipe trains on, and the boundary of their labels."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ THRESHOLD = 0.31 * np.sqrt(EPSILON)
 
 @pytest.fixture
 def labeled():
-    """On both sides of the boundaries; the first galaxy is fast by Emsellem (0.10916), slow by Cappellari (0.1110)."""
+    """Galaxies around the boundaries; the first is fast by Emsellem (0.10916), slow by Cappellari (0.1110)."""
     return pd.DataFrame(
         {
             "galaxy_id": [f"g{number}" for number in range(len(EPSILON))],
@@ -36,7 +36,7 @@ def test_a_sample_needs_no_column_that_labeled_images_lacks(labeled):
 
 
 class Images:
-    """Stands for what may be read: images that are usable, or not for these reasons."""
+    """Replaces the reader: images that are usable, or unusable for these reasons."""
 
     def __init__(self, *reasons: str | None) -> None:
         self._reasons = pd.Series(reasons, dtype=object)
@@ -51,8 +51,8 @@ def sample_of(labeled, **changes):
     return training_sample(labeled, recipe, "manga-observed-64", Images())
 
 
-def test_labels_are_those_of_the_settings_unless_the_recipe_names_a_boundary(labeled):
-    labeled["rotator_type"] = 1 - labeled["rotator_type"]  # whatever the settings made them
+def test_the_settings_give_the_boundary_unless_the_recipe_names_one(labeled):
+    labeled["rotator_type"] = 1 - labeled["rotator_type"]  # not the labels of the settings
     pd.testing.assert_frame_equal(sample_of(labeled), labeled)
     emsellem = sample_of(labeled, label="emsellem2011")
     np.testing.assert_array_equal(emsellem["rotator_type"], [1, 1, 0, 0, 1, 1, 0])
@@ -67,7 +67,7 @@ def test_cappellari_2016_has_another_boundary_and_no_flat_slow_rotators(labeled)
     assert list(sample["galaxy_id"]) == list(labeled["galaxy_id"])
 
 
-def test_what_is_asked_of_predictions_has_the_threshold_that_they_were_trained_by(labeled):
+def test_reports_use_the_boundary_of_the_training(labeled):
     labeled["object_id"] = labeled["galaxy_id"]
     for changes in ({}, {"label": "cappellari2016"}, {"label": "cappellari2016", "boundary_gap": 0.02}):
         recipe = Recipe(name="mine", population="all", **changes)
@@ -90,14 +90,14 @@ def test_galaxies_close_to_the_boundary_are_left_out(labeled):
     assert len(sample_of(labeled, boundary_gap=1e-6)) == len(labeled)
 
 
-def test_noise_that_hides_slow_rotation_takes_labels_by_the_recipes_own_boundary_too(labeled):
+def test_hidden_slow_rotation_is_judged_by_the_recipes_boundary(labeled):
     """Thresholds by Cappellari are 0.111 three times, 0 twice (no slow rotators there), 0.08 and 0.155."""
     labeled["lambda_r_limit"] = [0.1, 0.12, np.nan, 0.12, np.nan, 0.09, 0.16]
     assert list(sample_of(labeled, label="cappellari2016")["galaxy_id"]) == ["g0", "g2", "g3", "g4"]
     assert len(sample_of(labeled)) == len(labeled)  # by the settings' boundary they would have no label
 
 
-def test_early_types_alone_unless_the_recipe_wants_all(labeled):
+def test_only_early_types_unless_the_recipe_includes_all(labeled):
     early = training_sample(labeled, Recipe(name="mine"), "manga-observed-64", Images())
     assert list(early["galaxy_id"]) == ["g0", "g1", "g2", "g3", "g4", "g5"]
 
