@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.imaging.centre import middle
-from rotator_assets.imaging.neighbours import BORDER_SHARE, neighbour_mask, remove_neighbours
+from rotator_assets.imaging.neighbours import BORDER_DIVISOR, neighbour_mask, remove_neighbours
 
 RADII_R_EFF = (0.5, 1.0, 2.0)
 """Semi-major axes, in units of R_e, of the ellipses in which fractions are measured."""
@@ -327,7 +327,7 @@ def _elongations(layers: Layers, ellipse: Ellipse) -> dict[str, float]:
 
 def _above_sky(light: NDArray[np.float64]) -> NDArray[np.float64]:
     """Subtract the median of the border from an image."""
-    width = max(2, min(light.shape) // BORDER_SHARE)
+    width = max(2, min(light.shape) // BORDER_DIVISOR)
     border = np.ones(light.shape, dtype=bool)
     border[width:-width, width:-width] = False
     return light - np.median(light[border])
