@@ -1,11 +1,10 @@
-"""Do intervals of the AUC cover it, and do paired tests reject what is true as often as they say?
+"""Measures the coverage of AUC intervals and the false rejections of paired tests.
 
-Simulated cross-validations with known AUCs (``rotator_assets_tests/learning/simulated.py``): two classifiers of the
-same galaxies, equal or not, whose networks do or do not differ in zero point and scale. Three ways of comparing
-galaxies are tried: all pairs of raw scores (pooled), all pairs after each network's own calibration, and the pairs that
-one network judged (what this project does). Prints one row a setting, and exits with 1 where the last way leaves its
-bounds by more than the noise of the simulation (two standard errors): coverage of 95 % intervals in 93 to 97 %, false
-rejections at 5 % in 3 to 7 %.
+Simulates cross-validations with known AUCs (``rotator_assets_tests/evaluation/simulated.py``): two classifiers of the
+same galaxies, equal or not, whose networks may differ in zero point and scale. Galaxies are compared in three ways: all
+pairs of raw scores (pooled), all pairs after each network's calibration, and the pairs scored by one network (as in
+this project). Prints one row per setting. Exits with 1 if the last way exceeds its bounds by more than the noise of the
+simulation (two standard errors): coverage of 95 % intervals in 93 to 97 %, false rejections at 5 % in 3 to 7 %.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ AUCS = ((0.77, 0.77), (0.80, 0.74))
 
 
 def measure(setting: Setting, ways: list[str], runs: int, seed: int) -> dict[str, tuple[float, float, float]]:
-    """By the way of comparing: coverage of the AUC, coverage of the difference, share of tests with p < 0.05."""
+    """Coverage of the AUC, coverage of the difference and fraction of tests with p < 0.05, by the way of comparing."""
     generator = np.random.default_rng(seed)
     hits = {way: np.zeros(3) for way in ways}
     difference = setting.aucs[0] - setting.aucs[1]
@@ -49,7 +48,7 @@ def _hits(one: Scores, other: Scores, way: str, auc: float, difference: float) -
 
 
 def within_bounds(setting: Setting, found: tuple[float, float, float], runs: int) -> bool:
-    """True where coverages are; and false rejections, where the classifiers are equal."""
+    """True if the coverages are within bounds and, for equal classifiers, the false rejections."""
     equal = setting.aucs[0] == setting.aucs[1]
     bounds = (COVERAGE, COVERAGE, REJECTIONS if equal else (0, 1))
     noise = 2 * np.sqrt(0.05 * 0.95 / runs)
@@ -58,7 +57,7 @@ def within_bounds(setting: Setting, found: tuple[float, float, float], runs: int
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=2000, help="simulated cross-validations a setting")
+    parser.add_argument("--runs", type=int, default=2000, help="simulated cross-validations per setting")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="calibrated takes longest")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quality", type=float, default=0.0, help="scatter of networks as a whole, see Setting")

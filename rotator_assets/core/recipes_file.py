@@ -78,7 +78,7 @@ def _groups(file: YamlFile) -> dict[str, dict[str, object]]:
     for name in groups["recipes"]:
         if name in groups["variants"]:
             where = file.where("variants", name)
-            raise InputError(f"{where}: recipe '{name}' stands under 'recipes' and under 'variants'; rename one")
+            raise InputError(f"{where}: recipe '{name}' is under 'recipes' and under 'variants'; rename one")
     return groups
 
 

@@ -92,7 +92,7 @@ class FoldState:
 
 
 class Checkpoints:
-    """Saved states of a recipe's folds, in a folder of this training alone; without a folder nothing is saved.
+    """Saved states of a recipe's folds, in the folder of one training; without a folder nothing is saved.
 
     ``policy``: the dtype policy of the training; checkpoints of another policy are ignored.
     """

@@ -277,7 +277,7 @@ def test_neighbours_are_masked_if_the_file_says_so(tmp_path):
         ("recipes: {a: {class_weights: true}}", "recipe 'a': class_weights: unknown key"),
         ("recipes: {a: {}}\nvariants: {b: {bands: q}}", "recipe 'b': bands: Input should be"),
         ("recipes: {a: {}}\nvariants: {b/c: {}}", "letters, digits and hyphens"),
-        ("recipes: {a: {}}\nvariants: {a: {bands: r}}", "recipe 'a' stands under 'recipes' and under 'variants'"),
+        ("recipes: {a: {}}\nvariants: {a: {bands: r}}", "recipe 'a' is under 'recipes' and under 'variants'"),
         ("recipes: {a: {}}\nvariants: [b]", "expected a mapping 'variants'"),
         ("variants: {a: {}}", "expected a mapping 'recipes'"),
         ("recipes: {a: {training_fraction: 0}}", "recipe 'a': training_fraction:"),

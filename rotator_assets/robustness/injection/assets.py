@@ -38,8 +38,8 @@ _SEED, _STEPS = 2020, 16
     deps=[planted_recipe],
     pool="training",
     kinds={"keras", "duckdb", "matplotlib"},
-    description="Networks trained on synthetic galaxies whose classes differ by known amounts in the disc alone, or by "
-    "a mark in a corner of the image.",
+    description="Injection-recovery test: networks trained on synthetic galaxies with a known difference in the disc, or "
+    "with a mark in a corner of the image.",
 )
 def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
     """Train networks on synthetic galaxies with known differences, and measure how well they recover them."""
@@ -49,7 +49,7 @@ def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[Tab
     rows = []
     for number, strength in enumerate(STRENGTHS):
         rows.append(_injected_disc(strength, recipe))
-        context.log.info(f"strength {strength:g}: AUC {rows[-1]['auc']:.3f}, best possible {rows[-1]['best_auc']:.3f}")
+        context.log.info(f"strength {strength:g}: AUC {rows[-1]['auc']:.3f}, optimum {rows[-1]['best_auc']:.3f}")
         progress.report("injection-recovery test", number + 1, len(STRENGTHS) + 1)
     marked, shown = _injected_mark(recipe)
     context.log.info(f"corner mark: AUC {marked['auc']:.3f}, fraction of attribution {marked['share_in_mark']:.2f}")

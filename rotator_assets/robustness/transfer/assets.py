@@ -98,7 +98,7 @@ def _row(
     from rotator_assets.comparison.differences import in_both
     from rotator_assets.evaluation.auc import auc_difference, size_and_auc
     from rotator_assets.evaluation.network_scores import NetworkScores
-    from rotator_assets.robustness.transfer.shift import likeness_weights, reweighted_auc, variables_of
+    from rotator_assets.robustness.transfer.shift import variables_of
 
     other = other_dataset(recipe, dataset)
     scored = repeats[repeats["recipe"] == name]
@@ -113,7 +113,7 @@ def _row(
     }
     both = in_both(scored, repeats[repeats["recipe"] == REFERENCE_RECIPE])
     if both is not None:
-        change = auc_difference(*both)
+        change = auc_difference(both.scores, both.reference)
         row |= {
             "difference": change.difference,
             "difference_low": change.low,
@@ -125,20 +125,27 @@ def _row(
         row["auc_at_home"] = float(at_home["auc"].iloc[0])
     own = _sample(reads, dataset, recipe)
     variables = variables_of(own, samples[other]) if recipe.other_use == "instead" else []
-    if variables:
-        own = own.set_index("galaxy_id")
-        galaxies, row_of = np.unique(scored["galaxy_id"], return_inverse=True)
-        tested = own.loc[galaxies, variables].to_numpy(float)
-        weights = likeness_weights(tested, samples[other][variables].to_numpy(float))
-        found = reweighted_auc(NetworkScores.of(scored), weights[row_of], seed=_SEED)
-        row |= {
-            "variables": ", ".join(variables),
-            "n_effective": found.n_effective,
-            "auc_reweighted": found.auc.value,
-            "auc_reweighted_low": found.auc.low,
-            "auc_reweighted_high": found.auc.high,
-            "explained": found.change.value,
-            "explained_low": found.change.low,
-            "explained_high": found.change.high,
-        }
-    return row
+    return {**row, **_reweighted(own, samples[other], scored, variables)}
+
+
+def _reweighted(own: pd.DataFrame, other: pd.DataFrame, scored: pd.DataFrame, variables: list[str]) -> dict:
+    """Return the columns on the AUC with tested galaxies weighted to the training sample; none without variables."""
+    from rotator_assets.evaluation.network_scores import NetworkScores
+    from rotator_assets.robustness.transfer.shift import likeness_weights, reweighted_auc
+
+    if not variables:
+        return {}
+    galaxies, row_of = np.unique(scored["galaxy_id"], return_inverse=True)
+    tested = own.set_index("galaxy_id").loc[galaxies, variables].to_numpy(float)
+    weights = likeness_weights(tested, other[variables].to_numpy(float))
+    found = reweighted_auc(NetworkScores.of(scored), weights[row_of], seed=_SEED)
+    return {
+        "variables": ", ".join(variables),
+        "n_effective": found.n_effective,
+        "auc_reweighted": found.auc.value,
+        "auc_reweighted_low": found.auc.low,
+        "auc_reweighted_high": found.auc.high,
+        "explained": found.change.value,
+        "explained_low": found.change.low,
+        "explained_high": found.change.high,
+    }
