@@ -38,8 +38,8 @@ _SEED, _STEPS = 2020, 16
     deps=[planted_recipe],
     pool="training",
     kinds={"keras", "duckdb", "matplotlib"},
-    description="Injection-recovery test: networks trained on synthetic galaxies with a known difference in the disc, or "
-    "with a mark in a corner of the image.",
+    description="Injection-recovery test: networks trained on synthetic galaxies with a known difference in the disc "
+    "or a mark in a corner of the image.",
 )
 def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
     """Train networks on synthetic galaxies with known differences, and measure how well they recover them."""
