@@ -57,7 +57,7 @@ class TangentPlane:
         types = [re.fullmatch(r"(RA|DEC)-+([A-Z]{3})(-SIP)?", str(header.get(f"CTYPE{i}", "")).strip()) for i in (1, 2)]
         if not all(types) or {t[1] for t in types} != {"RA", "DEC"} or types[0][2] not in _PLANES:
             return None
-        if header.get("LONPOLE", 180.0) != 180.0:  # a turned plane: legal, and never seen in a cut-out
+        if header.get("LONPOLE", 180.0) != 180.0:  # a rotated plane: legal, but unused in cut-outs
             return None
         matrix = pixel_matrix(header)
         reference = [float(header.get(f"CRVAL{i}", 0.0)) * _degrees(header, i) for i in (1, 2)]

@@ -164,7 +164,7 @@ def _noise(plane: NDArray) -> float:
     with np.errstate(invalid="ignore", over="ignore"):
         steps = np.abs(np.diff(plane[::10].astype(np.float64), n=2, axis=1))
     steps = steps[np.isfinite(steps)]
-    middle = steps.size // 2  # partition takes a tenth of median's time
+    middle = steps.size // 2  # np.partition is ten times faster than np.median
     return float(np.partition(steps, middle)[middle]) * 1.4826 / np.sqrt(6) if steps.size else 0.0
 
 
@@ -204,7 +204,7 @@ def _mark_repeated(plane: NDArray, why: NDArray[np.uint8]) -> None:
     least = np.where(values == 0, MIN_ZEROS, np.where(values == top, MIN_SATURATED, MIN_REPEATS))
     many = counts >= least
     nearby = np.maximum(_repeats_nearby(counts)[many], _repeats_nearby_in_rows(plane, there, values[many]))
-    ratio = np.where(values[many] == top, 1, MIN_RATIO)  # fewer pixels have the largest value than the next ones
+    ratio = np.where(values[many] == top, 1, MIN_RATIO)  # the largest value is rarer than the next ones
     often = values[many][counts[many] >= least[many] + ratio * nearby]
     repeated = there & (np.isin(plane, often) | _in_flat_squares(plane))
     why[repeated] = Missing.CONSTANT

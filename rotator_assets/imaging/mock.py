@@ -124,7 +124,7 @@ def apparent(
     size
         Side of the result in pixels.
     redshift
-        Redshift of the observer's galaxy; None leaves the image as it is.
+        Redshift to which the galaxy is moved; None leaves the image as it is.
     source_redshift
         Redshift at which the image shows the galaxy.
 

@@ -28,7 +28,7 @@ def frame(seed=0, rounded_to=None, sigma=0.01):
     return (plane if rounded_to is None else np.round(plane / rounded_to) * rounded_to).astype(np.float32)
 
 
-def share(plane, kind, **options):
+def fraction(plane, kind, **options):
     """Pixels that are missing for this reason; none may be missing for another."""
     why = missing_pixels(plane, **options)
     if why is None:
@@ -64,8 +64,8 @@ def test_counts_of_photons_are_not_missing():
 def test_values_that_are_not_finite(value):
     plane = frame()
     plane[3, 4] = value
-    assert share(plane, Missing.NOT_FINITE) == 1 / SIZE**2
-    assert share(plane, Missing.NOT_FINITE, noiseless=True) == 1 / SIZE**2
+    assert fraction(plane, Missing.NOT_FINITE) == 1 / SIZE**2
+    assert fraction(plane, Missing.NOT_FINITE, noiseless=True) == 1 / SIZE**2
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_values_that_are_not_finite(value):
 def test_sentinels(value):
     plane = frame()
     plane[3, 4] = value
-    assert share(plane, Missing.SENTINEL) == 1 / SIZE**2
-    assert share(plane, Missing.SENTINEL, noiseless=True) == 1 / SIZE**2
+    assert fraction(plane, Missing.SENTINEL) == 1 / SIZE**2
+    assert fraction(plane, Missing.SENTINEL, noiseless=True) == 1 / SIZE**2
 
 
 def test_a_flux_that_happens_to_look_like_a_sentinel():
@@ -110,7 +110,7 @@ def test_padding(rounded_to, value, kind):
     """Where fluxes are rounded, some that equal the padding by chance count as padding."""
     plane = frame(rounded_to=rounded_to)
     plane[:, :10] = value
-    assert share(plane, kind) == pytest.approx(10 / SIZE, abs=0.06 if rounded_to else 1e-9)
+    assert fraction(plane, kind) == pytest.approx(10 / SIZE, abs=0.06 if rounded_to else 1e-9)
 
 
 @pytest.mark.parametrize("smoothed_px", [0, 1, 2, 5])
@@ -129,7 +129,7 @@ def test_a_steep_core_of_16_bit_numbers_is_not_flat():
 def test_zeros_scattered_over_a_frame():
     plane = frame()
     plane.flat[np.random.default_rng(2).choice(SIZE**2, 12, replace=False)] = 0
-    assert share(plane, Missing.ZERO) == 12 / SIZE**2
+    assert fraction(plane, Missing.ZERO) == 12 / SIZE**2
 
 
 def test_a_hole_of_a_few_zeros():
@@ -137,13 +137,13 @@ def test_a_hole_of_a_few_zeros():
     plane[32, 32] = 0  # as where the median of a frame was subtracted
     assert missing_pixels(plane) is None
     plane[31:33, 31:33] = 0
-    assert share(plane, Missing.ZERO) == 4 / SIZE**2
+    assert fraction(plane, Missing.ZERO) == 4 / SIZE**2
 
 
 def test_a_bad_column():
     plane = frame()
     plane[:, 20] = 0
-    assert share(plane, Missing.ZERO) == 1 / SIZE
+    assert fraction(plane, Missing.ZERO) == 1 / SIZE
 
 
 def test_a_few_zeros_of_a_rounded_frame_are_fluxes():
@@ -154,23 +154,23 @@ def test_a_few_zeros_of_a_rounded_frame_are_fluxes():
 
 def test_fluxes_clipped_at_zero():
     plane = np.clip(frame(), 0, None)
-    assert share(plane, Missing.ZERO) == np.mean(plane == 0) > 0.1
+    assert fraction(plane, Missing.ZERO) == np.mean(plane == 0) > 0.1
 
 
 @pytest.mark.parametrize("rounded_to", [0.005, 0.01, 0.02])
 def test_a_saturated_core_of_rounded_fluxes(rounded_to):
-    assert share(np.minimum(frame(rounded_to=rounded_to), 1.5), Missing.SATURATED) > 20 / SIZE**2
+    assert fraction(np.minimum(frame(rounded_to=rounded_to), 1.5), Missing.SATURATED) > 20 / SIZE**2
 
 
 def test_a_saturated_core():
     plane = frame()
     level = np.sort(plane, axis=None)[-4]
-    assert share(np.minimum(plane, level), Missing.SATURATED) == 4 / SIZE**2
+    assert fraction(np.minimum(plane, level), Missing.SATURATED) == 4 / SIZE**2
     assert missing_pixels(np.minimum(plane, np.sort(plane, axis=None)[-3])) is None
     plane[2, 2] = 5.0  # a brighter pixel elsewhere
     plane[plane > 2.0] = 2.0
     plane[2, 2] = 5.0
-    assert share(plane, Missing.CONSTANT) > 9 / SIZE**2
+    assert fraction(plane, Missing.CONSTANT) > 9 / SIZE**2
 
 
 def test_zeros_of_a_noiseless_simulation_are_fluxes():
@@ -182,7 +182,7 @@ def test_zeros_of_a_noiseless_simulation_are_fluxes():
 def test_pixels_without_weight():
     weights = np.ones((SIZE, SIZE), np.float32)
     weights[0, :4] = 0, -1, np.nan, 2
-    assert share(frame(), Missing.NO_WEIGHT, weights=weights) == 3 / SIZE**2
+    assert fraction(frame(), Missing.NO_WEIGHT, weights=weights) == 3 / SIZE**2
 
 
 def test_a_plane_of_one_value_is_left_to_the_check_of_the_image():

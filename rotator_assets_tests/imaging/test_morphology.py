@@ -195,11 +195,11 @@ def some():
 
 
 def test_all_rows_in_their_order(some):
-    told = []
+    reported = []
     rows = np.array([2, 0, 1])
     pictures = np.zeros(3, dtype=bool)
-    table = measure_all(some, rows, pictures, lambda done, total: told.append((done, total)), workers=1)
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    table = measure_all(some, rows, pictures, lambda done, total: reported.append((done, total)), workers=1)
+    assert reported == [(1, 3), (2, 3), (3, 3)]
     assert table["usable"].tolist() == [True, True, False]
     assert table["gini"][0] == measure_morphology(some[2], False).gini
     assert measure_all(some, rows[:0], pictures[:0]).empty

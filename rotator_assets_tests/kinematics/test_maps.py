@@ -264,8 +264,8 @@ def test_low_coverage_is_noted_or_refused(tmp_path):
         tmp_path / "disc.fits", changed=PLANES.where(np.hypot(PLANES.east, PLANES.north) > 3.6, bin_id=-1)
     )
     measured = measure(path, NO_PHOTOMETRY)
-    share = np.count_nonzero(np.hypot(PLANES.east, PLANES.north) <= 3.6) * 0.25 / (np.pi * DISC.r_eff**2 * 0.6)
-    assert measured.coverage == pytest.approx(share, abs=0.02) and 0.4 < share < 0.5
+    fraction = np.count_nonzero(np.hypot(PLANES.east, PLANES.north) <= 3.6) * 0.25 / (np.pi * DISC.r_eff**2 * 0.6)
+    assert measured.coverage == pytest.approx(fraction, abs=0.02) and 0.4 < fraction < 0.5
     assert f"data cover {measured.coverage:.0%} of the half-light ellipse, below 85%" in measured.note
     with pytest.raises(RefusedKinematics, match=r"^disc\.fits: data cover 4\d% of the half-light ellipse, 60% are"):
         measure(path, NO_PHOTOMETRY, min_coverage=0.6)

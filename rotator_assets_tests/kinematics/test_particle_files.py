@@ -142,7 +142,7 @@ def test_the_aperture_of_the_photometry(tmp_path):
 
 
 @pytest.mark.parametrize("lacking", [(np.nan, 0.3, 9.0), (6.0, np.nan, 9.0), (6.0, 1.0, 9.0), (6.0, 0.3, np.nan)])
-def test_the_particles_give_the_aperture_that_photometry_lacks(tmp_path, lacking):
+def test_particles_give_an_aperture_missing_in_the_photometry(tmp_path, lacking):
     ellipse = HalfLightEllipse(*lacking)
     measurement = measured(tmp_path, galaxy(), ellipse=ellipse, aperture="photometry")
     assert measurement.note == "half-light ellipse of the particles: the photometry has none"

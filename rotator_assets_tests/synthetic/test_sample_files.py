@@ -255,7 +255,7 @@ def test_other_arguments_replace_the_sample_and_leave_the_rest(small_root):
 def test_deleted_files_are_written_again(small_root, deleted):
     before = contents(small_root)
     (small_root / deleted).unlink()
-    if deleted.endswith("demo.json"):  # nothing tells any more that the folder is a sample
+    if deleted.endswith("demo.json"):  # without it the folder is not recognized as a sample
         with pytest.raises(InputError, match="not part of the synthetic sample"):
             write_demo(small_root, n_galaxies=2, seed=1)
     else:
