@@ -3,9 +3,8 @@
 Each galaxy's result is kept as a small JSON file under a key of everything it depends on, so that an interrupted
 survey goes on where it stopped, and one new file costs one measurement.
 
-The work is done in processes of their own, which this module is when run as a program: a line of JSON for each galaxy
-in, one out. A file that crashes or hangs its reader ends that process alone. (``multiprocessing`` would import the
-caller's main module again in each.)
+Run as a program, this module is the worker process that measures (`core.processes`). A file that crashes or hangs its
+reader ends only that process.
 """
 
 from __future__ import annotations
@@ -13,20 +12,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from queue import SimpleQueue
 
 import pandas as pd
 
 from rotator_assets import surveys
 from rotator_assets.core.errors import RefusedKinematics, UnusableKinematics
 from rotator_assets.core.files import replacing
+from rotator_assets.core.processes import ProcessEnded, ProcessPool
 from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.kinematics.measured import HalfLightEllipse
 
@@ -54,14 +51,13 @@ class Job:
         content = [METHOD, self.path.name, stat.st_size, stat.st_mtime_ns, asdict(self.ellipse), settings]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
-    def to_json(self) -> str:
-        """The job on one line."""
-        return json.dumps({**asdict(self), "path": str(self.path), "settings": self.settings.model_dump()})
+    def as_request(self) -> dict:
+        """The content of the job as JSON can hold it."""
+        return {**asdict(self), "path": str(self.path), "settings": self.settings.model_dump()}
 
     @classmethod
-    def from_json(cls, line: str) -> Job:
-        """The job of such a line."""
-        content = json.loads(line)
+    def from_request(cls, content: dict) -> Job:
+        """The job of such content."""
         ellipse, settings = HalfLightEllipse(**content["ellipse"]), KinematicsSettings(**content["settings"])
         return cls(content["survey"], content["galaxy_id"], Path(content["path"]), ellipse, settings)
 
@@ -104,62 +100,19 @@ def _measured(jobs: list[Job], workers: int) -> Iterator[tuple[Job, dict]]:
     if not jobs or not workers:
         yield from ((job, measure(job)) for job in jobs)
         return
-    idle: SimpleQueue[_Worker] = SimpleQueue()
-    started = [_Worker() for _ in range(min(workers, len(jobs)))]
-    for worker in started:
-        idle.put(worker)
+    with ProcessPool(WORKER, min(workers, len(jobs)), limit_seconds=LIMIT_SECONDS) as pool:
+        job_of = {pool.submit(job.as_request()): job for job in jobs}
+        for answer in as_completed(job_of):
+            yield job_of[answer], _result(job_of[answer], answer)
 
-    def run(job: Job) -> tuple[Job, dict]:
-        worker = idle.get()
-        try:
-            return job, worker.measure(job)
-        finally:
-            idle.put(worker)
 
-    pool = ThreadPoolExecutor(len(started))
+def _result(job: Job, answer: Future[dict]) -> dict:
+    """The answer of a worker or, where it ended without one, the reason."""
     try:
-        yield from (future.result() for future in as_completed([pool.submit(run, job) for job in jobs]))
-    finally:  # also where the caller stops half-way
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in started:
-            worker.stop()
-
-
-class _Worker:
-    """A process that measures one galaxy after another, and is started again when one of them ended it."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen | None = None
-
-    def measure(self, job: Job) -> dict:
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                WORKER,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                encoding="utf-8",
-                start_new_session=True,  # an interrupt is for the parent, which stops this
-            )
-        limit = threading.Timer(LIMIT_SECONDS, self._process.kill)
-        limit.start()
-        try:
-            self._process.stdin.write(job.to_json() + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except (BrokenPipeError, ValueError):
-            line = ""
-        finally:
-            limit.cancel()
-        if line:
-            return json.loads(line)
-        self.stop()
+        return answer.result()
+    except ProcessEnded:
         reason = f"{job.path.name}: reading it crashes or does not end; is the download complete?"
         return {"usable": False, "refused": False, "reason": reason}
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
 
 
 def _kept(cache: Path, galaxy_id: str, key: str) -> dict | None:
@@ -173,4 +126,4 @@ def _kept(cache: Path, galaxy_id: str, key: str) -> dict | None:
 
 if __name__ == "__main__":
     for request in sys.stdin:
-        print(json.dumps(measure(Job.from_json(request))), flush=True)
+        print(json.dumps(measure(Job.from_request(json.loads(request)))), flush=True)

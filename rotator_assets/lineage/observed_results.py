@@ -269,7 +269,7 @@ def _fractions(snapshot: Snapshot, dataset: str | None) -> Content:
 def _planted(snapshot: Snapshot, _: str | None) -> Content:
     recipe = snapshot.recipes.get(REFERENCE_RECIPE)
     if recipe is None or not (snapshot.reading or snapshot.partitions("planted_truth")):
-        return {}  # a change only matters once the test has been run
+        return {}  # a change matters only after the test has been run
     kept = {"attribution_steps": 2, "attribution_doublings": 0}  # overridden by the asset
     recipe = recipe.model_copy(update=kept)
     return {IN_THE_FILE: {recipe.name: recipe.version("training", "prediction", "attribution")}}

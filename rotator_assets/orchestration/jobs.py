@@ -38,7 +38,7 @@ def make_what_is_stale(context: dg.OpExecutionContext, store: dg.ResourceParam[T
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     last = ""
     try:
-        for line in process.stdout:
+        for line in process.stdout or ():
             last = line.strip() or last
             context.log.info(line.rstrip())
     finally:

@@ -162,17 +162,17 @@ def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:
     parted = [(asset, partition) for asset, partition in stale if partition != WHOLE]
     surveys = [partition for asset, partition in parted if asset in SURVEY_ASSETS]
     recipes: dict[str, list[str]] = {}
-    asked: dict[str, list[str]] = {}
+    checked: dict[str, list[str]] = {}
     for asset, partition in parted:
         if asset not in (*SURVEY_ASSETS, *COMPARISON_ASSETS):
             dataset, _, recipe = partition.partition("|")
             recipes.setdefault(dataset, []).extend([recipe] if recipe else [])
             if asset in (*MORPHOLOGY_ASSETS, *ROBUSTNESS_ASSETS, *ACROSS_RECIPES_ASSETS):
-                asked.setdefault(dataset, []).extend([recipe] if recipe else [])
+                checked.setdefault(dataset, []).extend([recipe] if recipe else [])
     steps = [Step(f"catalogues of {survey}", SURVEY_ASSETS, survey) for survey in surveys]
     for key, names in recipes.items():
         steps += plan([key], list(dict.fromkeys(names)), only_stale=True)
-        steps += _robustness(key, list(dict.fromkeys(asked[key])), requested=False) if key in asked else []
+        steps += _robustness(key, list(dict.fromkeys(checked[key])), requested=False) if key in checked else []
     steps += [_comparison(partition) for asset, partition in stale if asset in COMPARISON_ASSETS]
     by_title: dict[str, Step] = {}
     for step in steps:

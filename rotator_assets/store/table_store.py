@@ -34,7 +34,8 @@ SUPERSEDED_SECONDS = 900.0
 """How long a superseded file is kept. A query that takes longer between listing and reading files may fail."""
 
 _BOOKKEEPING = {"_partition": "VARCHAR", "_version": "UBIGINT", "_is_row": "BOOLEAN"}
-"""Columns of the files beside the schema's. One row a file has ``_is_row`` false: a version of no rows counts too."""
+"""Columns of the files in addition to the schema's. One row per file has ``_is_row`` false, so that a version without
+rows is seen too."""
 
 
 def quoted(text: str) -> str:

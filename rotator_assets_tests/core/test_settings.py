@@ -138,5 +138,5 @@ def test_a_dangling_link_and_a_folder_are_errors(tmp_path):
     with pytest.raises(InputError, match="is not a file, or is a dangling link"):
         load_settings(DataRoot(tmp_path))
     (tmp_path / "not-there.yaml").mkdir()
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         load_settings(DataRoot(tmp_path))

@@ -43,6 +43,14 @@ def empty_root(tmp_path) -> DataRoot:
     return DataRoot(tmp_path)
 
 
+def process_of(workers: Workers) -> subprocess.Popen:
+    """The only process of these workers, once it has started."""
+    (worker,) = workers._pool._workers
+    while worker.process is None:
+        time.sleep(0.01)
+    return worker.process
+
+
 def test_a_worker_runs_steps_fails_with_its_reason_and_goes_on(root):
     with Workers(root, 1) as workers:
         workers.start(NOWHERE)
@@ -60,7 +68,7 @@ def test_a_worker_runs_steps_fails_with_its_reason_and_goes_on(root):
 def test_a_worker_that_is_killed_fails_its_step_alone(empty_root):
     with Workers(empty_root, 1) as workers:
         workers.start(MANGA)
-        os.kill(workers._busy[MANGA.title]._process.pid, signal.SIGKILL)
+        os.kill(process_of(workers).pid, signal.SIGKILL)
         _, error = workers.wait()
         assert isinstance(error, TrainingFailed)
         assert "--jobs 1" in str(error)
@@ -72,7 +80,7 @@ def test_an_idle_worker_ends_at_once_without_error(empty_root):
     with Workers(empty_root, 1) as workers:
         workers.start(NOWHERE)
         workers.wait()
-        process = workers._free[0]._process
+        process = process_of(workers)
         left = time.monotonic()
     assert process.returncode == 0
     assert time.monotonic() - left < STOP_SECONDS / 2
@@ -82,7 +90,7 @@ def test_leaving_interrupts_running_steps(empty_root, monkeypatch, capfd):
     monkeypatch.setattr("rotator_assets.orchestration.workers.WORKER", SLEEPING)
     with Workers(empty_root, 1) as workers:
         workers.start(SLEEPY)
-        process = workers._busy[SLEEPY.title]._process
+        process = process_of(workers)
         while "thesis sleeps" not in capfd.readouterr().err:
             time.sleep(0.1)
     assert process.returncode == 0
@@ -101,7 +109,8 @@ def test_workers_end_with_a_background_run_even_where_interrupts_fail(empty_root
     code = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-from rotator_assets import cli, plans, workers
+from rotator_assets import cli
+from rotator_assets.orchestration import plans, workers
 from rotator_assets_tests.orchestration.test_workers import SLEEPING, SLEEPY, STUBBORN
 workers.WORKER = SLEEPING
 plans.plan = lambda *_: [SLEEPY, STUBBORN]
