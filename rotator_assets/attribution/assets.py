@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import numpy as np
@@ -24,6 +25,11 @@ from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.training.assets import as_predicted
 
+if TYPE_CHECKING:
+    from rotator_assets.attribution.integrated_gradients import Attributions
+
+_EXPLAINED = ["completeness_error", "logit", "logit_baseline"]
+"""Columns of the table, and fields of `Attributions`."""
 _EXPLAINED_AT_ONCE = 512
 """Number of galaxies whose attribution maps are in memory at the same time."""
 
@@ -44,7 +50,7 @@ def attribution_maps(
 ) -> dg.MaterializeResult:
     """Compute and save the attribution map of every galaxy with an out-of-fold prediction, and its measures."""
     from rotator_assets.attribution.attribution_numbers import AttributionNumbers
-    from rotator_assets.attribution.integrated_gradients import COMPLETENESS_TOLERANCE, explain
+    from rotator_assets.attribution.integrated_gradients import COMPLETENESS_TOLERANCE
 
     dataset, name = split_training_key(context.partition_key)
     reads = Reads(context, store)
@@ -52,33 +58,24 @@ def attribution_maps(
     synthetic = rotator_classifier.synthetic or image_tensors.synthetic
     key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
     sample = with_galaxies(predictions, labeled_images, recipe)
-    tensor_rows = image_tensors.rows_of(sample["galaxy_id"])
     places = _places(labeled_images, reads.table("images", dataset))
     files = _Files(store.root.attributions / dataset / name / "fits", key, sample, places)
     numbers = AttributionNumbers(sample, image_tensors.size_px, recipe.band_indices)
-    explained = sample[["galaxy_id"]].assign(**key, map_row=np.arange(len(sample)), n_steps=0)
-    columns = ["completeness_error", "logit", "logit_baseline"]
-    explained[columns] = np.nan
+    images = image_tensors.select(sample["galaxy_id"])
     path = store.root.attributions / dataset / name / "maps.npy"
-    done, stage = 0, f"attributions {dataset} {name}"
     with replacing(path) as temporary:
         shape = (len(sample), image_tensors.size_px, image_tensors.size_px)
         maps = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
-        for model, rows in _batches(rotator_classifier, sample):
-            result = explain(
-                model,
-                image_tensors.images,
-                tensor_rows[rows],
-                recipe,
-                on_progress=lambda here, _, before=done: progress.report(stage, before + here, len(sample)),
-            )
+        explained = sample[["galaxy_id"]].assign(**key, map_row=np.arange(len(sample)), n_steps=0)
+        explained[_EXPLAINED] = np.nan
+        done = 0
+        for rows, result in _explained(rotator_classifier, image_tensors, sample, recipe, f"{dataset} {name}"):
             maps[rows] = result.maps.sum(axis=-1)
             explained.loc[rows, "n_steps"] = result.n_steps
-            explained.loc[rows, columns] = np.column_stack([getattr(result, column) for column in columns])
+            explained.loc[rows, _EXPLAINED] = np.column_stack([getattr(result, column) for column in _EXPLAINED])
             for row, attribution in zip(rows, result.maps, strict=True):
-                image = image_tensors.images[tensor_rows[row]]
-                numbers.add(row, attribution, image)
-                files.write(maps[row], image[..., list(recipe.band_indices)].sum(axis=-1), explained.loc[row])
+                numbers.add(row, attribution, images[row])
+                files.write(maps[row], images[row][..., list(recipe.band_indices)].sum(axis=-1), explained.loc[row])
             done += len(rows)
             context.log.info(f"explained {done} of {len(sample)} galaxies")
         maps.flush()
@@ -133,12 +130,26 @@ def recipe_to_explain(reads: Reads, dataset: Dataset, models: TrainedModels, ten
     return predicted.with_settings_of(now, "attribution")
 
 
-def _batches(models: TrainedModels, sample: pd.DataFrame) -> Iterator[tuple[object, np.ndarray]]:
-    """Yield each fold's network with rows of its test part, in batches that fit into memory."""
+def _explained(
+    models: TrainedModels, tensor: ImageTensor, sample: pd.DataFrame, recipe: Recipe, training: str
+) -> Iterator[tuple[np.ndarray, "Attributions"]]:
+    """Yield rows of the sample with their attributions by the network of their fold, in batches."""
+    from rotator_assets.attribution.integrated_gradients import explain
+
+    tensor_rows, done, stage = tensor.rows_of(sample["galaxy_id"]), 0, f"attributions {training}"
     for fold, tested in sample.groupby("fold"):
         model = models.load(int(fold))
         for start in range(0, len(tested), _EXPLAINED_AT_ONCE):
-            yield model, tested.index[start : start + _EXPLAINED_AT_ONCE].to_numpy()
+            rows = tested.index[start : start + _EXPLAINED_AT_ONCE].to_numpy()
+            result = explain(
+                model,
+                tensor.images,
+                tensor_rows[rows],
+                recipe,
+                on_progress=lambda here, _, before=done: progress.report(stage, before + here, len(sample)),
+            )
+            yield rows, result
+            done += len(rows)
 
 
 def _places(labeled_images: pd.DataFrame, images: pd.DataFrame) -> dict[str, SkyPlace]:

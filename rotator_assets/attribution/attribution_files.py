@@ -114,11 +114,11 @@ def write_attribution(
     primary = fits.PrimaryHDU(np.asarray(attribution, dtype=np.float32), _header({**cards, **sky}))
     primary.header["BUNIT"] = ("logit", "contribution to the logit of P(fast)")
     primary.header["EXTNAME"] = "ATTRIBUTION"
-    beside = fits.ImageHDU(np.asarray(image, dtype=np.float32), _header(sky), name="IMAGE")
-    beside.header["BUNIT"] = _printable(image_unit)
+    image_hdu = fits.ImageHDU(np.asarray(image, dtype=np.float32), _header(sky), name="IMAGE")
+    image_hdu.header["BUNIT"] = _printable(image_unit)
     path = folder / _file_name(galaxy_id)
     with replacing(path) as temporary:
-        fits.HDUList([primary, beside]).writeto(temporary)
+        fits.HDUList([primary, image_hdu]).writeto(temporary)
     return path
 
 

@@ -168,26 +168,26 @@ def mean_attribution_figure(
         detail="mean over galaxies, unrotated",
     )
     *panels, profile = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
-    shares = {}
+    fractions = {}
     for kind, values in mean_abs_maps.items():
         total = band_sum(np.abs(values))
         if np.isfinite(total).all() and total.sum() > 0:
-            shares[kind] = 100 * total / total.sum()
-    limit = max((np.percentile(share, 99.9) for share in shares.values()), default=1.0)
+            fractions[kind] = 100 * total / total.sum()
+    limit = max((np.percentile(fraction, 99.9) for fraction in fractions.values()), default=1.0)
     picture = None
     for axes, look in zip(panels, CLASSES, strict=True):
         style.bare(axes)
         title = f"{look.name.capitalize()} rotators ({counts.get(look.value, 0)})"
         axes.set_title(title, size=style.LABEL_SIZE, color=look.colour)
-        if look.value not in shares:
+        if look.value not in fractions:
             axes.set_aspect("equal")
             style.say(axes, f"No maps of\n{look.name} rotators")
             continue
-        share = shares[look.value]
-        picture = axes.imshow(share, origin="lower", cmap="viridis", vmin=0, vmax=limit, interpolation="nearest")
+        fraction = fractions[look.value]
+        picture = axes.imshow(fraction, origin="lower", cmap="viridis", vmin=0, vmax=limit, interpolation="nearest")
         if r_eff_pixels is not None:
-            _half_light(axes, share.shape, pd.Series({"r_eff_pixels": r_eff_pixels}), "white")
-        radius, enclosed, area = enclosed_fraction(share)
+            _half_light(axes, fraction.shape, pd.Series({"r_eff_pixels": r_eff_pixels}), "white")
+        radius, enclosed, area = enclosed_fraction(fraction)
         profile.plot(radius, enclosed, color=look.colour, lw=2, label=f"{look.name} rotators")
     if picture is not None:
         bar = figure.colorbar(picture, ax=panels, shrink=0.85, aspect=30)

@@ -21,12 +21,12 @@ EXHIBITS: tuple[Exhibit, ...] = (
     FigureExhibit("recipes", "dataset", "ROC curves and AUCs of all recipes."),
     *(
         FigureExhibit(
-            name,
+            FAMILIES[setting],
             "dataset",
-            f"Recipes that differ from thesis in one setting: {name}.",
+            f"Recipes that differ from thesis in one setting: {FAMILIES[setting]}.",
             study=_OF_FAMILIES.get(setting, ()),
         )
-        for setting, name in FAMILIES.items()
+        for setting in dict.fromkeys((*_OF_FAMILIES, *FAMILIES))
     ),
     TableExhibit(
         "recipe_comparison",

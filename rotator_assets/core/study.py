@@ -21,7 +21,7 @@ TNG100_NOISY = ("tng100-noisy-128", "tng100-noisy-64")
 
 @dataclass(frozen=True)
 class StudySample:
-    """The galaxies of some figures of the study: in words, and as the trainings that show them, preferred one first."""
+    """A sample shown in figures of the study: in words, and as datasets (preferred one first) and a recipe."""
 
     words: str
     datasets: tuple[str, ...]
@@ -37,8 +37,8 @@ EARLY_NOISY = StudySample("early types, simulated with noise", TNG100_NOISY)
 class StudyFigure:
     """One figure of the study: its number, the folders under ``results/figures`` that may show it, and what it needs.
 
-    The first folder that has the picture is shown. ``picture`` is the name of its file, where the exhibit that declares
-    this figure stands for several files.
+    The picture in the first folder that has one is shown. ``picture`` is the name of its file without ending; it is
+    needed only if the exhibit that declares this figure matches several files.
     """
 
     number: int
@@ -49,12 +49,40 @@ class StudyFigure:
 
     @classmethod
     def of_survey(cls, number: int, caption: str, survey: str) -> StudyFigure:
-        """Declare a figure of the labelled galaxies of a survey."""
+        """Declare a figure of the labelled galaxies of a survey.
+
+        Parameters
+        ----------
+        number : int
+            Number in the study.
+        caption : str
+            Caption in the report.
+        survey : str
+            Key of the survey.
+
+        Returns
+        -------
+        StudyFigure
+        """
         return cls(number, caption, (survey,), f"the labelled galaxies of {survey}")
 
     @classmethod
     def of_sample(cls, number: int, caption: str, sample: StudySample) -> StudyFigure:
-        """Declare a figure of one training; ``{}`` in the caption becomes the sample in words."""
+        """Declare a figure of one training.
+
+        Parameters
+        ----------
+        number : int
+            Number in the study.
+        caption : str
+            Caption in the report; ``{}`` is replaced by the sample in words.
+        sample : StudySample
+            The galaxies shown.
+
+        Returns
+        -------
+        StudyFigure
+        """
         folders = tuple(f"{dataset}/{sample.recipe}" for dataset in sample.datasets)
         return cls(
             number, caption.format(sample.words), folders, f"{' or '.join(sample.datasets)} with {sample.recipe}"
@@ -62,12 +90,40 @@ class StudyFigure:
 
     @classmethod
     def of_recipes(cls, number: int, caption: str, dataset: str, recipe: str) -> StudyFigure:
-        """Declare a figure that compares the reference recipe with another one on a dataset."""
+        """Declare a figure that compares the reference recipe with another one.
+
+        Parameters
+        ----------
+        number : int
+            Number in the study.
+        caption : str
+            Caption in the report.
+        dataset, recipe : str
+            The dataset and the other recipe.
+
+        Returns
+        -------
+        StudyFigure
+        """
         return cls(number, caption, (dataset,), f"{dataset} with {REFERENCE_RECIPE} and {recipe}")
 
     @classmethod
     def of_crops(cls, number: int, caption: str, images: str) -> StudyFigure:
-        """Declare a figure that compares crops of 128 and 64 pixels of the same images, such as ``tng100-noisy``."""
+        """Declare a figure that compares crops of 128 and 64 pixels of the same images.
+
+        Parameters
+        ----------
+        number : int
+            Number in the study.
+        caption : str
+            Caption in the report.
+        images : str
+            Survey and noise of both datasets, such as ``tng100-noisy``.
+
+        Returns
+        -------
+        StudyFigure
+        """
         needs = f"{images}-128 and {images}-64 with {REFERENCE_RECIPE}"
         return cls(number, caption, (ACROSS_DATASETS,), needs, f"crop_{images}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rotator_assets.core.study import StudyFigure
 from rotator_assets.plots.exhibit import Exhibit, FigureExhibit, TableExhibit
 
-_SPIN = "Spin parameter and ellipticity of {} galaxies, with the threshold, early and late types."
+_SPIN = "Spin parameter and ellipticity of early-type and late-type galaxies in {}, with the threshold."
 
 EXHIBITS: tuple[Exhibit, ...] = (
     FigureExhibit(

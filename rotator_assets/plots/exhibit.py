@@ -1,6 +1,6 @@
 """Exhibits: the figures and tables of the study report.
 
-Each domain declares its own in ``exhibits.py``, as a tuple ``EXHIBITS``; the report shows whatever is declared there.
+Each domain declares its own in ``exhibits.py``, as a tuple ``EXHIBITS``; the report shows all that are declared.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import pandas as pd
 from rotator_assets.core.study import StudyFigure
 
 Scope = Literal["study", "across datasets", "survey", "dataset", "training"]
-"""What one exhibit is made of. It decides the folder of a figure and the rows of a table."""
+"""Subject of an exhibit: selects the folder of a figure and the rows of a table."""
 Topic = Literal["results", "labels", "inputs", "attribution", "robustness"]
-"""The section, among those of one scope."""
+"""Section of the report, among those of the same scope."""
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A figure (``name``: its file under ``results/figures``, without ending) or a table (``name``: that in DuckDB).
+    """A figure or a table; ``name`` is its file under ``results/figures`` without ending, or its table in DuckDB.
 
     Within a section, exhibits are sorted by ``order``, then as they are declared, domain by domain. ``synthetic`` is
     True for exhibits that show made-up galaxies in every data root.
@@ -38,10 +38,10 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class FigureExhibit(Exhibit):
-    """A figure, shown if its PNG exists. ``*`` in the name stands for any text.
+    """A figure, shown if its PNG exists. ``*`` in the name matches any text.
 
     ``study``: the figures of the study that it reproduces. ``study_recipes_only``: not shown for other recipes.
-    ``folder``: under ``results/figures``; needed for the scope ``study`` alone.
+    ``folder``: under ``results/figures``, for the scope ``study`` only.
     """
 
     study: tuple[StudyFigure, ...] = ()

@@ -127,4 +127,4 @@ class ReportContent:
 
 def _as_continuation(caption: str) -> str:
     """Return the caption with its first letter in lower case, unless it starts with an acronym."""
-    return caption if caption[:2].isupper() else f"{caption[0].lower()}{caption[1:]}"
+    return caption if caption[1:2].isupper() else f"{caption[0].lower()}{caption[1:]}"

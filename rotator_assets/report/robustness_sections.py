@@ -15,8 +15,8 @@ _TOPIC: Topic = "robustness"
 def robustness_sections(content: ReportContent, trained: list[Training]) -> list[ReportSection]:
     """Describe robustness checks across trainings, then those of each training that has any."""
     intro = (
-        "How uncertain each number is, what baselines reach on the same galaxies, what depends on the definition of "
-        "the labels, and what more galaxies would give."
+        "Uncertainties of the results, performance of baselines on the same galaxies, dependence on the definition of "
+        "the labels, and the gain expected from more galaxies."
     )
     checked = content.store.query("SELECT dataset, recipe, synthetic FROM referee_metrics ORDER BY dataset, recipe")
     curves = content.store.query("SELECT dataset, synthetic FROM learning_curve_fit ORDER BY dataset")

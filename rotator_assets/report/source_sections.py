@@ -31,11 +31,11 @@ def sensitivity_section(content: ReportContent) -> ReportSection | None:
     if (rows["choice_number"] == 0).all():
         return None
     return ReportSection(
-        title="How the labels depend on the choices behind them",
+        title="Sensitivity of the labels to the choices behind them",
         anchor="label-sensitivity",
         intro=(
             "The first row of each survey has the labels of this report. Each other row changes one choice and keeps "
-            "the rest as set. A named source is then the only one of its kind. n_compared: galaxies labelled both "
+            "the others. If a row names a source, only that source is used. n_compared: galaxies labelled both "
             "ways; n_changed: those whose label differs. The settings of these choices are in docs/settings.md."
         ),
         tables=content.tables(Subject("study", bool(rows["synthetic"].any())), "labels"),

@@ -19,7 +19,7 @@ def study_section(content: ReportContent) -> ReportSection:
     figures = []
     for shown in content.study_pictures:
         figure, folder = shown.figure, shown.folder
-        path = folder and content.root.figures / folder / f"{shown.picture}.png"
+        path = content.root.figures / folder / f"{shown.picture}.png" if folder else None
         _copy(content.root, figure.number, path)
         if folder is None:
             figures.append(ReportFigure(f"needs {figure.needs}", None, figure.number))
