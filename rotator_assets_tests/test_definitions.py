@@ -1,4 +1,4 @@
-"""The code location: what it promises is there, it loads light, and staleness reaches exactly what it should."""
+"""The code location: assets, groups, partitions, jobs, and light imports."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Images inside tar archives: found as tarfile finds them, read like plain files, and never trusted."""
+"""Images inside tar archives: the index agrees with tarfile, members are read like files, damage is an error."""
 
 import gzip
 import io
@@ -113,7 +113,7 @@ def test_a_damaged_header_says_so(tmp_path):
 
 
 def header(name: str, size_field: bytes, kind: bytes = b"0") -> bytes:
-    """A tar header with any size field and a right checksum."""
+    """Return a tar header with this size field and a valid checksum."""
     block = struct.pack(
         "100s8s8s8s12s12s8s1s100s8s247s", name.encode(), b"0000644\0", b"0\0", b"0\0", size_field, b"0\0", b" " * 8,
         kind, b"", b"ustar  \0", b"",
@@ -143,7 +143,7 @@ def test_other_files_are_not_archives(tmp_path, content):
 def test_compressed_archives_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"")
     write_tar(tmp_path / "whole.tar", {"b.fits": b"b"})
-    assert [file.name for file in image_files(tmp_path)] == ["b.fits"]  # the others are read all the same
+    assert [file.name for file in image_files(tmp_path)] == ["b.fits"]  # the others are still read
     (reason,) = unreadable_archives(tmp_path)
     assert name in reason and "is compressed; images can only be read from an uncompressed" in reason
 

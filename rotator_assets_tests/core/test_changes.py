@@ -1,4 +1,4 @@
-"""What differs between two contents, in words."""
+"""Descriptions of the differences between two contents."""
 
 import pytest
 from hypothesis import given

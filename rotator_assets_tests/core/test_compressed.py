@@ -1,4 +1,4 @@
-"""Compressed files, by their content."""
+"""Compressed files are recognized by their content."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""No shell variable and no file of a home folder or of the working directory changes a result or breaks a command."""
+"""Shell variables and files in the home folder or working directory change no result and break no command."""
 
 import json
 import os
@@ -17,7 +17,7 @@ KERAS_FILE = {"floatx": "float16", "epsilon": 0.1, "backend": "jax", "image_data
 
 RESULTS = """
 import hashlib, json
-import keras  # before this project touches it, but after its environment
+import keras  # before this project imports it, but after its environment was set
 import matplotlib, numpy as np, pandas as pd
 from astropy.io import fits
 from rotator_assets.plots import style
@@ -68,14 +68,14 @@ INTERPRETER = {
 
 
 def clean(**variables):
-    """The variables a process needs to find this package, and these."""
+    """Return these variables and those a process needs to find this package."""
     path = os.pathsep.join(filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")]))
     return {"PATH": os.environ["PATH"], "PYTHONPATH": path, **variables}
 
 
 @pytest.fixture
 def home(tmp_path):
-    """A home folder with a file of every library that reads one there, none as the library's own defaults."""
+    """A home folder with a configuration file of each library, none with the default values."""
     folder = tmp_path / "home"
     files = {
         ".keras/keras.json": json.dumps(KERAS_FILE),
@@ -91,7 +91,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def working_folder(tmp_path):
-    """A working directory with modules of the names of others, and with a style of its own."""
+    """A working directory with modules named like libraries, and with a Matplotlib style."""
     folder = tmp_path / "work"
     folder.mkdir()
     for name in ("random", "keras", "tensorflow", "numpy", "json"):
@@ -118,7 +118,7 @@ def test_shell_and_home_folder_do_not_change_networks_figures_and_files(home, wo
 
 
 def test_layers_set_their_order_of_axes(home, tmp_path):
-    """Where Keras was there before this project, and took its settings from the home folder."""
+    """Keras may have been imported before this project, with the settings of the home folder."""
     (home / ".keras/keras.json").write_text(json.dumps({**KERAS_FILE, "backend": "tensorflow", "floatx": "float64"}))
     code = """
 import keras, json
@@ -148,7 +148,7 @@ def test_a_command_lists_ignored_variables_once_and_works(home, working_folder, 
     (root / "manga").mkdir(parents=True)
     plain = run_rotators(["status", "--data", root], tmp_path, clean())
     variables = clean(HOME=str(home), **HOSTILE, **INTERPRETER)
-    variables["PYTHONPATH"] = os.pathsep + variables["PYTHONPATH"]  # Python takes the nothing for the working directory
+    variables["PYTHONPATH"] = os.pathsep + variables["PYTHONPATH"]  # an empty entry is the working directory
     hostile = run_rotators(["status", "--data", root], working_folder, variables)
     assert (hostile.returncode, hostile.stdout) == (0, plain.stdout)
     assert plain.stderr == "" and "Überlingen" in plain.stdout

@@ -1,4 +1,4 @@
-"""Data roots under any path: the chain works there, or one line says why it cannot, before anything is written."""
+"""Data roots under unusual paths work, or are refused with one line before anything is written."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ USABLE = {
 
 @pytest.fixture
 def longest(tmp_path) -> Path:
-    """A path of the longest length allowed."""
+    """A path of the maximum length."""
     path = tmp_path
     while (room := LONGEST_PATH - len(str(path)) - 1) > 200:
         path = path / ("n" * 100)
@@ -42,11 +42,11 @@ def catalogues(root: Path, demo: Path) -> DataRoot:
 
 
 def run_and_ask(root: DataRoot, monkeypatch) -> int:
-    """Rows of the morphology catalogue that a run in the root gives, to a query and in an export."""
+    """Run in the root; return the rows of the morphology catalogue in a query and an export."""
     from rotator_assets.running import open_runner
 
     for table in set(TABLES) - {"morphology_catalog", "match_report", "input_files", "notices"}:
-        monkeypatch.delitem(TABLES, table)  # views of few tables take no time
+        monkeypatch.delitem(TABLES, table)  # views of few tables are fast
     monkeypatch.setenv("ROTATORS_DATA", str(root.path))
     with open_runner(root) as runner:
         outcome = runner.run([Step("morphology", ("morphology_catalog",), "manga")])
@@ -161,7 +161,7 @@ def test_a_folder_without_permission_is_an_error(tmp_path, monkeypatch):
 def test_a_file_of_the_longest_name_is_written_whole_or_not_at_all(tmp_path, name):
     with replacing(tmp_path / name, ".part.npy") as temporary:
         assert temporary.name.startswith(".") and temporary.name.endswith(".part.npy")
-        temporary.name.encode()  # DuckDB writes to no other
+        temporary.name.encode()  # DuckDB needs UTF-8
         temporary.write_text("whole")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "whole")]
 

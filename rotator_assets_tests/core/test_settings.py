@@ -1,4 +1,4 @@
-"""Settings of a data root: defaults, and a clear line for each mistake."""
+"""Settings of a data root: defaults, and one line per error."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The one reader of YAML: one reading of every line, or an error that names it."""
+"""The strict YAML reader: ambiguous or invalid lines are errors that name the line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Observations of what the pipeline is given: what an input is, and what changed in it."""
+"""Observations of inputs: their content and its changes."""
 
 import os
 import time
@@ -35,7 +35,7 @@ def instance():
 
 @pytest.fixture
 def recipes(tmp_path, monkeypatch):
-    """Writes the recipes file there is, with some settings of `thesis` changed, some recipes added or taken out."""
+    """Write the recipes file with changed settings of `thesis` and with recipes added or removed."""
 
     def write(change: dict | None = None, add: dict | None = None, without: tuple[str, ...] = ()) -> None:
         content = yaml.safe_load(RECIPES_FILE.read_text())["recipes"]
@@ -55,7 +55,7 @@ def _write(root, name, text):
 
 
 def _observe(instance, root) -> dict[tuple[str, str], str]:
-    """What changed, by input and partition, as reported to the instance."""
+    """Report the changes to the instance; return them by input and partition."""
     observations = observe(instance, open_store(root))
     for observation in observations:
         instance.report_runless_asset_event(observation)
@@ -120,7 +120,7 @@ def _turned(told: str) -> list[str]:
 
 
 def test_a_changed_profile_changes_every_stage_that_it_reduces(instance, root, recipes):
-    maps = {"attribution_steps": 3, "attribution_doublings": 0}  # the quick profile leaves them as they are
+    maps = {"attribution_steps": 3, "attribution_doublings": 0}  # the quick profile does not change them
     recipes({"folds": 2, "epochs": 1, "batch_size": 8, **maps}, add={"log": maps})
     _observe(instance, root)
     root.settings.write_text("profile: full")

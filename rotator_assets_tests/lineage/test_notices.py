@@ -1,4 +1,4 @@
-"""What was supplied and is not used is told where the user is looking: console, status, UI, database."""
+"""Notices of unused inputs appear on the console, in the status, in the UI and in the database."""
 
 import os
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ LABELLED = Step("labels of manga", (*MATCHED.assets, "labeled_galaxies"), "manga
 
 
 def told(text: str) -> list[str]:
-    """Notices of the user's own tables: the published ones that the root is made with have some of their own."""
+    """Return the notices of the user's tables, without those of the published tables in the root."""
     return [line for line in text.splitlines() if line.startswith("notice: ") and "lambda_r" in line]
 
 
@@ -86,7 +86,7 @@ def user_table(root: DataRoot, text: str) -> None:
 
 
 def materialized(root: DataRoot, step: Step = CATALOGUES) -> list[str]:
-    """What the catalogues of a root have to tell of the user's own table."""
+    """Return the notices of the user's table from the catalogues of a root."""
     with open_runner(root) as runner:
         runner.materialize(step)
     return [notice for _, notice in notices_of(open_store(root)) if "lambda_r" in notice]

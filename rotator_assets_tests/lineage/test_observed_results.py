@@ -1,4 +1,4 @@
-"""Observed results: what is read that Dagster cannot follow makes its reader stale when it changes, and only then."""
+"""Observed results make their readers stale exactly when their content changes."""
 
 import shutil
 
@@ -27,7 +27,7 @@ def runner(compared_root, tmp_path):
 
 
 def _stale(runner) -> list[tuple[str, str, str]]:
-    """The comparisons that are stale."""
+    """Return the stale comparisons."""
     runner.observe()
     return list(runner.staleness().stale(("recipe_comparison", "dataset_comparison")))
 
@@ -59,7 +59,7 @@ def test_only_scores_of_a_dataset_make_its_recipe_comparison_stale(runner):
 
 def test_a_result_is_recorded_even_if_read_before_it_was_observed(runner):
     trained(runner.root, NOISY, "thesis", seed=2)
-    runner.execute(BY_DATASET)  # as the UI does: nothing was observed since the change
+    runner.execute(BY_DATASET)  # like the UI, without an observation since the change
     assert {asset for asset, *_ in _stale(runner)} == {"recipe_comparison"}
 
 

@@ -1,4 +1,4 @@
-"""What assets may read: nothing that they do not declare; and a change of what they read makes exactly them stale."""
+"""Assets read only what they declare, and a change makes exactly its readers stale."""
 
 import ast
 from pathlib import Path
@@ -39,7 +39,7 @@ OPENED_BY_READS_ALONE = {"open_tensor", "open_models", "load_settings", "load_re
 
 
 def _reaches_past(module: ast.Module) -> list[str]:
-    """What a module opens by itself: tables, tensors, models, settings, recipes, or files of a survey."""
+    """Return what a module opens directly: tables, tensors, models, settings, recipes, or files of a survey."""
     found = []
     for node in ast.walk(module):
         if isinstance(node, ast.ImportFrom | ast.Import):
@@ -85,14 +85,14 @@ def test_direct_access_to_data_is_detected(code):
 def test_every_table_is_made_by_assets_and_every_observed_result_is_read():
     graph = asset_graph()
     made = {key.to_user_string() for key in graph.materializable_asset_keys}
-    for table in TABLES.keys() - {"notices"}:  # which every asset may write
+    for table in TABLES.keys() - {"notices"}:  # every asset may write it
         assert set(TABLES[table].made_by) <= made, table
     for result in RESULTS:
         assert graph.get(result.spec.key).child_keys, result.name
 
 
 def _reading(root: DataRoot, partition: str, partitions, *deps: dg.AssetDep | dg.AssetSpec) -> Reads:
-    """What an asset with these dependencies may read of a partition."""
+    """Return the reads of an asset with these dependencies for a partition."""
     given = []
 
     @dg.asset(name="reader", partitions_def=partitions, deps=list(deps))
@@ -109,7 +109,7 @@ def _written(root: DataRoot, table: str, partition: str, frame: pd.DataFrame) ->
 
 @pytest.fixture
 def filled(tmp_path) -> DataRoot:
-    """A root with a row in some tables of several surveys, datasets and trainings."""
+    """A root with one row in some tables of several surveys, datasets and trainings."""
     root = DataRoot(tmp_path)
     row = pd.DataFrame({"galaxy_id": ["g"], "synthetic": True})
     for survey in ("manga", "tng100"):
@@ -197,7 +197,7 @@ def test_a_check_reads_inputs_and_outputs_of_its_asset(filled):
             read()
 
 
-# What is read across partitions: a change makes exactly its readers stale.
+# Reads across partitions: a change makes exactly its readers stale.
 
 COUNT = 80
 ASKED = {
@@ -263,7 +263,7 @@ def _fill(root: DataRoot) -> None:
 
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory):
-    """The runner of a root whose questions have been answered from made-up scores."""
+    """The runner of a root with robustness checks of made-up scores."""
     root = DataRoot(tmp_path_factory.mktemp("answered"))
     _fill(root)
     with writing_models(root.models / OWN / "tng-instead") as folder:
@@ -276,7 +276,7 @@ def answered(tmp_path_factory):
 
 @pytest.fixture
 def runner(answered):
-    """The same, to change: the root is as it was afterwards, and what was stale is so no more."""
+    """The same runner, for changes that are undone afterwards."""
     yield answered
     _fill(answered.root)
 
@@ -319,7 +319,7 @@ def test_a_change_makes_exactly_its_readers_stale(runner, change):
     [
         ("tng-instead", {"other_use": "beside"}, {"transfer_report"}),
         ("fraction-10", {"training_fraction": 0.12}, {"learning_curve"}),
-        ("log", {"epochs": 3}, {"recipe_comparison"}),  # no longer differs from thesis in one setting alone
+        ("log", {"epochs": 3}, {"recipe_comparison"}),  # now differs from thesis in two settings
         ("log", {"attribution_steps": 3}, set()),
         ("r-band", {"seed": 1}, set()),  # was not trained
         ("thesis", {"attribution_steps": 3, "test_time_averaging": True}, {"recipe_comparison", "learning_curve"}),

@@ -1,4 +1,4 @@
-"""Why something is stale: what changed in a recipe since its training, and the lines that `status` groups it into."""
+"""Reasons for stale partitions: changes of a recipe since its training, and the lines of `status`."""
 
 import dagster as dg
 import pytest
@@ -12,12 +12,12 @@ CHANGED = "training_recipe changed (normalization: max_all -> log)"
 
 
 def _written(profile="auto", **settings) -> dict:
-    """What decides a training as an observation keeps it."""
+    """Return the settings of a training as an observation keeps them."""
     return {**Recipe(name="thesis", **settings).settings("training"), "profile": profile}
 
 
 def _trained(profile="quick", **settings) -> dict:
-    """A recipe as the networks keep it."""
+    """Return a recipe as the networks keep it."""
     recipe = Recipe(name="thesis", **settings)
     recipe = reduced(recipe, 64) if profile == "quick" else recipe
     return {**recipe.model_dump(mode="json"), "profile": profile}
@@ -100,7 +100,7 @@ def test_assets_of_different_partitions_are_not_mixed():
 
 
 def _chain(code_version="1", training=training_partitions) -> list[dg.AssetsDefinition]:
-    """Something made by dataset and recipe, and something made of all that there is of a dataset."""
+    """An asset per training, and an asset per dataset made from all of its trainings."""
     common = {"code_version": code_version}
 
     @dg.asset(partitions_def=training, **common)

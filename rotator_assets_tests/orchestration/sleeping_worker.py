@@ -1,6 +1,6 @@
-"""A worker process whose trainings sleep, and say on standard error when they start and stop.
+"""A worker process whose trainings sleep, and print on standard error when they start and stop.
 
-Those of the recipe ``log`` cannot be interrupted.
+Trainings of the recipe ``log`` ignore interrupts.
 """
 
 import os
@@ -16,7 +16,7 @@ from rotator_assets.lineage.partitions import training_partitions
 from rotator_assets.orchestration.plans import TRAINING_ASSETS
 
 STUBBORN_SECONDS = 2.0
-"""How long a training that cannot be interrupted may go on."""
+"""Time that a training which ignores interrupts has left."""
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""After trainings, comparisons and report are made anew once, in their order; nothing while others are at work."""
+"""After trainings, comparisons and report are rebuilt once, in order, and only when no run is in progress."""
 
 import shutil
 
@@ -18,14 +18,14 @@ from rotator_assets_tests.comparison.test_comparisons import NOISY, trained
 
 
 class Sensor:
-    """The sensor on one root, its events reported and its runs executed as the daemon would."""
+    """The sensor on one root; events are reported and runs executed like by the daemon."""
 
     def __init__(self, runner: Runner) -> None:
         self.root, self.instance, self._cursor = runner.root, runner.instance, None
         self._definitions = definitions(runner.root)
 
     def tick(self) -> str:
-        """What a tick says where it requests nothing; else the jobs and partitions it requests, executed."""
+        """Return the message of a tick without requests; else execute the requested jobs and return their names."""
         with dg.build_sensor_context(
             instance=self.instance, cursor=self._cursor, resources={"store": open_store(self.root)}
         ) as context:
@@ -51,7 +51,7 @@ class Sensor:
         )
 
     def passed(self, asset: str) -> bool:
-        """Outcome last recorded of an asset's check."""
+        """Return the last recorded result of an asset's check."""
         key = dg.AssetCheckKey(dg.AssetKey(asset), "is_current")
         record = self.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
         return record.event.dagster_event.event_specific_data.passed
@@ -77,7 +77,7 @@ def test_comparison_and_report_are_rebuilt_once_after_a_training(sensor):
     auc = _new_auc(sensor.root)
     assert f"AUC {auc:.3f}" not in sensor.root.report.read_text()
     assert f"all_results: 1 result changed ({NOISY}|thesis)" in sensor.tick()
-    assert sensor.tick() == f"compare_recipes {NOISY}"  # and not of the other dataset: nobody ever compared its recipes
+    assert sensor.tick() == f"compare_recipes {NOISY}"  # the recipes of the other dataset were never compared
     assert not sensor.passed("study_report") and not sensor.passed("dataset_comparison")
     assert sensor.passed("recipe_comparison")
     assert sensor.tick() == "refresh_report"

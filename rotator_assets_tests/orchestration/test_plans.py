@@ -1,4 +1,4 @@
-"""What may start when: every step after what it needs, trainings beside each other, the report last."""
+"""The order of steps: each after the steps it needs, trainings in parallel, the report last."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,10 @@ def steps() -> list[Step]:
 
 
 def _simulated(steps: list[Step], jobs: int, choose) -> tuple[list[str], int]:
-    """Titles in the order of their ends, and the most trainings that ran together; ``choose`` picks who ends next."""
+    """Return titles in the order of their ends and the maximum number of parallel trainings.
+
+    ``choose`` picks the running step that ends next.
+    """
     waiting, running, ended, most = list(steps), [], [], 0
     while waiting or running:
         step = next_step(waiting, {s.title for s in running}, may_train=len(running) < jobs)
@@ -87,7 +90,7 @@ def test_trainings_of_a_plan_are_recognized(steps):
 
 
 def test_only_the_ellipticity_report_needs_the_image_morphology():
-    """Without statmorph all other questions are asked."""
+    """All other robustness checks run without statmorph."""
     steps = plan(["manga-observed-64"], ["thesis"], robustness=True)
     needing = [step.assets for step in steps if "morphology manga-observed-64" in step.needs]
     assert needing == [("ellipticity_report",)]

@@ -1,4 +1,4 @@
-"""What a query answers: valid JSON and CSV of every type, and a table that a terminal of any width can show."""
+"""Query output: valid JSON and CSV of every type, and tables for terminals of any width."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ def records(relation) -> list[dict]:
 
 
 def value(ask, expression: str):
-    """The one value of an expression, as JSON has it."""
+    """Return the value of an expression in JSON."""
     return records(ask(f"SELECT {expression} AS x"))[0]["x"]
 
 
@@ -113,7 +113,7 @@ def test_csv_distinguishes_empty_text_from_null(ask):
 
 
 def shown(width: int, columns, rows, **options) -> list[str]:
-    """Lines of a table on a terminal of so many columns."""
+    """Return the lines of a table on a terminal of this width."""
     console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
     print_table(columns, rows, console=console, **options)
     return console.file.getvalue().splitlines()

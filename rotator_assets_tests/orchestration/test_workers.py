@@ -1,4 +1,4 @@
-"""Workers run steps on a data root as this process would, and one that dies or fails takes nothing with it."""
+"""Workers run steps like this process, and a failure or crash of one affects no other."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ def root(small_demo_root, tmp_path_factory) -> DataRoot:
 
 @pytest.fixture
 def empty_root(tmp_path) -> DataRoot:
-    """A root of no files."""
+    """A root without files."""
     open_instance(DataRoot(tmp_path)).dispose()
     return DataRoot(tmp_path)
 
@@ -121,7 +121,7 @@ cli.main()
     parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert sorted(parent.stderr.readline() for _ in range(2)) == ["log sleeps\n", "thesis sleeps\n"]
     parent.send_signal(end)
-    _, said = parent.communicate(timeout=STOP_SECONDS)  # standard error is the workers' too, and ends with them
+    _, said = parent.communicate(timeout=STOP_SECONDS)  # the workers share standard error, which ends with them
     assert parent.returncode == status
     assert sorted(said.splitlines()) == ["log is interrupted", *last_words, "thesis is interrupted"]
 

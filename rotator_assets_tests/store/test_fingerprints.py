@@ -1,4 +1,4 @@
-"""Fingerprints: the same for the same content, however it was written; another for anything else."""
+"""Fingerprints are equal exactly for equal content."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Database files open in the lowest DuckDB that pyproject.toml allows, and the code runs with it."""
+"""Database files open in the lowest DuckDB version that pyproject.toml allows, and the code runs with it."""
 
 import os
 import shutil
@@ -46,7 +46,7 @@ with store.connect() as connection:
 
 @pytest.fixture(scope="session")
 def lowest_version() -> str:
-    """The lowest version of DuckDB that the project's metadata allow."""
+    """The lowest version of DuckDB that the project allows."""
     dependencies = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
     (duckdb,) = (r for r in map(Requirement, dependencies) if r.name == "duckdb")
     (bound,) = (s.version for s in duckdb.specifier if s.operator == ">=")
@@ -55,7 +55,7 @@ def lowest_version() -> str:
 
 @pytest.fixture(scope="session")
 def run_with_lowest(lowest_version, tmp_path_factory):
-    """Runs Python code with the lowest DuckDB; skips where it cannot be had."""
+    """Run Python code with the lowest DuckDB; skip where it cannot be installed."""
     folder = tmp_path_factory.mktemp("lowest-duckdb")
     uv = shutil.which("uv") or shutil.which("uv", path=str(PROJECT / ".uv" / "bin"))
     pip = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]

@@ -1,4 +1,4 @@
-"""Trained networks: committed in one step, kept from each other's runs, loaded as they were."""
+"""Trained networks: atomic commits, isolation of concurrent runs, and loading."""
 
 import dataclasses
 import json

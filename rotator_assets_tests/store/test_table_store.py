@@ -1,4 +1,4 @@
-"""Tables: types and NULLs kept, never half-written, open sessions neither block nor break, export stands alone."""
+"""Tables: types and NULLs, atomic writes, open sessions, older schemas, and export."""
 
 import multiprocessing
 import subprocess
@@ -19,7 +19,7 @@ from rotator_assets.tables import TABLES, open_store
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """Tables of a schema of three, of which views are made in no time."""
+    """A store with three tables, whose views are created fast."""
     for name in set(TABLES) - {"galaxies", "match_report", "roc_curves"}:
         monkeypatch.delitem(TABLES, name)
     return open_store(DataRoot(tmp_path))
@@ -106,7 +106,7 @@ def test_promised_columns_are_there():
 def test_an_open_session_sees_the_new_partition_and_blocks_nobody(store):
     store.write("roc_curves", "k", roc(0.25))
     store.publish()
-    with duckdb.connect(str(store.root.database)) as session:  # read-write, as the duckdb command opens it
+    with duckdb.connect(str(store.root.database)) as session:  # read-write, like the duckdb command
         ask = "SELECT DISTINCT true_positive_rate FROM roc_curves"
         assert session.sql(ask).fetchall() == [(0.25,)]
         store.write("roc_curves", "k", roc(0.75, rows=500))
@@ -137,10 +137,10 @@ def test_superseded_files_are_removed_once_no_query_can_need_them(store, monkeyp
     for turn in range(3):
         store.write("roc_curves", "k", roc(turn / 10))
     folder = store.root.tables / "roc_curves"
-    assert len(list(folder.glob("k.*.parquet"))) == 3  # all young
+    assert len(list(folder.glob("k.*.parquet"))) == 3  # all are recent
     monkeypatch.setattr("rotator_assets.store.table_store.SUPERSEDED_SECONDS", -1.0)
     store.write("roc_curves", "k", roc(0.9))
-    assert len(list(folder.glob("k.*.parquet"))) == 2  # the new one, and the one that it superseded just now
+    assert len(list(folder.glob("k.*.parquet"))) == 2  # the new one and the one it has superseded
     assert store.query("SELECT DISTINCT true_positive_rate AS v FROM roc_curves")["v"].tolist() == [0.9]
 
 
@@ -162,7 +162,7 @@ def test_history_needs_every_column(store):
 
 @pytest.fixture
 def written_with_an_older_schema(store, monkeypatch):
-    """The store, with rows in roc_curves from a time when there was no ``threshold``, and that time's database."""
+    """The store with rows of roc_curves written before it had ``threshold``, and the database of that time."""
     now = TABLES["roc_curves"]
     then = replace(now, columns=tuple(column for column in now.columns if column.name != "threshold"))
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Image tensors: what is written is read, memory stays flat, an interrupted write leaves the old tensor."""
+"""Image tensors: round trip, constant memory use, and interrupted writes."""
 
 import subprocess
 import sys
@@ -97,7 +97,7 @@ def test_a_missing_tensor_says_what_to_do(tmp_path):
 
 
 def test_memory_stays_flat(tmp_path):
-    """Writing 400 MB of images takes no more memory than writing 4 MB."""
+    """Writing 400 MB of images needs no more memory than writing 4 MB."""
     code = """
 import resource, sys, numpy as np
 from pathlib import Path
