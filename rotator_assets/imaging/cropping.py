@@ -1,4 +1,4 @@
-"""Crop and pad images about their middle, by the convention of `centre.crop_start`."""
+"""Crop and pad images about their middle, by the convention of `centre.crop_start`, and read their borders."""
 
 from __future__ import annotations
 
@@ -39,3 +39,14 @@ def pad_or_crop(pixels: NDArray, size: int) -> NDArray:
         source.append(slice(max(-start, 0), max(-start, 0) + target[-1].stop - target[-1].start))
     framed[tuple(target)] = pixels[tuple(source)]
     return framed
+
+
+def border_values(image: NDArray, divisor: int) -> NDArray:
+    """Return the values on the border of (ny, nx, ...), (n, ...); its width is the side divided by ``divisor``.
+
+    The border is at least 2 pixels wide.
+    """
+    width = max(2, min(image.shape[:2]) // divisor)
+    border = np.ones(image.shape[:2], dtype=bool)
+    border[width:-width, width:-width] = False
+    return image[border]

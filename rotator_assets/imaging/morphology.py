@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rotator_assets.core.errors import InputError
+from rotator_assets.imaging.cropping import border_values
 from rotator_assets.imaging.neighbours import neighbour_mask
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def measure_morphology(image: NDArray[np.float32], is_picture: bool) -> Morpholo
         return Morphology(reason="the image has pixels without a value")
     pixels = np.asarray(image, dtype=np.float64)
     if is_picture:
-        pixels = pixels - np.median(_border(pixels), axis=0)
+        pixels = pixels - np.median(border_values(pixels, BORDER_DIVISOR), axis=0)
     light = pixels.mean(axis=2) if is_picture else pixels[..., 1]
     if light.min() == light.max():
         return Morphology(reason="the image is empty")
@@ -202,19 +203,11 @@ def measure_all(
     return pd.DataFrame(measured, columns=list(Morphology.__dataclass_fields__))
 
 
-def _border(image: NDArray) -> NDArray:
-    """Return the values on the border of an image, (n,) or (n, bands)."""
-    width = max(2, min(image.shape[:2]) // BORDER_DIVISOR)
-    border = np.ones(image.shape[:2], dtype=bool)
-    border[width:-width, width:-width] = False
-    return image[border]
-
-
 def _noise(light: NDArray[np.float64]) -> float:
     """Return the standard deviation of the border from its median absolute deviation; 0 without noise."""
     from astropy.stats import mad_std
 
-    return float(mad_std(_border(light)))
+    return float(mad_std(border_values(light, BORDER_DIVISOR)))
 
 
 def _segments(light: NDArray[np.float64], noise: float, neighbours: NDArray[np.bool_]) -> SegmentationImage | None:

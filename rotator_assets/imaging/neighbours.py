@@ -26,6 +26,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rotator_assets.imaging.cropping import border_values
+
 NOISE_SIGMAS = 4.0
 """A peak exceeds its opposite by this many standard deviations of the differences between opposite pixels; its
 outskirts by half as many."""
@@ -49,7 +51,7 @@ def neighbour_mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     from scipy.ndimage import gaussian_filter, maximum_filter
 
     light = gaussian_filter(np.asarray(image, dtype=np.float64).sum(axis=2), SMOOTHING_PX)
-    sky = float(_border_median(light))
+    sky = float(np.median(border_values(light, BORDER_DIVISOR)))
     twice_centre = _twice_centre(image)
     opposite = _half_turn(light, twice_centre, sky)
     own = np.clip(np.minimum(light, opposite) - sky, 0, None)
@@ -84,7 +86,7 @@ def remove_neighbours(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> ND
     there = (opposite_y >= 0) & (opposite_y < ny) & (opposite_x >= 0) & (opposite_x < nx)
     clean[y[there], x[there]] = image[opposite_y[there], opposite_x[there]]
     if not there.all():
-        clean[y[~there], x[~there]] = _border_median(image)
+        clean[y[~there], x[~there]] = np.median(border_values(image, BORDER_DIVISOR), axis=0)
     return clean
 
 
@@ -134,11 +136,3 @@ def _half_light_radius(own: NDArray[np.float64], radius: NDArray[np.float64]) ->
     order = np.argsort(radius, axis=None, kind="stable")
     growth = np.cumsum(own.ravel()[order])
     return float(radius.ravel()[order][np.searchsorted(growth, growth[-1] / 2)]) if growth[-1] > 0 else 0.0
-
-
-def _border_median(image: NDArray) -> NDArray:
-    """Return the median over a border of the image, for each band."""
-    width = max(2, min(image.shape[:2]) // BORDER_DIVISOR)
-    border = np.ones(image.shape[:2], dtype=bool)
-    border[width:-width, width:-width] = False
-    return np.median(image[border], axis=0)
