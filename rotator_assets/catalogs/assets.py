@@ -26,9 +26,10 @@ from rotator_assets.surveys.inventory import not_measured, not_read
 @catalog_asset(
     code_version="3",
     deps=[catalog_files],
-    description="Deep-learning morphology of every catalogue entry, repeat observations grouped.",
+    description="Deep-learning morphology of every catalogue entry, with repeat observations grouped.",
 )
 def morphology_catalog(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
+    """Read the survey's morphology catalogue."""
     survey = context.partition_key
     folder = Reads(context, store).folder("catalog_files")
     catalog = SURVEYS[survey].read_morphology(folder)
@@ -43,6 +44,7 @@ def morphology_catalog(context: dg.AssetExecutionContext, store: dg.ResourcePara
 def photometry_catalog(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], morphology_catalog: pd.DataFrame
 ) -> dg.MaterializeResult:
+    """Read the survey's photometric catalogues."""
     survey = context.partition_key
     folder = Reads(context, store).folder("catalog_files")
     catalog = SURVEYS[survey].read_photometry(folder)
@@ -52,7 +54,7 @@ def photometry_catalog(
 @catalog_asset(
     code_version="4",
     deps=[catalog_files],
-    description="Every lambda_R of the data root by source: of its tables, and measured.",
+    description="Every lambda_R of the data root by source, from tables and from measurements.",
 )
 def kinematics_catalog(
     context: dg.AssetExecutionContext,
@@ -60,6 +62,10 @@ def kinematics_catalog(
     morphology_catalog: pd.DataFrame,
     measured_kinematics: pd.DataFrame,
 ) -> dg.MaterializeResult:
+    """Read lambda_R from the survey's tables and append what was measured.
+
+    Raises InputError if there is no lambda_R.
+    """
     survey = SURVEYS[context.partition_key]
     folder = Reads(context, store).folder("catalog_files")
     catalog = survey.read_kinematics(folder).with_measured(measured_kinematics)
@@ -74,7 +80,10 @@ def kinematics_catalog(
 def _result(
     context: dg.AssetExecutionContext, kind: str, catalog: Catalog, folder: Path, galaxy_ids: pd.Series
 ) -> dg.MaterializeResult:
-    """``galaxy_ids``: those of the morphology catalogue. Raises InputError for a file of other galaxies alone."""
+    """Return the catalogue with a list of its files and notices.
+
+    ``galaxy_ids`` are those of the morphology catalogue. Raises InputError for a file without any of these galaxies.
+    """
     survey, table = context.partition_key, f"{kind}_catalog"
     frame = catalog.frame.assign(survey=survey, synthetic=catalog.synthetic)
     frame = frame.reindex(columns=TABLES[table].column_names)
@@ -127,7 +136,7 @@ _ELLIPSE = {
     code_version="5",
     deps=[kinematic_files, kinematics_settings],
     kinds={"fits", "hdf5", "parquet"},
-    description="lambda_R measured from the DAP maps or star particles there are; no rows where there are none.",
+    description="lambda_R measured from DAP maps or star particles; no rows without such files.",
 )
 def measured_kinematics(
     context: dg.AssetExecutionContext,
@@ -135,6 +144,7 @@ def measured_kinematics(
     morphology_catalog: pd.DataFrame,
     photometry_catalog: pd.DataFrame,
 ) -> dg.MaterializeResult:
+    """Measure lambda_R in every kinematic file of the survey that was not measured before."""
     key = context.partition_key
     reads = Reads(context, store)
     folder = reads.folder("kinematic_files")
@@ -143,7 +153,7 @@ def measured_kinematics(
     lost += not_measured(SURVEYS[key], folder, set(files.values()))
     settings = reads.settings("kinematics_settings").kinematics
     if not files and settings != KinematicsSettings():
-        lost.append("settings kinematics: there are no kinematic files, which they are for")
+        lost.append("settings kinematics: have no effect, as there are no kinematic files")
     ellipses = _ellipses(photometry_catalog)
     jobs = [
         Job(key, galaxy_id, path, ellipses.get(galaxy_id, HalfLightEllipse()), settings)
@@ -175,9 +185,9 @@ def measured_kinematics(
 
 
 def _unmatched(files: dict[str, Path], galaxy_ids: set[str]) -> list[str]:
-    """A notice where few of the kinematic files are of galaxies of the morphology catalogue.
+    """Return a notice if few kinematic files belong to galaxies of the morphology catalogue.
 
-    Raises InputError where none is.
+    Raises InputError if none does.
     """
     foreign = [galaxy_id for galaxy_id in files if galaxy_id not in galaxy_ids]
     n_matched = len(files) - len(foreign)
@@ -185,16 +195,16 @@ def _unmatched(files: dict[str, Path], galaxy_ids: set[str]) -> list[str]:
         return []
     path = files[foreign[0]]
     if n_matched:
-        what = f"{n_matched} of {len(files)} kinematic files are of galaxies of the morphology catalogue"
-        return [f"{what}, others such as {path.name} are not"]
+        what = f"{n_matched} of {len(files)} kinematic files belong to galaxies of the morphology catalogue"
+        return [f"{what}, others such as {path.name} do not"]
     raise InputError(
-        f"{path}: none of {len(files)} kinematic files is of a galaxy of the morphology catalogue, which has "
-        f"identifiers such as {min(galaxy_ids)}; put it right, or take them away"
+        f"{path}: none of {len(files)} kinematic files belongs to a galaxy of the morphology catalogue, which has "
+        f"identifiers such as {min(galaxy_ids)}; correct the names or remove the files"
     )
 
 
 def _ellipses(photometry: pd.DataFrame) -> dict[str, HalfLightEllipse]:
-    """galaxy_id -> the aperture that its photometry gives."""
+    """Return the half-light ellipse from the photometry by galaxy_id."""
     known = photometry.assign(ellipticity=1 - photometry["axis_ratio"]).set_index("galaxy_id")[list(_ELLIPSE.values())]
     known = known.astype("float64").replace({np.inf: np.nan, -np.inf: np.nan})
     return {

@@ -1,7 +1,7 @@
-"""Measures lambda_R of every galaxy of a survey that has a kinematic file: in parallel, and only what is not done yet.
+"""Measures lambda_R of every galaxy with a kinematic file, in parallel, skipping what was measured before.
 
-Each galaxy's result is kept as a small JSON file under a key of everything it depends on, so that an interrupted
-survey goes on where it stopped, and one new file costs one measurement.
+Each galaxy's result is stored as a small JSON file under a key of everything it depends on, so that an interrupted
+run continues where it stopped, and one new file costs one measurement.
 
 Run as a program, this module is the worker process that measures (`core.processes`). A file that crashes or hangs its
 reader ends only that process.
@@ -28,9 +28,9 @@ from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.kinematics.measured import HalfLightEllipse
 
 METHOD = 5
-"""Raised whenever the measurement itself changes: what was kept before is then measured anew."""
+"""Increased whenever the measurement itself changes, so that stored results are measured again."""
 LIMIT_SECONDS = 600.0
-"""No galaxy takes so long: two million particles take half a minute."""
+"""Time limit per galaxy; two million particles take half a minute."""
 WORKER = (sys.executable, "-P", "-m", "rotator_assets.catalogs.measuring")
 
 
@@ -46,26 +46,26 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Hash of all that the result depends on; the file counts by name, size and time of change."""
+        """Hash of everything that the result depends on; the file enters by name, size and modification time."""
         stat, settings = self.path.stat(), self.settings.model_dump()
         content = [METHOD, self.path.name, stat.st_size, stat.st_mtime_ns, asdict(self.ellipse), settings]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def as_request(self) -> dict:
-        """The content of the job as JSON can hold it."""
+        """Return the job as content for JSON."""
         return {**asdict(self), "path": str(self.path), "settings": self.settings.model_dump()}
 
     @classmethod
     def from_request(cls, content: dict) -> Job:
-        """The job of such content."""
+        """Return the job of such content."""
         ellipse, settings = HalfLightEllipse(**content["ellipse"]), KinematicsSettings(**content["settings"])
         return cls(content["survey"], content["galaxy_id"], Path(content["path"]), ellipse, settings)
 
 
 def measure(job: Job) -> dict:
-    """Columns of ``measured.Measurement``, ``usable`` and ``reason`` of one galaxy. Never raises for a bad file.
+    """Measure one galaxy: return the columns of ``measured.Measurement``, ``usable``, ``refused`` and ``reason``.
 
-    ``refused``: it is not usable because a quality cut of the settings refuses it.
+    ``refused`` is True if only a quality cut of the settings makes it unusable. Bad files never raise an error.
     """
     try:
         measurement = surveys.SURVEYS[job.survey].measure(job.path, job.ellipse, job.settings)
@@ -77,11 +77,24 @@ def measure(job: Job) -> dict:
 def measure_all(
     jobs: list[Job], cache: Path, on_progress: Callable[[int, int], None], workers: int | None = None
 ) -> pd.DataFrame:
-    """One row a job, in their order: ``galaxy_id``, ``path`` and what ``measure`` gives.
+    """Measure every job that has no stored result.
 
-    ``cache``: folder of the results kept. A file that kills the process reading it, or takes longer than
-    ``LIMIT_SECONDS``, is listed with that reason. ``workers``: processes, as many as there are cores by default; 0
-    measures in this one.
+    Parameters
+    ----------
+    jobs : list of Job
+        The galaxies to measure.
+    cache : Path
+        Folder of the stored results.
+    on_progress : callable
+        Called with the number of galaxies done and of all.
+    workers : int, optional
+        Number of processes, by default that of the cores; 0 measures in this process.
+
+    Returns
+    -------
+    DataFrame
+        One row per job, in their order: ``galaxy_id``, ``path`` and the result of ``measure``. A file that kills the
+        process reading it, or takes longer than ``LIMIT_SECONDS``, is unusable with that reason.
     """
     keys = {job.galaxy_id: job.key for job in jobs}
     results = {job.galaxy_id: _kept(cache, job.galaxy_id, keys[job.galaxy_id]) for job in jobs}
@@ -96,7 +109,7 @@ def measure_all(
 
 
 def _measured(jobs: list[Job], workers: int) -> Iterator[tuple[Job, dict]]:
-    """Each job with its result, as they come."""
+    """Yield each job with its result as soon as it is done."""
     if not jobs or not workers:
         yield from ((job, measure(job)) for job in jobs)
         return
@@ -107,16 +120,16 @@ def _measured(jobs: list[Job], workers: int) -> Iterator[tuple[Job, dict]]:
 
 
 def _result(job: Job, answer: Future[dict]) -> dict:
-    """The answer of a worker or, where it ended without one, the reason."""
+    """Return the answer of a worker, or the reason if it ended without one."""
     try:
         return answer.result()
     except ProcessEnded:
-        reason = f"{job.path.name}: reading it crashes or does not end; is the download complete?"
+        reason = f"{job.path.name}: reading it crashes or does not finish; is the download complete?"
         return {"usable": False, "refused": False, "reason": reason}
 
 
 def _kept(cache: Path, galaxy_id: str, key: str) -> dict | None:
-    """The result kept for a galaxy, where it is one of the same key."""
+    """Return the stored result of a galaxy if it has the same key, otherwise None."""
     try:
         content = json.loads((cache / f"{galaxy_id}.json").read_text(encoding="utf-8"))
         return content["result"] if content["key"] == key else None

@@ -1,4 +1,4 @@
-"""Whether the rows of a file name galaxies of the morphology catalogue."""
+"""Matching of the rows of a file to the morphology catalogue."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.surveys.base import SourceFile
 
 FEW = 0.5
-"""Share of a published file's rows that name galaxies below which the user is told."""
+"""Below this matched fraction of a published file's rows there is a notice."""
 
 
 def matches(source: SourceFile, galaxy_ids: Collection[str]) -> tuple[int, str]:
-    """How many of a file's rows name a galaxy of the morphology catalogue, and a notice where few do, else "".
+    """Return the number of a file's rows that name a galaxy of the morphology catalogue, and a notice if few do.
 
-    Of a user's own table any row that does not is told.
-
-    Raises InputError where none does: the file is of other galaxies, or writes identifiers in another way.
+    The notice is empty if enough rows match; for a user's own table all of them must. Raises InputError if none
+    matches: the file has other galaxies or writes identifiers in another way.
     """
     if not source.id_column:
         return 0, ""
@@ -27,7 +26,7 @@ def matches(source: SourceFile, galaxy_ids: Collection[str]) -> tuple[int, str]:
         there = f"identifiers such as {foreign[0]}" if foreign else "no identifier"
         raise InputError(
             f"{source.path}: no row names a galaxy of the morphology catalogue: column {source.id_column} has {there}, "
-            f"the catalogue such as {next(iter(galaxy_ids))}; put it right, or take the file away"
+            f"the catalogue such as {next(iter(galaxy_ids))}; correct the identifiers or remove the file"
         )
     if n_matched >= (1 if source.of_user else FEW) * len(source.ids):
         return n_matched, ""

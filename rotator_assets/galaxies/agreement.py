@@ -1,4 +1,4 @@
-"""How well two sources of lambda_R agree on the galaxies that both have."""
+"""Agreement between two sources of lambda_R on the galaxies that both have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAIRS = {
     "reference_slow": "boolean",
     "slow": "boolean",
 }
-"""Columns of ``lambda_r_pairs``; the labels are missing where the galaxy has no ellipticity."""
+"""Columns of ``lambda_r_pairs`` by dtype; the labels are missing for galaxies without an ellipticity."""
 
 AGREEMENT = tuple(TABLES["lambda_r_agreement"].column_names[:-1])
 """Columns of ``agreement``: all of the table but ``synthetic``."""
@@ -38,11 +38,29 @@ def lambda_r_pairs(
     jam_qual_min: int | None = None,
     lambda_r_scale: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Every galaxy of the morphology catalogue that two sources have a valid lambda_R of, once a pair of sources.
+    """Pair the valid lambda_R of every two sources, galaxy by galaxy.
 
-    The more preferred of the two is the ``reference``. Columns ``PAIRS``. ``kinematics`` (``base.KINEMATICS``) and
-    ``galaxies`` (``galaxy_id``, ``ellipticity``); labels are by the ellipticity of ``galaxies`` and ``boundary``.
-    Values are those that labels are made from: times the factor of their source in ``lambda_r_scale``.
+    Parameters
+    ----------
+    survey : str
+        Key of the survey.
+    kinematics : DataFrame
+        lambda_R of every source (columns ``base.KINEMATICS``).
+    galaxies : DataFrame
+        ``galaxy_id`` and ``ellipticity`` of the morphology catalogue's galaxies.
+    preference : sequence of str
+        Sources, the preferred first; the preferred one of a pair is its reference.
+    boundary : str
+        Boundary between slow and fast rotators, as in ``kinematics.spin``.
+    jam_qual_min : int, optional
+        Smallest accepted quality of DynPop's JAM fit.
+    lambda_r_scale : mapping of str to float, optional
+        Factors by source, applied as for the labels.
+
+    Returns
+    -------
+    DataFrame
+        One row per galaxy and pair of sources, columns ``PAIRS``.
     """
     valid = usable_lambda_r(kinematics, jam_qual_min, lambda_r_scale)
     present = set(valid["lambda_r_source"])
@@ -66,11 +84,11 @@ def lambda_r_pairs(
 
 
 def agreement(pairs: pd.DataFrame) -> pd.DataFrame:
-    """One row a pair of sources, columns ``AGREEMENT``.
+    """Return one row per pair of sources, columns ``AGREEMENT``; numbers are NaN for too few galaxies.
 
-    ``correlation`` is Pearson's, ``rank_correlation`` Spearman's; ``median_ratio`` the median of lambda_R over that of
-    the reference, galaxy by galaxy (references of 0 left out); ``scatter`` 1.4826 times the median absolute deviation
-    of the differences, which is the standard deviation of Gaussian ones. NaN where there are too few galaxies.
+    ``correlation`` is Pearson's and ``rank_correlation`` Spearman's. ``median_ratio`` is the median over galaxies of
+    lambda_R over that of the reference, without references of 0. ``scatter`` is 1.4826 times the median absolute
+    deviation of the differences, the standard deviation if they are Gaussian.
     """
     rows = []
     for (survey, reference, source), pair in pairs.groupby(["survey", "reference", "source"], sort=False):
@@ -100,7 +118,7 @@ def agreement(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _correlation(x: pd.Series, y: pd.Series) -> float:
-    """Pearson's coefficient; NaN below three galaxies or where one of the two does not vary."""
+    """Return Pearson's coefficient; NaN below three galaxies or if either does not vary."""
     if len(x) < 3 or x.nunique() < 2 or y.nunique() < 2:
         return np.nan
     return float(np.corrcoef(x, y)[0, 1])

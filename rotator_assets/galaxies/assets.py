@@ -42,7 +42,7 @@ from rotator_assets.surveys import SURVEYS
 @galaxy_asset(
     code_version="5",
     deps=[label_settings],
-    description="Matched catalogues: every morphology row, NULL where nothing.",
+    description="Matched catalogues: every row of the morphology catalogue, with NULL for missing values.",
 )
 def galaxies(
     context: dg.AssetExecutionContext,
@@ -51,6 +51,7 @@ def galaxies(
     photometry_catalog: pd.DataFrame,
     kinematics_catalog: pd.DataFrame,
 ) -> dg.MaterializeResult:
+    """Match the catalogues of the survey and report the losses of each source."""
     survey = context.partition_key
     catalogs = (morphology_catalog, photometry_catalog, kinematics_catalog)
     reads = Reads(context, store)
@@ -80,7 +81,7 @@ def galaxies(
 @galaxy_asset(
     code_version="5",
     deps=[label_settings],
-    description="How well the sources of lambda_R agree, two by two.",
+    description="Agreement between every two sources of lambda_R.",
 )
 def lambda_r_agreement(
     context: dg.AssetExecutionContext,
@@ -88,6 +89,7 @@ def lambda_r_agreement(
     kinematics_catalog: pd.DataFrame,
     galaxies: pd.DataFrame,
 ) -> dg.MaterializeResult:
+    """Compare the sources of lambda_R in numbers and a figure."""
     from rotator_assets.galaxies.figures import agreement_figure
 
     survey = context.partition_key
@@ -121,6 +123,7 @@ def lambda_r_agreement(
 def labeled_galaxies(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
+    """Label the matched galaxies and report which get no label."""
     chosen = Reads(context, store).settings("label_settings")
     settings = chosen.labels
     labeled, losses = label_galaxies(galaxies, **settings.model_dump())
@@ -135,7 +138,7 @@ def labeled_galaxies(
 
 
 def matching_settings(settings: SimpleNamespace) -> dict[str, Any]:
-    """What ``match_galaxies`` takes of the settings of a survey."""
+    """Return the options of ``match_galaxies`` from the settings of a survey."""
     return {
         "preference": settings.lambda_r_preference,
         "jam_qual_min": settings.jam_qual_min,
@@ -158,7 +161,7 @@ def _pictures(root: DataRoot, survey: str, labeled: pd.DataFrame, boundary: str)
 
 
 def _files_read(survey: str, input_files: pd.DataFrame) -> pd.DataFrame:
-    """The first steps of the source report: rows of each file, and how many were taken."""
+    """Return the first steps of the source report: rows of each file, and the number used."""
     files = input_files.sort_values(["catalog", "what"], ignore_index=True)
     dropped = files["n_rows"] - files["n_taken"]
     return pd.DataFrame(
@@ -174,11 +177,11 @@ def _files_read(survey: str, input_files: pd.DataFrame) -> pd.DataFrame:
 
 
 _FIRST_STEP = {"galaxies": 1, "labeled_galaxies": 101, "early_type_galaxies": 201}
-"""Numbers of each asset's first step in ``match_report``, so that the steps of all three sort in their order."""
+"""Number of each asset's first step in ``match_report``, which puts the steps of all three in order."""
 
 
 def _numbered(losses: pd.DataFrame, frame: pd.DataFrame, first: int = 1) -> pd.DataFrame:
-    """Losses with what their tables have beside: whether of synthetic galaxies, and numbers of the steps."""
+    """Return the losses with the numbers of the steps, and whether the galaxies are synthetic."""
     synthetic = bool(frame["synthetic"].any()) if len(frame) else False
     return losses.assign(synthetic=synthetic, step_number=range(first, first + len(losses)))
 
@@ -217,7 +220,7 @@ def _result(
 @galaxy_asset(
     code_version="2",
     deps=[label_settings],
-    description="How labels change with other sources, factors, boundaries and corrections than the settings have.",
+    description="Changes of the labels with other sources, factors, boundaries and corrections than the settings.",
 )
 def label_sensitivity(
     context: dg.AssetExecutionContext,
@@ -227,6 +230,7 @@ def label_sensitivity(
     kinematics_catalog: pd.DataFrame,
     measured_kinematics: pd.DataFrame,
 ) -> dg.MaterializeResult:
+    """Label the galaxies again under each other choice and count the changes."""
     catalogs = (morphology_catalog, photometry_catalog, kinematics_catalog)
     settings = Reads(context, store).settings("label_settings")
     choices = Choices(context.partition_key, *catalogs, matching_settings(settings), settings.labels.model_dump())
@@ -244,5 +248,6 @@ def label_sensitivity(
 
 @galaxy_asset(code_version="5", description="Early types with a label: the study's sample.")
 def early_type_galaxies(context: dg.AssetExecutionContext, labeled_galaxies: pd.DataFrame) -> dg.MaterializeResult:
+    """Select the labelled early types."""
     early, losses = early_types(labeled_galaxies)
     return _result(context, early, losses, [], _label_counts(early))

@@ -1,4 +1,4 @@
-"""Loss reports: which rows each step loses, and why."""
+"""Loss reports: the rows that each step loses, and why."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 LOSSES = ("survey", "step", "rows_in", "rows_out", "rows_dropped", "reason")
-"""Columns of a loss report: a row for every step and reason that dropped rows, one with no reason where none did."""
+"""Columns of a loss report: one row per step and reason that lost rows, or one without reason if none did."""
 
 
 class Losses:
-    """Collects the losses of every step."""
+    """Collects the losses of each step."""
 
     def __init__(self, survey: str) -> None:
         self.survey = survey
@@ -19,10 +19,26 @@ class Losses:
 
     @classmethod
     def of(cls, galaxies: pd.DataFrame) -> Losses:
+        """Return an empty report for the survey of these galaxies."""
         return cls(galaxies["survey"].iloc[0] if len(galaxies) else "")
 
     def step(self, name: str, among: pd.Series, reasons: Mapping[str, pd.Series]) -> pd.Series:
-        """Counts each of the rows ``among`` under the first reason that drops it; returns the mask of those kept."""
+        """Count the rows that a step loses, each under the first reason that applies.
+
+        Parameters
+        ----------
+        name : str
+            Name of the step.
+        among : Series of bool
+            The rows before the step.
+        reasons : mapping of str to Series of bool
+            Rows that each reason drops, in order.
+
+        Returns
+        -------
+        Series of bool
+            The rows kept.
+        """
         kept = among.astype(bool)
         rows_in = int(kept.sum())
         for reason, dropped in reasons.items():
@@ -36,9 +52,10 @@ class Losses:
         return kept
 
     def frame(self) -> pd.DataFrame:
+        """Return the report, columns ``LOSSES``."""
         return pd.DataFrame(self.rows, columns=list(LOSSES))
 
 
 def every_row(frame: pd.DataFrame) -> pd.Series:
-    """The mask of all rows."""
+    """Return a mask that keeps all rows."""
     return pd.Series(True, index=frame.index)

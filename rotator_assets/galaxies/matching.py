@@ -1,8 +1,8 @@
-"""Catalogues of one survey into one table of galaxies, and galaxies into slow and fast rotators.
+"""Matches the catalogues of a survey into one table of galaxies, and labels these as slow or fast rotators.
 
-What becomes of the galaxies is told by a funnel (``match_report``): from the rows of the morphology catalogue to the
-labelled early types, each galaxy that is lost counts once, at the first step that loses it. What becomes of the rows of
-each source is told beside it (``source_report``). Galaxies are never dropped on the way, they lack a value.
+The funnel ``match_report`` counts the losses from the morphology catalogue to the labelled early types. Each lost
+galaxy counts once, at the first step that loses it. ``source_report`` counts the rows lost from each source. Matching
+drops no galaxies; they have missing values instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, conf
 from rotator_assets.surveys.quality_cuts import QualityCut
 
 _SHAPE = ("axis_ratio", "axis_ratio_source", *sources.AXIS_RATIOS.values())
-"""What photometry says of the ellipticity."""
+"""Columns of photometry about the ellipticity."""
 
 GALAXIES = dtypes(
     fields(
@@ -33,17 +33,17 @@ GALAXIES = dtypes(
         *("lambda_r_unscaled", "lambda_r_refused", "synthetic"),
     )
 )
-"""Columns of the matched galaxies."""
+"""Columns of the matched galaxies by pandas dtype."""
 
 _MEASURED_TOO = ("r_eff_arcsec", "position_angle_deg", "drp3qual", "dapqual")
-"""What photometry and kinematics both may have."""
+"""Columns that both photometry and kinematics may have."""
 _CHOSEN_APART = ("ellipticity", "refused", *_MEASURED_TOO)
-"""What comes with lambda_R and does not follow from its choice."""
+"""Columns that come with lambda_R but are chosen separately."""
 
 HIDDEN = "noise of the star particles hides slow rotation: lambda_r_limit above spin_threshold"
-"""Why a galaxy has no label that its lambda_R, axis ratio and the cuts would give it."""
+"""Reason for the missing label of a galaxy with lambda_R and axis ratio that passes every cut."""
 MANY_HIDDEN = 0.1
-"""Share of the galaxies with lambda_R of star particles above which the user is told."""
+"""Above this fraction of the galaxies with lambda_R of star particles there is a notice."""
 
 
 def match_galaxies(
@@ -59,15 +59,37 @@ def match_galaxies(
     fill_refused: bool = False,
     ellipticity_preference: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Galaxies (columns ``GALAXIES``) and what becomes of the rows of each source (columns ``losses.LOSSES``).
+    """Match the catalogues of a survey: one galaxy per row of the morphology catalogue, even with missing values.
 
-    One galaxy a morphology row, in its order, whatever it lacks. ``preference`` orders the sources of lambda_R; the
-    first with a valid value for a galaxy gives it. Axis ratios are valid in (0, 1], lambda_R in ``LAMBDA_R_RANGE``
-    after the factor of its source in ``lambda_r_scale``; others become missing and are counted. DynPop's lambda_R is
-    refused where ``Qual`` is missing or below ``jam_qual_min``, a measured one where the catalogue says so; a later
-    source gives it only with ``fill_refused`` (see ``sources.choose_lambda_r``). ``ellipticity_preference`` orders the
-    sources of the axis ratio in the same way, by default as the survey does. Size, position angle and quality masks
-    come from photometry, where it lacks them from the most preferred source of lambda_R that has them.
+    lambda_R and axis ratio come from the first source with a valid value. Axis ratios are valid in (0, 1], lambda_R in
+    ``LAMBDA_R_RANGE`` after its factor; other values become missing and are counted. Size, position angle and quality
+    masks come from photometry, or else from the preferred source of lambda_R that has them.
+
+    Parameters
+    ----------
+    survey : str
+        Key of the survey.
+    morphology, photometry, kinematics : DataFrame
+        Its catalogues (columns ``base.MORPHOLOGY``, ``PHOTOMETRY``, ``KINEMATICS``).
+    preference : sequence of str
+        Sources of lambda_R, the preferred first.
+    synthetic : bool
+        Whether any catalogue is synthetic.
+    jam_qual_min : int, optional
+        DynPop's lambda_R is refused if ``Qual`` is missing or smaller.
+    lambda_r_scale : mapping of str to float, optional
+        Factors for lambda_R by source.
+    fill_refused : bool
+        Take refused values from a later source (``sources.choose_lambda_r``).
+    ellipticity_preference : sequence of str, optional
+        Sources of the axis ratio, the preferred first; by default those of the survey.
+
+    Returns
+    -------
+    galaxies : DataFrame
+        The galaxies in the catalogue's order, columns ``GALAXIES``.
+    losses : DataFrame
+        Losses of each source, columns ``losses.LOSSES``.
     """
     report = Losses(survey)
     galaxies = conform(morphology, MORPHOLOGY).reset_index(drop=True)
@@ -88,9 +110,19 @@ def match_galaxies(
 
 
 def matching_losses(galaxies: pd.DataFrame, photometry: pd.DataFrame, kinematics: pd.DataFrame) -> pd.DataFrame:
-    """The first steps of the funnel: galaxies of ``match_galaxies`` without lambda_R, then those without axis ratio.
+    """Return the first steps of the funnel: galaxies without lambda_R, then galaxies without axis ratio.
 
-    ``photometry`` and ``kinematics``: the catalogues that they were matched with.
+    Parameters
+    ----------
+    galaxies : DataFrame
+        Result of ``match_galaxies``.
+    photometry, kinematics : DataFrame
+        The catalogues that were matched.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``losses.LOSSES``.
     """
     report = Losses.of(galaxies)
     kept = report.step("morphology", every_row(galaxies), {})
@@ -119,15 +151,33 @@ def label_galaxies(
     reject_repeat_observations: bool = False,
     **quality_cuts: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The same rows with ``spin_threshold``, ``rotator_type`` (0 slow, 1 fast, NA) and ``is_early_type``.
+    """Label galaxies as slow or fast rotators and as early types.
 
-    And the next steps of the funnel: which of the galaxies with lambda_R and axis ratio get no label.
+    Slow rotators have lambda_R strictly below ``kinematics.spin.spin_threshold``. Early types have a T-Type strictly
+    below ``t_type_max`` or, without T-Type, P_Late of at most ``p_late_max``; they need an axis ratio. A cut takes the
+    label, not the row. A galaxy whose noise hides slow rotation gets no label (``hides_slow_rotation``).
 
-    Slow is lambda_R strictly below ``science.spin.spin_threshold``. Early is T-Type strictly below ``t_type_max``, or
-    where there is no T-Type, P_Late at most ``p_late_max``; a galaxy without either, or without an axis ratio, is not
-    counted as early. A cut takes the label, not the row: ``log_mass_min`` in log10(h^-2 Msun) also takes galaxies
-    without a mass; the others reject what is flagged, and keep what has no flag. Of repeat observations the first that
-    no other cut rejects keeps its label. A galaxy whose noise hides slow rotation has none (``hides_slow_rotation``).
+    Parameters
+    ----------
+    galaxies : DataFrame
+        Matched galaxies of one survey, columns ``GALAXIES``.
+    t_type_max, p_late_max : float
+        Limits of early types.
+    boundary : str
+        Boundary between slow and fast rotators.
+    log_mass_min : float, optional
+        Smallest log10 of the mass in h^-2 Msun; galaxies without a mass lose their label too.
+    reject_repeat_observations : bool
+        Only the first observation of a galaxy that passes every other cut keeps its label.
+    **quality_cuts : bool
+        Cuts of the survey (``Survey.quality_cuts``) by setting; galaxies without the flag pass.
+
+    Returns
+    -------
+    labeled : DataFrame
+        The same rows with ``spin_threshold``, ``rotator_type`` (0 slow, 1 fast, NA) and ``is_early_type``.
+    losses : DataFrame
+        The next step of the funnel: galaxies with lambda_R and axis ratio but no label.
     """
     labeled = galaxies.copy()
     labeled["spin_threshold"] = spin_threshold(labeled["ellipticity"], boundary)
@@ -152,24 +202,24 @@ def label_galaxies(
 
 
 def hides_slow_rotation(galaxies: pd.DataFrame) -> pd.Series:
-    """True where ``lambda_r_limit`` is above ``spin_threshold``; where it is missing, nothing is known to be hidden.
+    """Return True where ``lambda_r_limit`` is above ``spin_threshold``: noise may make a slow rotator look fast.
 
-    In simulations of 1000 to 70 000 particles, of the galaxies that are left at least 95 % without rotation are slow,
-    and at least 95 % of the discs of twice the threshold fast. lambda_R itself must not decide: of the galaxies without
-    rotation those would be left that noise made fast. Where the boundary leaves no slow rotators (threshold 0 at some
-    ellipticity), none is hidden.
+    In simulations with 1000 to 70 000 particles, at least 95 % of the remaining galaxies without rotation are labelled
+    slow, and at least 95 % of discs at twice the threshold fast. lambda_R itself must not decide, because then
+    only those galaxies without rotation would remain that noise made fast. Where the boundary allows no slow rotators
+    (threshold 0 at this ellipticity), none is hidden.
     """
     some_slow = (galaxies["spin_threshold"] > 0) | (galaxies["ellipticity"] == 0)
     return some_slow & (galaxies["lambda_r_limit"].astype("float64") > galaxies["spin_threshold"])
 
 
 def _cuts_of(galaxies: pd.DataFrame) -> tuple[QualityCut, ...]:
-    """The quality cuts of the galaxies' survey; none without galaxies."""
+    """Return the quality cuts of the galaxies' survey; none without galaxies."""
     return SURVEYS[galaxies["survey"].iloc[0]].quality_cuts if len(galaxies) else ()
 
 
 def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The labelled early types of ``label_galaxies``, and the last step of the funnel."""
+    """Return the labelled early types of ``label_galaxies``, and the last step of the funnel."""
     report = Losses.of(labeled)
     kept = report.step(
         "early types",
@@ -183,32 +233,32 @@ def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def idle_cuts(galaxies: pd.DataFrame, cuts: Mapping[str, object]) -> list[str]:
-    """A notice of each cut that is set and that no galaxy has the column for, so that it rejects none or all."""
+    """Return a notice for each cut in use whose column all galaxies lack, so that it rejects none or all."""
     columns = {"log_mass_min": "log_mass"}
     columns |= {cut.setting: cut.column for survey in SURVEYS.values() for cut in survey.quality_cuts}
     return [
-        f"setting labels.{cut}: no galaxy has {column}, which it looks at"
+        f"setting labels.{cut}: no galaxy has {column}, which it needs"
         for cut, column in columns.items()
         if cuts.get(cut) not in (None, False) and galaxies[column].isna().all()
     ]
 
 
 def hidden_by_noise(labeled: pd.DataFrame) -> list[str]:
-    """A notice where many galaxies measured from star particles have no label because of noise."""
+    """Return a notice if many galaxies measured from star particles have no label because of noise."""
     of_particles = labeled["lambda_r_limit"].notna() & labeled["ellipticity"].notna()
     n_hidden, n_measured = int(hides_slow_rotation(labeled)[of_particles].sum()), int(of_particles.sum())
     if n_hidden <= MANY_HIDDEN * n_measured:
         return []
     return [
-        f"{n_hidden} of {n_measured} galaxies with lambda_r of star particles have no label: without rotation they may "
-        "read as fast (lambda_r_limit above spin_threshold), for they have few particles or are round; see match_report"
+        f"{n_hidden} of {n_measured} galaxies with lambda_r of star particles have no label: noise may make slow "
+        "rotators look fast (lambda_r_limit above spin_threshold) with few particles or round shapes; see match_report"
     ]
 
 
 def unlabeled(labeled: pd.DataFrame) -> list[str]:
-    """A notice where no galaxy has a label, and what they lack."""
+    """Return a notice with the reasons if no galaxy has a label."""
     if labeled["rotator_type"].notna().any():
         return []
     lacking = {name: int(labeled[name].isna().sum()) for name in ("lambda_r", "axis_ratio")}
-    what = ", ".join(f"{count} have no {name}" for name, count in lacking.items() if count) or "cuts take them all"
+    what = ", ".join(f"{count} have no {name}" for name, count in lacking.items() if count) or "cuts reject them all"
     return [f"none of {len(labeled)} galaxies has a label: {what}; see match_report"]

@@ -1,7 +1,7 @@
-"""Labels of a training's galaxies: the one place where its recipe's own boundary comes in.
+"""Labels of a training's galaxies by the boundary of its recipe.
 
-Tables of galaxies are labelled by the boundary of the settings. Whatever joins them with a training (its sample, its
-predictions and every question asked of these) takes labels and thresholds from here.
+Tables of galaxies are labelled by the boundary of the settings. Everything that joins them with a training (its sample,
+its predictions, the robustness checks) takes labels and thresholds from here.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from rotator_assets.kinematics.spin import is_slow_rotator, spin_threshold
 
 
 def labelled_by(galaxies: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
-    """The same rows with ``spin_threshold`` and ``rotator_type`` (0 slow, 1 fast) by the recipe's boundary.
+    """Return rows of ``labeled_images`` with ``spin_threshold`` and ``rotator_type`` by the recipe's boundary.
 
-    ``galaxies``: rows of ``labeled_images``, which stay as they are where the recipe has no boundary of its own.
+    Rows are unchanged if the recipe has no boundary of its own.
     """
     if recipe.label == "settings":
         return galaxies
@@ -29,16 +29,32 @@ def labelled_by(galaxies: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
 
 
 def with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
-    """Predictions with what is known of each galaxy, in the predictions' order; a galaxy may have several.
+    """Join predictions with the properties of their galaxies.
 
-    ``spin_threshold`` is by the boundary of ``recipe``, which was trained. Raises InputError where a galaxy is not
-    among the labelled ones any more.
+    Parameters
+    ----------
+    predictions : DataFrame
+        Predictions, with ``galaxy_id``; a galaxy may have several.
+    labeled_images : DataFrame
+        Table ``labeled_images`` of the dataset.
+    recipe : Recipe
+        The trained recipe, whose boundary gives ``spin_threshold``.
+
+    Returns
+    -------
+    DataFrame
+        The predictions in their order, with the columns of ``labeled_images``.
+
+    Raises
+    ------
+    InputError
+        A galaxy is no longer labelled.
     """
     known = labelled_by(labeled_images, recipe)
     known = known.drop(columns=["dataset", "object_id", "rotator_type", "synthetic"], errors="ignore")
     if missing := sorted(set(predictions["galaxy_id"]) - set(known["galaxy_id"])):
         raise InputError(
-            f"galaxy {missing[0]} has a prediction but no label or image any more; materialize rotator_classifier "
+            f"galaxy {missing[0]} has a prediction but no longer a label or image; materialize rotator_classifier "
             "and predictions again (`rotators run` does)"
         )
     return predictions.merge(known, on="galaxy_id", how="left", validate="many_to_one")

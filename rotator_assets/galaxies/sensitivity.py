@@ -1,4 +1,4 @@
-"""How the labels of a survey depend on the choices behind them: the same galaxies labelled anew, one choice changed."""
+"""Sensitivity of a survey's labels to the choices behind them: the galaxies labelled again with one choice changed."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ SENSITIVITY = (
 """Columns of ``label_sensitivity``."""
 
 AS_SET = "as set"
-"""The choice that all others are compared with: the settings as they are."""
+"""Name of the current settings, which all other choices are compared with."""
 BOUNDARIES = ("emsellem2011", "cappellari2016")
 BEAM_RULES = ("none", "all", "regular_rotators")
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What labels are made from: catalogues, and the options of ``match_galaxies`` and ``label_galaxies``."""
+    """Catalogues and options of ``match_galaxies`` and ``label_galaxies``, which decide the labels."""
 
     survey: str
     morphology: pd.DataFrame
@@ -47,25 +47,23 @@ class Choices:
     labels: Mapping[str, Any]
 
     def labelled(self) -> pd.DataFrame:
-        """Rows of the morphology catalogue with ``rotator_type`` and ``is_early_type``."""
+        """Return ``rotator_type`` and ``is_early_type`` of each row of the morphology catalogue."""
         catalogs = (self.morphology, self.photometry, self.kinematics)
         galaxies, _ = match_galaxies(self.survey, *catalogs, synthetic=False, **self.matching)
         return label_galaxies(galaxies, **self.labels)[0][["rotator_type", "is_early_type"]]
 
     def matched_by(self, **options: Any) -> Choices:
+        """Return the choices with other options of ``match_galaxies``."""
         return replace(self, matching={**self.matching, **options})
 
 
 def label_sensitivity(choices: Choices, measured: pd.DataFrame) -> pd.DataFrame:
-    """A row a choice, columns ``SENSITIVITY``: first the settings as they are, then each with one choice changed.
+    """Return one row per choice (columns ``SENSITIVITY``): the current settings, then each with one choice changed.
 
-    Changed are: the source of the ellipticity and of lambda_R, to each that there is alone; the factor of a source of
-    lambda_R that is known to need one; what becomes of refused values; the boundary; which of the galaxies measured
-    from maps (``measured``, table ``measured_kinematics``) are corrected for seeing. A choice that changes nothing
-    that labels are made from gives no row, nor does one that leaves no label.
-
-    ``n_compared``: galaxies labelled both ways, ``n_changed``: those of them with another label,
-    ``label_change_fraction`` their ratio; ``n_early_compared`` and ``n_early_changed``: early types among them.
+    The changes are: each source alone of the ellipticity and of lambda_R; the factor of a source of lambda_R that is
+    known to need one; the treatment of refused values; the boundary; and which galaxies measured from maps
+    (``measured``, table ``measured_kinematics``) are corrected for seeing. A choice gives no row if it changes no input
+    of the labels, or leaves no label.
     """
     base = choices.labelled()
     rows = [_row(choices.survey, 0, AS_SET, base, base)]
@@ -77,7 +75,7 @@ def label_sensitivity(choices: Choices, measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def alternatives(choices: Choices, measured: pd.DataFrame) -> Iterator[tuple[str, Choices]]:
-    """Each other choice in words, with what labels are then made from."""
+    """Yield each other choice in words, with its catalogues and options."""
     survey, matching = SURVEYS[choices.survey], choices.matching
     kinematics = conform(choices.kinematics, KINEMATICS)
     present = shapes(conform(choices.photometry, PHOTOMETRY), kinematics)
@@ -113,9 +111,9 @@ def alternatives(choices: Choices, measured: pd.DataFrame) -> Iterator[tuple[str
 def _corrected_for_seeing(
     kinematics: pd.DataFrame, source: str | None, measured: pd.DataFrame, rule: str
 ) -> pd.DataFrame | None:
-    """The catalogue with the measured lambda_R corrected by another rule; None where that is not known or the same.
+    """Return the catalogue with measured lambda_R corrected by another rule; None if unknown or unchanged.
 
-    By ``measured``: ``lambda_r_observed``, times ``beam_factor`` where the rule says so and the factor is valid.
+    Values are ``lambda_r_observed`` of ``measured``, times ``beam_factor`` where it is valid and the rule applies it.
     """
     needed = ["lambda_r_observed", "beam_factor", *(["regular_rotator"] if rule == "regular_rotators" else [])]
     if not set(needed) <= set(measured) or measured[needed].isna().all().any():
@@ -133,7 +131,7 @@ def _corrected_for_seeing(
 
 
 def _row(survey: str, number: int, choice: str, labels: pd.DataFrame, base: pd.DataFrame) -> tuple:
-    """One row of ``label_sensitivity``: the labels of a choice beside those of the settings as they are."""
+    """Return one row of ``label_sensitivity``: the labels of a choice against those of the current settings."""
     known, early = labels["rotator_type"].notna(), labels["is_early_type"]
     slow = (labels["rotator_type"] == 0).fillna(False)
     compared = known & base["rotator_type"].notna()

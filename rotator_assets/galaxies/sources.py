@@ -1,7 +1,7 @@
-"""Which of its sources gives a galaxy's lambda_R, and which its ellipticity: two lists of preference.
+"""The choice between sources of lambda_R and of ellipticity, each by a list of preference.
 
-The first source of a list that has a valid value gives it. A value that a quality cut refuses is not replaced by that
-of a later source, which has the same galaxy and has not been asked the same question.
+The first source in the list with a valid value is used. If a quality cut refuses a value, no later source replaces it:
+the later one has not passed a comparable cut.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rotator_assets.galaxies.losses import Losses, every_row
 from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
 
 AXIS_RATIOS = {"nsa": "nsa_axis_ratio"}
-"""Source and column of the axis ratios that photometry has beside its first one, ``axis_ratio``."""
+"""Sources and columns of further axis ratios in photometry, next to ``axis_ratio``."""
 
 NOT_PREFERRED = "source is not in the preference"
 UNKNOWN = "galaxy is not in the morphology catalogue"
@@ -25,7 +25,7 @@ REFUSED = "the value of a preferred source is refused"
 
 
 def scaled(kinematics: pd.DataFrame, scale: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """``lambda_r``, its error and limit times the factor of their source; ``lambda_r_unscaled``: the value as read."""
+    """Multiply lambda_R, its error and limit by the factor of their source; ``lambda_r_unscaled`` keeps the value."""
     factor = kinematics["lambda_r_source"].map(dict(scale or {})).astype("float64").fillna(1.0)
     return kinematics.assign(
         lambda_r=kinematics["lambda_r"] * factor,
@@ -38,13 +38,28 @@ def scaled(kinematics: pd.DataFrame, scale: Mapping[str, float] | None = None) -
 def usable_lambda_r(
     kinematics: pd.DataFrame, jam_qual_min: int | None = None, scale: Mapping[str, float] | None = None
 ) -> pd.DataFrame:
-    """The rows of every source whose lambda_R, `scaled`, is one, and that no quality cut refuses."""
+    """Return the rows of every source with a valid lambda_R that no quality cut refuses.
+
+    Parameters
+    ----------
+    kinematics : DataFrame
+        lambda_R of every source (columns ``base.KINEMATICS``).
+    jam_qual_min : int, optional
+        Smallest accepted quality of DynPop's JAM fit.
+    scale : mapping of str to float, optional
+        Factors by source, as in ``scaled``.
+
+    Returns
+    -------
+    DataFrame
+        The rows with scaled lambda_R.
+    """
     kinematics = scaled(kinematics, scale)
     return kinematics[kinematics["lambda_r"].between(*LAMBDA_R_RANGE) & passes_jam_quality(kinematics, jam_qual_min)]
 
 
 def passes_jam_quality(kinematics: pd.DataFrame, jam_qual_min: int | None) -> pd.Series:
-    """False for lambda_R of DynPop whose ``Qual`` is missing or below the least that is asked for, None for none."""
+    """Return False for DynPop's lambda_R if ``Qual`` is missing or below the minimum; None accepts all."""
     if jam_qual_min is None:
         return every_row(kinematics)
     return (kinematics["lambda_r_source"] != "dynpop") | (kinematics["jam_qual"].fillna(-9) >= jam_qual_min)
@@ -58,11 +73,29 @@ def choose_lambda_r(
     jam_qual_min: int | None,
     fill_refused: bool,
 ) -> pd.DataFrame:
-    """Rows of ``kinematics`` (as `scaled` gives them) that give lambda_R, by galaxy_id.
+    """Choose lambda_R of each galaxy from its sources.
 
-    Column ``lambda_r_refused`` names the source whose value a quality cut refused, None where none did. Such a galaxy
-    has no other value unless ``fill_refused``. A value that is missing, or marks a failed fit, is not refused: the
-    next source gives it.
+    A missing value, or one that marks a failed fit, is not a refused one: the next source is used.
+
+    Parameters
+    ----------
+    losses : Losses
+        Report that the lost rows are added to.
+    kinematics : DataFrame
+        lambda_R of every source, as ``scaled`` returns it.
+    ids : Series of str
+        The galaxies of the morphology catalogue.
+    preference : sequence of str
+        Sources, the preferred first.
+    jam_qual_min : int or None
+        Smallest accepted quality of DynPop's JAM fit.
+    fill_refused : bool
+        Use a later source where a quality cut refuses a value.
+
+    Returns
+    -------
+    DataFrame
+        The chosen rows by galaxy_id. ``lambda_r_refused`` names the source whose value was refused, None otherwise.
     """
     chosen: list[pd.DataFrame] = []
     taken: set[str] = set()
@@ -100,9 +133,10 @@ def choose_lambda_r(
 
 
 def shapes(photometry: pd.DataFrame, kinematics: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Every ellipticity there is, valid or not, by source: ``galaxy_id``, ``ellipticity``, ``axis_ratio``.
+    """Return every ellipticity, valid or not, by source: ``galaxy_id``, ``ellipticity``, ``axis_ratio``.
 
-    Photometry gives the axis ratio, lambda_R comes with an ellipticity. What a source lacks altogether is not there.
+    Photometry has axis ratios, and some sources of lambda_R come with an ellipticity. Sources without values are left
+    out.
     """
     found = {}
     first = photometry["axis_ratio_source"]
@@ -121,7 +155,24 @@ def shapes(photometry: pd.DataFrame, kinematics: pd.DataFrame) -> dict[str, pd.D
 def choose_ellipticity(
     losses: Losses, found: Mapping[str, pd.DataFrame], ids: pd.Series, preference: Sequence[str]
 ) -> pd.DataFrame:
-    """The preferred valid ones of `shapes` by galaxy_id: ``ellipticity``, ``axis_ratio``, ``axis_ratio_source``."""
+    """Choose the ellipticity of each galaxy from its sources.
+
+    Parameters
+    ----------
+    losses : Losses
+        Report that the lost rows are added to.
+    found : mapping of str to DataFrame
+        Ellipticities by source, as ``shapes`` returns them.
+    ids : Series of str
+        The galaxies of the morphology catalogue.
+    preference : sequence of str
+        Sources, the preferred first.
+
+    Returns
+    -------
+    DataFrame
+        ``ellipticity``, ``axis_ratio`` and ``axis_ratio_source`` by galaxy_id.
+    """
     chosen: list[pd.DataFrame] = []
     taken: set[str] = set()
     for source in _ordered(found, preference):
@@ -151,7 +202,26 @@ def unused_sources(
     scale: Mapping[str, float] | None = None,
     fill_refused: bool = False,
 ) -> list[str]:
-    """A notice of each source of lambda_R that is there and not preferred, and of each setting that finds none."""
+    """Return notices about sources of lambda_R that are not used, and about settings without effect.
+
+    Parameters
+    ----------
+    kinematics : DataFrame
+        lambda_R of every source (columns ``base.KINEMATICS``).
+    preference : sequence of str
+        Sources in use.
+    jam_qual_min : int, optional
+        Smallest accepted quality of DynPop's JAM fit.
+    scale : mapping of str to float, optional
+        Factors by source.
+    fill_refused : bool
+        Whether refused values are replaced.
+
+    Returns
+    -------
+    list of str
+        One sentence per source or setting.
+    """
     present = dict.fromkeys(kinematics["lambda_r_source"])
     notices = [
         f"lambda_r of source {source} is not used: setting lambda_r_preference does not name it"
@@ -159,7 +229,7 @@ def unused_sources(
         if source not in preference
     ]
     if jam_qual_min is not None and "dynpop" not in present:
-        notices.append("setting jam_qual_min: there is no lambda_r of DynPop, which it looks at")
+        notices.append("setting jam_qual_min: there is no lambda_r of DynPop, which it needs")
     notices += [
         f"setting lambda_r_scale: there is no lambda_r of {source}" for source in scale or {} if source not in present
     ]
@@ -169,7 +239,7 @@ def unused_sources(
 
 
 def unfilled(galaxies: pd.DataFrame) -> list[str]:
-    """A notice of the galaxies that have no lambda_R because a quality cut refuses the one of their first source."""
+    """Return a notice for each source whose refused values leave galaxies without lambda_R."""
     lost = galaxies.loc[galaxies["lambda_r"].isna(), "lambda_r_refused"].dropna()
     return [
         f"{count} of {len(galaxies)} galaxies {'has' if count == 1 else 'have'} no lambda_r: a quality cut refuses "
@@ -181,7 +251,22 @@ def unfilled(galaxies: pd.DataFrame) -> list[str]:
 def unused_ellipticities(
     found: Mapping[str, pd.DataFrame], galaxies: pd.DataFrame, preference: Sequence[str]
 ) -> list[str]:
-    """A notice of each source of `shapes` that is not in the preference, and of the user's own where none is used."""
+    """Return notices about ellipticities that are not used.
+
+    Parameters
+    ----------
+    found : mapping of str to DataFrame
+        Ellipticities by source, as ``shapes`` returns them.
+    galaxies : DataFrame
+        Matched galaxies.
+    preference : sequence of str
+        Sources in use.
+
+    Returns
+    -------
+    list of str
+        One sentence per source outside the preference, and one if no ellipticity of the user is used.
+    """
     notices = [
         f"ellipticities of source {source} are not used: setting ellipticity_preference does not name it"
         for source in found
@@ -190,20 +275,24 @@ def unused_ellipticities(
     own = found.get("user")
     if own is not None and "user" in preference and not (galaxies["axis_ratio_source"] == "user").any():
         before = ", ".join(source for source in preference[: list(preference).index("user")] if source in found)
-        why = f"those of {before} come first (setting ellipticity_preference)" if before else "none is a galaxy's"
+        why = (
+            f"those of {before} come first (setting ellipticity_preference)"
+            if before
+            else "none belongs to a galaxy of the catalogue"
+        )
         notices.append(f"{own['ellipticity'].notna().sum()} ellipticities of lambda_r.csv are not used: {why}")
     return notices
 
 
 def label_sources(labeled: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """How many labels come from each source: of ``lambda_r``, and of ``ellipticity``; the largest number first."""
+    """Return the number of labels by source of ``lambda_r`` and of ``ellipticity``, the largest first."""
     labels = labeled[labeled["rotator_type"].notna()]
     columns = {"lambda_r": "lambda_r_source", "ellipticity": "axis_ratio_source"}
     return {name: labels[column].value_counts().to_dict() for name, column in columns.items()}
 
 
 def told_label_sources(labeled: pd.DataFrame) -> str:
-    """The same in a sentence."""
+    """Return the sources of the labels in a sentence."""
     told = [
         f"by {what} of {', '.join(f'{source} {count}' for source, count in counts.items())}"
         for what, counts in label_sources(labeled).items()
@@ -213,7 +302,22 @@ def told_label_sources(labeled: pd.DataFrame) -> str:
 
 
 def mixed_scales(labeled: pd.DataFrame, known: Mapping[str, float], scale: Mapping[str, float]) -> list[str]:
-    """A notice where labels mix sources of lambda_R of which one is ``known`` to need a factor and has none set."""
+    """Return a notice for each source of the labels that needs a factor and has none.
+
+    Parameters
+    ----------
+    labeled : DataFrame
+        Labelled galaxies.
+    known : mapping of str to float
+        Factors of the sources that are known to read low.
+    scale : mapping of str to float
+        Factors that are set.
+
+    Returns
+    -------
+    list of str
+        One sentence per source, only if labels come from several.
+    """
     counts = label_sources(labeled)["lambda_r"]
     told = ", ".join(f"{count} of {source}" for source, count in counts.items())
     return [
@@ -225,12 +329,12 @@ def mixed_scales(labeled: pd.DataFrame, known: Mapping[str, float], scale: Mappi
 
 
 def _ordered(present: Sequence[str] | Mapping[str, object] | pd.Series, preference: Sequence[str]) -> list[str]:
-    """The sources that are present: those of the preference in its order, then the others."""
+    """Return the sources that are present: the preferred ones in order, then the others."""
     there = list(dict.fromkeys(present))
     return [*(s for s in preference if s in there), *(s for s in there if s not in preference)]
 
 
 def by_preference(kinematics: pd.DataFrame, preference: Sequence[str]) -> pd.DataFrame:
-    """The same rows, those of the most preferred source first, in their order otherwise."""
+    """Sort the rows by the preference of their source, otherwise in their order."""
     ranks = {source: rank for rank, source in enumerate(_ordered(kinematics["lambda_r_source"], preference))}
     return kinematics.iloc[np.argsort(kinematics["lambda_r_source"].map(ranks).to_numpy(), kind="stable")]

@@ -28,7 +28,7 @@ from rotator_assets.tensors.image_notices import file_notices, idle_image_settin
 from rotator_assets.tensors.tables import TABLES
 
 _CHUNK = 64
-"""Images read ahead at a time: what bounds the memory, whatever the number of galaxies."""
+"""Number of images read ahead, which limits the memory for any number of galaxies."""
 
 
 @image_asset(
@@ -40,11 +40,12 @@ _CHUNK = 64
     ],
     io_manager_key="tensors",
     kinds={"numpy"},
-    description="Images of a dataset as float32 (n, size, size, 3), bands g, r, i; unusable ones listed with a reason.",
+    description="Images of a dataset as float32 (n, size, size, 3), bands g, r, i, and the reasons of unusable ones.",
 )
 def image_tensors(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
+    """Write the tensor of the dataset, one image after the other, and list every image with its conditions."""
     dataset = DATASETS[context.partition_key]
     reads = Reads(context, store)
     settings, folder = reads.settings("image_settings"), reads.folder("image_files")
@@ -96,11 +97,12 @@ def image_tensors(
     code_version="6",
     ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
     deps=[image_tensors],
-    description="Labelled galaxies whose image is in the dataset's tensor: what trainings are drawn from.",
+    description="Labelled galaxies with an image in the dataset's tensor: the galaxies that trainings can use.",
 )
 def labeled_images(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], labeled_galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
+    """Join the labels with the rows of the tensor."""
     images = Reads(context, store).table("images")
     wanted = ["dataset", "galaxy_id", "tensor_row", "image_unit", "r_eff_pixels", "synthetic"]
     wanted += ["arcsec_per_pixel", "psf_fwhm_r_arcsec", "galaxy_x_pixels", "galaxy_y_pixels"]
@@ -123,7 +125,7 @@ def labeled_images(
 
 
 def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Treatment:
-    """The dataset's treatment of images, with the sky stamps read where it needs them."""
+    """Return the dataset's treatment of images, with its sky stamps if it uses them."""
     stamps = read_sky_stamps(folder / "sky") if dataset.noise == "noisy" and settings.mock.sky == "stamps" else None
     return Treatment(
         dataset.survey,
@@ -139,9 +141,9 @@ def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Tre
 def _cutouts(
     galaxies: pd.DataFrame, sources: dict[str, ImageSource], treatment: Treatment, lost: list[str]
 ) -> Iterator[tuple[object, Cutout | str]]:
-    """Each galaxy with its cut-out, or the reason why it has none, in the catalogue's order.
+    """Yield each galaxy with its cut-out, or the reason why it has none, in the catalogue's order.
 
-    ``lost``: why archives of images cannot be read.
+    ``lost`` says why archives of images cannot be read.
     """
 
     def cutout(galaxy) -> Cutout | str:
@@ -166,7 +168,7 @@ def _cutouts(
 
 
 def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) -> float:
-    """Half-light semi-major axis in pixels, by the file's own scale or the folder's setting; NaN, never a guess."""
+    """Return the half-light semi-major axis in pixels, by the file's own scale or the setting; NaN without either."""
     scale = cutout.conditions["arcsec_per_pixel"]
     if scale is None and cutout.conditions["image_unit"] == "colour":
         if settings.pixels_per_r_eff is not None:
@@ -177,6 +179,6 @@ def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) 
 
 
 def _reasons(reasons: pd.Series) -> str:
-    """The reasons with their numbers, most frequent first, as a Markdown list; file names are left to the table."""
+    """Return the reasons with their counts, most frequent first, as a Markdown list without file names."""
     counts = reasons.dropna().map(lambda reason: reason.split(": ", 1)[-1]).value_counts()
     return "\n".join(f"- {count} x {reason}" for reason, count in counts.head(20).items()) or "none"

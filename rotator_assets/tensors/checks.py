@@ -11,8 +11,9 @@ from rotator_assets.tensors.assets import image_tensors
 Store = dg.ResourceParam[TableStore]
 
 
-@dg.asset_check(asset=image_tensors, description="Tensors hold finite numbers only, an image a listed galaxy.")
+@dg.asset_check(asset=image_tensors, description="Tensors have only finite numbers and one image per listed galaxy.")
 def images_are_finite(context: dg.AssetCheckExecutionContext, store: Store) -> dg.AssetCheckResult:
+    """Count images that are not finite, and tensors that do not agree with their table."""
     bad = 0
     reads = CheckReads(image_tensors, store)
     partition = context.run.tags.get("dagster/partition")
@@ -23,4 +24,4 @@ def images_are_finite(context: dg.AssetCheckExecutionContext, store: Store) -> d
             bad += int((~np.isfinite(chunk).all(axis=(1, 2, 3))).sum())
         listed = reads.query(f"SELECT galaxy_id FROM images WHERE dataset = '{key}' AND usable ORDER BY tensor_row")
         bad += int(tuple(listed["galaxy_id"]) != tensor.galaxy_ids)
-    return found(bad, "images are not finite, or tensors do not fit their table")
+    return found(bad, "images are not finite, or tensors do not agree with their table")

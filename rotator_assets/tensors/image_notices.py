@@ -1,4 +1,4 @@
-"""What of a dataset's images is not used, or not as one may expect, in sentences."""
+"""Notices about images that are not used, or not used as expected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,22 @@ from rotator_assets.surveys import SURVEYS, Survey
 
 
 def file_notices(survey: Survey, folder: Path, sources: Mapping[str, ImageSource]) -> list[str]:
-    """Notices on the files in the survey's folder of images, of which ``sources`` are read."""
+    """Return notices about files in the survey's folder of images.
+
+    Parameters
+    ----------
+    survey : Survey
+        The survey.
+    folder : Path
+        Its folder in the data root.
+    sources : mapping of str to ImageSource
+        The files that are read, by galaxy_id.
+
+    Returns
+    -------
+    list of str
+        One sentence for each kind of problem.
+    """
     if survey.image_name is None:
         return []
     images, others = named_images(folder / "images", survey.image_name)
@@ -27,8 +42,8 @@ def file_notices(survey: Survey, folder: Path, sources: Mapping[str, ImageSource
     lines = []
     if others:
         lines.append(
-            f"{len(others)} files in {survey.key}/images are not named as a galaxy's image and are not read, "
-            f"{label(others[0])} for one"
+            f"{len(others)} files in {survey.key}/images do not have the name of a galaxy's image and are not read, "
+            f"such as {label(others[0])}"
         )
     if several := [galaxy for galaxy in repeated(images) if galaxy in sources]:
         read = sources[several[0]].described(folder)
@@ -37,13 +52,28 @@ def file_notices(survey: Survey, folder: Path, sources: Mapping[str, ImageSource
 
 
 def image_notices(dataset: Dataset, images: pd.DataFrame, strangers: Sequence[str]) -> list[str]:
-    """Notices on table ``images`` of a dataset; ``strangers`` are galaxies with an image that no catalogue has."""
+    """Return notices about the images of a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset.
+    images : DataFrame
+        Its rows of table ``images``.
+    strangers : sequence of str
+        Galaxies with an image that are not in the morphology catalogue.
+
+    Returns
+    -------
+    list of str
+        One sentence for each kind of problem.
+    """
     usable, there = images[images["usable"]], images[images["path"].notna()]
     lines = []
     if strangers:
         lines.append(
             f"{len(strangers)} images in {dataset.survey}/images belong to no galaxy of the morphology catalogue and "
-            f"are left out, that of {strangers[0]} for one"
+            f"are left out, such as that of {strangers[0]}"
         )
     reasons = there.loc[~there["usable"], "reason"].astype(str)
     if len(reasons) > len(there) / 2:
@@ -56,36 +86,51 @@ def image_notices(dataset: Dataset, images: pd.DataFrame, strangers: Sequence[st
     needed = SURVEYS[dataset.survey].arcsec_per_pixel
     if len(unscaled) and needed is not None:
         lines.append(
-            f"{len(unscaled)} images of {dataset.key} do not tell their pixel scale and are taken as they are, "
-            f"that of {unscaled['galaxy_id'].iloc[0]} for one: {needed} arcsec are needed"
+            f"{len(unscaled)} images of {dataset.key} have no pixel scale in the file and are not checked, "
+            f"such as that of {unscaled['galaxy_id'].iloc[0]}: {needed} arcsec are needed"
         )
     if len(units) > 1:
         lines.append(
             f"{units['nanomaggies']} images of {dataset.key} are calibrated and {units['colour']} are colour pictures: "
-            "networks see the difference; keep one kind"
+            "networks see the difference; keep only one kind"
         )
     if count := int(usable["unread_extensions"].notna().sum()):
         names = ", ".join(sorted(set(usable["unread_extensions"].dropna())))
-        lines.append(f"masks of {count} images of {dataset.key} are not read ({names}): the pixels they flag are used")
+        lines.append(f"masks of {count} images of {dataset.key} are not read ({names}): flagged pixels are used")
     if count := int((usable["filled_fraction"] > 0).sum()):
-        lines.append(f"{count} images of {dataset.key} had missing pixels, which are filled (max_missing_fraction)")
+        lines.append(f"{count} images of {dataset.key} had missing pixels, which were filled (max_missing_fraction)")
     return lines
 
 
 def idle_image_settings(dataset: Dataset, images: pd.DataFrame, settings: SimpleNamespace) -> list[str]:
-    """A notice of each of the ``image_settings`` that is set and that no image of a dataset is of the kind for."""
+    """Return a notice for each image setting that has no effect on a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset.
+    images : DataFrame
+        Its rows of table ``images``.
+    settings : SimpleNamespace
+        Settings ``images`` and ``mock`` of the survey.
+
+    Returns
+    -------
+    list of str
+        One sentence per setting.
+    """
     lines = []
     if dataset.noise == "observed" and settings.mock != type(settings.mock)():
-        lines.append(f"settings mock: images of {dataset.survey} are observed, and made into no mock observations")
+        lines.append(f"settings mock: have no effect, as images of {dataset.survey} are observed")
     chosen = [name for name in ("pixels_per_r_eff", "arcsec_per_pixel") if getattr(settings.images, name) is not None]
     units = images["image_unit"].dropna()
     if chosen and len(units) and "colour" not in set(units):
-        lines.append(f"setting images.{chosen[0]}: {dataset.key} has no colour pictures, which it is for")
+        lines.append(f"setting images.{chosen[0]}: has no effect, as {dataset.key} has no colour pictures")
     return lines
 
 
 def _commonest(reasons: pd.Series) -> tuple[str, int]:
-    """The first of the reasons that is commonest but for names of files and numbers, and how many are like it."""
+    """Return an example of the most common reason, ignoring file names and numbers, and its count."""
     plain = reasons.map(lambda reason: reason.split(": ", 1)[-1])
     kinds = plain.map(lambda reason: re.sub(r"\d+(\.\d+)?", "0", reason))
     kind = kinds.value_counts().index[0]

@@ -85,7 +85,7 @@ def test_files_that_kill_or_hold_up_their_reader_are_listed_and_the_others_go_on
     monkeypatch.setattr(measuring, "LIMIT_SECONDS", 8.0)
     frame = measure_all(jobs, tmp_path / "kept", lambda *_: None, workers=2).set_index("galaxy_id")
     lost = ["8000-1901", "8000-1903"]  # one is killed, one never ends
-    assert frame.loc[lost, "reason"].str.contains("crashes or does not end").all()
+    assert frame.loc[lost, "reason"].str.contains("crashes or does not finish").all()
     assert (frame["lambda_r"].drop(lost) == 0.5).all() and not frame.loc[lost, "usable"].any()
     started = time.monotonic()
     again = measure_all(jobs, tmp_path / "kept", lambda *_: None, workers=2)  # they are not tried again

@@ -206,14 +206,14 @@ def test_what_is_not_used_of_images_is_told(root):
     told = "SELECT notice FROM notices WHERE asset = 'image_tensors' ORDER BY notice"
     assert tables.query(told)["notice"].tolist() == [
         "1 images in manga/images belong to no galaxy of the morphology catalogue and are left out, "
-        "that of 9999-1901 for one",
+        "such as that of 9999-1901",
         "1 images of manga-observed-64 are calibrated and 1 are colour pictures: networks see the difference; "
-        "keep one kind",
-        "1 images of manga-observed-64 do not tell their pixel scale and are taken as they are, "
-        "that of 8000-1901 for one: 0.396 arcsec are needed",
+        "keep only one kind",
+        "1 images of manga-observed-64 have no pixel scale in the file and are not checked, "
+        "such as that of 8000-1901: 0.396 arcsec are needed",
         "3 of 5 images of manga-observed-64 are unusable, 2 of them like this: "
         "50 % of the pixels in the crop are missing (exact zeros)",
-        "masks of 1 images of manga-observed-64 are not read (DQ): the pixels they flag are used",
+        "masks of 1 images of manga-observed-64 are not read (DQ): flagged pixels are used",
     ]
     reason = "SELECT reason FROM images WHERE galaxy_id = '8000-1902'"
     assert "0.098 % of the pixels in the crop are missing (sentinel" in tables.query(reason)["reason"][0]
@@ -222,7 +222,7 @@ def test_what_is_not_used_of_images_is_told(root):
     tables = materialize(root, images_step("manga-observed-64"))
     filled = tables.query("SELECT usable, filled_fraction FROM images WHERE galaxy_id = '8000-1902'").iloc[0]
     assert filled["usable"] and filled["filled_fraction"] == 4 / 64**2
-    filling = "1 images of manga-observed-64 had missing pixels, which are filled (max_missing_fraction)"
+    filling = "1 images of manga-observed-64 had missing pixels, which were filled (max_missing_fraction)"
     assert filling in tables.query(told)["notice"].tolist()
 
 

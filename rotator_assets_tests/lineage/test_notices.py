@@ -188,7 +188,7 @@ def test_settings_without_effect_and_a_survey_without_labels_are_reported(root):
     why = "those of pymorph, nsa come first (setting ellipticity_preference)"
     assert f"1 ellipticities of lambda_r.csv are not used: {why}" in materialized(root, LABELLED)
     told = [notice for _, notice in notices_of(open_store(root))]
-    assert "settings kinematics: there are no kinematic files, which they are for" in told
+    assert "settings kinematics: have no effect, as there are no kinematic files" in told
     (line,) = (notice for notice in told if "has a label" in notice)
     n_galaxies = open_store(root).query("SELECT count(*) AS n FROM galaxies")["n"].item()
     assert line.startswith(f"none of {n_galaxies} galaxies has a label: ") and line.endswith("; see match_report")
@@ -199,11 +199,11 @@ def test_image_settings_without_effect_are_reported():
     images = pd.DataFrame({"image_unit": ["nanomaggies", None]})
     observed = dataset("manga-observed-64")
     assert idle_image_settings(observed, images, settings) == [
-        "settings mock: images of manga are observed, and made into no mock observations",
-        "setting images.arcsec_per_pixel: manga-observed-64 has no colour pictures, which it is for",
+        "settings mock: have no effect, as images of manga are observed",
+        "setting images.arcsec_per_pixel: has no effect, as manga-observed-64 has no colour pictures",
     ]
     assert idle_image_settings(observed, images.replace("nanomaggies", "colour"), settings) == [
-        "settings mock: images of manga are observed, and made into no mock observations"
+        "settings mock: have no effect, as images of manga are observed"
     ]
     defaults = SimpleNamespace(mock=MockSettings(), images=ImageSettings())
     assert idle_image_settings(observed, images, defaults) == []
