@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.core.errors import UnusableImage
 from rotator_assets.imaging.centre import crop_start
 
+Value = TypeVar("Value", bound=np.generic)
 
-def check_size(pixels: NDArray, size: int) -> None:
+
+def check_size(pixels: NDArray[Any], size: int) -> None:
     """Raise UnusableImage if an image (ny, nx, ...) is smaller than a crop of ``size`` x ``size`` pixels."""
     ny, nx = pixels.shape[:2]
     if min(ny, nx) < size:
         raise UnusableImage(f"image is {ny} x {nx} pixels, smaller than the {size}-pixel crop")
 
 
-def centre_crop(pixels: NDArray, size: int) -> NDArray:
+def centre_crop(pixels: NDArray[Value], size: int) -> NDArray[Value]:
     """Return the central ``size`` x ``size`` pixels of (ny, nx, ...) as a view.
 
     Raises UnusableImage if they do not fit.
@@ -26,22 +30,24 @@ def centre_crop(pixels: NDArray, size: int) -> NDArray:
     return pixels[y : y + size, x : x + size]
 
 
-def pad_or_crop(pixels: NDArray, size: int) -> NDArray:
+def pad_or_crop(pixels: NDArray[Value], size: int) -> NDArray[Value]:
     """Return the central ``size`` x ``size`` pixels of (ny, nx, ...), with zeros beyond the edges of the image.
 
     Zero means no light, so this is exact for noiseless images.
     """
     framed = np.zeros((size, size, *pixels.shape[2:]), dtype=pixels.dtype)
-    target, source = [], []
+    target: list[slice] = []
+    source: list[slice] = []
     for n in pixels.shape[:2]:
         start = -crop_start(n, size)
-        target.append(slice(max(start, 0), min(start + n, size)))
-        source.append(slice(max(-start, 0), max(-start, 0) + target[-1].stop - target[-1].start))
+        first, last = max(start, 0), min(start + n, size)
+        target.append(slice(first, last))
+        source.append(slice(first - start, last - start))
     framed[tuple(target)] = pixels[tuple(source)]
     return framed
 
 
-def border_values(image: NDArray, divisor: int) -> NDArray:
+def border_values(image: NDArray[Value], divisor: int) -> NDArray[Value]:
     """Return the values on the border of (ny, nx, ...), (n, ...); its width is the side divided by ``divisor``.
 
     The border is at least 2 pixels wide.
