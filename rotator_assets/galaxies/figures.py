@@ -1,4 +1,4 @@
-"""Where galaxies lie in spin and ellipticity, how many there are of each kind, and what was lost on the way."""
+"""Figures of spin and ellipticity, of the numbers of galaxies per class, and of the losses in matching."""
 
 from __future__ import annotations
 
@@ -14,12 +14,6 @@ from rotator_assets.plots.style import CLASSES, OUTCOMES, numbers, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ELLIPTICITY = r"Ellipticity $\epsilon = 1 - b/a$"
@@ -39,10 +33,26 @@ def spin_ellipticity_figure(
     recipe: str | None = None,
     boundary: str = "emsellem2011",
 ) -> Figure:
-    """Spin parameter against ellipticity, early and late types apart (figures 3 and 18 of the study).
+    """Draw spin parameter against ellipticity for early and late types (figures 3 and 18 of the study).
 
-    ``galaxies``: ``lambda_r``, ``ellipticity``, ``rotator_type`` (0 slow, 1 fast, missing where not labelled) and
-    ``is_early_type``; one point a row that has both numbers, and the rest is counted in the panel's title.
+    Parameters
+    ----------
+    galaxies : DataFrame
+        ``lambda_r``, ``ellipticity``, ``rotator_type`` (0 slow, 1 fast, missing without a label) and ``is_early_type``.
+        Rows without both numbers are counted in the panel's title.
+    dataset : str
+        Key of the survey or dataset.
+    synthetic : bool
+        Stamp the figure as synthetic.
+    recipe : str, optional
+        Name of the recipe.
+    boundary : str
+        Boundary between slow and fast rotators, as in ``kinematics.spin``.
+
+    Returns
+    -------
+    Figure
+        Two panels.
     """
     early = numbers(galaxies, "is_early_type")
     figure = style.new_figure(
@@ -74,33 +84,45 @@ def spin_ellipticity_figure(
 
 
 def outcome_figure(predictions: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Spin parameter against ellipticity by outcome (figures 11, 15 and 21 of the study).
+    """Draw spin parameter against ellipticity by outcome (figures 11, 15 and 21 of the study).
 
-    ``predictions``: ``rotator_type``, ``predicted_type``, ``lambda_r``, ``ellipticity``, ``spin_threshold``. Left the
-    galaxies that were called right, right those called wrong; colours say what a galaxy truly is. The boundary is that
-    of the thresholds.
+    Colours give the true class; the boundary drawn is that of the thresholds.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        ``rotator_type``, ``predicted_type``, ``lambda_r``, ``ellipticity``, ``spin_threshold``.
+    dataset, recipe : str
+        Keys for the subtitle.
+    synthetic : bool
+        Stamp the figure as synthetic.
+
+    Returns
+    -------
+    Figure
+        Correct classifications on the left, wrong ones on the right.
     """
     figure = style.new_figure(
-        9.0, 5.4, title="Which galaxies are called right", dataset=dataset, recipe=recipe, synthetic=synthetic
+        9.0, 5.4, title="Correct and wrong classifications", dataset=dataset, recipe=recipe, synthetic=synthetic
     )
-    true, called = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
+    true, predicted = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
     ellipticity, spin = numbers(predictions, "ellipticity"), numbers(predictions, "lambda_r")
     known = np.isfinite(ellipticity) & np.isfinite(spin)
-    judged = np.isfinite(true) & np.isfinite(called)
+    classified = np.isfinite(true) & np.isfinite(predicted)
     boundary = boundary_of(ellipticity, numbers(predictions, "spin_threshold"))
     for axes, right in zip(figure.subplots(1, 2, sharex=True, sharey=True), (True, False), strict=True):
-        here = judged & ((true == called) == right)
+        here = classified & ((true == predicted) == right)
         _spin_plane(axes, boundary, spin[known])
         for outcome in OUTCOMES:
             if outcome.right != right:
                 continue
             look = CLASSES[outcome.rotator_type]
             chosen = here & (true == outcome.rotator_type)
-            of_class = int((judged & (true == outcome.rotator_type)).sum())
-            share = f"{chosen.sum()} ({percent(int(chosen.sum()), of_class)} of {look.name})"
-            label = f"{outcome.name}: {share}"
+            of_class = int((classified & (true == outcome.rotator_type)).sum())
+            fraction = percent(int(chosen.sum()), of_class)
+            label = f"{outcome.name}: {chosen.sum()} ({fraction} of {look.name})"
             _points(axes, ellipticity, spin, chosen & known, label, look.colour, look.marker, right)
-        name = "Called right" if right else "Called wrong"
+        name = "Classified correctly" if right else "Classified wrongly"
         style.dress(axes, x=ELLIPTICITY, y=SPIN if right else "", title=_title(name, here, known))
         if not here.any():
             style.say(axes, f"No galaxy {name.lower()}")
@@ -111,16 +133,31 @@ def outcome_figure(predictions: pd.DataFrame, *, dataset: str, recipe: str, synt
 def class_histogram_figure(
     galaxies: pd.DataFrame, *, dataset: str, synthetic: bool, recipe: str | None = None
 ) -> Figure:
-    """Numbers of slow and fast rotators among early and late types (figures 8, 12 and 17 of the study).
+    """Draw the numbers of slow and fast rotators among early and late types (figures 8, 12 and 17 of the study).
 
-    ``galaxies``: ``rotator_type`` and ``is_early_type``. Percentages are of the labelled galaxies of that type. With
-    a ``recipe`` they are its sample, and a type that is not in it is left out.
+    Percentages refer to the labelled galaxies of the type.
+
+    Parameters
+    ----------
+    galaxies : DataFrame
+        ``rotator_type`` and ``is_early_type``.
+    dataset : str
+        Key of the survey or dataset.
+    synthetic : bool
+        Stamp the figure as synthetic.
+    recipe : str, optional
+        The recipe whose sample the galaxies are; types outside it are left out.
+
+    Returns
+    -------
+    Figure
+        One panel.
     """
     early, kind = numbers(galaxies, "is_early_type"), numbers(galaxies, "rotator_type")
     figure = style.new_figure(
         6.4,
         4.6,
-        title="Sample trained on" if recipe else "Slow and fast rotators",
+        title="Training sample" if recipe else "Slow and fast rotators",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
@@ -161,9 +198,9 @@ def class_histogram_figure(
 
 
 def match_figure(match_report: pd.DataFrame, *, dataset: str, synthetic: bool) -> Figure:
-    """What each step from the morphology catalogue to the labelled early types kept and lost.
+    """Draw the galaxies kept and lost in each step from the morphology catalogue to the labelled early types.
 
-    ``match_report``: one row a step, in order: ``step``, ``rows_in``, ``rows_out``, ``rows_dropped``, ``reason``.
+    ``match_report`` has one row per step, in order: ``step``, ``rows_in``, ``rows_out``, ``rows_dropped``, ``reason``.
     """
     steps = len(match_report)
     figure = style.new_figure(
@@ -208,7 +245,7 @@ def match_figure(match_report: pd.DataFrame, *, dataset: str, synthetic: bool) -
 
 
 def _spin_plane(axes: Axes, boundary: str | None, spin: NDArray[np.float64]) -> None:
-    """Limits and the boundary between slow and fast rotators."""
+    """Draw the boundary between slow and fast rotators, and set the limits."""
     curve = np.linspace(0, 1, 401)
     if boundary is not None:
         label = _BOUNDARY_LABELS[boundary]
@@ -227,7 +264,7 @@ def _points(
     marker: str,
     filled: bool,
 ) -> None:
-    """One group of galaxies; smaller points where there are many."""
+    """Draw one group of galaxies, with smaller points for larger groups."""
     size = float(np.clip(3000 / max(int(chosen.sum()), 1), 7, 22))
     look = {"c": colour} if filled or marker == "x" else {"facecolors": "none", "edgecolors": colour}
     width = 0 if filled and marker != "x" else 0.9
@@ -256,10 +293,23 @@ _GROUPS = (
 
 
 def agreement_figure(pairs: pd.DataFrame, summary: pd.DataFrame, *, dataset: str, synthetic: bool) -> Figure:
-    """lambda_R of each source against that of a more preferred one, a panel a pair of sources.
+    """Draw lambda_R of each source against that of a preferred one, one panel per pair of sources.
 
-    ``pairs`` and ``summary``: ``surveys.agreement.lambda_r_pairs`` and ``agreement``. Marks tell the classes of both
-    sources; what has no ellipticity, and so no class, is grey.
+    Marks show the classes by both sources; galaxies without ellipticity, and so without class, are grey.
+
+    Parameters
+    ----------
+    pairs, summary : DataFrame
+        Results of ``galaxies.agreement.lambda_r_pairs`` and ``agreement``.
+    dataset : str
+        Key of the survey.
+    synthetic : bool
+        Stamp the figure as synthetic.
+
+    Returns
+    -------
+    Figure
+        The panels, at least one.
     """
     count = max(len(summary), 1)
     columns = min(count, _COLUMNS)

@@ -1,1 +1,1 @@
-"""Style and saving of figures, and what several of them share."""
+"""Style and saving of figures, and elements that several figures share."""

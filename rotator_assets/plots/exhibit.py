@@ -24,8 +24,8 @@ Topic = Literal["results", "labels", "inputs", "attribution", "robustness"]
 class Exhibit:
     """A figure or a table; ``name`` is its file under ``results/figures`` without ending, or its table in DuckDB.
 
-    Within a section, exhibits are sorted by ``order``, then as they are declared, domain by domain. ``synthetic`` is
-    True for exhibits that show made-up galaxies in every data root.
+    Within a section, exhibits are sorted by ``order``, then in the order of their declaration. ``synthetic`` is
+    True for exhibits that show synthetic galaxies in every data root.
     """
 
     name: str

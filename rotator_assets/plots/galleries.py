@@ -1,4 +1,4 @@
-"""Galaxies as colour pictures, and galleries of what the network called right and wrong."""
+"""Galaxies as colour pictures, and galleries of correct and wrong classifications."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BAND_WEIGHTS = np.array([7.8, 5.7, 4.9]) / 5.7
-"""Of g, r, i in colour pictures, as in the colour images of SDSS, relative to r."""
+"""Weights of g, r, i in colour pictures relative to r, as in the colour images of SDSS."""
 SOFTENING = 30.0
-"""How far the asinh stretch lifts faint parts: linear below about peak / 30."""
+"""Softening of the asinh stretch, which is linear below about peak / 30."""
 
 
 def rgb(image: ArrayLike, *, calibrated: bool = True) -> NDArray[np.float32]:
-    """One galaxy as red, green, blue in 0..1, shape ``(ny, nx, 3)``.
+    """Return a galaxy as red, green, blue in 0..1, shape ``(ny, nx, 3)``.
 
-    ``image``: ``(ny, nx, 3)`` in the order g, r, i, or ``(ny, nx, 1)`` for a grey picture. ``calibrated`` fluxes (any
-    linear unit) are stretched by asinh of the brightest band, hue kept (after Lupton et al. 2004, PASP 116, 133), each
-    image to its own peak; colour cut-outs (0..1, stretched when they were made) are shown as they are. NaN is black.
+    ``image`` has shape ``(ny, nx, 3)`` in the order g, r, i, or ``(ny, nx, 1)`` for a grey picture. ``calibrated``
+    fluxes (any linear unit) are stretched by asinh of the brightest band to the peak of each image, which preserves the
+    hue (after Lupton et al. 2004, PASP 116, 133). Colour cut-outs (0..1, already stretched) stay
+    unchanged. NaN is black.
     """
     flux = np.nan_to_num(np.asarray(image, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     if flux.shape[-1] == 1:
@@ -42,9 +43,9 @@ def rgb(image: ArrayLike, *, calibrated: bool = True) -> NDArray[np.float32]:
 
 
 def spread_examples(scores: ArrayLike, count: int) -> NDArray[np.intp]:
-    """Positions of at most ``count`` of the scores, from the highest to the lowest, evenly spread over their ranks.
+    """Return positions of at most ``count`` scores, highest first, evenly spread over their ranks.
 
-    No choice by eye and none by chance: the same scores give the same examples. NaN is never chosen.
+    The choice is deterministic: the same scores give the same examples. NaN is never chosen.
     """
     scores = np.asarray(scores, dtype=np.float64)
     order = np.argsort(-scores, kind="stable")[: int(np.isfinite(scores).sum())]
@@ -53,12 +54,12 @@ def spread_examples(scores: ArrayLike, count: int) -> NDArray[np.intp]:
 
 
 def gallery_examples(predictions: pd.DataFrame, examples: int = 6) -> dict[str, NDArray[np.intp]]:
-    """Row positions of the galaxies that ``gallery_figure`` shows, by the name of their outcome."""
-    true, called = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
+    """Return the row positions of the galaxies in ``gallery_figure`` by the name of their outcome."""
+    true, predicted = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
     score = numbers(predictions, "probability_fast")
     chosen = {}
     for outcome in OUTCOMES:
-        rows = np.flatnonzero((true == outcome.rotator_type) & (called == outcome.predicted_type))
+        rows = np.flatnonzero((true == outcome.rotator_type) & (predicted == outcome.predicted_type))
         chosen[outcome.name] = rows[spread_examples(score[rows], examples)]
     return chosen
 
@@ -73,13 +74,31 @@ def gallery_figure(
     calibrated: ArrayLike = True,
     examples: int = 6,
 ) -> Figure:
-    """Examples of the four outcomes, in colour (figures 10, 14 and 20 of the study).
+    """Draw examples of the four outcomes in colour (figures 10, 14 and 20 of the study).
 
-    ``images``: ``(n, ny, nx, 3)`` in the order g, r, i, a memory map perhaps: only what is shown is read.
-    ``predictions``: a row an image, in the same order: ``galaxy_id``, ``probability_fast``, ``rotator_type``,
-    ``predicted_type``, and where it is known ``threshold``, shown beside the score: each fold has its own.
-    ``calibrated``: see ``rgb``; one value, or one an image. Examples are spread evenly over the scores of their
-    outcome, highest first. Frames have the colour of what the galaxy truly is.
+    Examples are spread evenly over the scores of their outcome, highest first. Frames show the colour of the true
+    class.
+
+    Parameters
+    ----------
+    images : array_like, shape (n, ny, nx, 3)
+        Images in the order g, r, i. Of a memory map only the examples are read.
+    predictions : DataFrame
+        One row per image in the same order: ``galaxy_id``, ``probability_fast``, ``rotator_type``, ``predicted_type``
+        and, optionally, the ``threshold`` of the galaxy's fold.
+    dataset, recipe : str
+        Keys for the subtitle.
+    synthetic : bool
+        Stamp the figure as synthetic.
+    calibrated : bool or array_like of bool
+        As in ``rgb``, for all images or for each.
+    examples : int
+        Number of examples per outcome.
+
+    Returns
+    -------
+    Figure
+        One row of examples per outcome.
     """
     width, height = 1.3 * examples + 1.5, 7.4
     figure = style.new_figure(
@@ -93,18 +112,18 @@ def gallery_figure(
         arranged=False,
     )
     calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), len(predictions))
-    true, called = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
+    true, predicted = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
     place = {"left": 1.45 / width, "right": 1 - 0.1 / width, "top": 1 - 1.05 / height, "bottom": 0.1 / height}
     grid = figure.subplots(len(OUTCOMES), examples, squeeze=False, gridspec_kw={**place, "wspace": 0.1, "hspace": 0.35})
     shown = gallery_examples(predictions, examples)
     for line, outcome in zip(grid, OUTCOMES, strict=True):
         look = CLASSES[outcome.rotator_type]
-        count = int(((true == outcome.rotator_type) & (called == outcome.predicted_type)).sum())
+        count = int(((true == outcome.rotator_type) & (predicted == outcome.predicted_type)).sum())
         for axes in line:
             style.bare(axes)
         first = line[0]
         first.set_ylabel(
-            f"{outcome.name}\n{look.name}, called {CLASSES[outcome.predicted_type].name}\nn = {count}",
+            f"{outcome.name}\n{look.name},\nclassified as {CLASSES[outcome.predicted_type].name}\nn = {count}",
             size=style.TEXT_SIZE,
             color=look.colour,
             rotation=0,
@@ -126,9 +145,9 @@ def gallery_figure(
 
 
 def galaxy_label(galaxy: pd.Series) -> str:
-    """Name and score of a galaxy, beside the threshold of its fold, with as many digits as tell them apart.
+    """Return the name of a galaxy with its score and its fold's threshold, with enough digits to distinguish them.
 
-    ``galaxy``: ``galaxy_id``, ``probability_fast`` and, where it is known, ``threshold``.
+    ``galaxy`` has ``galaxy_id``, ``probability_fast`` and, optionally, ``threshold``.
     """
     score, threshold = float(galaxy["probability_fast"]), galaxy.get("threshold")
     if pd.isna(threshold):

@@ -40,7 +40,7 @@ class Pictures:
             (self.folder / f"{name}.{ending}").unlink(missing_ok=True)
 
     def metadata(self) -> dict[str, dg.MetadataValue]:
-        """Each picture inline, as Markdown, and the folder of the full-sized ones."""
+        """Return each picture inline as Markdown, and the folder of the full-sized ones."""
         inline = {
             f"figure_{name}": dg.MetadataValue.md(
                 f"![{name}](data:image/png;base64,{base64.b64encode(data).decode('ascii')})"

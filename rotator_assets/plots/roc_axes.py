@@ -1,6 +1,6 @@
 """ROC axes, their lines and legends, shared by every figure with ROC curves.
 
-Fast is the positive class and the score is ``probability_fast``: a false positive is a slow rotator called fast.
+Fast is the positive class and the score is ``probability_fast``: a false positive is a slow rotator classified as fast.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FALSE_POSITIVES = "False-positive rate (slow rotators called fast)"
-TRUE_POSITIVES = "True-positive rate (fast rotators called fast)"
+FALSE_POSITIVES = "False-positive rate (slow rotators classified as fast)"
+TRUE_POSITIVES = "True-positive rate (fast rotators classified as fast)"
 UNDEFINED = "Not defined: needs galaxies\nof both classes"
 LINES = ("-", *style.DASHES)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One ROC curve with what the legend says of it; ``points``: false_positive_rate, true_positive_rate."""
+    """A ROC curve and its legend entry; ``points`` has false_positive_rate and true_positive_rate."""
 
     name: str
     points: pd.DataFrame
@@ -38,17 +38,46 @@ class Curve:
 
     @classmethod
     def of(cls, name: str, metrics: pd.Series, points: pd.DataFrame) -> Curve:
-        """The curve of one row of ``model_metrics``."""
+        """Return the curve of one row of ``model_metrics``.
+
+        Parameters
+        ----------
+        name : str
+            Name in the legend.
+        metrics : Series
+            The row: ``auc``, ``auc_low``, ``auc_high``, ``n_galaxies``, ``n_slow``.
+        points : DataFrame
+            Its rows of ``roc_curves``.
+
+        Returns
+        -------
+        Curve
+            The curve.
+        """
         return cls(name, points, *(metrics[key] for key in ("auc", "auc_low", "auc_high", "n_galaxies", "n_slow")))
 
     @property
     def label(self) -> str:
-        """Name, AUC with interval, and sample, a line each."""
+        """Name, AUC with interval, and sample, one per line."""
         auc = f"AUC {auc_text(self.auc, self.auc_low, self.auc_high)}"
         return f"{self.name}\n{auc}\n{self.n_galaxies} galaxies, {self.n_slow} slow"
 
 
 def overlay(title: str, dataset: str, recipe: str, synthetic: bool, detail: str) -> tuple[Figure, Axes]:
+    """Return a figure with empty ROC axes.
+
+    Parameters
+    ----------
+    title, dataset, recipe, detail : str
+        Title and parts of the subtitle.
+    synthetic : bool
+        Stamp the figure as synthetic.
+
+    Returns
+    -------
+    tuple of (Figure, Axes)
+        The figure and its axes.
+    """
     figure = style.new_figure(9.6, 5.4, title=title, dataset=dataset, recipe=recipe, synthetic=synthetic, detail=detail)
     axes = figure.subplots()
     style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
@@ -56,7 +85,7 @@ def overlay(title: str, dataset: str, recipe: str, synthetic: bool, detail: str)
 
 
 def finish(axes: Axes, drawn: bool) -> None:
-    """The diagonal, and the legend beside the axes, where its lines have room."""
+    """Draw the diagonal, and the legend to the right of the axes."""
     chance_line(axes)
     axes.set_anchor("W")
     if not drawn:
@@ -75,31 +104,67 @@ def finish(axes: Axes, drawn: bool) -> None:
 
 
 def look_of(number: int) -> tuple[str, object]:
-    """Colour and dashes of one of up to 24 curves beside the reference."""
+    """Return colour and dashes of one of up to 24 curves shown with the reference."""
     return style.OTHER_COLOURS[number % len(style.OTHER_COLOURS)], LINES[(number + 1) % len(LINES)]
 
 
 def chance_line(axes: Axes) -> None:
-    """The diagonal of a score that says nothing, and the limits of every ROC curve."""
+    """Draw the diagonal of a random score, and set the limits of the axes."""
     axes.plot([0, 1], [0, 1], color=style.GREY, lw=0.8, ls="--", label="chance")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
 
 
 def roc_line(axes: Axes, curve: pd.DataFrame, label: str | None, **look) -> None:
-    """One curve: ``false_positive_rate`` and ``true_positive_rate``."""
+    """Draw one curve.
+
+    Parameters
+    ----------
+    axes : Axes
+        ROC axes.
+    curve : DataFrame
+        ``false_positive_rate`` and ``true_positive_rate``.
+    label : str or None
+        Legend entry.
+    **look
+        Options of ``Axes.plot``.
+    """
     x, y = numbers(curve, "false_positive_rate"), numbers(curve, "true_positive_rate")
     axes.plot(x, y, label=label, **look)
 
 
 def auc_text(auc: float, low: float, high: float) -> str:
-    """An AUC with its interval, as legends have it."""
+    """Return an AUC with its interval as text.
+
+    Parameters
+    ----------
+    auc, low, high : float
+        The AUC and the ends of its interval, NaN where not defined.
+
+    Returns
+    -------
+    str
+        Such as ``0.781 [0.752, 0.810]``.
+    """
     if not np.isfinite(auc):
         return "not defined"
     return f"{auc:.3f}" + (f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) and np.isfinite(high) else "")
 
 
 def difference_text(difference: float, low: float, high: float, p_value_adjusted: float) -> str:
-    """A difference of AUCs with its interval and its p-value after Holm's correction."""
+    """Return a difference of AUCs as text.
+
+    Parameters
+    ----------
+    difference, low, high : float
+        The difference and the ends of its interval.
+    p_value_adjusted : float
+        Its p-value after Holm's correction, NaN without a test.
+
+    Returns
+    -------
+    str
+        Such as ``+0.021 [-0.004, +0.046], p (Holm) 0.1``.
+    """
     if np.isnan(p_value_adjusted):
         return f"{difference:+.3f}, no test"
     p_value = "< 0.001" if p_value_adjusted < 0.001 else f"{p_value_adjusted:.2g}"

@@ -1,7 +1,7 @@
-"""How every picture looks, and how it becomes a file.
+"""The look of every figure, and saving them to files.
 
-pyplot is never touched, so figures can be made in any thread and are freed with their last reference. Matplotlib's
-settings are its own defaults, whatever a ``matplotlibrc`` says.
+pyplot is not used, so figures can be drawn in any thread and are freed with their last reference. Matplotlib uses its
+default settings and ignores any ``matplotlibrc``.
 """
 
 from __future__ import annotations
@@ -24,19 +24,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
 SLOW, FAST = 0, 1
 SLOW_COLOUR, FAST_COLOUR = "#D55E00", "#0072B2"
-"""Vermillion and blue of Okabe & Ito (2008), told apart by readers with any colour vision."""
+"""Vermillion and blue of Okabe & Ito (2008), which readers with any colour vision can distinguish."""
 INK, GREY, PALE = "#222222", "#767676", "#D9D9D9"
 OTHER_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F5F3F", "#B2B200", "#444444")
-"""For what is neither slow nor fast: baselines, recipes."""
+"""Colours of baselines and recipes."""
 DASHES = ("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 TITLE_SIZE, LABEL_SIZE, TEXT_SIZE, SMALL_SIZE = 12.0, 10.5, 9.0, 7.5
 """Points; a figure is about 8 inches wide."""
@@ -48,7 +41,7 @@ _drawing = threading.Lock()  # Matplotlib's parser of formulae keeps its state i
 
 @dataclass(frozen=True)
 class RotatorClass:
-    """One side of the boundary: its value in ``rotator_type``, and the look it has in every picture."""
+    """Slow or fast: the value in ``rotator_type``, and the look in every figure."""
 
     value: int
     name: str
@@ -58,7 +51,7 @@ class RotatorClass:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One of the four ways a galaxy can come out: what it is (``rotator_type``) and what the network called it."""
+    """One of the four outcomes of a classification: the true class (``rotator_type``) and the predicted one."""
 
     name: str
     rotator_type: int
@@ -66,6 +59,7 @@ class Outcome:
 
     @property
     def right(self) -> bool:
+        """True for correct classifications."""
         return self.rotator_type == self.predicted_type
 
 
@@ -80,18 +74,19 @@ OUTCOMES = (
 
 
 def numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """The column as float64; whatever is missing or no number becomes NaN."""
+    """Return the column as float64, with NaN for missing values and text."""
     return pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def shade(number: int, count: int) -> tuple[float, ...]:
-    """Colour of one of ``count`` members in order (folds, say)."""
+    """Return the colour of one of ``count`` ordered members, such as folds."""
     import matplotlib
 
     return matplotlib.colormaps["viridis"](0.9 * number / max(count - 1, 1))
 
 
 def percent(part: int, whole: int) -> str:
+    """Return the fraction in percent with one decimal; a dash for an empty whole."""
     return f"{100 * part / whole:.1f} %" if whole else "–"
 
 
@@ -106,10 +101,29 @@ def new_figure(
     detail: str = "",
     arranged: bool = True,
 ) -> Figure:
-    """An empty figure of that size (inches) with its title: what it shows, then of which dataset and recipe.
+    """Return an empty figure with a title, and a subtitle of dataset, recipe and detail.
 
-    ``synthetic`` stamps it. The title takes the left of the top row, the stamp its right. Its panels are ``arranged``
-    to fit their labels when it is drawn; where there are many, to place them oneself takes a tenth of the time.
+    Parameters
+    ----------
+    width, height : float
+        Size in inches.
+    title : str
+        What the figure shows.
+    dataset : str
+        Key of the dataset or survey.
+    recipe : str or None
+        Name of the recipe.
+    synthetic : bool
+        Stamp the figure as synthetic, in the upper right corner.
+    detail : str
+        Further text of the subtitle.
+    arranged : bool
+        Fit the panels to their labels when the figure is drawn. Placing many panels by hand is ten times as fast.
+
+    Returns
+    -------
+    Figure
+        The figure, without axes.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -133,14 +147,14 @@ def new_figure(
 
 @cache
 def _default_settings() -> None:
-    """Forget the ``matplotlibrc`` of the working directory, which none of a home folder can outdo (`environment`)."""
+    """Ignore the ``matplotlibrc`` of the working directory; ``core.environment`` does so for the home folder."""
     import matplotlib
 
     matplotlib.rcdefaults()
 
 
 def stamp_synthetic(figure: Figure) -> None:
-    """Write on the figure, once, that what it shows was made up."""
+    """Stamp the figure as synthetic, once."""
     if is_stamped(figure):
         return
     width, height = figure.get_size_inches()
@@ -160,11 +174,24 @@ def stamp_synthetic(figure: Figure) -> None:
 
 
 def is_stamped(figure: Figure) -> bool:
+    """Return True if the figure is stamped as synthetic."""
     return any(text.get_gid() == "synthetic" for text in figure.texts)
 
 
 def dress(axes: Axes, *, x: str = "", y: str = "", title: str = "", grid: bool = True) -> None:
-    """Labels (with their units), sizes and lines that all axes share."""
+    """Set the labels of the axes, and the sizes and lines that all axes share.
+
+    Parameters
+    ----------
+    axes : Axes
+        The axes.
+    x, y : str
+        Labels with units.
+    title : str
+        Title of the panel.
+    grid : bool
+        Draw a grid.
+    """
     axes.set_xlabel(x, size=LABEL_SIZE, color=INK)
     axes.set_ylabel(y, size=LABEL_SIZE, color=INK)
     axes.set_title(title, size=LABEL_SIZE, color=INK)
@@ -178,7 +205,7 @@ def dress(axes: Axes, *, x: str = "", y: str = "", title: str = "", grid: bool =
 
 
 def legend(axes: Axes, **options) -> None:
-    """The axes' legend, where something has a label; points of readable size whatever their size in the plot."""
+    """Draw the legend of the axes if anything has a label, with points of a readable size."""
     if axes.get_legend_handles_labels()[1]:
         box = axes.legend(**{"fontsize": TEXT_SIZE, "frameon": True, "framealpha": 0.9, "edgecolor": PALE, **options})
         for handle in box.legend_handles:
@@ -187,12 +214,12 @@ def legend(axes: Axes, **options) -> None:
 
 
 def legend_below(axes: Axes, columns: int = 2) -> None:
-    """The axes' legend under its x label, where it hides no galaxy."""
+    """Draw the legend below the x label, where it hides no data."""
     legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=columns, frameon=False, columnspacing=1.2)
 
 
 def bare(axes: Axes) -> None:
-    """No ticks and no frame, for pictures."""
+    """Remove ticks and frame, for images."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -200,7 +227,7 @@ def bare(axes: Axes) -> None:
 
 
 def say(axes: Axes, message: str, *, size: float = LABEL_SIZE) -> None:
-    """Write in the middle of the axes why there is nothing to see."""
+    """Write a message in the middle of the axes, such as why they are empty."""
     axes.text(
         0.5,
         0.5,
@@ -216,9 +243,9 @@ def say(axes: Axes, message: str, *, size: float = LABEL_SIZE) -> None:
 
 
 def render(figure: Figure, *, kind: str = "png", dpi: float = PRINT_DPI) -> bytes:
-    """The figure as the bytes of a ``png`` or ``pdf`` file, the same every time.
+    """Return the figure as the bytes of a ``png`` or ``pdf`` file, the same for each call.
 
-    The first time, its parts find their places; there they stay.
+    The first call arranges the panels; later ones keep them in place.
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -236,14 +263,14 @@ def render(figure: Figure, *, kind: str = "png", dpi: float = PRINT_DPI) -> byte
 
 
 def fit_png(data: bytes, max_bytes: int) -> bytes:
-    """The PNG as it is where it fits (the Dagster UI inlines at most 200 kB), else `shrink_png`."""
+    """Return the PNG, shrunk if it is too large (the Dagster UI inlines at most 200 kB)."""
     return data if len(data) <= max_bytes else shrink_png(data, max_bytes)
 
 
 def shrink_png(data: bytes, max_bytes: int) -> bytes:
-    """The picture in 256 colours, and no more dots than fit into ``max_bytes``.
+    """Return the picture in 256 colours, with as many pixels as fit into ``max_bytes``.
 
-    Raises ValueError where even a fifth of its width does not fit: nothing could be read there.
+    Raises ValueError if even a fifth of its width does not fit, which would not be readable.
     """
     from PIL import Image
 
@@ -257,12 +284,12 @@ def shrink_png(data: bytes, max_bytes: int) -> bytes:
         smaller.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "PNG")
         if buffer.tell() <= max_bytes:
             return buffer.getvalue()
-        scale *= min(0.9, 0.95 * (max_bytes / buffer.tell()) ** 0.5)  # size grows with the number of dots
+        scale *= min(0.9, 0.95 * (max_bytes / buffer.tell()) ** 0.5)  # size grows with the number of pixels
     raise ValueError(f"the picture does not fit into {max_bytes} bytes")
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write the figure as ``.png`` or ``.pdf``, whole or not at all; folders are made as needed."""
+    """Write the figure as ``.png`` or ``.pdf`` in one step, and create its folder. Raises ValueError for others."""
     kind = path.suffix.lower().lstrip(".")
     if kind not in ("png", "pdf"):
         raise ValueError(f"{path.name}: pictures are saved as .png or .pdf")
@@ -271,9 +298,9 @@ def save_figure(figure: Figure, path: Path) -> Path:
 
 
 def save_picture(figure: Figure, path: Path, *, for_print: bool) -> bytes:
-    """Write the figure as ``path``, a ``.png``, drawn once, and return its bytes.
+    """Write the figure as a ``.png`` file and return its bytes.
 
-    One ``for_print`` has more dots and a PDF beside it; of any other an older PDF is removed.
+    ``for_print`` gives a higher resolution and a PDF alongside; otherwise an older PDF is deleted.
     """
     data = render(figure, dpi=PRINT_DPI if for_print else SCREEN_DPI)
     _write(path, data)
@@ -290,7 +317,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def note(axes: Axes, text: str) -> None:
-    """What to beware of, in the upper left, where no curve begins."""
+    """Write a caveat in the upper left corner, where no curve starts."""
     axes.text(
         0.02,
         0.93,
@@ -306,7 +333,21 @@ def note(axes: Axes, text: str) -> None:
 def points_with_intervals(
     axes: Axes, rows: pd.DataFrame, x: str, columns: tuple[str, str, str], colour: str, marker: str, label: str
 ) -> None:
-    """Values with the ends of their intervals, three columns, as marks with bars."""
+    """Draw values with their intervals as marks with error bars.
+
+    Parameters
+    ----------
+    axes : Axes
+        The axes.
+    rows : DataFrame
+        One row per value.
+    x : str
+        Column of the position.
+    columns : tuple of three str
+        Columns of the value and of the lower and upper end of its interval.
+    colour, marker, label : str
+        Look and legend entry.
+    """
     value, low, high = (numbers(rows, column) for column in columns)
     axes.errorbar(
         numbers(rows, x),

@@ -85,7 +85,7 @@ def test_outcomes_add_up_and_wrong_calls_are_open(frame):
     share = f"{100 * counts['True fast'] / of_fast:.1f} %"
     assert f"True fast: {counts['True fast']} ({share} of fast)" in made_up.legend_texts(right)
     assert any(text.startswith(f"False fast: {counts['False fast']} ") for text in made_up.legend_texts(wrong))
-    assert right.get_title() == f"Called right ({counts['True fast'] + counts['True slow']})"
+    assert right.get_title() == f"Classified correctly ({counts['True fast'] + counts['True slow']})"
     assert sum(counts.values()) == len(known)
     assert all(len(points.get_facecolor()) == 0 for points in wrong.collections)
     assert all(len(points.get_facecolor()) == 1 for points in right.collections)
