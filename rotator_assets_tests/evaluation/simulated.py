@@ -22,9 +22,8 @@ class Setting:
 
     Scores are normal in each class, so that the AUCs are exact. ``correlation``: between the two classifiers' scores
     of a galaxy within its class. ``offset``, ``slope``: standard deviations between networks of the zero point of their
-    scores, and of the logarithm of their scale. ``training``: share of a score's variance that is the network's own:
-    it differs between trainings from galaxy to galaxy. ``quality``: standard deviation between networks of the distance
-    of the classes: it differs between trainings as a whole.
+    scores, and of the logarithm of their scale. ``training``: fraction of a score's variance that differs between
+    trainings from galaxy to galaxy. ``quality``: standard deviation between networks of the distance of the classes.
     """
 
     n: int = 120
