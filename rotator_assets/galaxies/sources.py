@@ -291,7 +291,7 @@ def label_sources(labeled: pd.DataFrame) -> dict[str, dict[str, int]]:
     return {name: labels[column].value_counts().to_dict() for name, column in columns.items()}
 
 
-def told_label_sources(labeled: pd.DataFrame) -> str:
+def label_sources_text(labeled: pd.DataFrame) -> str:
     """Return the sources of the labels in a sentence."""
     told = [
         f"by {what} of {', '.join(f'{source} {count}' for source, count in counts.items())}"

@@ -8,7 +8,7 @@ from itertools import chain
 import pandas as pd
 
 from rotator_assets.galaxies.figures import match_figure
-from rotator_assets.galaxies.sources import told_label_sources
+from rotator_assets.galaxies.sources import label_sources_text
 from rotator_assets.lineage.settings_file import Settings
 from rotator_assets.plots.style import save_figure
 from rotator_assets.report.content import ReportContent, Subject
@@ -103,7 +103,7 @@ def survey_section(content: ReportContent, survey: str) -> ReportSection:
     return ReportSection(
         title=f"Galaxies of {survey}",
         anchor=f"survey-{survey}",
-        intro=told_label_sources(labelled) + content.see_figures(subject),
+        intro=label_sources_text(labelled) + content.see_figures(subject),
         figures=content.figures(subject),
         tables=content.tables(subject),
     )

@@ -1,4 +1,4 @@
-"""Measuring a whole survey: in parallel, once a galaxy, whatever a file does."""
+"""Measuring a whole survey: in parallel, once per galaxy, even with files that crash the reader."""
 
 import sys
 import time
@@ -80,7 +80,7 @@ def test_no_files_give_no_rows(tmp_path):
     assert measure_all([], tmp_path, lambda *_: None).empty
 
 
-def test_files_that_kill_or_hold_up_their_reader_are_listed_and_the_others_go_on(jobs, tmp_path, monkeypatch):
+def test_files_that_crash_or_block_their_reader_do_not_stop_the_others(jobs, tmp_path, monkeypatch):
     monkeypatch.setattr(measuring, "WORKER", (sys.executable, "-m", "rotator_assets_tests.catalogs.deadly_worker"))
     monkeypatch.setattr(measuring, "LIMIT_SECONDS", 8.0)
     frame = measure_all(jobs, tmp_path / "kept", lambda *_: None, workers=2).set_index("galaxy_id")

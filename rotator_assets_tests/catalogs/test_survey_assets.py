@@ -1,4 +1,4 @@
-"""Survey files of every kind through Dagster: measured lambda_R, agreement, frames, archives, catalogues alone."""
+"""Survey files of every kind through Dagster: measured lambda_R, agreement, frames, archives, catalogues only."""
 
 import shutil
 
@@ -59,7 +59,7 @@ def tng_catalogs(root: DataRoot, ids=(6, 7)):
     return catalogs
 
 
-def test_lambda_r_from_maps_labels_galaxies_and_is_compared_with_the_tables(root):
+def test_lambda_r_from_maps_makes_labels_and_is_compared_with_the_tables(root):
     folder = write_manga_catalogs(root.survey("manga"))
     disc = Disc()
     disc.write(folder / "maps" / "manga-8000-1902-MAPS-HYB10-GAU-MILESHC.fits", "DR15", PLATEIFU="8000-1902")
@@ -98,7 +98,7 @@ def test_lambda_r_from_maps_labels_galaxies_and_is_compared_with_the_tables(root
     assert choices.loc["as set", "n_labelled"] == labeled["rotator_type"].notna().sum()
 
 
-def test_a_measurement_of_too_little_coverage_is_not_filled_from_a_table_and_told(root):
+def test_a_measurement_with_little_coverage_is_not_filled_and_is_noticed(root):
     folder = write_manga_catalogs(root.survey("manga"))
     (folder / "catalogs" / "SDSSDR17_MaNGA_JAM.fits").unlink()
     disc, planes = Disc(), Disc().planes()
@@ -160,7 +160,7 @@ def test_a_survey_without_any_lambda_r_says_what_would_give_it(root):
     assert isinstance(error, InputError) and "lambda_r" in str(error) and "cutout_" in str(error)
 
 
-def test_simulated_images_are_read_from_their_tar_and_observed_as_the_settings_say(root):
+def test_simulated_images_from_a_tar_are_observed_by_the_settings(root):
     catalogs = tng_catalogs(root)
     write_text(catalogs / "lambda_r.csv", "subfind_id,lambda_r,ellipticity\n6,0.1,0.3\n7,0.2,0.3\n")
     planes = np.stack([*picture(150), picture(150)[0]]) * 1e3

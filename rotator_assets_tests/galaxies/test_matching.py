@@ -78,7 +78,7 @@ def test_losses_add_up(matched):
     assert used == galaxies["lambda_r"].notna().sum()
 
 
-def test_the_funnel_counts_each_lost_galaxy_once_at_the_first_step_that_loses_it():
+def test_the_funnel_counts_each_lost_galaxy_once_at_its_first_loss():
     ids = list("abcdefgh")
     morphology = frame(MORPHOLOGY, galaxy_id=ids, object_id=ids, t_type=[-2, -2, -2, -2, 5, None, -2, -2])
     photometry = frame(PHOTOMETRY, galaxy_id=ids[1:], axis_ratio=[0.5, None, 0.5, 0.5, 0.5, 0.5, 0.5])
@@ -256,7 +256,7 @@ def test_cuts_take_labels_and_are_counted():
         assert reasons(losses, "label") == {reason: len(lost)}
 
 
-def test_of_repeat_observations_the_first_that_no_other_cut_rejects_is_kept():
+def test_the_first_repeat_observation_that_passes_the_cuts_is_kept():
     galaxies = galaxies_of(
         galaxy_id=list("abcde"),
         object_id=["x", "x", "x", "y", "y"],

@@ -1,4 +1,4 @@
-"""Labels by other choices: counts worked out by hand, beam corrections where they are known, published catalogues."""
+"""Labels under other choices: counts worked out by hand, beam corrections, published catalogues."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Which source gives lambda_R and which the ellipticity: orders, refusals, factors, and what is told of them."""
+"""The choice of the sources of lambda_R and ellipticity: preference, refused values, factors, notices."""
 
 import numpy as np
 import pandas as pd
@@ -7,9 +7,9 @@ import pytest
 from rotator_assets.galaxies.matching import label_galaxies, match_galaxies, matching_losses
 from rotator_assets.galaxies.sources import (
     label_sources,
+    label_sources_text,
     mixed_scales,
     shapes,
-    told_label_sources,
     unfilled,
     unused_ellipticities,
     unused_sources,
@@ -71,7 +71,7 @@ def test_a_refused_value_is_not_filled_from_a_later_source():
     ]
 
 
-def test_a_refused_value_is_filled_where_the_setting_says_so_and_the_row_tells():
+def test_a_refused_value_is_filled_if_the_setting_says_so():
     galaxies, _ = matched(DYNPOP, source("pipe3d", PIPE3D), source("maps", TRUE), jam_qual_min=0, fill_refused=True)
     assert galaxies["lambda_r"].tolist() == TRUE.tolist()
     assert galaxies["lambda_r_source"].tolist() == ["dynpop", "maps", "maps", "dynpop"]
@@ -109,7 +109,7 @@ def test_a_source_that_is_not_preferred_refuses_nothing():
     assert galaxies["lambda_r"].tolist() == PIPE3D.tolist() and galaxies["lambda_r_refused"].isna().all()
 
 
-def test_a_factor_scales_value_and_error_of_its_source_and_keeps_the_published_value():
+def test_a_factor_scales_value_and_error_and_keeps_the_published_value():
     spins = source("pipe3d", [0.1, 0.2, 1.2, np.nan], lambda_r_error=0.02, lambda_r_limit=0.1)
     galaxies, _ = matched(spins, source("maps", [np.nan, np.nan, np.nan, 0.3]), lambda_r_scale={"pipe3d": 1.39})
     np.testing.assert_allclose(galaxies["lambda_r"], [0.139, 0.278, np.nan, 0.3])  # 1.668 is no lambda_R
@@ -120,7 +120,7 @@ def test_a_factor_scales_value_and_error_of_its_source_and_keeps_the_published_v
     assert usable["galaxy_id"].tolist() == ["a", "b"] and usable["lambda_r"].tolist() == pytest.approx([0.139, 0.278])
 
 
-def test_the_ellipticity_comes_from_the_first_source_of_the_list_that_has_one():
+def test_the_ellipticity_comes_from_the_first_listed_source_with_one():
     photometry = conform(
         pd.DataFrame(
             {
@@ -158,7 +158,7 @@ def test_an_ellipticity_does_not_need_the_lambda_r_that_it_comes_with():
     assert set(galaxies["lambda_r_source"]) == {"pipe3d"} and set(galaxies["axis_ratio_source"]) == {"dynpop"}
 
 
-def test_sizes_that_photometry_lacks_come_from_the_most_preferred_source_of_lambda_r():
+def test_missing_sizes_come_from_the_preferred_source_of_lambda_r():
     spins = (source("dynpop", TRUE, r_eff_arcsec=4.0), source("maps", TRUE, r_eff_arcsec=[5.0, np.nan, 5.0, 5.0]))
     sizes = PHOTOMETRY_ROWS.assign(r_eff_arcsec=[6.0, np.nan, np.nan, np.nan])
     for preference, expected in ((("maps", "dynpop"), [6, 4, 5, 5]), (("dynpop", "maps"), [6, 4, 4, 4])):
@@ -180,7 +180,7 @@ def test_labels_of_mixed_sources_are_counted_and_told():
     galaxies, _ = matched(source("dynpop", [0.1, 0.2, np.nan, 0.3]), source("pipe3d", PIPE3D))
     labeled, _ = label_galaxies(galaxies)
     assert label_sources(labeled) == {"lambda_r": {"dynpop": 3, "pipe3d": 1}, "ellipticity": {"pymorph": 4}}
-    assert told_label_sources(labeled) == "Labels by lambda_r of dynpop 3, pipe3d 1 and by ellipticity of pymorph 4."
+    assert label_sources_text(labeled) == "Labels by lambda_r of dynpop 3, pipe3d 1 and by ellipticity of pymorph 4."
     (notice,) = mixed_scales(labeled, MANGA.lambda_r_scales, {})
     assert "3 of dynpop, 1 of pipe3d; pipe3d reads about 0.72 of the others" in notice
     assert mixed_scales(labeled, MANGA.lambda_r_scales, {"pipe3d": 1.39}) == []

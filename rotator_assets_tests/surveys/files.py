@@ -1,4 +1,4 @@
-"""Writers of small files in the published formats, with the traps that the real ones hold."""
+"""Writers of small files in the published formats, with the pitfalls of the real ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MaNGA catalogues and images: the traps of the published files, and every way they can lack."""
+"""MaNGA catalogues and images: the pitfalls of the published files, and missing ones."""
 
 import shutil
 

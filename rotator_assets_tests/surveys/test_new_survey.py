@@ -1,4 +1,4 @@
-"""A survey is one module and one line: a made-up one, in a package of its own, runs from catalogues to the report."""
+"""A survey takes one module and one line: a synthetic one in its own package runs from catalogues to the report."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Published numbers that the code must give back: ATLAS3D's classes, one MaNGA galaxy's lambda_R, image magnitudes."""
+"""Published numbers that the code must reproduce: ATLAS3D's classes, one MaNGA galaxy's lambda_R, image magnitudes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The survey package as a whole: its keys, what it expects, and what importing it costs."""
+"""The survey package as a whole: its keys, its expected inputs, and the cost of importing it."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def test_release_is_read_from_the_name(tmp_path):
     assert {name: release_of(tmp_path / name) for name in releases} == releases
 
 
-def test_images_in_linked_folders_are_found_and_folders_named_like_images_are_not(tmp_path):
+def test_images_in_linked_folders_are_found_and_folders_are_not(tmp_path):
     elsewhere = tmp_path / "disk2"
     elsewhere.mkdir()
     (elsewhere / "broadband_7.fits").write_bytes(b"x")

@@ -1,4 +1,4 @@
-"""The table readers: what they make of good files, and one test for each way a file can be bad."""
+"""The table readers: good files, and one test for each way a file can be bad."""
 
 from functools import partial
 

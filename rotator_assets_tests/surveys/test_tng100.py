@@ -103,7 +103,7 @@ def test_images_are_found_in_the_folders_of_the_tar(tng):
     assert {galaxy: source.form for galaxy, source in TNG100.image_index(tng).items()} == {"5": "counts", "6": "counts"}
 
 
-def test_a_group_catalogue_of_few_of_the_galaxies_is_told_and_of_none_refused(tng):
+def test_a_group_catalogue_without_most_galaxies_is_noticed_or_refused(tng):
     write_catalog(tng / "catalogs" / "groups_099")  # subhalos 0 to 8
     assert TNG100.read_photometry(tng).sources[-1].notices == ()
     few = {"SubhaloID": [6, 100, 200], "P_Late": [0.1, 0.1, 0.1]}
