@@ -39,7 +39,7 @@ def evaluation(asset: str, stale: Iterable[Stale]) -> dg.AssetCheckEvaluation:
     rows = [f"| {one.asset} | {one.partition} | {_escaped(one.reason)} |" for one in listed[:_LISTED]]
     rows += [f"| and {len(listed) - _LISTED} more | | see `rotators status` |"] if len(listed) > _LISTED else []
     table = "\n".join(["| asset | partition | why |", "|---|---|---|", *rows])
-    metadata = {"stale": dg.MetadataValue.md(table), "make them anew": f"{remedy}, or `rotators run --stale`"}
+    metadata = {"stale": dg.MetadataValue.md(table), "rebuild with": f"{remedy}, or `rotators run --stale`"}
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(asset),
         check_name=NAME,

@@ -45,7 +45,7 @@ class Step:
         return set(self.assets) <= set(TRAINING_ASSETS)
 
 
-PLANTED = Step("planted truth", STEP_ASSETS["planted_truth"], None)
+PLANTED = Step("injection-recovery test", STEP_ASSETS["planted_truth"], None)
 REPORT = Step("study report", REPORT_ASSETS, None, requested=True)
 
 
@@ -150,10 +150,10 @@ def _robustness(dataset: str, recipes: list[str], requested: bool) -> list[Step]
             for recipe in recipes
             for title, assets, needs in (
                 ("ellipticity", ELLIPTICITY_ASSETS, (morphology,)),
-                ("questions", STEP_ASSETS["robustness_of_training"], ()),
+                ("robustness", STEP_ASSETS["robustness_of_training"], ()),
             )
         ),
-        Step(f"questions {dataset}", ACROSS_RECIPES_ASSETS, dataset, needs_one=tuple(trainings), requested=requested),
+        Step(f"robustness {dataset}", ACROSS_RECIPES_ASSETS, dataset, needs_one=tuple(trainings), requested=requested),
     ]
 
 

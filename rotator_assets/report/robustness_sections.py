@@ -22,14 +22,14 @@ def robustness_sections(content: ReportContent, trained: list[Training]) -> list
     curves = content.store.query("SELECT dataset, synthetic FROM learning_curve_fit ORDER BY dataset")
     if checked.empty and curves.empty:
         intro += " None was run yet: use `rotators run --robustness` with datasets and recipes."
-        return [ReportSection(title="Robustness checks", anchor="questions", intro=intro)]
+        return [ReportSection(title="Robustness checks", anchor="robustness", intro=intro)]
     study = Subject("study")
     figures = content.figures(study, _TOPIC)
     for curve in curves.itertuples():
         figures += content.figures(Subject("dataset", bool(curve.synthetic), dataset=str(curve.dataset)), _TOPIC)
     overview = ReportSection(
         title="Robustness checks",
-        anchor="questions",
+        anchor="robustness",
         intro=intro,
         figures=figures,
         tables=content.tables(study, _TOPIC),
@@ -46,7 +46,7 @@ def robustness_sections(content: ReportContent, trained: list[Training]) -> list
 def _of_training(content: ReportContent, subject: Subject) -> ReportSection:
     return ReportSection(
         title=f"Robustness checks of {subject.dataset}: {subject.recipe}",
-        anchor=f"questions-{subject.dataset}-{subject.recipe}",
+        anchor=f"robustness-{subject.dataset}-{subject.recipe}",
         figures=content.figures(subject, _TOPIC),
         tables=[_upright(table) for table in content.tables(subject, _TOPIC)],
         level=3,

@@ -128,7 +128,7 @@ def test_only_the_report_is_rebuilt_where_it_alone_is_stale():
     steps = plan_stale([("study_report", WHOLE)])
     assert [step.title for step in steps] == ["study report"]
     steps = plan_stale([("study_report", WHOLE), ("planted_truth", WHOLE), ("recipe_comparison", NOISY)])
-    assert [step.title for step in steps] == [f"comparison {NOISY}", "planted truth", "study report"]
+    assert [step.title for step in steps] == [f"comparison {NOISY}", "injection-recovery test", "study report"]
 
 
 def test_tables_of_different_roots_are_distinguished(runner, tmp_path):
