@@ -115,7 +115,7 @@ def test_one_source_of_lambda_r_is_not_compared_with_itself(root, galaxies, pred
 
 
 def test_a_galaxy_that_lost_its_label_is_reported(root, galaxies, predictions):
-    with pytest.raises(InputError, match="galaxy g0 has a prediction but no label"):
+    with pytest.raises(InputError, match="galaxy g0 has a prediction but no longer a label"):
         label_noise_report(
             context(training_key(DATASET, RECIPE)), open_store(root), predictions, models(), galaxies.iloc[1:]
         )
