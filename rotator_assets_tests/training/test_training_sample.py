@@ -77,7 +77,7 @@ def test_reports_use_the_boundary_of_the_training(labeled):
         assert list(asked["galaxy_id"]) == list(predictions["galaxy_id"])
         np.testing.assert_array_equal(asked["spin_threshold"], trained["spin_threshold"][::-1])
         np.testing.assert_array_equal(asked["lambda_r"] >= asked["spin_threshold"], asked["rotator_type"] == 1)
-    with pytest.raises(InputError, match="galaxy g6 has a prediction but no label or image any more"):
+    with pytest.raises(InputError, match="galaxy g6 has a prediction but no longer a label or image"):
         with_galaxies(labeled[["galaxy_id", "rotator_type"]], labeled.iloc[:-1], recipe)
 
 
