@@ -163,7 +163,8 @@ def binned(sample: pd.DataFrame) -> pd.DataFrame:
     """Return `auc_in_bins` of the network's scores for every variable of ``CALIPERS``, with ``variable``."""
     scored = NetworkScores.of(sample)
     tables = [auc_in_bins(scored, sample[name]).assign(variable=name) for name in CALIPERS]
-    return pd.concat(tables, ignore_index=True)
+    rows = [row for table in tables for row in table.to_dict("records")]  # pd.concat warns of empty tables
+    return pd.DataFrame(rows, columns=tables[0].columns)
 
 
 def ellipticity_tests(sample: pd.DataFrame, seed: int, boundary_gap: float = 0.0) -> pd.DataFrame:
