@@ -66,14 +66,14 @@ def test_nothing_is_stale_after_a_run_and_upstream_is_not_made_again(changed_roo
     assert outcome.done == [] and len(outcome.fresh) == len(steps) == 2
 
 
-def test_a_changed_setting_makes_the_labels_of_its_survey_stale_and_nothing_else(changed_root):
+def test_a_changed_label_setting_makes_only_its_survey_stale(changed_root):
     changed_root.settings.write_text("manga: {labels: {t_type_max: 0}}")
     reasons = _reasons(changed_root)
     assert set(reasons) == {(a, "manga") for a in SETTINGS_DECIDE}
     assert set(reasons.values()) == {"label_settings changed (labels.t_type_max: 2.0 -> 0.0)"}
 
 
-def test_what_follows_from_a_changed_setting_names_the_asset_that_was_updated(changed_root):
+def test_downstream_staleness_names_the_updated_asset(changed_root):
     changed_root.settings.write_text("manga: {labels: {t_type_max: 0}}")
     with open_runner(changed_root) as runner:
         assert not runner.run([step for step in plan([DATASET], []) if step.title == "catalogues of manga"]).failed
@@ -119,7 +119,7 @@ def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, m
         ),
     ],
 )
-def test_networks_are_not_stale_where_they_are_to_be_asked_or_explained_otherwise(
+def test_prediction_and_attribution_settings_leave_networks_fresh(
     changed_root, write_recipe, settings, reason, made_with_it
 ):
     write_recipe(**settings)
@@ -151,7 +151,7 @@ def write_recipe(tmp_path, monkeypatch):
     return write
 
 
-def test_several_edits_of_a_recipe_are_told_as_one_change_since_its_training(changed_root, write_recipe):
+def test_several_edits_of_a_recipe_are_reported_as_one_change(changed_root, write_recipe):
     for settings in ({"normalization": "log"}, {"normalization": "log", "epochs": 9}, {"epochs": 9, "bands": "r"}):
         write_recipe(**settings)
         reasons = _reasons(changed_root)
@@ -160,7 +160,7 @@ def test_several_edits_of_a_recipe_are_told_as_one_change_since_its_training(cha
     assert _reasons(changed_root) == {}
 
 
-def test_an_edited_recipe_shows_in_status_and_is_trained_anew_by_run_stale(changed_root, write_recipe):
+def test_an_edited_recipe_is_stale_and_retrained_by_run_stale(changed_root, write_recipe):
     first = open_store(changed_root).query("SELECT recipe_version FROM model_metrics")["recipe_version"][0]
     write_recipe(normalization="log", epochs=2)
     told = rotators("status", data=changed_root.path)
@@ -176,7 +176,7 @@ def test_an_edited_recipe_shows_in_status_and_is_trained_anew_by_run_stale(chang
     assert "nothing is stale" in rotators("status", data=changed_root.path).stdout
 
 
-def test_status_with_an_error_in_recipes_or_settings_tells_the_inputs_and_one_line(changed_root, write_recipe):
+def test_status_lists_inputs_despite_an_error_in_settings(changed_root, write_recipe):
     recipes = write_recipe(normalisation="log")
     done = rotators("status", data=changed_root.path)
     assert str(recipes) in complaint(done) and "normalisation" in complaint(done)
@@ -230,7 +230,7 @@ def _start_training(root: DataRoot) -> subprocess.Popen:
     return process
 
 
-def test_an_interrupted_run_says_so_in_one_line_and_leaves_nothing_half_done(changed_root):
+def test_an_interrupted_run_reports_one_line_and_no_partial_results(changed_root):
     process = _start_training(changed_root)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
@@ -241,7 +241,7 @@ def test_an_interrupted_run_says_so_in_one_line_and_leaves_nothing_half_done(cha
         open_models(changed_root.models / DATASET / OTHER_RECIPE)
 
 
-def test_a_killed_run_counts_as_failed_and_holds_the_training_pool_no_longer(changed_root):
+def test_a_killed_run_counts_as_failed_and_frees_the_training_pool(changed_root):
     process = _start_training(changed_root)
     with open_runner(changed_root) as runner:
         assert dg.DagsterRunStatus.STARTED in {run.status for run in runner.instance.get_runs()}  # at work: left alone

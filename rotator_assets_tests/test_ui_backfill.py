@@ -63,7 +63,7 @@ def page():
         screenshot(page, "backfill_5_end")
 
 
-def test_an_edited_normalization_is_shown_stale_backfilled_and_kept_beside_the_new(ui, page, recipes):
+def test_an_edited_normalization_is_stale_backfilled_and_kept(ui, page, recipes):
     first = _metrics(ui)
     assert set(first.index) == {*EDITED, "untouched"}
     assert _stale(ui) == set()
