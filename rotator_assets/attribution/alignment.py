@@ -13,13 +13,13 @@ from rotator_assets.imaging.centre import middle
 
 REACH_R_EFF = 3.0
 CELLS = 61
-"""The grid extends this far from the galaxy's centre along x and y, with this number of cells per side."""
+"""Extent of the grid from the galaxy's centre along x and y, in R_e, and number of cells per side."""
 _POINTS = 3
-"""Points per side at which each cell is sampled, so that cells wider than a pixel miss none."""
+"""Sample points per side of a cell, so that no pixel is skipped where cells are wider than pixels."""
 
 
 def aligned(values: NDArray[np.float64], ellipse: Ellipse) -> NDArray[np.float64]:
-    """Resample images (ny, nx, k) to the grid, (CELLS, CELLS, k), in their unit per R_e^2.
+    """Resample images (ny, nx, k) to the grid (CELLS, CELLS, k), as densities per R_e^2.
 
     Integrals over area are conserved. Cells with a sample point outside the image are NaN, and so are all cells if the
     ellipse is unknown.
@@ -47,7 +47,7 @@ def aligned(values: NDArray[np.float64], ellipse: Ellipse) -> NDArray[np.float64
 class RunningMean:
     """Element-wise mean and standard error of arrays that are added one by one (Welford 1962, Technometrics 4, 419).
 
-    NaN is ignored. Only three arrays of this shape are kept in memory.
+    NaN is ignored. Only three arrays of this shape are kept.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:

@@ -40,8 +40,8 @@ class SkyPlace:
     def cards(self, shape: tuple[int, int]) -> dict[str, Card]:
         """Return the WCS cards of an image (ny, nx) (Calabretta & Greisen 2002, A&A 395, 1077).
 
-        The projection is gnomonic if everything is known; otherwise linear about the galaxy, in arcsec if the pixel
-        scale is known, else in pixels.
+        The projection is gnomonic if everything is known. Otherwise it is linear with the galaxy at the origin, in
+        arcsec if the pixel scale is known, else in pixels.
         """
         place = [
             float(value) if np.isfinite(value) else middle(n)
@@ -99,7 +99,7 @@ def write_attribution(
     place : SkyPlace
         For the WCS of both.
     cards : mapping of str to (value, comment)
-        More cards for the primary header; numbers that are not finite are left out.
+        Further cards for the primary header; NaN and infinite values are left out.
     image_unit : str
         Unit of the image, such as nanomaggies.
 
@@ -123,7 +123,7 @@ def write_attribution(
 
 
 def remove_other_files(folder: Path, galaxy_ids: Iterable[str]) -> None:
-    """Delete the files of all other galaxies."""
+    """Delete the files of galaxies that are not in ``galaxy_ids``."""
     kept = {_file_name(galaxy_id) for galaxy_id in galaxy_ids}
     for path in folder.glob("*.fits"):
         if path.name not in kept:

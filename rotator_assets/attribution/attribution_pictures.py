@@ -1,4 +1,4 @@
-"""Pictures of a training's attributions, each drawn once for the file and for the UI."""
+"""Pictures of a training's attributions."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 def attribution_pictures(
     root: DataRoot,
-    title: dict[str, str | bool],
+    labels: dict[str, str | bool],
     sample: pd.DataFrame,
-    found: dict[str, pd.DataFrame],
+    tables: dict[str, pd.DataFrame],
     maps: np.ndarray,
     numbers: AttributionNumbers,
     tensor: ImageTensor,
@@ -31,16 +31,16 @@ def attribution_pictures(
     ----------
     root : DataRoot
         Where the pictures are saved.
-    title : mapping
+    labels : mapping
         ``dataset``, ``recipe`` and ``synthetic``, written on each picture.
     sample : DataFrame
         One row per map.
-    found : mapping of str to DataFrame
-        This training's rows of the tables of attributions, by table.
+    tables : mapping of str to DataFrame
+        Rows of this training, by the name of their table.
     maps : float32 (n, ny, nx)
         Attributions summed over bands, in logits.
     numbers : AttributionNumbers
-        For the mean maps.
+        Has the mean maps.
     tensor : ImageTensor
         The images of the dataset.
 
@@ -61,8 +61,8 @@ def attribution_pictures(
         attribution_radial_figure,
     )
 
-    explained = found["attributions"]
-    pictures = Pictures(root, f"{title['dataset']}/{title['recipe']}", EXHIBITS)
+    explained = tables["attributions"]
+    pictures = Pictures(root, f"{labels['dataset']}/{labels['recipe']}", EXHIBITS)
     ellipse = ["r_eff_pixels", "axis_ratio", "galaxy_x_pixels", "galaxy_y_pixels"]
     half_light = sample.reindex(columns=ellipse).assign(angle_deg=explained["light_angle_deg"])
     circular = (sample["r_eff_pixels"] * np.sqrt(sample["axis_ratio"])).median()
@@ -73,7 +73,7 @@ def attribution_pictures(
             tensor.select(sample["galaxy_id"]),
             maps,
             sample,
-            **title,
+            **labels,
             calibrated=(sample["image_unit"] == "nanomaggies").to_numpy(),
             half_light=half_light,
         ),
@@ -83,16 +83,16 @@ def attribution_pictures(
         mean_attribution_figure(
             {kind: mean.mean for kind, mean in numbers.mean_maps.items()},
             counts={kind: int(mean.count.max()) for kind, mean in numbers.mean_maps.items()},
-            **title,
+            **labels,
             r_eff_pixels=float(circular) if pd.notna(circular) else None,
         ),
     )
     pictures.add(
         "aligned_attributions",
-        aligned_attribution_figure(numbers.aligned_means, axis_ratio=float(sample["axis_ratio"].median()), **title),
+        aligned_attribution_figure(numbers.aligned_means, axis_ratio=float(sample["axis_ratio"].median()), **labels),
     )
-    pictures.add("attribution_radii", attribution_radial_figure(found["attribution_profiles"], **title))
-    pictures.add("attribution_shares", attribution_fraction_figure(found["attribution_summary"], **title))
-    pictures.add("attribution_directions", attribution_direction_figure(known, **title))
-    pictures.add("attribution_numbers", attribution_profile_figure(known, **title))
+    pictures.add("attribution_radii", attribution_radial_figure(tables["attribution_profiles"], **labels))
+    pictures.add("attribution_shares", attribution_fraction_figure(tables["attribution_summary"], **labels))
+    pictures.add("attribution_directions", attribution_direction_figure(known, **labels))
+    pictures.add("attribution_numbers", attribution_profile_figure(known, **labels))
     return pictures

@@ -8,8 +8,9 @@ With the logit F, the network's input x and the baseline image x0, the attributi
 a slow one. Over the whole image they add up to F(x) - F(x0) (completeness). The logit is explained rather than the
 probability, whose gradients vanish for confident predictions.
 
-Nodes and weights of the quadrature are alibi's. `gradients` sums the gradients image by image, so that maps and memory
-do not depend on the other images. Unmodified alibi is the reference (`alibi_maps`).
+Nodes and weights of the quadrature are alibi's. Gradients are computed image by image (module `gradients`), so that the
+map of an image and the memory needed do not depend on the other images. The reference is unmodified alibi
+(`alibi_maps`).
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     import keras
 
 METHODS = ("riemann_middle", "gausslegendre", "riemann_left", "riemann_right")
-"""Alibi's quadrature rules with weights that add up to 1; its riemann_trapezoid adds up to 1 - 1/n_steps."""
+"""Alibi's quadrature rules whose weights add up to 1; those of riemann_trapezoid add up to 1 - 1/n_steps."""
 COMPLETENESS_TOLERANCE = 0.05
-"""Largest completeness error accepted without more steps than the recipe's own."""
+"""Images with a larger completeness error get more steps than the recipe's ``attribution_steps``."""
 Quadrature = Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]]
 """Function of the number of steps that returns nodes in [0, 1] and weights."""
 
@@ -181,7 +182,7 @@ def alibi_maps(
     if len(images) == 0:
         return np.empty_like(images)
     explainer = IntegratedGradients(model, n_steps=n_steps, method=method)
-    with _without_warning_of_one_output():
+    with _without_single_output_warning():
         return explainer.explain(images, baselines=starts, target=None).attributions[0].astype(np.float32)
 
 
@@ -206,10 +207,8 @@ def check_against_alibi(
     """
     reference = alibi_maps(model, images, baselines, n_steps, method)
     ours = integrated_gradients(model, images, baselines, n_steps, method).maps
-    largest = np.abs(reference).max(initial=0)
-    return (
-        float(np.abs(ours - reference).max(initial=0) / largest) if largest > 0 else float(np.abs(ours).max(initial=0))
-    )
+    difference, largest = np.abs(ours - reference).max(initial=0), np.abs(reference).max(initial=0)
+    return float(difference / largest if largest > 0 else difference)
 
 
 @dataclass(frozen=True)
@@ -279,22 +278,22 @@ def _refined(paths: _Paths, recipe: Recipe, quadrature: Quadrature, tolerance: f
 def _collected(
     explained: Iterable[_Explained], shape: tuple[int, ...], on_progress: Callable[[int, int], None] | None
 ) -> Attributions:
-    """Combine the attributions of all images; ``maps`` has this shape."""
+    """Combine the attributions of all images; ``shape`` is that of the maps."""
     n = shape[0]
-    maps, numbers, n_steps = np.empty(shape, dtype=np.float32), np.empty((4, n)), np.empty(n, dtype=np.int32)
-    for number, one in enumerate(explained):
-        maps[number], n_steps[number] = one.map, one.n_steps
-        numbers[:, number] = one.logit, one.logit_baseline, one.delta, one.completeness_error
+    maps, scalars, n_steps = np.empty(shape, dtype=np.float32), np.empty((4, n)), np.empty(n, dtype=np.int32)
+    for index, image in enumerate(explained):
+        maps[index], n_steps[index] = image.map, image.n_steps
+        scalars[:, index] = image.logit, image.logit_baseline, image.delta, image.completeness_error
         if on_progress is not None:
-            on_progress(number + 1, n)
-    return Attributions(maps, *numbers, n_steps)
+            on_progress(index + 1, n)
+    return Attributions(maps, *scalars, n_steps)
 
 
 def _quadrature(method: str) -> Quadrature:
     """Return alibi's quadrature rule of this name."""
     if method not in METHODS:
         raise ValueError(f"unknown quadrature '{method}': use {', '.join(METHODS)}")
-    tensorflow()  # imported quietly here, before alibi imports it
+    tensorflow()  # imported before alibi imports it, to silence its messages
     from alibi.utils.approximation_methods import approximation_parameters
 
     weights, nodes = approximation_parameters(method)
@@ -302,7 +301,7 @@ def _quadrature(method: str) -> Quadrature:
 
 
 @contextmanager
-def _without_warning_of_one_output() -> Iterator[None]:
+def _without_single_output_warning() -> Iterator[None]:
     """Silence alibi's warning that a model with one output may need a target; the single output here is a logit."""
     logger = logging.getLogger("alibi.explainers.integrated_gradients")
     level = logger.level

@@ -19,7 +19,7 @@ _SURVEYS = "sdss|sloan|decam|des|hsc|lsst|ps|pogs|panstarrs|megacam|cfht"
 _OF_A_SURVEY = re.compile(rf"(?:{_SURVEYS})?([{_LETTERS}])(?:p|prime|band|mag)?")
 _LETTERS_APART = re.compile(rf"[{_LETTERS}](?:\W+[{_LETTERS}])+", re.IGNORECASE)
 _OTHER_SYSTEMS = ("johnson", "cousins", "bessel", "bessell", "gaia", "kron", "vega")
-"""Photometric systems whose letters stand for other bands than those of SDSS."""
+"""Photometric systems that use the same letters for other bands than SDSS."""
 _OF_ANOTHER_SYSTEM = re.compile(rf"\b(?:{'|'.join(_OTHER_SYSTEMS)})|\bF\d{{3}}[WLMNX]", re.IGNORECASE)
 _OF_BANDS = re.compile("BAND|FILT")
 _WORDS_OF_IMAGES = {"primary", "band", "filter", "image", "img", "sci", "science", "data", "flux", *_SURVEYS.split("|")}

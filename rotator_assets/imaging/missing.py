@@ -1,4 +1,4 @@
-"""Find the pixels of an image that hold no measurement. `missing_pixels` decides this for every reader."""
+"""Pixels of an image without a valid measurement, found in the same way for every file format (`missing_pixels`)."""
 
 from __future__ import annotations
 
@@ -10,35 +10,39 @@ from numpy.typing import NDArray
 from rotator_assets.core.errors import UnusableImage
 
 MIN_REPEATS = 9
-"""Noise hardly ever repeats a flux. As many pixels of one flux as in the core of a star are clipped or filled."""
+"""Number of equal fluxes from which they count as clipped or filled, as in the core of a saturated star. Noise hardly
+ever repeats a flux."""
 MIN_ZEROS = 2
 MIN_SATURATED = 4
-"""Fewer repeats are enough for exact zeros and for the largest flux. Subtracting a frame's median leaves a single
-zero."""
+"""Smaller numbers are enough for exact zeros and for the largest flux. A single zero is valid: subtracting the median
+of a frame can produce it."""
 FLAT_SQUARE_PX = 7
-"""A constant value also counts as missing if it fills squares of this side. Noise does not, even if it is rounded to
-twice its standard deviation."""
+"""A constant value also counts as missing if it fills a square of this side. Noise never fills one, even if it is
+rounded to twice its standard deviation."""
 _FLAT = 0.4
-"""In such squares noise varies by at least 2 standard deviations, and by 0.9 even if it was smoothed with a Gaussian of
-5 pixels. Padding that was dithered by lossy compression varies by 0.25."""
+"""Largest range of the fluxes in a flat square, in standard deviations of the noise. Noise has a range of at least 2,
+or 0.9 after smoothing with a Gaussian of 5 pixels; padding that was dithered by lossy compression has 0.25."""
 
 MIN_RATIO = 3
 _NEIGHBOURS = 4
-"""Whole numbers do repeat, and so do fluxes made from them, row by row in a FITS file with lossy compression. In such
-images a value must occur this many times as often as the four values on either side of it are repeated together."""
+"""Fluxes of integer images repeat even without missing pixels, and so do fluxes within a row of a FITS file with lossy
+compression. The repeats of a missing value must therefore exceed ``MIN_RATIO`` times the repeats of its next
+``_NEIGHBOURS`` values on either side together."""
 _SENTINELS = (
     *(-2147483648.0, -1e10, -1e6, -999999.0, -1e5, -99999.0, -32768.0, -32767.0, -1e4, -9999.0),
     *(-1e3, -999.0, -100.0, -99.0),
 )
 _SENTINEL_DEPTH = 3.0
-"""A sentinel lies below any noise: below the lowest 0.5 % of the fluxes by three times their distance from the lowest
-16 %, which is 7.5 standard deviations below the sky. Among fluxes of some hundreds, -99 is a flux."""
+"""A negative sentinel lies far below the noise: below the 0.5th percentile of the fluxes by at least three times the
+distance between this and the 16th percentile, about 7.5 standard deviations below the sky. If fluxes scatter by
+hundreds, -99 is a valid flux."""
 _BRIGHT_SENTINELS = (99.0, 999.0, 9999.0, 32767.0, 65535.0, 99999.0, 999999.0)
-"""Sentinels in images whose fluxes are not whole numbers: hardly any flux then has exactly such a value."""
+"""Sentinels in images whose fluxes are not integers, where a flux hardly ever has exactly such a value."""
 _EVERY_SENTINEL = np.array([*_SENTINELS, *_BRIGHT_SENTINELS])
 _NEARLY = 1e-3
-"""Values within this fraction of a low sentinel are sentinels after lossy compression."""
-_WHOLE = 0.5
+"""Relative deviation from a negative sentinel that lossy compression can cause."""
+_MAX_INTEGERS = 0.5
+"""If a larger fraction of the fluxes are integers, the values of ``_BRIGHT_SENTINELS`` are fluxes."""
 _NO_FLUX = 1e15
 """1e20, 1e30, 9.9e37 and the largest float are sentinels. No image has such large values in any supported unit."""
 
@@ -70,9 +74,9 @@ def missing_pixels(plane: NDArray, noiseless: bool = False, weights: NDArray | N
     """Return why each pixel of a band is missing, or None if all are present.
 
     NaN, infinities, ``BLANK``, sentinels and weights of 0 or below mark missing pixels. In images with noise, so does
-    any value, zero or other, that occurs far more often than noise repeats values: exact zeros, padding, clipped
-    negative fluxes, saturated cores. Noiseless simulations contain such values by nature. A band with a single value
-    has no missing pixels, because it is not an image at all.
+    any value that occurs far more often than noise repeats values: exact zeros, padding, clipped negative fluxes,
+    saturated cores. Noiseless simulations legitimately contain repeated values. In a band with a single value no pixel
+    is marked, because it is not an image at all.
 
     Parameters
     ----------
@@ -128,8 +132,8 @@ def filled(pixels: NDArray[np.float32], missing: NDArray[np.uint8]) -> NDArray[n
 
 def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
     ordered = np.sort(plane, axis=None)  # NaN last, equal values adjacent
-    odd = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or _holds_sentinels(ordered)
-    if not odd and (noiseless or not (_may_repeat(ordered) or _may_be_flat(plane))):
+    invalid = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or _holds_sentinels(ordered)
+    if not invalid and (noiseless or not (_may_repeat(ordered) or _may_be_flat(plane))):
         return None
     why = np.where(np.isfinite(plane), 0, Missing.NOT_FINITE).astype(np.uint8)
     why[(why == 0) & _is_sentinel(plane, noiseless)] = Missing.SENTINEL
@@ -141,7 +145,7 @@ def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
 def _may_repeat(ordered: NDArray) -> bool:
     """Return whether any value repeats at least as often as `_mark_repeated` requires.
 
-    Fast, as most images have none.
+    This is a fast test, because most images have no such value.
     """
     last, zeros = MIN_REPEATS - 1, np.searchsorted(ordered, 0, "right") - np.searchsorted(ordered, 0)
     of_top = ordered[-MIN_SATURATED:]
@@ -149,7 +153,7 @@ def _may_repeat(ordered: NDArray) -> bool:
 
 
 def _may_be_flat(plane: NDArray) -> bool:
-    """Return whether there may be a flat square, from every second pixel (3 x 3 of each square); fast."""
+    """Return whether there may be a flat square; a fast test on every second pixel (3 x 3 of each square)."""
 
     def of_squares(extreme: np.ufunc) -> NDArray:
         of_columns = extreme(extreme(pixels[:-2], pixels[1:-1]), pixels[2:])
@@ -186,7 +190,7 @@ def _is_sentinel(plane: NDArray, noiseless: bool) -> NDArray[np.bool_]:
     others = plane[~low & ~bright & ~no_flux & np.isfinite(plane) & (plane != 0)]
     if others.size == 0:
         return no_flux
-    if np.mean(others == np.round(others)) > _WHOLE:
+    if np.mean(others == np.round(others)) > _MAX_INTEGERS:
         bright[:] = False
     if low.any() and not noiseless:
         lowest, faint = np.percentile(others, [0.5, 16])
@@ -196,17 +200,17 @@ def _is_sentinel(plane: NDArray, noiseless: bool) -> NDArray[np.bool_]:
 
 def _mark_repeated(plane: NDArray, why: NDArray[np.uint8]) -> None:
     """Mark in ``why`` the pixels of values that repeat more often, or closer together, than noise does."""
-    there = why == 0
-    values, counts = np.unique(plane[there], return_counts=True)
+    present = why == 0
+    values, counts = np.unique(plane[present], return_counts=True)
     if len(values) < 2:
         return
     top = values[-1]
-    least = np.where(values == 0, MIN_ZEROS, np.where(values == top, MIN_SATURATED, MIN_REPEATS))
-    many = counts >= least
-    nearby = np.maximum(_repeats_nearby(counts)[many], _repeats_nearby_in_rows(plane, there, values[many]))
-    ratio = np.where(values[many] == top, 1, MIN_RATIO)  # the largest value is rarer than the next ones
-    often = values[many][counts[many] >= least[many] + ratio * nearby]
-    repeated = there & (np.isin(plane, often) | _in_flat_squares(plane))
+    min_count = np.where(values == 0, MIN_ZEROS, np.where(values == top, MIN_SATURATED, MIN_REPEATS))
+    frequent = counts >= min_count
+    nearby = np.maximum(_repeats_nearby(counts)[frequent], _repeats_nearby_in_rows(plane, present, values[frequent]))
+    ratio = np.where(values[frequent] == top, 1, MIN_RATIO)  # the largest value is rarer than the next ones
+    too_frequent = values[frequent][counts[frequent] >= min_count[frequent] + ratio * nearby]
+    repeated = present & (np.isin(plane, too_frequent) | _in_flat_squares(plane))
     why[repeated] = Missing.CONSTANT
     why[repeated & (plane == top) & (top > 0)] = Missing.SATURATED
     why[repeated & (plane == 0)] = Missing.ZERO
@@ -219,11 +223,11 @@ def _repeats_nearby(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.convolve(np.pad(repeats, _NEIGHBOURS), window, mode="valid") - repeats
 
 
-def _repeats_nearby_in_rows(plane: NDArray, there: NDArray[np.bool_], values: NDArray) -> NDArray[np.int64]:
-    """Return the same for some (sorted) values, counted within rows and summed over the rows."""
+def _repeats_nearby_in_rows(plane: NDArray, present: NDArray[np.bool_], values: NDArray) -> NDArray[np.int64]:
+    """Return the same for some (sorted) values, with repeats counted within each row and summed over the rows."""
     nearby = np.zeros(len(values), dtype=np.int64)
-    rows = there.any(axis=1)
-    for row, kept in zip(plane[rows], there[rows], strict=True):
+    rows = present.any(axis=1)
+    for row, kept in zip(plane[rows], present[rows], strict=True):
         of_row, counts = np.unique(row[kept], return_counts=True)
         _, here, places = np.intersect1d(of_row, values, assume_unique=True, return_indices=True)
         nearby[places] += _repeats_nearby(counts)[here]

@@ -1,6 +1,6 @@
 """Mock SDSS observations of noiseless simulated galaxies: distance, seeing, photon noise and sky.
 
-The recipe and its numbers are those of RealSim (Bottrell et al. 2017, MNRAS 467, 1033; 2019, MNRAS 490, 5390): PSF,
+Method and parameters are those of RealSim (Bottrell et al. 2017, MNRAS 467, 1033; 2019, MNRAS 490, 5390): PSF,
 Poisson noise of the galaxy's photons, and the noise of the subtracted sky, either Gaussian or from a stamp of real sky.
 Seeing and depth of each galaxy are drawn from their distributions over SDSS Legacy galaxies. Images are (ny, nx, 3),
 bands g, r, i, in nanomaggies per pixel of 0.396 arcsec.
@@ -27,12 +27,12 @@ PSF_FWHM_ARCSEC = ((1.469, 0.221), (1.356, 0.221), (1.286, 0.222))
 SKY_SIGMA_MAG_ARCSEC2 = ((24.880, 0.137), (24.384, 0.109), (23.820, 0.119))
 """Mean and standard deviation of the sky noise in g, r, i, in AB mag / arcsec^2 (RealSim)."""
 ELECTRONS_PER_NANOMAGGIE = (1009.0, 934.0, 757.0)
-"""In g, r, i, at the typical SDSS zero point, extinction, airmass (1.18) and gain (from RealSim's constants)."""
+"""In g, r, i, at the typical zero point, extinction, airmass (1.18) and gain of SDSS (from RealSim's constants)."""
 
 MAX_NMGY = 1e12
 """AB magnitude -7.5 in one pixel: brighter than any galaxy, with more photons than can be drawn."""
 MAX_DEVIATION = 2.5
-"""Seeing and depth are drawn within this many standard deviations: seeing from 0.73 to 2.02 arcsec."""
+"""Seeing and depth are drawn within this number of standard deviations: seeing from 0.73 to 2.02 arcsec."""
 DEFAULT_MOCK = MockSettings()
 
 
@@ -70,7 +70,7 @@ class MockConditions:
 
 
 def galaxy_seed(survey: str, galaxy_id: str, seed: int = 0) -> int:
-    """Return a seed of 63 bits that only depends on its arguments and is the same on every machine.
+    """Return a 63-bit seed that depends only on the arguments and is the same on every machine.
 
     Parameters
     ----------
@@ -91,10 +91,11 @@ def galaxy_seed(survey: str, galaxy_id: str, seed: int = 0) -> int:
 
 
 def draw_conditions(seed: int, options: MockSettings = DEFAULT_MOCK) -> MockConditions:
-    """Draw seeing and depth of one observation; values fixed by the settings do not change the others.
+    """Draw seeing and depth of one observation, except where the settings fix them.
 
-    One deviate sets the seeing of all bands and one their depth, because SDSS images the bands within minutes of each
-    other. Depth in mag / arcsec^2 is converted to nanomaggies per pixel of 0.396 arcsec.
+    Fixing one does not change the other. One random deviate sets the seeing of all bands, and one their depth, because
+    SDSS images the bands within minutes of each other. Depth in mag / arcsec^2 is converted to
+    nanomaggies per pixel of 0.396 arcsec.
     """
     rng = np.random.default_rng(seed)
     seeing, depth = _truncated_normal(rng), _truncated_normal(rng)
@@ -141,7 +142,7 @@ def apparent(
 def seen_light(
     pixels_nmgy: NDArray[np.floating], size: int, conditions: MockConditions, source_redshift: float = SKIRT_REDSHIFT
 ) -> NDArray[np.float64]:
-    """Return the light that `observe` sees before noise is added: the central pixels convolved with the PSF.
+    """Return the noiseless image of `observe`: the central pixels convolved with the PSF.
 
     Light from a margin as wide as the PSF is included.
 
@@ -181,11 +182,11 @@ def observe(
     stamps: SkyStamps | None = None,
     source_redshift: float = SKIRT_REDSHIFT,
 ) -> tuple[NDArray[np.float32], MockConditions]:
-    """Observe a noiseless image, with SDSS pixels of 0.396 arcsec, as SDSS would.
+    """Turn a noiseless image with pixels of 0.396 arcsec into a mock SDSS observation.
 
     The galaxy is moved to the redshift of the settings, cropped or padded with a margin as wide as the PSF, and
     convolved with the PSF. Then photon noise and the noise of the subtracted sky are added. To compare crops of one
-    observation, observe the largest size and crop the result, because another size draws other noise.
+    observation, observe the largest size and crop the result: a different size gets different noise.
 
     Parameters
     ----------

@@ -6,9 +6,9 @@ scale of an image that is normalized by its maximum.
 Galaxies are nearly point-symmetric, and neighbours are not. Each pixel is therefore compared with the one opposite the
 galaxy's centre, as in measurements of asymmetry (Conselice, Bershady & Jangren 2000, ApJ 529, 886). A neighbour is a
 source that photutils detects in the difference around a peak of the light itself. At its peak it must outshine the
-opposite pixel by more than the noise and by as much as the galaxy's own light there. This needs no threshold above the
-sky, so it works for noisy images, noiseless ones and 8-bit pictures. Point-symmetric features stay: spiral arms, rings,
-bars.
+opposite pixel by more than the noise and by as much as the galaxy's own light there. No threshold above the sky is
+needed, so this works for noisy images, noiseless ones and 8-bit pictures. Point-symmetric features (spiral arms, rings,
+bars) stay.
 
 Limits: of two neighbours opposite each other the fainter stays, and the brighter becomes a copy of it. Peaks within the
 galaxy's half-light radius stay, because bright knots there belong to the galaxy. Farther out, a bright knot of an

@@ -183,8 +183,8 @@ def nanomaggies_per_unit(
         raise UnusableImage(f"BUNIT is '{name}'{_lacking(name)}; nanomaggy, Jy, MJy/sr and the like are needed")
     if zero_point is not None and abs(zero_point - _zero_point_of(factor)) > _SAME_MAG:
         raise UnusableImage(
-            f"BUNIT is '{name}', of which one is AB magnitude {_zero_point_of(factor):.2f}, but its header's zero "
-            f"point is {zero_point:g}; keep only the valid one"
+            f"BUNIT '{name}' implies the AB zero point {_zero_point_of(factor):.2f}, but the header's zero point is "
+            f"{zero_point:g}; keep only the valid one"
         )
     return factor
 

@@ -1,9 +1,9 @@
 """Point spread functions: Gaussian, or Moffat with extended wings.
 
-A FWHM is that of a star as pixels show it: seeing, optics and pixel together (the effective PSF of Anderson & King
-2000, PASP 112, 1360), which is how SDSS measures it. Profiles are therefore sampled at the centres of pixels, without
-integrating over the pixels again. A simulated image is already integrated over its pixels, which broadens its smallest
-details by a dispersion of 0.396 / sqrt(12) arcsec in quadrature, or 2 per cent at a FWHM of 1.3 arcsec.
+A FWHM is that of a star in the image and includes seeing, optics and the pixel (the effective PSF of Anderson & King
+2000, PASP 112, 1360), as measured by SDSS. Profiles are therefore sampled at the centres of pixels, without
+integrating over the pixels again. A simulated image is already integrated over its pixels, which adds a dispersion of
+0.396 / sqrt(12) arcsec in quadrature, or 2 % at a FWHM of 1.3 arcsec.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def moffat_kernel(fwhm_arcsec: float, beta: float) -> NDArray[np.float64]:
 def convolve_psf(
     pixels: NDArray[np.floating], fwhm_arcsec: tuple[float, float, float], moffat_beta: float | None = None
 ) -> NDArray[np.float64]:
-    """Convolve each band with the PSF; there is no light beyond the image.
+    """Convolve each band with the PSF, assuming that there is no light beyond the image.
 
     The light of sources farther from the edges than `psf_reach_px` is conserved.
 

@@ -35,18 +35,17 @@ PIXEL_KPC = 0.5
 MIN_PARTICLES = 100
 """A galaxy with fewer star particles has no defined shape."""
 MIN_BINS = 8
-"""With fewer bins in the half-light ellipse rotation is not resolved; 400 equal particles of 50 per bin."""
+"""With fewer bins in the half-light ellipse, rotation is not resolved. They need 400 equal particles at 50 per bin."""
 FEW_PARTICLES = 1000
-"""With fewer star particles in the half-light ellipse lambda_R is uncertain by 0.03 and more, and gets a note."""
+"""With fewer star particles in the half-light ellipse, lambda_R is uncertain by 0.03 or more, and gets a note."""
 MAGNITUDES = (-25.0, 30.0)
-"""Range of absolute magnitudes of a star particle. -99 and 99 mean that there is none, and -99 would outshine all
-others."""
+"""Range of valid absolute magnitudes of a star particle; -99 and 99 are sentinels."""
 MAX_SPEED_KM_S = 50_000.0
 """No star moves faster in the simulation box."""
 MAX_PARTICLES = 10_000_000
 """Larger datasets are refused before they are read. The largest galaxy of TNG100 has a few million star particles."""
 MAX_UNPACKED_BYTES = 2**31
-"""A compressed file that unpacks to more is refused. The file of the largest galaxy has a few hundred MB."""
+"""A compressed file that unpacks to more is refused. The file of the largest galaxy is a few hundred MB."""
 
 _FILE_NAME = re.compile(r"cutout_(?P<id>\d+)\.hdf5")
 _R_BAND = 5
@@ -67,7 +66,8 @@ class _Stars:
 def find_cutouts(folder: Path) -> dict[str, Path]:
     """Find cut-outs anywhere below a folder; return their paths by subhalo id, in the order of ids.
 
-    Of several files for one galaxy the first by folder and name is used. Without such a folder the result is empty.
+    If a galaxy has several files, the first by folder and name is used. If the folder does not exist, the result is
+    empty.
     """
     found: dict[str, Path] = {}
     for path in walk_files(folder):
@@ -81,15 +81,18 @@ def measure_cutout(
     ellipse: HalfLightEllipse,
     settings: KinematicsSettings = DEFAULT_KINEMATICS,
 ) -> Measurement:
-    """Measure lambda_R of one galaxy inside its half-light ellipse, projected on the xy plane; deterministic.
+    """Measure lambda_R of one galaxy inside its half-light ellipse, projected on the xy plane.
+
+    The same file and arguments always give the same result.
 
     With the aperture ``particles``, the ellipse is measured on the light of all star particles in the file. With
     ``photometry`` it is ``ellipse``, or that of the particles, with a note, if ``ellipse`` has no radius or shape.
     Position angles take +y as north and -x as east, like the published photometry of the images.
 
     ``lambda_r`` is corrected for the finite number of particles (see `particles`); ``lambda_r_observed`` and
-    ``lambda_r_elliptical`` are not. A note says if ``lambda_r`` is below ``lambda_r_limit``, as without rotation.
-    ``lambda_r_error`` does not include the scatter of the ellipse. ``coverage`` is 1, because bins tile the ellipse.
+    ``lambda_r_elliptical`` are not. A note is added if ``lambda_r`` is below ``lambda_r_limit`` and thus consistent
+    with no rotation. ``lambda_r_error`` does not include the uncertainty of the ellipse. ``coverage`` is 1, because
+    bins tile the ellipse.
 
     Parameters
     ----------
@@ -103,7 +106,7 @@ def measure_cutout(
     Returns
     -------
     Measurement
-        lambda_R and the quantities behind it.
+        lambda_R and the quantities it is derived from.
 
     Raises
     ------
@@ -174,7 +177,7 @@ def _measurement(
 def _on_the_sky(ellipse: HalfLightEllipse) -> particle_shape.SkyEllipse | None:
     """Return the photometry's ellipse in kpc.
 
-    It is None without a radius, an ellipticity, or a position angle for a galaxy that is not round.
+    It is None if the radius or ellipticity is unknown, or the position angle of a galaxy that is not round.
     """
     a, ellipticity, position_angle = ellipse.semi_major_arcsec, ellipse.ellipticity, ellipse.position_angle_deg
     if not (0 < a < math.inf and 0 <= ellipticity < 1 and (math.isfinite(position_angle) or ellipticity == 0)):
@@ -200,7 +203,7 @@ def _cautions(spin: particles.ParticleSpin, aperture: particle_shape.SkyEllipse)
             aperture.semi_major_kpc < 3 * SOFTENING_KPC
         ),
         f"few star particles inside the half-light ellipse: {spin.n_particles}": spin.n_particles < FEW_PARTICLES,
-        f"lambda_R is below {spin.lambda_r_limit:.2f}, as that of 95 % without rotation is": (
+        f"lambda_R is below {spin.lambda_r_limit:.2f} and thus consistent with no rotation (95 %)": (
             spin.lambda_r < spin.lambda_r_limit
         ),
     }

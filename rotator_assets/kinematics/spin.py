@@ -154,8 +154,8 @@ def ellipse_coverage(n_pixels: int, pixel_area: float, semi_major: float, ellipt
 def has_mirror(x: ArrayLike, y: ArrayLike, within: float) -> NDArray[np.bool_]:
     """Return True for pixels with another pixel near their mirror point (-x, -y).
 
-    The mean velocity of these pixels is free of rotation for any velocity field with V(-x, -y) = -V(x, y), whatever
-    part of the galaxy is covered.
+    Rotation cancels in the mean velocity of these pixels if V(-x, -y) = -V(x, y), even if only part of the galaxy is
+    covered.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tables that say how the trainings were made: seeds and recipes."""
+"""Report tables of the recipes and random seeds of the trainings."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rotator_assets.store.table_store import TableStore
 
 @dataclass(frozen=True)
 class _Seed:
-    """One row of the table of seeds."""
+    """One row of the table of seeds: what the seed is for, and the recipes or galaxies that use it."""
 
-    what: str
+    purpose: str
     seed: int
-    of: str
+    used_by: str
 
 
 def trained_recipes(tables: TableStore) -> pd.DataFrame:
-    """Return the settings of the recipes as trained; datasets trained with the same settings share a row."""
+    """Return the settings of the recipes as trained, one row for all datasets with the same settings."""
     trained = tables.query(
         """SELECT recipe, recipe_content, string_agg(DISTINCT dataset, ', ' ORDER BY dataset) AS datasets
         FROM model_metrics_history SEMI JOIN model_metrics USING (dataset, recipe, recipe_version)
@@ -56,4 +56,4 @@ def seeds(tables: TableStore, settings: Settings) -> pd.DataFrame:
         )
         for row in mocked.itertuples()
     ]
-    return pd.DataFrame([asdict(row) for row in rows], columns=["what", "seed", "of"])
+    return pd.DataFrame([asdict(row) for row in rows], columns=["purpose", "seed", "used_by"])

@@ -13,7 +13,7 @@ _TOPIC: Topic = "robustness"
 
 
 def robustness_sections(content: ReportContent, trained: list[Training]) -> list[ReportSection]:
-    """Describe robustness checks across trainings, then those of each training that has any."""
+    """Return a section on the robustness checks of all trainings, then one for each training with such checks."""
     intro = (
         "Uncertainties of the results, performance of baselines on the same galaxies, dependence on the definition of "
         "the labels, and the gain expected from more galaxies."
@@ -21,7 +21,7 @@ def robustness_sections(content: ReportContent, trained: list[Training]) -> list
     checked = content.store.query("SELECT dataset, recipe, synthetic FROM referee_metrics ORDER BY dataset, recipe")
     curves = content.store.query("SELECT dataset, synthetic FROM learning_curve_fit ORDER BY dataset")
     if checked.empty and curves.empty:
-        intro += " None was run yet: use `rotators run --robustness` with datasets and recipes."
+        intro += " They have not been run: use `rotators run --robustness` with datasets and recipes."
         return [ReportSection(title="Robustness checks", anchor="robustness", intro=intro)]
     study = Subject("study")
     figures = content.figures(study, _TOPIC)
@@ -48,12 +48,12 @@ def _of_training(content: ReportContent, subject: Subject) -> ReportSection:
         title=f"Robustness checks of {subject.dataset}: {subject.recipe}",
         anchor=f"robustness-{subject.dataset}-{subject.recipe}",
         figures=content.figures(subject, _TOPIC),
-        tables=[_upright(table) for table in content.tables(subject, _TOPIC)],
+        tables=[_as_list(table) for table in content.tables(subject, _TOPIC)],
         level=3,
     )
 
 
-def _upright(table: ReportTable) -> ReportTable:
+def _as_list(table: ReportTable) -> ReportTable:
     """Turn a table of one row into a list of quantities and values."""
     if len(table.frame) != 1:
         return table

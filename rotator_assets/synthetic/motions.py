@@ -1,4 +1,4 @@
-"""Intrinsic shape and rotation of galaxies seen from any direction, and the motions that show them.
+"""Projected shapes and line-of-sight motions of galaxies with a given intrinsic shape and rotation.
 
 Shapes are triaxial ellipsoids with axes 1 : p : q; an oblate galaxy has p = 1. Angles are in degrees. ``inclination``
 is between the line of sight and the short axis (0 face-on, 90 edge-on). ``azimuth`` is the angle of the line of sight
@@ -14,15 +14,15 @@ from scipy.optimize import brentq
 from rotator_assets.kinematics import spin
 
 ALPHA = 0.15
-"""Constant of the rotation curve and profile in the tensor virial theorem (Binney 2005, MNRAS 363, 937)."""
+"""alpha in the tensor virial theorem, set by the density profile and rotation curve (Binney 2005, MNRAS 363, 937)."""
 
 KAPPA = 1.1
-"""Relates lambda_R to V/sigma (Emsellem et al. 2007, MNRAS 379, 401, appendix B)."""
+"""kappa in the relation between lambda_R and V/sigma (Emsellem et al. 2007, MNRAS 379, 401, appendix B)."""
 
 RISE_R_EFF = 0.4
-"""Rotation curves follow tanh: they reach three quarters of their maximum within this number of half-light radii."""
+"""Scale radius of the rotation curves, which follow tanh, in half-light semi-major axes."""
 DISPERSION_SLOPE = 0.4
-"""Dispersions fall as (1 + m / R_e) to minus this power."""
+"""Dispersions fall as (1 + m / R_e) to minus this power, with m the semi-major axis of an ellipse."""
 
 
 def projected_axis_ratio(
@@ -96,23 +96,20 @@ def potential_ratio(intrinsic_ellipticity: ArrayLike) -> NDArray[np.float64]:
 
 
 def lambda_r_of(v_sigma: ArrayLike) -> NDArray[np.float64]:
-    """Return lambda_R of a regular rotator: kappa V/sigma / sqrt(1 + (kappa V/sigma)^2) (Emsellem et al.
-
-    2007, app. B).
-    """
+    """Return lambda_R = kappa V/sigma / sqrt(1 + (kappa V/sigma)^2) of a regular rotator (see ``KAPPA``)."""
     scaled = KAPPA * np.asarray(v_sigma, dtype=np.float64)
     return scaled / np.hypot(1, scaled)
 
 
 def effective_dispersion(log_mass_h2_msun: ArrayLike) -> NDArray[np.float64]:
-    """Return the mean sigma_e in km/s for a stellar mass: the rms of rotation and dispersion within R_e."""
+    """Return the typical sigma_e in km/s for a stellar mass: the rms line-of-sight velocity within R_e."""
     return 10 ** (2.1 + 0.3 * (np.asarray(log_mass_h2_msun, dtype=np.float64) - 10.3))
 
 
 def motions(along: ArrayLike, across: ArrayLike, axis_ratio: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the shapes of the line-of-sight velocity and dispersion fields of a rotator, each in its own unit.
+    """Return the line-of-sight velocity and dispersion of a rotator, each without its scale.
 
-    Velocities are those of circular motion in a thin disc. `scaled_motions` sets the scale of both.
+    Velocities are those of circular motion in a thin disc. `scaled_motions` sets the scales.
 
     Parameters
     ----------
@@ -139,9 +136,9 @@ def scaled_motions(
     lambda_r: float,
     sigma_e_km_s: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return velocities and dispersions with a given lambda_R and sigma_e inside the half-light ellipse.
+    """Scale velocities and dispersions to a given lambda_R and sigma_e inside the half-light ellipse.
 
-    lambda_R grows from 0 to 1 with the ratio of the two units.
+    The ratio of their scales is found numerically; lambda_R increases from 0 to 1 with it.
 
     Parameters
     ----------
@@ -150,7 +147,7 @@ def scaled_motions(
     weights
         Flux and circular radius.
     inside
-        Which entries are inside the ellipse.
+        True for entries inside the ellipse.
     lambda_r
         Required lambda_R.
     sigma_e_km_s
@@ -168,8 +165,8 @@ def scaled_motions(
         return spin.lambda_r(flux, radius, np.exp(log_ratio) * velocity[inside], dispersion[inside]) - lambda_r
 
     velocity = np.exp(brentq(excess, -12, 12)) * velocity
-    unit = sigma_e_km_s / spin.effective_dispersion(flux, velocity[inside], dispersion[inside])
-    return unit * velocity, unit * dispersion
+    scale = sigma_e_km_s / spin.effective_dispersion(flux, velocity[inside], dispersion[inside])
+    return scale * velocity, scale * dispersion
 
 
 def _cos_sin(degrees: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

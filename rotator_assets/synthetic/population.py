@@ -24,7 +24,7 @@ from rotator_assets.synthetic.profiles import bulge_and_disc
 EARLY_FRACTION = 0.68
 SLOW_FRACTION_OF_EARLY = 0.31
 DISCLESS_FRACTION_OF_FAST = 0.17
-"""Fraction of fast rotators whose light needs no disc (Krajnovic et al. 2013, MNRAS 432, 1768)."""
+"""Fraction of fast rotators fitted without a disc (Krajnovic et al. 2013, MNRAS 432, 1768)."""
 
 DISC_FLATTENING = 0.6
 """Axis ratio of the disc relative to the galaxy's; the bulge is rounder to compensate."""

@@ -167,7 +167,9 @@ def test_caveats_are_noted(tmp_path):
     stars = galaxy()
     stars["Velocities"] = np.random.default_rng(1).normal(0, 150, (4000, 3))
     dispersed = measured(tmp_path, stars)
-    assert dispersed.note == f"lambda_R is below {dispersed.lambda_r_limit:.2f}, as that of 95 % without rotation is"
+    assert dispersed.note == (
+        f"lambda_R is below {dispersed.lambda_r_limit:.2f} and thus consistent with no rotation (95 %)"
+    )
     assert dispersed.lambda_r_observed > 0.8 * dispersed.lambda_r_floor
 
 

@@ -92,7 +92,7 @@ def test_the_report_loads_no_external_resources(context):
 def test_a_figure_that_is_not_made_yet_says_what_it_needs(context):
     figures = [ReportFigure("needs tng100-noisy-64 with thesis", None, 27), ReportFigure("Scores.", _png())]
     page = _Page(report.render_report(replace(context, sections=[ReportSection("t", "t", figures=figures)])))
-    assert "Figure 27: does not exist yet; it needs tng100-noisy-64 with thesis" in page.text
+    assert "Figure 27 does not exist yet; it needs tng100-noisy-64 with thesis." in page.text
     assert "Figure S1. Synthetic data. Scores." in page.text
     assert sum(tag == "img" for tag, _ in page.tags) == 1
 
