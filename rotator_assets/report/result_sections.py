@@ -58,8 +58,8 @@ def results_section(content: ReportContent, settings: Settings) -> ReportSection
             f"{label_definition(content.store)} All numbers are from out-of-fold predictions: each galaxy is "
             "classified by a network that used neither it nor a repeat observation of it for training, "
             "normalization, early stopping or the choice of the threshold. The AUC compares galaxies classified by the "
-            "same network; auc_pooled compares all galaxies, by calibrated probability. Intervals are 95 % (DeLong within networks). "
-            "network_scatter is the scatter between whole networks."
+            "same network; auc_pooled compares all galaxies, by calibrated probability. Intervals are 95 % (DeLong "
+            "within networks). network_scatter is the scatter between whole networks."
         ),
         tables=[
             *content.tables(study),

@@ -126,7 +126,7 @@ def test_counts_with_a_zero_point(keywords):
         ({"BUNIT": "ADU", "MAGZERO": 25.0, "MAGZPT": 24.0}, "different zero points (MAGZERO = 25, MAGZPT = 24)"),
         ({"BUNIT": "ADU", "MAGZERO": 25.0, "MAGSYS": "VEGAMAG"}, "zero point is of the system VEGAMAG (MAGSYS)"),
         ({"BUNIT": "ADU", "MAGZERO": "unknown"}, "MAGZERO is 'unknown' in its header, a number is needed"),
-        ({"BUNIT": "nanomaggy", "MAGZERO": 30.0}, "one is AB magnitude 22.50, but its header's zero point is 30"),
+        ({"BUNIT": "nanomaggy", "MAGZERO": 30.0}, "implies the AB zero point 22.50, but the header's zero point is 30"),
         ({"FLUXMAG0": -1.0}, "FLUXMAG0 is -1"),
         ({"SOFTBIAS": 1000}, "names no unit (BUNIT), and SOFTBIAS in its header shows that it is in counts"),
         *(
