@@ -1,9 +1,9 @@
-"""Integrated gradients: this project's engine against alibi as it comes, each in a process of its own.
+"""Compares this project's integrated gradients with unmodified alibi, each in its own process.
 
-Both explain the same network with the same steps and images. Alibi is handed the Keras model and keeps its own
-settings. Prints a Markdown table: images a second, their ratio and that of the processor time taken (which other work
-on the machine changes less), the most memory of each process, and the largest difference between the maps relative to
-the largest attribution.
+Both explain the same network with the same steps and images. Alibi gets the Keras model and uses its default settings.
+Prints a Markdown table: images per second, their ratio and the ratio of CPU times (which is less sensitive to other
+programs), the peak memory of each process, and the largest difference between the maps relative to the largest
+attribution.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument("--galaxies", type=int, nargs="+", default=[1, 50, 1000])
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--recipe", default="thesis")
-    parser.add_argument("--alibi-most", type=int, help="explain at most so many galaxies by alibi, and extrapolate")
+    parser.add_argument(
+        "--alibi-most", type=int, help="largest number of galaxies for alibi; its memory and speed are extrapolated"
+    )
     parser.add_argument("--child", nargs=3, metavar=("ENGINE", "GALAXIES", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -52,7 +54,7 @@ def main() -> None:
 
 
 def compared(options: argparse.Namespace, size_px: int, galaxies: int) -> str:
-    """One row of the table."""
+    """Return one row of the table."""
     fewer = min(galaxies, options.alibi_most or galaxies)
     with tempfile.TemporaryDirectory() as folder:
         paths = {engine: Path(folder, f"{engine}.npy") for engine in ENGINES}
@@ -74,21 +76,21 @@ def compared(options: argparse.Namespace, size_px: int, galaxies: int) -> str:
 
 
 def in_a_process(engine: str, options: argparse.Namespace, size_px: int, galaxies: int, path: Path) -> dict:
-    """What `measure` gives in a new process, whose memory is that of one engine alone."""
+    """Return the result of `measure` in a new process, so that its memory is that of one engine alone."""
     command = [sys.executable, __file__, "--child", engine, str(galaxies), str(path), "--size", str(size_px)]
     command += ["--steps", str(options.steps), "--recipe", options.recipe]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
 def measure(engine: str, options: argparse.Namespace, galaxies: int, path: Path) -> dict:
-    """Seconds and peak memory of one engine; its maps go to the file. What is made once a process does not count."""
+    """Return times and peak memory of one engine, without its set-up; save its maps to the file."""
     recipe = load_recipes()[options.recipe]
     size_px = options.size[0]
     images = made_up_galaxies(galaxies, size_px)[..., recipe.band_indices]
     network = build_network(recipe, size_px)
     settle_batchnorm(network, made_up_galaxies(16, size_px)[..., recipe.band_indices])
     baseline = np.zeros_like(images[0])
-    ENGINES[engine](network, images[:1], baseline, 2)  # imports, and what TensorFlow prepares at the first use
+    ENGINES[engine](network, images[:1], baseline, 2)  # set-up: imports and compilation
     runs = []
     for _ in range(REPEATS_OF_ONE if galaxies == 1 else 1):
         started = time.perf_counter(), time.process_time()
@@ -101,7 +103,7 @@ def measure(engine: str, options: argparse.Namespace, galaxies: int, path: Path)
 
 
 def made_up_galaxies(n: int, size_px: int) -> np.ndarray:
-    """Exponential discs of many shapes on noisy sky, brightest pixel 1, float32 (n, size_px, size_px, 3)."""
+    """Return exponential discs of various shapes on noisy sky, brightest pixel 1, float32 (n, size_px, size_px, 3)."""
     generator = np.random.default_rng(0)
     y, x = np.mgrid[:size_px, :size_px] - (size_px - 1) / 2
     images = np.empty((n, size_px, size_px, 3), dtype=np.float32)

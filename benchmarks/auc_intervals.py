@@ -28,7 +28,7 @@ AUCS = ((0.77, 0.77), (0.80, 0.74))
 
 
 def measure(setting: Setting, ways: list[str], runs: int, seed: int) -> dict[str, tuple[float, float, float]]:
-    """Coverage of the AUC, coverage of the difference and fraction of tests with p < 0.05, by the way of comparing."""
+    """Return coverage of the AUC and of the difference, and fraction of tests with p < 0.05, by way of comparing."""
     generator = np.random.default_rng(seed)
     hits = {way: np.zeros(3) for way in ways}
     difference = setting.aucs[0] - setting.aucs[1]
@@ -48,7 +48,7 @@ def _hits(one: Scores, other: Scores, way: str, auc: float, difference: float) -
 
 
 def within_bounds(setting: Setting, found: tuple[float, float, float], runs: int) -> bool:
-    """True if the coverages are within bounds and, for equal classifiers, the false rejections."""
+    """Return True if the coverages and, for equal classifiers, the false rejections are within bounds."""
     equal = setting.aucs[0] == setting.aucs[1]
     bounds = (COVERAGE, COVERAGE, REJECTIONS if equal else (0, 1))
     noise = 2 * np.sqrt(0.05 * 0.95 / runs)

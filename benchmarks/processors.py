@@ -1,8 +1,8 @@
-"""The numerical tests as other processors would run them, one configuration after the other, as a Markdown table.
+"""Runs the numerical tests as other processors would, and prints a Markdown table with one row per configuration.
 
-Trainings compute in float32 and in bfloat16, whatever this processor prefers; oneDNN, TensorFlow's kernels on
-processors, uses at most the instructions that are named, or is off. Exits with status 1 where a test fails. Names of
-tests may be given, else all numerical ones run, which takes some minutes a configuration on two cores.
+Each configuration sets the precision of trainings (float32 or bfloat16) and the instructions that oneDNN, TensorFlow's
+CPU kernels, may use, or disables oneDNN. Exits with status 1 if a test fails. Arguments select tests; without any, all
+numerical tests run, which takes a few minutes per configuration on two cores.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ KERNELS: dict[str, dict[str, str]] = {
     "no oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
 }
 WITHOUT = ("bfloat16", "oneDNN, AVX2")
-"""OneDNN has no convolutions of that kind; `compute_policy` refuses them in a line, and never chooses them."""
-TESTS = (  # all that run TensorFlow; the rest of the science is NumPy's
+"""OneDNN has no bfloat16 convolutions for AVX2; `compute_policy` rejects this combination with an error message."""
+TESTS = (  # all tests that run TensorFlow; the rest of the science uses NumPy
     "rotator_assets_tests/training",
     "rotator_assets_tests/attribution",
     "rotator_assets_tests/synthetic/test_injected_differences.py",
@@ -32,7 +32,7 @@ TESTS = (  # all that run TensorFlow; the rest of the science is NumPy's
 
 
 def configurations() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Precision, kernels, and the environment variables that make them so, where the kernels have that precision."""
+    """Yield precision, kernels and environment variables of each supported configuration."""
     for precision, kernels in product(PRECISIONS, KERNELS):
         if (precision, kernels) == WITHOUT:
             continue
@@ -40,7 +40,7 @@ def configurations() -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 def outcome(variables: dict[str, str], tests: tuple[str, ...]) -> tuple[int, str, list[str]]:
-    """Exit status of the tests, pytest's last line, and the names of those that failed."""
+    """Run the tests; return the exit status, pytest's last line, and the names of failed tests."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", *tests]
     run = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, encoding="utf-8")
     lines = run.stdout.splitlines() or [run.stderr]

@@ -95,7 +95,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
     TableExhibit(
         "attributions",
         "training",
-        "Galaxies by the measures that could not be computed",
+        "Number of galaxies for which attribution measures could not be computed",
         topic="attribution",
         select="SELECT coalesce(reason, 'every measure is known') AS measures, count(*) AS galaxies",
         clauses="GROUP BY ALL ORDER BY galaxies DESC",
