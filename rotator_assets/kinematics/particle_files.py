@@ -35,7 +35,7 @@ PIXEL_KPC = 0.5
 MIN_PARTICLES = 100
 """A galaxy with fewer star particles has no defined shape."""
 MIN_BINS = 8
-"""With fewer bins in the half-light ellipse, rotation is not resolved. They need 400 equal particles at 50 per bin."""
+"""With fewer bins in the half-light ellipse, rotation is not resolved. 8 bins of 50 particles are 400 particles."""
 FEW_PARTICLES = 1000
 """With fewer star particles in the half-light ellipse, lambda_R is uncertain by 0.03 or more, and gets a note."""
 MAGNITUDES = (-25.0, 30.0)
