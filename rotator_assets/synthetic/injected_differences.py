@@ -1,8 +1,8 @@
 """Synthetic galaxies for the injection-recovery test, whose classes differ by a known amount.
 
-Every galaxy is a spheroid (n = 4) with an exponential disc. Fast rotators have a higher disc fraction. It is Gaussian,
-with means that differ by ``strength`` standard deviations between the classes. Brightness, size, shape, colour and
-orientation have the same distributions for both. The best possible classifier knows each galaxy's disc fraction, and
+Every galaxy is a spheroid (n = 4) with an exponential disc. Disc fractions are Gaussian, with a
+mean that is ``strength`` standard deviations higher for fast rotators. Brightness, size, shape, colour and orientation
+have the same distributions in both classes. The best possible classifier knows each galaxy's disc fraction, and
 the area under its ROC curve is Phi(strength / sqrt(2)).
 
 Alternatively, galaxies do not differ, and a mark in a corner of the images of fast rotators is an injected leak.

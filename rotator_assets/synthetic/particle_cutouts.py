@@ -2,8 +2,8 @@
 
 Each galaxy is a rotator with the Sersic profile, shape, size, light and mass of the truth, seen along the z axis, with
 +y as north and -x as east. There are fewer and heavier particles than in TNG100, where such galaxies have 10^4 to 10^5.
-Their motions reproduce the true lambda_R in the limit of many particles. With few particles, the measured value scatters
-and slow rotation may be hidden (`particles.lambda_r_limit`).
+Their motions reproduce the true lambda_R in the limit of many particles. With few particles, the measured value
+scatters and slow rotation may be hidden (`particles.lambda_r_limit`).
 """
 
 from __future__ import annotations
