@@ -152,7 +152,7 @@ def test_undeclared_reads_are_errors(filled):
         lambda: reads.every_table(),
     ]
     for read in refused:
-        with pytest.raises(UndeclaredRead, match=r"reader reads .* dependency .*labeled_images"):
+        with pytest.raises(UndeclaredRead, match=r"reader reads .* dependencies .*labeled_images"):
             read()
     assert reads.every("repeat_predictions").empty
 
