@@ -109,7 +109,7 @@ def _result(
     lost = not_read(SURVEYS[survey], folder) if kind == "morphology" else []
     lost += [notice for source in catalog.sources for notice in source.notices]
     lost += [notice for _, notice in matched if notice]
-    notices, told = noticed(context, survey, lost, catalog.synthetic)
+    notices, metadata = noticed(context, survey, lost, catalog.synthetic)
     lines = [f"| {f.what} | {f.release} | {f.path} | {f.n_rows} |" for f in files.itertuples()]
     return dg.MaterializeResult(
         value={table: frame, "input_files": files, **notices},
@@ -118,7 +118,7 @@ def _result(
             rows=len(frame),
             synthetic=catalog.synthetic,
             files=dg.MetadataValue.md("\n".join(["| table | release | file | rows |", "|---|---|---|---|", *lines])),
-            **told,
+            **metadata,
         ),
     )
 
@@ -171,7 +171,7 @@ def measured_kinematics(
     if usable < len(frame):
         lost.append(f"{len(frame) - usable} of {len(frame)} kinematic files give no lambda_r: see measured_kinematics")
     synthetic = bool(frame["synthetic"].fillna(False).any())
-    notices, told = noticed(context, key, lost, synthetic)
+    notices, metadata = noticed(context, key, lost, synthetic)
     return dg.MaterializeResult(
         value={"measured_kinematics": frame, **notices},
         data_version=dg.DataVersion(content_hash(frame)),
@@ -179,7 +179,7 @@ def measured_kinematics(
             "dagster/row_count": usable,
             "files": len(frame),
             "unusable": dg.MetadataValue.md("\n".join(f"- {n} x {r}" for r, n in reasons.head(20).items()) or "none"),
-            **told,
+            **metadata,
         },
     )
 

@@ -31,7 +31,7 @@ def file_changes(old: Mapping[str, Any], new: Mapping[str, Any], what: str = "fi
     old, new
         Two states of a folder: for each path a value that changes with the file, such as its size and time.
     what
-        What the entries are called, if they are not files.
+        Noun for the entries in the result.
 
     Returns
     -------

@@ -26,10 +26,10 @@ _INTRODUCTION = """# Recipe settings
 
 <!-- Written from rotator_assets/core/recipes.py: python -m rotator_assets.core.recipe_reference > docs/recipes.md -->
 
-A recipe in `recipes.yaml` names the settings that differ from the defaults below. A changed training setting makes the
-networks and everything made with them stale; a prediction setting, the predictions and what follows; an attribution
-setting, the attributions alone. The report compares recipes that differ in one setting alone if the setting has a
-picture.
+A recipe in `recipes.yaml` lists the settings that differ from the defaults below. Changing a training setting makes the
+networks and everything made with them stale; changing a prediction setting, the predictions and everything made with
+them; changing an attribution setting, only the attributions. The last column names the figure of the report that
+compares the recipes that differ from `thesis` in this setting alone.
 """
 
 
@@ -39,7 +39,7 @@ def recipe_reference() -> str:
     parts = [_INTRODUCTION]
     for stage in STAGES:
         rows = [_row(name, field) for name, field in settings.items() if field.json_schema_extra["stage"] == stage]
-        parts.append(_table(_HEADINGS[stage], ("setting", "values", "default", "meaning", "picture"), rows))
+        parts.append(_table(_HEADINGS[stage], ("setting", "values", "default", "meaning", "figure"), rows))
     rows = [(f"`{name}`", _differences(recipe)) for name, recipe in load_recipes(RECIPES_FILE).items()]
     parts.append(_table("Recipes of the package", ("recipe", "differs from the defaults in"), rows))
     return "\n".join(parts)

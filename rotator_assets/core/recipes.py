@@ -140,8 +140,8 @@ class Recipe(BaseModel):
     other_use: Literal["before", "beside", "instead"] = _training(
         "before",
         introduced="before",
-        description="use of the other survey's galaxies. before: they train a first network, and the others start from "
-        "its weights; beside: they join each training part; instead: they alone train the network that is tested",
+        description="use of the other survey's galaxies. before: a first network is trained on them, and all networks "
+        "start from its weights; beside: they are added to each training part; instead: they alone are trained on",
     )
     epochs: int = _training(20, introduced=20, ge=1, le=10_000, description="largest number of epochs")
     patience: int = _training(
@@ -188,7 +188,7 @@ class Recipe(BaseModel):
         introduced=4,
         ge=0,
         le=8,
-        description="largest number of times the points are doubled for an image whose map misses 5 % of the logit",
+        description="largest number of doublings of the points for an image with a completeness error above 5 %",
     )
     attribution_method: Literal["riemann_middle", "gausslegendre", "riemann_left", "riemann_right"] = _attribution(
         "riemann_middle", introduced="riemann_middle", description="quadrature rule, by its name in alibi"
@@ -196,7 +196,7 @@ class Recipe(BaseModel):
     attribution_baseline: Literal["sky", "blurred", "noise"] = _attribution(
         "sky",
         introduced="sky",
-        description="reference of the attributions: empty sky, the strongly blurred image, or several skies with the "
+        description="baseline image of the attributions: empty sky, the strongly blurred image, or skies with the "
         "noise of the image (rotator_assets/attribution/baseline_images.py)",
     )
     seed: int = _training(2020, introduced=2020, ge=0, description="seed of splits, initial weights and batches")

@@ -76,8 +76,8 @@ TABLES = by_name(
     ),
     Table(
         "baseline_metrics",
-        "Baselines: plain classifiers on the network's galaxies and folds, fitted to its training and validation parts "
-        "together, and the gain of the network over each.",
+        "Baselines: simple classifiers on the network's galaxies and folds, fitted to its training and validation "
+        "parts together, and the gain of the network over each.",
         (
             *fields("dataset", "recipe"),
             Column("baseline", "VARCHAR", "input of the classifier"),

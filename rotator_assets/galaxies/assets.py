@@ -65,17 +65,17 @@ def galaxies(
     of_sources = pd.concat([_files_read(survey, reads.every("input_files")), of_sources], ignore_index=True)
     losses = matching_losses(matched, photometry_catalog, kinematics_catalog)
     counts = {"with_lambda_r": int(matched["lambda_r"].notna().sum())}
-    told = unused_sources(
+    notices = unused_sources(
         kinematics_catalog,
         settings.lambda_r_preference,
         settings.jam_qual_min,
         settings.lambda_r_scale,
         settings.fill_refused,
     )
-    told += unfilled(matched)
+    notices += unfilled(matched)
     found = shapes(photometry_catalog, kinematics_catalog)
-    told += unused_ellipticities(found, matched, settings.ellipticity_preference)
-    return _result(context, matched, losses, told, counts, {"source_report": _numbered(of_sources, matched)})
+    notices += unused_ellipticities(found, matched, settings.ellipticity_preference)
+    return _result(context, matched, losses, notices, counts, {"source_report": _numbered(of_sources, matched)})
 
 
 @galaxy_asset(
@@ -128,13 +128,13 @@ def labeled_galaxies(
     settings = chosen.labels
     labeled, losses = label_galaxies(galaxies, **settings.model_dump())
     pictures = _pictures(store.root, context.partition_key, labeled, settings.boundary)
-    told = [*idle_cuts(galaxies, settings.model_dump()), *hidden_by_noise(labeled), *unlabeled(labeled)]
-    told += mixed_scales(labeled, SURVEYS[context.partition_key].lambda_r_scales, chosen.lambda_r_scale)
+    notices = [*idle_cuts(galaxies, settings.model_dump()), *hidden_by_noise(labeled), *unlabeled(labeled)]
+    notices += mixed_scales(labeled, SURVEYS[context.partition_key].lambda_r_scales, chosen.lambda_r_scale)
     sources = {
         f"labels_by_{what}_source": ", ".join(f"{source} {count}" for source, count in counts.items()) or "none"
         for what, counts in label_sources(labeled).items()
     }
-    return _result(context, labeled, losses, told, {**_label_counts(labeled), **sources, **pictures.metadata()})
+    return _result(context, labeled, losses, notices, {**_label_counts(labeled), **sources, **pictures.metadata()})
 
 
 def matching_settings(settings: SimpleNamespace) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _result(
     context: dg.AssetExecutionContext,
     frame: pd.DataFrame,
     losses: pd.DataFrame,
-    told: list[str],
+    notices: list[str],
     more: dict,
     tables: Mapping[str, pd.DataFrame] = MappingProxyType({}),
 ) -> dg.MaterializeResult:
@@ -203,9 +203,14 @@ def _result(
     losses = _numbered(losses, frame, _FIRST_STEP[table])
     rows = [f"| {r.step} | {r.rows_in} | {r.rows_out} | {r.rows_dropped} | {r.reason} |" for r in losses.itertuples()]
     head = ["| step | rows in | rows out | dropped | reason |", "|---|---|---|---|---|"]
-    notices, metadata = noticed(context, context.partition_key, told, synthetic)
+    notice_table, metadata = noticed(context, context.partition_key, notices, synthetic)
     return dg.MaterializeResult(
-        value={table: frame.reindex(columns=TABLES[table].column_names), "match_report": losses, **tables, **notices},
+        value={
+            table: frame.reindex(columns=TABLES[table].column_names),
+            "match_report": losses,
+            **tables,
+            **notice_table,
+        },
         data_version=dg.DataVersion(content_hash(frame)),
         metadata=described(
             rows=len(frame),

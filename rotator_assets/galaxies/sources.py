@@ -293,12 +293,12 @@ def label_sources(labeled: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 def label_sources_text(labeled: pd.DataFrame) -> str:
     """Return the sources of the labels in a sentence."""
-    told = [
+    parts = [
         f"by {what} of {', '.join(f'{source} {count}' for source, count in counts.items())}"
         for what, counts in label_sources(labeled).items()
         if counts
     ]
-    return f"Labels {' and '.join(told)}." if told else "No galaxy has a label."
+    return f"Labels {' and '.join(parts)}." if parts else "No galaxy has a label."
 
 
 def mixed_scales(labeled: pd.DataFrame, known: Mapping[str, float], scale: Mapping[str, float]) -> list[str]:
@@ -319,9 +319,9 @@ def mixed_scales(labeled: pd.DataFrame, known: Mapping[str, float], scale: Mappi
         One sentence per source, only if labels come from several.
     """
     counts = label_sources(labeled)["lambda_r"]
-    told = ", ".join(f"{count} of {source}" for source, count in counts.items())
+    listed = ", ".join(f"{count} of {source}" for source, count in counts.items())
     return [
-        f"labels come from several sources of lambda_r: {told}; {source} reads about {1 / factor:.2g} of the others "
+        f"labels come from several sources of lambda_r: {listed}; {source} reads about {1 / factor:.2g} of the others "
         f"(settings lambda_r_preference, lambda_r_scale)"
         for source, factor in known.items()
         if source in counts and len(counts) > 1 and source not in scale

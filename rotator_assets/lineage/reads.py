@@ -35,7 +35,7 @@ class UndeclaredRead(Exception):
 class Reads:
     """Access to everything that the running asset may read for its partition.
 
-    These are its inputs in the partitions that Dagster tracks, and whatever is covered by an observed result
+    These are its inputs in the partitions that Dagster tracks, and everything covered by an observed result
     (`observed_results.RESULTS`) that the asset depends on. Observed results are recorded here before anything is read.
     """
 

@@ -20,7 +20,7 @@ COMPARISON_ASSETS = STEP_ASSETS["comparison"]
 REPORT_ASSETS = STEP_ASSETS["study_report"]
 MORPHOLOGY_ASSETS = STEP_ASSETS["morphology"]
 ELLIPTICITY_ASSETS = STEP_ASSETS["ellipticity"]
-"""A step of its own: it alone needs the image morphology, which statmorph cannot measure on every machine."""
+"""A separate step, because only it needs the image morphology, which cannot be measured without statmorph."""
 ROBUSTNESS_ASSETS = (*ELLIPTICITY_ASSETS, *STEP_ASSETS["robustness_of_training"])
 ACROSS_RECIPES_ASSETS = STEP_ASSETS["robustness_of_dataset"]
 
@@ -35,7 +35,7 @@ class Step:
     needs: tuple[str, ...] = ()
     """Titles of the steps that must succeed before this one can run."""
     needs_one: tuple[str, ...] = ()
-    """Titles of steps of which at least one must succeed."""
+    """Titles of steps; at least one of them must succeed."""
     requested: bool = False
     """True for a step that runs even if it is up to date."""
 
@@ -85,7 +85,7 @@ def plan(
     only_stale
         Run only what is missing or out of date.
     surveys
-        Further surveys, of which only the catalogues are built.
+        Further surveys; only their catalogues are built.
     robustness
         Add the robustness checks of each training.
 

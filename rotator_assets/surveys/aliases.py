@@ -5,7 +5,7 @@ in the morphology table is ``MANGA_ID`` in PyMorph's. Case does not matter. The 
 Each survey's module adds the columns of its own catalogues to `COMMON`.
 
 A number outside the range of its column is missing. Catalogues mark missing values with -999, -99, 99.99, 1e20,
-infinity and more; none of these is a valid axis ratio or redshift, so a range needs no list of them.
+infinity and more; none of these is a valid axis ratio or redshift, so ranges do not need to list them.
 """
 
 from __future__ import annotations

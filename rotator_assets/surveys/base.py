@@ -266,7 +266,7 @@ def _numbers(path: Path) -> tuple[int, ...]:
 
 
 def missing(folder: Path, *inputs: ExpectedInput) -> InputError:
-    """Return the error for inputs of which none was found, with the names looked for and where to get them."""
+    """Return the error for missing inputs: the file names that were searched for, and where to get them."""
     wanted = "; or ".join(f"{i.what} (looked for {', '.join(i.patterns)}; source: {i.where})" for i in inputs)
     return InputError(f"{folder}: there is no {wanted}")
 

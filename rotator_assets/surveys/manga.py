@@ -338,7 +338,7 @@ def _fitted(pymorph: pd.DataFrame) -> pd.Series:
 
 
 def _photometry(both: pd.DataFrame) -> pd.DataFrame:
-    """Return common photometry columns from those of PyMorph and drpall, either of which may be absent."""
+    """Return common photometry columns from those of PyMorph and drpall; one of the two may be absent."""
 
     def column(name: str) -> pd.Series:
         return both[name] if name in both else pd.Series(np.nan, index=both.index)

@@ -112,7 +112,7 @@ PIPE3D = PublishedTable(
 
 
 def expected(what: str, needed: str, tables: Iterable[PublishedTable]) -> ExpectedInput:
-    """Return one input of the survey for the same table of several releases, any of which is enough.
+    """Return one input of the survey for a table with several releases; any one release is enough.
 
     Parameters
     ----------

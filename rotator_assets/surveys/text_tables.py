@@ -114,7 +114,7 @@ def _fields(path: Path, line: str, delimiter: str, row: str, number: int) -> lis
         return next(csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter != "\t", strict=True))
     except csv.Error as error:
         is_open = "end of data" in str(error)
-        what = "a quote is not closed" if is_open else "a field goes on after its closing quote"
+        what = "a quote is not closed" if is_open else "a field has text after its closing quote"
         raise InputError(f"{path}: {row}: {what} (line {number})") from None
 
 

@@ -77,7 +77,7 @@ def image_tensors(
     strangers = sorted(sources.keys() - set(galaxies["galaxy_id"]))
     lines = [*lost, *file_notices(SURVEYS[dataset.survey], folder, sources)]
     lines += [*image_notices(dataset, images, strangers), *idle_image_settings(dataset, images, settings)]
-    notices, told = noticed(context, dataset.survey, lines, tensor.synthetic)
+    notices, metadata = noticed(context, dataset.survey, lines, tensor.synthetic)
     return dg.MaterializeResult(
         value={"images": images, **notices},
         data_version=dg.DataVersion(f"{tensor.version}-{content_hash(images)}"),
@@ -88,7 +88,7 @@ def image_tensors(
             unusable=dg.MetadataValue.md(_reasons(images["reason"])),
             shape=f"({usable}, {dataset.crop_px}, {dataset.crop_px}, 3) float32",
             tensor=dg.MetadataValue.path(str(store.root.tensors / dataset.key)),
-            **told,
+            **metadata,
         ),
     )
 

@@ -60,7 +60,7 @@ def sample_weights(labels: NDArray[np.integer], recipe: Recipe) -> NDArray[np.fl
 
 
 def images_per_epoch(labels: NDArray[np.integer], recipe: Recipe) -> int:
-    """Return the number of images per epoch, that of the galaxies or twice the commoner class if oversampled."""
+    """Return the number of images per epoch, the number of galaxies or, with oversampling, twice the larger class."""
     if COMPENSATIONS[recipe.imbalance].oversampled:
         return 2 * int(np.bincount(labels).max())
     return len(labels)

@@ -76,7 +76,7 @@ def test_tables_are_read_as_intended(tmp_path, content):
         ('plateifu,lambda_r,note\n1-1,0.2,a\n1-2,0.2,"PA off\n1-3,0.2,b\n', "row 2: a quote is not closed (line 3)"),
         ('plateifu,lambda_r,note\n1-1,0.2,"two\n# lines"\n1-2,0.1,x\n', "row 1: a quote is not closed"),
         ('"plateifu,lambda_r\n1-1,0.2\n', "the header line: a quote is not closed"),
-        ('plateifu,lambda_r\n1-1,0.2\n"1-2"3,0.2\n', "row 2: a field goes on after its closing quote"),
+        ('plateifu,lambda_r\n1-1,0.2\n"1-2"3,0.2\n', "row 2: a field has text after its closing quote"),
         ("plateifu,lambda_r\n# one\n1-1,0.2\n\n1-2\n", "row 2 has 1 fields, the header line has 2 (line 5)"),
         ("plateifu,lambda_r\n1-1,0.2,\n", "row 1 has 3 fields"),
         ("plateifu,lambda_r\n1-1,0.2\n1-2,0.2 # poor\n", "holds '0.2 # poor' in row 2"),

@@ -38,7 +38,7 @@ TABLES = by_name(
     ),
     Table(
         "feature_baselines",
-        "Nested feature sets: plain classifiers on the network's galaxies and folds, fitted to its training and "
+        "Nested feature sets: simple classifiers on the network's galaxies and folds, fitted to its training and "
         "validation parts together. Each set contains those before it.",
         (
             *fields("dataset", "recipe"),
