@@ -66,7 +66,7 @@ def test_unusable_images_are_listed_with_a_reason(tables):
 
 
 def test_the_auc_is_that_of_the_predictions(tables):
-    """Of those of each network by itself, weighted by its pairs; of all together, calibrated, beside it."""
+    """The AUC is that of each network, weighted by its pairs; auc_pooled is that of all calibrated probabilities."""
     rows, metrics = tables.query("FROM predictions"), tables.query("FROM model_metrics").iloc[0]
     networks = [tested for _, tested in rows.groupby("fold")]
     aucs = [roc_auc_score(tested["rotator_type"], tested["probability_fast"]) for tested in networks]

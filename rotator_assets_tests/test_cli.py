@@ -73,7 +73,7 @@ def test_a_query_may_begin_with_a_remark(root):
 
 
 @pytest.mark.parametrize("sql", ["", "  ", "-- a remark"])
-def test_a_query_of_no_statement_is_told(root, sql):
+def test_a_query_without_statement_gives_an_error(root, sql):
     assert "no statement" in complaint(rotators("query", sql, data=root))
 
 
@@ -144,7 +144,7 @@ def test_a_query_of_a_root_without_results_says_so_and_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_table_is_told_by_name(root, tmp_path):
+def test_a_damaged_table_is_named(root, tmp_path):
     damaged = tmp_path / "root"
     shutil.copytree(root / "results", damaged / "results")
     metrics = damaged / "results" / "tables" / "model_metrics"
@@ -177,7 +177,7 @@ def test_a_session_left_open_in_duckdb_does_not_stop_query_or_export(root, tmp_p
 @pytest.mark.parametrize(
     ("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")]
 )
-def test_a_port_in_use_is_told_before_dagster_starts(tmp_path, family, address):
+def test_a_port_in_use_is_reported_before_dagster_starts(tmp_path, family, address):
     with socket.socket(family) as other:
         try:
             other.bind((address, 0))

@@ -109,7 +109,7 @@ CLAIMS = {
 
 @pytest.fixture(scope="module")
 def tables(finished_root, tmp_path_factory) -> TableStore:
-    """Tables of a training, and beside it the same galaxies of another dataset and recipe: nothing may be mixed in."""
+    """Tables of a training, and of the same galaxies in another dataset and recipe, which must not be mixed in."""
     root = DataRoot(tmp_path_factory.mktemp("documents"))
     shutil.copytree(DataRoot(finished_root).tables, root.tables)
     store = open_store(root)

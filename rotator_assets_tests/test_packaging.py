@@ -46,7 +46,7 @@ def test_pip_resolves_on_python_3_11(tmp_path):
     assert versions["numpy"].startswith("1.26.") and versions["pillow"] == "9.5.0"
 
 
-def test_pip_resolves_neither_statmorph_beside_alibi_nor_python_3_12(tmp_path):
+def test_pip_resolves_neither_statmorph_with_alibi_nor_python_3_12(tmp_path):
     """Once it does, the README's limits can go."""
     dependencies = PROJECT["project"]["dependencies"]
     with_statmorph = resolved(tmp_path, dependencies + PROJECT["project"]["optional-dependencies"]["structure"])

@@ -1,4 +1,4 @@
-"""A recipe's normalization is edited: the real UI shows what is stale and why, and a backfill from it trains that anew.
+"""After a recipe's normalization is edited, the UI shows what is stale and why, and a backfill retrains it.
 
 Comparison and report follow by themselves, with the AUC of the database.
 

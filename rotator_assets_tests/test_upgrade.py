@@ -1,4 +1,4 @@
-"""A data root of an earlier version opens: tables, models and history as they were, stale with a reason, made anew.
+"""A data root of an earlier version opens: tables, models and history are unchanged, stale with a reason, and rebuilt.
 
 The fixture was written before the report depended on observed results: 40 galaxies, `manga-observed-64`, `small`.
 """
@@ -57,7 +57,7 @@ def test_old_networks_keep_their_recipe(old):
     assert models.recipe.networks == len(list(models.folder.glob("fold-*.keras"))) == 2
 
 
-def test_what_is_stale_is_told_with_a_reason_and_made_anew_in_one_command(old):
+def test_stale_partitions_are_reported_and_rebuilt_in_one_command(old):
     from rotator_assets.running import open_runner
 
     with open_runner(old) as runner:

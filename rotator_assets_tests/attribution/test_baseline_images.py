@@ -88,7 +88,7 @@ def test_noise_has_the_level_and_scatter_of_the_border():
         assert np.abs(np.corrcoef(skies[..., 0].reshape(N_SKIES, -1)) - np.eye(N_SKIES)).max() < 0.15
 
 
-def test_noise_is_a_galaxys_own_in_whatever_company():
+def test_noise_of_a_galaxy_is_independent_of_other_galaxies():
     chosen = recipe(attribution_baseline="noise")
     together = baselines(IMAGES, np.arange(3), chosen)
     np.testing.assert_array_equal(baselines(IMAGES[::-1], [2], chosen)[0], together[0])

@@ -52,7 +52,7 @@ def test_an_interrupted_survey_goes_on_where_it_stopped(jobs, tmp_path, monkeypa
     np.testing.assert_array_equal(frame["lambda_r"], 0.25)
 
 
-def test_what_a_result_depends_on_makes_it_measured_anew(jobs, tmp_path, monkeypatch):
+def test_a_changed_dependency_makes_a_result_measured_again(jobs, tmp_path, monkeypatch):
     job, kept = jobs[0], tmp_path / "kept"
     calls = counting(monkeypatch)
     changed = [

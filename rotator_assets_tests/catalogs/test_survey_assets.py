@@ -136,7 +136,7 @@ def test_star_particles_give_lambda_r_and_ellipticity_where_no_table_does(root):
     assert np.isnan(other["lambda_r"])
 
 
-def test_a_label_that_noise_takes_is_counted_and_told(root):
+def test_labels_lost_to_noise_are_counted_and_reported(root):
     tng_catalogs(root)
     stars = galaxy(n=2500)
     stars["Coordinates"][:, 1] = 40_000 + 1.9 * (stars["Coordinates"][:, 1] - 40_000)  # nearly round
@@ -189,7 +189,7 @@ def write_manga_image(folder, name, planes=None, *extensions):
         hdus.extend(extensions)
 
 
-def test_what_is_not_used_of_images_is_told(root):
+def test_unused_images_are_reported(root):
     folder = write_manga_catalogs(root.survey("manga"))
     write_manga_image(folder, "8000-1901.fits", None, fits.ImageHDU(np.ones((128, 128), np.int16), name="DQ"))
     write_manga_image(folder, "9999-1901.fits")

@@ -70,7 +70,7 @@ def test_two_galaxies_have_no_correlation_and_invalid_values_do_not_count():
 
 @pytest.mark.real_data
 def test_pipe3d_reads_lower_than_dynpop_on_63_galaxies(real_data, tmp_path):
-    """Published JAM lambda_Re (corrected for seeing) as the user's table, beside Pipe3D's (not corrected)."""
+    """Published JAM lambda_Re (corrected for seeing) as the user's table, and Pipe3D's (not corrected)."""
     folder = tmp_path / "manga"
     (folder / "catalogs").mkdir(parents=True)
     for path in (real_data / "manga" / "catalogs").iterdir():

@@ -166,7 +166,7 @@ def test_missing_sizes_come_from_the_preferred_source_of_lambda_r():
         assert galaxies["r_eff_arcsec"].tolist() == expected
 
 
-def test_settings_without_effect_are_told():
+def test_settings_without_effect_give_notices():
     assert unused_sources(
         source("pipe3d", PIPE3D), ("dynpop",), scale={"pipe3d": 1.39, "maps": 2.0}, fill_refused=True
     ) == [
@@ -176,7 +176,7 @@ def test_settings_without_effect_are_told():
     ]
 
 
-def test_labels_of_mixed_sources_are_counted_and_told():
+def test_labels_of_mixed_sources_are_counted_and_reported():
     galaxies, _ = matched(source("dynpop", [0.1, 0.2, np.nan, 0.3]), source("pipe3d", PIPE3D))
     labeled, _ = label_galaxies(galaxies)
     assert label_sources(labeled) == {"lambda_r": {"dynpop": 3, "pipe3d": 1}, "ellipticity": {"pymorph": 4}}

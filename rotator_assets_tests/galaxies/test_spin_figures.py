@@ -53,7 +53,7 @@ def test_another_boundary_is_drawn_and_named(frame):
     np.testing.assert_allclose(y[x < 0.4], 0.08 + x[x < 0.4] / 4)
 
 
-def test_outcomes_are_drawn_beside_the_boundary_of_their_own_labels(frame):
+def test_outcomes_are_drawn_with_the_boundary_of_their_labels(frame):
     known = frame[frame["rotator_type"].notna()]
     own = known.assign(spin_threshold=spin_threshold(known["ellipticity"], "cappellari2016"))
     for galaxies, drawn in ((known, "0.31"), (own, "0.08"), (known.assign(spin_threshold=0.2), None)):
@@ -116,7 +116,7 @@ def test_the_sample_of_a_training_shows_only_the_types_in_it(frame):
     assert len(axes.patches) == 4
 
 
-def test_lost_rows_are_told_with_their_reason():
+def test_lost_rows_are_shown_with_their_reason():
     report = pd.DataFrame(
         {
             "step": ["morphology", "kinematics"],

@@ -97,7 +97,7 @@ def test_gallery_names_every_galaxy_in_the_row_of_its_outcome(sample):
         (0.5, np.nan, "= 0.50"),
     ],
 )
-def test_a_score_stands_beside_its_threshold(score, threshold, text):
+def test_a_score_is_shown_with_its_threshold(score, threshold, text):
     galaxy = {"galaxy_id": "1-2", "probability_fast": score, "threshold": threshold}
     assert images.galaxy_label(pd.Series(galaxy)) == f"1-2\nP(fast) {text}"
 
@@ -206,7 +206,7 @@ def test_mean_maps_are_shares_that_sum_to_100_percent():
     assert profile.get_xlabel() == "Radius from the centre (pixels)"
 
 
-def test_unknown_half_light_shares_are_told():
+def test_unknown_half_light_fractions_are_reported():
     numbers = pd.DataFrame(
         {"completeness_error": [0.01, 0.02, 0.0], "fraction_within_half_light": np.nan, "rotator_type": [0, 1, 1]}
     )

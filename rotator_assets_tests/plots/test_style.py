@@ -43,7 +43,7 @@ def test_drawing_uses_no_pyplot():
     assert done.stdout.strip() == "False"
 
 
-def test_slow_and_fast_are_told_apart_without_colour_vision():
+def test_slow_and_fast_differ_without_colour_vision():
     """Lightness differs, and so do the markers."""
 
     def luminance(colour: str) -> float:
@@ -56,7 +56,7 @@ def test_slow_and_fast_are_told_apart_without_colour_vision():
     assert slow.marker != fast.marker
 
 
-def test_outcomes_name_what_was_called_what():
+def test_outcomes_combine_true_and_predicted_class():
     assert {o.name: (o.rotator_type, o.predicted_type, o.right) for o in style.OUTCOMES} == {
         "True fast": (1, 1, True),
         "True slow": (0, 0, True),

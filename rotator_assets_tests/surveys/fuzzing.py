@@ -39,7 +39,7 @@ class TooSlow(BaseException):
 
 
 def read(folder: Path, name: str) -> None:
-    """Whatever the pipeline does with the file ``name`` (from the data root, ``folder``)."""
+    """Everything the pipeline does with the file ``name`` (from the data root, ``folder``)."""
     survey = SURVEYS[name.split("/")[0]]
     where = folder / survey.key
     kind = name.split("/")[1]

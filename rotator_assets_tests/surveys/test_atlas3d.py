@@ -40,19 +40,19 @@ def test_it_has_no_photometry_images_or_maps(tmp_path):
         (TABLE.replace("0.691", "fast"), "'fast' in row 1"),
     ],
 )
-def test_a_bad_table_is_told(tmp_path, text, message):
+def test_a_bad_table_gives_an_error(tmp_path, text, message):
     write_text(tmp_path / NAME, text)
     with pytest.raises(InputError, match=message):
         ATLAS3D.read_kinematics(tmp_path)
 
 
-def test_a_missing_table_is_told(tmp_path):
+def test_a_missing_table_gives_an_error(tmp_path):
     with pytest.raises(InputError, match="there is no ellipticity and lambda_R"):
         ATLAS3D.read_morphology(tmp_path)
 
 
 @pytest.mark.real_data
-def test_260_early_types_of_which_36_are_slow(real_data, tmp_path):
+def test_36_of_260_early_types_are_slow(real_data, tmp_path):
     (tmp_path / "catalogs").symlink_to(real_data / "atlas3d", target_is_directory=True)
     catalogs = (ATLAS3D.read_morphology, ATLAS3D.read_photometry, ATLAS3D.read_kinematics)
     galaxies, _ = match_galaxies(

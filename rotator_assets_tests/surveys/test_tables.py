@@ -100,7 +100,7 @@ def test_numbers_that_a_column_cannot_have_are_missing_in_every_column(tmp_path,
     columns = {**manga.COLUMNS, **tng100.COLUMNS}
     numbers = {name: column for name, column in columns.items() if column.kind == "number"}
     allowed = {"psf_fwhm_arcsec", "nsa_mass", "pymorph_r_eff_arcsec", "nsa_r_eff_arcsec", "morphs_r_eff_pixels", "ra"}
-    allowed |= {"r_eff_arcsec", "morphs_sn_per_pixel", "nsa_position_angle_deg"}  # of which 99.99 may be one
+    allowed |= {"r_eff_arcsec", "morphs_sn_per_pixel", "nsa_position_angle_deg"}  # 99.99 may be a valid value
     for name, column in numbers.items():
         path = write_hdf5(tmp_path / f"{name}.hdf5", {"/": {column.spellings[0]: [0.5, value]}})
         found = read_hdf5_table(path, [name], columns=columns).frame[name]
