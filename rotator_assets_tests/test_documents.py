@@ -101,8 +101,8 @@ def errors_by_their_folds_threshold(answer: pd.DataFrame, tables: TableStore) ->
 
 CLAIMS = {
     "Which steps lose galaxies, and why?": losses_add_up,
-    "Is it only ellipticity?": every_baseline_has_its_interval,
-    "Confidently wrong": errors_by_their_folds_threshold,
+    "How much does the network gain over simple baselines?": every_baseline_has_its_interval,
+    "Which misclassified galaxies lie farthest": errors_by_their_folds_threshold,
 }
 """What the remark before a statement claims of its answer."""
 
