@@ -167,7 +167,7 @@ class Manga(Survey):
         source, frame = read_source(folder, MORPHOLOGY_TABLE, _read_morphology, every_row=True)
         if frame is None:
             raise missing(folder, MORPHOLOGY_TABLE)
-        named = frame["manga_id"].str.fullmatch(r"\d+-\d+").fillna(False).astype(bool)  # not NULL, -999 and the like
+        named = frame["manga_id"].str.fullmatch(r"\d+-\d+", na=False)  # not NULL, -999 and similar
         frame["object_id"] = physical_galaxy(
             frame["manga_id"].where(named, frame["galaxy_id"]), frame["duplicate_group"]
         )

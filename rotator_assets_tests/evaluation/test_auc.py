@@ -190,7 +190,7 @@ def test_roc_curve_has_finite_thresholds(data):
 @pytest.mark.parametrize(
     ("labels", "scores", "message"),
     [
-        ([0, 0], [1, 2], "labels_and_scores both"),
+        ([0, 0], [1, 2], "scored both"),
         ([0, 2], [1, 2], "labels must be 0"),
         ([0, 1], [1, np.nan], "finite"),
         ([0, 1], [1, 2, 3], "equally long"),
@@ -240,7 +240,7 @@ def test_only_pairs_within_one_network_count(data, seed):
     scored = scores_by(networks, labels, scores)
     assert scored.has_pairs == bool(pairs)
     if not pairs:
-        with pytest.raises(ValueError, match="labels_and_scores both"):
+        with pytest.raises(ValueError, match="scored both"):
             auc_interval(scored)
         return
     found = auc_interval(scored)
