@@ -105,7 +105,7 @@ def test_measured_labels_are_the_true_ones_for_most(measured, key, differing):
             {"lambda_r": m.lambda_r, "lambda_r_limit": m.lambda_r_limit, "ellipticity": m.ellipticity}
             for *_, m in measured[key]
         ]
-    )
+    ).assign(survey=key)
     labeled, _ = label_galaxies(conform(galaxies, GALAXIES))
     kept = labeled["rotator_type"].notna().to_numpy()
     true_slow = np.array([row.rotator_type == 0 for row, *_ in measured[key]])
