@@ -166,11 +166,11 @@ def measured_kinematics(
     if jobs:
         measured["path"] = [str(job.path.relative_to(folder)) for job in jobs]
     frame = measured.reindex(columns=TABLES["measured_kinematics"].column_names)
-    usable = int(frame["usable"].fillna(False).sum())
+    usable = int(frame["usable"].eq(True).sum())
     reasons = frame["reason"].dropna().map(lambda reason: reason.split(": ", 1)[-1]).value_counts()
     if usable < len(frame):
         lost.append(f"{len(frame) - usable} of {len(frame)} kinematic files give no lambda_r: see measured_kinematics")
-    synthetic = bool(frame["synthetic"].fillna(False).any())
+    synthetic = bool(frame["synthetic"].eq(True).any())
     notices, metadata = noticed(context, key, lost, synthetic)
     return dg.MaterializeResult(
         value={"measured_kinematics": frame, **notices},

@@ -245,4 +245,4 @@ def test_kinematic_files_of_other_galaxies_alone_stop_the_run(root):
     write_text(root.survey("manga") / "maps" / "manga-9-9-MAPS-HYB10-GAU-MILESHC.fits", "no FITS")
     with pytest.raises(Exception) as error, open_runner(root) as runner:
         runner.materialize(CATALOGUES)
-    assert "none of 1 kinematic files is of a galaxy of the morphology catalogue" in str(input_error(error.value))
+    assert "none of 1 kinematic files belongs to a galaxy of the morphology catalogue" in str(input_error(error.value))
