@@ -12,6 +12,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rotator_assets.core.backend import tensorflow
 from rotator_assets.store.models import load_model
 from rotator_assets.training import checkpoints as checkpoints_module
 from rotator_assets.training import cross_validation as training
@@ -158,7 +159,7 @@ def test_writing_takes_no_more_than_its_fraction_of_the_time(tmp_path, monkeypat
 @settings(deadline=None)
 @given(val_losses=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), min_size=8, max_size=8))
 def test_early_stopping_agrees_with_that_of_keras(patience, val_losses):
-    training.tensorflow()
+    tensorflow()
     from keras import callbacks
 
     class Model:

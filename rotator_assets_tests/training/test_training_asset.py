@@ -142,7 +142,7 @@ def test_prediction_settings_change_without_another_training(root, monkeypatch):
         change = found[True]["probability_fast"] - found[False]["probability_fast"]
         assert 1e-6 < change.abs().max() < 0.5
         tables.write("training_folds", str(TRAINING.partition), folds.assign(calibration_offset=np.nan))
-        with pytest.raises(InputError, match=r"by an earlier version .* materialize rotator_classifier again"):
+        with pytest.raises(InputError, match=r"an earlier version .* materialize rotator_classifier again"):
             runner.materialize(ask)
 
 
