@@ -57,7 +57,7 @@ def roc_report(
         "recipe_version": recipe.version("training", "prediction"),
         "device": models.device,
         "seconds": models.seconds,
-        "run_id": context.run_id,
+        "run_id": context.run.run_id,
     }
     curve = roc_curve_frame(NetworkScores.of(repeats))
     rows = image_tensors.rows_of(sample["galaxy_id"])

@@ -105,7 +105,7 @@ def _chain(code_version="1", training=training_partitions) -> list[dg.AssetsDefi
 
     @dg.asset(partitions_def=training, **common)
     def scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return dg.MaterializeResult(data_version=dg.DataVersion(context.run_id))
+        return dg.MaterializeResult(data_version=dg.DataVersion(context.run.run_id))
 
     mapping = dataset_to_training if training is training_partitions else None
     partitions = dataset_partitions if mapping else training

@@ -87,7 +87,7 @@ def test_without_galaxies_no_network_runs(refusing, survey, architecture):
         assert found.shape == shape and found.dtype == np.float32, name
     assert check_against_alibi(network, NONE, SKY) == 0
     assert not PathGradients(network).summed(SKY, SKY, np.empty(0), np.empty(0)).any()
-    with pytest.raises(ValueError, match="no images"):
+    with pytest.raises(ValueError, match="at least one image"):
         settle_batchnorm(network, NONE)
     assert set(refusing) == {architecture}
 
