@@ -19,6 +19,7 @@ from rotator_assets.core.errors import InputError
 
 if TYPE_CHECKING:
     from rotator_assets.orchestration.plans import Step
+    from rotator_assets.orchestration.runner import Runner
 
 DEMO_ROOT = Path("data/demo")
 
@@ -132,11 +133,15 @@ def run(
 def status(data: str | None) -> None:
     """List the inputs found and missing, where to get them, and what is stale."""
     from rotator_assets.orchestration.terminal import print_status
-    from rotator_assets.running import open_runner
     from rotator_assets.tables import open_store
 
-    root = _root(data)
-    print_status(open_store(root), open_runner)
+    def open_runner(root: DataRoot) -> Runner:
+        # Imported after the inputs are listed: it reads recipes.yaml, which may contain an error.
+        from rotator_assets.running import open_runner
+
+        return open_runner(root)
+
+    print_status(open_store(_root(data)), open_runner)
 
 
 @cli.command()

@@ -10,9 +10,11 @@ from PIL import Image
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
+from rotator_assets.domains import exhibits
 from rotator_assets.galaxies.matching import HIDDEN
 from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS, Step, plan
 from rotator_assets.orchestration.runner import input_error
+from rotator_assets.report.content import ReportContent
 from rotator_assets.report.source_sections import sensitivity_section
 from rotator_assets.running import open_runner
 from rotator_assets.store.table_store import TableStore
@@ -117,7 +119,7 @@ def test_a_measurement_with_little_coverage_is_not_filled_and_is_noticed(root):
     assert any(line.startswith("1 of 5 galaxies has no lambda_r: a quality cut refuses that of maps") for line in told)
     assert any(line.startswith("labels come from several sources of lambda_r: ") for line in told)
     choices = tables.query("FROM label_sensitivity").set_index("choice")
-    section = sensitivity_section(tables)
+    section = sensitivity_section(ReportContent(tables, exhibits()))
     assert section.tables[0].frame["choice"].tolist() == choices.index.tolist()
     filled = choices.loc["refused lambda_R: filled", "n_labelled"]
     assert filled == choices.loc["as set", "n_labelled"] + 1

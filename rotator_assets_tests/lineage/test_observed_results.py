@@ -64,16 +64,16 @@ def test_a_result_is_recorded_even_if_read_before_it_was_observed(runner):
 
 
 def test_a_score_that_changes_while_it_is_read_leaves_its_reader_stale(runner, monkeypatch):
-    from rotator_assets.evaluation import summary
+    from rotator_assets.comparison import differences
 
-    compare = summary.compare_datasets
+    compare = differences.compare_datasets
 
     def compare_while_training(*arguments):
         frame = compare(*arguments)
         trained(runner.root, NOISY, "thesis", seed=2)
         return frame
 
-    monkeypatch.setattr(summary, "compare_datasets", compare_while_training)
+    monkeypatch.setattr(differences, "compare_datasets", compare_while_training)
     runner.materialize(BY_DATASET)
     assert STALE in _stale(runner)
 
