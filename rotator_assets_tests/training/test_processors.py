@@ -8,7 +8,7 @@ import pytest
 from benchmarks.processors import KERNELS, outcome
 
 REPRESENTATIVE = tuple(
-    f"rotator_assets_tests/learning/{test}"
+    f"rotator_assets_tests/training/{test}"
     for test in (
         "test_network.py::test_compiled_inference_follows_the_weights_and_any_batch_size",
         "test_architectures.py::test_a_loaded_network_is_the_same_and_can_be_explained[residual]",
