@@ -20,7 +20,7 @@ demo: .venv/.synced ## synthetic galaxies from catalogue files to the report, in
 ui: .venv/.synced ## the Dagster UI and daemon on a data root: make ui DATA=data PORT=3000
 	@ROTATORS_DATA="$(abspath $(DATA))" PORT="$(PORT)" $(RUN) rotators ui
 
-check: lint types .venv/.synced ## lint, types and the fast tests
+check: lint .venv/.synced ## lint and the fast tests
 	$(RUN) pytest -n auto --dist worksteal -m "not chain and not browser and not slow"
 
 test: .venv/.synced ## every test, with the coverage of the package
@@ -31,7 +31,7 @@ lint: .venv/.synced ## ruff and the import contracts
 	$(RUN) ruff format --check .
 	$(RUN) lint-imports --no-logo
 
-types: .venv/.synced ## pyright
+types: .venv/.synced ## pyright, not part of check yet
 	$(RUN) pyright
 
 processors: .venv/.synced ## the numerical tests in float32 and bfloat16, with other kernels

@@ -15,6 +15,16 @@ hypothesis.settings.register_profile("no deadline", deadline=None)  # a busy mac
 hypothesis.settings.load_profile("no deadline")
 
 
+EXPENSIVE_FIXTURES = {"compared_root", "finished_root", "real_data", "small_demo_root", "trained"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that use an expensive fixture as slow."""
+    for item in items:
+        if EXPENSIVE_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of published files (``manga/``, ``tng/``, ``atlas3d/``, ``kinematics/``); skips where none is named."""
