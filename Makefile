@@ -8,7 +8,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
 
-.PHONY: help demo check test lint types processors ui clean
+.PHONY: help demo check test coverage lint types processors ui clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,7 +23,10 @@ ui: .venv/.synced ## the Dagster UI and daemon on a data root: make ui DATA=data
 check: lint .venv/.synced ## lint and the fast tests
 	$(RUN) pytest -n auto --dist worksteal -m "not chain and not browser and not slow"
 
-test: .venv/.synced ## every test, with the coverage of the package
+test: .venv/.synced ## every test
+	$(RUN) pytest -n auto --dist loadfile
+
+coverage: .venv/.synced ## every test, and the fraction of the package that they run
 	$(RUN) pytest -n auto --dist loadfile --cov
 
 lint: .venv/.synced ## ruff and the import contracts
