@@ -143,7 +143,7 @@ def mean_attribution_figure(
     Parameters
     ----------
     mean_abs_maps : mapping of int to array (ny, nx) or (ny, nx, bands)
-        By ``rotator_type``, in any unit; each is shown as a fraction of its own total.
+        By ``rotator_type``, in any unit. Each map is divided by its total.
     counts : mapping of int to int
         Number of galaxies averaged, by ``rotator_type``.
     dataset, recipe : str

@@ -50,7 +50,7 @@ def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam
             synthetic=synthetic,
             pictures=pictures,
             recipes=", ".join(frame["recipe"]),
-            significant=", ".join(frame.loc[frame["significant"].fillna(False), "recipe"]) or "none",
+            significant=", ".join(frame.loc[frame["significant"].eq(True), "recipe"]) or "none",
         ),
     )
 

@@ -1,7 +1,7 @@
 """Image files in folders and inside uncompressed tar archives, which are read without unpacking them.
 
 A published archive holds tens of thousands of small files. An index of its headers gives the offset of each, so that a
-member is read like a file of its own. Nothing is written: names in an archive are only displayed, never used as paths.
+member is read like a separate file. Nothing is extracted, so names inside an archive are never used as paths.
 """
 
 from __future__ import annotations

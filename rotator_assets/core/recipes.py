@@ -141,7 +141,7 @@ class Recipe(BaseModel):
         "before",
         introduced="before",
         description="use of the other survey's galaxies. before: a first network is trained on them, and all networks "
-        "start from its weights; beside: they are added to each training part; instead: they alone are trained on",
+        "start from its weights; beside: both are used together; instead: only the other galaxies are used",
     )
     epochs: int = _training(20, introduced=20, ge=1, le=10_000, description="largest number of epochs")
     patience: int = _training(

@@ -170,7 +170,8 @@ def label_galaxies(
     reject_repeat_observations : bool
         Only the first observation of a galaxy that passes every other cut keeps its label.
     **quality_cuts : bool
-        Cuts of the survey (``Survey.quality_cuts``) by setting; galaxies without the flag pass.
+        Cuts by setting. Those that the survey offers (``Survey.quality_cuts``) apply, and galaxies without the flag
+        pass; ``idle_cuts`` reports the others.
 
     Returns
     -------
@@ -178,7 +179,14 @@ def label_galaxies(
         The same rows with ``spin_threshold``, ``rotator_type`` (0 slow, 1 fast, NA) and ``is_early_type``.
     losses : DataFrame
         The next step of the funnel: galaxies with lambda_R and axis ratio but no label.
+
+    Raises
+    ------
+    TypeError
+        For a cut that no survey offers.
     """
+    if unknown := sorted(quality_cuts.keys() - _cut_columns().keys()):
+        raise TypeError(f"no survey offers the quality cut {unknown[0]}")
     labeled = galaxies.copy()
     labeled["spin_threshold"] = spin_threshold(labeled["ellipticity"], boundary)
     measured = labeled["ellipticity"].notna() & labeled["lambda_r"].notna()
@@ -213,6 +221,11 @@ def hides_slow_rotation(galaxies: pd.DataFrame) -> pd.Series:
     return some_slow & (galaxies["lambda_r_limit"].astype("float64") > galaxies["spin_threshold"])
 
 
+def _cut_columns() -> dict[str, str]:
+    """Return the column of each quality cut that any survey offers, by setting."""
+    return {cut.setting: cut.column for survey in SURVEYS.values() for cut in survey.quality_cuts}
+
+
 def _cuts_of(galaxies: pd.DataFrame) -> tuple[QualityCut, ...]:
     """Return the quality cuts of the galaxies' survey; none without galaxies."""
     return SURVEYS[galaxies["survey"].iloc[0]].quality_cuts if len(galaxies) else ()
@@ -233,14 +246,17 @@ def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def idle_cuts(galaxies: pd.DataFrame, cuts: Mapping[str, object]) -> list[str]:
-    """Return a notice for each cut in use whose column all galaxies lack, so that it rejects none or all."""
-    columns = {"log_mass_min": "log_mass"}
-    columns |= {cut.setting: cut.column for survey in SURVEYS.values() for cut in survey.quality_cuts}
-    return [
-        f"setting labels.{cut}: no galaxy has {column}, which it needs"
-        for cut, column in columns.items()
-        if cuts.get(cut) not in (None, False) and galaxies[column].isna().all()
-    ]
+    """Return a notice for each cut in use that the survey does not offer, or whose column has no values."""
+    offered = {"log_mass_min", *(cut.setting for cut in _cuts_of(galaxies))}
+    notices = []
+    for cut, column in {"log_mass_min": "log_mass", **_cut_columns()}.items():
+        if cuts.get(cut) in (None, False):
+            continue
+        if galaxies[column].isna().all():
+            notices.append(f"setting labels.{cut}: no galaxy has {column}, which it needs")
+        elif cut not in offered:
+            notices.append(f"setting labels.{cut} is not used: the survey offers no such cut")
+    return notices
 
 
 def hidden_by_noise(labeled: pd.DataFrame) -> list[str]:

@@ -17,7 +17,7 @@ from rotator_assets.kinematics.spin import is_slow_rotator, spin_threshold
 def labelled_by(galaxies: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     """Return rows of ``labeled_images`` with ``spin_threshold`` and ``rotator_type`` by the recipe's boundary.
 
-    Rows are unchanged if the recipe has no boundary of its own.
+    Rows are unchanged if the recipe uses the boundary of the settings.
     """
     if recipe.label == "settings":
         return galaxies

@@ -86,7 +86,7 @@ def all_trainings(*assets: dg.AssetsDefinition) -> list[dg.AssetDep]:
 def described(
     *, rows: int | None = None, synthetic: bool, pictures: Pictures | None = None, **more: Any
 ) -> dict[str, Any]:
-    """Return the metadata of a materialization: what every asset reports, and more of its own.
+    """Return the metadata of a materialization: the common entries and those of the asset.
 
     Parameters
     ----------

@@ -81,11 +81,8 @@ class TensorIOManager(TableIOManager):
         return open_tensor(self._tables.root.tensors / context.asset_partition_key)
 
 
-class ModelIOManager(dg.IOManager):
+class ModelIOManager(TableIOManager):
     """Stores the networks of a training with its tables; loads the networks as `TrainedModels`."""
-
-    def __init__(self, store: TableStore) -> None:
-        self._tables = store
 
     def handle_output(self, context: dg.OutputContext, obj: tuple[TrainedModels, Frames]) -> None:
         """Write the tables, then make the networks the current ones of their dataset and recipe."""

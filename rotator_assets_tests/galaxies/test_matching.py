@@ -11,6 +11,7 @@ from rotator_assets.galaxies.matching import (
     HIDDEN,
     early_types,
     hidden_by_noise,
+    idle_cuts,
     label_galaxies,
     match_galaxies,
     matching_losses,
@@ -254,6 +255,21 @@ def test_cuts_take_labels_and_are_counted():
         labeled, losses = label_galaxies(galaxies.assign(survey=survey), **cut)
         assert labeled.loc[labeled["rotator_type"].isna(), "galaxy_id"].tolist() == list(lost)
         assert reasons(losses, "label") == {reason: len(lost)}
+
+
+def test_a_cut_that_no_survey_offers_is_an_error():
+    with pytest.raises(TypeError, match="no survey offers the quality cut reject_dapqual"):
+        label_galaxies(galaxies_of(galaxy_id=["a"]), reject_dapqual=True)
+
+
+def test_cuts_that_reject_nothing_are_reported():
+    galaxies = galaxies_of(galaxy_id=["a"], dapqual=[1 << 30], subhalo_flag=[0])
+    cuts = {"reject_dapqual_critical": True, "reject_drp3qual_critical": True, "reject_spurious_subhalos": True}
+    assert idle_cuts(galaxies, cuts) == [
+        "setting labels.reject_drp3qual_critical: no galaxy has drp3qual, which it needs",
+        "setting labels.reject_spurious_subhalos is not used: the survey offers no such cut",
+    ]
+    assert idle_cuts(galaxies, dict.fromkeys(cuts, False)) == []
 
 
 def test_the_first_repeat_observation_that_passes_the_cuts_is_kept():

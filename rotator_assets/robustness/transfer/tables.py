@@ -13,7 +13,7 @@ TABLES = by_name(
         (
             *fields("dataset", "recipe"),
             Column("other_dataset", "VARCHAR", "dataset of the other survey"),
-            Column("other_use", "VARCHAR", "whether it trains before, beside or instead of the dataset's own galaxies"),
+            Column("other_use", "VARCHAR", "use of the other survey: before (first), beside (both) or instead (only)"),
             Column("training_fraction", "DOUBLE", "fraction of the own training galaxies used"),
             *SAMPLE,
             *AUC,
