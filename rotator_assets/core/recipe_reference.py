@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from rotator_assets.core.changes import leaves
+from rotator_assets.core.declarations import block, declared
 from rotator_assets.core.recipes import STAGES, Recipe
 from rotator_assets.core.recipes_file import RECIPES_FILE, load_recipes
 
@@ -38,7 +39,7 @@ def recipe_reference() -> str:
     settings = _settings(Recipe)
     parts = [_INTRODUCTION]
     for stage in STAGES:
-        rows = [_row(name, field) for name, field in settings.items() if field.json_schema_extra["stage"] == stage]
+        rows = [_row(name, field) for name, field in settings.items() if declared(field)["stage"] == stage]
         parts.append(_table(_HEADINGS[stage], ("setting", "values", "default", "meaning", "figure"), rows))
     rows = [(f"`{name}`", _differences(recipe)) for name, recipe in load_recipes(RECIPES_FILE).items()]
     parts.append(_table("Recipes of the package", ("recipe", "differs from the defaults in"), rows))
@@ -49,15 +50,15 @@ def _settings(model: type[BaseModel], prefix: str = "") -> dict[str, FieldInfo]:
     """Find the fields that are settings, by their dotted names."""
     found = {}
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found |= _settings(field.annotation, f"{prefix}{name}.")
-        elif field.json_schema_extra:
+        if model_of_block := block(field):
+            found |= _settings(model_of_block, f"{prefix}{name}.")
+        elif declared(field):
             found[f"{prefix}{name}"] = field
     return found
 
 
 def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
-    picture = field.json_schema_extra["picture"]
+    picture = declared(field)["picture"]
     return (
         f"`{name}`",
         _values(field),

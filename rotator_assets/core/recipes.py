@@ -11,11 +11,12 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rotator_assets.core.changes import changes
+from rotator_assets.core.declarations import block, declared
 
 Normalization = Literal["max_all", "log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
 Bands = Literal["gri", "g", "r", "i"]
@@ -25,8 +26,24 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 """What a recipe decides, in order: the networks, their logits, and the maps that explain the logits."""
 
 
+class _Bounds(TypedDict, total=False):
+    """Limits of the values of a setting, as `pydantic.Field` names them."""
+
+    ge: float
+    gt: float
+    le: float
+    lt: float
+    allow_inf_nan: bool
+
+
 def _setting(
-    stage: Stage, default: Any, *, introduced: Any, description: str, picture: str | None = None, **bounds: float
+    stage: Stage,
+    default: Any,
+    *,
+    introduced: Any,
+    description: str,
+    picture: str | None = None,
+    **bounds: Unpack[_Bounds],
 ) -> Any:
     """Declare a field of a recipe.
 
@@ -44,10 +61,10 @@ def _setting(
     picture
         Name of the picture that compares recipes differing in this setting alone; None if there is none.
     **bounds
-        Limits of its values, as `pydantic.Field` names them.
+        Limits of its values.
     """
     extra = {"stage": stage, "introduced": introduced, "picture": picture}
-    return Field(default, description=description, json_schema_extra=extra, **bounds)
+    return Field(default=default, description=description, json_schema_extra=extra, **bounds)
 
 
 _training = partial(_setting, "training")
@@ -253,7 +270,7 @@ def _settings_of(model: BaseModel, stages: Collection[Stage], changed_alone: boo
     """
     found = {}
     for name, field in type(model).model_fields.items():
-        value, known = getattr(model, name), field.json_schema_extra
+        value, known = getattr(model, name), declared(field)
         if isinstance(value, BaseModel):
             if block := _settings_of(value, stages, changed_alone):
                 found[name] = block
@@ -266,10 +283,10 @@ def _completed(model: type[BaseModel], content: Mapping[str, Any]) -> dict[str, 
     """Add to stored settings those that did not exist then, at the values they were introduced with."""
     completed = dict(content)
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            completed[name] = _completed(field.annotation, content.get(name, {}))
-        elif field.json_schema_extra:
-            completed.setdefault(name, field.json_schema_extra["introduced"])
+        if model_of_block := block(field):
+            completed[name] = _completed(model_of_block, content.get(name, {}))
+        elif known := declared(field):
+            completed.setdefault(name, known["introduced"])
     return completed
 
 
@@ -278,14 +295,13 @@ def kept_settings(content: Mapping[str, Any], *stages: Stage) -> dict[str, Any]:
 
     A setting that did not exist then has the value that it was introduced with.
     """
-    elsewhere = Recipe(name="any").settings(*(stage for stage in STAGES if stage not in stages))
+    others: list[Stage] = [stage for stage in STAGES if stage not in stages]
+    elsewhere = Recipe(name="any").settings(*others)
     return {name: value for name, value in _completed(Recipe, content).items() if name not in elsewhere}
 
 
 FAMILIES: dict[str, str] = {
-    name: field.json_schema_extra["picture"]
-    for name, field in Recipe.model_fields.items()
-    if field.json_schema_extra and field.json_schema_extra["picture"]
+    name: picture for name, field in Recipe.model_fields.items() if (picture := declared(field).get("picture"))
 }
 """Name of the picture that compares recipes differing in one setting, by the setting."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from rotator_assets.core.declarations import block
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.yaml_files import YamlFile, read_yaml, unknown_key
@@ -85,11 +86,11 @@ def _groups(file: YamlFile) -> dict[str, dict[str, object]]:
 def _mistake(error: ValidationError) -> str:
     """Describe the first mistake of a recipe in one line; name the nearest known key for an unknown one."""
     first = error.errors()[0]
-    *outer, key = first["loc"] or ("",)
+    *outer, key = map(str, first["loc"] or ("",))
     if first["type"] in ("extra_forbidden", "invalid_key"):
         model: type[BaseModel] = Recipe
         for field in outer:
-            model = model.model_fields[field].annotation
+            model = block(model.model_fields[field]) or model
         known = [name for name in model.model_fields if name != "name"]
         what = unknown_key(key, known)
     else:

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from rotator_assets.core.declarations import declared
+
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 """Unknown keys and values of another type are errors: ``"20"`` is not a number, and ``1`` is not a boolean."""
 FROM_LIST = Field(strict=False)
@@ -28,18 +30,26 @@ class LabelSettings(BaseModel):
 
     model_config = STRICT
 
-    t_type_max: float = Field(2.0, description="early type: T-Type strictly below this")
-    p_late_max: float = Field(0.5, ge=0, le=1, description="early type where only P_Late is known: at most this")
-    boundary: Literal["emsellem2011", "cappellari2016"] = "emsellem2011"
-    log_mass_min: float | None = Field(None, description="no label below this log10 stellar mass, in the source's h")
-    reject_drp3qual_critical: bool = Field(False, description="no label where DRP3QUAL has bit 30 (CRITICAL)")
-    reject_dapqual_critical: bool = Field(False, description="no label where DAPQUAL has bit 30 (CRITICAL)")
-    reject_spurious_subhalos: bool = Field(False, description="no label where SubhaloFlag is 0 (TNG)")
-    reject_repeat_observations: bool = Field(
-        False, description="one label per galaxy: that of its first observation with a label"
+    t_type_max: float = Field(default=2.0, description="early type: T-Type strictly below this")
+    p_late_max: float = Field(
+        default=0.5, ge=0, le=1, description="early type where only P_Late is known: at most this"
     )
-    reject_flag_t_type: bool = Field(False, description="no label where the morphology catalogue flags its T-Type")
-    reject_failed_photometry: bool = Field(False, description="no label where the PyMorph r-band Sersic fit failed")
+    boundary: Literal["emsellem2011", "cappellari2016"] = "emsellem2011"
+    log_mass_min: float | None = Field(
+        default=None, description="no label below this log10 stellar mass, in the source's h"
+    )
+    reject_drp3qual_critical: bool = Field(default=False, description="no label where DRP3QUAL has bit 30 (CRITICAL)")
+    reject_dapqual_critical: bool = Field(default=False, description="no label where DAPQUAL has bit 30 (CRITICAL)")
+    reject_spurious_subhalos: bool = Field(default=False, description="no label where SubhaloFlag is 0 (TNG)")
+    reject_repeat_observations: bool = Field(
+        default=False, description="one label per galaxy: that of its first observation with a label"
+    )
+    reject_flag_t_type: bool = Field(
+        default=False, description="no label where the morphology catalogue flags its T-Type"
+    )
+    reject_failed_photometry: bool = Field(
+        default=False, description="no label where the PyMorph r-band Sersic fit failed"
+    )
 
 
 class ImageSettings(BaseModel):
@@ -47,17 +57,21 @@ class ImageSettings(BaseModel):
 
     model_config = STRICT
 
-    pixels_per_r_eff: float | None = Field(None, gt=0, description="cut-outs scaled to the galaxy: pixels per R_e")
-    arcsec_per_pixel: float | None = Field(None, gt=0, description="cut-outs with the same angular scale")
-    check_centre: bool = Field(True, description="unusable where the galaxy is more than a pixel off the centre (WCS)")
+    pixels_per_r_eff: float | None = Field(
+        default=None, gt=0, description="cut-outs scaled to the galaxy: pixels per R_e"
+    )
+    arcsec_per_pixel: float | None = Field(default=None, gt=0, description="cut-outs with the same angular scale")
+    check_centre: bool = Field(
+        default=True, description="unusable where the galaxy is more than a pixel off the centre (WCS)"
+    )
     check_pixel_scale: bool = Field(
-        True, description="unusable where the pixel scale differs from 0.396 arcsec by more than 2 %"
+        default=True, description="unusable where the pixel scale differs from 0.396 arcsec by more than 2 %"
     )
     check_saturation: bool = Field(
-        True, description="observed images: clipped pixels count as missing; unusable where many are white"
+        default=True, description="observed images: clipped pixels count as missing; unusable where many are white"
     )
     max_missing_fraction: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         le=0.2,
         description="fill up to this fraction of the crop's pixels where they are missing",
@@ -77,14 +91,14 @@ class KinematicsSettings(BaseModel):
     model_config = STRICT
 
     aperture: Literal["header", "particles", "photometry"] | None = Field(
-        None, description="half-light ellipse: prefer the file's or the catalogues'; null: the survey's default"
+        default=None, description="half-light ellipse: prefer the file's or the catalogues'; null: the survey's default"
     )
-    beam_correction: BeamRule = Field("regular_rotators", description="which galaxies are corrected for seeing")
+    beam_correction: BeamRule = Field(default="regular_rotators", description="which galaxies are corrected for seeing")
     min_coverage: float = Field(
-        0.0, ge=0, le=1, description="lambda_R is rejected where data cover a smaller fraction of the ellipse"
+        default=0.0, ge=0, le=1, description="lambda_R is rejected where data cover a smaller fraction of the ellipse"
     )
     min_particles_per_bin: int = Field(
-        50, ge=20, description="bins have equal light; with fewer particles noise hides more slow rotators"
+        default=50, ge=20, description="bins have equal light; with fewer particles noise hides more slow rotators"
     )
     """With 50 the velocities of bins are as noisy as in MaNGA's Voronoi bins of S/N 10: without rotation the observed
     lambda_R is 0.1. With 20 it is 0.15. With 100 a galaxy of a few thousand particles has too few bins to resolve
@@ -106,21 +120,23 @@ class MockSettings(BaseModel):
 
     model_config = STRICT
 
-    seed: int = Field(2020, ge=0)
+    seed: int = Field(default=2020, ge=0)
     psf: Literal["gaussian", "moffat"] = "gaussian"
-    moffat_beta: float = Field(3.0, ge=2, le=100)
+    moffat_beta: float = Field(default=3.0, ge=2, le=100)
     """Between the value of turbulence, 4.765 (Trujillo et al. 2001, MNRAS 328, 977), and IRAF's default, 2.5, because
     stars in SDSS also have wings from the instrument (Xin et al. 2018, AJ 156, 222). Below 2 the wings cover the whole
     image, and 100 is close to a Gaussian."""
-    sky: Literal["gaussian", "stamps"] = Field("gaussian", description="stamps: pasted from `<survey>/sky/*.fits`")
+    sky: Literal["gaussian", "stamps"] = Field(
+        default="gaussian", description="stamps: pasted from `<survey>/sky/*.fits`"
+    )
     redshift: float | None = Field(
-        None, ge=0.001, le=10, description="observe from this redshift instead of the file's"
+        default=None, ge=0.001, le=10, description="observe from this redshift instead of the file's"
     )
     psf_fwhm_arcsec: Annotated[tuple[Seeing, Seeing, Seeing], FROM_LIST] | None = Field(
-        None, description="seeing in g, r, i"
+        default=None, description="seeing in g, r, i"
     )
     sky_sigma_nmgy: Annotated[tuple[Depth, Depth, Depth], FROM_LIST] | None = Field(
-        None, description="sky noise in g, r, i, in nmgy per pixel"
+        default=None, description="sky noise in g, r, i, in nmgy per pixel"
     )
 
     @model_validator(mode="after")
@@ -138,14 +154,16 @@ class SurveySettings(BaseModel):
     lambda_r_preference: Annotated[tuple[str, ...], FROM_LIST] = Field(
         description="sources of lambda_R, the most preferred first"
     )
-    jam_qual_min: int | None = Field(None, ge=-1, le=3, description="DynPop lambda_R needs at least this `Qual`")
+    jam_qual_min: int | None = Field(
+        default=None, ge=-1, le=3, description="DynPop lambda_R needs at least this `Qual`"
+    )
     fill_refused: bool = Field(
-        False,
+        default=False,
         description="lambda_R rejected by a quality cut is taken from a later source",
         json_schema_extra={"introduced": False},
     )
     lambda_r_scale: dict[str, Factor] = Field(
-        {},
+        default={},
         description="factor of lambda_R and its error, by source",
         json_schema_extra={"introduced": {}},
     )
@@ -168,7 +186,7 @@ def version_of(model: BaseModel, names: Container[str] | None = None) -> str:
     if names is not None:
         content = {name: value for name, value in content.items() if name in names}
     for name, field in type(model).model_fields.items():
-        later = field.json_schema_extra or {}
+        later = declared(field)
         if "introduced" in later and name in content and content[name] == later["introduced"]:
             del content[name]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -54,11 +54,14 @@ def galaxies(
     """Match the catalogues of the survey and report the losses of each source."""
     survey = context.partition_key
     catalogs = (morphology_catalog, photometry_catalog, kinematics_catalog)
+    morphology, photometry, kinematics = (catalog.drop(columns=["survey", "synthetic"]) for catalog in catalogs)
     reads = Reads(context, store)
     settings = reads.settings("label_settings")
     matched, of_sources = match_galaxies(
         survey,
-        *(catalog.drop(columns=["survey", "synthetic"]) for catalog in catalogs),
+        morphology,
+        photometry,
+        kinematics,
         synthetic=any(bool(catalog["synthetic"].any()) for catalog in catalogs),
         **matching_settings(settings),
     )

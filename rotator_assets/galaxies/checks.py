@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from rotator_assets.core.frames import rows_of
 from rotator_assets.galaxies.assets import early_type_galaxies, galaxies, labeled_galaxies
 from rotator_assets.lineage.check_results import found
 from rotator_assets.lineage.reads import CheckReads
@@ -49,5 +50,5 @@ def slow_fraction_is_plausible(store: Store) -> dg.AssetCheckResult:
         len(odd),
         f"surveys have a fraction of slow rotators outside {low:.2f} to {high:.2f}",
         dg.AssetCheckSeverity.WARN,
-        **{f"slow_fraction_{row.survey}": float(row.slow) for row in fractions.itertuples()},
+        **{f"slow_fraction_{row.survey}": float(row.slow) for row in rows_of(fractions)},
     )

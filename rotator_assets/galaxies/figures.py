@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rotator_assets.core.frames import rows_of
 from rotator_assets.kinematics.spin import boundary_of, spin_threshold
 from rotator_assets.plots import style
 from rotator_assets.plots.style import CLASSES, OUTCOMES, numbers, percent
@@ -266,7 +267,7 @@ def _points(
 ) -> None:
     """Draw one group of galaxies, with smaller points for larger groups."""
     size = float(np.clip(3000 / max(int(chosen.sum()), 1), 7, 22))
-    look = {"c": colour} if filled or marker == "x" else {"facecolors": "none", "edgecolors": colour}
+    look: dict[str, Any] = {"c": colour} if filled or marker == "x" else {"facecolors": "none", "edgecolors": colour}
     width = 0 if filled and marker != "x" else 0.9
     axes.scatter(
         x[chosen], y[chosen], s=size, marker=marker, linewidths=width, alpha=0.7, label=label, rasterized=True, **look
@@ -323,7 +324,7 @@ def agreement_figure(pairs: pd.DataFrame, summary: pd.DataFrame, *, dataset: str
         synthetic=synthetic,
     )
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, row in zip(panels, summary.itertuples(), strict=False):
+    for axes, row in zip(panels, rows_of(summary), strict=False):
         pair = pairs[(pairs["reference"] == row.reference) & (pairs["source"] == row.source)]
         x, y = numbers(pair, "reference_lambda_r"), numbers(pair, "lambda_r")
         limit = max(1.0, 1.05 * max(np.max(x, initial=0), np.max(y, initial=0)))

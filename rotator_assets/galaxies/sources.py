@@ -129,7 +129,7 @@ def choose_lambda_r(
         taken.update(rows.loc[kept, "galaxy_id"])
     rows = pd.concat([kinematics.iloc[:0], *chosen]).set_index("galaxy_id")
     rows = rows.reindex(rows.index.union(pd.Index(refused, dtype=object), sort=False))
-    return rows.assign(lambda_r_refused=[refused.get(name) for name in rows.index])
+    return rows.assign(lambda_r_refused=np.array([refused.get(name) for name in rows.index], dtype=object))
 
 
 def shapes(photometry: pd.DataFrame, kinematics: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -288,7 +288,10 @@ def label_sources(labeled: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Return the number of labels by source of ``lambda_r`` and of ``ellipticity``, the largest first."""
     labels = labeled[labeled["rotator_type"].notna()]
     columns = {"lambda_r": "lambda_r_source", "ellipticity": "axis_ratio_source"}
-    return {name: labels[column].value_counts().to_dict() for name, column in columns.items()}
+    return {
+        name: {str(source): n for source, n in labels[column].value_counts().items()}
+        for name, column in columns.items()
+    }
 
 
 def label_sources_text(labeled: pd.DataFrame) -> str:

@@ -20,7 +20,7 @@ class Settings(BaseModel):
     model_config = STRICT
 
     profile: Literal["auto", "quick", "full"] = Field(
-        "auto", description="quick: fewer folds and epochs; auto: quick where the galaxies are synthetic"
+        default="auto", description="quick: fewer folds and epochs; auto: quick where the galaxies are synthetic"
     )
     surveys: dict[str, SurveySettings] = {}
 

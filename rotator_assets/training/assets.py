@@ -9,6 +9,7 @@ import pandas as pd
 
 from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.frames import parts_of
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe, effective_recipe
 from rotator_assets.lineage.groups import described, learning_asset, of_dataset
@@ -145,7 +146,7 @@ def predictions(
     averaged = recipe.test_time_averaging
     key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
     tested = _networks_folds(reads, context.partition_key).assign(logit=float("nan"), averaged=averaged)
-    for fold, part in tested.groupby("fold"):
+    for fold, part in parts_of(tested, "fold"):
         model = rotator_classifier.load(int(fold))
         rows = image_tensors.rows_of(part["galaxy_id"])
         logits = predict_logits(model, image_tensors.images, rows, recipe)

@@ -115,9 +115,9 @@ class Checkpoints:
         parts = {part: getattr(state, part) for part in _PARTS[: 1 if finished else None]}
         arrays = {f"{part}.{i}": np.asarray(value) for part, values in parts.items() for i, value in enumerate(values)}
         arrays["epochs"] = np.array([astuple(log) for log in state.epochs], dtype=np.float64)
-        arrays["seconds"] = np.float64(state.seconds)
+        arrays["seconds"] = np.array(state.seconds, dtype=np.float64)
         arrays["policy"] = np.array(self._policy)
-        with replacing(self._path(fold), ending=".npz") as temporary:
+        with replacing(_file(self._folder, fold), ending=".npz") as temporary:
             np.savez(temporary, allow_pickle=False, **arrays)
         ended = time.monotonic()
         self._next = ended + (ended - started) * (1 / MOST_TIME_WRITING - 1)
@@ -128,13 +128,13 @@ class Checkpoints:
         ``like``: a state whose network and optimizer have the expected shapes and types. Raises OSError if the disk
         cannot be read.
         """
-        if self._folder is None or not self._path(fold).is_file():
+        if self._folder is None or not (file := _file(self._folder, fold)).is_file():
             return None
         try:
-            with zipfile.ZipFile(self._path(fold)) as archive:
+            with zipfile.ZipFile(file) as archive:
                 if archive.testzip() is not None:
                     return None
-            with np.load(self._path(fold), allow_pickle=False) as arrays:
+            with np.load(file, allow_pickle=False) as arrays:
                 if arrays["policy"] != self._policy:
                     return None
                 state = FoldState(
@@ -150,11 +150,12 @@ class Checkpoints:
         )
         return state if fits else None
 
-    def _path(self, fold: int) -> Path:
-        return self._folder / f"fold-{fold}.npz"
-
 
 _PARTS = ("best", "network", "optimizer")
+
+
+def _file(folder: Path, fold: int) -> Path:
+    return folder / f"fold-{fold}.npz"
 
 
 def _numbered(arrays: np.lib.npyio.NpzFile, part: str) -> list[NDArray]:

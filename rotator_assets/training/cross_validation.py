@@ -131,8 +131,8 @@ def cross_validate(
         first, splits = with_other_galaxies(splits, len(labels), other, recipe)
         rows = np.concatenate([rows, len(images) + other.rows])
         labels = np.concatenate([labels, other.labels])
-        images = StackedImages(images, other.images)
-    trainer = Trainer(images, rows, labels, recipe, policy, checkpoints, on_epoch)
+    fluxes = images if other is None else StackedImages(images, other.images)
+    trainer = Trainer(fluxes, rows, labels, recipe, policy, checkpoints, on_epoch)
     tested, history, folds = [], [], []
     if first is not None:
         history += trainer.train_first(first)
@@ -144,10 +144,10 @@ def cross_validate(
         infer = inference_function(network)
         described = {"fold": split.fold, "repeat": split.repeat}
         for averaged, ending in ((False, ""), (True, "_averaged")):
-            validated = logits_of(infer, images, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
+            validated = logits_of(infer, fluxes, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
             described |= _decision(labels[split.validation], validated, ending)
         averaged = recipe.test_time_averaging
-        logit = logits_of(infer, images, rows[split.test], recipe, averaged=averaged).astype(np.float64)
+        logit = logits_of(infer, fluxes, rows[split.test], recipe, averaged=averaged).astype(np.float64)
         tested.append(galaxies.iloc[split.test].assign(logit=logit, **described))
         history += state.epochs
         folds.append(

@@ -153,7 +153,7 @@ def validation_mask(labels: ArrayLike, object_ids: ArrayLike, fraction: float, s
     """
     labels = _checked(labels)
     objects, inverse, is_fast = _objects(labels, object_ids)
-    _require([np.sum(~is_fast), np.sum(is_fast)], 2, "a training and a validation part in every fold")
+    _require([int(np.sum(~is_fast)), int(np.sum(is_fast))], 2, "a training and a validation part in every fold")
     generator = np.random.default_rng(seed)
     chosen = np.zeros(len(objects), dtype=bool)
     for members in (np.flatnonzero(~is_fast), np.flatnonzero(is_fast)):

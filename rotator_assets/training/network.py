@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.architectures import ARCHITECTURES, BATCHNORM_MOMENTUM, Maker
-from rotator_assets.training.pipeline import network_input, symmetries
+from rotator_assets.training.pipeline import Images, network_input, symmetries
 
 if TYPE_CHECKING:
     import keras
@@ -83,7 +83,8 @@ def compiled(
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
     concrete = tf.function(function).get_concrete_function(signature)
     result = concrete.structured_outputs
-    nothing = np.empty((0, *result.shape[1:]), result.dtype.as_numpy_dtype)
+    dtype: np.dtype[np.float32] = np.dtype(result.dtype.as_numpy_dtype)
+    nothing = np.empty((0, *result.shape[1:]), dtype)
 
     def run(images: NDArray[np.float32], model: keras.Model = model) -> NDArray[np.float32]:  # keeps its weights alive
         if len(images) == 0:
@@ -100,7 +101,7 @@ def inference_function(model: keras.Model) -> Callable[[NDArray[np.float32]], ND
 
 def logits_of(
     infer: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    images: NDArray[np.float32],
+    images: Images,
     rows: NDArray[np.int64],
     recipe: Recipe,
     *,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,18 @@ _MOST_MASKS = 2**15
 """About 70 MB of masks of 128-pixel images."""
 
 
-def network_input(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
+class Images(Protocol):
+    """Raw fluxes, float32 (m, ny, nx, 3) in the order g, r, i, of which only the requested rows are read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of images, their size, number of bands."""
+        ...
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.float32]: ...
+
+
+def network_input(images: Images, rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
     """Return the input of the recipe's network for some images: its bands, normalized.
 
     Parameters
@@ -135,7 +146,7 @@ class TrainingBatches:
 
     def __init__(
         self,
-        images: NDArray[np.float32],
+        images: Images,
         rows: NDArray[np.int64],
         labels: NDArray[np.integer],
         weights: NDArray[np.float32],
@@ -179,7 +190,7 @@ class TrainingBatches:
         return batches.with_options(options)
 
 
-def _raw(images: NDArray[np.float32], rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
+def _raw(images: Images, rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
     """Return the recipe's bands of these rows as stored, without neighbours if the recipe masks them."""
     flux = images[np.asarray(rows, dtype=np.int64)]
     if recipe.mask_neighbours:

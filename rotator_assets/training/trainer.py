@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.errors import InputError
@@ -16,7 +16,7 @@ from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.training.folds import Split
 from rotator_assets.training.imbalance import class_weights, mean_loss, sample_weights, training_loss
 from rotator_assets.training.network import build_network, inference_function, logits_of, settle_batchnorm
-from rotator_assets.training.pipeline import TrainingBatches
+from rotator_assets.training.pipeline import Images, TrainingBatches
 
 if TYPE_CHECKING:
     import keras
@@ -56,7 +56,7 @@ class Trainer:
 
     def __init__(
         self,
-        images: NDArray[np.float32],
+        images: Images,
         rows: NDArray[np.int64],
         labels: NDArray[np.int8],
         recipe: Recipe,
@@ -194,7 +194,7 @@ class Trainer:
         )
 
 
-def _assign(variables: list[keras.Variable], values: list) -> None:
+def _assign(variables: Sequence[keras.Variable], values: Sequence[ArrayLike]) -> None:
     """Assign values to variables, in the same order."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
