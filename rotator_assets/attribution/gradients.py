@@ -16,7 +16,7 @@ by a thousandth. Only the backward pass is computed differently; it is linear an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -230,7 +230,7 @@ _COMPILED: WeakKeyDictionary[keras.Model, _Compiled] = WeakKeyDictionary()
 
 
 @contextmanager
-def _full_float32() -> Iterator[None]:
+def _full_float32() -> Generator[None]:
     """Turn off TensorFloat-32, with which GPUs multiply float32 with 10 bits of mantissa, too few for gradients."""
     settings = tensorflow().config.experimental
     before = settings.tensor_float_32_execution_enabled()

@@ -16,7 +16,7 @@ map of an image and the memory needed do not depend on the other images. The ref
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -301,7 +301,7 @@ def _quadrature(method: str) -> Quadrature:
 
 
 @contextmanager
-def _without_single_output_warning() -> Iterator[None]:
+def _without_single_output_warning() -> Generator[None]:
     """Silence alibi's warning that a model with one output may need a target; the single output here is a logit."""
     logger = logging.getLogger("alibi.explainers.integrated_gradients")
     level = logger.level

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 from rotator_assets.core.errors import InputError, UnusableImage
 from rotator_assets.core.files import walk_files
@@ -40,7 +40,7 @@ class ArchiveMember:
         """Last part of the path, like the name of a plain file."""
         return PurePosixPath(self.path).name
 
-    def open(self, mode: str = "rb") -> BinaryIO:
+    def open(self, mode: str = "rb") -> IO[bytes]:
         """Read the whole member into memory, which is safe in any thread.
 
         Raises UnusableImage where it is too large or the archive ends before it.
@@ -129,7 +129,8 @@ def _members(path: Path, size: int, mtime_ns: int) -> tuple[ArchiveMember, ...]:
             if entry.size < 0 or archive.offset <= reached:
                 raise tarfile.ReadError(f"damaged header at byte {entry.offset}")
             reached = archive.offset
-            archive.members.clear()  # otherwise tarfile keeps every header in memory too
+            # Otherwise tarfile keeps every header in memory too. The attribute is documented, but not in the stubs.
+            archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue]
             inner = PurePosixPath(entry.name)
             hidden = any(part.startswith(".") for part in inner.parts)
             if entry.isreg() and not entry.issparse() and not hidden and str(inner).isprintable():
@@ -143,7 +144,7 @@ def _members(path: Path, size: int, mtime_ns: int) -> tuple[ArchiveMember, ...]:
 class _Headers(io.RawIOBase):
     """A view of an archive that can seek anywhere but reads at most one header at a time."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
     def read(self, size: int = -1) -> bytes:

@@ -7,11 +7,12 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from rotator_assets.core.errors import InputError
 
@@ -90,7 +91,7 @@ def computes_bfloat16() -> bool:
         return False
 
 
-def _gpu_details() -> dict | None:
+def _gpu_details() -> dict[str, Any] | None:
     """Return TensorFlow's details of the first GPU; None without a GPU."""
     config = tensorflow().config
     gpus = config.list_physical_devices("GPU")
@@ -107,7 +108,7 @@ def _cpu_field(name: str) -> str:
 
 
 @contextmanager
-def _without_start_up_noise() -> Iterator[None]:
+def _without_start_up_noise() -> Generator[None]:
     """Buffer stderr, then pass on all but the lines that TensorFlow's C++ code prints at every log level."""
     try:
         stderr = os.dup(2)

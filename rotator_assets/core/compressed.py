@@ -7,9 +7,9 @@ import gzip
 import lzma
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import BinaryIO, Protocol
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import IO, Literal, Protocol
 
 MAX_UNPACKED_BYTES = 2**32
 """Files that unpack to more are refused: the largest catalogue, dapall of DR17, has 0.6 GB."""
@@ -33,13 +33,13 @@ def uncompressed_name(name: str) -> str:
 class Openable(Protocol):
     """A path, or a member of an archive."""
 
-    def open(self, mode: str) -> BinaryIO:
-        """Open the file in this mode."""
+    def open(self, mode: Literal["rb"], /) -> IO[bytes]:
+        """Open the file for reading."""
         ...
 
 
 @contextmanager
-def unpacked(file: Openable, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[BinaryIO]:
+def unpacked(file: Openable, max_bytes: int = MAX_UNPACKED_BYTES) -> Generator[IO[bytes]]:
     """Open the uncompressed content of a file as a seekable stream.
 
     gzip, bzip2, xz and zip archives of one file are unpacked, also nested ones; other files are opened as they are.
@@ -56,11 +56,20 @@ def unpacked(file: Openable, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[Bi
         yield stream
 
 
-def _open_xz(stream: BinaryIO) -> BinaryIO:
+class _Packed(Protocol):
+    """A compressed stream, read from start to end."""
+
+    def read(self, n: int, /) -> bytes: ...
+
+
+_Opener = Callable[[IO[bytes]], AbstractContextManager[_Packed]]
+
+
+def _open_xz(stream: IO[bytes]) -> lzma.LZMAFile:
     return lzma.open(stream)
 
 
-def _open_zip(stream: BinaryIO) -> BinaryIO:
+def _open_zip(stream: IO[bytes]) -> IO[bytes]:
     archive = zipfile.ZipFile(stream)
     names = [member.filename for member in archive.infolist() if not member.is_dir()]
     if not _SPREADSHEETS.isdisjoint(names):
@@ -74,14 +83,14 @@ _SPREADSHEETS = {"xl/workbook.xml", "content.xml"}
 """Members of Excel and LibreOffice files."""
 
 
-def _refuse(kind: str, command: str) -> Callable[[BinaryIO], BinaryIO]:
-    def refuse(stream: BinaryIO) -> BinaryIO:
+def _refuse(kind: str, command: str) -> _Opener:
+    def refuse(stream: IO[bytes]) -> IO[bytes]:
         raise ValueError(f"is compressed by {kind}, which is not read: unpack it with {command}")
 
     return refuse
 
 
-_OPENERS: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
+_OPENERS: dict[bytes, _Opener] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": _open_xz,
@@ -92,14 +101,14 @@ _OPENERS: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
 """Functions that open a compressed stream, by the first bytes of the file."""
 
 
-def _opener(stream: BinaryIO) -> Callable[[BinaryIO], BinaryIO] | None:
+def _opener(stream: IO[bytes]) -> _Opener | None:
     start = stream.read(max(map(len, _OPENERS)))
     stream.seek(0)
     return next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), None)
 
 
 @contextmanager
-def _copy(opener: Callable[[BinaryIO], BinaryIO], stream: BinaryIO, max_bytes: int) -> Iterator[BinaryIO]:
+def _copy(opener: _Opener, stream: IO[bytes], max_bytes: int) -> Generator[IO[bytes]]:
     """Unpack into a temporary file, because seeking backwards in a compressed stream restarts it each time."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as content:
         with opener(stream) as packed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def _refuse_closed_folder(error: OSError) -> None:
 
 
 @contextmanager
-def replacing(target: Path, ending: str = ".part") -> Iterator[Path]:
+def replacing(target: Path, ending: str = ".part") -> Generator[Path]:
     """Provide a temporary path next to ``target`` that replaces it atomically when the block succeeds.
 
     The block writes a file at this path, whose hidden name ends in ``ending``. A reader sees either the old or the new

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import BinaryIO
+from typing import IO, Any
 
 # Damaged files are reported as a reason or an error of one line, not by astropy's warnings. This filter is permanent,
 # because `warnings.catch_warnings` is not thread-safe and images are read in several threads.
@@ -16,7 +16,7 @@ SYNTHETIC_KEYWORD = "SYNTHET"
 BLOCK_BYTES = 2880
 
 
-def check_complete(content: BinaryIO, hdus) -> None:
+def check_complete(content: IO[bytes], hdus: Any) -> None:
     """Raise ValueError where a FITS file ends before the data described by its headers.
 
     ``content`` is the uncompressed file and ``hdus`` the ``astropy.io.fits.HDUList`` opened from it. astropy itself

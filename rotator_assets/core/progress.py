@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 Listener = Callable[[str, int, int, str], None]
@@ -26,7 +26,7 @@ def report(stage: str, done: int, total: int, note: str = "") -> None:
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
+def listening(listener: Listener) -> Generator[None]:
     """Call the listener for every report made in this process while the block runs."""
     _listeners.append(listener)
     try:

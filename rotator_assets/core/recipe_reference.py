@@ -22,7 +22,7 @@ _HEADINGS = {
     "attribution": "Attribution",
 }
 _LIMITS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
-_TYPES = {bool: "`true`, `false`", int: "integer", float: "number", str | None: "text or `null`"}
+_TYPES: dict[Any, str] = {bool: "`true`, `false`", int: "integer", float: "number", str | None: "text or `null`"}
 _INTRODUCTION = """# Recipe settings
 
 <!-- Written from rotator_assets/core/recipes.py: python -m rotator_assets.core.recipe_reference > docs/recipes.md -->

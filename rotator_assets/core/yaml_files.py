@@ -40,13 +40,17 @@ _AMBIGUOUS = {
 """Unquoted words, in upper or lower case, that YAML readers interpret differently."""
 
 
+Place = tuple[object, ...]
+"""Keys and positions that lead to a value."""
+
+
 @dataclass(frozen=True)
 class YamlFile:
     """The content of a file (mappings, lists, text, numbers, booleans and None) with the line of each value."""
 
     path: Path
     content: Any
-    lines: dict[tuple, int] = field(repr=False)
+    lines: dict[Place, int] = field(repr=False)
 
     def where(self, *keys: object) -> str:
         """Return ``path: line 3`` for the value at these keys, or for its nearest parent that exists."""
@@ -104,6 +108,10 @@ class _Anchored:
     size: int
 
 
+_Node = yaml.AliasEvent | yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent
+"""Events that begin a value."""
+
+
 class _Reader:
     """Builds values from the parser's events, before PyYAML interprets plain words."""
 
@@ -111,7 +119,7 @@ class _Reader:
         self._events: Iterator[yaml.Event] = yaml.parse(text, yaml.SafeLoader)
         self._anchors: dict[str, _Anchored] = {}
         self._size = 0
-        self.lines: dict[tuple, int] = {(): 1}
+        self.lines: dict[Place, int] = {(): 1}
 
     def read(self, path: Path) -> YamlFile:
         self._next()  # start of the stream
@@ -124,10 +132,11 @@ class _Reader:
             raise _Refused(further, "a second document begins, but only one is read: remove the line '---'")
         return YamlFile(path, value, self.lines)
 
-    def _next(self) -> yaml.Event:
+    def _next(self) -> Any:
+        """Return the next event, of which the grammar of YAML tells the kind."""
         return next(self._events)
 
-    def _value(self, event: yaml.Event, place: tuple) -> Any:
+    def _value(self, event: _Node, place: Place) -> Any:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise _Refused(event, f"*{event.anchor} refers to no earlier anchor")
@@ -158,14 +167,14 @@ class _Reader:
         if self._size > MAX_VALUES:
             raise _Refused(event, f"more than {MAX_VALUES} values, with every alias expanded")
 
-    def _sequence(self, place: tuple) -> list:
-        values: list = []
+    def _sequence(self, place: Place) -> list[Any]:
+        values: list[Any] = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             self.lines[(*place, len(values))] = event.start_mark.line + 1
             values.append(self._value(event, (*place, len(values))))
         return values
 
-    def _mapping(self, start: yaml.Event, place: tuple) -> dict[str, Any]:
+    def _mapping(self, start: yaml.Event, place: Place) -> dict[str, Any]:
         own: dict[str, Any] = {}
         merged: dict[str, Any] | None = None
         while not isinstance(event := self._next(), yaml.MappingEndEvent):

@@ -119,7 +119,7 @@ def band_planes(
                 f"has {n_planes} planes and its header does not name their bands (BANDS); three alone need no names"
             )
         return [0, 1, 2]
-    there = _shown(names) if names else ", ".join(f"{value:.4g} micron" for value in wavelengths_um[:20])
+    there = _shown(names) if names else ", ".join(f"{value:.4g} micron" for value in (wavelengths_um or ())[:20])
     letters = {n: band_letter(name) for n, name in names.items()} if names else by_wavelength
     planes = {band: [n for n, letter in letters.items() if letter == band] for band in BANDS}
     if absent := [band for band in BANDS if not planes[band]]:

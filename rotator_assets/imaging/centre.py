@@ -14,7 +14,7 @@ columns ``galaxy_x_pixels`` and ``galaxy_y_pixels`` of table ``images`` hold the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 
 def middle(n: int) -> float:
@@ -22,7 +22,7 @@ def middle(n: int) -> float:
     return (n - 1) / 2
 
 
-def from_middle(galaxy: Mapping, axis: Literal["x", "y"], n: int) -> float:
+def from_middle(galaxy: Mapping[str, Any], axis: Literal["x", "y"], n: int) -> float:
     """Return a galaxy's offset from the middle of an image along one axis, in pixels.
 
     Parameters

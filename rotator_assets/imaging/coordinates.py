@@ -7,14 +7,14 @@ reading a small image.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.core.errors import UnusableImage
-from rotator_assets.imaging.keywords import number, text
+from rotator_assets.imaging.keywords import Keywords, number, text
 from rotator_assets.imaging.photometric_units import parse_unit
 from rotator_assets.imaging.redshifting import angular_diameter_distance_mpc
 
@@ -48,14 +48,15 @@ class TangentPlane:
     matrix: tuple[tuple[float, float], tuple[float, float]]
 
     @classmethod
-    def from_header(cls, header: Mapping) -> TangentPlane | None:
+    def from_header(cls, header: Keywords) -> TangentPlane | None:
         """Read the projection from a FITS header; None if its first two axes are not right ascension and declination.
 
         The axes may come in either order. Distortions (SIP) are ignored. Raises UnusableImage if the keywords are not
         finite or the matrix has no inverse.
         """
-        types = [re.fullmatch(r"(RA|DEC)-+([A-Z]{3})(-SIP)?", str(header.get(f"CTYPE{i}", "")).strip()) for i in (1, 2)]
-        if not all(types) or {t[1] for t in types} != {"RA", "DEC"} or types[0][2] not in _PLANES:
+        read = (re.fullmatch(r"(RA|DEC)-+([A-Z]{3})(-SIP)?", str(header.get(f"CTYPE{i}", "")).strip()) for i in (1, 2))
+        types = [match for match in read if match]
+        if len(types) < 2 or {t[1] for t in types} != {"RA", "DEC"} or types[0][2] not in _PLANES:
             return None
         if header.get("LONPOLE", 180.0) != 180.0:  # a rotated plane: legal, but unused in cut-outs
             return None
@@ -66,7 +67,8 @@ class TangentPlane:
         pixel = [float(header.get(f"CRPIX{i}", 0.0)) - 1 for i in (1, 2)]
         if not np.isfinite([*reference, *pixel]).all() or abs(reference[1]) > 90:
             raise UnusableImage("its celestial coordinates (CRVAL, CRPIX) are not a position")
-        return cls(*reference, *pixel, tuple(map(tuple, matrix.tolist())))
+        (a, b), (c, d) = matrix.tolist()
+        return cls(reference[0], reference[1], pixel[0], pixel[1], ((a, b), (c, d)))
 
     @property
     def arcsec_per_pixel(self) -> float:
@@ -118,7 +120,7 @@ class TangentPlane:
         return float((-angle if self.is_mirrored else angle) % 360)
 
 
-def pixel_matrix(header: Mapping) -> NDArray[np.float64]:
+def pixel_matrix(header: Keywords) -> NDArray[np.float64]:
     """Return the (2, 2) matrix in degrees per pixel, world axes by pixel axes.
 
     It is computed from CD, or from CDELT with PC or CROTA2, and CUNIT (Greisen & Calabretta 2002, A&A 395, 1061).
@@ -127,7 +129,7 @@ def pixel_matrix(header: Mapping) -> NDArray[np.float64]:
     return np.diag([_degrees(header, axis) for axis in (1, 2)]) @ _matrix(header)
 
 
-def _matrix(header: Mapping) -> NDArray[np.float64]:
+def _matrix(header: Keywords) -> NDArray[np.float64]:
     """Return the matrix of `pixel_matrix` with each world axis in its own unit."""
     axes = (1, 2)
     if any(f"CD{i}_{j}" in header for i in axes for j in axes):
@@ -146,7 +148,7 @@ def _matrix(header: Mapping) -> NDArray[np.float64]:
     return matrix
 
 
-def _degrees(header: Mapping, axis: int) -> float:
+def _degrees(header: Keywords, axis: int) -> float:
     """Return the unit of a celestial axis in degrees; the FITS default is degrees."""
     name = text(header, f"CUNIT{axis}")
     if name in ("", "deg"):
@@ -163,13 +165,13 @@ def side_arcsec(matrix: ArrayLike) -> float:
     Raises UnusableImage if not square.
     """
     sides = np.hypot(*np.asarray(matrix)) * 3600
-    area = abs(np.linalg.det(matrix)) * 3600**2
+    area = abs(np.linalg.det(np.asarray(matrix))) * 3600**2
     if sides.max() > SQUARE_WITHIN * sides.min() or sides.prod() > SQUARE_WITHIN * area:
         raise UnusableImage(f"its pixels are not square: {sides[0]:.3g} x {sides[1]:.3g} arcsec")
     return float(np.sqrt(area))
 
 
-def pixel_scale_arcsec(header: Mapping) -> float | None:
+def pixel_scale_arcsec(header: Keywords) -> float | None:
     """Return the side of a pixel in arcsec; None if the header does not give it.
 
     It comes from celestial coordinates of any kind. Without them it comes from linear axes in a unit of angle
@@ -191,7 +193,7 @@ def pixel_scale_arcsec(header: Mapping) -> float | None:
     return linear if named is None else named
 
 
-def _linear_unit(header: Mapping):
+def _linear_unit(header: Keywords) -> Any:
     """Return the ``astropy.units.Unit`` of both axes; None if there is none. Raises UnusableImage if they differ."""
     units = [text(header, f"CUNIT{i}") or text(header, f"CTYPE{i}") for i in (1, 2)]
     if not (units[0] and all(f"CDELT{i}" in header or f"CD{i}_{i}" in header for i in (1, 2))):
@@ -202,7 +204,7 @@ def _linear_unit(header: Mapping):
     return first
 
 
-def _named_scale(header: Mapping) -> float | None:
+def _named_scale(header: Keywords) -> float | None:
     """Return the value of ``PIXSCALE`` and similar keywords in arcsec. Raises UnusableImage if two differ."""
     found = {key: value for key in _SCALES if (value := number(header, key)) is not None and value > 0}
     if found and max(found.values()) > SQUARE_WITHIN * min(found.values()):
@@ -210,7 +212,7 @@ def _named_scale(header: Mapping) -> float | None:
     return next(iter(found.values()), None)
 
 
-def _distance_mpc(header: Mapping) -> float:
+def _distance_mpc(header: Keywords) -> float:
     distance, unit = number(header, "DISTANGD"), parse_unit(text(header, "DISTUNIT") or "Mpc")
     if distance is not None and distance > 0 and unit is not None and unit.physical_type == "length":
         return distance * unit.to("Mpc")

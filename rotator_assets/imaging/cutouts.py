@@ -22,6 +22,7 @@ from rotator_assets.imaging.image_checks import (
     check_not_white,
     check_usable,
     offset_px,
+    pixel_of,
 )
 from rotator_assets.imaging.image_names import is_fits_name
 from rotator_assets.imaging.images import GalaxyImage, ImageSource
@@ -44,6 +45,10 @@ MAX_STAMP_VALUES = 64 * 1024**2
 """Largest total number of values of the sky stamps, which are kept in memory (256 MiB)."""
 
 
+Conditions = dict[str, float | int | str | None]
+"""Values by column name of table ``images``."""
+
+
 @dataclass(frozen=True)
 class Cutout:
     """Pixels of one galaxy and how they were made.
@@ -62,7 +67,7 @@ class Cutout:
     """
 
     pixels: NDArray[np.float32]
-    conditions: dict[str, float | int | str | None]
+    conditions: Conditions
     synthetic: bool
     angular_scale: float = 1.0
 
@@ -159,18 +164,18 @@ def _place(image: GalaxyImage, ra: float | None, dec: float | None, crop_px: int
     """
     ny, nx = image.pixels.shape[:2]
     x, y = middle(nx), middle(ny)
-    known = image.coordinates is not None and ra is not None and dec is not None and np.isfinite([ra, dec]).all()
-    if known and offset_px(image, ra, dec) <= MAX_OFFSET_PX:
-        x, y = (float(value) for value in image.coordinates.pixel(ra, dec))
+    place = pixel_of(image, ra, dec)
+    if place is not None and offset_px(image, place) <= MAX_OFFSET_PX:
+        x, y = place
     return {"galaxy_x_pixels": x - crop_start(nx, crop_px), "galaxy_y_pixels": y - crop_start(ny, crop_px)}
 
 
-def _observed(image: GalaxyImage, treatment: Treatment, conditions: dict) -> Cutout:
+def _observed(image: GalaxyImage, treatment: Treatment, conditions: Conditions) -> Cutout:
     """Return the centre of an observed image."""
     pixels = centre_crop(image.pixels, treatment.crop_px)
     missing = None if image.missing is None else centre_crop(image.missing, treatment.crop_px)
     conditions["filled_fraction"] = check_complete(missing, treatment.images.max_missing_fraction)
-    if conditions["filled_fraction"]:
+    if missing is not None and conditions["filled_fraction"]:
         pixels = filled(pixels, missing)
     check_usable(pixels)
     if image.unit == "colour" and treatment.images.check_saturation:
@@ -178,14 +183,15 @@ def _observed(image: GalaxyImage, treatment: Treatment, conditions: dict) -> Cut
     return Cutout(pixels, conditions, image.synthetic)
 
 
-def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditions: dict) -> Cutout:
+def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditions: Conditions) -> Cutout:
     """Return the cut-out of a simulated image. If it is moved in redshift, all its missing pixels count."""
     options, crop_px = treatment.mock, treatment.crop_px
     if options.redshift is not None and image.redshift is None:
         raise UnusableImage("its header has no redshift (USE_Z, REDSHIFT), so mock.redshift cannot move it")
     source_redshift = image.redshift or SKIRT_REDSHIFT
-    whole = image.missing is None or options.redshift is not None
-    missing = image.missing if whole else pad_or_crop(image.missing, crop_px)
+    missing = image.missing
+    if missing is not None and options.redshift is None:
+        missing = pad_or_crop(missing, crop_px)
     conditions["filled_fraction"] = check_complete(missing, treatment.images.max_missing_fraction)
     if treatment.images.max_missing_fraction and image.missing is not None:
         image = replace(image, pixels=filled(image.pixels, image.missing))
@@ -200,11 +206,12 @@ def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditi
         observed, mock = observe(image.pixels, seed, size, options, treatment.stamps, source_redshift)
         pixels = centre_crop(observed, crop_px)
         conditions |= _columns(mock)
-        synthetic |= mock.sky_stamp is not None and treatment.stamps.synthetic
+        if mock.sky_stamp is not None and treatment.stamps is not None:
+            synthetic |= treatment.stamps.synthetic
     return Cutout(pixels, conditions, synthetic, scale)
 
 
-def _columns(mock: MockConditions) -> dict[str, float | int | str | None]:
+def _columns(mock: MockConditions) -> Conditions:
     """Return the conditions of a mock observation as columns of table ``images``."""
     columns = {
         "mock_seed": mock.seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,17 +52,17 @@ class FitsImage:
         Whether the file is marked as synthetic.
     """
 
-    planes: NDArray
+    planes: NDArray[Any]
     keywords: Keywords
     coordinates: TangentPlane | None
     wavelengths_um: tuple[float, ...] | None
-    weights: NDArray | None
+    weights: NDArray[Any] | None
     unread: tuple[str, ...]
     synthetic: bool
 
 
-def read_fits(content: BinaryIO) -> dict[str | None, FitsImage]:
-    """Return the first image of an open file under None, or flat images in extensions named g, r and i by band.
+def read_fits(content: IO[bytes]) -> FitsImage | dict[str, FitsImage]:
+    """Return the first image of an open file, or flat images by band where extensions are named g, r and i.
 
     Integers become floats, with NaN in place of ``BLANK``. Raises UnusableImage with the reason, and any error that
     astropy raises on damaged files.
@@ -80,15 +80,15 @@ def read_fits(content: BinaryIO) -> dict[str | None, FitsImage]:
         by_band = _by_extension(images) if len(images[0].shape) == 2 else {}
         if by_band:
             return {band: _image(hdu, hdus, primary) for band, hdu in by_band.items()}
-        return {None: _image(images[0], hdus, primary)}
+        return _image(images[0], hdus, primary)
 
 
-def _by_extension(images: list) -> dict[str, object]:
+def _by_extension(images: list[Any]) -> dict[str, Any]:
     """Return the flat images of g, r and i, named by ``EXTNAME`` or by ``FILTER`` or ``BAND`` in their headers.
 
     A single band does not count as a set.
     """
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for hdu in images:
         letter = _band(hdu) if len(hdu.shape) == 2 else None
         if letter in tuple(BANDS):
@@ -100,18 +100,18 @@ def _by_extension(images: list) -> dict[str, object]:
     return found if len(found) > 1 else {}
 
 
-def _band(hdu) -> str | None:
+def _band(hdu: Any) -> str | None:
     if (letter := extension_band(hdu.name)) or not is_image_name(hdu.name):
         return letter
     keywords = own_keywords(hdu.header)
     return band_letter(text(keywords, "FILTER")) or band_letter(text(keywords, "BAND"))
 
 
-def _words(hdu) -> set[str]:
+def _words(hdu: Any) -> set[str]:
     return set(re.findall(r"[a-z]+", hdu.name.casefold()))
 
 
-def _image(hdu, hdus, primary: Keywords) -> FitsImage:
+def _image(hdu: Any, hdus: Any, primary: Keywords) -> FitsImage:
     if math.prod(hdu.shape) > MAX_VALUES:
         raise UnusableImage(f"has shape {hdu.shape}, too large for a cut-out of one galaxy")
     if len(hdu.shape) > 3:
@@ -134,7 +134,7 @@ def _image(hdu, hdus, primary: Keywords) -> FitsImage:
     return FitsImage(planes, keywords, coordinates, wavelengths, weights, unread, synthetic)
 
 
-def image_values(hdu, keywords: Keywords) -> NDArray:
+def image_values(hdu: Any, keywords: Keywords) -> NDArray[Any]:
     """Return the values of an image opened unscaled: stored values times ``BSCALE`` plus ``BZERO``, NaN for ``BLANK``.
 
     astropy ignores a ``BLANK`` of 0, and any in unsigned integers. The standard gives ``BLANK`` no meaning in floats,
@@ -154,7 +154,7 @@ def image_values(hdu, keywords: Keywords) -> NDArray:
     return values
 
 
-def _weights(image, hdus) -> tuple[NDArray | None, tuple[str, ...]]:
+def _weights(image: Any, hdus: Any) -> tuple[NDArray[Any] | None, tuple[str, ...]]:
     """Return the weights of an image's pixels (inverse variances, exposure), and the names of its masks.
 
     If the image and an extension are both named after a band, the bands must match. A weight of 0 always means no
@@ -192,12 +192,12 @@ def _check_agree(own: Keywords, primary: Keywords, n_planes: int) -> None:
         raise UnusableImage("the image's header and the primary header name the bands in two ways")
 
 
-def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...] | None:
+def _wavelengths_um(keywords: Keywords, hdus: Any, n_planes: int) -> tuple[float, ...] | None:
     """Return the wavelengths of the planes in micron, from SKIRT's table (``GRID_POINTS``) or a spectral third axis."""
     from astropy import units
 
     for hdu in hdus:
-        names = [] if hdu.is_image or hdu.columns is None else hdu.columns.names
+        names = hdu.columns.names if not hdu.is_image and hdu.columns else []
         if name := next((name for name in names if _has_wavelengths(name, hdu, n_planes)), None):
             column = hdu.columns[name]
             unit = str(column.unit or "").strip() or text(keywords, "CUNIT3")
@@ -232,7 +232,7 @@ def _wavelengths_um(keywords: Keywords, hdus, n_planes: int) -> tuple[float, ...
         raise UnusableImage(f"its wavelengths are in '{unit}', which is not a unit of wavelength") from None
 
 
-def _has_wavelengths(column: str, table, n_planes: int) -> bool:
+def _has_wavelengths(column: str, table: Any, n_planes: int) -> bool:
     """Return whether a column is SKIRT's, or has such a name and one value per plane, which excludes spectra."""
     return column == "GRID_POINTS" or (column.upper() in _WAVELENGTHS and len(table.data) == n_planes)
 

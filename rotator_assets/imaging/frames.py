@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,7 +71,7 @@ class Frame:
         Whether the file is marked as synthetic.
     """
 
-    pixels: NDArray
+    pixels: NDArray[Any]
     coordinates: TangentPlane
     nanomaggies: float
     synthetic: bool
@@ -88,6 +89,7 @@ class FrameSource(ImageSource):
         Side of the cut-out in pixels.
     """
 
+    paths: tuple[Path, ...]
     ra: float
     dec: float
     size_px: int = CUTOUT_PX
@@ -158,7 +160,7 @@ def frame_sources(
             continue
         plane, shape = footprint
         near = directions @ _directions(plane.ra, plane.dec) > np.cos(np.radians(_FARTHEST_CORNER_DEG))
-        for galaxy in np.flatnonzero(near):
+        for galaxy in np.flatnonzero(near).tolist():
             rank = (len(paths) == len(BANDS), _to_edge(plane, shape, ra[galaxy], dec[galaxy]))
             if rank[1] >= 0 and rank > best.get(galaxy, (False, -1.0)):
                 best[galaxy] = rank
@@ -174,7 +176,8 @@ def is_frame(file: ImageFile) -> bool:
 
 
 def _band_of(path: Path) -> str:
-    return _FRAME_NAME.fullmatch(path.name)["band"].lower()
+    match = _FRAME_NAME.fullmatch(path.name)
+    return match["band"].lower() if match else ""
 
 
 def _fields(folder: Path) -> list[dict[str, Path]]:
@@ -209,7 +212,7 @@ def _read_footprint(path: Path, mtime_ns: int, size: int) -> tuple[TangentPlane,
         return _sky(frame), frame.shape
 
 
-def _first_image(hdus):
+def _first_image(hdus: Any) -> Any:
     """Return the first image; a packed frame (.fz) begins with an empty primary header."""
     for hdu in hdus:
         if hdu.is_image and hdu.shape:
@@ -217,7 +220,7 @@ def _first_image(hdus):
     raise UnusableImage("holds no image")
 
 
-def _sky(hdu) -> TangentPlane:
+def _sky(hdu: Any) -> TangentPlane:
     if len(hdu.shape) != 2 or hdu.shape[0] * hdu.shape[1] > MAX_FRAME_VALUES:
         raise UnusableImage(f"has shape {hdu.shape}, a frame of 1489 x 2048 pixels is needed")
     coordinates = TangentPlane.from_header(hdu.header)
@@ -281,7 +284,7 @@ class _RecentFrames:
 
     def __init__(self, read: Callable[[Path], Frame], most: int) -> None:
         self._read, self._most, self._lock = read, most, Lock()
-        self._frames: OrderedDict[tuple, Future[Frame]] = OrderedDict()
+        self._frames: OrderedDict[tuple[Path, int, int], Future[Frame]] = OrderedDict()
 
     def __call__(self, path: Path) -> Frame:
         """Return a frame. Raises UnusableImage if it cannot be read, every time it is requested."""

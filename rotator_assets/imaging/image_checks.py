@@ -54,35 +54,30 @@ def check_matches(
     scale = image.arcsec_per_pixel
     if arcsec_per_pixel is not None and scale is not None and not abs(scale / arcsec_per_pixel - 1) <= SCALE_TOLERANCE:
         raise UnusableImage(f"pixels of {scale:.3f} arcsec, {arcsec_per_pixel:g} arcsec are needed")
-    known = image.coordinates is not None and ra is not None and dec is not None and np.isfinite([ra, dec]).all()
-    if max_offset_px is not None and known:
-        offset = offset_px(image, ra, dec)
+    place = pixel_of(image, ra, dec)
+    if max_offset_px is not None and place is not None:
+        offset = offset_px(image, place)
         if offset > max_offset_px:
             where = f"{np.ceil(offset):.0f} pixels off the centre" if np.isfinite(offset) else "far outside the image"
             raise UnusableImage(f"the galaxy is {where}, by the file's celestial coordinates")
 
 
-def offset_px(image: GalaxyImage, ra: float, dec: float) -> float:
-    """Return the distance of a position from the middle of an image with coordinates.
+def pixel_of(image: GalaxyImage, ra: float | None, dec: float | None) -> tuple[float, float] | None:
+    """Return column and row of a position in degrees, NaN far from the image; None without position or coordinates."""
+    if image.coordinates is None or ra is None or dec is None or not np.isfinite([ra, dec]).all():
+        return None
+    x, y = image.coordinates.pixel(ra, dec)
+    return float(x), float(y)
 
-    The distance is in pixels, beyond half a pixel along each axis; infinite if the position is far from the image.
 
-    Parameters
-    ----------
-    image
-        An image with celestial coordinates.
-    ra, dec
-        Position in degrees.
+def offset_px(image: GalaxyImage, place: tuple[float, float]) -> float:
+    """Return the distance of a place (column, row) from the middle of an image; infinite if it is not finite.
 
-    Returns
-    -------
-    float
-        Distance in pixels.
+    The distance is in pixels, beyond half a pixel along each axis.
     """
     ny, nx = image.pixels.shape[:2]
-    x, y = image.coordinates.pixel(ra, dec)
-    beyond = [max(abs(float(p) - middle(n)) - 0.5, 0.0) for p, n in ((x, nx), (y, ny))]
-    return float(np.hypot(*beyond)) if np.isfinite([x, y]).all() else np.inf
+    across, along = (max(abs(p - middle(n)) - 0.5, 0.0) for p, n in zip(place, (nx, ny), strict=True))
+    return float(np.hypot(across, along)) if np.isfinite(place).all() else np.inf
 
 
 def check_usable(pixels: NDArray[np.float32]) -> None:

@@ -44,13 +44,13 @@ class NamedImage:
 
 def band_of(file: ImageFile) -> str | None:
     """Return g, r or i for ``<galaxy_id>_g.fits`` and so on, compressed or not; None for other names."""
-    match = _BAND.fullmatch(_NAME.fullmatch(file.name)["stem"])
+    match = _BAND.fullmatch(_stem_and_ending(file)[0])
     return match["band"].lower() if match else None
 
 
 def is_fits_name(file: ImageFile) -> bool:
     """Return whether a name ends like that of a FITS file, compressed or not."""
-    return (_NAME.fullmatch(file.name)["ending"] or "").lower() in ("fits", "fit", "fts")
+    return _stem_and_ending(file)[1] in ("fits", "fit", "fts")
 
 
 def named_images(folder: Path, galaxy: re.Pattern[str]) -> tuple[list[NamedImage], list[ImageFile]]:
@@ -61,14 +61,14 @@ def named_images(folder: Path, galaxy: re.Pattern[str]) -> tuple[list[NamedImage
     """
     images, others = [], []
     for file in image_files(folder):
-        name = _NAME.fullmatch(file.name)
-        picture = (name["ending"] or "").lower() in ("png", "jpg", "jpeg")
-        of_band = None if picture else _BAND.fullmatch(name["stem"])
+        stem, ending = _stem_and_ending(file)
+        picture = ending in ("png", "jpg", "jpeg")
+        of_band = None if picture else _BAND.fullmatch(stem)
         if of_band and (match := galaxy.fullmatch(of_band["stem"])):
             images.append(NamedImage(match["id"], of_band["band"].lower(), picture, file))
-        elif match := galaxy.fullmatch(name["stem"]):
+        elif match := galaxy.fullmatch(stem):
             images.append(NamedImage(match["id"], None, picture, file))
-        elif name["ending"]:
+        elif ending:
             others.append(file)
     return images, others
 
@@ -81,3 +81,9 @@ def repeated(images: list[NamedImage]) -> list[str]:
         of_bands = [files[galaxy_id, band, False] for band in "gri"]
         sources[galaxy_id] = files[galaxy_id, None, False] + files[galaxy_id, None, True] + max(of_bands)
     return sorted(galaxy_id for galaxy_id, count in sources.items() if count > 1)
+
+
+def _stem_and_ending(file: ImageFile) -> tuple[str, str]:
+    """Split a name without the ending of a compression; the ending is in lower case, empty where it is another one."""
+    match = _NAME.fullmatch(file.name)
+    return (match["stem"], (match["ending"] or "").lower()) if match else (file.name, "")

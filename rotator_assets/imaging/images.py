@@ -8,11 +8,11 @@ mirrored back, so position angles mean the same in every image. Every problem wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +114,7 @@ class ImageSource:
 
 
 @contextmanager
-def reading(file: ImageFile) -> Iterator[None]:
+def reading(file: ImageFile) -> Generator[None]:
     """Turn any error raised in the block into an UnusableImage of one line that begins with the file's name."""
     try:
         yield
@@ -126,7 +126,7 @@ def reading(file: ImageFile) -> Iterator[None]:
 
 
 @contextmanager
-def _content(file: ImageFile) -> Iterator[tuple[BinaryIO, Literal["FITS", "PNG", "JPG"]]]:
+def _content(file: ImageFile) -> Generator[tuple[IO[bytes], Literal["FITS", "PNG", "JPG"]]]:
     """Yield a file's unpacked content and its format. Raises UnusableImage."""
     with reading(file), unpacked(file, MAX_BYTES) as content:
         start = content.read(len(_PNG))
@@ -149,16 +149,15 @@ def _read_one(file: ImageFile, simulated: bool) -> GalaxyImage:
         return _read_colour(content, kind)
 
 
-def _read_cube(content: BinaryIO, simulated: bool) -> GalaxyImage:
+def _read_cube(content: IO[bytes], simulated: bool) -> GalaxyImage:
     """Read g, r and i from a cube (band, y, x), or from flat images in extensions named after their bands.
 
     ``simulated`` images have no noise. Without a zero point, their counts per second are those of published SKIRT
     images, whose four planes need no names.
     """
-    images = read_fits(content)
-    if None not in images:
-        return _of_flat(images, [_flat_plane(images, band, simulated) for band in BANDS])
-    image = images[None]
+    image = read_fits(content)
+    if isinstance(image, dict):
+        return _of_flat(image, [_flat_plane(image, band, simulated) for band in BANDS])
     n_planes = len(image.planes)
     if n_planes == 1:
         raise UnusableImage(f"has shape {image.planes.shape[1:]}, a cube (band, y, x) is needed")
@@ -195,8 +194,8 @@ def _read_bands(files: tuple[ImageFile, ...]) -> GalaxyImage:
     return _of_flat(images, planes)
 
 
-def _one_plane(images: dict[str | None, FitsImage], band: str) -> FitsImage:
-    image = images.get(None) or images[band]
+def _one_plane(images: FitsImage | dict[str, FitsImage], band: str) -> FitsImage:
+    image = images[band] if isinstance(images, dict) else images
     if len(image.planes) != 1:
         raise UnusableImage(f"has shape {image.planes.shape}, one band (y, x) is needed")
     return image
@@ -225,9 +224,9 @@ def _check_fits_to(first: FitsImage, other: FitsImage) -> None:
     """Raise UnusableImage if a band differs from g in shape, in pixel scale or in the part of the sky it shows."""
     if other.planes.shape[1:] != first.planes.shape[1:]:
         raise UnusableImage(f"has shape {other.planes.shape[1:]}, the g band has {first.planes.shape[1:]}")
-    scales = _scale(first), _scale(other)
-    if None not in scales and abs(scales[1] / scales[0] - 1) > SQUARE_WITHIN - 1:
-        raise UnusableImage(f"has pixels of {scales[1]:.3f} arcsec, the g band has {scales[0]:.3f}")
+    of_g, own = _scale(first), _scale(other)
+    if of_g is not None and own is not None and abs(own / of_g - 1) > SQUARE_WITHIN - 1:
+        raise UnusableImage(f"has pixels of {own:.3f} arcsec, the g band has {of_g:.3f}")
     if first.coordinates is None or other.coordinates is None:
         return
     here = first.coordinates
@@ -255,7 +254,7 @@ def _galaxy_image(planes: list[Plane], image: FitsImage, synthetic: bool, unread
     return GalaxyImage(pixels, scale, "nanomaggies", synthetic, north, coordinates, redshift, missing, unread)
 
 
-def _read_colour(content: BinaryIO, kind: Literal["PNG", "JPG"]) -> GalaxyImage:
+def _read_colour(content: IO[bytes], kind: Literal["PNG", "JPG"]) -> GalaxyImage:
     """Read an 8-bit picture with R, G, B = i, r, g (SDSS and Legacy Surveys), rotated by its EXIF tag.
 
     Fully transparent pixels are missing; partial transparency is ignored.
@@ -267,8 +266,8 @@ def _read_colour(content: BinaryIO, kind: Literal["PNG", "JPG"]) -> GalaxyImage:
             raise UnusableImage(f"is {picture.height} x {picture.width} pixels, too large for a cut-out of one galaxy")
         if picture.mode not in ("RGB", "RGBA", "P"):
             raise UnusableImage(f"has colour mode {picture.mode}, not three channels")
-        if getattr(picture, "n_frames", 1) > 1:
-            raise UnusableImage(f"is an animation of {picture.n_frames} pictures, one is needed")
+        if (n_frames := getattr(picture, "n_frames", 1)) > 1:
+            raise UnusableImage(f"is an animation of {n_frames} pictures, one is needed")
         synthetic = str(picture.info.get("synthetic", "")).casefold() == "true"
         transparent = picture.mode == "RGBA" or "transparency" in picture.info
         upright = ImageOps.exif_transpose(picture).convert("RGBA" if transparent else "RGB")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from rotator_assets.core.errors import UnusableImage
 
@@ -18,10 +19,10 @@ _READ_ONCE = re.compile(
 )
 """Keywords that must not appear twice with different values, because no rule says which one is valid."""
 
-Keywords = Mapping[str, object]
+Keywords = Mapping[str, Any]
 
 
-def own_keywords(header) -> dict[str, object]:
+def own_keywords(header: Any) -> dict[str, object]:
     """Return the keywords of one header, as astropy repairs them if they break the rules of FITS.
 
     Keywords that cannot be repaired are left out. Raises UnusableImage if one that is read here cannot be repaired, or
@@ -46,7 +47,7 @@ def own_keywords(header) -> dict[str, object]:
     return values
 
 
-def _value(card):
+def _value(card: Any) -> Any:
     """Return a card's value, repaired if it breaks the rules of FITS.
 
     Raises VerifyError or ValueError if that fails.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,9 @@ _WORDS = {
 }
 
 
-def missing_pixels(plane: NDArray, noiseless: bool = False, weights: NDArray | None = None) -> NDArray[np.uint8] | None:
+def missing_pixels(
+    plane: NDArray[Any], noiseless: bool = False, weights: NDArray[Any] | None = None
+) -> NDArray[np.uint8] | None:
     """Return why each pixel of a band is missing, or None if all are present.
 
     NaN, infinities, ``BLANK``, sentinels and weights of 0 or below mark missing pixels. In images with noise, so does
@@ -130,7 +133,7 @@ def filled(pixels: NDArray[np.float32], missing: NDArray[np.uint8]) -> NDArray[n
     return np.stack(planes, axis=2).astype(np.float32)
 
 
-def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
+def _of_values(plane: NDArray[Any], noiseless: bool) -> NDArray[np.uint8] | None:
     ordered = np.sort(plane, axis=None)  # NaN last, equal values adjacent
     invalid = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or _holds_sentinels(ordered)
     if not invalid and (noiseless or not (_may_repeat(ordered) or _may_be_flat(plane))):
@@ -142,7 +145,7 @@ def _of_values(plane: NDArray, noiseless: bool) -> NDArray[np.uint8] | None:
     return why if why.any() else None
 
 
-def _may_repeat(ordered: NDArray) -> bool:
+def _may_repeat(ordered: NDArray[Any]) -> bool:
     """Return whether any value repeats at least as often as `_mark_repeated` requires.
 
     This is a fast test, because most images have no such value.
@@ -152,10 +155,10 @@ def _may_repeat(ordered: NDArray) -> bool:
     return bool(zeros >= MIN_ZEROS or of_top[0] == of_top[-1] or (ordered[last:] == ordered[:-last]).any())
 
 
-def _may_be_flat(plane: NDArray) -> bool:
+def _may_be_flat(plane: NDArray[Any]) -> bool:
     """Return whether there may be a flat square; a fast test on every second pixel (3 x 3 of each square)."""
 
-    def of_squares(extreme: np.ufunc) -> NDArray:
+    def of_squares(extreme: np.ufunc) -> NDArray[Any]:
         of_columns = extreme(extreme(pixels[:-2], pixels[1:-1]), pixels[2:])
         return extreme(extreme(of_columns[:, :-2], of_columns[:, 1:-1]), of_columns[:, 2:])
 
@@ -163,7 +166,7 @@ def _may_be_flat(plane: NDArray) -> bool:
     return bool((of_squares(np.maximum) - of_squares(np.minimum) <= _FLAT * _noise(plane)).any())
 
 
-def _noise(plane: NDArray) -> float:
+def _noise(plane: NDArray[Any]) -> float:
     """Return the standard deviation of the noise, from second differences along every tenth row."""
     with np.errstate(invalid="ignore", over="ignore"):
         steps = np.abs(np.diff(plane[::10].astype(np.float64), n=2, axis=1))
@@ -172,18 +175,18 @@ def _noise(plane: NDArray) -> float:
     return float(np.partition(steps, middle)[middle]) * 1.4826 / np.sqrt(6) if steps.size else 0.0
 
 
-def _holds_sentinels(ordered: NDArray) -> bool:
+def _holds_sentinels(ordered: NDArray[Any]) -> bool:
     margin = _NEARLY * np.maximum(-_EVERY_SENTINEL, 0)
     first = np.searchsorted(ordered, _EVERY_SENTINEL - margin)
     return bool((first < np.searchsorted(ordered, _EVERY_SENTINEL + margin, "right")).any())
 
 
-def _is_low_sentinel(plane: NDArray) -> NDArray[np.bool_]:
+def _is_low_sentinel(plane: NDArray[Any]) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         return np.any([np.abs(plane / value - 1) <= _NEARLY for value in _SENTINELS], axis=0)
 
 
-def _is_sentinel(plane: NDArray, noiseless: bool) -> NDArray[np.bool_]:
+def _is_sentinel(plane: NDArray[Any], noiseless: bool) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         no_flux = np.abs(plane) >= _NO_FLUX
     low, bright = _is_low_sentinel(plane), np.isin(plane, _BRIGHT_SENTINELS)
@@ -198,7 +201,7 @@ def _is_sentinel(plane: NDArray, noiseless: bool) -> NDArray[np.bool_]:
     return no_flux | low | bright
 
 
-def _mark_repeated(plane: NDArray, why: NDArray[np.uint8]) -> None:
+def _mark_repeated(plane: NDArray[Any], why: NDArray[np.uint8]) -> None:
     """Mark in ``why`` the pixels of values that repeat more often, or closer together, than noise does."""
     present = why == 0
     values, counts = np.unique(plane[present], return_counts=True)
@@ -223,7 +226,7 @@ def _repeats_nearby(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.convolve(np.pad(repeats, _NEIGHBOURS), window, mode="valid") - repeats
 
 
-def _repeats_nearby_in_rows(plane: NDArray, present: NDArray[np.bool_], values: NDArray) -> NDArray[np.int64]:
+def _repeats_nearby_in_rows(plane: NDArray[Any], present: NDArray[np.bool_], values: NDArray[Any]) -> NDArray[np.int64]:
     """Return the same for some (sorted) values, with repeats counted within each row and summed over the rows."""
     nearby = np.zeros(len(values), dtype=np.int64)
     rows = present.any(axis=1)
@@ -234,7 +237,7 @@ def _repeats_nearby_in_rows(plane: NDArray, present: NDArray[np.bool_], values: 
     return nearby
 
 
-def _in_flat_squares(plane: NDArray) -> NDArray[np.bool_]:
+def _in_flat_squares(plane: NDArray[Any]) -> NDArray[np.bool_]:
     """Return the pixels in squares of side ``FLAT_SQUARE_PX`` that are constant or hardly vary."""
     from scipy.ndimage import maximum_filter, minimum_filter
 

@@ -9,6 +9,7 @@ bands g, r, i, in nanomaggies per pixel of 0.396 arcsec.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -104,11 +105,16 @@ def draw_conditions(seed: int, options: MockSettings = DEFAULT_MOCK) -> MockCond
     sigma = options.sky_sigma_nmgy or (10 ** (0.4 * (22.5 - m)) * SDSS_ARCSEC_PER_PIXEL**2 for m in magnitudes)
     return MockConditions(
         seed=seed,
-        psf_fwhm_arcsec=tuple(fwhm),
-        sky_sigma_nmgy=tuple(sigma),
+        psf_fwhm_arcsec=_of_bands(fwhm),
+        sky_sigma_nmgy=_of_bands(sigma),
         moffat_beta=options.moffat_beta if options.psf == "moffat" else None,
         redshift=options.redshift,
     )
+
+
+def _of_bands(values: Iterable[float]) -> tuple[float, float, float]:
+    g, r, i = values
+    return g, r, i
 
 
 def apparent(

@@ -15,7 +15,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -186,7 +187,7 @@ def measure_all(
         If statmorph is not installed, or not with a compatible scikit-image.
     """
     try:
-        import statmorph  # noqa: F401
+        import_module("statmorph")
     except ImportError as error:
         raise InputError(f"{NO_STATMORPH} ({error})") from None
     from joblib import Parallel, delayed
@@ -226,11 +227,13 @@ def _segments(light: NDArray[np.float64], noise: float, neighbours: NDArray[np.b
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "no sources were found"
         found = detect_sources(smooth, threshold, MIN_AREA_PX, mask=neighbours)
-    number = found.data[middle][y, x] if found is not None else 0
+    if found is None:
+        return None
+    number = found.data[middle][y, x]
     return SegmentationImage((found.data == number).astype(np.int32)) if number else None
 
 
-def _statistics(light: NDArray, segments: SegmentationImage, mask: NDArray[np.bool_], noise: float):
+def _statistics(light: NDArray[np.float64], segments: SegmentationImage, mask: NDArray[np.bool_], noise: float) -> Any:
     """Return statmorph's measurement of the segment; only the quantities used here are computed."""
     from statmorph import SourceMorphology
 

@@ -90,7 +90,7 @@ def remove_neighbours(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> ND
     return clean
 
 
-def _half_turn(light: NDArray, twice_centre: tuple[int, int], beyond: float) -> NDArray:
+def _half_turn(light: NDArray[np.floating], twice_centre: tuple[int, int], beyond: float) -> NDArray[np.floating]:
     """Return an image (ny, nx) rotated by 180 degrees about a point, with ``beyond`` outside the edges of the image."""
     rows, columns = (whole - np.arange(n) for whole, n in zip(twice_centre, light.shape, strict=True))
     ny, nx = light.shape
@@ -100,7 +100,7 @@ def _half_turn(light: NDArray, twice_centre: tuple[int, int], beyond: float) -> 
     return turned
 
 
-def _twice_centre(image: NDArray) -> tuple[int, int]:
+def _twice_centre(image: NDArray[np.floating]) -> tuple[int, int]:
     """Return twice the row and column of the galaxy's centre, as integers: a half turn about it maps pixels to pixels.
 
     The centre is the centroid of the light above half its maximum, around the brightest pixel near the middle.
@@ -116,7 +116,7 @@ def _twice_centre(image: NDArray) -> tuple[int, int]:
     near = _distance_px(light.shape, middle) <= CENTRE_REACH_PX
     brightest = np.unravel_index(np.argmax(np.where(near, light, -np.inf)), light.shape)
     weight = np.clip(light - (light.min() + light[brightest]) / 2, 0, None)
-    centre = brightest
+    centre = [float(index) for index in brightest]
     for _ in range(3):  # the circle moves to the centroid of its light
         inside = np.where(_distance_px(light.shape, centre) <= CENTRE_REACH_PX, weight, 0)
         if not inside.any():

@@ -140,7 +140,8 @@ def log(flux: NDArray[np.float32], of: NDArray[np.float32], bands: str) -> NDArr
     Without a positive pixel the result is zero. Arguments and result are as for `max_all`.
     """
     relative = np.maximum(max_all(flux, of, bands), 0)
-    return np.log1p(LOG_STRETCH * relative) / np.float32(np.log1p(LOG_STRETCH))
+    stretched: NDArray[np.float32] = np.log1p(LOG_STRETCH * relative)
+    return stretched / np.float32(np.log1p(LOG_STRETCH))
 
 
 def max_g(flux: NDArray[np.float32], of: NDArray[np.float32], bands: str) -> NDArray[np.float32]:
@@ -166,7 +167,8 @@ def asinh(flux: NDArray[np.float32], of: NDArray[np.float32], bands: str) -> NDA
     result is zero. Arguments and result are as for `max_all`.
     """
     relative = max_all(flux, of, bands)
-    return np.arcsinh(_quotient(relative, ASINH_SOFTENING)) / np.float32(np.arcsinh(1 / ASINH_SOFTENING))
+    stretched: NDArray[np.float32] = np.arcsinh(_quotient(relative, ASINH_SOFTENING))
+    return stretched / np.float32(np.arcsinh(1 / ASINH_SOFTENING))
 
 
 def zscale(flux: NDArray[np.float32], of: NDArray[np.float32], bands: str) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,13 @@ class Plane:
         Why pixels are missing (`missing.Missing`); None if none is.
     """
 
-    pixels: NDArray
+    pixels: NDArray[Any]
     missing: NDArray[np.uint8] | None
 
 
-def calibrated(stored: NDArray, nanomaggies: float, simulated: bool = False, weights: NDArray | None = None) -> Plane:
+def calibrated(
+    stored: NDArray[Any], nanomaggies: float, simulated: bool = False, weights: NDArray[Any] | None = None
+) -> Plane:
     """Return one band in nanomaggies, with its missing pixels found by `missing.missing_pixels`.
 
     Parameters

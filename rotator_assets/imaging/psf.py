@@ -72,12 +72,14 @@ def convolve_psf(
         (ny, nx, 3) in the same unit.
     """
     planes = np.moveaxis(np.asarray(pixels, dtype=np.float64), 2, 0)
-    convolve = _with_gaussian if moffat_beta is None else _with_moffat
-    convolved = [convolve(plane, fwhm, moffat_beta) for plane, fwhm in zip(planes, fwhm_arcsec, strict=True)]
+    convolved = [
+        _with_gaussian(plane, fwhm) if moffat_beta is None else _with_moffat(plane, fwhm, moffat_beta)
+        for plane, fwhm in zip(planes, fwhm_arcsec, strict=True)
+    ]
     return np.stack(convolved, axis=2)
 
 
-def _with_gaussian(plane: NDArray[np.float64], fwhm_arcsec: float, _: None) -> NDArray[np.float64]:
+def _with_gaussian(plane: NDArray[np.float64], fwhm_arcsec: float) -> NDArray[np.float64]:
     from scipy.ndimage import gaussian_filter  # imported here, because reading images does not need SciPy
 
     sigma_px = fwhm_arcsec / FWHM_PER_SIGMA / SDSS_ARCSEC_PER_PIXEL

@@ -64,5 +64,5 @@ class SkyStamps:
         number = int(rng.integers(len(self.pixels)))
         stamp = self.pixels[number]
         y, x = (int(rng.integers(n - size + 1)) for n in stamp.shape[:2])
-        sky = np.rot90(stamp[y : y + size, x : x + size], rng.integers(4))
+        sky = np.rot90(stamp[y : y + size, x : x + size], int(rng.integers(4)))
         return (sky[:, ::-1] if rng.integers(2) else sky), number

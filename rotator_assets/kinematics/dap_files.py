@@ -6,12 +6,13 @@ Only the extensions needed are read, and only if their size is plausible for map
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntFlag
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +137,7 @@ class DapMaps:
     """
 
     release: str
-    header: Mapping
+    header: Mapping[str, Any]
     east_arcsec: NDArray[np.float64]
     north_arcsec: NDArray[np.float64]
     flux: NDArray[np.float64]
@@ -182,7 +183,7 @@ def read_maps(path: Path) -> DapMaps:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Generator[None]:
     """Turn any error raised in the block into an UnusableKinematics that begins with the file's name."""
     try:
         yield
@@ -196,9 +197,9 @@ def naming(path: Path) -> Iterator[None]:
 class _OpenFile:
     """Extensions of an open FITS file by name; all sizes are checked before any data are read."""
 
-    def __init__(self, hdus) -> None:
-        self.header: Mapping = hdus[0].header
-        self._by_name: dict = {}
+    def __init__(self, hdus: Any) -> None:
+        self.header: Mapping[str, Any] = hdus[0].header
+        self._by_name: dict[str, Any] = {}
         for hdu in islice(hdus, MAX_EXTENSIONS):
             if hdu.is_image and math.prod(hdu.shape) > MAX_VALUES:
                 raise UnusableKinematics(f"{hdu.name} has shape {hdu.shape}, too large for maps of one galaxy")
@@ -240,7 +241,7 @@ class _OpenFile:
         named = str(self._by_name[name].header.get(key, "")).strip().upper()
         return named if named in self._by_name else f"{name}_{ending}"
 
-    def _read(self, name: str, channel: int | None) -> NDArray:
+    def _read(self, name: str, channel: int | None) -> NDArray[Any]:
         shape = self.shape(name)
         if len(shape) != (2 if channel is None else 3) or (channel is not None and channel >= shape[0]):
             expected = "(ny, nx)" if channel is None else f"(at least {channel + 1}, ny, nx)"
@@ -250,7 +251,7 @@ class _OpenFile:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_OpenFile]:
+def _opened(path: Path) -> Generator[_OpenFile]:
     from astropy.io import fits
 
     with unpacked(path, MAX_UNPACKED_BYTES) as content:
@@ -272,5 +273,6 @@ def _layout_of(file: _OpenFile) -> MapsLayout:
         if len(correction) == n_axes and elliptical[:-2] == (layout.n_elliptical,):
             return layout
     known = ", ".join(layout.release for layout in LAYOUTS)
-    shapes = ", ".join(f"{name} has shape {file.shape(name)}" for name in (layout.correction, layout.elliptical))
+    last = LAYOUTS[-1]
+    shapes = ", ".join(f"{name} has shape {file.shape(name)}" for name in (last.correction, last.elliptical))
     raise UnusableKinematics(f"does not have the layout of a known release ({known}): {shapes}")

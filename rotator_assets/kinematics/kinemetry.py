@@ -157,7 +157,9 @@ class _Fit:
         return float(mean), float(np.sqrt(max(variance, without_signal))), float(np.sqrt(without_signal))
 
 
-def _judged(fit: _Fit, forms: dict[int, NDArray], n_radii: int, angle: float, axis_ratio: float) -> Kinemetry:
+def _judged(
+    fit: _Fit, forms: dict[int, NDArray[np.float64]], n_radii: int, angle: float, axis_ratio: float
+) -> Kinemetry:
     first, first_error, first_noise = fit.square(forms[1])
     fifth, fifth_error, _ = fit.square(forms[5])
     if not first > SIGMAS * first_noise:
@@ -206,7 +208,14 @@ def _turn(fit: _Fit, n_radii: int, axis_ratio: float) -> float | None:
     return max(turns, default=None)
 
 
-def _kinematic_angle(west, north, velocity, weight, axis_ratio: float, n_radii: int) -> float:
+def _kinematic_angle(
+    west: NDArray[np.float64],
+    north: NDArray[np.float64],
+    velocity: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    axis_ratio: float,
+    n_radii: int,
+) -> float:
     """Return the position angle in degrees of the receding side, for which the first cosine and a constant fit best."""
     from scipy.optimize import minimize_scalar
 
@@ -224,7 +233,9 @@ def _kinematic_angle(west, north, velocity, weight, axis_ratio: float, n_radii: 
     return best if fitted(best)[1] > 0 else best + 180.0
 
 
-def _along_ellipses(west, north, position_angle_deg: float, axis_ratio: float) -> tuple[NDArray, NDArray]:
+def _along_ellipses(
+    west: NDArray[np.float64], north: NDArray[np.float64], position_angle_deg: float, axis_ratio: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the semi-major axis of the ellipse through each position, and its eccentric anomaly."""
     angle = np.deg2rad(position_angle_deg)
     along = -west * np.sin(angle) + north * np.cos(angle)
@@ -232,13 +243,15 @@ def _along_ellipses(west, north, position_angle_deg: float, axis_ratio: float) -
     return np.hypot(along, across), np.arctan2(across, along)
 
 
-def _hats(radius: NDArray, n_radii: int) -> NDArray[np.float64]:
+def _hats(radius: NDArray[np.float64], n_radii: int) -> NDArray[np.float64]:
     """Return the weight of each radius at each position (n_bins, n_radii): linear in between, and 0 in the centre."""
     knots = np.quantile(radius, INNER_FRACTION) * np.arange(n_radii + 1) / n_radii
     return np.column_stack([np.interp(radius, knots, unit) for unit in np.eye(n_radii + 1)[1:]])
 
 
-def _propagated(solver: NDArray, places: NDArray, correlation_length: float) -> NDArray:
+def _propagated(
+    solver: NDArray[np.float64], places: NDArray[np.float64], correlation_length: float
+) -> NDArray[np.float64]:
     """Return the covariance of a linear ``solver``, multiplied by the errors, applied to correlated data."""
     if not correlation_length > 0:
         return solver @ solver.T

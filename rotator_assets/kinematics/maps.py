@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ def find_maps(folder: Path) -> dict[str, Path]:
     Of several files for one galaxy, HYB10 comes before VOR10 before single spaxels (``BINNINGS``). Then follow the
     order of ``LAYOUTS`` and their ``daptypes`` (MASTARSSP before MASTARHC2, DR17 before DR15), and the name.
     """
-    found: dict[str, tuple] = {}
+    found: dict[str, tuple[int, int, str, Path]] = {}
     for path in walk_files(folder):
         if match := _FILE_NAME.fullmatch(uncompressed_name(path.name)):
             candidate = (*_rank(match["daptype"].upper()), path.name, path)
@@ -162,8 +163,8 @@ def _measure(
         notes.append("the file gives no errors")
 
     light = np.bincount(bin_of, flux)
-    centres = [np.bincount(bin_of, flux * offset) / light for offset in (west, north)]
-    map_kind = kinemetry(*centres, light, velocity, velocity_error, ellipticity, CORRELATION_ARCSEC)
+    centre_west, centre_north = (np.bincount(bin_of, flux * offset) / light for offset in (west, north))
+    map_kind = kinemetry(centre_west, centre_north, light, velocity, velocity_error, ellipticity, CORRELATION_ARCSEC)
     psf_fwhm = _number(maps.header, "RFWHM", above=0.0)
     sersic_n = _sersic_n(ellipse, notes)
     factor, reason = _beam_factor(sersic_n, psf_fwhm, a)
@@ -210,7 +211,7 @@ def _measure(
 
 
 def _choose_ellipse(
-    header: Mapping, ellipse: HalfLightEllipse, aperture: str, notes: list[str]
+    header: Mapping[str, Any], ellipse: HalfLightEllipse, aperture: str, notes: list[str]
 ) -> tuple[HalfLightEllipse, str]:
     """Return the aperture and the source of its radius.
 
@@ -279,13 +280,13 @@ def _beam_factor(sersic_n: float, psf_fwhm_arcsec: float, semi_major_arcsec: flo
     return NAN, f"Sersic index {sersic_n:.3g} is not between 0.5 and 6.5"
 
 
-def _check_identity(path: Path, header: Mapping) -> None:
+def _check_identity(path: Path, header: Mapping[str, Any]) -> None:
     named, held = _FILE_NAME.fullmatch(uncompressed_name(path.name)), str(header.get("PLATEIFU", "")).strip()
     if named and held and held != named["id"]:
         raise UnusableKinematics(f"holds galaxy {held} by its header: rename or replace the file")
 
 
-def _mask(header: Mapping, key: str) -> int | None:
+def _mask(header: Mapping[str, Any], key: str) -> int | None:
     """Return a quality mask of the header; None if it has none."""
     value = _number(header, key)
     return int(value) if math.isfinite(value) and value >= 0 else None
@@ -301,11 +302,12 @@ def _rank(daptype: str) -> tuple[int, int]:
     )
 
 
-def _number(header: Mapping, key: str, above: float = -math.inf, missing: float = NAN) -> float:
+def _number(header: Mapping[str, Any], key: str, above: float = -math.inf, missing: float = NAN) -> float:
     """Return a finite number of the header that is greater than ``above``, else ``missing``."""
     value = header.get(key)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and above < value < math.inf else missing
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return missing
+    return float(value) if above < value < math.inf else missing
 
 
 def _filled(errors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -241,7 +242,7 @@ def _read_stars(path: Path) -> _Stars:
     return _Stars(positions, velocity * math.sqrt(header["Time"]), flux, has_photometry, synthetic)
 
 
-def _header(file) -> Mapping[str, float]:
+def _header(file: Any) -> Mapping[str, float]:
     """Return BoxSize (ckpc/h), HubbleParam and Time (scale factor) of group Header: numbers, or arrays of one."""
     attributes = file["Header"].attrs if "Header" in file else {}
     values = {}
@@ -255,7 +256,9 @@ def _header(file) -> Mapping[str, float]:
     return values
 
 
-def _read(group, name: str, columns: int | slice | None, rows: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+def _read(
+    group: Any, name: str, columns: int | slice | None, rows: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     """Read a dataset with one row per particle, or ``columns`` of it; the shape is checked before it is read."""
     import h5py
 
@@ -266,7 +269,7 @@ def _read(group, name: str, columns: int | slice | None, rows: NDArray[np.bool_]
     if dataset.dtype.kind not in "iuf":
         raise UnusableKinematics(f"PartType4/{name} holds no numbers")
     wide = 0 if columns is None else columns.stop if isinstance(columns, slice) else columns + 1
-    shape = dataset.shape or ()
+    shape = tuple(int(n) for n in dataset.shape or ())
     if not (len(shape) == 1 if columns is None else len(shape) == 2 and wide <= shape[1] <= 16):
         expected = f"at least {wide} values" if wide else "one value"
         raise UnusableKinematics(f"PartType4/{name} has shape {shape}, {expected} per particle are expected")

@@ -88,7 +88,7 @@ def effective_number(flux: Array) -> float:
 
 def adaptive_bins(
     x: Array, y: Array, flux: Array, half_sides: tuple[float, float], pixel: float, min_particles: float
-) -> NDArray:
+) -> NDArray[np.int64]:
     """Divide particles in a rectangle about the origin into bins.
 
     A rectangle is cut at the median particle, across its longer side if possible, while both parts have an effective
@@ -136,7 +136,7 @@ def adaptive_bins(
     return bins
 
 
-def bin_kinematics(bins: NDArray, x: Array, y: Array, velocity: Array, flux: Array) -> ParticleBins:
+def bin_kinematics(bins: NDArray[np.int64], x: Array, y: Array, velocity: Array, flux: Array) -> ParticleBins:
     """Return the flux-weighted mean velocity with its error, dispersion and centroid of every bin.
 
     The squared error is sum F^2 (v - V)^2 / (sum F)^2, which allows bright particles to move differently from faint
@@ -161,7 +161,7 @@ def bin_kinematics(bins: NDArray, x: Array, y: Array, velocity: Array, flux: Arr
     """
 
     def total(values: Array) -> Array:
-        return np.bincount(bins, values)
+        return np.bincount(bins, values).astype(np.float64, copy=False)
 
     bin_flux = total(flux)
     bulk = float(np.sum(flux * velocity) / np.sum(flux))
@@ -269,7 +269,14 @@ def lambda_r_limit(bins: ParticleBins) -> float:
 
 
 def lambda_r_error(
-    bins: NDArray, binned: ParticleBins, x: Array, y: Array, velocity: Array, flux: Array, *, resolved: bool = False
+    bins: NDArray[np.int64],
+    binned: ParticleBins,
+    x: Array,
+    y: Array,
+    velocity: Array,
+    flux: Array,
+    *,
+    resolved: bool = False,
 ) -> float:
     """Return the standard error of the observed lambda_R from the finite number of particles, for fixed bins.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def fail_lost_runs(instance: dg.DagsterInstance) -> None:
 
 
 @contextmanager
-def at_work(root: DataRoot) -> Iterator[None]:
+def at_work(root: DataRoot) -> Generator[None]:
     """Make `is_at_work` True for the root in every process while the block runs; several may run at once."""
     with _lock_file(root).open("w") as file:
         _locked(file, fcntl.LOCK_SH)

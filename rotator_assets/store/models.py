@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ class TrainedModels:
 
 
 @contextmanager
-def writing_models(parent: Path) -> Iterator[Path]:
+def writing_models(parent: Path) -> Generator[Path]:
     """Provide a new folder for the networks of a training, which readers ignore until `commit_models` names it.
 
     The folder is deleted when the block fails or is interrupted.

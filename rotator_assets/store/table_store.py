@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -54,7 +54,7 @@ def _empty_select(table: Table) -> str:
 
 
 @contextmanager
-def reporting_damage() -> Iterator[None]:
+def reporting_damage() -> Generator[None]:
     """Turn DuckDB's errors on a damaged table file into an InputError."""
     try:
         yield

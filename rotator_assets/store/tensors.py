@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +106,7 @@ class TensorWriter:
 
 
 @contextmanager
-def writing_tensor(folder: Path, size_px: int, synthetic: bool = False) -> Iterator[TensorWriter]:
+def writing_tensor(folder: Path, size_px: int, synthetic: bool = False) -> Generator[TensorWriter]:
     """Provide a writer whose images become the folder's tensor if the block succeeds.
 
     Parameters

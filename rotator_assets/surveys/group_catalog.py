@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,7 @@ def _check_complete(numbered: dict[int, Path], header: _Header) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator:
+def _opened(path: Path) -> Generator:
     """Open the file; anything that a parser raises on a bad file becomes an InputError of one line."""
     import h5py
 

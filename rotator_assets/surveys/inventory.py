@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from rotator_assets.core.compressed import unpacked
 from rotator_assets.core.files import walk_files
@@ -135,7 +135,7 @@ def _rows(path: Path, id_names: tuple[str, ...]) -> int | None:
         return None
 
 
-def _hdf5_rows(content: BinaryIO) -> int | None:
+def _hdf5_rows(content: IO[bytes]) -> int | None:
     """Length of the first dataset in any group."""
     import h5py
 

@@ -8,7 +8,7 @@ compressed, not its name. Nothing in a file is unpickled or evaluated.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,7 +45,7 @@ class Table:
 
 
 @contextmanager
-def _reading(path: Path, kind: str) -> Iterator[None]:
+def _reading(path: Path, kind: str) -> Generator[None]:
     """Turn anything that a parser raises on a bad file into an InputError of one line."""
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")

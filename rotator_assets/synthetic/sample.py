@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,7 +122,7 @@ def write_sample(root: Path, n_galaxies: int, seed: int, workers: int | None, on
 
 
 @contextmanager
-def _mapper(n_galaxies: int, workers: int | None) -> Iterator[Callable]:
+def _mapper(n_galaxies: int, workers: int | None) -> Generator[Callable]:
     """Yield ``map`` for this process or for several; results are in order in both cases."""
     if workers is None:
         workers = 1 if n_galaxies < FEW_GALAXIES else min(os.cpu_count() or 1, 4)

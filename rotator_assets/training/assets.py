@@ -1,6 +1,6 @@
 """The trained networks and their out-of-fold predictions."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -178,7 +178,7 @@ def as_predicted(models: TrainedModels, repeat_predictions: pd.DataFrame) -> Rec
 
 
 @contextmanager
-def _retrying(context: dg.AssetExecutionContext) -> Iterator[None]:
+def _retrying(context: dg.AssetExecutionContext) -> Generator[None]:
     """Ask Dagster for another attempt after a transient error; after the last attempt the error is raised."""
     try:
         yield

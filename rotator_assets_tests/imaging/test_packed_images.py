@@ -253,6 +253,14 @@ def test_other_files_and_galaxies_with_several_images(tmp_path):
     assert sorted(file.name for file in others) == ["NGC4526.fits", "manga-1-4.png"]
 
 
+def test_a_name_with_a_line_break_is_no_image(tmp_path):
+    write(tmp_path / "1-1\n.fits", b"")
+    write(tmp_path / "1-2.fits", b"")
+    images, others = named_images(tmp_path, MANGA)
+    assert [image.galaxy_id for image in images] == ["1-2"]
+    assert others == []
+
+
 def test_a_plain_cube_is_preferred_to_one_in_an_archive(tmp_path):
     write(tmp_path / "images" / "b" / "1-1.fits", fits_bytes(PLANES))
     write_tar(tmp_path / "images" / "a.tar", {"1-1.fits": fits_bytes(2 * PLANES)})
