@@ -72,6 +72,11 @@ class Snapshot:
         return load_recipes()
 
     @cached_property
+    def fractions(self) -> list[str]:
+        """`fractions` of these recipes, which every dataset asks for."""
+        return fractions(self.recipes)
+
+    @cached_property
     def settings(self) -> Settings:
         """All settings of the data root."""
         return load_settings(self._root)
@@ -254,12 +259,12 @@ def fractions(recipes: dict[str, Recipe]) -> list[str]:
 
 
 def _learning_curve(snapshot: Snapshot, dataset: str | None) -> list[tuple[Iterable[str], Covers]]:
-    trainings = {f"{dataset}|{name}" for name in fractions(snapshot.recipes)}
+    trainings = {f"{dataset}|{name}" for name in snapshot.fractions}
     return [(("model_metrics",), trainings.__contains__)]
 
 
 def _fractions(snapshot: Snapshot, dataset: str | None) -> Content:
-    names = fractions(snapshot.recipes)
+    names = snapshot.fractions
     if not any(f"{dataset}|{name}" in snapshot.partitions("model_metrics") for name in names):
         return {}
     known = [snapshot.recipes[name] for name in names if name in snapshot.recipes]

@@ -72,8 +72,8 @@ def observe(instance: dg.DagsterInstance, store: TableStore, now: Iterable[Input
         last = versions[one.asset].get(one.partition)
         is_news = bool(one.content) or one.asset not in _RESULTS if last is None else last != one.version
         if is_news:
-            last = last_observation(instance, one.asset, one.partition)
-            observations.append(_observation(instance, store.root, one, last))
+            seen = None if last is None else last_observation(instance, one.asset, one.partition)
+            observations.append(_observation(instance, store.root, one, seen))
     return observations
 
 
