@@ -24,10 +24,10 @@ check: lint .venv/.synced ## lint and the fast tests
 	$(RUN) pytest -n auto --dist worksteal -m "not chain and not browser and not slow"
 
 test: .venv/.synced ## every test
-	$(RUN) pytest -n auto --dist loadfile
+	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
 
 coverage: .venv/.synced ## every test, and the fraction of the package that they run
-	$(RUN) pytest -n auto --dist loadfile --cov
+	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder --cov
 
 lint: .venv/.synced ## ruff and the import contracts
 	$(RUN) ruff check .

@@ -16,13 +16,26 @@ hypothesis.settings.load_profile("no deadline")
 
 
 EXPENSIVE_FIXTURES = {"compared_root", "finished_root", "real_data", "small_demo_root", "trained"}
+LONGEST_FIRST = ("browser", "chain", "slow")
+"""Marks in the order in which their files start; other files follow."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that use an expensive fixture as slow."""
+    """Mark tests that use an expensive fixture as slow, and start the files with the longest tests first."""
     for item in items:
         if EXPENSIVE_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
+    ranks: dict[Path, int] = {}
+    for item in items:
+        rank = next((n for n, name in enumerate(LONGEST_FIRST) if item.get_closest_marker(name)), len(LONGEST_FIRST))
+        ranks[item.path] = min(rank, ranks.get(item.path, rank))
+    items.sort(key=lambda item: ranks[item.path])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than processors: tests of the UI and of worker processes mostly wait."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
