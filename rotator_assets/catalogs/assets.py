@@ -24,7 +24,7 @@ from rotator_assets.surveys.inventory import not_measured, not_read
 
 
 @catalog_asset(
-    code_version="3",
+    code_version="4",
     deps=[catalog_files],
     description="Deep-learning morphology of every catalogue entry, with repeat observations grouped.",
 )

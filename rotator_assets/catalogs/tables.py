@@ -33,7 +33,7 @@ TABLES = by_name(
         "morphology_catalog",
         "Morphology catalogues in common columns; one row per catalogue entry, in the file's order.",
         fields(
-            *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "flag_t_type"),
+            *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "p_s0", "flag_t_type"),
             "synthetic",
         ),
     ),

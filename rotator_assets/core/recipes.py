@@ -10,82 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from functools import partial
-from typing import Any, Literal, TypedDict, Unpack, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from rotator_assets.core.changes import changes
 from rotator_assets.core.declarations import block, declared
+from rotator_assets.core.recipe_fields import (
+    STAGES,
+    Augmentation,
+    Stage,
+    Targets,
+    attribution_setting,
+    prediction_setting,
+    training_setting,
+)
 
 Normalization = Literal["max_all", "log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
 Bands = Literal["gri", "g", "r", "i"]
 Imbalance = Literal["weights", "focal", "oversample", "none"]
-Stage = Literal["training", "prediction", "attribution"]
-STAGES: tuple[Stage, ...] = get_args(Stage)
-"""What a recipe decides, in order: the networks, their logits, and the maps that explain the logits."""
-
-
-class _Bounds(TypedDict, total=False):
-    """Limits of the values of a setting, as `pydantic.Field` names them."""
-
-    ge: float
-    gt: float
-    le: float
-    lt: float
-    allow_inf_nan: bool
-
-
-def _setting(
-    stage: Stage,
-    default: Any,
-    *,
-    introduced: Any,
-    description: str,
-    picture: str | None = None,
-    **bounds: Unpack[_Bounds],
-) -> Any:
-    """Declare a field of a recipe.
-
-    Parameters
-    ----------
-    stage
-        The stage that the setting decides.
-    default
-        Its value where a recipe does not name it.
-    introduced
-        The value that every recipe had before the setting existed. It never changes, even if ``default`` does:
-        `Recipe.version` leaves out settings with this value.
-    description
-        Its meaning, shown in the documentation.
-    picture
-        Name of the picture that compares recipes differing in this setting alone; None if there is none.
-    **bounds
-        Limits of its values.
-    """
-    extra = {"stage": stage, "introduced": introduced, "picture": picture}
-    return Field(default=default, description=description, json_schema_extra=extra, **bounds)
-
-
-_training = partial(_setting, "training")
-_prediction = partial(_setting, "prediction")
-_attribution = partial(_setting, "attribution")
-
-
-class Augmentation(BaseModel):
-    """Random transformations of training images, drawn again for every image and epoch; test images have none."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    shift: float = _training(
-        0.05, introduced=0.05, ge=0, le=0.5, description="largest shift along each axis, fraction of the side"
-    )
-    rotation_deg: float = _training(180.0, introduced=180.0, ge=0, le=180, description="largest rotation, degrees")
-    flip: bool = _training(True, introduced=True, description="mirror each axis with probability one half")
-    flattening: float = _training(
-        0.1, introduced=0.1, ge=0, lt=0.9, description="largest compression of one axis, fraction"
-    )
-    zoom: float = _training(0.1, introduced=0.1, ge=0, lt=0.9, description="largest change of scale, fraction")
 
 
 class Recipe(BaseModel):
@@ -98,82 +41,104 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str
-    population: Literal["early", "all"] = _training(
+    population: Literal["early", "all"] = training_setting(
         "early",
         introduced="early",
         description="galaxies trained on and tested: early types, or early and late types",
         picture="population",
     )
-    normalization: Normalization = _training(
+    training_population: Literal["same", "all"] = training_setting(
+        "same",
+        introduced="same",
+        description="galaxies trained on. same: those of the population; all: every galaxy with an image outside the "
+        "test fold, of any type and with or without a label. Tested are those of the population",
+        picture="training_population",
+    )
+    normalization: Normalization = training_setting(
         "max_all",
         introduced="max_all",
         description="how each image is scaled; equations in rotator_assets/imaging/normalization.py",
         picture="normalization",
     )
-    bands: Bands = _training("gri", introduced="gri", description="bands the network sees", picture="colour")
-    regularization: Literal["batchnorm", "dropout"] = _training(
+    bands: Bands = training_setting("gri", introduced="gri", description="bands the network sees", picture="colour")
+    regularization: Literal["batchnorm", "dropout"] = training_setting(
         "batchnorm",
         introduced="batchnorm",
         description="batch normalization, or dropout of 0.25 after each convolution and 0.5 after the dense layer",
         picture="regularization",
     )
-    architecture: Literal["thesis", "small", "residual", "dihedral", "mobilenet"] = _training(
+    architecture: Literal["thesis", "small", "compact", "residual", "dihedral", "mobilenet"] = training_setting(
         "thesis",
         introduced="thesis",
         description="the network; layers in rotator_assets/training/architectures.py",
         picture="architectures",
     )
-    mask_neighbours: bool = _training(
+    mask_neighbours: bool = training_setting(
         False,
         introduced=False,
         description="replace other sources in an image by the opposite side of the image, in training and in testing",
     )
     augmentation: Augmentation = Augmentation()
-    imbalance: Imbalance = _training(
+    imbalance: Imbalance = training_setting(
         "weights",
         introduced="weights",
         description="compensation for unequal classes: class weights inverse to their frequency, the same weights with "
         "the focal loss, oversampling of the rarer class, or none",
         picture="imbalance",
     )
-    label: Literal["settings", "emsellem2011", "cappellari2016"] = _training(
+    targets: Targets = Targets()
+    lambda_r_interval: float = training_setting(
+        0.0,
+        introduced=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="weight of the prediction of lambda_R with its 68 % interval (pinball losses of three quantiles); "
+        "0: none",
+    )
+    label_weights: Literal["equal", "lambda_r_error"] = training_setting(
+        "equal",
+        introduced="equal",
+        description="weights of the labels in the loss. lambda_r_error: how much more likely the label is right than "
+        "wrong, for normal errors of lambda_R; 1 for a galaxy without an error",
+    )
+    label: Literal["settings", "emsellem2011", "cappellari2016"] = training_setting(
         "settings",
         introduced="settings",
         description="boundary between slow and fast rotators; settings: the one in settings.yaml of the data root",
         picture="label",
     )
-    boundary_gap: float = _training(
+    boundary_gap: float = training_setting(
         0.0,
         introduced=0.0,
         ge=0,
         lt=1,
         description="exclude galaxies whose lambda_R is closer to the boundary than this",
     )
-    other_survey: str | None = _training(
+    other_survey: str | None = training_setting(
         None,
         introduced=None,
         description="survey and noise, such as tng100-noisy, whose galaxies of the same crop are also trained on",
     )
-    other_use: Literal["before", "beside", "instead"] = _training(
+    other_use: Literal["before", "beside", "instead"] = training_setting(
         "before",
         introduced="before",
         description="use of the other survey's galaxies. before: a first network is trained on them, and all networks "
         "start from its weights; beside: both are used together; instead: only the other galaxies are used",
     )
-    epochs: int = _training(20, introduced=20, ge=1, le=10_000, description="largest number of epochs")
-    patience: int = _training(
+    epochs: int = training_setting(20, introduced=20, ge=1, le=10_000, description="largest number of epochs")
+    patience: int = training_setting(
         8, introduced=8, ge=1, description="stop after this number of epochs without a lower validation loss"
     )
-    split: Literal["kfold", "holdout"] = _training(
+    split: Literal["kfold", "holdout"] = training_setting(
         "kfold",
         introduced="kfold",
         description="cross-validation, which tests every galaxy, or one network that tests a fifth of them (80/20)",
     )
-    folds: int = _training(5, introduced=5, ge=2, le=50, description="number of folds of the cross-validation")
-    repeats: int = _training(
+    folds: int = training_setting(5, introduced=5, ge=2, le=50, description="number of folds of the cross-validation")
+    repeats: int = training_setting(
         1, introduced=1, ge=1, le=100, description="number of trainings with different splits and initial weights"
     )
-    training_fraction: float = _training(
+    training_fraction: float = training_setting(
         1.0,
         introduced=1.0,
         gt=0,
@@ -181,42 +146,71 @@ class Recipe(BaseModel):
         description="fraction of the objects in the training part of each fold that is used",
         picture="training_fraction",
     )
-    validation_fraction: float = _training(
+    validation_fraction: float = training_setting(
         0.15,
         introduced=0.15,
         gt=0,
         lt=0.5,
         description="fraction of the objects in the training part that is set aside for validation",
     )
-    batch_size: int = _training(64, introduced=64, ge=1, description="largest number of images in a training batch")
-    learning_rate: float = _training(
-        3e-4, introduced=3e-4, gt=0, allow_inf_nan=False, description="learning rate of Adam"
+    batch_size: int = training_setting(
+        64, introduced=64, ge=1, description="largest number of images in a training batch"
     )
-    test_time_averaging: bool = _prediction(
+    learning_rate: float = training_setting(
+        3e-4, introduced=3e-4, gt=0, allow_inf_nan=False, description="learning rate of Adam, in the first epoch"
+    )
+    schedule: Literal["constant", "cosine"] = training_setting(
+        "constant",
+        introduced="constant",
+        description="learning rate over the epochs: constant, or falling to 0 after the last one as half a cosine",
+    )
+    weight_decay: float = training_setting(
+        0.0,
+        introduced=0.0,
+        ge=0,
+        lt=1,
+        description="decoupled weight decay (AdamW) of kernels, relative to the learning rate",
+    )
+    kept_epoch: Literal["best", "last"] = training_setting(
+        "best",
+        introduced="best",
+        description="epoch whose weights are kept: the one with the smallest validation loss, or the last one",
+    )
+    members: int = training_setting(
+        1,
+        introduced=1,
+        ge=1,
+        le=20,
+        description="number of networks trained per fold with different initial weights; their mean logit is used",
+        picture="members",
+    )
+    test_time_averaging: bool = prediction_setting(
         False,
         introduced=False,
         description="predict the mean logit of the eight rotated and mirrored copies of an image",
     )
-    attribution_steps: int = _attribution(
+    attribution_steps: int = attribution_setting(
         50, introduced=50, ge=2, description="initial number of quadrature points of the integrated gradients"
     )
-    attribution_doublings: int = _attribution(
+    attribution_doublings: int = attribution_setting(
         4,
         introduced=4,
         ge=0,
         le=8,
         description="largest number of doublings of the points for an image with a completeness error above 5 %",
     )
-    attribution_method: Literal["riemann_middle", "gausslegendre", "riemann_left", "riemann_right"] = _attribution(
-        "riemann_middle", introduced="riemann_middle", description="quadrature rule, by its name in alibi"
+    attribution_method: Literal["riemann_middle", "gausslegendre", "riemann_left", "riemann_right"] = (
+        attribution_setting(
+            "riemann_middle", introduced="riemann_middle", description="quadrature rule, by its name in alibi"
+        )
     )
-    attribution_baseline: Literal["sky", "blurred", "noise"] = _attribution(
+    attribution_baseline: Literal["sky", "blurred", "noise"] = attribution_setting(
         "sky",
         introduced="sky",
         description="baseline image of the attributions: empty sky, the strongly blurred image, or skies with the "
         "noise of the image (rotator_assets/attribution/baseline_images.py)",
     )
-    seed: int = _training(2020, introduced=2020, ge=0, description="seed of splits, initial weights and batches")
+    seed: int = training_setting(2020, introduced=2020, ge=0, description="seed of splits, initial weights and batches")
 
     @model_validator(mode="after")
     def _normalizing_band_is_used(self) -> Recipe:
@@ -224,6 +218,22 @@ class Recipe(BaseModel):
         if needed and needed not in self.bands:
             raise ValueError(f"normalization '{self.normalization}' needs band {needed}, bands are '{self.bands}'")
         return self
+
+    @model_validator(mode="after")
+    def _own_galaxies_are_trained_on(self) -> Recipe:
+        if self.training_population == "all" and self.other_survey is not None and self.other_use == "instead":
+            raise ValueError("training_population 'all' trains on the survey's own galaxies; other_use is 'instead'")
+        return self
+
+    @property
+    def learns_more(self) -> bool:
+        """True if the network learns anything in addition to the class of galaxies with a label."""
+        return bool(
+            self.targets.weights
+            or self.lambda_r_interval
+            or self.label_weights != "equal"
+            or self.training_population == "all"
+        )
 
     @property
     def band_indices(self) -> tuple[int, ...]:
@@ -334,6 +344,7 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
         update={
             "folds": min(recipe.folds, 2),
             "repeats": 1,
+            "members": min(recipe.members, 2),
             "epochs": min(recipe.epochs, 4 if large else 10),
             "batch_size": min(recipe.batch_size, 16),
             "attribution_steps": min(recipe.attribution_steps, 3 if large else 5),

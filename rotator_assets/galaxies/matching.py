@@ -26,7 +26,7 @@ _SHAPE = ("axis_ratio", "axis_ratio_source", *sources.AXIS_RATIOS.values())
 
 GALAXIES = dtypes(
     fields(
-        *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "flag_t_type"),
+        *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "p_s0", "flag_t_type"),
         *("axis_ratio", "axis_ratio_source", "ellipticity", "r_eff_arcsec", "sersic_n", "nsa_sersic_n"),
         *("position_angle_deg", "log_mass", "psf_fwhm_arcsec", "drp3qual", "dapqual", "flag_failed_s", "subhalo_flag"),
         *("lambda_r", "lambda_r_error", "lambda_r_source", "jam_qual", "lambda_r_limit"),

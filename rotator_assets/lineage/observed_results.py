@@ -208,6 +208,15 @@ def _other_survey(snapshot: Snapshot, training: str | None) -> list[tuple[Iterab
     return [(SAMPLES, lambda subject: subject == other)] if other else []
 
 
+def _learned(snapshot: Snapshot, training: str | None) -> list[tuple[Iterable[str], Covers]]:
+    dataset, name = split_training_key(training)
+    recipe = snapshot.recipes.get(name)
+    if recipe is None or not recipe.learns_more:
+        return []
+    learned = {dataset, _trained_on(snapshot, dataset, name)}
+    return [(("imaged_galaxies",), learned.__contains__)]
+
+
 def _trained_on(snapshot: Snapshot, dataset: str, name: str) -> str | None:
     """Return the key of the other survey's dataset that a recipe also trains on; None without one."""
     recipe = snapshot.recipes.get(name)
@@ -311,6 +320,11 @@ other_survey_galaxies = _spec(
     "Images and labels of the other survey that a recipe trains on (`other_survey`); empty for other recipes.",
     training_partitions,
 )
+learned_galaxies = _spec(
+    "learned_galaxies",
+    "Every galaxy with an image, for recipes that learn more than the class of their population; empty for others.",
+    training_partitions,
+)
 survey_kinematics = _spec(
     "survey_kinematics",
     "Every lambda_R of the survey of a dataset, and its quality cuts: the inputs of the redrawn labels.",
@@ -335,6 +349,7 @@ RESULTS = (
         dataset_scores, lambda now, dataset: [(SCORES, _of_dataset(dataset))], _families, frozenset({"recipes"})
     ),
     ObservedResult(other_survey_galaxies, _other_survey),
+    ObservedResult(learned_galaxies, _learned),
     ObservedResult(survey_kinematics, _kinematics, _quality, frozenset({"settings"})),
     ObservedResult(transfer_sources, _transfer, _transfer_recipes, frozenset({"recipes"})),
     ObservedResult(learning_curve_sources, _learning_curve, _fractions, frozenset({"recipes"})),

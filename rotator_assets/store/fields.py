@@ -33,6 +33,14 @@ _ALL = (
         "where the catalogue has none",
         "Huertas-Company et al. 2019 for tng100; P_LTG for manga",
     ),
+    Column(
+        "p_s0",
+        "DOUBLE",
+        "probability of being an S0 rather than an elliptical, for T-Types up to 0",
+        "dimensionless",
+        "for surveys other than manga",
+        "P_S0, Fischer et al. 2019; Dominguez Sanchez et al. 2022",
+    ),
     Column("flag_t_type", "INTEGER", "flag of the T-Type in the morphology catalogue, 0 for good", source="FLAG_TT"),
     # Photometry.
     Column("axis_ratio", "DOUBLE", "minor-to-major axis ratio b/a of the light", "dimensionless"),
@@ -124,6 +132,12 @@ _ALL = (
     Column("psf_fwhm_r_arcsec", "DOUBLE", "FWHM of the mock r-band PSF", "arcsec", "where none was added"),
     # Trainings and scores.
     Column("repeat", "INTEGER", "repeat of the cross-validation, from 0; fold numbers continue over the repeats"),
+    Column("probability_fast", "DOUBLE", "probability of being fast, from the mean logit over the repeats"),
+    Column(
+        "probability_fast_calibrated",
+        "DOUBLE",
+        "probability_fast after calibration, for the fraction of slow rotators among the training galaxies",
+    ),
     Column("n_galaxies", "INTEGER", "number of catalogue entries with an out-of-fold prediction"),
     Column("n_slow", "INTEGER", "number of slow rotators among them"),
     Column(

@@ -53,7 +53,16 @@ class TrainedModels:
     parameters: int | None = None
 
     def load(self, fold: int) -> keras.Model:
-        """Load the network of a fold for inference; folds are numbered consecutively over the repeats."""
+        """Load the network of a fold, from images to the logit; folds are numbered consecutively over the repeats."""
+        model = self.load_outputs(fold)
+        if model.output_shape[-1] == 1:
+            return model
+        from keras import Model
+
+        return Model(model.inputs, model.output[:, :1], name=model.name)
+
+    def load_outputs(self, fold: int) -> keras.Model:
+        """Load the network of a fold with all its outputs: the logit, then quantiles of lambda_R if it has them."""
         return load_model(self.folder / f"fold-{fold}.keras")
 
 

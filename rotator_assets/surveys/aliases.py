@@ -87,6 +87,7 @@ COMMON: dict[str, Column] = {
     "redshift": number("Z", "redshift", low=-0.1, high=20),
     "t_type": number("TTYPE", "T-Type", "T_Type", low=-20, high=20),
     "p_late": number("P_Late", "P_LTG", low=0, high=1),
+    "p_s0": number("P_S0", low=0, high=1),
     "lambda_r": number("lambda_r", "lambda_re", low=LAMBDA_R_RANGE[0], high=LAMBDA_R_RANGE[1]),
     "lambda_r_error": number("lambda_r_error", "lambda_r_err", "e_lambda_r", "e_lambda_re", low=0, high=10),
     "ellipticity": number("ellipticity", "epsilon", low=0, high=1),

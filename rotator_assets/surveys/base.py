@@ -31,7 +31,9 @@ MANY = 8
 LAMBDA_R_NEEDED = "one of lambda_R"
 """``ExpectedInput.needed`` of inputs that contain lambda_R."""
 
-MORPHOLOGY = dtypes(fields("galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "flag_t_type"))
+MORPHOLOGY = dtypes(
+    fields("galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "p_s0", "flag_t_type")
+)
 """Columns of a morphology catalogue by pandas dtype: one row per catalogue entry, in the file's order.
 
 Units and meanings are those of ``store.fields``, here and below.

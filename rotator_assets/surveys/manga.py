@@ -295,7 +295,7 @@ _NSA = ("nsa_r_eff_arcsec", "nsa_sersic_n", "nsa_position_angle_deg")
 _read_morphology = _reader(
     [release.morphology for release in RELEASES],
     ("galaxy_id", "manga_id", "t_type"),
-    ("ra", "dec", "redshift", "p_late", "flag_t_type", "duplicate_group"),
+    ("ra", "dec", "redshift", "p_late", "p_s0", "flag_t_type", "duplicate_group"),
 )
 _read_pymorph = _reader(
     [release.pymorph for release in RELEASES],

@@ -97,7 +97,7 @@ def image_tensors(
     code_version="6",
     ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
     deps=[image_tensors],
-    description="Labelled galaxies with an image in the dataset's tensor: the galaxies that trainings can use.",
+    description="Labelled galaxies with an image in the dataset's tensor: the galaxies that trainings can test.",
 )
 def labeled_images(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], labeled_galaxies: pd.DataFrame
@@ -120,6 +120,31 @@ def labeled_images(
             slow=int((frame["rotator_type"] == 0).sum()),
             early=len(early),
             early_slow=int((early["rotator_type"] == 0).sum()),
+        ),
+    )
+
+
+@image_asset(
+    code_version="1",
+    ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    deps=[image_tensors],
+    description="Every galaxy with an image in the dataset's tensor, with or without a label.",
+)
+def imaged_galaxies(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], labeled_galaxies: pd.DataFrame
+) -> dg.MaterializeResult:
+    """Join all galaxies with the rows of the tensor."""
+    images = Reads(context, store).table("images")
+    usable = images.loc[images["usable"], ["dataset", "galaxy_id", "tensor_row", "synthetic"]]
+    frame = labeled_galaxies.drop(columns="synthetic").merge(usable, on="galaxy_id", how="inner", validate="one_to_one")
+    frame = frame.sort_values("tensor_row", ignore_index=True)[TABLES["imaged_galaxies"].column_names]
+    return dg.MaterializeResult(
+        value=frame,
+        data_version=dg.DataVersion(content_hash(frame)),
+        metadata=described(
+            rows=len(frame),
+            synthetic=bool(frame["synthetic"].any()),
+            labelled=int(frame["rotator_type"].notna().sum()),
         ),
     )
 

@@ -53,7 +53,7 @@ TABLES = by_name(
     ),
     Table(
         "labeled_images",
-        "Labelled galaxies with an image in the dataset's tensor: the galaxies that trainings can use.",
+        "Labelled galaxies with an image in the dataset's tensor: the galaxies that trainings can test.",
         (
             *fields("dataset", "galaxy_id", "object_id", "tensor_row"),
             *LABELS,
@@ -61,6 +61,16 @@ TABLES = by_name(
             *fields("redshift", "r_eff_arcsec", "log_mass", "psf_fwhm_arcsec", "ra", "dec", "lambda_r_error"),
             *fields("arcsec_per_pixel", "psf_fwhm_r_arcsec", "galaxy_x_pixels", "galaxy_y_pixels", "lambda_r_limit"),
             *fields("synthetic"),
+        ),
+    ),
+    Table(
+        "imaged_galaxies",
+        "Every galaxy with an image in the dataset's tensor, labelled or not, and what a network may learn of it.",
+        (
+            *fields("dataset", "galaxy_id", "object_id", "tensor_row", "ra", "dec"),
+            *LABELS,
+            *fields("lambda_r", "lambda_r_error", "lambda_r_limit", "ellipticity", "t_type", "p_late", "p_s0"),
+            *fields("sersic_n", "r_eff_arcsec", "log_mass", "redshift", "synthetic"),
         ),
     ),
 )

@@ -1,8 +1,8 @@
-"""Architectures from an image to one logit, built only from Keras' own layers and operations.
+"""Architectures from an image to the outputs of a network, built only from Keras' own layers and operations.
 
-Each is a function of the layer maker and of the image. Saved models load in safe mode. A recipe's ``regularization``
-means the same in all architectures except ``mobilenet``: batch normalization (momentum 0.9) after each convolution, or
-dropout of 0.25 in its place and dropout of 0.5 after a dense layer.
+Each is a function of the layer maker and of the image. The first output is the logit. Saved models load in safe mode.
+A recipe's ``regularization`` means the same in all architectures except ``mobilenet``: batch normalization (momentum
+0.9) after each convolution, or dropout of 0.25 in its place and dropout of 0.5 after a dense layer.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 FILTERS = (32, 64, 128)
 SMALL_FILTERS = (16, 32, 64, 96)
+COMPACT_FILTERS = ((32, 48), (64, 96), (128,))
+"""Filters of the convolutions of ``compact``, with 2x2 max pooling between the groups."""
+COMPACT_BLOCK_PX = 2
+"""Side of the blocks of pixels that the first convolution of ``compact`` sees as bands."""
 RESIDUAL_FILTERS = (16, 32, 64)
 BLOCKS_PER_STAGE = 2
 KERNEL_PX = 3
@@ -25,17 +29,26 @@ DENSE_UNITS = 64
 BATCHNORM_MOMENTUM = 0.9
 """With Keras' default 0.99, inference agrees with training only after some hundred updates."""
 DROPOUT_CONVOLUTION, DROPOUT_DENSE = 0.25, 0.5
+_QUANTILE_STEP = 0.25
+"""Scale of the distance between quantiles of lambda_R, about its standard deviation."""
 DATA_FORMAT = "channels_last"
 """Order of an image's axes, as stored, independent of Keras' configuration."""
 
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes the layers of a network, with its dtype policy, its regularization, and a new seed for each layer."""
+    """Makes the layers of a network, with its dtype policy, its regularization, and a new seed for each layer.
+
+    ``n_quantiles`` and ``n_targets`` are the numbers of outputs besides the logit. ``prefix`` begins the name of each
+    layer.
+    """
 
     batchnorm: bool
     policy: str
     seeds: np.random.Generator
+    n_quantiles: int = 0
+    n_targets: int = 0
+    prefix: str = ""
 
     def weights(self) -> keras.initializers.Initializer:
         """Return Keras' default initial weights with a new seed."""
@@ -68,20 +81,22 @@ class Maker:
             use_bias=not self.batchnorm,
             kernel_initializer=self.weights(),
             dtype=self.policy,
-            name=name,
+            name=self.prefix + name,
         )
 
     def normalization(self, name: str) -> keras.Layer:
         """Return batch normalization."""
         from keras import layers
 
-        return layers.BatchNormalization(momentum=BATCHNORM_MOMENTUM, dtype=self.policy, name=f"batchnorm_{name}")
+        return layers.BatchNormalization(
+            momentum=BATCHNORM_MOMENTUM, dtype=self.policy, name=f"{self.prefix}batchnorm_{name}"
+        )
 
     def dropout(self, name: str, rate: float) -> keras.Layer:
         """Return dropout of this rate."""
         from keras import layers
 
-        return layers.Dropout(rate, seed=self._seed(), dtype=self.policy, name=f"dropout_{name}")
+        return layers.Dropout(rate, seed=self._seed(), dtype=self.policy, name=f"{self.prefix}dropout_{name}")
 
     def regularization(self, name: str) -> keras.Layer:
         """Return the layer that follows a convolution: batch normalization or dropout."""
@@ -91,25 +106,52 @@ class Maker:
         """Return a rectifier."""
         from keras import layers
 
-        return layers.ReLU(dtype=self.policy, name=f"relu_{name}")
+        return layers.ReLU(dtype=self.policy, name=f"{self.prefix}relu_{name}")
 
     def pooling(self, name: str) -> keras.Layer:
         """Return 2x2 max pooling."""
         from keras import layers
 
-        return layers.MaxPooling2D(data_format=DATA_FORMAT, dtype=self.policy, name=f"pooling_{name}")
+        return layers.MaxPooling2D(data_format=DATA_FORMAT, dtype=self.policy, name=f"{self.prefix}pooling_{name}")
 
     def averaged(self, features: keras.KerasTensor) -> keras.KerasTensor:
         """Return the mean of each feature over the image, (n, filters)."""
         from keras import layers
 
-        return layers.GlobalAveragePooling2D(data_format=DATA_FORMAT, dtype=self.policy, name="average")(features)
+        return layers.GlobalAveragePooling2D(data_format=DATA_FORMAT, dtype=self.policy, name=f"{self.prefix}average")(
+            features
+        )
 
-    def logit(self, features: keras.KerasTensor, name: str = "logit") -> keras.KerasTensor:
-        """Return one number per image, float32 (n, 1)."""
+    def outputs(self, features: keras.KerasTensor, name: str = "logit") -> keras.KerasTensor:
+        """Return the outputs of the network, float32 (n, 1 + n_quantiles + n_targets).
+
+        They are the logit, then quantiles of lambda_R in ascending order, then auxiliary targets.
+        """
+        found = [self._dense(name, 1)(features)]
+        if self.n_quantiles:
+            found += self._quantiles(self._dense("lambda_r", self.n_quantiles)(features))
+        if self.n_targets:
+            found.append(self._dense("targets", self.n_targets)(features))
+        return self._concatenated(found)
+
+    def _dense(self, name: str, units: int) -> keras.Layer:
         from keras import layers
 
-        return layers.Dense(1, kernel_initializer=self.weights(), dtype="float32", name=name)(features)
+        return layers.Dense(units, kernel_initializer=self.weights(), dtype="float32", name=self.prefix + name)
+
+    def _quantiles(self, raw: keras.KerasTensor) -> list[keras.KerasTensor]:
+        """Return the lower quantile, the median and the upper quantile, which cannot cross."""
+        from keras import ops
+
+        below, median, above = (raw[:, i : i + 1] for i in range(3))
+        return [median - _QUANTILE_STEP * ops.softplus(below), median, median + _QUANTILE_STEP * ops.softplus(above)]
+
+    def _concatenated(self, parts: list[keras.KerasTensor]) -> keras.KerasTensor:
+        from keras import layers
+
+        if len(parts) == 1:
+            return parts[0]
+        return layers.Concatenate(dtype="float32", name=f"{self.prefix}outputs")(parts)
 
     def _seed(self) -> int:
         return int(self.seeds.integers(2**31))
@@ -132,20 +174,20 @@ def thesis(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
         if block < len(FILTERS):
             x = make.pooling(f"{block}")(x)
         x = make.relu(f"{block}")(make.regularization(f"{block}")(x))
-    x = layers.Flatten(data_format=DATA_FORMAT, dtype=make.policy, name="flatten")(x)
+    x = layers.Flatten(data_format=DATA_FORMAT, dtype=make.policy, name=f"{make.prefix}flatten")(x)
     x = layers.Dense(
         DENSE_UNITS,
         use_bias=not make.batchnorm,
         kernel_initializer=make.weights(),
         dtype=make.policy,
-        name="dense",
+        name=f"{make.prefix}dense",
     )(x)
     if make.batchnorm:
         x = make.normalization("dense")(x)
     x = make.relu("dense")(x)
     if not make.batchnorm:
         x = make.dropout("dense", DROPOUT_DENSE)(x)
-    return make.logit(x)
+    return make.outputs(x)
 
 
 def small(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
@@ -154,7 +196,25 @@ def small(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
     It has eighty thousand trainable parameters for any image size (Lin, Chen & Yan 2014, arXiv:1312.4400, for the
     pooling).
     """
-    return make.logit(_small_features(make, image))
+    return make.outputs(_small_features(make, image))
+
+
+def compact(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
+    """Build five convolutions (32 to 128 filters) on blocks of 2x2 pixels, global average pooling, and the outputs.
+
+    The blocks become bands before the first convolution (space to depth, as in Shi et al. 2016, CVPR,
+    arXiv:1609.05158, in reverse), which keeps all pixels at a quarter of the cost of full resolution. Two hundred
+    thousand trainable parameters for any image size. An odd last row and column are not used.
+    """
+    x = _space_to_depth(image, COMPACT_BLOCK_PX)
+    for group, several in enumerate(COMPACT_FILTERS, start=1):
+        for number, filters in enumerate(several):
+            name = f"{group}{'ab'[number]}"
+            x = make.convolution(f"convolution_{name}", filters)(x)
+            x = make.relu(name)(make.regularization(name)(x))
+        if group < len(COMPACT_FILTERS):
+            x = make.pooling(f"{group}")(x)
+    return make.outputs(make.averaged(x))
 
 
 def residual(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
@@ -176,8 +236,8 @@ def residual(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
             y = make.regularization(f"{name}b")(make.convolution(f"convolution_{name}b", filters)(y))
             if strides > 1:
                 x = make.convolution(f"shortcut_{stage}", filters, kernel_px=1, strides=strides)(x)
-            x = make.relu(f"{name}b")(layers.Add(dtype=make.policy, name=f"sum_{name}")([x, y]))
-    return make.logit(make.averaged(x))
+            x = make.relu(f"{name}b")(layers.Add(dtype=make.policy, name=f"{make.prefix}sum_{name}")([x, y]))
+    return make.outputs(make.averaged(x))
 
 
 def dihedral(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
@@ -188,11 +248,11 @@ def dihedral(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
     """
     from keras import layers, ops
 
-    turned = layers.Permute((2, 1, 3), dtype="float32", name="diagonal")(image)
+    turned = layers.Permute((2, 1, 3), dtype="float32", name=f"{make.prefix}diagonal")(image)
     seen = [ops.flip(x, axes) if axes else x for x in (image, turned) for axes in ((), (1,), (2,), (1, 2))]
-    together = layers.Concatenate(axis=0, dtype="float32", name="symmetries")(seen)
-    logits = make.logit(_small_features(make, together), "logits")
-    return ops.mean(ops.reshape(logits, (len(seen), -1, 1)), axis=0)
+    together = layers.Concatenate(axis=0, dtype="float32", name=f"{make.prefix}symmetries")(seen)
+    outputs = make.outputs(_small_features(make, together), "logits")
+    return ops.mean(ops.reshape(outputs, (len(seen), -1, outputs.shape[-1])), axis=0)
 
 
 def mobilenet(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
@@ -208,6 +268,8 @@ def mobilenet(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
         config = layer.get_config()
         if isinstance(layer, layers.Layer):  # others are plain sums and products
             config["dtype"] = make.policy
+        if "name" in config:
+            config["name"] = make.prefix + config["name"]
         for key in ("kernel_initializer", "depthwise_initializer"):
             if key in config:
                 config[key] = make.weights()
@@ -222,12 +284,13 @@ def mobilenet(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
     x = make.averaged(x)
     if not make.batchnorm:
         x = make.dropout("average", DROPOUT_DENSE)(x)
-    return make.logit(x)
+    return make.outputs(x)
 
 
 ARCHITECTURES: dict[str, Callable[[Maker, keras.KerasTensor], keras.KerasTensor]] = {
     "thesis": thesis,
     "small": small,
+    "compact": compact,
     "residual": residual,
     "dihedral": dihedral,
     "mobilenet": mobilenet,
@@ -243,3 +306,14 @@ def _small_features(make: Maker, image: keras.KerasTensor) -> keras.KerasTensor:
             x = make.pooling(f"{block}")(x)
         x = make.relu(f"{block}")(make.regularization(f"{block}")(x))
     return make.averaged(x)
+
+
+def _space_to_depth(image: keras.KerasTensor, block_px: int) -> keras.KerasTensor:
+    """Return the pixels of each block as bands, (n, ny // block_px, nx // block_px, bands * block_px**2)."""
+    from keras import ops
+
+    _, ny, nx, bands = image.shape
+    rows, columns = ny // block_px, nx // block_px
+    blocks = image[:, : rows * block_px, : columns * block_px]
+    blocks = ops.reshape(blocks, (-1, rows, block_px, columns, block_px, bands))
+    return ops.reshape(ops.transpose(blocks, (0, 1, 3, 2, 4, 5)), (-1, rows, columns, bands * block_px**2))

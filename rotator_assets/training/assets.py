@@ -14,13 +14,15 @@ from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe, effective_recipe
 from rotator_assets.lineage.groups import described, learning_asset, of_dataset
 from rotator_assets.lineage.inputs import of_recipe
+from rotator_assets.lineage.observed_results import learned_galaxies as learned_galaxies_input
 from rotator_assets.lineage.observed_results import other_survey_galaxies
-from rotator_assets.lineage.partitions import DATASETS, other_dataset
+from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
-from rotator_assets.training.sample import training_sample
+from rotator_assets.training.galaxies import training_galaxies
+from rotator_assets.training.targets import MARGINS, OUTPUTS
 
 if TYPE_CHECKING:
     from rotator_assets.training.cross_validation import EpochLog
@@ -33,11 +35,11 @@ RETRIES, RETRY_SECONDS = 2, 10.0
 @learning_asset(
     code_version=_CODE_VERSION,
     ins=of_dataset("image_tensors", "labeled_images"),
-    deps=[*of_recipe("training"), other_survey_galaxies],
+    deps=[*of_recipe("training"), other_survey_galaxies, learned_galaxies_input],
     io_manager_key="models",
     pool=TRAINING_POOL,
     kinds={"keras", "tensorflow"},
-    description="One network per fold, with folds by physical galaxy; a validation part sets epochs and threshold.",
+    description="Networks of each fold, with folds by physical galaxy; a validation part sets epochs and threshold.",
 )
 def rotator_classifier(
     context: dg.AssetExecutionContext,
@@ -47,34 +49,25 @@ def rotator_classifier(
 ) -> dg.MaterializeResult:
     """Train the networks of a recipe on a dataset by cross-validation."""
     from rotator_assets.training.cross_validation import cross_validate
-    from rotator_assets.training.other_survey import OtherGalaxies
 
     dataset, name = split_training_key(context.partition_key)
     reads = Reads(context, store)
     recipe, profile = effective_recipe(
         reads.recipe("training"), DATASETS[dataset].crop_px, reads.profile(), image_tensors.synthetic
     )
-    sample = training_sample(labeled_images, recipe, dataset, reads)
-    parts, other, synthetic = [(image_tensors, sample)], None, image_tensors.synthetic
-    if recipe.other_survey is not None:
-        tensor, galaxies = _other_survey(reads, recipe, dataset)
-        parts.append((tensor, galaxies))
-        synthetic |= tensor.synthetic
-        other = OtherGalaxies(
-            tensor.images,
-            tensor.rows_of(galaxies["galaxy_id"]),
-            galaxies["rotator_type"].to_numpy("int8"),
-            galaxies["object_id"].to_numpy(),
-        )
-    content = _training_content(recipe, parts)
+    galaxies = training_galaxies(image_tensors, labeled_images, recipe, dataset, reads)
+    sample, synthetic = galaxies.sample, galaxies.synthetic
+    for notice in galaxies.notices:
+        context.log.warning(notice)
+    content = galaxies.content(_CODE_VERSION)
     checkpoints = checkpoint_folder(store.root.models / dataset / name, content)
     if checkpoints.is_dir():
         context.log.info(f"resuming an interrupted training: {checkpoints}")
 
     def on_epoch(log: "EpochLog") -> None:
         _report_epoch(context, log)
-        done = log.fold * log.n_epochs + log.epoch
-        progress.report(f"training {dataset} {name}", done, log.n_folds * log.n_epochs, _note(log))
+        done = (log.fold * recipe.members + log.member) * log.n_epochs + log.epoch
+        progress.report(f"training {dataset} {name}", done, log.n_folds * recipe.members * log.n_epochs, _note(log))
 
     with _retrying(context), writing_models(store.root.models / dataset / name) as folder:
         trained = cross_validate(
@@ -85,7 +78,9 @@ def rotator_classifier(
             recipe=recipe,
             rows=image_tensors.rows_of(sample["galaxy_id"]),
             model_folder=folder,
-            other=other,
+            answers=galaxies.answers,
+            additional=galaxies.additional,
+            other=galaxies.other,
             checkpoint_folder=checkpoints,
             on_epoch=on_epoch,
         )
@@ -101,15 +96,17 @@ def rotator_classifier(
     )
     key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
     folds = trained.tested.assign(**key)
-    history = trained.history.assign(**key)
+    history, unseen = trained.history.assign(**key), trained.unseen.assign(**key)
     return dg.MaterializeResult(
-        value=(models, {"training_folds": folds, "training_history": history}),
-        data_version=dg.DataVersion(content_hash(folds) + content_hash(history) + recipe.version("training")),
+        value=(models, {"training_folds": folds, "training_history": history, "unseen_galaxies": unseen}),
+        data_version=dg.DataVersion("".join(map(content_hash, (folds, history, unseen))) + recipe.version("training")),
         metadata=described(
             synthetic=synthetic,
             galaxies=len(sample),
             slow=int((sample["rotator_type"] == 0).sum()),
-            networks=recipe.networks,
+            additional_galaxies=0 if galaxies.additional is None else len(galaxies.additional.rows),
+            notices=dg.MetadataValue.md("\n".join(f"- {notice}" for notice in galaxies.notices) or "none"),
+            networks=recipe.networks * recipe.members,
             parameters=trained.parameters,
             epochs=recipe.epochs,
             profile=profile,
@@ -138,26 +135,41 @@ def predictions(
     """Predict each galaxy by the networks that test it."""
     from scipy.special import expit
 
-    from rotator_assets.training.cross_validation import out_of_fold_predictions, predict_logits
+    from rotator_assets.training.cross_validation import out_of_fold_predictions, predict_outputs
+    from rotator_assets.training.galaxy_predictions import galaxy_predictions
 
     dataset, name = split_training_key(context.partition_key)
     reads = Reads(context, store)
     recipe = rotator_classifier.recipe.with_settings_of(reads.recipe("prediction"), "prediction")
     averaged = recipe.test_time_averaging
     key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
-    tested = _networks_folds(reads, context.partition_key).assign(logit=float("nan"), averaged=averaged)
-    for fold, part in parts_of(tested, "fold"):
-        model = rotator_classifier.load(int(fold))
+    tested = _networks_folds(reads, context.partition_key)
+    unseen = _unseen(reads, tested, recipe)
+    for fold, part in parts_of(unseen, "fold"):
+        model = rotator_classifier.load_outputs(int(fold))
         rows = image_tensors.rows_of(part["galaxy_id"])
-        logits = predict_logits(model, image_tensors.images, rows, recipe)
-        tested.loc[part.index, "logit"] = logits.astype(float)
+        outputs = predict_outputs(model, image_tensors.images, rows, recipe).astype(float)
+        unseen.loc[part.index, list(OUTPUTS[: outputs.shape[1]])] = outputs
+    logits = unseen[["galaxy_id", "fold", "logit"]]
+    tested = tested.merge(logits, on=["galaxy_id", "fold"], how="left", validate="one_to_one").assign(averaged=averaged)
     tested["probability_fast"] = expit(tested["logit"])
     frame = out_of_fold_predictions(tested, averaged).assign(**key)
+    every = galaxy_predictions(unseen, averaged).assign(**key)
     return dg.MaterializeResult(
-        value={"predictions": frame, "repeat_predictions": tested},
-        data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(tested)}"),
-        metadata=described(rows=len(frame), synthetic=rotator_classifier.synthetic),
+        value={"predictions": frame, "repeat_predictions": tested, "galaxy_predictions": every},
+        data_version=dg.DataVersion("-".join(map(content_hash, (frame, tested, every)))),
+        metadata=described(rows=len(frame), synthetic=rotator_classifier.synthetic, every_galaxy=len(every)),
     )
+
+
+def _unseen(reads: Reads, tested: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """Return the galaxies that the networks of each fold have not seen, with the calibration of the fold."""
+    if not recipe.learns_more:
+        return tested.assign(tested=True, **dict.fromkeys([*MARGINS, *OUTPUTS], float("nan")))
+    calibration = [name for name in tested if name.startswith("calibration_")]
+    of_folds = tested[["fold", *calibration]].drop_duplicates("fold")
+    unseen = reads.table("unseen_galaxies").merge(of_folds, on="fold", how="left", validate="many_to_one")
+    return unseen.assign(**dict.fromkeys(OUTPUTS, float("nan")))
 
 
 def _networks_folds(reads: Reads, partition: str) -> pd.DataFrame:
@@ -200,31 +212,11 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, errors.ResourceExhaustedError | errors.InternalError | errors.UnavailableError)
 
 
-def _training_content(recipe: Recipe, parts: list[tuple[ImageTensor, pd.DataFrame]]) -> str:
-    """Return a hash of everything that decides the training; it can resume from checkpoints of the same hash."""
-    content = [_CODE_VERSION, recipe.version("training")]
-    for tensor, sample in parts:
-        content += [tensor.version, content_hash(sample[["galaxy_id", "object_id", "rotator_type"]])]
-    return content_hash(pd.DataFrame({"part": content}))
-
-
-def _other_survey(reads: Reads, recipe: Recipe, dataset: str) -> tuple[ImageTensor, pd.DataFrame]:
-    """Return images and labelled galaxies of the recipe's other survey; raise InputError if there are none."""
-    key = other_dataset(recipe, dataset)
-    try:
-        tensor, labeled = reads.tensor(key), reads.table("labeled_images", key)
-    except FileNotFoundError:
-        raise InputError(
-            f"recipe '{recipe.name}' also trains on {key}, which has no images yet; materialize its image_tensors and "
-            "labeled_images (`rotators run` does)"
-        ) from None
-    return tensor, training_sample(labeled, recipe, key, reads)
-
-
 def _report_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
     """Write one line to the run's log, and an observation whose numbers Dagster's UI plots over time."""
+    member = f", network {log.member + 1}" if log.member else ""
     context.log.info(
-        f"fold {log.fold + 1}/{log.n_folds}, epoch {log.epoch}/{log.n_epochs}: {_note(log)}; "
+        f"fold {log.fold + 1}/{log.n_folds}{member}, epoch {log.epoch}/{log.n_epochs}: {_note(log)}; "
         f"{log.images_per_second:.0f} images/s, at most {log.seconds_left:.0f} s left"
     )
     shown = ("fold", "epoch", "loss", "val_loss", "val_auc", "images_per_second", "seconds_left")

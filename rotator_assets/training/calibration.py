@@ -1,4 +1,4 @@
-"""Calibration: a slope and an offset that turn a network's logits into probabilities for the actual sample.
+"""Calibration of a network's outputs: of its logits by a slope and an offset, of intervals of lambda_R by a margin.
 
 Networks are trained with equal weight on both classes, so their probabilities hold for a sample that is half slow. A
 temperature (a slope alone) keeps that prior; the offset corrects it.
@@ -79,3 +79,33 @@ def fit_calibration(labels: ArrayLike, logits: ArrayLike) -> Calibration:
     )
     slope = float(found.x[0] / spread)
     return Calibration(slope, float(found.x[1] - slope * centre))
+
+
+def interval_margin(lambda_r: ArrayLike, quantiles: NDArray[np.float64], coverage: float = 0.68) -> float:
+    """Return the margin that makes predicted intervals contain the stated fraction of new galaxies.
+
+    Parameters
+    ----------
+    lambda_r
+        Measured values of galaxies that were not trained on, shape (n,); NaN where not measured.
+    quantiles
+        Predicted quantiles in ascending order; the first and last column are the ends of the interval, shape (n, k).
+    coverage
+        The fraction.
+
+    Returns
+    -------
+    float
+        To be subtracted from the lower and added to the upper end; negative where the intervals are too wide, 0 without
+        a measured value.
+
+    References
+    ----------
+    Romano, Patterson & Candes 2019, NeurIPS, arXiv:1905.03222, eqs. 6 to 8 (conformalized quantile regression).
+    """
+    lambda_r = np.asarray(lambda_r, dtype=np.float64)
+    missed = np.maximum(quantiles[:, 0] - lambda_r, lambda_r - quantiles[:, -1])
+    missed = np.sort(missed[np.isfinite(missed)])
+    if not len(missed):
+        return 0.0
+    return float(missed[min(int(np.ceil((len(missed) + 1) * coverage)), len(missed)) - 1])

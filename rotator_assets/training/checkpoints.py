@@ -29,9 +29,9 @@ class EpochLog:
     Attributes
     ----------
     fold
-        Number of the network, from 0, continuing over the repeats.
+        Number of the fold, from 0, continuing over the repeats.
     n_folds
-        Number of networks.
+        Number of folds.
     epoch
         From 1.
     n_epochs
@@ -44,6 +44,8 @@ class EpochLog:
         Of the training, without validation.
     seconds_left
         Until the last fold ends if none stops early.
+    member
+        Number of the network among those of its fold, from 0.
     """
 
     fold: int
@@ -55,6 +57,7 @@ class EpochLog:
     val_auc: float
     images_per_second: float
     seconds_left: float
+    member: int = 0
 
 
 @dataclass
@@ -65,8 +68,8 @@ class FoldState:
     ----------
     epochs
         Logs of the completed epochs.
-    best
-        Values of the network's variables after the epoch of the smallest validation loss.
+    kept
+        Values of the network's variables after the epoch that is kept.
     network, optimizer
         Variables of the network, including the random state of dropout, and of the optimizer, after the last epoch.
         Not needed once the fold is finished.
@@ -75,7 +78,7 @@ class FoldState:
     """
 
     epochs: list[EpochLog] = field(default_factory=list)
-    best: Sequence[ArrayLike] = ()
+    kept: Sequence[ArrayLike] = ()
     network: Sequence[ArrayLike] = ()
     optimizer: Sequence[ArrayLike] = ()
     seconds: float = 0.0
@@ -85,10 +88,17 @@ class FoldState:
         """Epoch of the smallest validation loss, the first of several equal ones; 0 before the first epoch."""
         return min(self.epochs, key=lambda log: log.val_loss).epoch if self.epochs else 0
 
+    def kept_epoch(self, recipe: Recipe) -> int:
+        """Epoch whose weights the recipe keeps; 0 before the first epoch."""
+        return self.best_epoch if recipe.kept_epoch == "best" else len(self.epochs)
+
     def is_finished(self, recipe: Recipe) -> bool:
-        """Return whether the last epoch is done, or the loss has not improved for as many epochs as the patience."""
+        """Return whether the last epoch is done, or the loss has not improved for as many epochs as the patience.
+
+        A recipe that keeps the last epoch does not stop early.
+        """
         done = len(self.epochs)
-        return done >= recipe.epochs or done - self.best_epoch >= recipe.patience
+        return done >= recipe.epochs or (recipe.kept_epoch == "best" and done - self.best_epoch >= recipe.patience)
 
 
 class Checkpoints:
@@ -138,20 +148,22 @@ class Checkpoints:
                 if arrays["policy"] != self._policy:
                     return None
                 state = FoldState(
-                    epochs=[EpochLog(*map(int, row[:4]), *map(float, row[4:])) for row in arrays["epochs"]],
+                    epochs=[
+                        EpochLog(*map(int, row[:4]), *map(float, row[4:-1]), int(row[-1])) for row in arrays["epochs"]
+                    ],
                     seconds=float(arrays["seconds"]),
                     **{part: _numbered(arrays, part) for part in _PARTS},
                 )
         except (zipfile.BadZipFile, NotImplementedError, ValueError, KeyError, TypeError, EOFError):
             return None
-        fits = _same_kind(state.best, like.network) and (
+        fits = _same_kind(state.kept, like.network) and (
             state.is_finished(self._recipe)
             or (_same_kind(state.network, like.network) and _same_kind(state.optimizer, like.optimizer))
         )
         return state if fits else None
 
 
-_PARTS = ("best", "network", "optimizer")
+_PARTS = ("kept", "network", "optimizer")
 
 
 def _file(folder: Path, fold: int) -> Path:

@@ -17,11 +17,14 @@ from rotator_assets.core.backend import compute_policy, device_name
 from rotator_assets.core.files import replacing
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.statistics import youden_threshold
-from rotator_assets.training.calibration import fit_calibration
+from rotator_assets.training.additional import AdditionalGalaxies, with_additional_galaxies
+from rotator_assets.training.calibration import fit_calibration, interval_margin
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog
-from rotator_assets.training.folds import plan_splits
-from rotator_assets.training.network import inference_function, logits_of
+from rotator_assets.training.folds import Split, plan_splits
+from rotator_assets.training.network import inference_function, logits_of, outputs_of
 from rotator_assets.training.other_survey import OtherGalaxies, StackedImages, with_other_galaxies
+from rotator_assets.training.pipeline import Images
+from rotator_assets.training.targets import Answers
 from rotator_assets.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -39,10 +42,15 @@ class CrossValidation:
         fold (number of the network, continuing over the repeats), logit (float64), and the network's threshold,
         calibration_slope and calibration_offset, for single logits and (with the ending ``_averaged``) for test-time
         averaging.
+    unseen
+        One row per repeat and galaxy that the networks of a fold predict without having seen it, tested or not:
+        galaxy_id, object_id, repeat, fold, tested, and lambda_r_margin, by which the predicted interval of lambda_R is
+        widened at both ends (NaN where the recipe predicts none), also with the ending ``_averaged``. Empty for recipes
+        that learn the class alone.
     predictions
         `out_of_fold_predictions` over all repeats.
     history
-        One row per fold and epoch: fold, epoch, loss, val_loss, val_auc.
+        One row per network and epoch: fold, member, epoch, loss, val_loss, val_auc.
     folds
         One row per fold: fold, repeat, n_train, n_validation, n_test, epochs, best_epoch, thresholds, calibrations,
         seconds.
@@ -55,10 +63,11 @@ class CrossValidation:
     seconds
         Duration, including the time before an interruption.
     parameters
-        Number of trainable parameters of one network.
+        Number of trainable parameters of the networks of one fold.
     """
 
     tested: pd.DataFrame
+    unseen: pd.DataFrame
     predictions: pd.DataFrame
     history: pd.DataFrame
     folds: pd.DataFrame
@@ -78,11 +87,13 @@ def cross_validate(
     *,
     model_folder: Path,
     rows: ArrayLike | None = None,
+    answers: Answers | None = None,
+    additional: AdditionalGalaxies | None = None,
     other: OtherGalaxies | None = None,
     checkpoint_folder: Path | None = None,
     on_epoch: Callable[[EpochLog], None] | None = None,
 ) -> CrossValidation:
-    """Train one network per fold, and predict each galaxy by networks that were trained on none of its observations.
+    """Train the networks of each fold, and predict galaxies by networks trained on none of their observations.
 
     The validation part of a fold, drawn from its training galaxies, decides when to stop (the weights of the epoch with
     the smallest validation loss are kept), the threshold (`youden_threshold`) and the calibration (`fit_calibration`).
@@ -102,6 +113,10 @@ def cross_validate(
         Existing folder for ``fold-<k>.keras``, float32 networks for inference; each file is complete or absent.
     rows
         Row of ``images`` of each galaxy, shape (n,); default 0 to n - 1.
+    answers
+        What is learned of the galaxies in addition to their class; None where nothing is.
+    additional
+        Galaxies that are trained on but not tested, as `with_additional_galaxies` says.
     other
         Galaxies of the survey that ``recipe.other_survey`` names, trained on as `with_other_galaxies` says.
     checkpoint_folder
@@ -118,54 +133,48 @@ def cross_validate(
     OSError
         If a disk is full or gone.
     """
-    labels, object_ids = np.asarray(labels, dtype=np.int8), np.asarray(object_ids)
-    rows = np.arange(len(labels)) if rows is None else np.asarray(rows, dtype=np.int64)
-    splits, first = plan_splits(labels, object_ids, recipe), None
-    started = time.monotonic()
-    policy = compute_policy()
-    checkpoints = Checkpoints(checkpoint_folder, recipe, policy)
+    labels = np.asarray(labels, dtype=np.int8)
     galaxies = pd.DataFrame(
-        {"galaxy_id": np.asarray(galaxy_ids), "object_id": object_ids, "rotator_type": labels}, index=range(len(labels))
+        {"galaxy_id": np.asarray(galaxy_ids), "object_id": np.asarray(object_ids), "rotator_type": labels},
+        index=range(len(labels)),
     )
-    if other is not None:
-        first, splits = with_other_galaxies(splits, len(labels), other, recipe)
-        rows = np.concatenate([rows, len(images) + other.rows])
-        labels = np.concatenate([labels, other.labels])
-    fluxes = images if other is None else StackedImages(images, other.images)
-    trainer = Trainer(fluxes, rows, labels, recipe, policy, checkpoints, on_epoch)
-    tested, history, folds = [], [], []
-    if first is not None:
-        history += trainer.train_first(first)
-    for split in splits:
-        network, state = trainer.train(split)
+    started, policy = time.monotonic(), compute_policy()
+    rows = np.arange(len(labels)) if rows is None else np.asarray(rows, dtype=np.int64)
+    answers = Answers.unknown(len(labels), recipe) if answers is None else answers
+    material = _Material.of(images, rows, galaxies, answers, recipe, additional, other)
+    checkpoints = Checkpoints(checkpoint_folder, recipe, policy)
+    trainer = Trainer(
+        material.images, material.rows, material.labels, material.answers, recipe, policy, checkpoints, on_epoch
+    )
+    tested, unseen, folds = [], [], []
+    history = trainer.train_first(material.first) if material.first is not None else []
+    for split in material.splits:
+        network, states = trainer.train(split)
         with replacing(model_folder / f"fold-{split.fold}.keras", ending=".keras") as temporary:
             network.save(temporary)
-
-        infer = inference_function(network)
-        described = {"fold": split.fold, "repeat": split.repeat}
-        for averaged, ending in ((False, ""), (True, "_averaged")):
-            validated = logits_of(infer, fluxes, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
-            described |= _decision(labels[split.validation], validated, ending)
-        averaged = recipe.test_time_averaging
-        logit = logits_of(infer, fluxes, rows[split.test], recipe, averaged=averaged).astype(np.float64)
-        tested.append(galaxies.iloc[split.test].assign(logit=logit, **described))
-        history += state.epochs
+        decisions, margins, logits = _evaluated(network, material, split, recipe)
+        described = {"fold": split.fold, "repeat": split.repeat, **decisions}
+        tested.append(material.tested.iloc[split.test].assign(logit=logits, **described))
+        if recipe.learns_more:
+            unseen.append(material.unseen(split).assign(**margins))
+        history += [log for state in states for log in state.epochs]
         folds.append(
             {
                 **described,
                 "n_train": len(split.train),
                 "n_validation": len(split.validation),
                 "n_test": len(split.test),
-                "epochs": len(state.epochs),
-                "best_epoch": state.best_epoch,
-                "seconds": state.seconds,
+                "epochs": len(states[0].epochs),
+                "best_epoch": states[0].best_epoch,
+                "seconds": sum(state.seconds for state in states),
             }
         )
     # By galaxy in the given order, then by repeat.
     by_galaxy = pd.concat(tested).sort_index(kind="stable").reset_index(drop=True)
-    columns = ["fold", "epoch", "loss", "val_loss", "val_auc"]
+    columns = ["fold", "member", "epoch", "loss", "val_loss", "val_auc"]
     return CrossValidation(
         tested=by_galaxy,
+        unseen=pd.concat(unseen, ignore_index=True) if unseen else pd.DataFrame(),
         predictions=out_of_fold_predictions(by_galaxy, recipe.test_time_averaging),
         history=pd.DataFrame([[getattr(log, column) for column in columns] for log in history], columns=columns),
         folds=pd.DataFrame(folds),
@@ -173,8 +182,89 @@ def cross_validate(
         policy=policy,
         images_per_second=float(np.median([log.images_per_second for log in history])),
         seconds=time.monotonic() - started + trainer.seconds_before,
-        parameters=sum(int(np.prod(variable.shape)) for variable in trainer.network.trainable_variables),
+        parameters=sum(int(np.prod(variable.shape)) for variable in network.trainable_variables),
     )
+
+
+@dataclass(frozen=True)
+class _Material:
+    """All galaxies of a training, one after the other: tested, additional, and those of the other survey.
+
+    ``rows``, ``labels`` and ``answers`` have one entry per galaxy, ``tested`` and ``predicted`` one row per tested
+    galaxy, and per galaxy of the survey. ``first`` is the split of a network from which all others start.
+    """
+
+    images: Images
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int8]
+    answers: Answers
+    splits: list[Split]
+    first: Split | None
+    tested: pd.DataFrame
+    predicted: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls,
+        images: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        galaxies: pd.DataFrame,
+        answers: Answers,
+        recipe: Recipe,
+        additional: AdditionalGalaxies | None,
+        other: OtherGalaxies | None,
+    ) -> _Material:
+        """Return the material and its splits."""
+        labels, objects = galaxies["rotator_type"].to_numpy(), galaxies["object_id"].to_numpy()
+        splits, first, stacked = plan_splits(labels, objects, recipe), None, images
+        every_row, every_label, learned = [rows], [labels], [answers]
+        predicted = [galaxies[["galaxy_id", "object_id"]]]
+        if additional is not None:
+            splits = with_additional_galaxies(splits, objects, additional, recipe)
+            every_row, every_label = [*every_row, additional.rows], [*every_label, additional.labels]
+            learned.append(additional.answers)
+            predicted.append(pd.DataFrame({"galaxy_id": additional.galaxy_ids, "object_id": additional.object_ids}))
+        if other is not None:
+            first, splits = with_other_galaxies(splits, sum(map(len, every_label)), other, recipe)
+            every_row, every_label = [*every_row, len(images) + other.rows], [*every_label, other.labels]
+            learned.append(Answers.unknown(len(other.labels), recipe) if other.answers is None else other.answers)
+            stacked = StackedImages(images, other.images)
+        return cls(
+            stacked,
+            np.concatenate(every_row),
+            np.concatenate(every_label),
+            Answers.concatenated(learned),
+            splits,
+            first,
+            galaxies,
+            pd.concat(predicted, ignore_index=True),
+        )
+
+    def unseen(self, split: Split) -> pd.DataFrame:
+        """Return the galaxies that the networks of a fold predict without having seen them, tested ones first."""
+        rows = np.concatenate([split.test, split.unseen])
+        return self.predicted.iloc[rows].assign(repeat=split.repeat, fold=split.fold, tested=rows < len(self.tested))
+
+
+def _evaluated(
+    network: keras.Model, material: _Material, split: Split, recipe: Recipe
+) -> tuple[dict[str, float], dict[str, float], NDArray[np.float64]]:
+    """Return threshold and calibration, margins of the intervals of lambda_R, and the logits of the tested galaxies.
+
+    All but the logits come from the validation part, with and without test-time averaging.
+    """
+    infer, images, rows = inference_function(network), material.images, material.rows
+    labels, lambda_r = material.labels[split.validation], material.answers.lambda_r[split.validation]
+    decisions: dict[str, float] = {}
+    margins: dict[str, float] = {}
+    for averaged, ending in ((False, ""), (True, "_averaged")):
+        validated = outputs_of(infer, images, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
+        decisions |= _decision(labels, validated[:, 0], ending)
+        known = recipe.lambda_r_interval > 0
+        margins[f"lambda_r_margin{ending}"] = interval_margin(lambda_r, validated[:, 1:]) if known else np.nan
+    averaged = recipe.test_time_averaging
+    logits = logits_of(infer, images, rows[split.test], recipe, averaged=averaged).astype(np.float64)
+    return decisions, margins, logits
 
 
 def _decision(labels: NDArray[np.int8], logits: NDArray[np.float64], ending: str) -> dict[str, float]:
@@ -210,13 +300,20 @@ def out_of_fold_predictions(tested: pd.DataFrame, averaged: bool = False) -> pd.
 
 
 def predict_logits(
+    model: keras.Model, images: Images, rows: NDArray[np.int64], recipe: Recipe, batch_size: int = 64
+) -> NDArray[np.float32]:
+    """Return the logits of being a fast rotator, float32 (n,), with the parameters of `predict_outputs`."""
+    return predict_outputs(model, images, rows, recipe, batch_size)[:, 0]
+
+
+def predict_outputs(
     model: keras.Model,
-    images: NDArray[np.float32],
+    images: Images,
     rows: NDArray[np.int64],
     recipe: Recipe,
     batch_size: int = 64,
 ) -> NDArray[np.float32]:
-    """Return the logits of being a fast rotator, in inference mode.
+    """Return the outputs of a trained network, in inference mode.
 
     Parameters
     ----------
@@ -233,7 +330,7 @@ def predict_logits(
 
     Returns
     -------
-    float32 (n,).
+    float32 (n, 1 + n_quantiles): logits of being a fast rotator, then quantiles of lambda_R if the network has them.
     """
     infer = inference_function(model)
-    return logits_of(infer, images, rows, recipe, averaged=recipe.test_time_averaging, batch_size=batch_size)
+    return outputs_of(infer, images, rows, recipe, averaged=recipe.test_time_averaging, batch_size=batch_size)

@@ -7,7 +7,7 @@ depends only on the seed and on the set of (object, label) pairs, not on the ord
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,18 +21,21 @@ HOLDOUT_PARTS = 5
 
 @dataclass(frozen=True)
 class Split:
-    """The galaxies of one network.
+    """The galaxies of one fold.
 
     Attributes
     ----------
     fold
-        Number of the network, from 0, continuing over the repeats.
+        Number of the fold, from 0, continuing over the repeats.
     repeat
         Number of the repeat, from 0.
     seed
         Seed of its training.
     train, validation, test
         Row numbers of the parts, int64, ascending.
+    unseen
+        Row numbers of further galaxies that are predicted although they are not tested, because no network of the fold
+        was trained on them.
     """
 
     fold: int
@@ -41,6 +44,7 @@ class Split:
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
+    unseen: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 def plan_splits(labels: ArrayLike, object_ids: ArrayLike, recipe: Recipe) -> list[Split]:
@@ -192,6 +196,11 @@ def _objects(labels: NDArray[np.int8], object_ids: ArrayLike) -> tuple[NDArray, 
     """Return the objects (m,), the object of each row (n,), and whether most rows of each object are fast (m,)."""
     objects, inverse = np.unique(object_ids, return_inverse=True)
     return objects, inverse, np.bincount(inverse, labels) / np.bincount(inverse) >= 0.5
+
+
+def member_seed(seed: tuple[int, int], member: int) -> tuple[int, ...]:
+    """Return the seed of one of the networks of a fold; the first member has the seed of the fold."""
+    return seed if member == 0 else (*seed, member)
 
 
 def check_no_leak(object_ids: ArrayLike, *parts: NDArray) -> None:

@@ -44,25 +44,26 @@ COMPENSATIONS: dict[Imbalance, Compensation] = {
 def class_weights(labels: NDArray[np.integer], recipe: Recipe) -> NDArray[np.float32]:
     """Weights of the classes slow and fast in the recipe's loss, float32 (2,), from the labels of the training part.
 
-    Inverse to the frequencies of the classes and 1 on average over the training part; all 1 without compensation.
+    Inverse to the frequencies of the classes and 1 on average over the labelled galaxies of the training part; all 1
+    without compensation. Negative labels stand for galaxies without a label.
     """
     if not COMPENSATIONS[recipe.imbalance].weighted:
         return np.ones(2, dtype=np.float32)
-    counts = np.bincount(labels, minlength=2)
-    return (len(labels) / (2 * counts)).astype(np.float32)
+    counts = _counts(labels)
+    return (counts.sum() / (2 * counts)).astype(np.float32)
 
 
-def sample_weights(labels: NDArray[np.integer], recipe: Recipe) -> NDArray[np.float32]:
-    """Weight of each training galaxy, float32 (n,): that of its class, or 1 if the rarer class is oversampled."""
+def training_weights(labels: NDArray[np.integer], recipe: Recipe) -> NDArray[np.float32]:
+    """Return the `class_weights` of the training loss, float32 (2,): 1 if the rarer class is oversampled instead."""
     if COMPENSATIONS[recipe.imbalance].oversampled:
-        return np.ones(len(labels), dtype=np.float32)
-    return class_weights(labels, recipe)[labels]
+        return np.ones(2, dtype=np.float32)
+    return class_weights(labels, recipe)
 
 
 def images_per_epoch(labels: NDArray[np.integer], recipe: Recipe) -> int:
-    """Return the number of images per epoch, the number of galaxies or, with oversampling, twice the larger class."""
+    """Return the number of images per epoch, that of the galaxies and of the repetitions by oversampling."""
     if COMPENSATIONS[recipe.imbalance].oversampled:
-        return 2 * int(np.bincount(labels).max())
+        return len(labels) + int(np.ptp(_counts(labels)))
     return len(labels)
 
 
@@ -72,7 +73,7 @@ def epoch_order(labels: NDArray[np.integer], recipe: Recipe, generator: np.rando
     Parameters
     ----------
     labels
-        0 slow, 1 fast; shape (n,).
+        0 slow, 1 fast, negative without a label; shape (n,).
     recipe
         Says whether the rarer class is oversampled.
     generator
@@ -85,10 +86,15 @@ def epoch_order(labels: NDArray[np.integer], recipe: Recipe, generator: np.rando
     """
     order = np.arange(len(labels))
     if COMPENSATIONS[recipe.imbalance].oversampled:
-        counts = np.bincount(labels, minlength=2)
+        counts = _counts(labels)
         rarer = np.flatnonzero(labels == np.argmin(counts))
         order = np.concatenate([order, generator.choice(rarer, counts.max() - counts.min())])
     return generator.permutation(order)
+
+
+def _counts(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the numbers of slow and fast rotators."""
+    return np.bincount(labels[labels >= 0], minlength=2)
 
 
 def training_loss(recipe: Recipe) -> keras.losses.Loss:

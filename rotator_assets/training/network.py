@@ -1,4 +1,4 @@
-"""The network of a recipe, a functional Keras model with one logit, and its inference."""
+"""The network of a recipe, a functional Keras model whose first output is the logit, and its inference."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.architectures import ARCHITECTURES, BATCHNORM_MOMENTUM, Maker
 from rotator_assets.training.pipeline import Images, network_input, symmetries
+from rotator_assets.training.targets import n_outputs
 
 if TYPE_CHECKING:
     import keras
@@ -36,16 +37,54 @@ def build_network(
 
     Returns
     -------
-    Functional model from normalized images, float32 (n, size_px, size_px, n_bands), to the logit of being a fast
-    rotator, float32 (n, 1).
+    Functional model from normalized images, float32 (n, size_px, size_px, n_bands), to the outputs, float32
+    (n, n_outputs): the logit of being a fast rotator, then quantiles of lambda_R and auxiliary targets if the recipe
+    learns them (`architectures.Maker.outputs`).
     """
     tensorflow()
     from keras import Input, Model
 
     seeds = np.random.default_rng(recipe.seed if seed is None else seed)
-    make = Maker(recipe.regularization == "batchnorm", policy, seeds)
+    make = Maker(recipe.regularization == "batchnorm", policy, seeds, *n_outputs(recipe))
     image = Input((size_px, size_px, len(recipe.bands)), dtype="float32", name="image")
     return Model(image, ARCHITECTURES[recipe.architecture](make, image), name=recipe.architecture)
+
+
+def averaged_network(recipe: Recipe, size_px: int, members: Sequence[keras.Model]) -> keras.Model:
+    """Return one network with the mean outputs of several, for inference; auxiliary targets are left out.
+
+    A single member without auxiliary targets is returned as it is. A network of several members has their layers side
+    by side; names of layers begin with ``member<k>_``.
+
+    Parameters
+    ----------
+    recipe
+        The recipe of the networks.
+    size_px
+        Side of the images.
+    members
+        Networks of `build_network`.
+
+    Returns
+    -------
+    Functional model to float32 (n, 1 + n_quantiles): the logit, then quantiles of lambda_R if the recipe has them.
+    """
+    from keras import Input, Model, layers
+
+    n_quantiles, n_targets = n_outputs(recipe)
+    if len(members) == 1 and not n_targets:
+        return members[0]
+    image, seeds = Input((size_px, size_px, len(recipe.bands)), dtype="float32", name="image"), np.random.default_rng(0)
+    outputs = []
+    for number, member in enumerate(members):
+        prefix = f"member{number}_" if len(members) > 1 else ""
+        make = Maker(recipe.regularization == "batchnorm", "float32", seeds, n_quantiles, prefix=prefix)
+        outputs.append(ARCHITECTURES[recipe.architecture](make, image))
+        for layer in Model(image, outputs[-1]).layers:
+            if layer.weights:
+                layer.set_weights(member.get_layer(layer.name.removeprefix(prefix)).get_weights())
+    mean = outputs[0] if len(outputs) == 1 else layers.Average(dtype="float32", name="members")(outputs)
+    return Model(image, mean, name=recipe.architecture)
 
 
 def settle_batchnorm(model: keras.Model, images: NDArray[np.float32]) -> None:
@@ -95,7 +134,7 @@ def compiled(
 
 
 def inference_function(model: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return the model in inference mode, `compiled`: normalized images (b, ny, nx, bands) to float32 logits (b, 1)."""
+    """Return the model in inference mode, `compiled`: normalized images (b, ny, nx, bands) to outputs, float32."""
     return compiled(model, lambda images: model(images, training=False))
 
 
@@ -108,7 +147,20 @@ def logits_of(
     averaged: bool,
     batch_size: int = 64,
 ) -> NDArray[np.float32]:
-    """Return the logits of some images.
+    """Return the logits of some images, float32 (n,): the first column of `outputs_of`, with the same parameters."""
+    return outputs_of(infer, images, rows, recipe, averaged=averaged, batch_size=batch_size)[:, 0]
+
+
+def outputs_of(
+    infer: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    images: Images,
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    averaged: bool,
+    batch_size: int = 64,
+) -> NDArray[np.float32]:
+    """Return the outputs of a network for some images.
 
     Parameters
     ----------
@@ -127,12 +179,11 @@ def logits_of(
 
     Returns
     -------
-    float32 (n,).
+    float32 (n, n_outputs).
     """
-    logits = np.empty(len(rows), dtype=np.float32)
-    for start in range(0, len(rows), batch_size):
-        batch = slice(start, start + batch_size)
-        seen = network_input(images, rows[batch], recipe)
+    found = []
+    for start in range(0, max(len(rows), 1), batch_size):
+        seen = network_input(images, rows[start : start + batch_size], recipe)
         views = symmetries(seen) if averaged else [seen]
-        logits[batch] = np.mean([infer(view)[:, 0] for view in views], axis=0)
-    return logits
+        found.append(np.mean([infer(view) for view in views], axis=0))
+    return np.concatenate(found)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.folds import Split, check_no_leak, repeat_seed, validation_mask
+from rotator_assets.training.targets import Answers
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,15 @@ class OtherGalaxies:
         0 slow, 1 fast; int8 (n,).
     object_ids
         Physical galaxies, shape (n,).
+    answers
+        What else is learned of them; None where nothing is.
     """
 
     images: NDArray[np.float32]
     rows: NDArray[np.int64]
     labels: NDArray[np.int8]
     object_ids: NDArray
+    answers: Answers | None = None
 
 
 class StackedImages:

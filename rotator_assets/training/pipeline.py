@@ -142,6 +142,23 @@ class TrainingBatches:
     An epoch shows every galaxy once, or galaxies of an oversampled class more often, in a new order. Batch sizes differ
     by at most one galaxy and do not exceed the recipe's. Fluxes are transformed before they are normalized, so that
     training images are normalized exactly as test images are.
+
+    Parameters
+    ----------
+    images
+        Raw fluxes, float32 (m, size, size, 3).
+    rows
+        Row of ``images`` of each galaxy, int64 (n,).
+    labels
+        0 slow, 1 fast, negative without a label; shape (n,).
+    weights
+        Factors of the loss, float32 (n,).
+    recipe
+        Normalization, bands, augmentation, sizes of batches, and oversampling.
+    seed
+        Seed of orders and transformations.
+    answers
+        What the loss compares with the outputs of the network, float32 (n, n_answers); default the labels.
     """
 
     def __init__(
@@ -152,14 +169,16 @@ class TrainingBatches:
         weights: NDArray[np.float32],
         recipe: Recipe,
         seed: Sequence[int],
+        answers: NDArray[np.float32] | None = None,
     ) -> None:
         self.images, self.rows, self.recipe, self.seed = images, rows, recipe, tuple(seed)
         self.labels, self.weights = labels, weights.astype(np.float32)
+        self.answers = (labels[:, None] if answers is None else answers).astype(np.float32)
         self.images_per_epoch = images_per_epoch(labels, recipe)
         self.per_epoch = -(-self.images_per_epoch // recipe.batch_size)
 
     def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Return batch ``number``, from 0 over all epochs: images (b, ny, nx, bands), labels and weights (b, 1)."""
+        """Return batch ``number``, from 0 over all epochs: images (b, ny, nx, bands), answers and weights (b, 1)."""
         epoch, position = divmod(int(number), self.per_epoch)
         order = epoch_order(self.labels, self.recipe, np.random.default_rng((*self.seed, 0, epoch)))
         chosen = np.array_split(order, self.per_epoch)[position]
@@ -167,7 +186,7 @@ class TrainingBatches:
         generator = np.random.default_rng((*self.seed, 1, number))
         flux = transform(flux, random_transforms(self.recipe.augmentation, len(flux), flux.shape[1], generator))
         seen = normalize(flux, self.recipe.normalization, self.recipe.bands)
-        return seen, self.labels[chosen, None].astype(np.float32), self.weights[chosen, None]
+        return seen, self.answers[chosen], self.weights[chosen, None]
 
     def dataset(self) -> tf.data.Dataset:
         """Return all batches of the recipe's epochs, prepared in a thread alongside the training."""
@@ -175,7 +194,7 @@ class TrainingBatches:
         size, bands = self.images.shape[1], len(self.recipe.bands)
         signature = (
             tf.TensorSpec((None, size, size, bands), tf.float32),
-            tf.TensorSpec((None, 1), tf.float32),
+            tf.TensorSpec((None, self.answers.shape[1]), tf.float32),
             tf.TensorSpec((None, 1), tf.float32),
         )
 

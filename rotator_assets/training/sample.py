@@ -9,6 +9,7 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.galaxies.matching import hides_slow_rotation
 from rotator_assets.galaxies.recipe_labels import labelled_by
 from rotator_assets.lineage.reads import Reads
+from rotator_assets.training.targets import UNLABELED
 
 
 def training_sample(labeled_images: pd.DataFrame, recipe: Recipe, dataset: str, reads: Reads) -> pd.DataFrame:
@@ -57,3 +58,50 @@ def _nothing_to_train_on(dataset: str, population: str, images: pd.DataFrame) ->
     reasons = images["reason"].value_counts()
     why = f": {reasons.index[0]} ({reasons.iloc[0]} of them)" if len(reasons) else ""
     return f"{dataset}: no image is usable{why}; see: SELECT * FROM images WHERE dataset = '{dataset}'"
+
+
+def learned_galaxies(
+    imaged_galaxies: pd.DataFrame, sample: pd.DataFrame, recipe: Recipe
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return properties of the sample's galaxies, and the additional galaxies that the recipe trains on.
+
+    Parameters
+    ----------
+    imaged_galaxies
+        Rows of ``imaged_galaxies`` of the dataset.
+    sample
+        The `training_sample`.
+    recipe
+        Gives the boundary, the boundary gap, and ``training_population``.
+
+    Returns
+    -------
+    Two tables with the columns of ``imaged_galaxies`` and labels by the recipe; the first has the rows of the sample in
+    its order, the second (without rows unless ``training_population`` is ``all``) the other galaxies, rotator_type
+    being `UNLABELED` for those without a label.
+
+    Raises
+    ------
+    InputError
+        If a galaxy of the sample is not in the table.
+    """
+    labelled = _labelled(imaged_galaxies, recipe).set_index("galaxy_id", drop=False)
+    if missing := sorted(set(sample["galaxy_id"]) - set(labelled.index)):
+        raise InputError(
+            f"galaxy {missing[0]} has a label but is not in imaged_galaxies; materialize it again"
+        )
+    own = labelled.loc[sample["galaxy_id"]].reset_index(drop=True)
+    others = labelled[~labelled.index.isin(sample["galaxy_id"])].reset_index(drop=True)
+    return own, others if recipe.training_population == "all" else others.iloc[:0]
+
+
+def _labelled(galaxies: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """Return the galaxies with ``spin_threshold`` and ``rotator_type`` by the recipe, `UNLABELED` without a label."""
+    known = galaxies["rotator_type"].notna()
+    if recipe.label != "settings":
+        galaxies = labelled_by(galaxies, recipe)
+        known &= ~hides_slow_rotation(galaxies)
+    if recipe.boundary_gap > 0:
+        known &= (galaxies["lambda_r"] - galaxies["spin_threshold"]).abs() >= recipe.boundary_gap
+    types = galaxies["rotator_type"].where(known, UNLABELED).astype("int8")
+    return galaxies.assign(rotator_type=types)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from rotator_assets.store.columns import Column, Table, by_name
 from rotator_assets.store.fields import fields
 
+_TESTED = Column("tested", "BOOLEAN", "true for labelled galaxies of the population, which are in `predictions`, too")
+_NOT_PREDICTED = "where the recipe predicts no lambda_r"
+
 TABLES = by_name(
     Table(
         "training_history",
-        "Losses during each training; one row per fold and epoch.",
+        "Losses during each training; one row per network and epoch.",
         (
             *fields("dataset", "recipe", "fold"),
+            Column("member", "INTEGER", "number of the network among those of its fold, from 0"),
             Column("epoch", "INTEGER", "epoch, from 1"),
             Column("loss", "DOUBLE", "mean of the recipe's loss over the training part", "nats"),
             Column("val_loss", "DOUBLE", "mean of the same loss over the validation part", "nats"),
@@ -40,16 +44,56 @@ TABLES = by_name(
         made_by=("rotator_classifier",),
     ),
     Table(
+        "unseen_galaxies",
+        "Galaxies that the networks of a fold predict without having seen them, for recipes that learn more than the "
+        "class; one row per galaxy and repeat.",
+        (
+            *fields("dataset", "recipe", "galaxy_id", "object_id", "repeat", "fold"),
+            _TESTED,
+            Column(
+                "lambda_r_margin",
+                "DOUBLE",
+                "added to both ends of the fold's predicted intervals of lambda_r, from its validation part",
+                "dimensionless",
+                "where the recipe predicts no lambda_r",
+                "Romano et al. 2019",
+            ),
+            Column(
+                "lambda_r_margin_averaged",
+                "DOUBLE",
+                "lambda_r_margin for the mean outputs of eight turned and mirrored copies",
+                "dimensionless",
+                "where the recipe predicts no lambda_r",
+            ),
+            *fields("synthetic"),
+        ),
+        made_by=("rotator_classifier",),
+    ),
+    Table(
+        "galaxy_predictions",
+        "Predictions of galaxies by networks that have not seen them: the tested ones, and every other galaxy with an "
+        "image if the recipe trains on all.",
+        (
+            *fields("dataset", "recipe", "galaxy_id", "object_id", "fold"),
+            _TESTED,
+            *fields("probability_fast", "probability_fast_calibrated"),
+            Column("lambda_r_predicted", "DOUBLE", "predicted median of lambda_r", "dimensionless", _NOT_PREDICTED),
+            Column(
+                "lambda_r_low", "DOUBLE", "lower end of the predicted 68 % interval", "dimensionless", _NOT_PREDICTED
+            ),
+            Column(
+                "lambda_r_high", "DOUBLE", "upper end of the predicted 68 % interval", "dimensionless", _NOT_PREDICTED
+            ),
+            *fields("synthetic"),
+        ),
+        made_by=("predictions",),
+    ),
+    Table(
         "predictions",
         "Out-of-fold predictions: each galaxy is tested by networks not trained on it or its repeat observations.",
         (
             *fields("dataset", "recipe", "galaxy_id", "object_id", "fold"),
-            Column("probability_fast", "DOUBLE", "probability of being fast, from the mean logit over the repeats"),
-            Column(
-                "probability_fast_calibrated",
-                "DOUBLE",
-                "probability_fast after calibration, for the fraction of slow rotators among the training galaxies",
-            ),
+            *fields("probability_fast", "probability_fast_calibrated"),
             *fields("rotator_type"),
             Column(
                 "threshold",

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
-from rotator_assets.training.folds import Split
-from rotator_assets.training.imbalance import class_weights, mean_loss, sample_weights, training_loss
-from rotator_assets.training.network import build_network, inference_function, logits_of, settle_batchnorm
+from rotator_assets.training.folds import Split, member_seed
+from rotator_assets.training.imbalance import class_weights, mean_loss, training_loss, training_weights
+from rotator_assets.training.network import (
+    averaged_network,
+    build_network,
+    inference_function,
+    logits_of,
+    settle_batchnorm,
+)
 from rotator_assets.training.pipeline import Images, TrainingBatches
+from rotator_assets.training.targets import Answers, Standardization, answer_matrix, combined_loss
 
 if TYPE_CHECKING:
     import keras
 
 
+NO_WEIGHT_DECAY = ("bias", "gamma", "beta")
+"""Variables without weight decay: offsets, and the scales of batch normalization."""
+
+
 class _LaterBatches(TrainingBatches):
-    """The batches of a fold after its completed epochs; the first has number 0."""
+    """The batches of a network after its completed epochs; the first has number 0."""
 
     def __init__(self, epochs_done: int, *arguments) -> None:
         super().__init__(*arguments)
@@ -43,7 +55,9 @@ class Trainer:
     rows
         Row of ``images`` of each galaxy, int64 (n,).
     labels
-        0 slow, 1 fast; int8 (n,).
+        0 slow, 1 fast, -1 without a label; int8 (n,).
+    answers
+        What else is learned of the galaxies.
     recipe
         The recipe to train.
     policy
@@ -59,50 +73,59 @@ class Trainer:
         images: Images,
         rows: NDArray[np.int64],
         labels: NDArray[np.int8],
+        answers: Answers,
         recipe: Recipe,
         policy: str,
         checkpoints: Checkpoints,
         on_epoch: Callable[[EpochLog], None] | None,
     ) -> None:
         tensorflow()
-        from keras import optimizers
-
-        self.images, self.rows, self.labels, self.recipe = images, rows, labels, recipe
+        self.images, self.rows, self.labels, self.answers, self.recipe = images, rows, labels, answers, recipe
         self.checkpoints, self.on_epoch = checkpoints, on_epoch
         self.seconds_before = 0.0
         """Time spent before an interruption on the states that checkpoints hold."""
         self.network = build_network(recipe, images.shape[1], policy=policy)
         self.network.compile(
-            optimizer=optimizers.Adam(recipe.learning_rate),
-            loss=training_loss(recipe),
+            optimizer=_optimizer(recipe),
+            loss=combined_loss(recipe) if recipe.learns_more else training_loss(recipe),
             jit_compile=False,
         )
         self.network.optimizer.build(self.network.trainable_variables)
         self._infer = inference_function(self.network)
         self._fresh_optimizer = [variable.numpy() for variable in self.network.optimizer.variables]
         self._initial: list[NDArray] | None = None
-        self._n_trainings, self._begun = recipe.networks, 0
+        self._n_folds, self._n_networks, self._begun = recipe.networks, recipe.networks * recipe.members, 0
         self._started = time.monotonic()
         self._epochs_run = 0
 
     def train_first(self, split: Split) -> list[EpochLog]:
         """Train a network from whose weights all later ones start, and return the logs of its epochs."""
-        self._n_trainings += 1
-        network, state = self.train(split)
+        self._n_folds, self._n_networks = self._n_folds + 1, self._n_networks + 1
+        network, state = self._train_member(split, 0)
         self._initial = [variable.numpy() for variable in network.variables]
         return state.epochs
 
-    def train(self, split: Split) -> tuple[keras.Model, FoldState]:
-        """Return the fold's network, in float32 with the weights of its best epoch, and the state of its training."""
+    def train(self, split: Split) -> tuple[keras.Model, list[FoldState]]:
+        """Return the mean of the fold's networks (`averaged_network`), float32, and the states of their trainings.
+
+        Each network has the weights of the epoch that the recipe keeps.
+        """
+        trained = [self._train_member(split, member) for member in range(self.recipe.members)]
+        networks, states = zip(*trained, strict=True)
+        return averaged_network(self.recipe, self.images.shape[1], networks), list(states)
+
+    def _train_member(self, split: Split, member: int) -> tuple[keras.Model, FoldState]:
+        """Return one network of the fold, with the weights of the kept epoch, and the state of its training."""
         recipe, started = self.recipe, time.monotonic()
         self._begun += 1
-        network = build_network(recipe, self.images.shape[1], seed=split.seed)
+        seed, number = member_seed(split.seed, member), split.fold * recipe.members + member
+        network = build_network(recipe, self.images.shape[1], seed=seed)
         live = FoldState(network=self.network.variables, optimizer=self.network.optimizer.variables)
-        state = self.checkpoints.load(split.fold, live) or FoldState()
+        state = self.checkpoints.load(number, live) or FoldState()
         before = state.seconds
         self.seconds_before += before
         if not state.is_finished(recipe):
-            batches = self._batches(split, len(state.epochs))
+            batches = self._batches(split, seed, len(state.epochs))
             if not state.epochs:
                 if self._initial is None:
                     settle_batchnorm(network, batches[0][0])
@@ -112,19 +135,26 @@ class Trainer:
             _assign(live.network, state.network)
             _assign(live.optimizer, state.optimizer)
             state.network, state.optimizer = live.network, live.optimizer
-            self._fit(split, batches, state, started - before)
-        _assign(network.variables, state.best)
+            self._fit(split, member, batches, state, started - before)
+        _assign(network.variables, state.kept)
         state.seconds = before + time.monotonic() - started
         return network, state
 
-    def _batches(self, split: Split, epochs_done: int) -> TrainingBatches:
-        """Return the batches of the fold's remaining epochs."""
-        labels = self.labels[split.train]
-        weights = sample_weights(labels, self.recipe)
-        return _LaterBatches(epochs_done, self.images, self.rows[split.train], labels, weights, self.recipe, split.seed)
+    def _batches(self, split: Split, seed: tuple[int, ...], epochs_done: int) -> TrainingBatches:
+        """Return the batches of a network's remaining epochs."""
+        labels, recipe = self.labels[split.train], self.recipe
+        of_classes = training_weights(labels, recipe)
+        if recipe.learns_more:  # the loss has the weights of the labels among the answers
+            learned = self.answers.select(split.train)
+            answers = answer_matrix(labels, of_classes, learned, Standardization.of(learned.targets))
+            weights = np.ones(len(labels), dtype=np.float32)
+        else:
+            answers, weights = None, of_classes[labels]
+        rows = self.rows[split.train]
+        return _LaterBatches(epochs_done, self.images, rows, labels, weights, recipe, seed, answers)
 
-    def _fit(self, split: Split, batches: TrainingBatches, state: FoldState, started: float) -> None:
-        """Train until the fold is finished, and save the state after every epoch."""
+    def _fit(self, split: Split, member: int, batches: TrainingBatches, state: FoldState, started: float) -> None:
+        """Train until the network is finished, and save the state after every epoch."""
         from keras import callbacks
 
         weights = class_weights(self.labels[split.train], self.recipe)
@@ -133,17 +163,18 @@ class Trainer:
         def on_epoch_begin(epoch: int, logs: dict) -> None:
             nonlocal epoch_started
             epoch_started = time.monotonic()
+            self.network.optimizer.learning_rate = learning_rate(self.recipe, epoch)
 
         def on_epoch_end(epoch: int, logs: dict) -> None:
             rate = batches.images_per_epoch / (time.monotonic() - epoch_started)
             logs.update(self._validate(split.validation, weights))
-            log = self._log(split.fold, epoch + 1, rate, logs)
+            log = self._log(split.fold, member, epoch + 1, rate, logs)
             state.epochs.append(log)
-            if state.best_epoch == log.epoch:
-                state.best = [variable.numpy() for variable in self.network.variables]
+            if state.kept_epoch(self.recipe) == log.epoch:
+                state.kept = [variable.numpy() for variable in self.network.variables]
             state.seconds = time.monotonic() - started
             self.network.stop_training = state.is_finished(self.recipe)
-            self.checkpoints.save(split.fold, state)
+            self.checkpoints.save(split.fold * self.recipe.members + member, state)
             if self.on_epoch is not None:
                 self.on_epoch(log)
 
@@ -171,7 +202,7 @@ class Trainer:
         val_loss = mean_loss(labels, logits, weights, self.recipe)
         return {"val_loss": val_loss, "val_auc": float(roc_auc_score(labels, logits))}
 
-    def _log(self, fold: int, epoch: int, images_per_second: float, logs: dict[str, float]) -> EpochLog:
+    def _log(self, fold: int, member: int, epoch: int, images_per_second: float, logs: dict[str, float]) -> EpochLog:
         """Return the log of the epoch. Raises InputError if the loss is not finite."""
         if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
             raise InputError(
@@ -180,10 +211,10 @@ class Trainer:
             )
         recipe = self.recipe
         self._epochs_run += 1
-        epochs_left = recipe.epochs * (self._n_trainings - self._begun + 1) - epoch
+        epochs_left = recipe.epochs * (self._n_networks - self._begun + 1) - epoch
         return EpochLog(
             fold=fold,
-            n_folds=self._n_trainings,
+            n_folds=self._n_folds,
             epoch=epoch,
             n_epochs=recipe.epochs,
             loss=float(logs["loss"]),
@@ -191,10 +222,33 @@ class Trainer:
             val_auc=logs["val_auc"],
             images_per_second=images_per_second,
             seconds_left=epochs_left * (time.monotonic() - self._started) / self._epochs_run,
+            member=member,
         )
 
 
-def _assign(variables: Sequence[keras.Variable], values: Sequence[ArrayLike]) -> None:
+def learning_rate(recipe: Recipe, epoch: int) -> float:
+    """Return the learning rate of an epoch, counted from 0; all batches of an epoch have the same.
+
+    ``cosine``: half a cosine from the recipe's learning rate to 0 after the last epoch, as Loshchilov & Hutter (2017,
+    ICLR, arXiv:1608.03983, eq. 5) without restarts.
+    """
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
+
+
+def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """Return Adam, with decoupled weight decay (Loshchilov & Hutter 2019, ICLR, arXiv:1711.05101) if there is any."""
+    from keras import optimizers
+
+    if not recipe.weight_decay:
+        return optimizers.Adam(recipe.learning_rate)
+    optimizer = optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=list(NO_WEIGHT_DECAY))
+    return optimizer
+
+
+def _assign(variables: list[keras.Variable], values: list) -> None:
     """Assign values to variables, in the same order."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 from rotator_assets.attribution import integrated_gradients as attribution
 from rotator_assets.attribution.baseline_images import baselines
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.recipe_fields import setting
 from rotator_assets.core.recipe_reference import recipe_reference
-from rotator_assets.core.recipes import FAMILIES, STAGES, Recipe, _setting, reduced, varied
+from rotator_assets.core.recipes import FAMILIES, STAGES, Recipe, reduced, varied
 from rotator_assets.core.recipes_file import RECIPES_FILE, load_recipes, recipes_file, study_recipes
 from rotator_assets.training import architectures
 
@@ -202,8 +203,8 @@ def test_versions_are_pinned():
 class Longer(Recipe):
     """The recipes of a later version, with one more setting and another default."""
 
-    warmup_epochs: int = _setting("training", 0, introduced=0, description="epochs of rising learning rate")
-    epochs: int = _setting("training", 30, introduced=20, description="largest number of epochs")
+    warmup_epochs: int = setting("training", 0, introduced=0, description="epochs of rising learning rate")
+    epochs: int = setting("training", 30, introduced=20, description="largest number of epochs")
 
 
 def test_a_new_setting_changes_no_version_until_it_is_used():

@@ -33,7 +33,7 @@ def state(n_epochs=2, val_loss=0.5):
     variables = [np.arange(6, dtype=np.float32).reshape(2, 3), np.array(7, np.uint32)]
     return FoldState(
         epochs=[log(epoch, val_loss) for epoch in range(1, n_epochs + 1)],
-        best=[variable + 1 for variable in variables],
+        kept=[variable + 1 for variable in variables],
         network=variables,
         optimizer=[np.array(12, np.int64), np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3)],
         seconds=12.5,
@@ -52,7 +52,7 @@ def test_a_saved_state_is_loaded(tmp_path):
     kept.save(1, state())
     loaded = kept.load(1, state())
     assert loaded.epochs == state().epochs and loaded.seconds == 12.5
-    for part in ("best", "network", "optimizer"):
+    for part in ("kept", "network", "optimizer"):
         assert_same(getattr(loaded, part), getattr(state(), part))
     assert kept.load(0, state()) is None
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["fold-1.npz"]
@@ -62,7 +62,7 @@ def test_a_finished_fold_keeps_only_its_best_network(tmp_path):
     kept = Checkpoints(tmp_path, TINY, "float32")
     kept.save(0, state(TINY.epochs))
     loaded = kept.load(0, state())
-    assert_same(loaded.best, state().best)
+    assert_same(loaded.kept, state().kept)
     assert loaded.network == loaded.optimizer == []
     longer = TINY.model_copy(update={"epochs": TINY.epochs + 1, "patience": 50})
     assert Checkpoints(tmp_path, longer, "float32").load(0, state()) is None  # training cannot resume from it

@@ -12,8 +12,8 @@ from rotator_assets.training.imbalance import (
     epoch_order,
     images_per_epoch,
     mean_loss,
-    sample_weights,
     training_loss,
+    training_weights,
 )
 from rotator_assets.training.pipeline import TrainingBatches
 from rotator_assets_tests.training.made_up_training import TINY
@@ -35,13 +35,13 @@ def test_classes_have_equal_weight(imbalance):
     np.testing.assert_allclose(weights, [15 / 6, 15 / 24])
     assert weights[LABELS].mean() == pytest.approx(1)
     order = epoch_order(LABELS, recipe(imbalance), np.random.default_rng(0))
-    shown = sample_weights(LABELS, recipe(imbalance))[order]
+    shown = training_weights(LABELS, recipe(imbalance))[LABELS][order]
     assert shown[LABELS[order] == 0].sum() == pytest.approx(shown[LABELS[order] == 1].sum())
 
 
 def test_without_compensation_galaxies_have_equal_weight():
     np.testing.assert_array_equal(class_weights(LABELS, recipe("none")), [1, 1])
-    np.testing.assert_array_equal(sample_weights(LABELS, recipe("none")), np.ones(15))
+    np.testing.assert_array_equal(training_weights(LABELS, recipe("none")), [1, 1])
 
 
 @pytest.mark.parametrize("imbalance", ["weights", "focal", "none"])
