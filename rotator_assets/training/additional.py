@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.folds import HOLDOUT_PARTS, Split, check_no_leak, repeat_seed
-from rotator_assets.training.targets import Answers
+from rotator_assets.training.targets import UNLABELED, Answers
 
 _SEED_OF_FOLDS = 2
 
@@ -69,29 +69,32 @@ def with_additional_galaxies(
     The splits in the same order.
     """
     tested, rows = np.asarray(object_ids), len(object_ids) + np.arange(len(additional.labels))
-    everything = np.concatenate([tested, additional.object_ids])
-    n_folds = recipe.folds if recipe.split == "kfold" else HOLDOUT_PARTS
+    objects = np.asarray(additional.object_ids)
+    everything, known = np.concatenate([tested, objects]), np.isin(objects, tested)
     per_repeat = len(splits) // recipe.repeats
     added = []
     for split in splits:
         number = split.fold - split.repeat * per_repeat
-        seed = (repeat_seed(recipe.seed, split.repeat), _SEED_OF_FOLDS)
-        in_fold = _random_folds(additional, n_folds, seed) == number
-        known = np.isin(additional.object_ids, tested)
-        unseen = np.where(known, np.isin(additional.object_ids, tested[split.test]), in_fold)
-        trained = np.where(known, np.isin(additional.object_ids, tested[split.train]), ~in_fold)
+        in_fold = _new_in_fold(additional, ~known, number, recipe, repeat_seed(recipe.seed, split.repeat))
+        unseen = np.where(known, np.isin(objects, tested[split.test]), in_fold)
+        trained = np.where(known, np.isin(objects, tested[split.train]), ~in_fold)
         train = np.concatenate([split.train, rows[trained]])
         check_no_leak(everything, train, split.validation, np.concatenate([split.test, rows[unseen]]))
         added.append(replace(split, train=train, unseen=rows[unseen]))
     return added
 
 
-def _random_folds(additional: AdditionalGalaxies, n_folds: int, seed: tuple[int, int]) -> NDArray[np.int64]:
-    """Return the fold of each galaxy, shape (n,); it depends on the seed and the objects, not on their order."""
-    objects, first, inverse = np.unique(additional.object_ids, return_index=True, return_inverse=True)
-    generator = np.random.default_rng(seed)
+def _new_in_fold(
+    additional: AdditionalGalaxies, new: NDArray[np.bool_], fold: int, recipe: Recipe, seed: int
+) -> NDArray[np.bool_]:
+    """Return which galaxies of new objects belong to a fold, shape (n,); this does not depend on their order."""
+    objects, inverse = np.unique(additional.object_ids[new], return_inverse=True)
+    classes = np.full(len(objects), UNLABELED)
+    np.maximum.at(classes, inverse, additional.labels[new])
     # Objects in random order within each class, dealt out to the folds one after the other.
-    order = np.lexsort((generator.random(len(objects)), additional.labels[first]))
+    order = np.lexsort((np.random.default_rng((seed, _SEED_OF_FOLDS)).random(len(objects)), classes))
     folds = np.empty(len(objects), dtype=np.int64)
-    folds[order] = np.arange(len(objects)) % n_folds
-    return folds[inverse]
+    folds[order] = np.arange(len(objects)) % (recipe.folds if recipe.split == "kfold" else HOLDOUT_PARTS)
+    chosen = np.zeros(len(new), dtype=bool)
+    chosen[new] = folds[inverse] == fold
+    return chosen

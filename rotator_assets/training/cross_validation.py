@@ -24,11 +24,14 @@ from rotator_assets.training.folds import Split, plan_splits
 from rotator_assets.training.network import inference_function, logits_of, outputs_of
 from rotator_assets.training.other_survey import OtherGalaxies, StackedImages, with_other_galaxies
 from rotator_assets.training.pipeline import Images
-from rotator_assets.training.targets import Answers
+from rotator_assets.training.targets import MARGINS, Answers
 from rotator_assets.training.trainer import Trainer
 
 if TYPE_CHECKING:
     import keras
+
+
+_UNSEEN = ["galaxy_id", "object_id", "repeat", "fold", "tested", *MARGINS]
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def cross_validate(
     columns = ["fold", "member", "epoch", "loss", "val_loss", "val_auc"]
     return CrossValidation(
         tested=by_galaxy,
-        unseen=pd.concat(unseen, ignore_index=True) if unseen else pd.DataFrame(),
+        unseen=pd.concat(unseen, ignore_index=True) if unseen else pd.DataFrame(columns=_UNSEEN),
         predictions=out_of_fold_predictions(by_galaxy, recipe.test_time_averaging),
         history=pd.DataFrame([[getattr(log, column) for column in columns] for log in history], columns=columns),
         folds=pd.DataFrame(folds),
@@ -261,7 +264,7 @@ def _evaluated(
         validated = outputs_of(infer, images, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
         decisions |= _decision(labels, validated[:, 0], ending)
         known = recipe.lambda_r_interval > 0
-        margins[f"lambda_r_margin{ending}"] = interval_margin(lambda_r, validated[:, 1:]) if known else np.nan
+        margins[f"{MARGINS[0]}{ending}"] = interval_margin(lambda_r, validated[:, 1:]) if known else np.nan
     averaged = recipe.test_time_averaging
     logits = logits_of(infer, images, rows[split.test], recipe, averaged=averaged).astype(np.float64)
     return decisions, margins, logits

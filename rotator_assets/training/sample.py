@@ -87,9 +87,7 @@ def learned_galaxies(
     """
     labelled = _labelled(imaged_galaxies, recipe).set_index("galaxy_id", drop=False)
     if missing := sorted(set(sample["galaxy_id"]) - set(labelled.index)):
-        raise InputError(
-            f"galaxy {missing[0]} has a label but is not in imaged_galaxies; materialize it again"
-        )
+        raise InputError(f"galaxy {missing[0]} has a label but is not in imaged_galaxies; materialize it again")
     own = labelled.loc[sample["galaxy_id"]].reset_index(drop=True)
     others = labelled[~labelled.index.isin(sample["galaxy_id"])].reset_index(drop=True)
     return own, others if recipe.training_population == "all" else others.iloc[:0]

@@ -28,7 +28,7 @@ VARIANTS = {
     "split": ["holdout"],
     "repeats": ["repeated"],
     "imbalance": ["unweighted", "focal", "oversampled"],
-    "architecture": ["small", "residual", "dihedral", "mobilenet"],
+    "architecture": ["small", "compact", "residual", "dihedral", "mobilenet"],
     "test_time_averaging": ["averaged"],
     "training_fraction": ["fraction-10", "fraction-20", "fraction-40", "fraction-70"],
     "label": ["cappellari2016"],
@@ -43,7 +43,7 @@ ON_ANOTHER_SURVEY = {
     "tng-before-30": ("tng100-noisy", "before", 0.3),
     "tng-beside": ("tng100-noisy", "beside", 1.0),
 }
-SEVERAL_SETTINGS = ["long", "ensemble"]
+SEVERAL_SETTINGS = ["long", "ensemble", "targets", "every-galaxy", "recommended"]
 NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names), *SEVERAL_SETTINGS, *ON_ANOTHER_SURVEY]
 
 
@@ -85,6 +85,7 @@ def test_the_recipe_reference_is_current():
 def test_pictures_of_comparisons_keep_their_names():
     assert FAMILIES == {
         "population": "population",
+        "training_population": "training_population",
         "normalization": "normalization",
         "bands": "colour",
         "regularization": "regularization",
@@ -92,6 +93,7 @@ def test_pictures_of_comparisons_keep_their_names():
         "imbalance": "imbalance",
         "label": "label",
         "training_fraction": "training_fraction",
+        "members": "members",
     }
 
 
@@ -249,7 +251,10 @@ def test_neighbours_are_masked_if_the_file_says_so(tmp_path):
             "recipes: {log: {normalisation: log}}",
             "recipe 'log': normalisation: unknown key; did you mean 'normalization'?",
         ),
-        ("recipes: {a: {colour: r}}", "recipe 'a': colour: unknown key; the keys are population, normalization, "),
+        (
+            "recipes: {a: {colour: r}}",
+            "recipe 'a': colour: unknown key; the keys are population, training_",
+        ),
         ("recipes: {a: {1: r}}", "line 1: the key 1 is not text"),
         ('recipes: {a: {"two\\nlines": r}}', "holds characters that cannot be printed"),
         ("recipes: {a: {augmentation: {shfit: 3}}}", "augmentation.shfit: unknown key; did you mean 'shift'?"),

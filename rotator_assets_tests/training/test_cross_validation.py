@@ -72,7 +72,7 @@ def test_frames_are_complete(trained, survey):
     assert set(predictions.fold) == {0, 1, 2}
     check_no_leak(objects, *(np.asarray(predictions.fold == fold) for fold in range(3)))
 
-    assert list(result.history.columns) == ["fold", "epoch", "loss", "val_loss", "val_auc"]
+    assert list(result.history.columns) == ["fold", "member", "epoch", "loss", "val_loss", "val_auc"]
     assert list(result.history.epoch) == [log.epoch for log in logs]
     assert np.isfinite(result.history).all(axis=None)
     assert [log.fold for log in logs] == list(result.history.fold)
