@@ -155,19 +155,28 @@ class Explainer:
         tf = tensorflow()
         from keras import KerasTensor, Model
 
-        placed = [layer for layer in self.model.layers if len(layer.output.shape) == 4 and layer.output.shape[1] > 1]
-        with_features = Model(self.model.inputs, [placed[-1].output, self.model.output])
+        last_layers = _last_spatial_layers(self.model)
+        with_features = Model(self.model.inputs, [*(layer.output for layer in last_layers), self.model.output])
         n_views = with_features.compute_output_spec(KerasTensor((1, *self.model.input_shape[1:])))[0].shape[0]
 
         def weighted_features(batch: tf.Tensor) -> tf.Tensor:
-            features, logit = with_features(batch, training=False)
-            importance = tf.reduce_mean(tf.gradients(logit, features)[0], axis=(1, 2), keepdims=True)
-            found = tf.reduce_sum(importance * features, axis=-1, keepdims=True)
-            found = tf.image.resize(found, batch.shape[1:3])[..., 0]
+            *features, logit = with_features(batch, training=False)
+            found = tf.add_n([enlarged(part, tf.gradients(logit, part)[0], batch.shape[1:3]) for part in features])
             by_view = tf.reshape(found, (n_views, -1, *batch.shape[1:3]))
             return tf.transpose(by_view, (1, 0, 2, 3))
 
+        def enlarged(features: tf.Tensor, gradient: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
+            importance = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
+            return tf.image.resize(tf.reduce_sum(importance * features, axis=-1, keepdims=True), shape)[..., 0]
+
         return compiled(self.model, weighted_features)
+
+
+def _last_spatial_layers(model: keras.Model) -> list[keras.Layer]:
+    """Return the last layer with more than one pixel, of each member of a `training.network.averaged_network`."""
+    spatial = [layer for layer in model.layers if len(layer.output.shape) == 4 and layer.output.shape[1] > 1]
+    of_members = {layer.name.partition("_")[0]: layer for layer in spatial if layer.name.startswith("member")}
+    return list(of_members.values()) or spatial[-1:]
 
 
 def _in_batches(function: Batched, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.store.models import load_model
 from rotator_assets.synthetic.injected_differences import mark_pixels, marked_galaxies
 from rotator_assets.training.cross_validation import cross_validate
-from rotator_assets.training.network import build_network
+from rotator_assets.training.network import averaged_network, build_network
 from rotator_assets.training.pipeline import network_input, symmetries
 
 SHAPE = (8, 6, 3)
@@ -73,7 +73,7 @@ def test_grad_cam_of_averaged_features_is_the_weighted_sum_of_features():
     np.testing.assert_allclose(Explainer(model).grad_cam(images), values @ weights / 64, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("architecture", ["thesis", "small", "residual", "dihedral"])
+@pytest.mark.parametrize("architecture", ["thesis", "small", "compact", "residual", "dihedral"])
 def test_grad_cam_works_for_every_architecture(architecture):
     explainer = Explainer(build_network(Recipe(name="x", architecture=architecture), 32))
     images = GENERATOR.random((2, 32, 32, 3), dtype=np.float32)
@@ -83,6 +83,16 @@ def test_grad_cam_works_for_every_architecture(architecture):
         views = [explainer.grad_cam(np.ascontiguousarray(view)) for view in symmetries(images)]
         turned = [map_[..., 0] for map_ in symmetries(maps[..., None])]
         np.testing.assert_allclose(views, turned, atol=1e-4 * np.abs(maps).max())
+
+
+@pytest.mark.parametrize("architecture", ["compact", "dihedral"])
+def test_grad_cam_of_averaged_networks_is_the_mean_of_their_maps(architecture):
+    recipe = Recipe(name="x", architecture=architecture, members=2)
+    networks = [build_network(recipe, 32, seed=seed) for seed in (1, 2)]
+    images = GENERATOR.random((2, 32, 32, 3), dtype=np.float32)
+    expected = np.mean([Explainer(network).grad_cam(images) for network in networks], axis=0)
+    found = Explainer(averaged_network(recipe, 32, networks)).grad_cam(images)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_batches_do_not_matter_and_noise_is_seeded(linear, monkeypatch):
