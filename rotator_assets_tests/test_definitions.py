@@ -28,6 +28,7 @@ ASSETS = {
     "early_type_galaxies": ("galaxies", "survey"),
     "image_tensors": ("images", "dataset"),
     "labeled_images": ("images", "dataset"),
+    "imaged_galaxies": ("images", "dataset"),
     "rotator_classifier": ("learning", "training"),
     "predictions": ("learning", "training"),
     "roc_report": ("reports", "training"),

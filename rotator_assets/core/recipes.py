@@ -52,7 +52,6 @@ class Recipe(BaseModel):
         introduced="same",
         description="galaxies trained on. same: those of the population; all: every galaxy with an image outside the "
         "test fold, of any type and with or without a label. Tested are those of the population",
-        picture="training_population",
     )
     normalization: Normalization = training_setting(
         "max_all",
@@ -182,7 +181,6 @@ class Recipe(BaseModel):
         ge=1,
         le=20,
         description="number of networks trained per fold with different initial weights; their mean logit is used",
-        picture="members",
     )
     test_time_averaging: bool = prediction_setting(
         False,

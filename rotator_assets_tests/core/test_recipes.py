@@ -85,7 +85,6 @@ def test_the_recipe_reference_is_current():
 def test_pictures_of_comparisons_keep_their_names():
     assert FAMILIES == {
         "population": "population",
-        "training_population": "training_population",
         "normalization": "normalization",
         "bands": "colour",
         "regularization": "regularization",
@@ -93,7 +92,6 @@ def test_pictures_of_comparisons_keep_their_names():
         "imbalance": "imbalance",
         "label": "label",
         "training_fraction": "training_fraction",
-        "members": "members",
     }
 
 

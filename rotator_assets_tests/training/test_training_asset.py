@@ -25,6 +25,7 @@ from rotator_assets.tables import TABLES, open_store
 from rotator_assets.training import assets as learning
 from rotator_assets.training import checkpoints as checkpoints_module
 from rotator_assets.training import cross_validation as training
+from rotator_assets.training.galaxies import TrainingGalaxies
 from rotator_assets_tests.training.made_up_training import SIZE_PX, TINY, galaxy_ids, planted_survey
 
 DATASET, RECIPE = "manga-observed-64", "thesis"
@@ -234,18 +235,32 @@ def test_the_next_run_resumes_a_terminated_one(root, monkeypatch):
         assert observed_epochs(runner.instance) == [(0, 1), (0, 2), (1, 1), (1, 2)]
 
 
-@pytest.mark.parametrize("change", ["recipe", "labels", "images"])
+@pytest.mark.parametrize("change", ["recipe", "labels", "images", "properties"])
 def test_checkpoints_of_other_input_are_ignored(root, change):
-    tensor = open_tensor(root.tensors / DATASET)
     sample = open_store(root).read("labeled_images", DATASET)
-    content = learning._training_content(TINY, [(tensor, sample)])
-    assert content == learning._training_content(TINY.model_copy(update={"name": "other"}), [(tensor, sample.copy())])
-    recipe = TINY.model_copy(update={"seed": 8}) if change == "recipe" else TINY
-    if change == "labels":
-        sample.loc[3, "rotator_type"] = 1 - sample.loc[3, "rotator_type"]
-    if change == "images":
-        tensor = dataclasses.replace(tensor, version="other")
-    assert content != learning._training_content(recipe, [(tensor, sample)])
+    galaxies = TrainingGalaxies(
+        recipe=TINY,
+        sample=sample,
+        answers=None,
+        additional=None,
+        other=None,
+        synthetic=True,
+        versions=(open_tensor(root.tensors / DATASET).version,),
+        tables=(sample,),
+        notices=(),
+    )
+    same = dataclasses.replace(
+        galaxies, recipe=TINY.model_copy(update={"name": "other"}), sample=sample.copy(), notices=("a notice",)
+    )
+    assert galaxies.content("1") == same.content("1") != galaxies.content("2")
+    turned = sample.assign(rotator_type=1 - sample["rotator_type"])
+    other = {
+        "recipe": {"recipe": TINY.model_copy(update={"seed": 8})},
+        "labels": {"sample": turned},
+        "images": {"versions": ("other",)},
+        "properties": {"tables": (sample.assign(redshift=0.1),)},
+    }
+    assert galaxies.content("1") != dataclasses.replace(galaxies, **other[change]).content("1")
 
 
 OTHER_DATASET, OTHER_RECIPE = "tng100-noisy-64", "log"
