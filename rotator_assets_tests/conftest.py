@@ -1,12 +1,14 @@
 """Fixtures of every test."""
 
 import fcntl
+import inspect
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import CodeType
 
 import hypothesis
 import pytest
@@ -15,15 +17,20 @@ hypothesis.settings.register_profile("no deadline", deadline=None)  # a busy mac
 hypothesis.settings.load_profile("no deadline")
 
 
-EXPENSIVE_FIXTURES = {"compared_root", "finished_root", "real_data", "small_demo_root", "trained"}
+SLOW_NAMES = {
+    *("build_network", "cross_validate", "keras", "tensorflow"),
+    *("build_asset_context", "evaluate_automation_conditions", "open_instance", "open_runner"),
+    *("multiprocessing", "real_data", "subprocess", "write_demo"),
+}
+"""What trains networks, runs assets or starts processes: a test that uses one of these names is slow."""
 LONGEST_FIRST = ("browser", "chain", "slow")
 """Marks in the order in which their files start; other files follow."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that use an expensive fixture as slow, and start the files with the longest tests first."""
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark slow tests, and start the files with the longest tests first."""
     for item in items:
-        if EXPENSIVE_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        if _is_slow(item):
             item.add_marker("slow")
     ranks: dict[Path, int] = {}
     for item in items:
@@ -33,9 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than processors: tests of the UI and of worker processes mostly wait."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One process more than processors for all tests, because those of the UI and of worker processes mostly wait."""
+    return None if config.option.markexpr else (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +63,28 @@ def small_demo_root(tmp_path_factory) -> Path:
     from rotator_assets.synthetic import write_demo
 
     return _made_once(tmp_path_factory, "demo", lambda root: write_demo(root, n_galaxies=90, seed=7))
+
+
+@pytest.fixture(scope="session")
+def observed_root(tmp_path_factory) -> Path:
+    """A root without files whose Dagster instance has observed every recipe and setting, which takes seconds."""
+    from rotator_assets.core.data_root import DataRoot
+    from rotator_assets.running import open_runner
+
+    def observe(root: Path) -> None:
+        with open_runner(DataRoot(root)) as runner:
+            runner.observe()
+
+    return _made_once(tmp_path_factory, "observed", observe)
+
+
+@pytest.fixture
+def new_root(observed_root, tmp_path):
+    """A copy of the observed root, for a test to fill."""
+    from rotator_assets.core.data_root import DataRoot
+
+    shutil.copytree(observed_root, tmp_path / "root")
+    return DataRoot(tmp_path / "root")
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +142,34 @@ def trained(survey, tmp_path_factory):
         images, labels, objects, galaxy_ids(objects), TINY, model_folder=folder, on_epoch=logs.append
     )
     return result, folder, logs
+
+
+def _is_slow(item: pytest.Function) -> bool:
+    """Whether the test, one of its fixtures or a helper that they call uses one of ``SLOW_NAMES``."""
+    if not SLOW_NAMES.isdisjoint(item.fixturenames):
+        return True
+    fixtures = item._fixtureinfo.name2fixturedefs.values()
+    waiting = [item.function, *(definition.func for definitions in fixtures for definition in definitions)]
+    seen = set()
+    while waiting:
+        function = inspect.unwrap(waiting.pop())
+        if function in seen:
+            continue
+        seen.add(function)
+        names = set(_names(function.__code__))
+        if not names.isdisjoint(SLOW_NAMES):
+            return True
+        found = (function.__globals__.get(name) for name in names)
+        waiting += [one for one in found if inspect.isfunction(one) and one.__module__.startswith(__package__)]
+    return False
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Names of globals, attributes and modules in a function and in those that it defines."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

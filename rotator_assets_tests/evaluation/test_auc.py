@@ -332,6 +332,7 @@ OFFSETS = {"offset": 1.0, "slope": 0.3}
 RUNS = 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folds", "repeats"), [(2, 1), (5, 3)])
 @pytest.mark.parametrize("aucs", [(0.77, 0.77), (0.80, 0.74)])
 def test_intervals_and_tests_have_their_nominal_rates(folds, repeats, aucs):

@@ -37,6 +37,7 @@ def test_recalls_by_hand():
     assert found.balanced.low == pytest.approx(0.775 - below)
 
 
+@pytest.mark.slow
 def test_balanced_accuracy_has_its_nominal_coverage():
     generator = np.random.default_rng(0)
     labels = np.repeat([0, 1], [25, 60])
