@@ -38,8 +38,8 @@ TNG100 = Step("catalogues of tng100", SURVEY_ASSETS, "tng100")
 
 
 @pytest.fixture
-def root(tmp_path) -> DataRoot:
-    return DataRoot(tmp_path / "root")
+def root(new_root) -> DataRoot:
+    return new_root
 
 
 def materialize(root: DataRoot, *steps: Step) -> TableStore:

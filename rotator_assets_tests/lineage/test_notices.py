@@ -37,10 +37,9 @@ def told(text: str) -> list[str]:
 
 
 @pytest.fixture
-def root(tmp_path) -> DataRoot:
-    root = DataRoot(tmp_path / "root")
-    write_manga_catalogs(root.survey("manga"))
-    return root
+def root(new_root) -> DataRoot:
+    write_manga_catalogs(new_root.survey("manga"))
+    return new_root
 
 
 def test_an_unused_file_is_reported_until_it_is_removed(root, capsys):

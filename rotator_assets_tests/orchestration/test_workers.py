@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -28,19 +29,11 @@ NOWHERE = Step("catalogues of atlas3d", SURVEY_ASSETS, "atlas3d")
 
 
 @pytest.fixture(scope="module")
-def root(small_demo_root, tmp_path_factory) -> DataRoot:
+def root(small_demo_root, observed_root, tmp_path_factory) -> DataRoot:
     root = tmp_path_factory.mktemp("workers") / "root"
-    shutil.copytree(small_demo_root, root)
-    with open_runner(DataRoot(root)) as runner:
-        runner.observe()
+    for part in (small_demo_root, observed_root):
+        shutil.copytree(part, root, dirs_exist_ok=True)
     return DataRoot(root)
-
-
-@pytest.fixture
-def empty_root(tmp_path) -> DataRoot:
-    """A root without files."""
-    open_instance(DataRoot(tmp_path)).dispose()
-    return DataRoot(tmp_path)
 
 
 def process_of(workers: Workers) -> subprocess.Popen:
@@ -65,8 +58,8 @@ def test_a_worker_runs_steps_fails_with_its_reason_and_goes_on(root):
     assert len(open_store(root).read("galaxies", "manga")) == 90
 
 
-def test_a_worker_that_is_killed_fails_its_step_alone(empty_root):
-    with Workers(empty_root, 1) as workers:
+def test_a_worker_that_is_killed_fails_its_step_alone(new_root):
+    with Workers(new_root, 1) as workers:
         workers.start(MANGA)
         os.kill(process_of(workers).pid, signal.SIGKILL)
         _, error = workers.wait()
@@ -76,8 +69,8 @@ def test_a_worker_that_is_killed_fails_its_step_alone(empty_root):
         assert isinstance(workers.wait()[1], InputError)
 
 
-def test_an_idle_worker_ends_at_once_without_error(empty_root):
-    with Workers(empty_root, 1) as workers:
+def test_an_idle_worker_ends_at_once_without_error(new_root):
+    with Workers(new_root, 1) as workers:
         workers.start(NOWHERE)
         workers.wait()
         process = process_of(workers)
@@ -86,9 +79,9 @@ def test_an_idle_worker_ends_at_once_without_error(empty_root):
     assert time.monotonic() - left < STOP_SECONDS / 2
 
 
-def test_leaving_interrupts_running_steps(empty_root, monkeypatch, capfd):
+def test_leaving_interrupts_running_steps(new_root, monkeypatch, capfd):
     monkeypatch.setattr("rotator_assets.orchestration.workers.WORKER", SLEEPING)
-    with Workers(empty_root, 1) as workers:
+    with Workers(new_root, 1) as workers:
         workers.start(SLEEPY)
         process = process_of(workers)
         while "thesis sleeps" not in capfd.readouterr().err:
@@ -104,8 +97,8 @@ def test_leaving_interrupts_running_steps(empty_root, monkeypatch, capfd):
         (signal.SIGTERM, 130, ["rotators: interrupted; what was finished is kept"]),
     ],
 )
-def test_workers_end_with_a_background_run_even_where_interrupts_fail(empty_root, end, status, last_words):
-    empty_root.survey("manga").mkdir()
+def test_workers_end_with_a_background_run_even_where_interrupts_fail(new_root, end, status, last_words):
+    new_root.survey("manga").mkdir()
     code = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -116,7 +109,7 @@ workers.WORKER = SLEEPING
 plans.plan = lambda *_: [SLEEPY, STUBBORN]
 cli.main()
 """
-    asked = ["run", "-d", "manga-observed-64", "--jobs", "2", "--data", str(empty_root.path)]
+    asked = ["run", "-d", "manga-observed-64", "--jobs", "2", "--data", str(new_root.path)]
     command = [sys.executable, "-c", code, *asked]
     parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert sorted(parent.stderr.readline() for _ in range(2)) == ["log sleeps\n", "thesis sleeps\n"]
@@ -132,7 +125,10 @@ def test_parallel_trainings_give_the_same_results(finished_root, tmp_path):
     told, tables = [], open_store(DataRoot(home))
     asked = "SELECT galaxy_id, fold, probability_fast FROM predictions WHERE recipe = 'thesis' ORDER BY galaxy_id"
     alone = tables.query(asked)
-    steps = [step for step in plan(["manga-observed-64"], ["thesis", "r-band"]) if step.is_training]
+    networks = ("rotator_classifier", "predictions")
+    steps = [
+        replace(step, assets=networks) for step in plan(["manga-observed-64"], ["thesis", "r-band"]) if step.is_training
+    ]
     with open_runner(DataRoot(home)) as runner, progress.listening(lambda *report: told.append(report)):
         outcome = runner.run(steps, jobs=2)
     assert sorted(outcome.done) == sorted(step.title for step in steps)

@@ -34,9 +34,9 @@ TOLD = {"fold", "epoch", "loss", "val_loss", "val_auc", "images_per_second", "se
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch) -> DataRoot:
+def root(new_root, monkeypatch) -> DataRoot:
     """A root with the tensor and labels of the planted survey, whose recipe trains two folds of two epochs."""
-    root = DataRoot(tmp_path)
+    root = new_root
     images, labels, objects = planted_survey()
     with writing_tensor(root.tensors / DATASET, SIZE_PX, synthetic=True) as writer:
         for galaxy_id, image in zip(galaxy_ids(objects), images, strict=True):
