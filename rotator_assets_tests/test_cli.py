@@ -261,23 +261,23 @@ def test_status_of_an_empty_root_says_what_is_missing_and_where_to_get_it(tmp_pa
         assert text in done.stdout
 
 
-def test_missing_catalogue(tmp_path, small_demo_root):
-    root = _copy(small_demo_root, tmp_path)
+def test_missing_catalogue(small_demo_root, new_root):
+    root = _copy(small_demo_root, new_root)
     (root / "manga/catalogs/manga-morphology-dl-DR15.fits").unlink()
     assert "morphology" in complaint(rotators("run", "--dataset", "manga-observed-64", data=root))
 
 
-def test_catalogue_cut_in_half(tmp_path, small_demo_root):
-    root = _copy(small_demo_root, tmp_path)
+def test_catalogue_cut_in_half(small_demo_root, new_root):
+    root = _copy(small_demo_root, new_root)
     path = root / "manga/catalogs/manga-pymorph-DR15.fits"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert "manga-pymorph-DR15.fits" in complaint(rotators("run", "--dataset", "manga-observed-64", data=root))
 
 
-def test_column_that_is_not_there(tmp_path, small_demo_root):
+def test_column_that_is_not_there(tmp_path, small_demo_root, new_root):
     from astropy.io import fits
 
-    root = _copy(small_demo_root, tmp_path)
+    root = _copy(small_demo_root, new_root)
     path = root / "manga/catalogs/manga-morphology-dl-DR15.fits"
     with fits.open(path) as hdus:
         columns = hdus[1].columns
@@ -288,8 +288,9 @@ def test_column_that_is_not_there(tmp_path, small_demo_root):
     assert "TTYPE" in line.upper() and path.name in line
 
 
-def _copy(root: Path, tmp_path: Path) -> Path:
-    target = tmp_path / "root"
-    shutil.copytree(root / "manga" / "catalogs", target / "manga" / "catalogs")
-    (target / "manga" / "images").mkdir()
-    return target
+def _copy(demo: Path, new_root: DataRoot) -> Path:
+    """Copy the catalogues of MaNGA into the new root."""
+    folder = new_root.survey("manga")
+    shutil.copytree(demo / "manga" / "catalogs", folder / "catalogs")
+    (folder / "images").mkdir()
+    return new_root.path
