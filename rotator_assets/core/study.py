@@ -12,6 +12,8 @@ from typing import Literal
 REFERENCE_RECIPE = "thesis"
 STUDY_RECIPES = (REFERENCE_RECIPE, "all-types")
 """The study's own recipes; the report shows every figure of their trainings."""
+LEARNING_CURVES = (REFERENCE_RECIPE, "every-galaxy")
+"""Recipes with a learning curve, from recipes that differ from them in the fraction of training galaxies alone."""
 ACROSS_DATASETS = "datasets"
 """Folder of the pictures that compare datasets."""
 

@@ -16,7 +16,7 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import FAMILIES, Recipe, varied
 from rotator_assets.core.recipes_file import load_recipes
-from rotator_assets.core.study import REFERENCE_RECIPE
+from rotator_assets.core.study import LEARNING_CURVES, REFERENCE_RECIPE
 from rotator_assets.lineage.inputs import OWNERS, Input, version_of_content
 from rotator_assets.lineage.partitions import DATASETS, dataset_partitions, other_dataset, training_partitions
 from rotator_assets.lineage.settings_file import Settings, load_settings
@@ -73,8 +73,8 @@ class Snapshot:
 
     @cached_property
     def fractions(self) -> list[str]:
-        """`fractions` of these recipes, which every dataset asks for."""
-        return fractions(self.recipes)
+        """Names of the recipes of all learning curves, which every dataset asks for."""
+        return [name for reference in LEARNING_CURVES for name in fractions(self.recipes, reference)]
 
     @cached_property
     def settings(self) -> Settings:
@@ -262,9 +262,9 @@ def _transfer_recipes(snapshot: Snapshot, dataset: str | None) -> Content:
     return {IN_THE_FILE: {n: ", ".join(str(getattr(snapshot.recipes[n], key)) for key in read) for n in names}}
 
 
-def fractions(recipes: dict[str, Recipe]) -> list[str]:
-    """Return the names of the recipes that differ from the reference in the fraction of training galaxies."""
-    return varied(recipes, REFERENCE_RECIPE).get("training_fraction", [REFERENCE_RECIPE])
+def fractions(recipes: dict[str, Recipe], reference: str) -> list[str]:
+    """Return the reference and the names of the recipes that differ from it in the fraction of training galaxies."""
+    return varied(recipes, reference).get("training_fraction", [reference])
 
 
 def _learning_curve(snapshot: Snapshot, dataset: str | None) -> list[tuple[Iterable[str], Covers]]:

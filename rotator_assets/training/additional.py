@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.training.folds import HOLDOUT_PARTS, Split, check_no_leak, repeat_seed
+from rotator_assets.training.folds import HOLDOUT_PARTS, Split, check_no_leak, fraction_mask, repeat_seed
 from rotator_assets.training.targets import UNLABELED, Answers
 
 _SEED_OF_FOLDS = 2
@@ -51,7 +51,8 @@ def with_additional_galaxies(
 
     An object that is also tested has the fold that tests it. A galaxy whose object is in the validation part of a fold,
     or is left out of its training part (``training_fraction``), is not trained on in this fold. Other objects are
-    divided at random, with nearly the same fractions of slow, fast and unlabelled galaxies in all folds.
+    divided at random, with nearly the same fractions of slow, fast and unlabelled galaxies in all folds;
+    ``training_fraction`` of them are trained on, more for a larger fraction.
 
     Parameters
     ----------
@@ -72,12 +73,13 @@ def with_additional_galaxies(
     objects = np.asarray(additional.object_ids)
     everything, known = np.concatenate([tested, objects]), np.isin(objects, tested)
     per_repeat = len(splits) // recipe.repeats
+    used = fraction_mask((additional.labels == 1).astype(np.int8), objects, recipe.training_fraction, recipe.seed)
     added = []
     for split in splits:
         number = split.fold - split.repeat * per_repeat
         in_fold = _new_in_fold(additional, ~known, number, recipe, repeat_seed(recipe.seed, split.repeat))
         unseen = np.where(known, np.isin(objects, tested[split.test]), in_fold)
-        trained = np.where(known, np.isin(objects, tested[split.train]), ~in_fold)
+        trained = np.where(known, np.isin(objects, tested[split.train]), ~in_fold & used)
         train = np.concatenate([split.train, rows[trained]])
         check_no_leak(everything, train, split.validation, np.concatenate([split.test, rows[unseen]]))
         added.append(replace(split, train=train, unseen=rows[unseen]))

@@ -44,6 +44,7 @@ ON_ANOTHER_SURVEY = {
     "tng-beside": ("tng100-noisy", "beside", 1.0),
 }
 SEVERAL_SETTINGS = ["long", "ensemble", "targets", "every-galaxy", "recommended"]
+SEVERAL_SETTINGS += [f"every-galaxy-{percent}" for percent in (10, 20, 40, 70)]
 NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names), *SEVERAL_SETTINGS, *ON_ANOTHER_SURVEY]
 
 

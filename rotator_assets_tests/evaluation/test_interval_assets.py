@@ -174,6 +174,17 @@ def test_a_learning_curve_is_fitted_to_training_fractions(root, fractions):
     assert (root.figures / DATASET / "learning_curve.png").is_file()
 
 
+def test_networks_of_every_galaxy_have_a_curve_of_their_own(root):
+    names = ["every-galaxy-10", "every-galaxy-20", "every-galaxy-40", "every-galaxy"]
+    for recipe, auc in zip([*names, RECIPE], (0.70, 0.74, 0.77, 0.80, 0.73), strict=True):
+        train(root, recipe, auc)
+    tables = kept(learning_curve(context(DATASET), open_store(root)), root, DATASET)
+    points, fits = tables["learning_curve"], tables["learning_curve_fit"].set_index("reference")
+    assert points.loc[points["reference"] == "every-galaxy", "recipe"].tolist() == names
+    assert fits["n_points"].to_dict() == {"thesis": 1, "every-galaxy": 4}
+    assert fits.loc["every-galaxy", "note"] == "" and fits.loc["thesis", "note"].startswith("thesis needs")
+
+
 def test_a_curve_of_one_training_says_what_it_needs(root, fractions):
     train(root, RECIPE, 0.73)
     result = learning_curve(context(DATASET), open_store(root))
@@ -182,7 +193,7 @@ def test_a_curve_of_one_training_says_what_it_needs(root, fractions):
     fit = tables["learning_curve_fit"].iloc[0]
     assert pd.isna(fit["auc_10x"]) and fit["n_points"] == 1
     assert fit["note"] == result.metadata["needs"]
-    assert fit["note"].startswith("needs trainings with 3 different numbers of galaxies; not trained: ")
+    assert fit["note"].startswith("thesis needs trainings with 3 different numbers of galaxies; not trained: ")
     assert set(fractions) <= set(fit["note"].split(": ")[1].split(", "))
 
 

@@ -11,7 +11,7 @@ from rotator_assets.kinematics.spin import spin_threshold
 from rotator_assets.plots import style
 from rotator_assets.robustness.label_noise.figures import label_noise_figure
 from rotator_assets.robustness.label_noise.redrawn_labels import label_noise_variants
-from rotator_assets.robustness.learning_curve.figures import learning_curve_figure
+from rotator_assets.robustness.learning_curve.figures import Curve, learning_curve_figure
 from rotator_assets.robustness.learning_curve.power_law import fit_learning_curve
 from rotator_assets_tests.report import made_up
 
@@ -56,7 +56,11 @@ def figures(sample, metrics, variants, points, fit):
         "reliability": (reliability_figure, (calibration_curves(sample), metrics), TITLE),
         "precision_recall": (precision_recall_figure, (curve, metrics), TITLE),
         "label_noise": (label_noise_figure, (variants,), TITLE),
-        "learning_curve": (learning_curve_figure, (points, fit), {"dataset": TITLE["dataset"], "needs": ""}),
+        "learning_curve": (
+            learning_curve_figure,
+            ([Curve("thesis", points, fit, "")],),
+            {"dataset": TITLE["dataset"]},
+        ),
     }
     return lambda name, synthetic: made[name][0](*made[name][1], **made[name][2], synthetic=synthetic)
 
@@ -123,8 +127,20 @@ def test_the_power_law_is_drawn_to_100_times_as_many_galaxies(figures, fit):
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_curve_of_few_points_says_what_it_needs(points, count):
-    figure = learning_curve_figure(
-        points.iloc[:count], None, dataset="manga-observed-64", needs="needs more", synthetic=False
-    )
+    curve = Curve("thesis", points.iloc[:count], None, "needs more")
+    figure = learning_curve_figure([curve], dataset="manga-observed-64", synthetic=False)
     assert style.render(figure, dpi=50).startswith(b"\x89PNG")
     assert made_up.messages(figure) == ["needs more"]
+
+
+def test_two_curves_are_named_and_drawn_apart(points, fit):
+    more = points.assign(**{name: points[name] + 0.05 for name in ("auc", "auc_low", "auc_high")})
+    curves = [Curve("thesis", points, fit, ""), Curve("every-galaxy", more, None, "every-galaxy needs more")]
+    figure = learning_curve_figure(curves, dataset="manga-observed-64", synthetic=False)
+    (axes,) = figure.axes
+    labels = made_up.legend_texts(axes)
+    assert any(label.startswith("thesis: ") for label in labels)
+    assert any(label.startswith("every-galaxy: ") for label in labels)
+    first, second = (container.lines[0] for container in axes.containers[:2])
+    assert first.get_color() != second.get_color() and first.get_marker() != second.get_marker()
+    assert "every-galaxy needs more" in made_up.texts(figure)

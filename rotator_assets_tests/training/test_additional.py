@@ -92,10 +92,21 @@ def test_folds_do_not_depend_on_the_order_of_the_galaxies(survey, additional):
         assert set(additional.galaxy_ids[a.unseen - n]) == set(turned.galaxy_ids[b.unseen - n])
 
 
+def test_a_smaller_fraction_trains_on_fewer_additional_galaxies(survey, additional):
+    n = len(survey[1])
+    counts = {}
+    for fraction in (0.2, 0.5, 1.0):
+        recipe = RECIPE.model_copy(update={"training_fraction": fraction})
+        counts[fraction] = [set(split.train[split.train >= n]) for split in splits_of(survey, additional, recipe)[1]]
+    for few, more, every in zip(*counts.values(), strict=True):
+        assert few < more < every
+
+
 def test_a_leaking_object_is_an_error(survey, additional, monkeypatch):
     """If a repeat observation of a tested galaxy got into the training part, the split would fail."""
     plain = plan_splits(survey[1], survey[2], RECIPE)
-    monkeypatch.setattr(np, "isin", lambda values, others: np.zeros(len(values), dtype=bool))
+    isin = np.isin  # nothing is found any more, apart from labels among (0, 1)
+    monkeypatch.setattr(np, "isin", lambda values, others: isin(values, others) & isinstance(others, tuple))
     with pytest.raises(ValueError, match="is in more than one part"):
         with_additional_galaxies(plain, survey[2], additional, RECIPE)
 

@@ -8,7 +8,8 @@ EXHIBITS: tuple[Exhibit, ...] = (
     FigureExhibit(
         "learning_curve",
         "dataset",
-        "AUC against the number of galaxies in training, with an extrapolation.",
+        "AUC against the number of labelled galaxies in training, with an extrapolation: thesis, and networks that "
+        "also learn from every other galaxy with an image.",
         topic="robustness",
     ),
     TableExhibit(
@@ -16,7 +17,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "study",
         "Learning curves: AUC = a - b (n / n_largest)^-c",
         topic="robustness",
-        clauses="ORDER BY dataset",
+        clauses="ORDER BY dataset, reference",
         hidden=(),
     ),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,44 +24,51 @@ if TYPE_CHECKING:
 _EXTRAPOLATED = 100
 
 
-def learning_curve_figure(
-    points: pd.DataFrame, fit: LearningCurve | None, *, dataset: str, needs: str, synthetic: bool
-) -> Figure:
-    """Draw the AUC against the number of training galaxies, and the fitted power law up to 100 times as many.
+@dataclass(frozen=True)
+class Curve:
+    """One learning curve: its reference recipe, rows of ``learning_curve``, the fit, or what a fit needs."""
+
+    reference: str
+    points: pd.DataFrame
+    fit: LearningCurve | None
+    needs: str
+
+
+def learning_curve_figure(curves: Sequence[Curve], *, dataset: str, synthetic: bool) -> Figure:
+    """Draw the AUC against the number of training galaxies, and the fitted power laws up to 100 times as many.
 
     Parameters
     ----------
-    points
-        Rows of ``learning_curve``.
-    fit
-        The power law; None if there are too few points.
+    curves
+        Learning curves.
     dataset, synthetic
         For the title; a synthetic figure is stamped.
-    needs
-        What a fit needs, shown if there is none.
     """
     figure = style.new_figure(8.0, 5.2, title="Learning curve", dataset=dataset, recipe=None, synthetic=synthetic)
     axes = figure.subplots()
-    if len(points):
-        style.points_with_intervals(
-            axes, points, "n_train", ("auc", "auc_low", "auc_high"), style.INK, "o", "trainings, 95 % interval (DeLong)"
-        )
-    if fit is not None:
-        _extrapolation(axes, points, fit)
-    else:
-        style.note(axes, "\n".join(textwrap.wrap(needs, 90)))
-    if len(points):
-        axes.set_xscale("log")
+    for curve, colour, marker in zip(curves, style.OTHER_COLOURS, "osDv", strict=False):
+        if len(curve.points):
+            label = f"{curve.reference}: trainings, 95 % interval (DeLong)"
+            style.points_with_intervals(
+                axes, curve.points, "n_train", ("auc", "auc_low", "auc_high"), colour, marker, label
+            )
+            axes.set_xscale("log")
+        if curve.fit is not None:
+            _extrapolation(axes, curve.points, curve.fit, colour)
+    notes = [curve.needs for curve in curves if curve.needs]
+    loose = [curve.reference for curve in curves if curve.fit is not None and not curve.fit.constrained]
+    notes += [f"The trainings do not constrain the asymptote of {reference}." for reference in loose]
+    if notes:
+        style.note(axes, "\n".join(textwrap.wrap("; ".join(notes), 90)))
     axes.axhline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
     axes.set_ylim(0.38, 1.02)
-    style.dress(axes, x="Training galaxies per fold", y="AUC")
+    style.dress(axes, x="Labelled training galaxies per fold", y="AUC")
     style.legend(axes, loc="lower right")
     return figure
 
 
-def _extrapolation(axes: Axes, points: pd.DataFrame, fit: LearningCurve) -> None:
+def _extrapolation(axes: Axes, points: pd.DataFrame, fit: LearningCurve, colour: str) -> None:
     """Draw the power law within the range of the trainings (solid) and beyond (dashed), with its interval."""
-    colour = style.OTHER_COLOURS[0]
     n = np.geomspace(numbers(points, "n_train").min(), _EXTRAPOLATED * fit.n_largest, 200)
     low, high = fit.interval(n)
     known = n <= fit.n_largest
@@ -75,5 +84,3 @@ def _extrapolation(axes: Axes, points: pd.DataFrame, fit: LearningCurve) -> None
         low, high = fit.interval(more)
         label = f"{times} times as many: {auc_text(float(fit.at(more)), float(low), float(high))}"
         axes.plot(more, fit.at(more), "s", ms=6, mfc="white", mec=colour, mew=1.5, label=label)
-    if not fit.constrained:
-        style.note(axes, "The trainings do not constrain the asymptote.")

@@ -5,14 +5,18 @@ from __future__ import annotations
 from rotator_assets.store.columns import Column, Table, by_name
 from rotator_assets.store.fields import AUC, SAMPLE, fields, interval
 
+_REFERENCE = Column("reference", "VARCHAR", "recipe of which the others use a fraction of the training galaxies")
+
 TABLES = by_name(
     Table(
         "learning_curve",
-        "AUC against the number of training galaxies, from recipes that differ from thesis only in training_fraction.",
+        "AUC against the number of training galaxies, from recipes that differ from a reference in training_fraction "
+        "alone.",
         (
             *fields("dataset", "recipe"),
+            _REFERENCE,
             Column("training_fraction", "DOUBLE", "fraction of the training galaxies used"),
-            Column("n_train", "DOUBLE", "number of training galaxies per fold, mean over folds"),
+            Column("n_train", "DOUBLE", "number of labelled training galaxies of the population per fold, mean"),
             *SAMPLE,
             *AUC,
             Column("auc_error", "DOUBLE", "standard error of auc (DeLong), which weights the fit"),
@@ -24,6 +28,7 @@ TABLES = by_name(
         "Fit of auc = a - b (n / n_largest)^-c to learning_curve, and its extrapolation to more galaxies.",
         (
             *fields("dataset"),
+            _REFERENCE,
             Column("n_points", "INTEGER", "number of trainings fitted; all other numbers are NULL below three"),
             Column("n_largest", "DOUBLE", "largest number of training galaxies"),
             *interval("a", "AUC in the limit of infinitely many galaxies", "parametric bootstrap"),
