@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rotator_assets.store.columns import Column, Table, by_name
-from rotator_assets.store.fields import fields
+from rotator_assets.store.fields import MORPHOLOGY_PROBABILITIES, fields
 
 TABLES = by_name(
     Table(
@@ -33,7 +33,9 @@ TABLES = by_name(
         "morphology_catalog",
         "Morphology catalogues in common columns; one row per catalogue entry, in the file's order.",
         fields(
-            *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "p_s0", "flag_t_type"),
+            *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type"),
+            *MORPHOLOGY_PROBABILITIES,
+            "flag_t_type",
             "synthetic",
         ),
     ),

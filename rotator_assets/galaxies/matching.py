@@ -16,7 +16,7 @@ from rotator_assets.galaxies import sources
 from rotator_assets.galaxies.losses import Losses, every_row
 from rotator_assets.kinematics.spin import is_slow_rotator, spin_threshold
 from rotator_assets.store.columns import dtypes
-from rotator_assets.store.fields import fields
+from rotator_assets.store.fields import MORPHOLOGY_PROBABILITIES, fields
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import KINEMATICS, MORPHOLOGY, PHOTOMETRY, conform
 from rotator_assets.surveys.quality_cuts import QualityCut
@@ -26,7 +26,9 @@ _SHAPE = ("axis_ratio", "axis_ratio_source", *sources.AXIS_RATIOS.values())
 
 GALAXIES = dtypes(
     fields(
-        *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "p_s0", "flag_t_type"),
+        *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type"),
+        *MORPHOLOGY_PROBABILITIES,
+        "flag_t_type",
         *("axis_ratio", "axis_ratio_source", "ellipticity", "r_eff_arcsec", "sersic_n", "nsa_sersic_n"),
         *("position_angle_deg", "log_mass", "psf_fwhm_arcsec", "drp3qual", "dapqual", "flag_failed_s", "subhalo_flag"),
         *("lambda_r", "lambda_r_error", "lambda_r_source", "jam_qual", "lambda_r_limit"),

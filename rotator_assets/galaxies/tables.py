@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rotator_assets.store.columns import Column, Table, by_name
-from rotator_assets.store.fields import LABELS, fields
+from rotator_assets.store.fields import LABELS, MORPHOLOGY_PROBABILITIES, fields
 
 GALAXIES = fields(
-    *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "p_s0", "flag_t_type"),
+    *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", *MORPHOLOGY_PROBABILITIES, "flag_t_type"),
     *("axis_ratio", "axis_ratio_source", "ellipticity", "r_eff_arcsec", "position_angle_deg", "sersic_n"),
     *("log_mass", "psf_fwhm_arcsec", "drp3qual", "dapqual", "flag_failed_s", "subhalo_flag"),
     *("lambda_r", "lambda_r_error", "lambda_r_source", "jam_qual", "lambda_r_limit"),

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from rotator_assets.store.columns import Column
 
+MORPHOLOGY_PROBABILITIES = ("p_late", "p_s0", "p_edge_on", "p_bar", "p_merger", "p_bulge", "p_cigar")
+"""Columns of the morphology catalogue with probabilities from deep learning."""
+
+
+def _probability(name: str, of_being: str, column: str) -> Column:
+    """Return the column of a probability in the deep-learning catalogue of MaNGA."""
+    return Column(
+        name,
+        "DOUBLE",
+        f"probability of being {of_being}",
+        "dimensionless",
+        "for surveys other than manga",
+        f"{column}, Fischer et al. 2019; Dominguez Sanchez et al. 2022",
+    )
+
+
 _ALL = (
     # Keys.
     Column("survey", "VARCHAR", "survey, such as manga (observed) or tng100 (simulated)", required=True),
@@ -33,14 +49,12 @@ _ALL = (
         "where the catalogue has none",
         "Huertas-Company et al. 2019 for tng100; P_LTG for manga",
     ),
-    Column(
-        "p_s0",
-        "DOUBLE",
-        "probability of being an S0 rather than an elliptical, for T-Types up to 0",
-        "dimensionless",
-        "for surveys other than manga",
-        "P_S0, Fischer et al. 2019; Dominguez Sanchez et al. 2022",
-    ),
+    _probability("p_s0", "an S0 rather than an elliptical, for T-Types up to 0", "P_S0"),
+    _probability("p_edge_on", "seen edge-on", "P_EDGE_ON"),
+    _probability("p_bar", "barred, trained on Galaxy Zoo 2", "P_BAR_GZ2"),
+    _probability("p_merger", "a merger", "P_MERG"),
+    _probability("p_bulge", "dominated by its bulge", "P_BULGE"),
+    _probability("p_cigar", "cigar-shaped, for round galaxies without disc", "P_CIGAR"),
     Column("flag_t_type", "INTEGER", "flag of the T-Type in the morphology catalogue, 0 for good", source="FLAG_TT"),
     # Photometry.
     Column("axis_ratio", "DOUBLE", "minor-to-major axis ratio b/a of the light", "dimensionless"),

@@ -20,7 +20,7 @@ from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
 from rotator_assets.store.columns import dtypes
-from rotator_assets.store.fields import fields
+from rotator_assets.store.fields import MORPHOLOGY_PROBABILITIES, fields
 from rotator_assets.surveys.aliases import COMMON, Columns
 from rotator_assets.surveys.quality_cuts import QualityCut
 from rotator_assets.surveys.table_files import Table, read_csv_table
@@ -32,7 +32,7 @@ LAMBDA_R_NEEDED = "one of lambda_R"
 """``ExpectedInput.needed`` of inputs that contain lambda_R."""
 
 MORPHOLOGY = dtypes(
-    fields("galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", "p_late", "p_s0", "flag_t_type")
+    fields("galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", *MORPHOLOGY_PROBABILITIES, "flag_t_type")
 )
 """Columns of a morphology catalogue by pandas dtype: one row per catalogue entry, in the file's order.
 

@@ -25,6 +25,7 @@ from rotator_assets.imaging.images import ImageSource
 from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.kinematics.maps import APERTURES, find_maps, measure_maps
 from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
+from rotator_assets.store.fields import MORPHOLOGY_PROBABILITIES
 from rotator_assets.surveys.aliases import COMMON, identifier, number, positive, text, whole
 from rotator_assets.surveys.base import (
     KINEMATICS,
@@ -295,7 +296,7 @@ _NSA = ("nsa_r_eff_arcsec", "nsa_sersic_n", "nsa_position_angle_deg")
 _read_morphology = _reader(
     [release.morphology for release in RELEASES],
     ("galaxy_id", "manga_id", "t_type"),
-    ("ra", "dec", "redshift", "p_late", "p_s0", "flag_t_type", "duplicate_group"),
+    ("ra", "dec", "redshift", *MORPHOLOGY_PROBABILITIES, "flag_t_type", "duplicate_group"),
 )
 _read_pymorph = _reader(
     [release.pymorph for release in RELEASES],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rotator_assets.store.columns import Column, Table, by_name
-from rotator_assets.store.fields import LABELS, fields
+from rotator_assets.store.fields import LABELS, MORPHOLOGY_PROBABILITIES, fields
 
 TABLES = by_name(
     Table(
@@ -69,7 +69,8 @@ TABLES = by_name(
         (
             *fields("dataset", "galaxy_id", "object_id", "tensor_row", "ra", "dec"),
             *LABELS,
-            *fields("lambda_r", "lambda_r_error", "lambda_r_limit", "ellipticity", "t_type", "p_late", "p_s0"),
+            *fields("lambda_r", "lambda_r_error", "lambda_r_limit", "ellipticity", "t_type"),
+            *fields(*MORPHOLOGY_PROBABILITIES),
             *fields("sersic_n", "r_eff_arcsec", "log_mass", "redshift", "synthetic"),
         ),
     ),
