@@ -7,6 +7,8 @@ PYTHON ?= python3
 # uv from the PATH, else our own copy under .uv/.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
+# The tests start hundreds of processes, which share the compiled modules.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo check test coverage lint types processors ui clean
 .DEFAULT_GOAL := help
