@@ -65,7 +65,7 @@ class ImageSettings(BaseModel):
         default=True, description="unusable where the galaxy is more than a pixel off the centre (WCS)"
     )
     check_pixel_scale: bool = Field(
-        default=True, description="unusable where the pixel scale differs from 0.396 arcsec by more than 2 %"
+        default=True, description="unusable where the pixel scale differs from that of the survey by more than 2 %"
     )
     check_saturation: bool = Field(
         default=True, description="observed images: clipped pixels count as missing; unusable where many are white"

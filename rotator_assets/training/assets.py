@@ -114,6 +114,7 @@ def rotator_classifier(
             device=f"{trained.device} ({trained.policy})",
             seconds=trained.seconds,
             images_per_second=trained.images_per_second,
+            folds=dg.MetadataValue.md(_as_markdown(trained.folds)),
             validation_auc=float(history.groupby("fold")["val_auc"].max().mean()),
             models=dg.MetadataValue.path(str(folder)),
         ),
@@ -227,6 +228,13 @@ def _report_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
             metadata={name: getattr(log, name) for name in shown},
         )
     )
+
+
+def _as_markdown(folds: pd.DataFrame) -> str:
+    """Return sizes, epochs and duration of each fold as a Markdown table."""
+    shown = ["fold", "repeat", "n_train", "n_validation", "n_test", "epochs", "best_epoch", "seconds"]
+    rows = folds[shown].round({"seconds": 1}).to_numpy(object).tolist()
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in [shown, ["---"] * len(shown), *rows])
 
 
 def _note(log: "EpochLog") -> str:
