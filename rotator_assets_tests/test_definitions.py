@@ -32,6 +32,7 @@ ASSETS = {
     "rotator_classifier": ("learning", "training"),
     "predictions": ("learning", "training"),
     "roc_report": ("reports", "training"),
+    "galaxy_report": ("reports", "training"),
     "attribution_maps": ("reports", "training"),
     "recipe_comparison": ("reports", "dataset"),
     "image_morphology": ("robustness", "dataset"),

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
 from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.evaluation.galaxy_results import galaxy_results
+from rotator_assets.evaluation.spin_accuracy import lambda_r_accuracy
 from rotator_assets.lineage.settings_file import load_settings
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.tables import open_store
@@ -99,7 +103,31 @@ def errors_by_their_folds_threshold(answer: pd.DataFrame, tables: TableStore) ->
     assert ((answer["lambda_r"] < 0.31 * answer["ellipticity"] ** 0.5) == (answer["rotator_type"] == 0)).all()
 
 
+def unmeasured_galaxies_by_probability(answer: pd.DataFrame, tables: TableStore) -> None:
+    known = tables.read("imaged_galaxies", "manga-observed-64").set_index("galaxy_id")["lambda_r"]
+    assert 0 < len(answer) <= 20 and answer["galaxy_id"].is_unique
+    assert known.loc[answer["galaxy_id"]].isna().all() and answer["probability_slow"].is_monotonic_decreasing
+    assert answer["lambda_r_predicted"].between(answer["lambda_r_low"], answer["lambda_r_high"]).all()
+
+
+def predictions_beside_measurements(answer: pd.DataFrame, tables: TableStore) -> None:
+    known = tables.read("imaged_galaxies", "manga-observed-64").set_index("galaxy_id")["lambda_r"].dropna()
+    assert sorted(answer["galaxy_id"]) == sorted(known.index)
+    assert (answer["lambda_r"].to_numpy() == known.loc[answer["galaxy_id"]].to_numpy()).all()
+    assert (answer["lambda_r_predicted"] - answer["lambda_r"]).abs().is_monotonic_decreasing
+    assert answer["inside"].tolist() == ((answer["lambda_r_predicted"] - answer["lambda_r"]).abs() <= 0.1).tolist()
+
+
+def accuracy_of_each_source(answer: pd.DataFrame, tables: TableStore) -> None:
+    assert answer[["source", "population"]].to_numpy().tolist()[0] == ["labels", "all types"]
+    assert set(answer["population"]) == {"all types", "early types", "late types"}
+    assert answer["coverage"].between(answer["coverage_low"], answer["coverage_high"]).all()
+
+
 CLAIMS = {
+    "Galaxies without measured kinematics that are most probably slow": unmeasured_galaxies_by_probability,
+    "Predicted and measured lambda_r of each galaxy": predictions_beside_measurements,
+    "How accurate is it, against the values of the labels": accuracy_of_each_source,
     "Which steps lose galaxies, and why?": losses_add_up,
     "How much does the network gain over simple baselines?": every_baseline_has_its_interval,
     "Which misclassified galaxies lie farthest": errors_by_their_folds_threshold,
@@ -121,7 +149,34 @@ def tables(finished_root, tmp_path_factory) -> TableStore:
     inverted = scores.assign(predicted_type=1 - scores["predicted_type"])
     for dataset, recipe in (("tng100-noisy-64", "thesis"), ("manga-observed-64", "log")):
         store.write("predictions", f"{dataset}|{recipe}", inverted.assign(dataset=dataset, recipe=recipe))
+    _write_recommended(store)
     return store
+
+
+def _write_recommended(store: TableStore) -> None:
+    """Write made-up predictions of `recommended`, with intervals of +-0.1, a tenth of them without kinematics."""
+    partition, imaged = "manga-observed-64|recommended", store.read("imaged_galaxies", "manga-observed-64")
+    imaged = imaged.astype({"rotator_type": "Int8"})
+    imaged.loc[::10, ["lambda_r", "rotator_type"]] = [np.nan, pd.NA]
+    store.write("imaged_galaxies", "manga-observed-64", imaged)
+    generator = np.random.default_rng(0)
+    spin = generator.uniform(0.1, 0.9, len(imaged))
+    found = imaged[["dataset", "galaxy_id", "object_id", "synthetic"]].assign(
+        recipe="recommended",
+        fold=np.arange(len(imaged)) % 3,
+        tested=imaged["is_early_type"] & imaged["rotator_type"].notna(),
+        probability_fast=spin,
+        probability_fast_calibrated=spin,
+        lambda_r_predicted=spin,
+        lambda_r_low=spin - 0.1,
+        lambda_r_high=spin + 0.1,
+    )
+    store.write("galaxy_predictions", partition, found)
+    results = galaxy_results(found, imaged, Recipe(name="recommended"))
+    store.write("galaxy_results", partition, results)
+    rows = lambda_r_accuracy(results, imaged.iloc[:0].assign(lambda_r_source=""), n=20)
+    key = {"dataset": "manga-observed-64", "recipe": "recommended", "synthetic": True}
+    store.write("lambda_r_accuracy", partition, rows.assign(**key))
 
 
 @pytest.mark.chain

@@ -10,15 +10,17 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.exhibits import EXHIBITS
 from rotator_assets.evaluation.training_pictures import ReportedTraining, retraining_picture, roc_pictures
 from rotator_assets.galaxies.recipe_labels import with_galaxies
+from rotator_assets.galaxies.sources import several_sources
 from rotator_assets.lineage.groups import described, of_dataset, robustness_asset, training_report_asset
 from rotator_assets.lineage.inputs import of_recipe
-from rotator_assets.lineage.partitions import training_partitions
+from rotator_assets.lineage.observed_results import survey_kinematics
+from rotator_assets.lineage.partitions import DATASETS, dataset_to_training, training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
-from rotator_assets.training.assets import as_predicted, rotator_classifier
+from rotator_assets.training.assets import as_predicted, predictions, rotator_classifier
 
 
 @training_report_asset(
@@ -149,18 +151,72 @@ def _baselines_markdown(baselines: pd.DataFrame) -> str:
 _SEED = 2020
 
 
+@training_report_asset(
+    code_version="1",
+    ins=of_dataset("imaged_galaxies"),
+    deps=[
+        *of_recipe("training", "prediction"),
+        predictions,
+        dg.AssetDep(survey_kinematics, partition_mapping=dataset_to_training),
+    ],
+    description="Every predicted galaxy with its measured values; predicted lambda_R against that of each source.",
+)
+def galaxy_report(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    rotator_classifier: TrainedModels,
+    imaged_galaxies: pd.DataFrame,
+) -> dg.MaterializeResult:
+    """Place predictions beside measurements, and measure the accuracy of predicted lambda_R."""
+    from rotator_assets.evaluation.galaxy_results import galaxy_results
+    from rotator_assets.evaluation.spin_accuracy import LABELS, lambda_r_accuracy, predicted_and_labelled
+    from rotator_assets.evaluation.spin_figures import lambda_r_figure
+
+    dataset, recipe = split_training_key(context.partition_key)
+    key = {"dataset": dataset, "recipe": recipe, "synthetic": rotator_classifier.synthetic}
+    reads, survey = Reads(context, store), DATASETS[dataset].survey
+    sources = several_sources(reads.table("kinematics_catalog", survey), reads.all_settings().survey(survey))
+    frame = galaxy_results(reads.table("galaxy_predictions"), imaged_galaxies, rotator_classifier.recipe)
+    accuracy = lambda_r_accuracy(frame, sources, seed=_SEED)
+    pictures, shown = Pictures(store.root, f"{dataset}/{recipe}", EXHIBITS), predicted_and_labelled(frame)
+    if shown.empty:
+        pictures.remove("lambda_r")
+    else:
+        pictures.add("lambda_r", lambda_r_figure(shown, accuracy[accuracy["source"] == LABELS], **key))
+    return dg.MaterializeResult(
+        value={"galaxy_results": frame, "lambda_r_accuracy": accuracy.assign(**key)},
+        data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(accuracy)}"),
+        metadata=described(
+            rows=len(frame),
+            synthetic=key["synthetic"],
+            pictures=pictures,
+            **{
+                f"coverage_{r.population.replace(' ', '_')}": r.coverage
+                for r in accuracy.itertuples()
+                if r.source == LABELS
+            },
+        ),
+    )
+
+
 @robustness_asset(
-    code_version="3",
+    code_version="4",
     partitions_def=training_partitions,
-    deps=[*of_recipe("training", "prediction"), rotator_classifier],
-    description="Every metric with its uncertainty; precision and recall; calibration; epochs to converge.",
+    deps=[*of_recipe("training", "prediction"), rotator_classifier, galaxy_report],
+    description="Every metric with its uncertainty; precision and recall; calibration by population; epochs to "
+    "converge.",
 )
 def intervals_report(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], predictions: pd.DataFrame
 ) -> dg.MaterializeResult:
     """Compute every metric of a training with its uncertainty."""
     from rotator_assets.evaluation.convergence import convergence
-    from rotator_assets.evaluation.reliability import calibration_curves, on_one_scale, referee_metrics
+    from rotator_assets.evaluation.reliability import (
+        calibration_curves,
+        on_one_scale,
+        population_metrics,
+        referee_metrics,
+    )
     from rotator_assets.evaluation.reliability_figures import precision_recall_figure, reliability_figure
     from rotator_assets.evaluation.scores import precision_recall_frame
 
@@ -168,11 +224,12 @@ def intervals_report(
     key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
     reads = Reads(context, store)
     repeats, courses = reads.table("repeat_predictions"), convergence(reads.table("training_history"))
+    galaxies = reads.table("galaxy_results")
     metrics = {**key, **referee_metrics(predictions, repeats, seed=_SEED)}
-    curves = calibration_curves(predictions)
+    curves, by_population = calibration_curves(galaxies), population_metrics(galaxies, seed=_SEED)
     curve = precision_recall_frame(predictions["rotator_type"], on_one_scale(predictions))
     pictures = Pictures(store.root, f"{dataset}/{recipe}", EXHIBITS)
-    pictures.add("reliability", reliability_figure(curves, metrics, **key))
+    pictures.add("reliability", reliability_figure(curves, metrics, by_population, **key))
     pictures.add("precision_recall", precision_recall_figure(curve, metrics, **key))
     frame = pd.DataFrame([metrics])
     shown = (
@@ -189,9 +246,10 @@ def intervals_report(
         value={
             "referee_metrics": frame,
             "calibration_curves": curves.assign(**key),
+            "population_metrics": by_population.assign(**key),
             "convergence": courses.assign(**key),
         },
-        data_version=dg.DataVersion("-".join(map(content_hash, (frame, curves, courses)))),
+        data_version=dg.DataVersion("-".join(map(content_hash, (frame, curves, by_population, courses)))),
         metadata=described(
             synthetic=key["synthetic"],
             pictures=pictures,

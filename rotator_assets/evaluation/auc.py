@@ -116,6 +116,13 @@ def size_and_auc(scored: NetworkScores) -> dict[str, float | int]:
     return {**sizes(scored), "auc": found.auc, "auc_low": found.low, "auc_high": found.high}
 
 
+def size_and_auc_if_known(scored: NetworkScores) -> dict[str, float | int]:
+    """Return `size_and_auc`, with NaN for the AUC if no network scored both classes."""
+    if scored.has_pairs:
+        return size_and_auc(scored)
+    return {**sizes(scored), **dict.fromkeys(("auc", "auc_low", "auc_high"), float("nan"))}
+
+
 def network_aucs(scored: NetworkScores) -> NDArray[np.float64]:
     """Return the AUC of each network that scored both classes, float64, in the order of the networks."""
     return np.array([auc_interval(scored.select(members)).auc for members in scored.by_network()])

@@ -68,9 +68,22 @@ EXHIBITS: tuple[Exhibit, ...] = (
         clauses="ORDER BY auc DESC",
     ),
     FigureExhibit(
+        "lambda_r",
+        "training",
+        "Predicted against measured lambda_R of the galaxies with a label, out of fold; and the fraction of measured "
+        "values within the predicted 68 % interval, in bins of the prediction.",
+    ),
+    TableExhibit(
+        "lambda_r_accuracy",
+        "training",
+        "Predicted lambda_R against that of each source, by population; classes at the boundary between slow and fast",
+        needs_rows=True,
+    ),
+    FigureExhibit(
         "reliability",
         "training",
-        "Fraction of fast rotators against predicted probability.",
+        "Fraction of fast rotators against predicted probability; other populations than the tested one after "
+        "calibration.",
         topic="robustness",
         order=2,
     ),
@@ -82,6 +95,13 @@ EXHIBITS: tuple[Exhibit, ...] = (
         order=2,
     ),
     TableExhibit("referee_metrics", "training", "Performance measures with uncertainties", topic="robustness", order=2),
+    TableExhibit(
+        "population_metrics",
+        "training",
+        "Discrimination and calibration by population, all with the calibration of the tested one",
+        topic="robustness",
+        order=2,
+    ),
     TableExhibit(
         "convergence",
         "training",

@@ -11,12 +11,23 @@ from rotator_assets.plots.roc_axes import UNDEFINED, auc_text
 from rotator_assets.plots.style import numbers
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _STAGES = (("before", "as predicted", style.INK, "o"), ("after", "after calibration", "#009E73", "D"))
+_OTHERS = (("s", "#CC79A7"), ("v", "#E69F00"))
+"""Looks of the populations that are not tested, or not the whole tested one."""
 
 
-def reliability_figure(curves: pd.DataFrame, metrics: dict, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
+def reliability_figure(
+    curves: pd.DataFrame,
+    metrics: dict,
+    by_population: pd.DataFrame,
+    *,
+    dataset: str,
+    recipe: str,
+    synthetic: bool,
+) -> Figure:
     """Draw the observed fraction of fast rotators against the predicted probability, before and after calibration.
 
     Parameters
@@ -25,13 +36,15 @@ def reliability_figure(curves: pd.DataFrame, metrics: dict, *, dataset: str, rec
         Rows of ``calibration_curves``. Bars are Wilson intervals.
     metrics
         The row of ``referee_metrics``, which gives Brier scores and calibration errors.
+    by_population
+        Rows of ``population_metrics``; populations other than the tested one are drawn after calibration.
     dataset, recipe, synthetic
         For the title; a synthetic figure is stamped.
     """
     n = metrics["n_galaxies"]
     figure = style.new_figure(
         7.2,
-        6.8,
+        7.6,
         title="Calibration of the probabilities",
         dataset=dataset,
         recipe=recipe,
@@ -42,20 +55,42 @@ def reliability_figure(curves: pd.DataFrame, metrics: dict, *, dataset: str, rec
     axes.plot([0, 1], [0, 1], color=style.GREY, lw=0.8, ls="--", label="perfect calibration")
     fraction = 1 - metrics["prevalence"]
     axes.axhline(fraction, color=style.GREY, lw=0.9, ls=":", label=f"fraction of fast rotators: {fraction:.2f}")
+    tested = by_population.loc[by_population["tested"], "population"]
     for stage, name, colour, marker in _STAGES:
-        curve = curves[curves["stage"] == stage]
-        if curve.empty:
-            continue
         ending = "_calibrated" if stage == "after" else ""
-        label = f"{name}: calibration error {metrics[f'ece{ending}']:.3f},\nBrier score {metrics[f'brier{ending}']:.3f}"
-        label += f" [{metrics[f'brier_low{ending}']:.3f}, {metrics[f'brier_high{ending}']:.3f}]"
-        style.points_with_intervals(
-            axes, curve, "probability_mean", ("fraction_fast", "fraction_low", "fraction_high"), colour, marker, label
+        shown = curves[(curves["stage"] == stage) & curves["population"].isin(tested)]
+        _curve(axes, shown, f"{name}:\n{_errors(metrics, ending)}", colour, marker)
+    others = by_population[~by_population["tested"]].to_dict("records")
+    for row, (marker, colour) in zip(others, _OTHERS, strict=False):
+        shown = curves[(curves["stage"] == "after") & (curves["population"] == row["population"])]
+        _curve(
+            axes,
+            shown,
+            f"{row['population']}, after calibration, {row['n_galaxies']}:\n{_errors(row, '')}",
+            colour,
+            marker,
         )
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     style.dress(axes, x=r"Predicted $P(\mathrm{fast})$, mean of the bin", y="Observed fraction of fast rotators")
     style.legend_below(axes)
     return figure
+
+
+def _curve(axes: Axes, curve: pd.DataFrame, label: str, colour: str, marker: str) -> None:
+    if len(curve):
+        style.points_with_intervals(
+            axes, curve, "probability_mean", ("fraction_fast", "fraction_low", "fraction_high"), colour, marker, label
+        )
+
+
+def _errors(metrics: dict, ending: str) -> str:
+    """Return calibration error and Brier score with their intervals, as two lines of a legend."""
+    error, brier = (
+        f"{metrics[f'{name}{ending}']:.3f} "
+        f"[{metrics[f'{name}_low{ending}']:.3f}, {metrics[f'{name}_high{ending}']:.3f}]"
+        for name in ("ece", "brier")
+    )
+    return f"calibration error {error},\nBrier score {brier}"
 
 
 def precision_recall_figure(

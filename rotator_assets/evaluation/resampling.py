@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rotator_assets.core.statistics import Estimate
 from rotator_assets.evaluation.network_scores import NetworkScores
 
 _VALUES_AT_ONCE = 4_000_000
@@ -26,6 +27,11 @@ class Bootstrap:
     low: float
     high: float
     error: float
+
+
+def with_interval(name: str, found: Bootstrap | Estimate) -> dict[str, float]:
+    """Return the value and the ends of its interval by the names of their columns."""
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -70,17 +76,39 @@ def bootstrap(
         Confidence level of the interval.
     """
     labels = np.asarray(labels)
+    replicates = bootstrap_replicates(statistic, labels, object_ids, n, seed)
+    low, high = np.nanquantile(replicates, [(1 - level) / 2, (1 + level) / 2])
+    value = float(statistic(np.ones((1, len(labels))))[0])
+    return Bootstrap(value, float(low), float(high), float(np.nanstd(replicates, ddof=1)))
+
+
+def bootstrap_replicates(
+    statistic: Statistic, labels: ArrayLike, object_ids: ArrayLike, n: int, seed: int
+) -> NDArray[np.float64]:
+    """Return a quantity of n resampled samples, float64 (n,).
+
+    Parameters
+    ----------
+    statistic
+        The quantity as a function of weights (b, galaxies).
+    labels
+        0 slow, 1 fast; shape (galaxies,). Equal labels: objects are drawn without regard to their class.
+    object_ids
+        Physical galaxies, shape (galaxies,).
+    n
+        Number of replicates.
+    seed
+        Seed of the draws.
+    """
+    labels = np.asarray(labels)
     generator = np.random.default_rng(seed)
     at_once = max(1, _VALUES_AT_ONCE // max(len(labels), 1))
-    replicates = np.concatenate(
+    return np.concatenate(
         [
             statistic(object_weights(labels, object_ids, min(at_once, n - start), generator))
             for start in range(0, n, at_once)
         ]
     )
-    low, high = np.nanquantile(replicates, [(1 - level) / 2, (1 + level) / 2])
-    value = float(statistic(np.ones((1, len(labels))))[0])
-    return Bootstrap(value, float(low), float(high), float(np.nanstd(replicates, ddof=1)))
 
 
 def object_weights(

@@ -52,7 +52,7 @@ def recalls(labels: ArrayLike, predicted: ArrayLike, level: float = 0.95) -> Rec
     from sklearn.metrics import confusion_matrix
 
     counts = confusion_matrix(labels, predicted, labels=(0, 1))
-    slow, fast = (_fraction(int(counts[k, k]), int(counts[k].sum()), level) for k in (0, 1))
+    slow, fast = (wilson(int(counts[k, k]), int(counts[k].sum()), level) for k in (0, 1))
     value = (slow.value + fast.value) / 2
     if np.isnan(value):
         return Recalls(slow, fast, Estimate(value, 0.0, 1.0))
@@ -110,51 +110,42 @@ def calibration_curve(
     """
     labels, probability = _checked_probabilities(labels, probability)
     rows = []
-    for number, members in enumerate(_equal_count_bins(probability, n_bins)):
+    for number, members in enumerate(equal_count_bins(probability, n_bins)):
         n, n_fast = len(members), int(labels[members].sum())
-        rate = _fraction(n_fast, n, level)
+        rate = wilson(n_fast, n, level)
         rows.append((number, n, n_fast, float(probability[members].mean()), rate.value, rate.low, rate.high))
     columns = ["bin", "n_galaxies", "n_fast", "probability_mean", "fraction_fast", "fraction_low", "fraction_high"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def expected_calibration_error(labels: ArrayLike, probability: ArrayLike, n_bins: int = CALIBRATION_BINS) -> float:
-    """Return the mean over galaxies of the difference of predicted and observed fraction in their bin.
-
-    It is never 0 in a finite sample: even true probabilities give about sqrt(2 / pi) times the standard error of the
-    fraction in a bin.
+def wilson(successes: int, n: int, level: float = 0.95) -> Estimate:
+    """Return the fraction of n trials that succeed, with its Wilson interval (Wilson 1927, JASA 22, 209).
 
     Parameters
     ----------
-    labels
-        0 slow, 1 fast; shape (n,).
-    probability
-        Probability of being fast, shape (n,).
-    n_bins
-        Number of bins of `calibration_curve`.
+    successes
+        Number of successes.
+    n
+        Number of trials.
+    level
+        Confidence level of the interval.
 
-    References
-    ----------
-    Naeini, Cooper & Hauskrecht 2015, AAAI, 2901.
+    Returns
+    -------
+    Estimate
+        NaN with the interval (0, 1) without a trial.
     """
-    curve = calibration_curve(labels, probability, n_bins)
-    gaps = (curve["probability_mean"] - curve["fraction_fast"]).abs()
-    return float(np.average(gaps, weights=curve["n_galaxies"]))
-
-
-def _fraction(successes: int, n: int, level: float) -> Estimate:
-    """Fraction with its Wilson interval (Wilson 1927, JASA 22, 209)."""
     if n == 0:
         return Estimate(float("nan"), 0.0, 1.0)
     interval = binomtest(successes, n).proportion_ci(level, method="wilson")
     return Estimate(successes / n, float(interval.low), float(interval.high))
 
 
-def _equal_count_bins(probability: NDArray[np.float64], n_bins: int) -> list[NDArray[np.int64]]:
-    """Row numbers of each bin, by ascending probability; equal values share the bin of their middle rank."""
-    _, inverse, counts = np.unique(probability, return_inverse=True, return_counts=True)
+def equal_count_bins(values: NDArray[np.float64], n_bins: int) -> list[NDArray[np.int64]]:
+    """Return the row numbers of each bin, by ascending value; equal values share the bin of their middle rank."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts + 1) / 2
-    wanted = np.floor(middle * min(n_bins, len(probability)) / len(probability)).astype(int)[inverse]
+    wanted = np.floor(middle * min(n_bins, len(values)) / len(values)).astype(int)[inverse]
     return [np.flatnonzero(wanted == number) for number in np.unique(wanted)]
 
 

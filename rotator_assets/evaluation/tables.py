@@ -58,8 +58,19 @@ def _calibration(ending: str, when: str) -> tuple[Column, ...]:
             "1 - Brier score over that of predicting the fraction of fast rotators for every galaxy",
         ),
         Column(f"ece{ending}", "DOUBLE", f"expected calibration error {when}, in ten bins of equal counts"),
+        Column(f"ece_low{ending}", "DOUBLE", f"lower end of its 95 % interval ({BOOTSTRAP}, corrected for its bias)"),
+        Column(f"ece_high{ending}", "DOUBLE", f"upper end of its 95 % interval ({BOOTSTRAP}, corrected for its bias)"),
+        Column(
+            f"ece_by_chance{ending}", "DOUBLE", "mean ece that true probabilities would have in a sample of this size"
+        ),
     )
 
+
+_POPULATION = Column(
+    "population",
+    "VARCHAR",
+    "early types, late types, or all types, each with a label; all types include unclassified ones",
+)
 
 TABLES = by_name(
     Table(
@@ -151,6 +162,7 @@ TABLES = by_name(
         "Predicted and observed fraction of fast rotators, out of fold, in bins of equal counts.",
         (
             *fields("dataset", "recipe"),
+            _POPULATION,
             Column("stage", "VARCHAR", "before or after calibration (slope and offset) on the validation parts"),
             Column("bin", "INTEGER", "bin in order of probability, from 0"),
             Column("n_galaxies", "INTEGER", "number of galaxies in the bin"),
@@ -161,5 +173,68 @@ TABLES = by_name(
             *fields("synthetic"),
         ),
         made_by=("intervals_report",),
+    ),
+    Table(
+        "population_metrics",
+        "Discrimination and calibration of the out-of-fold probabilities after calibration; one row per population.",
+        (
+            *fields("dataset", "recipe"),
+            _POPULATION,
+            Column(
+                "tested", "BOOLEAN", "true for the population of the validation parts, which calibrate the networks"
+            ),
+            *SAMPLE,
+            *AUC,
+            Column("probability_mean", "DOUBLE", "mean calibrated probability of being fast"),
+            *interval("fraction_fast", "fraction of fast rotators", "Wilson"),
+            *_calibration("", "after calibration"),
+            *fields("synthetic"),
+        ),
+        made_by=("intervals_report",),
+    ),
+    Table(
+        "galaxy_results",
+        "Predicted and measured values of each galaxy that a training predicts, by networks that have not seen it.",
+        (
+            *fields("dataset", "recipe", "galaxy_id", "object_id", "ra", "dec", "fold", "tested"),
+            *fields("is_early_type", "rotator_type", "probability_fast", "probability_fast_calibrated"),
+            *fields("lambda_r", "lambda_r_error", "lambda_r_predicted", "lambda_r_low", "lambda_r_high"),
+            *fields("ellipticity", "spin_threshold", "synthetic"),
+        ),
+        made_by=("galaxy_report",),
+    ),
+    Table(
+        "lambda_r_accuracy",
+        "Predicted against measured lambda_r, for each source of the latter and population; empty for recipes that "
+        "predict no lambda_r.",
+        (
+            *fields("dataset", "recipe"),
+            Column(
+                "source",
+                "VARCHAR",
+                "source of the measured lambda_r; labels: the value that gives the label, whatever its source",
+            ),
+            _POPULATION,
+            *SAMPLE,
+            *interval("bias", "median of predicted minus measured lambda_r", BOOTSTRAP),
+            Column(
+                "scatter", "DOUBLE", "1.4826 times the median absolute deviation of predicted minus measured lambda_r"
+            ),
+            *interval("correlation", "Pearson correlation coefficient", BOOTSTRAP),
+            *interval("rank_correlation", "Spearman rank correlation coefficient", BOOTSTRAP),
+            *interval("coverage", "fraction of measured values within the predicted 68 % interval", "Wilson"),
+            Column("interval_width", "DOUBLE", "mean width of the predicted intervals", "dimensionless"),
+            Column(
+                "auc",
+                "DOUBLE",
+                "AUC within networks of lambda_r_predicted - spin_threshold, against the class by measured lambda_r",
+            ),
+            *fields("auc_low", "auc_high"),
+            *interval("right_fraction", "fraction of galaxies on the same side of spin_threshold in both", "Wilson"),
+            *interval("slow_completeness", "fraction of slow rotators with lambda_r_predicted below it", "Wilson"),
+            *interval("slow_purity", "fraction of slow rotators among those below it", "Wilson"),
+            *fields("synthetic"),
+        ),
+        made_by=("galaxy_report",),
     ),
 )

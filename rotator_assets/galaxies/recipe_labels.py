@@ -11,6 +11,7 @@ import pandas as pd
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
+from rotator_assets.galaxies.matching import hides_slow_rotation
 from rotator_assets.kinematics.spin import is_slow_rotator, spin_threshold
 
 
@@ -26,6 +27,20 @@ def labelled_by(galaxies: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
         spin_threshold=spin_threshold(ellipticity, recipe.label),
         rotator_type=np.where(is_slow_rotator(lambda_r, ellipticity, recipe.label), 0, 1).astype(np.int8),
     )
+
+
+def with_recipe_labels(galaxies: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """Return rows of ``imaged_galaxies`` with ``spin_threshold`` and ``rotator_type`` by the recipe.
+
+    ``rotator_type`` (Int8) is missing without a label: unmeasured, or closer to the boundary than the recipe's gap.
+    """
+    known = galaxies["rotator_type"].notna()
+    if recipe.label != "settings":
+        galaxies = labelled_by(galaxies, recipe)
+        known &= ~hides_slow_rotation(galaxies)
+    if recipe.boundary_gap > 0:
+        known &= (galaxies["lambda_r"] - galaxies["spin_threshold"]).abs() >= recipe.boundary_gap
+    return galaxies.assign(rotator_type=galaxies["rotator_type"].astype("Int8").where(known))
 
 
 def with_galaxies(predictions: pd.DataFrame, labeled_images: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:

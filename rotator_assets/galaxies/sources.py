@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from rotator_assets.core.settings import SurveySettings
 from rotator_assets.galaxies.losses import Losses, every_row
 from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
 
@@ -56,6 +57,13 @@ def usable_lambda_r(
     """
     kinematics = scaled(kinematics, scale)
     return kinematics[kinematics["lambda_r"].between(*LAMBDA_R_RANGE) & passes_jam_quality(kinematics, jam_qual_min)]
+
+
+def several_sources(kinematics: pd.DataFrame, settings: SurveySettings) -> pd.DataFrame:
+    """Return the `usable_lambda_r` of a survey by galaxy and source if it has several sources; otherwise no rows."""
+    found = usable_lambda_r(kinematics, settings.jam_qual_min, settings.lambda_r_scale)
+    found = found.drop_duplicates(["galaxy_id", "lambda_r_source"])
+    return found if found["lambda_r_source"].nunique() > 1 else found.iloc[:0]
 
 
 def passes_jam_quality(kinematics: pd.DataFrame, jam_qual_min: int | None) -> pd.Series:

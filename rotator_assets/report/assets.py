@@ -10,7 +10,7 @@ import pandas as pd
 from rotator_assets.attribution.assets import attribution_maps
 from rotator_assets.attribution.faithfulness.assets import attribution_tests
 from rotator_assets.comparison.assets import dataset_comparison, recipe_comparison
-from rotator_assets.evaluation.assets import intervals_report, roc_report
+from rotator_assets.evaluation.assets import galaxy_report, intervals_report, roc_report
 from rotator_assets.galaxies.assets import early_type_galaxies, label_sensitivity, labeled_galaxies, lambda_r_agreement
 from rotator_assets.lineage.groups import described, study_asset
 from rotator_assets.lineage.observed_results import all_results
@@ -37,6 +37,7 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
         lambda_r_agreement,
         label_sensitivity,
         roc_report,
+        galaxy_report,
         attribution_maps,
         recipe_comparison,
         dataset_comparison,

@@ -152,6 +152,28 @@ _ALL = (
         "DOUBLE",
         "probability_fast after calibration, for the fraction of slow rotators among the training galaxies",
     ),
+    Column("tested", "BOOLEAN", "true for labelled galaxies of the population, which are in `predictions`, too"),
+    Column(
+        "lambda_r_predicted",
+        "DOUBLE",
+        "predicted median of lambda_r",
+        "dimensionless",
+        "where the recipe predicts no lambda_r",
+    ),
+    Column(
+        "lambda_r_low",
+        "DOUBLE",
+        "lower end of the predicted 68 % interval",
+        "dimensionless",
+        "where the recipe predicts no lambda_r",
+    ),
+    Column(
+        "lambda_r_high",
+        "DOUBLE",
+        "upper end of the predicted 68 % interval",
+        "dimensionless",
+        "where the recipe predicts no lambda_r",
+    ),
     Column("n_galaxies", "INTEGER", "number of catalogue entries with an out-of-fold prediction"),
     Column("n_slow", "INTEGER", "number of slow rotators among them"),
     Column(

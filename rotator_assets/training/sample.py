@@ -7,7 +7,7 @@ import pandas as pd
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.galaxies.matching import hides_slow_rotation
-from rotator_assets.galaxies.recipe_labels import labelled_by
+from rotator_assets.galaxies.recipe_labels import labelled_by, with_recipe_labels
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.training.targets import UNLABELED
 
@@ -85,21 +85,10 @@ def learned_galaxies(
     InputError
         If a galaxy of the sample is not in the table.
     """
-    labelled = _labelled(imaged_galaxies, recipe).set_index("galaxy_id", drop=False)
+    labelled = with_recipe_labels(imaged_galaxies, recipe).set_index("galaxy_id", drop=False)
+    labelled["rotator_type"] = labelled["rotator_type"].fillna(UNLABELED).astype("int8")
     if missing := sorted(set(sample["galaxy_id"]) - set(labelled.index)):
         raise InputError(f"galaxy {missing[0]} has a label but is not in imaged_galaxies; materialize it again")
     own = labelled.loc[sample["galaxy_id"]].reset_index(drop=True)
     others = labelled[~labelled.index.isin(sample["galaxy_id"])].reset_index(drop=True)
     return own, others if recipe.training_population == "all" else others.iloc[:0]
-
-
-def _labelled(galaxies: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
-    """Return the galaxies with ``spin_threshold`` and ``rotator_type`` by the recipe, `UNLABELED` without a label."""
-    known = galaxies["rotator_type"].notna()
-    if recipe.label != "settings":
-        galaxies = labelled_by(galaxies, recipe)
-        known &= ~hides_slow_rotation(galaxies)
-    if recipe.boundary_gap > 0:
-        known &= (galaxies["lambda_r"] - galaxies["spin_threshold"]).abs() >= recipe.boundary_gap
-    types = galaxies["rotator_type"].where(known, UNLABELED).astype("int8")
-    return galaxies.assign(rotator_type=types)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from rotator_assets.store.columns import Column, Table, by_name
 from rotator_assets.store.fields import fields
 
-_TESTED = Column("tested", "BOOLEAN", "true for labelled galaxies of the population, which are in `predictions`, too")
-_NOT_PREDICTED = "where the recipe predicts no lambda_r"
-
 TABLES = by_name(
     Table(
         "training_history",
@@ -48,8 +45,7 @@ TABLES = by_name(
         "Galaxies that the networks of a fold predict without having seen them, for recipes that learn more than the "
         "class; one row per galaxy and repeat.",
         (
-            *fields("dataset", "recipe", "galaxy_id", "object_id", "repeat", "fold"),
-            _TESTED,
+            *fields("dataset", "recipe", "galaxy_id", "object_id", "repeat", "fold", "tested"),
             Column(
                 "lambda_r_margin",
                 "DOUBLE",
@@ -74,17 +70,9 @@ TABLES = by_name(
         "Predictions of galaxies by networks that have not seen them: the tested ones, and every other galaxy with an "
         "image if the recipe trains on all.",
         (
-            *fields("dataset", "recipe", "galaxy_id", "object_id", "fold"),
-            _TESTED,
+            *fields("dataset", "recipe", "galaxy_id", "object_id", "fold", "tested"),
             *fields("probability_fast", "probability_fast_calibrated"),
-            Column("lambda_r_predicted", "DOUBLE", "predicted median of lambda_r", "dimensionless", _NOT_PREDICTED),
-            Column(
-                "lambda_r_low", "DOUBLE", "lower end of the predicted 68 % interval", "dimensionless", _NOT_PREDICTED
-            ),
-            Column(
-                "lambda_r_high", "DOUBLE", "upper end of the predicted 68 % interval", "dimensionless", _NOT_PREDICTED
-            ),
-            *fields("synthetic"),
+            *fields("lambda_r_predicted", "lambda_r_low", "lambda_r_high", "synthetic"),
         ),
         made_by=("predictions",),
     ),

@@ -12,7 +12,7 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.recipes_file import load_recipes
-from rotator_assets.evaluation.assets import intervals_report
+from rotator_assets.evaluation.assets import galaxy_report, intervals_report
 from rotator_assets.kinematics.spin import spin_threshold
 from rotator_assets.lineage import observed_results as results
 from rotator_assets.lineage.partitions import training_key
@@ -80,15 +80,70 @@ def test_intervals_of_a_training_are_tables_and_pictures(root, predictions):
     partition = training_key(DATASET, RECIPE)
     course = pd.DataFrame({"fold": 0, "epoch": [1, 2, 3], "val_loss": [0.7, 0.6, 0.65], "loss": 0.6, "val_auc": 0.7})
     written("training_history", course, root, partition)
+    galaxies = predictions.assign(tested=True, is_early_type=True)
+    written("galaxy_results", galaxies, root, partition)
     tables = kept(intervals_report(context(partition), open_store(root), predictions), root, partition)
     row = tables["referee_metrics"].iloc[0]
     assert (row["dataset"], row["recipe"], row["n_galaxies"], row["synthetic"]) == (DATASET, RECIPE, COUNT, True)
     assert row["n_repeats"] == 1 and pd.isna(row["seed_auc_std"]) and pd.isna(row["brier_calibrated"])
     assert row["auc_low"] < row["auc"] < row["auc_high"]
     assert set(tables["calibration_curves"]["stage"]) == {"before"}
+    assert tables["population_metrics"][["population", "tested"]].to_numpy().tolist() == [["early types", True]]
     assert tables["convergence"][["epochs", "best_epoch"]].to_numpy().tolist() == [[3, 2]]
     folder = root.figures / DATASET / RECIPE
     assert {path.name for path in folder.iterdir()} == {"reliability.png", "precision_recall.png"}
+
+
+@pytest.fixture
+def imaged(galaxies):
+    """Early and late types in turn, with what stands beside their predictions."""
+    early = np.arange(COUNT) % 2 == 0
+    return galaxies.assign(is_early_type=early, ra=1.0, dec=2.0, lambda_r_limit=np.nan)
+
+
+def predicted(root, predictions, galaxies, partition, **lambda_r):
+    """Write predictions of every galaxy, the even ones of them tested."""
+    frame = predictions.assign(tested=np.arange(COUNT) % 2 == 0, **lambda_r)
+    written("galaxy_predictions", frame, root, partition)
+
+
+def test_predicted_lambda_r_is_compared_with_each_source(root, galaxies, predictions, imaged):
+    sources = [galaxies.assign(lambda_r_source="pipe3d"), galaxies.iloc[:40].assign(lambda_r_source="dynpop")]
+    sources[1]["lambda_r"] += 0.05
+    written("kinematics_catalog", pd.concat(sources), root, "manga")
+    partition = training_key(DATASET, "recommended")
+    found = galaxies["lambda_r"] + np.random.default_rng(0).normal(0, 0.05, COUNT)
+    predicted(
+        *(root, predictions, galaxies, partition),
+        lambda_r_predicted=found,
+        lambda_r_low=found - 0.05,
+        lambda_r_high=found + 0.05,
+    )
+    result = galaxy_report(context(partition), open_store(root), models(lambda_r_interval=1.0), imaged)
+    tables = kept(result, root, partition)
+    every = tables["galaxy_results"].set_index("galaxy_id").loc[galaxies["galaxy_id"]]
+    assert every["lambda_r"].to_numpy() == pytest.approx(galaxies["lambda_r"]) and every["synthetic"].all()
+    rows = tables["lambda_r_accuracy"].set_index(["source", "population"])
+    assert rows["n_galaxies"].to_dict() == {
+        (source, population): n
+        for source, sizes in {"labels": (60, 60, 120), "pipe3d": (60, 60, 120), "dynpop": (20, 20, 40)}.items()
+        for population, n in zip(("early types", "late types", "all types"), sizes, strict=True)
+    }
+    assert rows.loc[("dynpop", "all types"), "bias"] == pytest.approx(-0.05, abs=0.03)
+    assert result.metadata["coverage_early_types"] == pytest.approx(0.68, abs=0.15)
+    assert (root.figures / DATASET / "recommended" / "lambda_r.png").is_file()
+
+
+def test_a_recipe_without_lambda_r_has_no_accuracy_and_no_picture(root, galaxies, predictions, imaged):
+    written("kinematics_catalog", galaxies.assign(lambda_r_source="pipe3d"), root, "manga")
+    partition = training_key(DATASET, RECIPE)
+    outdated = root.figures / DATASET / RECIPE / "lambda_r.png"
+    outdated.parent.mkdir(parents=True)
+    outdated.touch()
+    predicted(root, predictions, galaxies, partition)
+    tables = kept(galaxy_report(context(partition), open_store(root), models(), imaged), root, partition)
+    assert tables["lambda_r_accuracy"].empty and len(tables["galaxy_results"]) == COUNT
+    assert tables["galaxy_results"]["lambda_r_predicted"].isna().all() and not outdated.exists()
 
 
 def test_labels_are_redrawn_from_errors_boundaries_and_sources(root, galaxies, predictions):

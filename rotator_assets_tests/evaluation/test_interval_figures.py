@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.evaluation.reliability import calibration_curves, referee_metrics
+from rotator_assets.evaluation.reliability import calibration_curves, population_metrics, referee_metrics
 from rotator_assets.evaluation.reliability_figures import precision_recall_figure, reliability_figure
 from rotator_assets.evaluation.scores import precision_recall_frame
 from rotator_assets.kinematics.spin import spin_threshold
@@ -24,6 +24,7 @@ def sample():
     frame = frame[frame["rotator_type"].notna()].reset_index(drop=True)
     frame["probability_fast_calibrated"] = 0.3 + 0.5 * frame["probability_fast"]
     frame = frame.assign(object_id=frame["galaxy_id"], rotator_type=frame["rotator_type"].astype(int), repeat=0, fold=0)
+    frame = frame.assign(tested=frame["is_early_type"].fillna(False).astype(bool))
     return frame.assign(lambda_r_error=np.nan, spin_threshold=spin_threshold(frame["ellipticity"]))
 
 
@@ -53,7 +54,11 @@ def figures(sample, metrics, variants, points, fit):
     """Every picture by name, with or without the synthetic stamp."""
     curve = precision_recall_frame(sample["rotator_type"], sample["probability_fast"])
     made = {
-        "reliability": (reliability_figure, (calibration_curves(sample), metrics), TITLE),
+        "reliability": (
+            reliability_figure,
+            (calibration_curves(sample), metrics, population_metrics(sample, n=20)),
+            TITLE,
+        ),
         "precision_recall": (precision_recall_figure, (curve, metrics), TITLE),
         "label_noise": (label_noise_figure, (variants,), TITLE),
         "learning_curve": (
@@ -78,15 +83,28 @@ def test_texts_fit_and_synthetic_figures_are_stamped(figures, name):
 def test_reliability_shows_both_stages_with_their_errors(figures, metrics):
     (axes,) = figures("reliability", synthetic=False).axes
     labels = " ".join(made_up.legend_texts(axes))
-    assert f"as predicted: calibration error {metrics['ece']:.3f}" in labels
-    assert f"after calibration: calibration error {metrics['ece_calibrated']:.3f}" in labels
+    for name, ending in (("as predicted", ""), ("after calibration", "_calibrated")):
+        low, high = metrics[f"ece_low{ending}"], metrics[f"ece_high{ending}"]
+        assert f"{name}:\ncalibration error {metrics[f'ece{ending}']:.3f} [{low:.3f}, {high:.3f}]" in labels
     assert f"fraction of fast rotators: {1 - metrics['prevalence']:.2f}" in labels
 
 
+def test_reliability_shows_other_populations_after_calibration(figures, sample):
+    (axes,) = figures("reliability", synthetic=False).axes
+    rows = population_metrics(sample, n=20).set_index("population")
+    labels = [label for label in made_up.legend_texts(axes) if " types, " in label]
+    expected = [
+        f"{name}, after calibration, {rows.loc[name, 'n_galaxies']}:\ncalibration error {rows.loc[name, 'ece']:.3f}"
+        for name in ("late types", "all types")
+    ]
+    assert len(labels) == 2 and all(map(str.startswith, labels, expected))
+
+
 def test_without_calibration_one_stage_is_shown(sample):
-    given = sample.drop(columns="probability_fast_calibrated")
-    found = referee_metrics(given, given, n=20)
-    (axes,) = reliability_figure(calibration_curves(given), found, **TITLE, synthetic=False).axes
+    given = sample.assign(probability_fast_calibrated=np.nan)
+    found, rows = referee_metrics(given, given, n=20), population_metrics(given, n=20)
+    assert rows["ece"].isna().all() and rows["probability_mean"].isna().all()
+    (axes,) = reliability_figure(calibration_curves(given), found, rows, **TITLE, synthetic=False).axes
     assert "after calibration" not in " ".join(made_up.legend_texts(axes))
 
 

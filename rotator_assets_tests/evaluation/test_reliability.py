@@ -7,10 +7,16 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score, brier_score_loss
 
 from rotator_assets.evaluation.auc import auc_interval
+from rotator_assets.evaluation.calibration_error import calibration_error
 from rotator_assets.evaluation.network_scores import NetworkScores
-from rotator_assets.evaluation.reliability import calibration_curves, referee_metrics, seed_spread
+from rotator_assets.evaluation.reliability import (
+    calibration_curves,
+    population_metrics,
+    probability_metrics,
+    referee_metrics,
+    seed_spread,
+)
 from rotator_assets.evaluation.resampling import bootstrap_auc
-from rotator_assets.evaluation.scores import expected_calibration_error
 from rotator_assets.tables import TABLES
 
 KEY = {"dataset", "recipe", "synthetic"}
@@ -31,6 +37,8 @@ def predictions():
             "object_id": np.arange(200) // 2 * 4 + np.arange(200) % 4,
             "repeat": 0,
             "fold": np.arange(200) // 4 % 3,
+            "tested": True,
+            "is_early_type": True,
             "rotator_type": kind,
             "predicted_type": (logit > 0.3).astype(int),
             "probability_fast": expit(2 * logit),
@@ -56,7 +64,9 @@ def test_metrics_agree_with_their_functions(predictions):
     for ending, column in (("", "probability_fast"), ("_calibrated", "probability_fast_calibrated")):
         assert found[f"brier{ending}"] == pytest.approx(brier_score_loss(labels, predictions[column]))
         assert found[f"brier_low{ending}"] < found[f"brier{ending}"] < found[f"brier_high{ending}"]
-        assert found[f"ece{ending}"] == expected_calibration_error(labels, predictions[column])
+        error = calibration_error(labels, predictions[column], predictions["object_id"], n=200, seed=5)
+        named = [found[f"{name}{ending}"] for name in ("ece", "ece_low", "ece_high", "ece_by_chance")]
+        assert named == [error.value, error.low, error.high, error.by_chance]
 
 
 @pytest.mark.parametrize("calibrated", ["absent", "empty"])
@@ -74,6 +84,37 @@ def test_curves_have_the_columns_of_their_table(predictions):
     curves = calibration_curves(predictions)
     assert set(curves.columns) | KEY == columns("calibration_curves")
     assert curves.groupby("stage")["n_galaxies"].sum().to_dict() == {"before": 200, "after": 200}
+    assert set(curves["population"]) == {"early types"}
+
+
+def test_populations_have_the_metrics_of_their_galaxies(predictions):
+    late = np.arange(200) % 5 == 0
+    everything = predictions.assign(tested=~late, is_early_type=~late)
+    everything.loc[1, "rotator_type"] = np.nan
+    rows = population_metrics(everything, n=100, seed=5).set_index("population")
+    assert set(rows.columns) | KEY | {"population"} == columns("population_metrics")
+    assert rows["n_galaxies"].to_dict() == {"early types": 159, "late types": 40, "all types": 199}
+    assert rows["tested"].to_dict() == {"early types": False, "late types": False, "all types": False}
+    of_late = everything[late]
+    expected = probability_metrics(
+        of_late["rotator_type"].to_numpy(int), of_late["object_id"], of_late["probability_fast_calibrated"], 100, 5
+    )
+    assert rows.loc["late types", list(expected)].to_dict() == pytest.approx(expected)
+    assert rows.loc["late types", "fraction_fast"] == of_late["rotator_type"].mean()
+    assert rows.loc["late types", "probability_mean"] == of_late["probability_fast_calibrated"].mean()
+    assert calibration_curves(everything).groupby(["population", "stage"])["n_galaxies"].sum().to_dict() == {
+        (population, stage): n for population, n in rows["n_galaxies"].items() for stage in ("before", "after")
+    }
+
+
+def test_the_population_of_the_validation_parts_is_the_tested_one(predictions):
+    late = np.arange(200) % 5 == 0
+    rows = population_metrics(predictions.assign(tested=~late, is_early_type=~late), n=20).set_index("population")
+    assert rows["tested"].to_dict() == {"early types": True, "late types": False, "all types": False}
+    rows = population_metrics(predictions.assign(is_early_type=~late), n=20).set_index("population")
+    assert rows["tested"].to_dict() == {"early types": False, "late types": False, "all types": True}
+    slow = population_metrics(predictions[predictions["rotator_type"] == 0], n=20).iloc[0]
+    assert np.isnan([slow["auc"], slow["brier_skill"]]).all() and np.isfinite(slow["ece"])
 
 
 def test_spread_over_repeats_is_the_scatter_of_their_aucs(predictions):

@@ -5,7 +5,7 @@ import pandas as pd
 
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.galaxies.recipe_labels import with_galaxies
-from rotator_assets.galaxies.sources import usable_lambda_r
+from rotator_assets.galaxies.sources import several_sources
 from rotator_assets.lineage.groups import described, of_dataset, robustness_asset
 from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.observed_results import survey_kinematics
@@ -45,7 +45,8 @@ def label_noise_report(
     key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
     reads = Reads(context, store)
     sample = with_galaxies(reads.table("repeat_predictions"), labeled_images, rotator_classifier.recipe)
-    variants = label_noise_variants(sample, _sources(reads, survey), seed=_SEED)
+    sources = several_sources(reads.table("kinematics_catalog", survey), reads.all_settings().survey(survey))
+    variants = label_noise_variants(sample, sources, seed=_SEED)
     frame = variants.assign(**key, assumed_error=ASSUMED_ERROR)
     pictures = Pictures(store.root, f"{dataset}/{recipe}", EXHIBITS)
     pictures.add("label_noise", label_noise_figure(variants, **key))
@@ -61,11 +62,3 @@ def label_noise_report(
             assumed_error=ASSUMED_ERROR,
         ),
     )
-
-
-def _sources(reads: Reads, survey: str) -> pd.DataFrame:
-    """Return every valid lambda_R if the survey has several sources of it, and no rows otherwise."""
-    chosen = reads.all_settings().survey(survey)
-    found = usable_lambda_r(reads.table("kinematics_catalog", survey), chosen.jam_qual_min, chosen.lambda_r_scale)
-    found = found.drop_duplicates(["galaxy_id", "lambda_r_source"])
-    return found if found["lambda_r_source"].nunique() > 1 else found.iloc[:0]
