@@ -98,7 +98,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
     TableExhibit(
         "population_metrics",
         "training",
-        "Discrimination and calibration by population, all with the calibration of the tested one",
+        "Discrimination and calibration by population; types not tested are calibrated by those of other folds",
         topic="robustness",
         order=2,
     ),

@@ -12,15 +12,17 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.frames import parts_of
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe, effective_recipe
+from rotator_assets.galaxies.recipe_labels import with_recipe_labels
 from rotator_assets.lineage.groups import described, learning_asset, of_dataset
 from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.observed_results import learned_galaxies as learned_galaxies_input
 from rotator_assets.lineage.observed_results import other_survey_galaxies
-from rotator_assets.lineage.partitions import DATASETS
+from rotator_assets.lineage.partitions import DATASETS, dataset_to_training
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
+from rotator_assets.tensors.assets import imaged_galaxies
 from rotator_assets.training.galaxies import training_galaxies
 from rotator_assets.training.targets import MARGINS, OUTPUTS
 
@@ -124,7 +126,7 @@ def rotator_classifier(
 @learning_asset(
     code_version="5",
     ins=of_dataset("image_tensors"),
-    deps=of_recipe("training", "prediction"),
+    deps=[*of_recipe("training", "prediction"), dg.AssetDep(imaged_galaxies, partition_mapping=dataset_to_training)],
     description="Probability of being fast, by networks trained on neither the galaxy nor its repeat observations.",
 )
 def predictions(
@@ -155,7 +157,7 @@ def predictions(
     tested = tested.merge(logits, on=["galaxy_id", "fold"], how="left", validate="one_to_one").assign(averaged=averaged)
     tested["probability_fast"] = expit(tested["logit"])
     frame = out_of_fold_predictions(tested, averaged).assign(**key)
-    every = galaxy_predictions(unseen, averaged).assign(**key)
+    every = galaxy_predictions(unseen, averaged, _outside(reads, dataset, recipe)).assign(**key)
     return dg.MaterializeResult(
         value={"predictions": frame, "repeat_predictions": tested, "galaxy_predictions": every},
         data_version=dg.DataVersion("-".join(map(content_hash, (frame, tested, every)))),
@@ -171,6 +173,15 @@ def _unseen(reads: Reads, tested: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     of_folds = tested[["fold", *calibration]].drop_duplicates("fold")
     unseen = reads.table("unseen_galaxies").merge(of_folds, on="fold", how="left", validate="many_to_one")
     return unseen.assign(**dict.fromkeys(OUTPUTS, float("nan")))
+
+
+def _outside(reads: Reads, dataset: str, recipe: Recipe) -> pd.DataFrame | None:
+    """Return label and lambda_R of the galaxies outside the recipe's population; None if it trains on none of them."""
+    if recipe.training_population == "same" or recipe.population == "all":
+        return None
+    galaxies = with_recipe_labels(reads.table("imaged_galaxies", dataset), recipe)
+    early = galaxies["is_early_type"].astype("boolean").fillna(False)
+    return galaxies.loc[~early, ["galaxy_id", "rotator_type", "lambda_r"]]
 
 
 def _networks_folds(reads: Reads, partition: str) -> pd.DataFrame:

@@ -1,0 +1,80 @@
+"""Assets of a recipe that trains on every galaxy: those that are not tested are predicted and reported, too."""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+
+from rotator_assets.core.recipes_file import load_recipes
+from rotator_assets.kinematics.spin import spin_threshold
+from rotator_assets.lineage import observed_results as results
+from rotator_assets.lineage.partitions import training_key
+from rotator_assets.orchestration.plans import Step
+from rotator_assets.running import open_runner
+from rotator_assets.store.tensors import writing_tensor
+from rotator_assets.tables import TABLES, open_store
+from rotator_assets_tests.training.made_up_training import SIZE_PX, TINY, galaxy_ids, planted_survey
+
+DATASET, RECIPE = "manga-observed-64", "every-galaxy"
+PARTITION = str(training_key(DATASET, RECIPE))
+SHORT = TINY.model_copy(
+    update={
+        **{"name": RECIPE, "folds": 2, "epochs": 1, "architecture": "compact"},
+        **{"training_population": "all", "lambda_r_interval": 1.0},
+    }
+)
+
+
+def written(root, table, partition, frame):
+    """Write a table with the columns of the frame; the others are empty."""
+    open_store(root).write(table, partition, frame.reindex(columns=TABLES[table].column_names))
+
+
+@pytest.fixture
+def galaxies(new_root, monkeypatch):
+    """The planted survey with as many early as late types; every ninth galaxy has no kinematics."""
+    images, labels, objects = planted_survey(160)
+    with writing_tensor(new_root.tensors / DATASET, SIZE_PX, synthetic=True) as writer:
+        for galaxy_id, image in zip(galaxy_ids(objects), images, strict=True):
+            writer.append(galaxy_id, image)
+    lambda_r = np.where(labels == 1, 0.5, 0.1) + np.random.default_rng(0).normal(0, 0.02, len(labels))
+    frame = pd.DataFrame({"galaxy_id": galaxy_ids(objects), "object_id": objects, "lambda_r": lambda_r})
+    threshold = float(spin_threshold(np.array([0.4]))[0])
+    frame = frame.assign(
+        **{"dataset": DATASET, "synthetic": True, "ellipticity": 0.4, "spin_threshold": threshold},
+        rotator_type=pd.array(lambda_r >= threshold, dtype="Int8"),
+        is_early_type=np.arange(len(labels)) // 2 % 2 > 0,
+    )
+    frame.loc[::9, ["lambda_r", "rotator_type"]] = [np.nan, pd.NA]
+    written(new_root, "imaged_galaxies", DATASET, frame)
+    written(new_root, "labeled_images", DATASET, frame[frame["rotator_type"].notna()])
+    written(new_root, "kinematics_catalog", "manga", frame.assign(survey="manga", lambda_r_source="pipe3d").dropna())
+    recipes = load_recipes()
+    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: SHORT})
+    monkeypatch.setattr("rotator_assets.core.recipes.reduced", lambda recipe, crop_px: recipe)
+    return frame
+
+
+def test_every_galaxy_is_predicted_calibrated_and_compared(new_root, galaxies):
+    with open_runner(new_root) as runner:
+        runner.observe()
+        for asset in ("image_tensors", "labeled_images", "imaged_galaxies"):
+            runner.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=DATASET))
+        assets = ("rotator_classifier", "predictions", "galaxy_report")
+        runner.materialize(Step("training", assets, PARTITION))
+    tables = open_store(new_root)
+    found = tables.read("galaxy_results", PARTITION).set_index("galaxy_id").loc[galaxies["galaxy_id"]]
+    early, labelled = galaxies["is_early_type"].to_numpy(), galaxies["rotator_type"].notna().to_numpy()
+    assert (found["tested"].to_numpy(bool) == (early & labelled)).all() and len(found) == len(galaxies)
+    assert (found["lambda_r_low"] <= found["lambda_r_high"]).all()
+    folds = tables.read("training_folds", PARTITION).drop_duplicates("fold").set_index("fold")
+    slope, offset = (found["fold"].map(folds[f"calibration_{name}"]).to_numpy() for name in ("slope", "offset"))
+    raw, calibrated = (np.log(p / (1 - p)) for p in (found["probability_fast"], found["probability_fast_calibrated"]))
+    by_fold = np.isclose(calibrated, slope * raw + offset, atol=1e-6)
+    assert by_fold[early].all() and not by_fold[~early].any()
+    rows = tables.read("lambda_r_accuracy", PARTITION)
+    assert set(rows["source"]) == {"labels"} and rows["n_galaxies"].tolist() == [
+        *(np.sum(chosen & labelled) for chosen in (early, ~early)),
+        labelled.sum(),
+    ]
+    assert (new_root.figures / DATASET / RECIPE / "lambda_r.png").is_file()
