@@ -9,21 +9,27 @@ CLOSE_NATS = 0.01
 
 
 def convergence(history: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per fold that summarizes the training of its network.
+    """Return one row per network that summarizes its training.
 
-    ``history``: fold, epoch (from 1), loss, val_loss (nats) and val_auc, as in ``training_history``. Columns:
+    ``history``: fold, member, epoch (from 1), loss, val_loss (nats) and val_auc, as in ``training_history``. Columns:
     ``epochs`` trained; ``converged_epoch``, the first whose val_loss is within ``CLOSE_NATS`` of the lowest;
-    ``best_epoch``, that of the lowest val_loss, whose weights are kept; ``best_val_loss`` and ``best_val_auc`` there;
+    ``best_epoch``, that of the lowest val_loss; ``best_val_loss`` and ``best_val_auc`` there;
     ``still_improving``, true if that is the last epoch; ``overfitting_nats``, the rise of val_loss from there to the
     last epoch; ``gap_nats``, val_loss minus loss at the last epoch (the loss is that of augmented images).
     """
     rows = []
-    for fold, course in history.sort_values("epoch").groupby("fold"):
+    courses = (
+        history.assign(member=history["member"].astype(float).fillna(0))
+        .sort_values("epoch")
+        .groupby(["fold", "member"])
+    )
+    for (fold, member), course in courses:
         best, last = course.loc[course["val_loss"].idxmin()], course.iloc[-1]
         close = course["val_loss"] <= best["val_loss"] + CLOSE_NATS
         rows.append(
             {
                 "fold": fold,
+                "member": int(member),
                 "epochs": int(last["epoch"]),
                 "converged_epoch": int(course.loc[close, "epoch"].min()),
                 "best_epoch": int(best["epoch"]),

@@ -168,12 +168,12 @@ def score_histogram_figure(
 
 
 def history_figure(history: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
-    """Draw loss and validation AUC after every epoch, one colour per fold.
+    """Draw loss and validation AUC after every epoch, one colour per fold and one line per network.
 
     Parameters
     ----------
     history
-        Columns fold, epoch, loss, val_loss and val_auc. A dot marks the lowest validation loss.
+        Columns fold, member, epoch, loss, val_loss and val_auc. A dot marks the lowest validation loss.
     dataset, recipe, synthetic
         For the title; a synthetic figure is stamped.
     """
@@ -181,14 +181,17 @@ def history_figure(history: pd.DataFrame, *, dataset: str, recipe: str, syntheti
         9.0, 4.4, title="Loss and AUC by epoch", dataset=dataset, recipe=recipe, synthetic=synthetic
     )
     losses, aucs = figure.subplots(1, 2)
-    folds = list(history.groupby("fold", sort=True))
-    for number, (fold, rows) in enumerate(folds):
+    networks = list(
+        history.assign(member=history["member"].astype(float).fillna(0)).groupby(["fold", "member"], sort=True)
+    )
+    folds = list(dict.fromkeys(fold for (fold, _), _ in networks))
+    for (fold, member), rows in networks:
         rows = rows.sort_values("epoch")
         epoch, validation, auc = numbers(rows, "epoch"), numbers(rows, "val_loss"), numbers(rows, "val_auc")
-        colour = style.shade(number, len(folds))
+        colour = style.shade(folds.index(fold), len(folds))
         losses.plot(epoch, numbers(rows, "loss"), color=colour, lw=1.1, ls=":")
         losses.plot(epoch, validation, color=colour, lw=1.3)
-        aucs.plot(epoch, auc, color=colour, lw=1.3, label=f"fold {fold}" if len(folds) <= 10 else None)
+        aucs.plot(epoch, auc, color=colour, lw=1.3, label=f"fold {fold}" if len(folds) <= 10 and not member else None)
         if np.isfinite(validation).any():
             best = int(np.nanargmin(validation))
             losses.plot(epoch[best], validation[best], "o", ms=5, color=colour, mec="white")

@@ -142,12 +142,16 @@ TABLES = by_name(
     ),
     Table(
         "convergence",
-        "Epochs to converge and overfitting of each network; one row per fold.",
+        "Epochs to converge and overfitting of each network.",
         (
-            *fields("dataset", "recipe", "fold"),
+            *fields("dataset", "recipe", "fold", "member"),
             Column("epochs", "INTEGER", "number of epochs trained"),
             Column("converged_epoch", "INTEGER", "first epoch with val_loss within 0.01 nats of the lowest"),
-            Column("best_epoch", "INTEGER", "epoch of the lowest val_loss, whose weights are kept"),
+            Column(
+                "best_epoch",
+                "INTEGER",
+                "epoch of the lowest val_loss, whose weights are kept by default",
+            ),
             Column("best_val_loss", "DOUBLE", "val_loss at best_epoch", "nats"),
             Column("best_val_auc", "DOUBLE", "val_auc at best_epoch"),
             Column("still_improving", "BOOLEAN", "true where best_epoch is the last: longer training may do better"),

@@ -28,6 +28,7 @@ _ALL = (
     Column("galaxy_id", "VARCHAR", "catalogue entry: PLATE-IFU (manga) or subfind id (tng100)", required=True),
     Column("object_id", "VARCHAR", "physical galaxy, shared by repeat observations: MaNGA-ID or subfind id"),
     Column("fold", "INTEGER", "cross-validation fold whose test part contains the row, from 0", required=True),
+    Column("member", "INTEGER", "number of the network among those of its fold, from 0"),
     Column("synthetic", "BOOLEAN", "true for rows made from synthetic files", required=True),
     # Morphology.
     Column("ra", "DOUBLE", "right ascension (J2000)", "degrees"),

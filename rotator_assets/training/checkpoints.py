@@ -37,7 +37,7 @@ class EpochLog:
     n_epochs
         Largest number of epochs of a fold.
     loss, val_loss
-        The recipe's loss (`imbalance`) of the training and the validation part, nats.
+        The recipe's loss of the class (`imbalance`) of the training and the validation part, nats.
     val_auc
         AUC of the validation part.
     images_per_second

@@ -10,10 +10,9 @@ TABLES = by_name(
         "training_history",
         "Losses during each training; one row per network and epoch.",
         (
-            *fields("dataset", "recipe", "fold"),
-            Column("member", "INTEGER", "number of the network among those of its fold, from 0"),
+            *fields("dataset", "recipe", "fold", "member"),
             Column("epoch", "INTEGER", "epoch, from 1"),
-            Column("loss", "DOUBLE", "mean of the recipe's loss over the training part", "nats"),
+            Column("loss", "DOUBLE", "mean of the recipe's loss of the class over the training part", "nats"),
             Column("val_loss", "DOUBLE", "mean of the same loss over the validation part", "nats"),
             Column("val_auc", "DOUBLE", "area under the ROC curve of the validation part"),
             *fields("synthetic"),

@@ -158,42 +158,57 @@ def n_outputs(recipe: Recipe) -> tuple[int, int]:
     return len(QUANTILES) if recipe.lambda_r_interval else 0, len(recipe.targets.weights)
 
 
-def combined_loss(recipe: Recipe) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Return the loss of a recipe that learns more than the class, in nats plus the weighted losses of the others.
+def class_loss(recipe: Recipe) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Return the part of `combined_loss` that measures the labels: that of `imbalance.training_loss`, nats.
 
-    The loss of the labels is that of `imbalance.training_loss`, Huber's loss (threshold 1) measures the targets, and
-    pinball losses the quantiles of lambda_R. Each is the mean over the galaxies of a batch that have the value.
+    The mean over the labelled galaxies of a batch, 0 without any.
     """
     tf = tensorflow()
     from rotator_assets.training.imbalance import COMPENSATIONS
 
-    n_quantiles, n_targets = n_outputs(recipe)
     gamma = COMPENSATIONS[recipe.imbalance].gamma
-    target_weights = tf.constant(list(recipe.targets.weights.values()), tf.float32)
-    levels = tf.constant(QUANTILES, tf.float32)
 
-    def mean(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
-        """Mean of the known values along the first axis; 0 without any."""
-        count = tf.reduce_sum(tf.cast(known, tf.float32), axis=0)
-        return tf.reduce_sum(tf.where(known, values, 0.0), axis=0) / tf.maximum(count, 1.0)
-
-    def loss(answers: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        labels, weights, spin = answers[:, 0], answers[:, 1], answers[:, 2:3]
-        labelled = labels >= 0
+    def class_loss(answers: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        labels, weights = answers[:, 0], answers[:, 1]
         missed = tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(labels, 0.0), outputs[:, 0])
         if gamma:
             missed *= (-tf.math.expm1(-missed)) ** gamma
-        total = mean(weights * missed, labelled)
+        return _mean(weights * missed, labels >= 0)
+
+    return class_loss
+
+
+def combined_loss(recipe: Recipe) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Return the loss of a recipe that learns more than the class, in nats plus the weighted losses of the others.
+
+    `class_loss` measures the labels, Huber's loss (threshold 1) the targets, and pinball losses the quantiles of
+    lambda_R. Each is the mean over the galaxies of a batch that have the value.
+    """
+    tf = tensorflow()
+    n_quantiles, n_targets = n_outputs(recipe)
+    of_labels = class_loss(recipe)
+    target_weights = tf.constant(list(recipe.targets.weights.values()), tf.float32)
+    levels = tf.constant(QUANTILES, tf.float32)
+
+    def loss(answers: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        total, spin = of_labels(answers, outputs), answers[:, 2:3]
         if n_quantiles:
             known = tf.math.is_finite(spin)
             missed = (tf.where(known, spin, 0.0) - outputs[:, 1 : 1 + n_quantiles]) / _SPIN_SCALE
             pinball = tf.reduce_sum(tf.maximum(levels * missed, (levels - 1) * missed), axis=1)
-            total += recipe.lambda_r_interval * mean(pinball, known[:, 0])
+            total += recipe.lambda_r_interval * _mean(pinball, known[:, 0])
         if n_targets:
             known = tf.math.is_finite(answers[:, 3:])
             missed = tf.abs(tf.where(known, answers[:, 3:], 0.0) - outputs[:, 1 + n_quantiles :])
             huber = tf.where(missed < 1, 0.5 * missed**2, missed - 0.5)
-            total += tf.reduce_sum(target_weights * mean(huber, known))
+            total += tf.reduce_sum(target_weights * _mean(huber, known))
         return total
 
     return loss
+
+
+def _mean(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+    """Return the mean of the known values along the first axis; 0 without any."""
+    tf = tensorflow()
+    count = tf.reduce_sum(tf.cast(known, tf.float32), axis=0)
+    return tf.reduce_sum(tf.where(known, values, 0.0), axis=0) / tf.maximum(count, 1.0)

@@ -24,7 +24,7 @@ from rotator_assets.training.network import (
     settle_batchnorm,
 )
 from rotator_assets.training.pipeline import Images, TrainingBatches
-from rotator_assets.training.targets import Answers, Standardization, answer_matrix, combined_loss
+from rotator_assets.training.targets import Answers, Standardization, answer_matrix, class_loss, combined_loss
 
 if TYPE_CHECKING:
     import keras
@@ -88,6 +88,7 @@ class Trainer:
         self.network.compile(
             optimizer=_optimizer(recipe),
             loss=combined_loss(recipe) if recipe.learns_more else training_loss(recipe),
+            metrics=[class_loss(recipe)] if recipe.learns_more else None,
             jit_compile=False,
         )
         self.network.optimizer.build(self.network.trainable_variables)
@@ -217,7 +218,7 @@ class Trainer:
             n_folds=self._n_folds,
             epoch=epoch,
             n_epochs=recipe.epochs,
-            loss=float(logs["loss"]),
+            loss=float(logs.get("class_loss", logs["loss"])),
             val_loss=logs["val_loss"],
             val_auc=logs["val_auc"],
             images_per_second=images_per_second,

@@ -6,10 +6,11 @@ import pytest
 from rotator_assets.evaluation.convergence import convergence
 
 
-def course(val_loss, fold=0, loss=0.4):
+def course(val_loss, fold=0, loss=0.4, member=0):
     epochs = range(1, len(val_loss) + 1)
     val_auc = [0.5 + epoch / 100 for epoch in epochs]
-    return pd.DataFrame({"fold": fold, "epoch": epochs, "loss": loss, "val_loss": val_loss, "val_auc": val_auc})
+    of_network = {"fold": fold, "member": member}
+    return pd.DataFrame({**of_network, "epoch": epochs, "loss": loss, "val_loss": val_loss, "val_auc": val_auc})
 
 
 def test_a_loss_that_falls_and_rises():
@@ -35,3 +36,13 @@ def test_each_fold_separately_in_any_order_of_rows():
 
 def test_of_equal_losses_the_first_is_the_best():
     assert convergence(course([0.7, 0.5, 0.5])).iloc[0].best_epoch == 2
+
+
+def test_each_member_of_a_fold_separately():
+    history = pd.concat([course([0.9, 0.5, 0.6]), course([0.4, 0.5], member=1)])
+    found = convergence(history)
+    assert list(found["member"]) == [0, 1] and list(found["best_epoch"]) == [2, 1]
+
+
+def test_histories_from_before_there_were_members():
+    assert list(convergence(course([0.7, 0.5]).assign(member=None))["member"]) == [0]

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from rotator_assets.evaluation import figures as roc
@@ -96,6 +97,14 @@ def test_score_histograms_sum_to_100_percent_per_class(sample):
     for outline in outlines:
         assert outline.get_xy()[1::2, 1].sum() == pytest.approx(100)
     assert axes.get_ylabel().endswith("(%)")
+
+
+def test_members_of_a_fold_have_its_colour_and_one_label():
+    one = made_up.history(folds=2, epochs=4)
+    figure = roc.history_figure(pd.concat([one, one.assign(member=1, val_auc=0.7)]), **TITLE)
+    lines = [line for line in figure.axes[1].lines if len(line.get_xdata()) == 4]
+    assert len(lines) == 4 and len({line.get_color() for line in lines}) == 2
+    assert made_up.legend_texts(figure.axes[1]) == ["fold 0", "fold 1", "chance"]
 
 
 def test_history_has_one_line_per_fold_and_marks_the_best_epoch():

@@ -51,7 +51,14 @@ def images(count: int, seed: int = 2) -> np.ndarray:
 
 def history(folds: int = 3, epochs: int = 4) -> pd.DataFrame:
     rows = [
-        {"fold": fold, "epoch": epoch, "loss": 0.7 / epoch, "val_loss": 0.7 + 0.1 * abs(epoch - 2), "val_auc": 0.6}
+        {
+            "fold": fold,
+            "member": 0,
+            "epoch": epoch,
+            "loss": 0.7 / epoch,
+            "val_loss": 0.7 + 0.1 * abs(epoch - 2),
+            "val_auc": 0.6,
+        }
         for fold in range(folds)
         for epoch in range(1, epochs + 1)
     ]
