@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from math import comb
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -29,6 +30,9 @@ from rotator_assets.core.recipe_fields import (
 Normalization = Literal["max_all", "log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
 Bands = Literal["gri", "g", "r", "i"]
 Imbalance = Literal["weights", "focal", "oversample", "none"]
+Fusion = Literal["none", "catalogue", "catalogue+structure"]
+FEWEST_FOLDS_OF_FUSION = 3
+"""Fusion needs networks trained without two of the folds."""
 
 
 class Recipe(BaseModel):
@@ -123,6 +127,12 @@ class Recipe(BaseModel):
         introduced="before",
         description="use of the other survey's galaxies. before: a first network is trained on them, and all networks "
         "start from its weights; beside: both are used together; instead: only the other galaxies are used",
+    )
+    fusion: Fusion = training_setting(
+        "none",
+        introduced="none",
+        description="what classifies a galaxy together with the network: nothing, catalogue columns, or these and the "
+        "structure of the image (rotator_assets/training/fusion.py)",
     )
     epochs: int = training_setting(20, introduced=20, ge=1, le=10_000, description="largest number of epochs")
     patience: int = training_setting(
@@ -223,6 +233,26 @@ class Recipe(BaseModel):
             raise ValueError("training_population 'all' trains on the survey's own galaxies; other_use is 'instead'")
         return self
 
+    @model_validator(mode="after")
+    def _fusion_has_inner_folds(self) -> Recipe:
+        own = self.other_survey is None or self.other_use != "instead"
+        if self.fuses and not (own and self.split == "kfold" and self.folds >= FEWEST_FOLDS_OF_FUSION):
+            raise ValueError(
+                f"fusion '{self.fusion}' needs a cross-validation of the survey's own galaxies in at least "
+                f"{FEWEST_FOLDS_OF_FUSION} folds"
+            )
+        return self
+
+    @property
+    def fuses(self) -> bool:
+        """True if the network's logit is combined with other properties of the galaxies."""
+        return self.fusion != "none"
+
+    @property
+    def fused_sets(self) -> tuple[str, ...]:
+        """Names of the sets of columns that are combined with the network's logit."""
+        return tuple(self.fusion.split("+")) if self.fuses else ()
+
     @property
     def learns_more(self) -> bool:
         """True if the network learns anything in addition to the class of galaxies with a label."""
@@ -243,6 +273,11 @@ class Recipe(BaseModel):
         """Number of networks tested: per repeat, one per fold, or one if held out or trained on another survey."""
         alone = self.split == "holdout" or (self.other_survey is not None and self.other_use == "instead")
         return self.repeats * (1 if alone else self.folds)
+
+    @property
+    def inner_networks(self) -> int:
+        """Number of networks trained without two folds, whose logits the fusion is fitted to: one per pair of folds."""
+        return self.repeats * comb(self.folds, 2) if self.fuses else 0
 
     def settings(self, *stages: Stage) -> dict[str, Any]:
         """Return the settings that decide these stages, by name, in types that JSON can hold; blocks are mappings."""
@@ -340,7 +375,7 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
     large = crop_px > 64
     return recipe.model_copy(
         update={
-            "folds": min(recipe.folds, 2),
+            "folds": min(recipe.folds, FEWEST_FOLDS_OF_FUSION if recipe.fuses else 2),
             "repeats": 1,
             "members": min(recipe.members, 2),
             "epochs": min(recipe.epochs, 4 if large else 10),

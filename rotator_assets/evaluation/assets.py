@@ -8,7 +8,12 @@ import pandas as pd
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.exhibits import EXHIBITS
-from rotator_assets.evaluation.training_pictures import ReportedTraining, retraining_picture, roc_pictures
+from rotator_assets.evaluation.training_pictures import (
+    ReportedTraining,
+    fusion_picture,
+    retraining_picture,
+    roc_pictures,
+)
 from rotator_assets.galaxies.recipe_labels import with_galaxies
 from rotator_assets.galaxies.sources import several_sources
 from rotator_assets.lineage.groups import described, of_dataset, robustness_asset, training_report_asset
@@ -21,6 +26,7 @@ from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.training.assets import as_predicted, predictions, rotator_classifier
+from rotator_assets.training.fusion import whole_of
 
 
 @training_report_asset(
@@ -38,6 +44,7 @@ def roc_report(
     labeled_images: pd.DataFrame,
 ) -> dg.MaterializeResult:
     """Measure how well a training classifies slow and fast rotators, next to the baselines."""
+    from rotator_assets.evaluation.fusion_parts import fusion_parts
     from rotator_assets.evaluation.network_scores import NetworkScores
     from rotator_assets.evaluation.roc_curves import roc_curve_frame
     from rotator_assets.evaluation.summary import against_baselines, baseline_scores, summarize
@@ -51,7 +58,7 @@ def roc_report(
     metrics = {
         **key,
         **summarize(sample, repeats),
-        "optimal_threshold": mean_threshold(reads.table("training_folds"), recipe),
+        "optimal_threshold": _mean_threshold(reads, recipe),
         "folds": recipe.networks,
         "parameters": models.parameters,
         "epochs": recipe.epochs,
@@ -62,6 +69,7 @@ def roc_report(
         "run_id": context.run.run_id,
     }
     curve = roc_curve_frame(NetworkScores.of(repeats))
+    parts = fusion_parts(reads.table("fusion_predictions") if recipe.fuses else pd.DataFrame(columns=["part"]))
     rows = image_tensors.rows_of(sample["galaxy_id"])
     scores = baseline_scores(sample, image_tensors.images, rows, recipe)
     baselines = against_baselines(sample, repeats, scores)
@@ -70,18 +78,21 @@ def roc_report(
     )
     pictures = roc_pictures(store.root, training, image_tensors)
     kept = _keep_in_history(store, context.partition_key, models, recipe, metrics, curve.assign(**key))
+    fusion_picture(pictures, parts, **key)
     history = (reads.every("model_metrics_history"), reads.every("roc_curves_history"))
     retraining_picture(pictures, *history, dataset, name, kept)
     context.log.info(
         f"AUC {metrics['auc']:.3f} [{metrics['auc_low']:.3f}, {metrics['auc_high']:.3f}], n = {len(sample)}"
     )
+    decisive = [curve, baselines, *([parts] if recipe.fuses else [])]
     return dg.MaterializeResult(
         value={
             "model_metrics": pd.DataFrame([metrics]),
             "roc_curves": curve.assign(**key),
             "baseline_metrics": baselines.assign(**key),
+            "fusion_parts": parts.assign(**key),
         },
-        data_version=dg.DataVersion(f"{content_hash(curve)}-{content_hash(baselines)}-{_hash_of_results(metrics)}"),
+        data_version=dg.DataVersion("-".join([*map(content_hash, decisive), _hash_of_results(metrics)])),
         metadata=described(
             synthetic=models.synthetic,
             pictures=pictures,
@@ -92,6 +103,7 @@ def roc_report(
             slow=metrics["n_slow"],
             confusion=dg.MetadataValue.md(_confusion_markdown(metrics)),
             baselines=dg.MetadataValue.md(_baselines_markdown(baselines)),
+            **({"fusion": dg.MetadataValue.md(_parts_markdown(parts))} if recipe.fuses else {}),
             profile=models.profile,
         ),
     )
@@ -102,10 +114,13 @@ def _hash_of_results(metrics: dict) -> str:
     return content_hash(pd.DataFrame([metrics]).drop(columns=["run_id", "seconds", "device"]))
 
 
-def mean_threshold(training_folds: pd.DataFrame, recipe: Recipe) -> float:
-    """Return the mean over the networks of the probability from which each classifies a galaxy as fast."""
+def _mean_threshold(reads: Reads, recipe: Recipe) -> float:
+    """Return the mean over the folds of the probability from which a galaxy is classified as fast."""
+    if recipe.fuses:
+        models = reads.table("fusion_models")
+        return float(models.loc[models["part"] == whole_of(recipe.fused_sets), "threshold"].mean())
     column = "threshold_averaged" if recipe.test_time_averaging else "threshold"
-    return float(training_folds.groupby("fold")[column].first().mean())
+    return float(reads.table("training_folds").groupby("fold")[column].first().mean())
 
 
 def _keep_in_history(
@@ -146,6 +161,15 @@ def _baselines_markdown(baselines: pd.DataFrame) -> str:
         for b in baselines.itertuples()
     ]
     return "\n".join(["| baseline | AUC | network's gain |", "|---|---|---|", *lines])
+
+
+def _parts_markdown(parts: pd.DataFrame) -> str:
+    lines = [
+        f"| {p.part} | {p.auc:.3f} [{p.auc_low:.3f}, {p.auc_high:.3f}] | {p.compared_with or ''} "
+        f"| {p.difference:+.3f} [{p.difference_low:+.3f}, {p.difference_high:+.3f}] |"
+        for p in parts.itertuples()
+    ]
+    return "\n".join(["| part | AUC | compared with | difference |", "|---|---|---|---|", *lines])
 
 
 _SEED = 2020

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.core.recipes import Recipe
+from rotator_assets.training.features import gradient_boosting
 from rotator_assets.training.pipeline import network_input
 
 LARGEST_SIDE_PX = 32
@@ -36,8 +37,8 @@ def tabular_baseline(
     """Return the out-of-fold probability of being fast by a simple classifier of some columns.
 
     For logistic regression, missing features are replaced by the median of the training galaxies, all features are
-    scaled to unit variance, and the classes have equal weight. Gradient boosting (100 trees of depth 3, learning rate
-    0.05) takes the features unchanged.
+    scaled to unit variance, and the classes have equal weight. Gradient boosting (`gradient_boosting`) takes the
+    features unchanged.
 
     Parameters
     ----------
@@ -61,7 +62,6 @@ def tabular_baseline(
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.decomposition import PCA
-    from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -78,13 +78,7 @@ def tabular_baseline(
         model = LogisticRegression(class_weight="balanced", max_iter=1000)
     else:
         complete = FunctionTransformer()
-        model = HistGradientBoostingClassifier(
-            learning_rate=0.05,
-            max_iter=100,
-            max_depth=3,
-            early_stopping=False,
-            random_state=seed,
-        )
+        model = gradient_boosting(seed)
     parts = [("columns", complete, list(range(k))), ("pixels", components, list(range(k, known.shape[1])))]
     return _out_of_fold(make_pipeline(ColumnTransformer(parts), model), known, labels, folds)
 

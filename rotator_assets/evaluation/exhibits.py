@@ -67,6 +67,18 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "Baselines on the same galaxies and folds, and the network's gain over each",
         clauses="ORDER BY auc DESC",
     ),
+    TableExhibit(
+        "fusion_parts",
+        "study",
+        "What each part of a fusion adds: AUC of each part, and its difference from the part without the last columns "
+        "or, for columns alone, with the network (DeLong within networks, paired; Holm)",
+        hidden=(),
+    ),
+    FigureExhibit(
+        "fusion_parts",
+        "training",
+        "The network, catalogue columns and the structure of the image, alone and together.",
+    ),
     FigureExhibit(
         "lambda_r",
         "training",

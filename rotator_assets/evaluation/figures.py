@@ -22,11 +22,13 @@ from rotator_assets.plots.roc_axes import (
     Curve,
     auc_text,
     chance_line,
+    difference_text,
     finish,
     overlay,
     roc_line,
 )
 from rotator_assets.plots.style import CLASSES, numbers, percent
+from rotator_assets.training.fusion import NETWORK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -278,3 +280,49 @@ def _confusion_matrix(axes: Axes, counts: np.ndarray, title: str) -> None:
         for label, look in zip(axis.get_ticklabels(), CLASSES, strict=True):
             label.set(color=look.colour, weight="bold")
     axes.tick_params(length=0)
+
+
+def fusion_figure(parts: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
+    """Draw the AUC of each part of a fusion, next to its difference from the part that it is compared with.
+
+    Parameters
+    ----------
+    parts
+        Rows of ``fusion_parts``, in the order shown.
+    dataset, recipe, synthetic
+        For the title; a synthetic figure is stamped.
+    """
+    count = len(parts)
+    detail = f"{parts['n_galaxies'].iloc[0]} galaxies, {parts['n_slow'].iloc[0]} slow"
+    figure = style.new_figure(
+        11.5,
+        1.9 + 0.5 * count,
+        title="Parts of the fusion",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail=detail,
+    )
+    axes = figure.subplots(1, 1)
+    style.dress(axes, x="Area under the ROC curve (95 % interval)")
+    for row, part in enumerate(parts.itertuples()):
+        with_network = part.part.startswith(NETWORK)
+        colour = style.INK if with_network else style.OTHER_COLOURS[0]
+        axes.plot([part.auc_low, part.auc_high], [row, row], color=colour, lw=2, solid_capstyle="butt")
+        axes.plot(part.auc, row, "o" if with_network else "s", ms=7, color=colour, zorder=4)
+        lines = [auc_text(part.auc, part.auc_low, part.auc_high)]
+        if isinstance(part.compared_with, str):
+            ends = (part.difference, part.difference_low, part.difference_high, part.p_value_adjusted)
+            lines.append(f"to {part.compared_with}: {difference_text(*ends)}")
+        axes.annotate(
+            "\n".join(lines),
+            (1.02, row),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            size=style.SMALL_SIZE + 0.5,
+            color=style.INK,
+            annotation_clip=False,
+        )
+    axes.set_yticks(range(count), list(parts["part"]))
+    axes.set_ylim(count - 0.4, -0.6)
+    return figure

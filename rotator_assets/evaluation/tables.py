@@ -102,6 +102,29 @@ TABLES = by_name(
         made_by=("roc_report",),
     ),
     Table(
+        "fusion_parts",
+        "What each part of a fusion adds to the others: AUC of the network, of catalogue columns and of the structure "
+        "of the image, alone and together.",
+        (
+            *fields("dataset", "recipe"),
+            Column("part", "VARCHAR", "what classifies: the network, sets of columns, or several of them"),
+            *SAMPLE,
+            *AUC,
+            Column(
+                "compared_with",
+                "VARCHAR",
+                "the part without the last set of columns or, for columns alone, with the network",
+                null="for the network alone",
+            ),
+            Column("difference", "DOUBLE", "auc minus that of compared_with", null="for the network alone"),
+            *ends(PAIRED, "difference_", "difference"),
+            Column("p_value", "DOUBLE", f"two-sided p-value of no difference ({PAIRED})"),
+            Column("p_value_adjusted", "DOUBLE", "p_value after Holm's correction for all parts"),
+            *fields("synthetic"),
+        ),
+        made_by=("roc_report",),
+    ),
+    Table(
         "model_metrics_history",
         "model_metrics of every training so far; rows are never replaced.",
         (*_METRICS, *_TRAINED, _RECIPE_CONTENT),

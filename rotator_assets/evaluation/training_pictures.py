@@ -117,6 +117,26 @@ def _roc_picture(training: ReportedTraining, **title) -> Figure:
     )
 
 
+def fusion_picture(pictures: Pictures, parts: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> None:
+    """Draw what each part of a fusion adds; without parts, remove the picture.
+
+    Parameters
+    ----------
+    pictures
+        Pictures of the training, which get ``fusion_parts``.
+    parts
+        Rows of ``fusion_parts``.
+    dataset, recipe, synthetic
+        For the title.
+    """
+    from rotator_assets.evaluation.figures import fusion_figure
+
+    if parts.empty:
+        pictures.remove("fusion_parts")
+    else:
+        pictures.add("fusion_parts", fusion_figure(parts, dataset=dataset, recipe=recipe, synthetic=synthetic))
+
+
 def retraining_picture(
     pictures: Pictures, metrics: pd.DataFrame, curves: pd.DataFrame, dataset: str, recipe: str, training: str
 ) -> None:

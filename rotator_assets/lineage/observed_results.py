@@ -217,6 +217,18 @@ def _learned(snapshot: Snapshot, training: str | None) -> list[tuple[Iterable[st
     return [(("imaged_galaxies",), learned.__contains__)]
 
 
+TABLES_OF_FUSION = {"catalogue": "imaged_galaxies", "structure": "image_morphology"}
+"""Tables of a dataset with the columns that a recipe combines with the network, by the name of the set."""
+
+
+def _fused(snapshot: Snapshot, training: str | None) -> list[tuple[Iterable[str], Covers]]:
+    dataset, name = split_training_key(training)
+    recipe = snapshot.recipes.get(name)
+    if recipe is None or not recipe.fuses:
+        return []
+    return [([TABLES_OF_FUSION[part] for part in recipe.fused_sets], lambda subject: subject == dataset)]
+
+
 def _trained_on(snapshot: Snapshot, dataset: str, name: str) -> str | None:
     """Return the key of the other survey's dataset that a recipe also trains on; None without one."""
     recipe = snapshot.recipes.get(name)
@@ -325,6 +337,11 @@ learned_galaxies = _spec(
     "Every galaxy with an image, for recipes that learn more than the class of their population; empty for others.",
     training_partitions,
 )
+fused_features = _spec(
+    "fused_features",
+    "Catalogue columns and image structure that a recipe combines with the network (`fusion`); empty for others.",
+    training_partitions,
+)
 survey_kinematics = _spec(
     "survey_kinematics",
     "Every lambda_R of the survey of a dataset, and its quality cuts: the inputs of the redrawn labels.",
@@ -350,6 +367,7 @@ RESULTS = (
     ),
     ObservedResult(other_survey_galaxies, _other_survey),
     ObservedResult(learned_galaxies, _learned),
+    ObservedResult(fused_features, _fused),
     ObservedResult(survey_kinematics, _kinematics, _quality, frozenset({"settings"})),
     ObservedResult(transfer_sources, _transfer, _transfer_recipes, frozenset({"recipes"})),
     ObservedResult(learning_curve_sources, _learning_curve, _fractions, frozenset({"recipes"})),

@@ -20,7 +20,7 @@ COMPARISON_ASSETS = STEP_ASSETS["comparison"]
 REPORT_ASSETS = STEP_ASSETS["study_report"]
 MORPHOLOGY_ASSETS = STEP_ASSETS["morphology"]
 ELLIPTICITY_ASSETS = STEP_ASSETS["ellipticity"]
-"""A separate step, because only it needs the image morphology, which cannot be measured without statmorph."""
+"""A separate step, because of all checks only it needs the image morphology, which needs statmorph."""
 ROBUSTNESS_ASSETS = (*ELLIPTICITY_ASSETS, *STEP_ASSETS["robustness_of_training"])
 ACROSS_RECIPES_ASSETS = STEP_ASSETS["robustness_of_dataset"]
 
@@ -109,12 +109,17 @@ def plan(
         labels = f"catalogues of {DATASETS[key].survey}"
         steps.append(Step(f"images {key}", DATASET_ASSETS, key, needs=(labels,)))
     for key in datasets:
+        measured = [recipe for recipe in recipes if "structure" in known[recipe].fused_sets]
+        steps += [_morphology(key)] if measured else []
         trainings = [
             Step(
                 f"training {key} {recipe}",
                 TRAINING_ASSETS,
                 training_key(key, recipe),
-                needs=tuple(f"images {needed}" for needed in trained_on[key, recipe]),
+                needs=(
+                    *(f"images {needed}" for needed in trained_on[key, recipe]),
+                    *([_morphology(key).title] if recipe in measured else []),
+                ),
                 requested=not only_stale,
             )
             for recipe in recipes
@@ -123,7 +128,7 @@ def plan(
         if trainings:
             steps.append(_comparison(key, tuple(step.title for step in trainings), requested=not only_stale))
         if trainings and robustness:
-            steps += _robustness(key, recipes, requested=not only_stale)
+            steps += [step for step in _robustness(key, recipes, requested=not only_stale) if step not in steps]
     steps += [PLANTED, REPORT] if robustness else [REPORT]
     return steps
 
@@ -135,10 +140,10 @@ def _trained_on(dataset: str, recipe: Recipe) -> list[str]:
 
 def _robustness(dataset: str, recipes: list[str], requested: bool) -> list[Step]:
     """Return the robustness checks of each training of a dataset, and of all of them together."""
-    images, morphology = f"images {dataset}", f"morphology {dataset}"
+    morphology = _morphology(dataset)
     trainings = [f"training {dataset} {recipe}" for recipe in recipes]
     return [
-        Step(morphology, MORPHOLOGY_ASSETS, dataset, needs=(images,)),
+        morphology,
         *(
             Step(
                 f"{title} {dataset} {recipe}",
@@ -149,12 +154,17 @@ def _robustness(dataset: str, recipes: list[str], requested: bool) -> list[Step]
             )
             for recipe in recipes
             for title, assets, needs in (
-                ("ellipticity", ELLIPTICITY_ASSETS, (morphology,)),
+                ("ellipticity", ELLIPTICITY_ASSETS, (morphology.title,)),
                 ("robustness", STEP_ASSETS["robustness_of_training"], ()),
             )
         ),
         Step(f"robustness {dataset}", ACROSS_RECIPES_ASSETS, dataset, needs_one=tuple(trainings), requested=requested),
     ]
+
+
+def _morphology(dataset: str) -> Step:
+    """Return the measurement of the structure of a dataset's images."""
+    return Step(f"morphology {dataset}", MORPHOLOGY_ASSETS, dataset, needs=(f"images {dataset}",))
 
 
 def plan_stale(stale: list[tuple[str, str]]) -> list[Step]:

@@ -72,12 +72,11 @@ def with_additional_galaxies(
     tested, rows = np.asarray(object_ids), len(object_ids) + np.arange(len(additional.labels))
     objects = np.asarray(additional.object_ids)
     everything, known = np.concatenate([tested, objects]), np.isin(objects, tested)
-    per_repeat = len(splits) // recipe.repeats
     used = fraction_mask((additional.labels == 1).astype(np.int8), objects, recipe.training_fraction, recipe.seed)
     added = []
     for split in splits:
-        number = split.fold - split.repeat * per_repeat
-        in_fold = _new_in_fold(additional, ~known, number, recipe, repeat_seed(recipe.seed, split.repeat))
+        folds = _folds_of_new(additional, ~known, recipe, repeat_seed(recipe.seed, split.repeat))
+        in_fold = np.isin(folds, split.tested_folds)
         unseen = np.where(known, np.isin(objects, tested[split.test]), in_fold)
         trained = np.where(known, np.isin(objects, tested[split.train]), ~in_fold & used)
         train = np.concatenate([split.train, rows[trained]])
@@ -86,17 +85,17 @@ def with_additional_galaxies(
     return added
 
 
-def _new_in_fold(
-    additional: AdditionalGalaxies, new: NDArray[np.bool_], fold: int, recipe: Recipe, seed: int
-) -> NDArray[np.bool_]:
-    """Return which galaxies of new objects belong to a fold, shape (n,); this does not depend on their order."""
+def _folds_of_new(
+    additional: AdditionalGalaxies, new: NDArray[np.bool_], recipe: Recipe, seed: int
+) -> NDArray[np.int64]:
+    """Return the fold of each galaxy, shape (n,), -1 for objects that are not new; the order does not matter."""
     objects, inverse = np.unique(additional.object_ids[new], return_inverse=True)
     classes = np.full(len(objects), UNLABELED)
     np.maximum.at(classes, inverse, additional.labels[new])
     # Objects in random order within each class, dealt out to the folds one after the other.
     order = np.lexsort((np.random.default_rng((seed, _SEED_OF_FOLDS)).random(len(objects)), classes))
-    folds = np.empty(len(objects), dtype=np.int64)
-    folds[order] = np.arange(len(objects)) % (recipe.folds if recipe.split == "kfold" else HOLDOUT_PARTS)
-    chosen = np.zeros(len(new), dtype=bool)
-    chosen[new] = folds[inverse] == fold
-    return chosen
+    of_objects = np.empty(len(objects), dtype=np.int64)
+    of_objects[order] = np.arange(len(objects)) % (recipe.folds if recipe.split == "kfold" else HOLDOUT_PARTS)
+    folds = np.full(len(new), -1)
+    folds[new] = of_objects[inverse]
+    return folds

@@ -15,6 +15,7 @@ from rotator_assets.core.recipes import Recipe, effective_recipe
 from rotator_assets.galaxies.recipe_labels import with_recipe_labels
 from rotator_assets.lineage.groups import described, learning_asset, of_dataset
 from rotator_assets.lineage.inputs import of_recipe
+from rotator_assets.lineage.observed_results import fused_features as fused_features_input
 from rotator_assets.lineage.observed_results import learned_galaxies as learned_galaxies_input
 from rotator_assets.lineage.observed_results import other_survey_galaxies
 from rotator_assets.lineage.partitions import DATASETS, dataset_to_training
@@ -98,10 +99,17 @@ def rotator_classifier(
     )
     key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
     folds = trained.tested.assign(**key)
-    history, unseen = trained.history.assign(**key), trained.unseen.assign(**key)
+    history, unseen, inner = (frame.assign(**key) for frame in (trained.history, trained.unseen, trained.inner))
+    decisive = (folds, history, unseen, *([inner] if recipe.fuses else []))
+    tables = {
+        "training_folds": folds,
+        "training_history": history,
+        "unseen_galaxies": unseen,
+        "inner_predictions": inner,
+    }
     return dg.MaterializeResult(
-        value=(models, {"training_folds": folds, "training_history": history, "unseen_galaxies": unseen}),
-        data_version=dg.DataVersion("".join(map(content_hash, (folds, history, unseen))) + recipe.version("training")),
+        value=(models, tables),
+        data_version=dg.DataVersion("".join(map(content_hash, decisive)) + recipe.version("training")),
         metadata=described(
             synthetic=synthetic,
             galaxies=len(sample),
@@ -109,6 +117,7 @@ def rotator_classifier(
             additional_galaxies=0 if galaxies.additional is None else len(galaxies.additional.rows),
             notices=dg.MetadataValue.md("\n".join(f"- {notice}" for notice in galaxies.notices) or "none"),
             networks=recipe.networks * recipe.members,
+            networks_without_two_folds=recipe.inner_networks * recipe.members,
             parameters=trained.parameters,
             epochs=recipe.epochs,
             profile=profile,
@@ -126,7 +135,11 @@ def rotator_classifier(
 @learning_asset(
     code_version="5",
     ins=of_dataset("image_tensors"),
-    deps=[*of_recipe("training", "prediction"), dg.AssetDep(imaged_galaxies, partition_mapping=dataset_to_training)],
+    deps=[
+        *of_recipe("training", "prediction"),
+        dg.AssetDep(imaged_galaxies, partition_mapping=dataset_to_training),
+        fused_features_input,
+    ],
     description="Probability of being fast, by networks trained on neither the galaxy nor its repeat observations.",
 )
 def predictions(
@@ -139,6 +152,8 @@ def predictions(
     from scipy.special import expit
 
     from rotator_assets.training.cross_validation import out_of_fold_predictions, predict_outputs
+    from rotator_assets.training.features import fused_features
+    from rotator_assets.training.fusion import FusedParts, as_tested, fuse, whole_of
     from rotator_assets.training.galaxy_predictions import galaxy_predictions
 
     dataset, name = split_training_key(context.partition_key)
@@ -155,13 +170,28 @@ def predictions(
         unseen.loc[part.index, list(OUTPUTS[: outputs.shape[1]])] = outputs
     logits = unseen[["galaxy_id", "fold", "logit"]]
     tested = tested.merge(logits, on=["galaxy_id", "fold"], how="left", validate="one_to_one").assign(averaged=averaged)
+    parts = FusedParts.none()
+    if recipe.fuses:
+        features = fused_features(reads, dataset, tested["galaxy_id"], recipe)
+        parts = fuse(tested, reads.table("inner_predictions"), features, recipe, averaged)
+        tested = as_tested(tested, parts, recipe, averaged)
+    if parts.left_out:
+        context.log.warning(f"no galaxy has a value of {', '.join(parts.left_out)}: left out of the fusion")
     tested["probability_fast"] = expit(tested["logit"])
     frame = out_of_fold_predictions(tested, averaged).assign(**key)
     every = galaxy_predictions(unseen, averaged, _outside(reads, dataset, recipe)).assign(**key)
+    found = {"predictions": frame, "repeat_predictions": tested, "galaxy_predictions": every}
+    fused = {"fusion_predictions": parts.predictions.assign(**key), "fusion_models": parts.models.assign(**key)}
+    decisive = [*found.values(), *(fused.values() if recipe.fuses else ())]
     return dg.MaterializeResult(
-        value={"predictions": frame, "repeat_predictions": tested, "galaxy_predictions": every},
-        data_version=dg.DataVersion("-".join(map(content_hash, (frame, tested, every)))),
-        metadata=described(rows=len(frame), synthetic=rotator_classifier.synthetic, every_galaxy=len(every)),
+        value={**found, **fused},
+        data_version=dg.DataVersion("-".join(map(content_hash, decisive))),
+        metadata=described(
+            rows=len(frame),
+            synthetic=rotator_classifier.synthetic,
+            every_galaxy=len(every),
+            **parts.mean_weights(whole_of(recipe.fused_sets)),
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from rotator_assets.core.statistics import youden_threshold
 from rotator_assets.training.additional import AdditionalGalaxies, with_additional_galaxies
 from rotator_assets.training.calibration import fit_calibration, interval_margin
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog
-from rotator_assets.training.folds import Split, plan_splits
+from rotator_assets.training.folds import Split, plan_inner_splits, plan_splits
 from rotator_assets.training.network import inference_function, logits_of, outputs_of
 from rotator_assets.training.other_survey import OtherGalaxies, StackedImages, with_other_galaxies
 from rotator_assets.training.pipeline import Images
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 _UNSEEN = ["galaxy_id", "object_id", "repeat", "fold", "tested", *MARGINS]
+_INNER = ["galaxy_id", "object_id", "repeat", "fold", "outer_fold", "logit", "logit_averaged"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class CrossValidation:
         galaxy_id, object_id, repeat, fold, tested, and lambda_r_margin, by which the predicted interval of lambda_R is
         widened at both ends (NaN where the recipe predicts none), also with the ending ``_averaged``. Empty for recipes
         that learn the class alone.
+    inner
+        Where the recipe fuses, one row per repeat, tested galaxy and other fold: galaxy_id, object_id, repeat, fold
+        (that tests the galaxy), outer_fold, and the calibrated logit of a network that has seen no galaxy of either
+        fold, also with the ending ``_averaged``. Empty for other recipes.
     predictions
         `out_of_fold_predictions` over all repeats.
     history
@@ -71,6 +76,7 @@ class CrossValidation:
 
     tested: pd.DataFrame
     unseen: pd.DataFrame
+    inner: pd.DataFrame
     predictions: pd.DataFrame
     history: pd.DataFrame
     folds: pd.DataFrame
@@ -172,12 +178,14 @@ def cross_validate(
                 "seconds": sum(state.seconds for state in states),
             }
         )
+    inner = [_inner_logits(trainer.train(split)[0], material, split, recipe) for split in material.inner]
     # By galaxy in the given order, then by repeat.
     by_galaxy = pd.concat(tested).sort_index(kind="stable").reset_index(drop=True)
     columns = ["fold", "member", "epoch", "loss", "val_loss", "val_auc"]
     return CrossValidation(
         tested=by_galaxy,
         unseen=pd.concat(unseen, ignore_index=True) if unseen else pd.DataFrame(columns=_UNSEEN),
+        inner=pd.concat(inner, ignore_index=True) if inner else pd.DataFrame(columns=_INNER),
         predictions=out_of_fold_predictions(by_galaxy, recipe.test_time_averaging),
         history=pd.DataFrame([[getattr(log, column) for column in columns] for log in history], columns=columns),
         folds=pd.DataFrame(folds),
@@ -194,7 +202,8 @@ class _Material:
     """All galaxies of a training, one after the other: tested, additional, and those of the other survey.
 
     ``rows``, ``labels`` and ``answers`` have one entry per galaxy, ``tested`` and ``predicted`` one row per tested
-    galaxy, and per galaxy of the survey. ``first`` is the split of a network from which all others start.
+    galaxy, and per galaxy of the survey. ``first`` is the split of a network from which all others start, ``inner``
+    those of networks trained without two folds.
     """
 
     images: Images
@@ -202,6 +211,7 @@ class _Material:
     labels: NDArray[np.int8]
     answers: Answers
     splits: list[Split]
+    inner: list[Split]
     first: Split | None
     tested: pd.DataFrame
     predicted: pd.DataFrame
@@ -220,6 +230,7 @@ class _Material:
         """Return the material and its splits."""
         labels, objects = galaxies["rotator_type"].to_numpy(), galaxies["object_id"].to_numpy()
         splits, first, stacked = plan_splits(labels, objects, recipe), None, images
+        splits += plan_inner_splits(labels, objects, recipe)
         every_row, every_label, learned = [rows], [labels], [answers]
         predicted = [galaxies[["galaxy_id", "object_id"]]]
         if additional is not None:
@@ -237,7 +248,8 @@ class _Material:
             np.concatenate(every_row),
             np.concatenate(every_label),
             Answers.concatenated(learned),
-            splits,
+            splits[: recipe.networks],
+            splits[recipe.networks :],
             first,
             galaxies,
             pd.concat(predicted, ignore_index=True),
@@ -268,6 +280,22 @@ def _evaluated(
     averaged = recipe.test_time_averaging
     logits = logits_of(infer, images, rows[split.test], recipe, averaged=averaged).astype(np.float64)
     return decisions, margins, logits
+
+
+def _inner_logits(network: keras.Model, material: _Material, split: Split, recipe: Recipe) -> pd.DataFrame:
+    """Return the rows of `CrossValidation.inner` of a network trained without two folds."""
+    infer, images, rows = inference_function(network), material.images, material.rows
+    frame = material.tested.iloc[split.test][["galaxy_id", "object_id"]].assign(repeat=split.repeat)
+    for averaged, ending in ((False, ""), (True, "_averaged")):
+        validated, tested = (
+            logits_of(infer, images, rows[part], recipe, averaged=averaged).astype(np.float64)
+            for part in (split.validation, split.test)
+        )
+        frame[f"logit{ending}"] = fit_calibration(material.labels[split.validation], validated)(tested)
+    numbers = {galaxy: other.fold for other in material.splits if other.repeat == split.repeat for galaxy in other.test}
+    frame["fold"] = [numbers[galaxy] for galaxy in split.test]
+    frame["outer_fold"] = frame["fold"].unique().sum() - frame["fold"]  # the other one of the two
+    return frame.reindex(columns=_INNER)
 
 
 def _decision(labels: NDArray[np.int8], logits: NDArray[np.float64], ending: str) -> dict[str, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,16 +22,18 @@ HOLDOUT_PARTS = 5
 
 @dataclass(frozen=True)
 class Split:
-    """The galaxies of one fold.
+    """The galaxies of one fold, or of a network trained without two folds (`plan_inner_splits`).
 
     Attributes
     ----------
     fold
-        Number of the fold, from 0, continuing over the repeats.
+        Number of the network, from 0, continuing over the repeats; also the number of the fold that it alone tests.
     repeat
         Number of the repeat, from 0.
     seed
         Seed of its training.
+    tested_folds
+        The folds of its repeat, from 0, whose galaxies are in no part but ``test`` and ``unseen``.
     train, validation, test
         Row numbers of the parts, int64, ascending.
     unseen
@@ -41,6 +44,7 @@ class Split:
     fold: int
     repeat: int
     seed: tuple[int, int]
+    tested_folds: tuple[int, ...]
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
@@ -73,22 +77,54 @@ def plan_splits(labels: ArrayLike, object_ids: ArrayLike, recipe: Recipe) -> lis
     tested_in, per_repeat = (recipe.folds, recipe.folds) if recipe.split == "kfold" else (HOLDOUT_PARTS, 1)
     splits = []
     for repeat in range(recipe.repeats):
-        seed = repeat_seed(recipe.seed, repeat)
-        folds = assign_folds(labels, object_ids, tested_in, seed)
+        folds = assign_folds(labels, object_ids, tested_in, repeat_seed(recipe.seed, repeat))
         for fold in range(per_repeat):
-            rest = np.flatnonzero(folds != fold)
-            validates = validation_mask(labels[rest], object_ids[rest], recipe.validation_fraction, seed)
-            train, validation = (
-                part[fraction_mask(labels[part], object_ids[part], recipe.training_fraction, seed)]
-                for part in (rest[~validates], rest[validates])
-            )
             number = repeat * per_repeat + fold
-            split = Split(number, repeat, (seed, fold), train, validation, np.flatnonzero(folds == fold))
-            for part in (split.train, split.validation, split.test):
-                _require([int(np.sum(labels[part] == label)) for label in (0, 1)], 1, f"part of fold {number}")
-            check_no_leak(object_ids, split.train, split.validation, split.test)
-            splits.append(split)
+            splits.append(_split_without((fold,), fold, number, repeat, labels, object_ids, folds, recipe))
     return splits
+
+
+def plan_inner_splits(labels: ArrayLike, object_ids: ArrayLike, recipe: Recipe) -> list[Split]:
+    """Return a split for each pair of folds of each repeat, with the galaxies of both folds in the test part.
+
+    Its network has seen no galaxy of either fold: its logits of the galaxies of one fold can train a model that is
+    tested on the other one, and vice versa. The numbers of the networks follow those of `plan_splits`. Raises
+    InputError as `plan_splits` does. Parameters as in `plan_splits`; without fusion there are no such splits.
+    """
+    labels, object_ids = np.asarray(labels), np.asarray(object_ids)
+    splits: list[Split] = []
+    for repeat in range(recipe.repeats if recipe.fuses else 0):
+        folds = assign_folds(labels, object_ids, recipe.folds, repeat_seed(recipe.seed, repeat))
+        for number, pair in enumerate(combinations(range(recipe.folds), 2), start=recipe.folds):
+            network = recipe.networks + len(splits)
+            splits.append(_split_without(pair, number, network, repeat, labels, object_ids, folds, recipe))
+    return splits
+
+
+def _split_without(
+    tested: tuple[int, ...],
+    number: int,
+    network: int,
+    repeat: int,
+    labels: NDArray,
+    object_ids: NDArray,
+    folds: NDArray[np.int8],
+    recipe: Recipe,
+) -> Split:
+    """Return the split of a network that tests some folds; ``number`` distinguishes its seed within the repeat."""
+    seed = repeat_seed(recipe.seed, repeat)
+    tests = np.isin(folds, tested)
+    rest = np.flatnonzero(~tests)
+    validates = validation_mask(labels[rest], object_ids[rest], recipe.validation_fraction, seed)
+    train, validation = (
+        part[fraction_mask(labels[part], object_ids[part], recipe.training_fraction, seed)]
+        for part in (rest[~validates], rest[validates])
+    )
+    split = Split(network, repeat, (seed, number), tested, train, validation, np.flatnonzero(tests))
+    for part in (split.train, split.validation, split.test):
+        _require([int(np.sum(labels[part] == label)) for label in (0, 1)], 1, f"part of fold {network}")
+    check_no_leak(object_ids, split.train, split.validation, split.test)
+    return split
 
 
 def repeat_seed(seed: int, repeat: int) -> int:

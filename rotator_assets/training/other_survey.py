@@ -95,7 +95,7 @@ def with_other_galaxies(
     validates = validation_mask(other.labels, other.object_ids, recipe.validation_fraction, seed)
     if recipe.other_use == "beside":
         return None, [replace(split, train=np.concatenate([split.train, others])) for split in splits]
-    alone = Split(0, 0, (seed, 0), others[~validates], others[validates], np.empty(0, dtype=np.int64))
+    alone = Split(0, 0, (seed, 0), (), others[~validates], others[validates], np.empty(0, dtype=np.int64))
     check_no_leak(np.asarray(other.object_ids), alone.train - n_own, alone.validation - n_own)
     if recipe.other_use == "before":
         return replace(alone, fold=len(splits)), list(splits)

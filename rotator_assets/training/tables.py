@@ -5,6 +5,8 @@ from __future__ import annotations
 from rotator_assets.store.columns import Column, Table, by_name
 from rotator_assets.store.fields import fields
 
+_PART = Column("part", "VARCHAR", "what classifies: the network, sets of columns, or several of them")
+
 TABLES = by_name(
     Table(
         "training_history",
@@ -65,9 +67,49 @@ TABLES = by_name(
         made_by=("rotator_classifier",),
     ),
     Table(
+        "inner_predictions",
+        "Calibrated logits of tested galaxies by networks trained without their own fold and without another one, for "
+        "recipes with fusion; one row per galaxy, repeat and other fold.",
+        (
+            *fields("dataset", "recipe", "galaxy_id", "object_id", "repeat", "fold"),
+            Column("outer_fold", "INTEGER", "the other fold, of which the network has seen no galaxy either"),
+            Column("logit", "DOUBLE", "logit of being fast, calibrated on the network's validation part"),
+            Column("logit_averaged", "DOUBLE", "the same from the mean logit of eight turned and mirrored copies"),
+            *fields("synthetic"),
+        ),
+        made_by=("rotator_classifier",),
+    ),
+    Table(
+        "fusion_predictions",
+        "Out-of-fold predictions by each part of a fusion: the network, catalogue columns, the structure of the image.",
+        (
+            *fields("dataset", "recipe", "repeat", "fold", "galaxy_id", "object_id", "rotator_type"),
+            _PART,
+            Column("probability_fast", "DOUBLE", "calibrated probability of being fast"),
+            *fields("synthetic"),
+        ),
+        made_by=("predictions",),
+    ),
+    Table(
+        "fusion_models",
+        "How each part of a fusion classifies the galaxies of a fold, fitted to the other folds: a weighted sum of the "
+        "network's calibrated logit and of the logit of gradient boosting of the columns.",
+        (
+            *fields("dataset", "recipe", "repeat", "fold"),
+            _PART,
+            Column("network_weight", "DOUBLE", "factor of the network's logit", null="in parts without the network"),
+            Column("features_weight", "DOUBLE", "factor of the columns' logit", null="for the network alone"),
+            Column("intercept", "DOUBLE", "number added to the weighted sum"),
+            Column("threshold", "DOUBLE", "probability at and above which a galaxy is classified as fast"),
+            *fields("synthetic"),
+        ),
+        made_by=("predictions",),
+    ),
+    Table(
         "galaxy_predictions",
         "Predictions of galaxies by networks that have not seen them: the tested ones, and every other galaxy with an "
-        "image if the recipe trains on all. Types outside the population are calibrated by those of other folds.",
+        "image if the recipe trains on all. Types outside the population are calibrated by those of other folds. By the "
+        "networks alone, also where the recipe fuses.",
         (
             *fields("dataset", "recipe", "galaxy_id", "object_id", "fold", "tested"),
             *fields("probability_fast", "probability_fast_calibrated"),

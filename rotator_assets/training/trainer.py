@@ -95,7 +95,8 @@ class Trainer:
         self._infer = inference_function(self.network)
         self._fresh_optimizer = [variable.numpy() for variable in self.network.optimizer.variables]
         self._initial: list[NDArray] | None = None
-        self._n_folds, self._n_networks, self._begun = recipe.networks, recipe.networks * recipe.members, 0
+        self._n_folds, self._begun = recipe.networks + recipe.inner_networks, 0
+        self._n_networks = self._n_folds * recipe.members
         self._started = time.monotonic()
         self._epochs_run = 0
 

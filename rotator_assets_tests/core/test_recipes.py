@@ -43,7 +43,7 @@ ON_ANOTHER_SURVEY = {
     "tng-before-30": ("tng100-noisy", "before", 0.3),
     "tng-beside": ("tng100-noisy", "beside", 1.0),
 }
-SEVERAL_SETTINGS = ["long", "ensemble", "targets", "every-galaxy", "recommended"]
+SEVERAL_SETTINGS = ["long", "ensemble", "targets", "every-galaxy", "recommended", "fusion"]
 SEVERAL_SETTINGS += [f"every-galaxy-{percent}" for percent in (10, 20, 40, 70)]
 NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names), *SEVERAL_SETTINGS, *ON_ANOTHER_SURVEY]
 
@@ -330,3 +330,22 @@ def test_reduced_recipes_are_never_larger():
             assert less.normalization == recipe.normalization and less.seed == recipe.seed
             assert less.attribution_method == recipe.attribution_method
             assert less.attribution_baseline == recipe.attribution_baseline
+
+
+@pytest.mark.parametrize(
+    "changes", [{"split": "holdout"}, {"folds": 2}, {"other_survey": "tng100-noisy", "other_use": "instead"}]
+)
+def test_a_fusion_needs_networks_without_two_folds(changes):
+    with pytest.raises(ValidationError, match="needs a cross-validation of the survey's own galaxies in"):
+        Recipe(name="any", fusion="catalogue", **changes)
+    assert Recipe(name="any", **changes).inner_networks == 0
+
+
+def test_a_fusion_has_one_network_more_for_each_pair_of_folds():
+    recipe = load_recipes()["fusion"]
+    assert (recipe.networks, recipe.inner_networks, recipe.fused_sets) == (5, 10, ("catalogue", "structure"))
+    quick = reduced(recipe.model_copy(update={"repeats": 3}), 64)
+    assert (quick.folds, quick.networks, quick.inner_networks) == (3, 3, 3)
+    recommended = load_recipes()["recommended"].model_dump()
+    changed = {name for name, value in recipe.model_dump().items() if value != recommended[name]}
+    assert changed == {"name", "fusion", "members"}

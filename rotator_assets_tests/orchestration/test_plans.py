@@ -89,6 +89,18 @@ def test_trainings_of_a_plan_are_recognized(steps):
     assert set(RECIPES) <= set(load_recipes())
 
 
+@pytest.mark.parametrize("robustness", [False, True])
+def test_a_fusion_with_the_structure_of_images_is_trained_after_it_is_measured(robustness):
+    steps = plan(["manga-observed-64"], ["thesis", "fusion"], robustness=robustness)
+    titles = [step.title for step in steps]
+    measured, fused = "morphology manga-observed-64", "training manga-observed-64 fusion"
+    assert titles.count(measured) == 1 and titles.index(measured) < titles.index(fused)
+    needing = [step.title for step in steps if step.is_training and measured in step.needs]
+    assert needing == [fused]
+    assert measured in [step.title for step in plan_stale([("predictions", "manga-observed-64|fusion")])]
+    assert measured not in [step.title for step in plan(["manga-observed-64"], ["thesis"])]
+
+
 def test_only_the_ellipticity_report_needs_the_image_morphology():
     """All other robustness checks run without statmorph."""
     steps = plan(["manga-observed-64"], ["thesis"], robustness=True)

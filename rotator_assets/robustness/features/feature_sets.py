@@ -13,15 +13,8 @@ from rotator_assets.core.statistics import holm
 from rotator_assets.evaluation.auc import auc_difference, auc_interval, size_and_auc
 from rotator_assets.evaluation.baselines import CLASSIFIERS, tabular_baseline
 from rotator_assets.evaluation.network_scores import NetworkScores
+from rotator_assets.training.features import STEPS
 
-STEPS = {
-    "ellipticity": ("ellipticity",),
-    "+ Sersic index": ("sersic_n",),
-    "+ size, mass": ("r_eff_arcsec", "log_mass"),
-    "+ colour": ("g_minus_i",),
-    "+ Gini, M20, C, A": ("gini", "m20", "concentration", "asymmetry"),
-}
-"""Columns that each feature set adds to the previous one."""
 PIXEL_STEP = "+ pixels (PCA)"
 _MOST_CERTAIN = 1e-6
 """Probabilities are clipped to this distance from 0 and 1, as in float32 they can be exactly 0 or 1."""
@@ -60,8 +53,8 @@ def compare_feature_sets(
     ``auc_with_network`` belongs to the same classifier with one more feature, the network's calibrated logit. The logit
     of a galaxy always comes from a network that was not trained on it, also in the classifier's training part. But the
     networks that scored that part were trained on galaxies of the tested fold, so labels of these reach the classifier
-    through the networks' weights. Only networks trained without both folds would avoid this; the gain from the network
-    is therefore slightly optimistic.
+    through the networks' weights. Only networks trained without both folds avoid this, as those of `training.fusion`;
+    the gain from the network is therefore slightly optimistic.
 
     Parameters
     ----------
