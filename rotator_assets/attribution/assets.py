@@ -14,7 +14,8 @@ from rotator_assets.core import progress
 from rotator_assets.core.files import replacing
 from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
 from rotator_assets.core.keys import split_training_key
-from rotator_assets.core.recipes import Recipe, effective_recipe
+from rotator_assets.core.profiles import effective_recipe
+from rotator_assets.core.recipes import Recipe
 from rotator_assets.galaxies.recipe_labels import with_galaxies
 from rotator_assets.lineage.groups import described, of_dataset, training_report_asset
 from rotator_assets.lineage.inputs import of_recipe

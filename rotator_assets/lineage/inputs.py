@@ -14,7 +14,8 @@ import dagster as dg
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.files import walk_files
-from rotator_assets.core.recipes import Recipe, Stage, reduced
+from rotator_assets.core.profiles import reduced
+from rotator_assets.core.recipes import Recipe, Stage
 from rotator_assets.core.recipes_file import load_recipes, recipes_file
 from rotator_assets.core.settings import SurveySettings, version_of
 from rotator_assets.lineage.partitions import CROPS_PX, recipe_partitions, recipe_to_training, survey_partitions

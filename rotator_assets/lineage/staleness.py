@@ -19,7 +19,8 @@ from rotator_assets.core.dagster_internals import (
     StaleStatus,
 )
 from rotator_assets.core.keys import WHOLE, split_training_key
-from rotator_assets.core.recipes import Recipe, effective_recipe
+from rotator_assets.core.profiles import effective_recipe
+from rotator_assets.core.recipes import Recipe
 from rotator_assets.lineage.inputs import training_recipe
 from rotator_assets.lineage.observed_results import RESULTS
 from rotator_assets.lineage.observing import content_changes, last_observation, observed_content

@@ -11,7 +11,8 @@ from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.frames import parts_of
 from rotator_assets.core.keys import split_training_key
-from rotator_assets.core.recipes import Recipe, effective_recipe
+from rotator_assets.core.profiles import effective_recipe
+from rotator_assets.core.recipes import Recipe
 from rotator_assets.galaxies.recipe_labels import with_recipe_labels
 from rotator_assets.lineage.groups import described, learning_asset, of_dataset
 from rotator_assets.lineage.inputs import of_recipe

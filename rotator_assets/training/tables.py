@@ -108,8 +108,8 @@ TABLES = by_name(
     Table(
         "galaxy_predictions",
         "Predictions of galaxies by networks that have not seen them: the tested ones, and every other galaxy with an "
-        "image if the recipe trains on all. Types outside the population are calibrated by those of other folds. By the "
-        "networks alone, also where the recipe fuses.",
+        "image if the recipe trains on all. Types outside the population are calibrated by those of other folds. "
+        "By the networks alone, also where the recipe fuses.",
         (
             *fields("dataset", "recipe", "galaxy_id", "object_id", "fold", "tested"),
             *fields("probability_fast", "probability_fast_calibrated"),

@@ -11,9 +11,10 @@ from pydantic.fields import FieldInfo
 from rotator_assets.attribution import integrated_gradients as attribution
 from rotator_assets.attribution.baseline_images import baselines
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.profiles import reduced
 from rotator_assets.core.recipe_fields import setting
 from rotator_assets.core.recipe_reference import recipe_reference
-from rotator_assets.core.recipes import FAMILIES, STAGES, Recipe, reduced, varied
+from rotator_assets.core.recipes import FAMILIES, STAGES, Recipe, varied
 from rotator_assets.core.recipes_file import RECIPES_FILE, load_recipes, recipes_file, study_recipes
 from rotator_assets.training import architectures
 

@@ -3,7 +3,8 @@
 import dagster as dg
 import pytest
 
-from rotator_assets.core.recipes import Recipe, reduced
+from rotator_assets.core.profiles import reduced
+from rotator_assets.core.recipes import Recipe
 from rotator_assets.lineage.partitions import dataset_partitions, dataset_to_training, training_key, training_partitions
 from rotator_assets.lineage.staleness import Staleness, recipe_changes
 from rotator_assets.orchestration.terminal import grouped

@@ -101,7 +101,7 @@ def test_repeats_are_stored_separately_and_predicted_together(root, monkeypatch)
     recipes = results.load_recipes()
     changed = recipes[RECIPE].model_copy(update={"repeats": 2, "epochs": 1})
     monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: changed})
-    monkeypatch.setattr("rotator_assets.core.recipes.reduced", lambda recipe, crop_px: recipe)
+    monkeypatch.setattr("rotator_assets.core.profiles.reduced", lambda recipe, crop_px: recipe)
     with open_runner(root) as runner:
         materialize_inputs(runner)
         runner.materialize(Step("both", ("rotator_classifier", "predictions"), TRAINING.partition))

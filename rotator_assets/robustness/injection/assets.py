@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rotator_assets.core import progress
-from rotator_assets.core.recipes import Recipe, reduced
+from rotator_assets.core.profiles import reduced
+from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.study import REFERENCE_RECIPE
 from rotator_assets.lineage.groups import described, robustness_asset, step
 from rotator_assets.lineage.observed_results import planted_recipe
