@@ -33,13 +33,18 @@ def weighted_correlation(x: ArrayLike, y: ArrayLike, weights: ArrayLike) -> NDAr
     -------
     float64 (b,).
     """
-    weights = np.asarray(weights, dtype=np.float64)
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    x, y = (np.broadcast_to(np.asarray(v, dtype=np.float64), weights.shape) for v in (x, y))
-    x, y = (v - np.sum(weights * v, axis=1, keepdims=True) for v in (x, y))
-    spread = np.sqrt(np.sum(weights * x**2, axis=1) * np.sum(weights * y**2, axis=1))
-    product = np.sum(weights * x * y, axis=1)
-    return np.divide(product, spread, out=np.full(len(weights), np.nan), where=spread > 0)
+    parts = np.asarray(weights, dtype=np.float64)
+    parts = parts / parts.sum(axis=1, keepdims=True)
+    of_x, of_y = (_deviations(values, parts) for values in (x, y))
+    spread = np.sqrt(np.sum(parts * of_x**2, axis=1) * np.sum(parts * of_y**2, axis=1))
+    product = np.sum(parts * of_x * of_y, axis=1)
+    return np.divide(product, spread, out=np.full(len(parts), np.nan), where=spread > 0)
+
+
+def _deviations(values: ArrayLike, parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Deviation of each value from the mean with these weights, which add up to 1; (b, n)."""
+    values = np.broadcast_to(np.asarray(values, dtype=np.float64), parts.shape)
+    return values - np.sum(parts * values, axis=1, keepdims=True)
 
 
 def weighted_rank_correlation(x: ArrayLike, y: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
