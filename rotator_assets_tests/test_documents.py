@@ -172,7 +172,7 @@ def _write_recommended(store: TableStore) -> None:
         lambda_r_high=spin + 0.1,
     )
     store.write("galaxy_predictions", partition, found)
-    results = galaxy_results(found, imaged, Recipe(name="recommended"))
+    results = galaxy_results(found, found, imaged, Recipe(name="recommended"))
     store.write("galaxy_results", partition, results)
     rows = lambda_r_accuracy(results, imaged.iloc[:0].assign(lambda_r_source=""), n=20)
     key = {"dataset": "manga-observed-64", "recipe": "recommended", "synthetic": True}

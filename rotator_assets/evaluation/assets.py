@@ -200,7 +200,9 @@ def galaxy_report(
     key = {"dataset": dataset, "recipe": recipe, "synthetic": rotator_classifier.synthetic}
     reads, survey = Reads(context, store), DATASETS[dataset].survey
     sources = several_sources(reads.table("kinematics_catalog", survey), reads.all_settings().survey(survey))
-    frame = galaxy_results(reads.table("galaxy_predictions"), imaged_galaxies, rotator_classifier.recipe)
+    frame = galaxy_results(
+        reads.table("galaxy_predictions"), reads.table("predictions"), imaged_galaxies, rotator_classifier.recipe
+    )
     accuracy = lambda_r_accuracy(frame, sources, seed=_SEED)
     pictures, shown = Pictures(store.root, f"{dataset}/{recipe}", EXHIBITS), predicted_and_labelled(frame)
     if shown.empty:

@@ -9,6 +9,7 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.galaxies.recipe_labels import with_recipe_labels
 
 EARLY, LATE, ALL = "early types", "late types", "all types"
+PROBABILITIES = ("probability_fast", "probability_fast_calibrated")
 MEASURED = (
     *("ra", "dec", "is_early_type", "rotator_type"),
     *("lambda_r", "lambda_r_error", "ellipticity", "spin_threshold"),
@@ -16,13 +17,17 @@ MEASURED = (
 """Columns of ``imaged_galaxies`` that stand beside the predictions."""
 
 
-def galaxy_results(predictions: pd.DataFrame, imaged_galaxies: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+def galaxy_results(
+    every: pd.DataFrame, predictions: pd.DataFrame, imaged_galaxies: pd.DataFrame, recipe: Recipe
+) -> pd.DataFrame:
     """Return the predictions of each galaxy with its measured values.
 
     Parameters
     ----------
-    predictions
+    every
         Rows of ``galaxy_predictions`` of one training.
+    predictions
+        Rows of ``predictions`` of this training, whose probabilities, which a fusion changes, tested galaxies have.
     imaged_galaxies
         Table ``imaged_galaxies`` of the dataset.
     recipe
@@ -30,7 +35,7 @@ def galaxy_results(predictions: pd.DataFrame, imaged_galaxies: pd.DataFrame, rec
 
     Returns
     -------
-    The predictions in their order, with the columns `MEASURED`; rotator_type is missing without a label.
+    The rows of ``every`` in their order, with the columns `MEASURED`; rotator_type is missing without a label.
 
     Raises
     ------
@@ -38,12 +43,14 @@ def galaxy_results(predictions: pd.DataFrame, imaged_galaxies: pd.DataFrame, rec
         If a galaxy has no image any more.
     """
     measured = with_recipe_labels(imaged_galaxies, recipe)[["galaxy_id", *MEASURED]]
-    if missing := sorted(set(predictions["galaxy_id"]) - set(measured["galaxy_id"])):
+    if missing := sorted(set(every["galaxy_id"]) - set(measured["galaxy_id"])):
         raise InputError(
             f"galaxy {missing[0]} has a prediction but no image; materialize rotator_classifier and predictions again "
             "(`rotators run` does)"
         )
-    return predictions.merge(measured, on="galaxy_id", how="left", validate="one_to_one")
+    tested = predictions.set_index("galaxy_id")
+    probabilities = {name: every["galaxy_id"].map(tested[name]).fillna(every[name]) for name in PROBABILITIES}
+    return every.assign(**probabilities).merge(measured, on="galaxy_id", how="left", validate="one_to_one")
 
 
 def populations(galaxies: pd.DataFrame) -> dict[str, pd.DataFrame]:

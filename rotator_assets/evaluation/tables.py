@@ -221,7 +221,8 @@ TABLES = by_name(
     ),
     Table(
         "galaxy_results",
-        "Predicted and measured values of each galaxy that a training predicts, by networks that have not seen it.",
+        "Predicted and measured values of each galaxy that a training predicts, by networks that have not seen it; "
+        "probabilities of tested galaxies are those of predictions.",
         (
             *fields("dataset", "recipe", "galaxy_id", "object_id", "ra", "dec", "fold", "tested"),
             *fields("is_early_type", "rotator_type", "probability_fast", "probability_fast_calibrated"),

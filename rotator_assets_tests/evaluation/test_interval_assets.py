@@ -105,6 +105,7 @@ def predicted(root, predictions, galaxies, partition, **lambda_r):
     """Write predictions of every galaxy, the even ones of them tested."""
     frame = predictions.assign(tested=np.arange(COUNT) % 2 == 0, **lambda_r)
     written("galaxy_predictions", frame, root, partition)
+    written("predictions", frame[frame["tested"]], root, partition)
 
 
 def test_predicted_lambda_r_is_compared_with_each_source(root, galaxies, predictions, imaged):

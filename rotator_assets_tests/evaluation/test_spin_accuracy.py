@@ -131,16 +131,22 @@ def test_predictions_stand_beside_measurements_with_the_labels_of_the_recipe(res
         ra=1.0, dec=2.0, lambda_r_error=0.01, lambda_r_limit=np.nan, ellipticity=0.5
     )
     predictions = results[["galaxy_id", "object_id", "fold", "tested", "lambda_r_predicted"]].iloc[::-1]
-    found = galaxy_results(predictions, imaged.sample(frac=1, random_state=0), Recipe(name="any", boundary_gap=0.1))
+    predictions = predictions.assign(probability_fast=0.4, probability_fast_calibrated=0.6)
+    tested = predictions[predictions["tested"]].assign(probability_fast=0.1, probability_fast_calibrated=0.2)
+    found = galaxy_results(
+        predictions, tested, imaged.sample(frac=1, random_state=0), Recipe(name="any", boundary_gap=0.1)
+    )
     assert found["galaxy_id"].to_list() == predictions["galaxy_id"].to_list()
     found = found.set_index("galaxy_id").loc[results["galaxy_id"]].reset_index()
     pd.testing.assert_series_equal(found["lambda_r"], results["lambda_r"])
+    assert found["probability_fast"].tolist() == np.where(found["tested"], 0.1, 0.4).tolist()
+    assert found["probability_fast_calibrated"].tolist() == np.where(found["tested"], 0.2, 0.6).tolist()
     near = (results["lambda_r"] - results["spin_threshold"]).abs() < 0.1
     assert found["rotator_type"].isna().equals(near | results["rotator_type"].isna())
-    own = galaxy_results(predictions, imaged, Recipe(name="any", label="cappellari2016"))
+    own = galaxy_results(predictions, tested, imaged, Recipe(name="any", label="cappellari2016"))
     assert set(own["spin_threshold"]) == {float(spin_threshold(np.array([0.5]), "cappellari2016")[0])}
     with pytest.raises(InputError, match="galaxy g0 has a prediction but no image"):
-        galaxy_results(predictions, imaged.iloc[1:], Recipe(name="any"))
+        galaxy_results(predictions, tested, imaged.iloc[1:], Recipe(name="any"))
 
 
 def test_galaxies_of_unknown_type_count_among_all_types_alone(results):

@@ -51,7 +51,7 @@ def galaxies(new_root, monkeypatch):
     written(new_root, "kinematics_catalog", "manga", frame.assign(survey="manga", lambda_r_source="pipe3d").dropna())
     recipes = load_recipes()
     monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: SHORT})
-    monkeypatch.setattr("rotator_assets.core.recipes.reduced", lambda recipe, crop_px: recipe)
+    monkeypatch.setattr("rotator_assets.core.profiles.reduced", lambda recipe, crop_px: recipe)
     return frame
 
 
