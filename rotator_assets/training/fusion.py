@@ -76,7 +76,7 @@ class FusedParts:
     def mean_weights(self, part: str) -> dict[str, float]:
         """Return the mean weights of a part over the folds, by name; empty without models."""
         mean = self.models.loc[self.models["part"] == part, _WEIGHTS].astype(float).mean().dropna()
-        return {name: float(weight) for name, weight in mean.items()}
+        return {str(name): float(weight) for name, weight in mean.items()}
 
 
 def fuse(
