@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from rotator_assets.core.encoder_files import FOLDER as ENCODERS
 from rotator_assets.core.errors import InputError
 
 DEFAULT_ROOT = "data"
@@ -62,6 +63,11 @@ class DataRoot:
     def settings(self) -> Path:
         """The user's settings file."""
         return self.path / "settings.yaml"
+
+    @property
+    def encoders(self) -> Path:
+        """Folder of the encoders that recipes start from."""
+        return self.path / ENCODERS
 
     @property
     def results(self) -> Path:

@@ -17,6 +17,8 @@ def reduced(recipe: Recipe, crop_px: int) -> Recipe:
             "repeats": 1,
             "members": min(recipe.members, 2),
             "epochs": min(recipe.epochs, 4 if large else 10),
+            "frozen_epochs": min(recipe.frozen_epochs, 2),
+            **({} if recipe.pretraining == "none" else {"pretraining_epochs": min(recipe.pretraining_epochs, 2)}),
             "batch_size": min(recipe.batch_size, 16),
             "attribution_steps": min(recipe.attribution_steps, 3 if large else 5),
             "attribution_doublings": min(recipe.attribution_doublings, 0 if large else 1),

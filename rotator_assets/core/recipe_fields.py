@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any, Literal, TypedDict, Unpack, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from rotator_assets.core.declarations import block, declared
 
 Stage = Literal["training", "prediction", "attribution"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -110,3 +113,30 @@ class Targets(BaseModel):
     def weights(self) -> dict[str, float]:
         """Weights above 0, by the name of the target."""
         return {name: weight for name, weight in self.model_dump().items() if weight > 0}
+
+
+def settings_of(model: BaseModel, stages: Collection[Stage], changed_alone: bool = False) -> dict[str, Any]:
+    """Return the settings of a recipe or of one of its blocks that decide the stages.
+
+    With ``changed_alone``, only those whose value differs from the one they were introduced with.
+    """
+    found = {}
+    for name, field in type(model).model_fields.items():
+        value, known = getattr(model, name), declared(field)
+        if isinstance(value, BaseModel):
+            if inner := settings_of(value, stages, changed_alone):
+                found[name] = inner
+        elif known and known["stage"] in stages and (value != known["introduced"] or not changed_alone):
+            found[name] = value
+    return found
+
+
+def completed(model: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Add to stored settings those that did not exist then, at the values they were introduced with."""
+    result = dict(content)
+    for name, field in model.model_fields.items():
+        if model_of_block := block(field):
+            result[name] = completed(model_of_block, content.get(name, {}))
+        elif known := declared(field):
+            result.setdefault(name, known["introduced"])
+    return result

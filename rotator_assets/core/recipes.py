@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from math import comb
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from rotator_assets.core.changes import changes
-from rotator_assets.core.declarations import block, declared
+from rotator_assets.core.declarations import declared
+from rotator_assets.core.encoder_files import names_an_encoder
 from rotator_assets.core.recipe_fields import (
     STAGES,
     Augmentation,
     Stage,
     Targets,
     attribution_setting,
+    completed,
     prediction_setting,
+    settings_of,
     training_setting,
 )
 
@@ -75,6 +78,31 @@ class Recipe(BaseModel):
         introduced="thesis",
         description="the network; layers in rotator_assets/training/architectures.py",
         picture="architectures",
+    )
+    pretrained: str | None = training_setting(
+        None,
+        introduced=None,
+        description="encoder to start from, in place of the architecture: a .keras file in encoders/ of the data root, "
+        "or with its whole path, or a network of keras.applications such as MobileNetV3Small:imagenet",
+    )
+    frozen_epochs: int = training_setting(
+        0, introduced=0, ge=0, description="first epochs in which the pretrained encoder stays as it is"
+    )
+    fine_tuning_rate: float = training_setting(
+        0.1,
+        introduced=0.1,
+        gt=0,
+        le=1,
+        description="factor of the learning rate in the epochs in which a pretrained encoder also learns",
+    )
+    pretraining: Literal["none", "vicreg"] = training_setting(
+        "none",
+        introduced="none",
+        description="self-supervised training, without labels, on the images of the training part of each fold before "
+        "the training (rotator_assets/training/self_supervision.py)",
+    )
+    pretraining_epochs: int = training_setting(
+        20, introduced=20, ge=1, le=10_000, description="number of epochs of the self-supervised training"
     )
     mask_neighbours: bool = training_setting(
         False,
@@ -243,6 +271,12 @@ class Recipe(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _encoder_is_named(self) -> Recipe:
+        if self.pretrained is not None and not names_an_encoder(self.pretrained):
+            raise ValueError(f"pretrained '{self.pretrained}' is neither a .keras file nor a network NAME:imagenet")
+        return self
+
     @property
     def fuses(self) -> bool:
         """True if the network's logit is combined with other properties of the galaxies."""
@@ -281,7 +315,7 @@ class Recipe(BaseModel):
 
     def settings(self, *stages: Stage) -> dict[str, Any]:
         """Return the settings that decide these stages, by name, in types that JSON can hold; blocks are mappings."""
-        return _settings_of(self, stages)
+        return settings_of(self, stages)
 
     def version(self, *stages: Stage) -> str:
         """Return a hash of the settings that decide these stages: equal versions give equal results.
@@ -289,7 +323,7 @@ class Recipe(BaseModel):
         The name does not count. Neither does a setting with the value that it was introduced with, so that a new
         setting changes no version.
         """
-        content = json.dumps(_settings_of(self, stages, changed_alone=True), sort_keys=True)
+        content = json.dumps(settings_of(self, stages, changed_alone=True), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def with_settings_of(self, other: Recipe, *stages: Stage) -> Recipe:
@@ -303,34 +337,7 @@ class Recipe(BaseModel):
         A setting that did not exist then has the value that it was introduced with, even if its default has changed.
         Raises pydantic.ValidationError if a setting no longer exists or a value is no longer allowed.
         """
-        return cls.model_validate(_completed(cls, content))
-
-
-def _settings_of(model: BaseModel, stages: Collection[Stage], changed_alone: bool = False) -> dict[str, Any]:
-    """Return the settings of a recipe or of one of its blocks that decide the stages.
-
-    With ``changed_alone``, only those whose value differs from the one they were introduced with.
-    """
-    found = {}
-    for name, field in type(model).model_fields.items():
-        value, known = getattr(model, name), declared(field)
-        if isinstance(value, BaseModel):
-            if block := _settings_of(value, stages, changed_alone):
-                found[name] = block
-        elif known and known["stage"] in stages and (value != known["introduced"] or not changed_alone):
-            found[name] = value
-    return found
-
-
-def _completed(model: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Add to stored settings those that did not exist then, at the values they were introduced with."""
-    completed = dict(content)
-    for name, field in model.model_fields.items():
-        if model_of_block := block(field):
-            completed[name] = _completed(model_of_block, content.get(name, {}))
-        elif known := declared(field):
-            completed.setdefault(name, known["introduced"])
-    return completed
+        return cls.model_validate(completed(cls, content))
 
 
 def kept_settings(content: Mapping[str, Any], *stages: Stage) -> dict[str, Any]:
@@ -340,7 +347,7 @@ def kept_settings(content: Mapping[str, Any], *stages: Stage) -> dict[str, Any]:
     """
     others: list[Stage] = [stage for stage in STAGES if stage not in stages]
     elsewhere = Recipe(name="any").settings(*others)
-    return {name: value for name, value in _completed(Recipe, content).items() if name not in elsewhere}
+    return {name: value for name, value in completed(Recipe, content).items() if name not in elsewhere}
 
 
 FAMILIES: dict[str, str] = {

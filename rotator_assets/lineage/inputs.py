@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.encoder_files import encoder_file, published_network
 from rotator_assets.core.files import walk_files
 from rotator_assets.core.profiles import reduced
 from rotator_assets.core.recipes import Recipe, Stage
@@ -156,7 +157,8 @@ class Input:
 def read_inputs(root: DataRoot) -> Iterator[Input]:
     """Iterate over the current state of every input.
 
-    Files are compared by path, size and modification time, settings and recipes by content. Raises InputError where
+    Files are compared by path, size and modification time, settings and recipes by content, and a recipe that starts
+    from an encoder also by the file of the encoder. Raises InputError where
     ``settings.yaml`` or ``recipes.yaml`` has an error.
     """
     settings, recipes = load_settings(root), load_recipes()
@@ -175,6 +177,9 @@ def read_inputs(root: DataRoot) -> Iterator[Input]:
                 content["profile"] = settings.profile
             if _depends_on_profile(recipe, stage):
                 parts.append(settings.profile)
+            if stage == "training" and (encoder := _encoder(recipe, root)):
+                content["encoder"] = encoder
+                parts.append(encoder)
             yield Input(asset.key.to_user_string(), recipe.name, content, _version(parts), recipes_file())
 
 
@@ -197,6 +202,17 @@ def version_of_content(content: object) -> str:
 def _depends_on_profile(recipe: Recipe, stage: Stage) -> bool:
     """Return True where the quick profile changes a setting of the stage."""
     return any(reduced(recipe, crop_px).settings(stage) != recipe.settings(stage) for crop_px in CROPS_PX)
+
+
+def _encoder(recipe: Recipe, root: DataRoot) -> str | None:
+    """Return size and modification time of the recipe's encoder; None if it has none, or one published by Keras."""
+    if recipe.pretrained is None or published_network(recipe.pretrained):
+        return None
+    try:
+        stat = encoder_file(recipe.pretrained, root.encoders).stat()
+    except OSError:
+        return "missing"
+    return f"{stat.st_size} bytes, modified {stat.st_mtime_ns} ns"
 
 
 def _settings(survey: SurveySettings) -> dict[str, tuple[dict[str, Any], str]]:

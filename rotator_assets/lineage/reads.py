@@ -87,6 +87,12 @@ class Reads:
         self._require(asset in self._declared, asset)
         return self._snapshot.recipes[split_training_key(self._partition)[1]]
 
+    def encoders(self) -> Path:
+        """Return the folder of the encoders, for an asset that depends on a recipe's training."""
+        asset = RECIPES["training"].key.to_user_string()
+        self._require(asset in self._declared, "the encoders")
+        return self._root.encoders
+
     def recipes(self) -> dict[str, Recipe]:
         """Return all recipes of the file, for an asset with an observed result that covers them."""
         self._require(any("recipes" in result.others for result in self._observed), "the recipes")

@@ -149,15 +149,25 @@ def _remove_abandoned(parent: Path, pattern: str, keep: Path) -> None:
 
 
 def load_model(path: Path) -> keras.Model:
+    """Load a trained network as `read_model` does. Raises InputError if it cannot be read."""
+    return read_model(path, "is not a trained network", "materialize rotator_classifier again")
+
+
+def read_model(path: Path, problem: str, remedy: str) -> keras.Model:
     """Load a saved network in Keras' safe mode, which runs no code from the file.
 
-    Raises InputError where it cannot be read.
+    Parameters
+    ----------
+    path
+        The file.
+    problem, remedy
+        For the message of the InputError if the file cannot be read.
     """
     tensorflow()
     from keras import saving
 
     try:
         return saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path}: is not a trained network ({reason}); materialize rotator_classifier again") from None
+        raise InputError(f"{path}: {problem} ({reason}); {remedy}") from None

@@ -1,5 +1,6 @@
 """The trained networks and their out-of-fold predictions."""
 
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -53,6 +54,7 @@ def rotator_classifier(
 ) -> dg.MaterializeResult:
     """Train the networks of a recipe on a dataset by cross-validation."""
     from rotator_assets.training.cross_validation import cross_validate
+    from rotator_assets.training.encoders import encoder_version, load_encoder
 
     dataset, name = split_training_key(context.partition_key)
     reads = Reads(context, store)
@@ -63,15 +65,20 @@ def rotator_classifier(
     sample, synthetic = galaxies.sample, galaxies.synthetic
     for notice in galaxies.notices:
         context.log.warning(notice)
-    content = galaxies.content(_CODE_VERSION)
+    encoder, version = None, None
+    if recipe.pretrained is not None:
+        encoder = load_encoder(recipe, reads.encoders())
+        version = encoder_version(recipe, reads.encoders())
+    content = galaxies.content(_CODE_VERSION, version)
     checkpoints = checkpoint_folder(store.root.models / dataset / name, content)
     if checkpoints.is_dir():
         context.log.info(f"resuming an interrupted training: {checkpoints}")
 
     def on_epoch(log: "EpochLog") -> None:
         _report_epoch(context, log)
-        done = (log.fold * recipe.members + log.member) * log.n_epochs + log.epoch
-        progress.report(f"training {dataset} {name}", done, log.n_folds * recipe.members * log.n_epochs, _note(log))
+        stage, members = ("pre-training", 1) if log.is_self_supervised else ("training", recipe.members)
+        done = (log.fold * members + log.member) * log.n_epochs + log.epoch
+        progress.report(f"{stage} {dataset} {name}", done, log.n_folds * members * log.n_epochs, _note(log))
 
     with _retrying(context), writing_models(store.root.models / dataset / name) as folder:
         trained = cross_validate(
@@ -85,6 +92,7 @@ def rotator_classifier(
             answers=galaxies.answers,
             additional=galaxies.additional,
             other=galaxies.other,
+            encoder=encoder,
             checkpoint_folder=checkpoints,
             on_epoch=on_epoch,
         )
@@ -258,8 +266,9 @@ def is_transient(error: Exception) -> bool:
 def _report_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
     """Write one line to the run's log, and an observation whose numbers Dagster's UI plots over time."""
     member = f", network {log.member + 1}" if log.member else ""
+    stage = "self-supervised " if log.is_self_supervised else ""
     context.log.info(
-        f"fold {log.fold + 1}/{log.n_folds}{member}, epoch {log.epoch}/{log.n_epochs}: {_note(log)}; "
+        f"fold {log.fold + 1}/{log.n_folds}{member}, {stage}epoch {log.epoch}/{log.n_epochs}: {_note(log)}; "
         f"{log.images_per_second:.0f} images/s, at most {log.seconds_left:.0f} s left"
     )
     shown = ("fold", "epoch", "loss", "val_loss", "val_auc", "images_per_second", "seconds_left")
@@ -267,7 +276,7 @@ def _report_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
         dg.AssetObservation(
             asset_key=context.asset_key,
             partition=context.partition_key,
-            metadata={name: getattr(log, name) for name in shown},
+            metadata={name: value for name in shown if not math.isnan(value := getattr(log, name))},
         )
     )
 
@@ -280,4 +289,6 @@ def _as_markdown(folds: pd.DataFrame) -> str:
 
 
 def _note(log: "EpochLog") -> str:
+    if log.is_self_supervised:
+        return f"loss {log.loss:.3f}"
     return f"loss {log.loss:.3f}, validation {log.val_loss:.3f}, AUC {log.val_auc:.3f}"

@@ -6,6 +6,7 @@ writing leaves the previous one.
 
 from __future__ import annotations
 
+import math
 import time
 import zipfile
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ class EpochLog:
     loss, val_loss
         The recipe's loss of the class (`imbalance`) of the training and the validation part, nats.
     val_auc
-        AUC of the validation part.
+        AUC of the validation part. Like its loss, it is NaN in self-supervised training, which has no validation.
     images_per_second
         Of the training, without validation.
     seconds_left
@@ -58,6 +59,11 @@ class EpochLog:
     images_per_second: float
     seconds_left: float
     member: int = 0
+
+    @property
+    def is_self_supervised(self) -> bool:
+        """True for an epoch of self-supervised training."""
+        return math.isnan(self.val_loss)
 
 
 @dataclass

@@ -24,6 +24,7 @@ from rotator_assets.training.folds import Split, plan_inner_splits, plan_splits
 from rotator_assets.training.network import inference_function, logits_of, outputs_of
 from rotator_assets.training.other_survey import OtherGalaxies, StackedImages, with_other_galaxies
 from rotator_assets.training.pipeline import Images
+from rotator_assets.training.self_supervision import SelfSupervision
 from rotator_assets.training.targets import MARGINS, Answers
 from rotator_assets.training.trainer import Trainer
 
@@ -99,6 +100,7 @@ def cross_validate(
     answers: Answers | None = None,
     additional: AdditionalGalaxies | None = None,
     other: OtherGalaxies | None = None,
+    encoder: keras.Model | None = None,
     checkpoint_folder: Path | None = None,
     on_epoch: Callable[[EpochLog], None] | None = None,
 ) -> CrossValidation:
@@ -128,12 +130,14 @@ def cross_validate(
         Galaxies that are trained on but not tested, as `with_additional_galaxies` says.
     other
         Galaxies of the survey that ``recipe.other_survey`` names, trained on as `with_other_galaxies` says.
+    encoder
+        The encoder that ``recipe.pretrained`` names (`encoders.load_encoder`).
     checkpoint_folder
         Folder of the training's checkpoints, created if absent; the caller removes it. If an interrupted training with
         the same arguments left checkpoints here, the training resumes after their last epoch and gives the same
         networks as without the interruption. None: no checkpoints.
     on_epoch
-        Called after every epoch.
+        Called after every epoch, also of the self-supervised training.
 
     Raises
     ------
@@ -152,8 +156,22 @@ def cross_validate(
     answers = Answers.unknown(len(labels), recipe) if answers is None else answers
     material = _Material.of(images, rows, galaxies, answers, recipe, additional, other)
     checkpoints = Checkpoints(checkpoint_folder, recipe, policy)
+    pretraining = None
+    if recipe.pretraining != "none":
+        pretraining = SelfSupervision(
+            material.images, material.rows, recipe, policy, checkpoint_folder, on_epoch, encoder
+        )
     trainer = Trainer(
-        material.images, material.rows, material.labels, material.answers, recipe, policy, checkpoints, on_epoch
+        material.images,
+        material.rows,
+        material.labels,
+        material.answers,
+        recipe,
+        policy,
+        checkpoints,
+        on_epoch,
+        encoder,
+        pretraining,
     )
     tested, unseen, folds = [], [], []
     history = trainer.train_first(material.first) if material.first is not None else []
@@ -179,6 +197,7 @@ def cross_validate(
             }
         )
     inner = [_inner_logits(trainer.train(split)[0], material, split, recipe) for split in material.inner]
+    before = trainer.seconds_before + (0.0 if pretraining is None else pretraining.seconds_before)
     # By galaxy in the given order, then by repeat.
     by_galaxy = pd.concat(tested).sort_index(kind="stable").reset_index(drop=True)
     columns = ["fold", "member", "epoch", "loss", "val_loss", "val_auc"]
@@ -192,7 +211,7 @@ def cross_validate(
         device=device_name(),
         policy=policy,
         images_per_second=float(np.median([log.images_per_second for log in history])),
-        seconds=time.monotonic() - started + trainer.seconds_before,
+        seconds=time.monotonic() - started + before,
         parameters=sum(int(np.prod(variable.shape)) for variable in network.trainable_variables),
     )
 

@@ -57,11 +57,12 @@ class TrainingGalaxies:
     tables: tuple[pd.DataFrame, ...]
     notices: tuple[str, ...]
 
-    def content(self, code_version: str) -> str:
+    def content(self, code_version: str, encoder_version: str | None = None) -> str:
         """Return a hash of everything that decides the training; it can resume from checkpoints of the same hash."""
         content = [code_version, self.recipe.version("training"), *self.versions]
         content += [content_hash(self.sample[["galaxy_id", "object_id", "rotator_type"]])]
         content += [content_hash(table) for table in self.tables]
+        content += [encoder_version] if encoder_version else []
         return content_hash(pd.DataFrame({"part": content}))
 
 

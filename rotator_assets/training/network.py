@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.architectures import ARCHITECTURES, BATCHNORM_MOMENTUM, Maker
+from rotator_assets.training.encoders import encoded
 from rotator_assets.training.pipeline import Images, network_input, symmetries
 from rotator_assets.training.targets import n_outputs
 
@@ -20,9 +21,17 @@ if TYPE_CHECKING:
 
 
 def build_network(
-    recipe: Recipe, size_px: int, *, seed: int | Sequence[int] | None = None, policy: str = "float32"
+    recipe: Recipe,
+    size_px: int,
+    *,
+    seed: int | Sequence[int] | None = None,
+    policy: str = "float32",
+    encoder: keras.Model | None = None,
+    maker: type[Maker] = Maker,
 ) -> keras.Model:
     """Return the recipe's network (`architectures`) with new initial weights, Keras' default ones with own seeds.
+
+    The network of a recipe with an encoder has the layers and weights of the encoder in place of an architecture.
 
     Parameters
     ----------
@@ -34,6 +43,10 @@ def build_network(
         Seed of the initial weights and of dropout (default: the recipe's).
     policy
         Keras dtype policy of every layer except the last, which is float32. Global policy and seed stay unchanged.
+    encoder
+        The encoder that the recipe names.
+    maker
+        Makes the layers.
 
     Returns
     -------
@@ -45,12 +58,25 @@ def build_network(
     from keras import Input, Model
 
     seeds = np.random.default_rng(recipe.seed if seed is None else seed)
-    make = Maker(recipe.regularization == "batchnorm", policy, seeds, *n_outputs(recipe))
+    make = maker(recipe.regularization == "batchnorm", policy, seeds, *n_outputs(recipe))
     image = Input((size_px, size_px, len(recipe.bands)), dtype="float32", name="image")
-    return Model(image, ARCHITECTURES[recipe.architecture](make, image), name=recipe.architecture)
+    return Model(image, _outputs(make, image, recipe, encoder), name=_name(recipe))
 
 
-def averaged_network(recipe: Recipe, size_px: int, members: Sequence[keras.Model]) -> keras.Model:
+def _outputs(make: Maker, image: keras.KerasTensor, recipe: Recipe, encoder: keras.Model | None) -> keras.KerasTensor:
+    """Build the layers of the recipe's network and return its outputs."""
+    if (encoder is None) != (recipe.pretrained is None):
+        raise ValueError(f"recipe '{recipe.name}': pretrained is {recipe.pretrained}, but the encoder is {encoder}")
+    return ARCHITECTURES[recipe.architecture](make, image) if encoder is None else encoded(make, image, encoder)
+
+
+def _name(recipe: Recipe) -> str:
+    return recipe.architecture if recipe.pretrained is None else "pretrained"
+
+
+def averaged_network(
+    recipe: Recipe, size_px: int, members: Sequence[keras.Model], encoder: keras.Model | None = None
+) -> keras.Model:
     """Return one network with the mean outputs of several, for inference; auxiliary targets are left out.
 
     A single member without auxiliary targets is returned as it is. A network of several members has their layers side
@@ -64,6 +90,8 @@ def averaged_network(recipe: Recipe, size_px: int, members: Sequence[keras.Model
         Side of the images.
     members
         Networks of `build_network`.
+    encoder
+        The encoder that the recipe names.
 
     Returns
     -------
@@ -79,12 +107,23 @@ def averaged_network(recipe: Recipe, size_px: int, members: Sequence[keras.Model
     for number, member in enumerate(members):
         prefix = f"member{number}_" if len(members) > 1 else ""
         make = Maker(recipe.regularization == "batchnorm", "float32", seeds, n_quantiles, prefix=prefix)
-        outputs.append(ARCHITECTURES[recipe.architecture](make, image))
-        for layer in Model(image, outputs[-1]).layers:
-            if layer.weights:
-                layer.set_weights(member.get_layer(layer.name.removeprefix(prefix)).get_weights())
+        outputs.append(_outputs(make, image, recipe, encoder))
+        weights = weights_by_layer(member)
+        set_weights(Model(image, outputs[-1]), {f"{prefix}{layer}": values for layer, values in weights.items()})
     mean = outputs[0] if len(outputs) == 1 else layers.Average(dtype="float32", name="members")(outputs)
-    return Model(image, mean, name=recipe.architecture)
+    return Model(image, mean, name=_name(recipe))
+
+
+def weights_by_layer(network: keras.Model) -> dict[str, list[NDArray]]:
+    """Return the weights of a network by the name of the layer."""
+    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+
+
+def set_weights(network: keras.Model, weights: Mapping[str, list[NDArray]]) -> None:
+    """Give the layers of a network weights by name; layers without any keep theirs, others are left out."""
+    for layer in network.layers:
+        if layer.name in weights:
+            layer.set_weights(weights[layer.name])
 
 
 def settle_batchnorm(model: keras.Model, images: NDArray[np.float32]) -> None:

@@ -7,7 +7,7 @@ seed and of its number, so a training repeats exactly.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -182,31 +182,50 @@ class TrainingBatches:
         epoch, position = divmod(int(number), self.per_epoch)
         order = epoch_order(self.labels, self.recipe, np.random.default_rng((*self.seed, 0, epoch)))
         chosen = np.array_split(order, self.per_epoch)[position]
-        flux = _raw(self.images, self.rows[chosen], self.recipe)
         generator = np.random.default_rng((*self.seed, 1, number))
-        flux = transform(flux, random_transforms(self.recipe.augmentation, len(flux), flux.shape[1], generator))
-        seen = normalize(flux, self.recipe.normalization, self.recipe.bands)
+        seen = augmented(self.images, self.rows[chosen], self.recipe, generator)
         return seen, self.answers[chosen], self.weights[chosen, None]
 
     def dataset(self) -> tf.data.Dataset:
         """Return all batches of the recipe's epochs, prepared in a thread alongside the training."""
-        tf = tensorflow()
         size, bands = self.images.shape[1], len(self.recipe.bands)
-        signature = (
-            tf.TensorSpec((None, size, size, bands), tf.float32),
-            tf.TensorSpec((None, self.answers.shape[1]), tf.float32),
-            tf.TensorSpec((None, 1), tf.float32),
-        )
+        shapes = ((None, size, size, bands), (None, self.answers.shape[1]), (None, 1))
+        return prepared(self.__getitem__, self.per_epoch * self.recipe.epochs, shapes)
 
-        def batch(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            tensors = tf.numpy_function(self.__getitem__, [number], [tf.float32] * 3, stateful=False)
-            return tuple(tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(tensors, signature, strict=True))
 
-        options = tf.data.Options()
-        options.autotune.enabled = False  # the autotuner delays the end of every epoch by seconds
-        options.deterministic = True
-        batches = tf.data.Dataset.range(self.per_epoch * self.recipe.epochs).map(batch).prefetch(2)
-        return batches.with_options(options)
+def augmented(
+    images: Images, rows: NDArray[np.int64], recipe: Recipe, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return the input of the recipe's network for some images, as `network_input`, after random transformations."""
+    flux = _raw(images, rows, recipe)
+    flux = transform(flux, random_transforms(recipe.augmentation, len(flux), flux.shape[1], generator))
+    return normalize(flux, recipe.normalization, recipe.bands)
+
+
+def prepared(
+    batch: Callable[[int], tuple[NDArray[np.float32], ...]], n_batches: int, shapes: Sequence[tuple[int | None, ...]]
+) -> tf.data.Dataset:
+    """Return batches in order, prepared in a thread alongside the training.
+
+    Parameters
+    ----------
+    batch
+        Gives the float32 arrays of a batch by its number.
+    n_batches
+        Number of batches.
+    shapes
+        Shapes of the arrays; None for the number of images.
+    """
+    tf = tensorflow()
+
+    def tensors(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        found = tf.numpy_function(batch, [number], [tf.float32] * len(shapes), stateful=False)
+        return tuple(tf.ensure_shape(tensor, shape) for tensor, shape in zip(found, shapes, strict=True))
+
+    options = tf.data.Options()
+    options.autotune.enabled = False  # the autotuner delays the end of every epoch by seconds
+    options.deterministic = True
+    return tf.data.Dataset.range(n_batches).map(tensors).prefetch(2).with_options(options)
 
 
 def _raw(images: Images, rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:

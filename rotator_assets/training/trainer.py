@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -21,17 +20,16 @@ from rotator_assets.training.network import (
     build_network,
     inference_function,
     logits_of,
+    set_weights,
     settle_batchnorm,
 )
+from rotator_assets.training.phases import Phase, assign, learning_rate, phases
 from rotator_assets.training.pipeline import Images, TrainingBatches
+from rotator_assets.training.self_supervision import SelfSupervision
 from rotator_assets.training.targets import Answers, Standardization, answer_matrix, class_loss, combined_loss
 
 if TYPE_CHECKING:
     import keras
-
-
-NO_WEIGHT_DECAY = ("bias", "gamma", "beta")
-"""Variables without weight decay: offsets, and the scales of batch normalization."""
 
 
 class _LaterBatches(TrainingBatches):
@@ -66,6 +64,10 @@ class Trainer:
         Where states are saved and loaded.
     on_epoch
         Called after every epoch.
+    encoder
+        The encoder that the recipe names.
+    pretraining
+        Self-supervised training that gives each fold its initial weights; None without.
     """
 
     def __init__(
@@ -78,22 +80,22 @@ class Trainer:
         policy: str,
         checkpoints: Checkpoints,
         on_epoch: Callable[[EpochLog], None] | None,
+        encoder: keras.Model | None = None,
+        pretraining: SelfSupervision | None = None,
     ) -> None:
         tensorflow()
         self.images, self.rows, self.labels, self.answers, self.recipe = images, rows, labels, answers, recipe
         self.checkpoints, self.on_epoch = checkpoints, on_epoch
+        self._encoder, self._pretraining = encoder, pretraining
         self.seconds_before = 0.0
         """Time spent before an interruption on the states that checkpoints hold."""
-        self.network = build_network(recipe, images.shape[1], policy=policy)
-        self.network.compile(
-            optimizer=_optimizer(recipe),
-            loss=combined_loss(recipe) if recipe.learns_more else training_loss(recipe),
-            metrics=[class_loss(recipe)] if recipe.learns_more else None,
-            jit_compile=False,
-        )
-        self.network.optimizer.build(self.network.trainable_variables)
+        self.network = build_network(recipe, images.shape[1], policy=policy, encoder=encoder)
+        loss = combined_loss(recipe) if recipe.learns_more else training_loss(recipe)
+        metrics = [class_loss(recipe)] if recipe.learns_more else None
+        self._phases = phases(self.network, recipe, loss, metrics)
+        self._optimizers = [variable for phase in self._phases for variable in phase.network.optimizer.variables]
         self._infer = inference_function(self.network)
-        self._fresh_optimizer = [variable.numpy() for variable in self.network.optimizer.variables]
+        self._fresh_optimizers = [variable.numpy() for variable in self._optimizers]
         self._initial: list[NDArray] | None = None
         self._n_folds, self._begun = recipe.networks + recipe.inner_networks, 0
         self._n_networks = self._n_folds * recipe.members
@@ -103,7 +105,7 @@ class Trainer:
     def train_first(self, split: Split) -> list[EpochLog]:
         """Train a network from whose weights all later ones start, and return the logs of its epochs."""
         self._n_folds, self._n_networks = self._n_folds + 1, self._n_networks + 1
-        network, state = self._train_member(split, 0)
+        network, state = self._train_member(split, 0, self._pretrained(split))
         self._initial = [variable.numpy() for variable in network.variables]
         return state.epochs
 
@@ -112,35 +114,52 @@ class Trainer:
 
         Each network has the weights of the epoch that the recipe keeps.
         """
-        trained = [self._train_member(split, member) for member in range(self.recipe.members)]
+        weights = self._pretrained(split) if self._initial is None else {}
+        trained = [self._train_member(split, member, weights) for member in range(self.recipe.members)]
         networks, states = zip(*trained, strict=True)
-        return averaged_network(self.recipe, self.images.shape[1], networks), list(states)
+        return averaged_network(self.recipe, self.images.shape[1], networks, self._encoder), list(states)
 
-    def _train_member(self, split: Split, member: int) -> tuple[keras.Model, FoldState]:
-        """Return one network of the fold, with the weights of the kept epoch, and the state of its training."""
+    def _pretrained(self, split: Split) -> dict[str, list[NDArray]]:
+        """Return the weights from the self-supervised training on the split's training part, by layer, if any."""
+        return {} if self._pretraining is None else self._pretraining.weights(split)
+
+    def _train_member(
+        self, split: Split, member: int, weights: dict[str, list[NDArray]]
+    ) -> tuple[keras.Model, FoldState]:
+        """Return one network of the fold, with the weights of the kept epoch, and the state of its training.
+
+        ``weights``: weights of layers that a self-supervised training has given the fold.
+        """
         recipe, started = self.recipe, time.monotonic()
         self._begun += 1
         seed, number = member_seed(split.seed, member), split.fold * recipe.members + member
-        network = build_network(recipe, self.images.shape[1], seed=seed)
-        live = FoldState(network=self.network.variables, optimizer=self.network.optimizer.variables)
+        network = build_network(recipe, self.images.shape[1], seed=seed, encoder=self._encoder)
+        live = FoldState(network=self.network.variables, optimizer=self._optimizers)
         state = self.checkpoints.load(number, live) or FoldState()
         before = state.seconds
         self.seconds_before += before
         if not state.is_finished(recipe):
-            batches = self._batches(split, seed, len(state.epochs))
             if not state.epochs:
-                if self._initial is None:
-                    settle_batchnorm(network, batches[0][0])
-                else:
-                    _assign(network.variables, self._initial)
-                state.network, state.optimizer = network.variables, self._fresh_optimizer
-            _assign(live.network, state.network)
-            _assign(live.optimizer, state.optimizer)
+                self._start(network, self._batches(split, seed, 0), weights)
+                state.network, state.optimizer = network.variables, self._fresh_optimizers
+            assign(live.network, state.network)
+            assign(live.optimizer, state.optimizer)
             state.network, state.optimizer = live.network, live.optimizer
-            self._fit(split, member, batches, state, started - before)
-        _assign(network.variables, state.kept)
+            for phase in self._phases:
+                if len(state.epochs) < phase.end and not state.is_finished(recipe):
+                    self._fit(phase, split, member, state, started - before)
+        assign(network.variables, state.kept)
         state.seconds = before + time.monotonic() - started
         return network, state
+
+    def _start(self, network: keras.Model, batches: TrainingBatches, weights: dict[str, list[NDArray]]) -> None:
+        """Give a new network the weights that its training starts from."""
+        if self._initial is not None:
+            assign(network.variables, self._initial)
+        elif weights:
+            set_weights(network, weights)
+        elif self._encoder is None:  # the normalization of an encoder is settled
+            settle_batchnorm(network, batches[0][0])
 
     def _batches(self, split: Split, seed: tuple[int, ...], epochs_done: int) -> TrainingBatches:
         """Return the batches of a network's remaining epochs."""
@@ -155,41 +174,38 @@ class Trainer:
         rows = self.rows[split.train]
         return _LaterBatches(epochs_done, self.images, rows, labels, weights, recipe, seed, answers)
 
-    def _fit(self, split: Split, member: int, batches: TrainingBatches, state: FoldState, started: float) -> None:
-        """Train until the network is finished, and save the state after every epoch."""
-        from keras import callbacks
-
-        weights = class_weights(self.labels[split.train], self.recipe)
+    def _fit(self, phase: Phase, split: Split, member: int, state: FoldState, started: float) -> None:
+        """Train to the end of the phase or of the training, and save the state after every epoch."""
+        recipe, batches = self.recipe, self._batches(split, member_seed(split.seed, member), len(state.epochs))
+        weights = class_weights(self.labels[split.train], recipe)
         epoch_started = 0.0
 
         def on_epoch_begin(epoch: int, logs: dict) -> None:
             nonlocal epoch_started
             epoch_started = time.monotonic()
-            self.network.optimizer.learning_rate = learning_rate(self.recipe, epoch)
+            phase.network.optimizer.learning_rate = learning_rate(recipe, epoch)
 
         def on_epoch_end(epoch: int, logs: dict) -> None:
             rate = batches.images_per_epoch / (time.monotonic() - epoch_started)
             logs.update(self._validate(split.validation, weights))
             log = self._log(split.fold, member, epoch + 1, rate, logs)
             state.epochs.append(log)
-            if state.kept_epoch(self.recipe) == log.epoch:
+            if state.kept_epoch(recipe) == log.epoch:
                 state.kept = [variable.numpy() for variable in self.network.variables]
             state.seconds = time.monotonic() - started
-            self.network.stop_training = state.is_finished(self.recipe)
-            self.checkpoints.save(split.fold * self.recipe.members + member, state)
+            phase.network.stop_training = state.is_finished(recipe)
+            self.checkpoints.save(split.fold * recipe.members + member, state)
             if self.on_epoch is not None:
                 self.on_epoch(log)
 
-        self.network.fit(
+        phase.fit(
             batches.dataset(),
-            initial_epoch=len(state.epochs),
-            epochs=self.recipe.epochs,
-            steps_per_epoch=batches.per_epoch,
-            shuffle=False,
-            verbose=0,
-            callbacks=[callbacks.LambdaCallback(on_epoch_begin=on_epoch_begin, on_epoch_end=on_epoch_end)],
+            len(state.epochs),
+            batches.per_epoch,
+            on_epoch_begin=on_epoch_begin,
+            on_epoch_end=on_epoch_end,
         )
-        if not state.is_finished(self.recipe):
+        if len(state.epochs) < phase.end and not state.is_finished(recipe):
             raise RuntimeError(f"Keras ended the training of fold {split.fold} after epoch {len(state.epochs)}")
 
     def _validate(self, validation: NDArray[np.int64], weights: NDArray[np.float32]) -> dict[str, float]:
@@ -226,31 +242,3 @@ class Trainer:
             seconds_left=epochs_left * (time.monotonic() - self._started) / self._epochs_run,
             member=member,
         )
-
-
-def learning_rate(recipe: Recipe, epoch: int) -> float:
-    """Return the learning rate of an epoch, counted from 0; all batches of an epoch have the same.
-
-    ``cosine``: half a cosine from the recipe's learning rate to 0 after the last epoch, as Loshchilov & Hutter (2017,
-    ICLR, arXiv:1608.03983, eq. 5) without restarts.
-    """
-    if recipe.schedule == "constant":
-        return recipe.learning_rate
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
-
-
-def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Return Adam, with decoupled weight decay (Loshchilov & Hutter 2019, ICLR, arXiv:1711.05101) if there is any."""
-    from keras import optimizers
-
-    if not recipe.weight_decay:
-        return optimizers.Adam(recipe.learning_rate)
-    optimizer = optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=list(NO_WEIGHT_DECAY))
-    return optimizer
-
-
-def _assign(variables: list[keras.Variable], values: list) -> None:
-    """Assign values to variables, in the same order."""
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

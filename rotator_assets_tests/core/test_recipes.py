@@ -44,7 +44,7 @@ ON_ANOTHER_SURVEY = {
     "tng-before-30": ("tng100-noisy", "before", 0.3),
     "tng-beside": ("tng100-noisy", "beside", 1.0),
 }
-SEVERAL_SETTINGS = ["long", "ensemble", "targets", "every-galaxy", "recommended", "fusion"]
+SEVERAL_SETTINGS = ["long", "ensemble", "targets", "every-galaxy", "self-supervised", "recommended", "fusion"]
 SEVERAL_SETTINGS += [f"every-galaxy-{percent}" for percent in (10, 20, 40, 70)]
 NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names), *SEVERAL_SETTINGS, *ON_ANOTHER_SURVEY]
 
@@ -154,13 +154,16 @@ def declared(model: type[BaseModel] = Recipe) -> dict[str, FieldInfo]:
     return found
 
 
+TEXTS = {"other_survey": "tng100-noisy", "pretrained": "encoder.keras"}
+
+
 def changed(setting: str) -> Recipe:
     """A recipe that differs from the default in one setting."""
     block, _, name = setting.rpartition(".")
     field = declared()[setting]
     choices = get_args(field.annotation)
-    if setting == "other_survey":
-        value = "tng100-noisy"
+    if setting in TEXTS:
+        value = TEXTS[setting]
     elif choices:
         value = next(choice for choice in choices if choice != field.default)
     elif isinstance(field.default, bool):

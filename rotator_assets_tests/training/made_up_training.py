@@ -1,12 +1,14 @@
-"""A small survey with a planted signal, and the recipe the tests train on it."""
+"""A small survey with a planted signal, the recipe the tests train on it, and an encoder."""
 
 import numpy as np
 
+from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.recipes import Recipe
 
 SIZE_PX = 16
 UNIT_ROUNDOFF = 2.0**-24
 """Of float32."""
+_WEIGHTS = np.random.default_rng(6)
 TINY = Recipe(name="tiny", folds=3, epochs=6, patience=6, batch_size=16, seed=7)
 
 
@@ -44,3 +46,18 @@ def planted_survey(n_objects=120, seed=0):
         image += profile[:, :, None] * [0.5, 1.0, 1.3]
         image *= generator.lognormal(0, 1)
     return images.astype(np.float32), labels, np.array([f"1-{number}" for number in objects])
+
+
+def tiny_encoder(size_px=SIZE_PX, channels=3, *, pooled=False, nested=False):
+    """A convolution, batch normalization with statistics that no data has given it, and ReLU."""
+    tensorflow()
+    import keras
+    from keras import layers
+
+    image = keras.Input((size_px, size_px, channels), name="picture")
+    block = [layers.Conv2D(6, 3, padding="same", name="first"), layers.BatchNormalization(name="norm")]
+    x = keras.Sequential(block, name="block")(image) if nested else block[1](block[0](image))
+    x = layers.ReLU()(x)
+    encoder = keras.Model(image, layers.GlobalAveragePooling2D()(x) if pooled else x)
+    encoder.set_weights([_WEIGHTS.uniform(0.1, 1, w.shape) for w in encoder.get_weights()])
+    return encoder

@@ -14,6 +14,7 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.definitions import definitions
+from rotator_assets.lineage import inputs
 from rotator_assets.lineage import observed_results as results
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.orchestration.plans import Step
@@ -26,7 +27,7 @@ from rotator_assets.training import assets as learning
 from rotator_assets.training import checkpoints as checkpoints_module
 from rotator_assets.training import cross_validation as training
 from rotator_assets.training.galaxies import TrainingGalaxies
-from rotator_assets_tests.training.made_up_training import SIZE_PX, TINY, galaxy_ids, planted_survey
+from rotator_assets_tests.training.made_up_training import SIZE_PX, TINY, galaxy_ids, planted_survey, tiny_encoder
 
 DATASET, RECIPE = "manga-observed-64", "thesis"
 TRAINING = Step("training", ("rotator_classifier",), training_key(DATASET, RECIPE))
@@ -167,6 +168,32 @@ def test_each_epoch_is_observed_once_and_nothing_is_stale_after(root):
     assert left_behind(root) == ["model.json", "training"]
 
 
+def test_an_encoder_and_self_supervised_training_are_part_of_a_training(root, monkeypatch):
+    """Their epochs are observed; another file under the same name makes the training stale."""
+    recipes = results.load_recipes()
+    settings = {"pretrained": "tiny.keras", "frozen_epochs": 1, "pretraining": "vicreg", "pretraining_epochs": 2}
+    for module in (results, inputs):
+        changed = {**recipes, RECIPE: recipes[RECIPE].model_copy(update=settings)}
+        monkeypatch.setattr(module, "load_recipes", lambda changed=changed: changed)
+    with open_runner(root) as runner:
+        materialize_inputs(runner)
+        with pytest.raises(InputError, match=r"there is no encoder .*encoders/tiny.keras; put the file there"):
+            runner.materialize(TRAINING)
+        root.encoders.mkdir()
+        tiny_encoder().save(root.encoders / "tiny.keras")
+        runner.observe()
+        runner.materialize(TRAINING)
+        records = runner.instance.fetch_observations(dg.AssetKey("rotator_classifier"), limit=100).records
+        told = [set(record.asset_observation.metadata) for record in records]
+        assert told.count(TOLD) == 4 and told.count(TOLD - {"val_loss", "val_auc"}) == 4
+        assert not runner.stale_part(TRAINING).assets
+        tiny_encoder().save(root.encoders / "tiny.keras")
+        runner.observe()
+        assert runner.stale_part(TRAINING).assets
+    assert open_models(root.models / DATASET / RECIPE).recipe.pretrained == "tiny.keras"
+    assert left_behind(root) == ["model.json", "training"]
+
+
 @pytest.mark.parametrize("first", [OSError(28, "No space left on device"), MemoryError()])
 def test_a_transient_failure_is_retried_from_the_checkpoint(root, failing, first):
     failing.append(first)
@@ -254,6 +281,7 @@ def test_checkpoints_of_other_input_are_ignored(root, change):
     )
     assert galaxies.content("1") == same.content("1") != galaxies.content("2")
     turned = sample.assign(rotator_type=1 - sample["rotator_type"])
+    assert galaxies.content("1", "encoder") not in (galaxies.content("1"), galaxies.content("1", "other encoder"))
     other = {
         "recipe": {"recipe": TINY.model_copy(update={"seed": 8})},
         "labels": {"sample": turned},

@@ -19,6 +19,7 @@ from rotator_assets.attribution.other_methods import Explainer
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.resampling import Bootstrap, bootstrap
 from rotator_assets.training.network import build_network
+from rotator_assets.training.targets import n_outputs
 
 if TYPE_CHECKING:
     import keras
@@ -115,7 +116,7 @@ def cascade(model: keras.Model, recipe: Recipe, seed: int) -> Iterator[tuple[str
     model : keras.Model
         The trained network; it is not changed.
     recipe : Recipe
-        For the architecture.
+        The recipe of the network.
     seed : int
         Of the random weights, which are drawn by the layers' own initializers.
 
@@ -129,9 +130,9 @@ def cascade(model: keras.Model, recipe: Recipe, seed: int) -> Iterator[tuple[str
     ----------
     Adebayo et al. 2018, NeurIPS, arXiv:1810.03292, section 4.
     """
-    size_px = model.input_shape[1]
-    untrained = build_network(recipe, size_px, seed=seed)
-    randomized = build_network(recipe, size_px)
+    from keras import models
+
+    untrained, randomized = _untrained(model, recipe, seed), models.clone_model(model)
     randomized.set_weights(model.get_weights())
     names = [layer.name for layer in reversed(randomized.layers) if hasattr(layer, "kernel")]
     shown = {names[round(place)] for place in np.linspace(0, len(names) - 1, min(len(names), MOST_DEPTHS))}
@@ -139,6 +140,24 @@ def cascade(model: keras.Model, recipe: Recipe, seed: int) -> Iterator[tuple[str
         layer.set_weights(fresh.get_weights())
         if layer.name in shown:
             yield layer.name, randomized
+
+
+def _untrained(model: keras.Model, recipe: Recipe, seed: int) -> keras.Model:
+    """Return a network with the layers of the model and random weights."""
+    from keras import models
+
+    if recipe.members == 1 and recipe.pretrained is None and n_outputs(recipe) == (0, 0):
+        return build_network(recipe, model.input_shape[1], seed=seed)
+    seeds = np.random.default_rng(seed)
+
+    def seeded(layer: keras.Layer) -> keras.Layer:
+        config = layer.get_config()
+        for name, value in config.items():
+            if name.endswith("_initializer") and isinstance(value, dict) and "seed" in value["config"]:
+                value["config"]["seed"] = int(seeds.integers(2**31))
+        return type(layer).from_config(config)
+
+    return models.clone_model(model, clone_function=seeded)
 
 
 def pixel_order(scores: NDArray, seed: int = 0) -> NDArray[np.intp]:

@@ -47,6 +47,7 @@ def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[Tab
     from rotator_assets.robustness.injection.figures import injection_figure, mark_figure
 
     recipe = reduced(Reads(context, store).recipes()[REFERENCE_RECIPE], SIZE_PX)
+    recipe = recipe.model_copy(update={"pretrained": None, "frozen_epochs": 0})  # trained from random weights
     rows = []
     for number, strength in enumerate(STRENGTHS):
         rows.append(_injected_disc(strength, recipe))

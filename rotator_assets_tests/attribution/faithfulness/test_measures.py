@@ -8,7 +8,7 @@ from rotator_assets.attribution.faithfulness import measures as sanity
 from rotator_assets.attribution.other_methods import Explainer
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.training.network import build_network
+from rotator_assets.training.network import averaged_network, build_network
 
 GENERATOR = np.random.default_rng(0)
 MAPS, OTHERS = GENERATOR.normal(size=(2, 6, 16, 16))
@@ -109,6 +109,35 @@ def test_layers_are_randomized_from_the_output_down(architecture):
     assert not any(np.array_equal(a, b) for a, b in kernels)
     for one, two in zip(before, trained.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("kind", ["members", "pretrained"])
+def test_layers_of_other_networks_are_randomized_too(kind):
+    """Means of several networks, and layers from an encoder, whose initial weights no recipe gives."""
+    tensorflow()
+    from keras import Input, Model, Sequential, layers
+
+    if kind == "members":
+        recipe = Recipe(name="x", architecture="small", members=2, lambda_r_interval=1.0)
+        mean = averaged_network(recipe, 16, [build_network(recipe, 16, seed=seed) for seed in (1, 2)])
+        trained, first, last = Model(mean.inputs, mean.output[:, :1]), "logit", "convolution_1"
+    else:
+        recipe = Recipe(name="x", pretrained="a.keras")
+        encoder = Sequential([Input((16, 16, 3)), layers.Conv2D(4, 3, name="in"), layers.Conv2D(2, 3, name="out")])
+        trained, first, last = build_network(recipe, 16, encoder=encoder), "logit", "encoder_in"
+    before, names, kernels = trained.get_weights(), [], []
+    for name, model in sanity.cascade(trained, recipe, seed=6):
+        names.append(name)
+        kernels.append(model.get_layer(names[0]).get_weights()[0])
+    assert first in names[0] and last in names[-1]
+    for kernel in kernels[1:]:  # randomized once
+        np.testing.assert_array_equal(kernel, kernels[0])
+    for one, two in zip(trained.layers, model.layers, strict=True):
+        assert not hasattr(one, "kernel") or not np.allclose(one.get_weights()[0], two.get_weights()[0], atol=1e-3)
+    for one, two in zip(before, trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    (_, again), *_ = sanity.cascade(trained, recipe, seed=6)
+    np.testing.assert_array_equal(again.get_layer(names[0]).get_weights()[0], kernels[0])
 
 
 def test_pixels_are_ordered_by_score_and_ties_are_random():
