@@ -31,12 +31,13 @@ test: .venv/.synced ## every test
 coverage: .venv/.synced ## every test, and the fraction of the package that they run
 	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder --cov
 
-lint: .venv/.synced ## ruff and the import contracts
+lint: .venv/.synced ## ruff, the import contracts and pyright
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) lint-imports --no-logo
+	$(RUN) pyright
 
-types: .venv/.synced ## pyright, not part of check yet
+types: .venv/.synced ## pyright
 	$(RUN) pyright
 
 processors: .venv/.synced ## the numerical tests in float32 and bfloat16, with other kernels

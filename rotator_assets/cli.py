@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import socket
@@ -191,7 +192,8 @@ def query(sql: str, data: str | None, form: str) -> None:
             if not connection.extract_statements(sql):
                 raise InputError("query: it holds no statement; try: FROM galaxies LIMIT 10")
             answer = connection.sql(sql)
-            if answer is None:  # older releases of DuckDB, for statements that return no rows
+            # Older releases of DuckDB, unlike their stubs, return None for statements that return no rows.
+            if answer is None:  # pyright: ignore[reportUnnecessaryComparison]
                 _write(b"[]\n" if form == "json" else b"")
             elif form == "json":
                 _write(as_json(answer).encode())
@@ -336,7 +338,8 @@ def main() -> None:
     # stopped.
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.default_int_handler)
-    sys.stdout.reconfigure(errors="backslashreplace")  # file names and terminals may use other encodings than UTF-8
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names and terminals may use other encodings than UTF-8
     try:
         # cli.main() would print an empty line when interrupted.
         with cli.make_context("rotators", sys.argv[1:]) as context:

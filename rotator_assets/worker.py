@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from rotator_assets.core import progress
 from rotator_assets.core.data_root import DataRoot
@@ -68,7 +69,7 @@ def _listen(lines: SimpleQueue[str]) -> None:
     os._exit(1)
 
 
-def _tuple(value: object) -> object:
+def _tuple(value: Any) -> Any:
     """Convert the lists of JSON back to tuples."""
     return tuple(value) if isinstance(value, list) else value
 

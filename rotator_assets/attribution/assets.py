@@ -13,6 +13,7 @@ from rotator_assets.attribution.attribution_pictures import attribution_pictures
 from rotator_assets.core import progress
 from rotator_assets.core.files import replacing
 from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
+from rotator_assets.core.frames import parts_of
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.profiles import effective_recipe
 from rotator_assets.core.recipes import Recipe
@@ -138,7 +139,7 @@ def _explained(
     from rotator_assets.attribution.integrated_gradients import explain
 
     tensor_rows, done, stage = tensor.rows_of(sample["galaxy_id"]), 0, f"attributions {training}"
-    for fold, tested in sample.groupby("fold"):
+    for fold, tested in parts_of(sample, "fold"):
         model = models.load(int(fold))
         for start in range(0, len(tested), _EXPLAINED_AT_ONCE):
             rows = tested.index[start : start + _EXPLAINED_AT_ONCE].to_numpy()

@@ -88,7 +88,8 @@ class AttributionNumbers:
         """
         galaxy = self._sample.iloc[row]
         layers = Layers.of(attribution, image, self._bands)
-        place = (from_middle(galaxy, axis, n) for axis, n in zip("xy", image.shape[1::-1], strict=True))
+        ny, nx = image.shape[:2]
+        place = from_middle(galaxy, "x", nx), from_middle(galaxy, "y", ny)
         ellipse = layers.ellipse(float(galaxy["r_eff_pixels"]), float(galaxy["axis_ratio"]), *place)
         self._shapes[row] = measure_shape(layers, ellipse)
         self.profiles[row] = radial_profile(layers.fractions, ellipse)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def attribution_pictures(
     root: DataRoot,
-    labels: dict[str, str | bool],
+    labels: dict[str, Any],
     sample: pd.DataFrame,
     tables: dict[str, pd.DataFrame],
     maps: np.ndarray,

@@ -231,7 +231,9 @@ def radial_profile(values: NDArray[np.float64], ellipse: Ellipse) -> NDArray[np.
     return sums[:, :-1] / seen_px[:, None] * ellipse.r_eff_pixels**2
 
 
-def enclosed(values: NDArray[np.float64], ellipse: Ellipse, radii_r_eff: ArrayLike) -> NDArray[np.float64]:
+def enclosed(
+    values: NDArray[np.float64], ellipse: Ellipse, radii_r_eff: Sequence[float] | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return the sums of images within ellipses.
 
     Parameters

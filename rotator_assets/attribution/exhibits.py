@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from rotator_assets.core.study import EARLY_OBSERVED, StudyFigure, StudySample
@@ -24,7 +25,7 @@ def means_by_group(summary: pd.DataFrame) -> pd.DataFrame:
         f"{row.mean:.3f} [{row.low:.3f}, {row.high:.3f}]" if pd.notna(row.mean) else None
         for row in means.itertuples(index=False)
     ]
-    table = means.assign(text=texts).pivot(index="measure", columns="galaxies", values="text")
+    table = means.assign(text=np.array(texts, dtype=object)).pivot(index="measure", columns="galaxies", values="text")
     order = [group for group in GROUPS if group in table]
     return table.loc[means["measure"].drop_duplicates(), order].reset_index().rename_axis(columns=None)
 

@@ -7,7 +7,7 @@ image: positive values favour a fast rotator, negative values a slow one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.imaging.centre import from_middle, middle
 from rotator_assets.plots import style
-from rotator_assets.plots.galleries import galaxy_label, rgb, spread_examples
+from rotator_assets.plots.galleries import Images, galaxy_label, rgb, spread_examples
 from rotator_assets.plots.style import CLASSES, numbers
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def attribution_examples(predictions: pd.DataFrame, examples: int = 5) -> dict[i
 
 
 def attribution_figure(
-    images: ArrayLike,
-    maps: ArrayLike,
+    images: Images,
+    maps: Images,
     predictions: pd.DataFrame,
     *,
     dataset: str,
@@ -124,8 +124,8 @@ def attribution_figure(
         bar.set_label("Attribution to the logit of P(fast) per pixel, summed over bands", size=style.TEXT_SIZE)
         bar.ax.tick_params(labelsize=style.SMALL_SIZE)
         for look, height, align in zip(CLASSES, (-0.04, 1.04), ("top", "bottom"), strict=True):
-            text = {"size": style.TEXT_SIZE, "color": look.colour, "weight": "bold", "ha": "center", "va": align}
-            bar.ax.text(0.5, height, look.name, transform=bar.ax.transAxes, **text)
+            font: dict[str, Any] = {"size": style.TEXT_SIZE, "color": look.colour, "weight": "bold"}
+            bar.ax.text(0.5, height, look.name, transform=bar.ax.transAxes, ha="center", va=align, **font)
     return figure
 
 
@@ -174,7 +174,7 @@ def mean_attribution_figure(
         if np.isfinite(total).all() and total.sum() > 0:
             fractions[kind] = 100 * total / total.sum()
     limit = max((np.percentile(fraction, 99.9) for fraction in fractions.values()), default=1.0)
-    picture = None
+    picture = uniform = None
     for axes, look in zip(panels, CLASSES, strict=True):
         style.bare(axes)
         title = f"{look.name.capitalize()} rotators ({counts.get(look.value, 0)})"
@@ -188,8 +188,10 @@ def mean_attribution_figure(
         if r_eff_pixels is not None:
             _half_light(axes, fraction.shape, pd.Series({"r_eff_pixels": r_eff_pixels}), "white")
         radius, enclosed, area = enclosed_fraction(fraction)
+        uniform = radius, area
         profile.plot(radius, enclosed, color=look.colour, lw=2, label=f"{look.name} rotators")
-    if picture is not None:
+    if picture is not None and uniform is not None:
+        radius, area = uniform
         bar = figure.colorbar(picture, ax=panels, shrink=0.85, aspect=30)
         bar.set_label("Fraction of the map's total per pixel (%)", size=style.TEXT_SIZE)
         bar.ax.tick_params(labelsize=style.SMALL_SIZE)
@@ -288,12 +290,13 @@ def _half_light(axes: Axes, shape: tuple[int, ...], row: pd.Series, colour: str)
     semi_major = float(row["r_eff_pixels"]) if pd.notna(row["r_eff_pixels"]) else np.nan
     if not semi_major > 0:
         return
-    ratio, angle = (row.get(name) for name in ("axis_ratio", "angle_deg"))
+    ratio, angle = (row.get(name, np.nan) for name in ("axis_ratio", "angle_deg"))
     known = pd.notna(ratio) and pd.notna(angle)
     ratio, angle = (float(ratio), np.deg2rad(float(angle))) if known else (1.0, 0.0)
     turn = np.linspace(0, 2 * np.pi, 181)
     along, across = semi_major * np.cos(turn), semi_major * ratio * np.sin(turn)
-    x0, y0 = (middle(n) + from_middle(row, axis, n) for axis, n in zip("xy", shape[1::-1], strict=True))
+    ny, nx = shape[:2]
+    x0, y0 = middle(nx) + from_middle(row, "x", nx), middle(ny) + from_middle(row, "y", ny)
     x = x0 + along * np.cos(angle) - across * np.sin(angle)
     y = y0 + along * np.sin(angle) + across * np.cos(angle)
     axes.plot(x, y, color=colour, lw=1, ls="--", scalex=False, scaley=False, gid="half-light")

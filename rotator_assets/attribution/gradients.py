@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -87,7 +87,9 @@ class PathGradients:
         n_batches = -(-len(nodes) // self.batch_size)
         parts = zip(np.array_split(nodes, n_batches), np.array_split(weights, n_batches), strict=True)
         with _full_float32():
-            return np.sum([self._summed(image, baseline, *part) for part in parts], axis=0, dtype=np.float64)
+            return np.asarray(
+                np.sum([self._summed(image, baseline, *part) for part in parts], axis=0, dtype=np.float64)
+            )
 
 
 def points_at_once(model: keras.Model, budget: int | None = None) -> int:
@@ -173,7 +175,7 @@ def _clone(model: keras.Model) -> keras.Model:
             return convolved(inputs, tf.convert_to_tensor(kernel))
 
     class Pooling(layers.MaxPooling2D):
-        def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        def call(self, inputs: Any) -> tf.Tensor:
             _, ny, nx, channels = inputs.shape
             columns = tf.reshape(inputs, (-1, ny, nx // 2, 2, channels))
             rows = tf.reshape(larger(*tf.unstack(columns, axis=3)), (-1, ny // 2, 2, nx // 2, channels))

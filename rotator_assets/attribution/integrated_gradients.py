@@ -260,7 +260,8 @@ class _Paths:
 
 def _paths(network: PathGradients, images: NDArray[np.float32], row: int, recipe: Recipe) -> _Paths:
     """Return the paths of one row."""
-    seen, starts = network_input(images, [row], recipe), baselines(images, [row], recipe)[0]
+    rows = np.array([row], dtype=np.int64)
+    seen, starts = network_input(images, rows, recipe), baselines(images, rows, recipe)[0]
     return _Paths(network, seen, starts, recipe.test_time_averaging)
 
 
@@ -286,7 +287,8 @@ def _collected(
         scalars[:, index] = image.logit, image.logit_baseline, image.delta, image.completeness_error
         if on_progress is not None:
             on_progress(index + 1, n)
-    return Attributions(maps, *scalars, n_steps)
+    logit, logit_baseline, delta, completeness_error = scalars
+    return Attributions(maps, logit, logit_baseline, delta, completeness_error, n_steps)
 
 
 def _quadrature(method: str) -> Quadrature:

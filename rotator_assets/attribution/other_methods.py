@@ -82,7 +82,7 @@ class Explainer:
         for _ in range(copies):
             noisy = images + sigma * generator.standard_normal(images.shape, dtype=np.float32)
             total += _in_batches(self._gradient, noisy).sum(axis=-1)
-        return total / copies
+        return (total / copies).astype(np.float32, copy=False)
 
     def occlusion(
         self,
@@ -137,7 +137,7 @@ class Explainer:
         the eight symmetries of an image, the maps of all eight are rotated back and averaged.
         """
         views = _in_batches(self._weighted_features, images)
-        return views[:, 0] if views.shape[1] == 1 else turned_back(views.swapaxes(0, 1))
+        return views[:, 0] if views.shape[1] == 1 else turned_back(list(views.swapaxes(0, 1)))
 
     @cached_property
     def _infer(self) -> Batched:
@@ -165,7 +165,7 @@ class Explainer:
             by_view = tf.reshape(found, (n_views, -1, *batch.shape[1:3]))
             return tf.transpose(by_view, (1, 0, 2, 3))
 
-        def enlarged(features: tf.Tensor, gradient: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
+        def enlarged(features: tf.Tensor, gradient: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
             importance = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
             return tf.image.resize(tf.reduce_sum(importance * features, axis=-1, keepdims=True), shape)[..., 0]
 

@@ -7,7 +7,7 @@ light as a fraction of each galaxy's light, so that all galaxies have equal weig
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rotator_assets.attribution.alignment import REACH_R_EFF, RunningMean
 from rotator_assets.attribution.attribution_shape import RADII_R_EFF
 from rotator_assets.attribution.figures import TOWARDS
+from rotator_assets.core.frames import row_at
 from rotator_assets.plots import style
 from rotator_assets.plots.style import CLASSES, OUTCOMES, numbers
 
@@ -282,7 +283,7 @@ def attribution_direction_figure(attributions: pd.DataFrame, *, dataset: str, re
     return figure
 
 
-def _draw_aligned(axes: Axes, values: NDArray[np.float64], axis_ratio: float, **scale: object):
+def _draw_aligned(axes: Axes, values: NDArray[np.float64], axis_ratio: float, **scale: Any):
     extent = (-REACH_R_EFF, REACH_R_EFF, -REACH_R_EFF, REACH_R_EFF)
     axes.set_facecolor(style.PALE)
     drawn = axes.imshow(values, origin="lower", extent=extent, interpolation="nearest", **scale)
@@ -329,12 +330,12 @@ def _draw_profile(
 
 
 def _draw_interval(
-    axes: Axes, known: pd.DataFrame, key: tuple[str, str], place: float, marker: str, label: str | None, **look: object
+    axes: Axes, known: pd.DataFrame, key: tuple[str, str], place: float, marker: str, label: str | None, **look: Any
 ) -> None:
     """Draw mean and interval of one group and measure, if known."""
     if key not in known.index:
         return
-    row = known.loc[key]
+    row = row_at(known, key)
     axes.plot([row["low"], row["high"]], [place, place], color=look["color"], lw=1.6, solid_capstyle="butt")
     axes.plot([row["mean"]], [place], marker, ms=7, ls="none", label=label, **look)
 
@@ -343,13 +344,13 @@ def _histogram(axes: Axes, values: NDArray[np.float64], bins: NDArray[np.float64
     values = values[np.isfinite(values)]
     if not values.size:
         return
-    common = {"bins": bins, "weights": np.full(values.size, 100 / values.size), "color": look.colour}
+    common: dict[str, Any] = {"bins": bins, "weights": np.full(values.size, 100 / values.size), "color": look.colour}
     axes.hist(values, histtype="stepfilled", alpha=0.25, **common)
     label = f"{look.name}: {values.size}, median {np.median(values):.2g}"
     axes.hist(values, histtype="step", lw=1.6, label=label, **common)
 
 
-def _scale(planes: list[NDArray[np.float64]], plane: int) -> dict[str, object]:
+def _scale(planes: list[NDArray[np.float64]], plane: int) -> dict[str, Any]:
     """Return the common colour scale of the means: symmetric if signed, logarithmic if absolute."""
     from matplotlib.colors import LogNorm
 

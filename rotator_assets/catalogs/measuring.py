@@ -105,7 +105,9 @@ def measure_all(
         with replacing(cache / f"{job.galaxy_id}.json") as temporary:
             temporary.write_text(json.dumps({"key": keys[job.galaxy_id], "result": result}), encoding="utf-8")
         on_progress(len(jobs) - len(todo) + number, len(jobs))
-    return pd.DataFrame([{"galaxy_id": job.galaxy_id, "path": str(job.path), **results[job.galaxy_id]} for job in jobs])
+    return pd.DataFrame(
+        [{"galaxy_id": job.galaxy_id, "path": str(job.path), **(results[job.galaxy_id] or {})} for job in jobs]
+    )
 
 
 def _measured(jobs: list[Job], workers: int) -> Iterator[tuple[Job, dict]]:

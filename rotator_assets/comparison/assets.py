@@ -1,5 +1,7 @@
 """Group ``reports``, across trainings: the recipes of each dataset, and each recipe on pairs of datasets."""
 
+from typing import Any
+
 import dagster as dg
 import pandas as pd
 
@@ -8,6 +10,7 @@ from rotator_assets.comparison.exhibits import EXHIBITS
 from rotator_assets.comparison.tables import TABLES
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.frames import row_at, rows_of
 from rotator_assets.core.keys import WHOLE
 from rotator_assets.core.recipes import FAMILIES, varied
 from rotator_assets.core.study import ACROSS_DATASETS, REFERENCE_RECIPE, study_auc
@@ -86,7 +89,12 @@ def _recipe_pictures(
     """ROC curves of all recipes, and of each group that differs from the reference in one setting."""
     from rotator_assets.comparison.figures import comparison_figure
 
-    common = {"dataset": dataset, "synthetic": synthetic, "reference": REFERENCE_RECIPE, "study": study_auc(dataset)}
+    common: dict[str, Any] = {
+        "dataset": dataset,
+        "synthetic": synthetic,
+        "reference": REFERENCE_RECIPE,
+        "study": study_auc(dataset),
+    }
     pictures = Pictures(root, dataset, EXHIBITS)
     pictures.add("recipes", comparison_figure(curves, frame, **common))
     for setting, name in FAMILIES.items():
@@ -106,12 +114,12 @@ def _dataset_pictures(root: DataRoot, frame: pd.DataFrame, metrics: pd.DataFrame
     metrics = metrics[metrics["recipe"] == REFERENCE_RECIPE].set_index("dataset")
     curves = curves[curves["recipe"] == REFERENCE_RECIPE]
     pictures = Pictures(root, ACROSS_DATASETS, EXHIBITS)
-    for row in frame[frame["recipe"] == REFERENCE_RECIPE].itertuples():
+    for row in rows_of(frame[frame["recipe"] == REFERENCE_RECIPE]):
         change = difference_text(row.difference, row.low, row.high, row.p_value_adjusted)
         sample = f"{row.n_galaxies} galaxies in both" if row.paired else "independent samples"
         figure = dataset_figure(
             [
-                Curve.of(key, metrics.loc[key], curves[curves["dataset"] == key])
+                Curve.of(key, row_at(metrics, key), curves[curves["dataset"] == key])
                 for key in (row.dataset, row.reference_dataset)
             ],
             title=_TITLES[row.kind],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from rotator_assets.core.frames import rows_of
 from rotator_assets.plots import style
 from rotator_assets.plots.roc_axes import (
     FALSE_POSITIVES,
@@ -60,7 +61,7 @@ def comparison_figure(
     axes, forest = figure.subplots(1, 2, width_ratios=(1.25, 1))
     style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
     others = [recipe for recipe in metrics["recipe"] if recipe != reference]
-    for row, metric in enumerate(metrics.itertuples()):
+    for row, metric in enumerate(rows_of(metrics)):
         colour, dashes = (style.INK, "-") if metric.recipe == reference else look_of(others.index(metric.recipe))
         if np.isfinite(metric.auc):
             roc_line(axes, curves[curves["recipe"] == metric.recipe], metric.recipe, color=colour, lw=1.4, ls=dashes)
@@ -122,7 +123,7 @@ def dataset_figure(curves: Sequence[Curve], *, title: str, recipe: str, syntheti
     return figure
 
 
-def _numbers_text(metric, reference: str | None) -> str:
+def _numbers_text(metric: Any, reference: str | None) -> str:
     """Return AUC, sample and difference of one recipe, in lines."""
     text = (
         f"{auc_text(metric.auc, metric.auc_low, metric.auc_high)}\n{metric.n_galaxies} galaxies, {metric.n_slow} slow"

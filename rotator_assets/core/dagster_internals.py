@@ -3,10 +3,12 @@
 Checked against the versions that ``pyproject.toml`` allows; a new minor version of Dagster may move any of them.
 """
 
+import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.data_version import (
     DATA_VERSION_TAG,
     CachingStaleStatusResolver,
+    DataProvenance,
     StaleCause,
     StaleCauseCategory,
     StaleStatus,
@@ -33,9 +35,9 @@ __all__ = [
     "BaseAssetGraph",
     "BulkActionStatus",
     "BulkActionsFilter",
-    "CachingStaleStatusResolver",
     "DagsterExecutionInterruptedError",
     "DagsterInvalidPropertyError",
+    "DataProvenance",
     "LoadableTargetOrigin",
     "LoadingContext",
     "ManagedGrpcPythonEnvCodeLocationOrigin",
@@ -44,4 +46,21 @@ __all__ = [
     "StaleCause",
     "StaleCauseCategory",
     "StaleStatus",
+    "StaleStatusResolver",
 ]
+
+
+class StaleStatusResolver(CachingStaleStatusResolver):
+    """Resolves stale partitions, and says what it knows about one."""
+
+    def record_of(self, key: AssetKeyPartitionKey) -> dg.EventLogRecord | None:
+        """Return the record of the latest materialization or observation."""
+        return self._get_latest_data_version_record(key=key)
+
+    def event_of(self, key: AssetKeyPartitionKey) -> dg.AssetMaterialization | dg.AssetObservation | None:
+        """Return the latest materialization or observation."""
+        return self._get_latest_data_version_event(key=key)
+
+    def provenance_of(self, key: AssetKeyPartitionKey) -> DataProvenance | None:
+        """Return what the latest materialization was made from."""
+        return self._get_current_data_provenance(key=key)

@@ -1,11 +1,15 @@
-"""Iterate over data frames; the type stubs of pandas give every row and group the type of any scalar."""
+"""Read data frames whose values have a type that the stubs of pandas do not know: they allow any scalar everywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+NONE = np.array(None, dtype=object)
+"""None as an operand of ``np.where``."""
 
 
 def rows_of(frame: pd.DataFrame) -> Iterable[Any]:
@@ -13,6 +17,11 @@ def rows_of(frame: pd.DataFrame) -> Iterable[Any]:
     return frame.itertuples()
 
 
-def parts_of(frame: pd.DataFrame, column: str) -> Iterable[tuple[Any, pd.DataFrame]]:
-    """Return the values of a column in ascending order, each with its rows."""
-    return frame.groupby(column)
+def row_at(frame: pd.DataFrame, label: Any) -> Any:
+    """Return the only row with this label, as a series."""
+    return frame.loc[label]
+
+
+def parts_of(frame: pd.DataFrame, by: str | list[str], *, sort: bool = True) -> Iterable[tuple[Any, pd.DataFrame]]:
+    """Return the values of one or more columns, each with its rows, in ascending order or that of appearance."""
+    return frame.groupby(by, sort=sort)

@@ -1,10 +1,12 @@
 """Reports on one training: ROC curve and baselines, and every metric with its uncertainty."""
 
 import json
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from rotator_assets.core.frames import rows_of
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.exhibits import EXHIBITS
@@ -54,7 +56,7 @@ def roc_report(
     repeats = reads.table("repeat_predictions")
     recipe = as_predicted(models, repeats)
     sample = with_galaxies(predictions, labeled_images, recipe)
-    key = {"dataset": dataset, "recipe": name, "synthetic": models.synthetic}
+    key: dict[str, Any] = {"dataset": dataset, "recipe": name, "synthetic": models.synthetic}
     metrics = {
         **key,
         **summarize(sample, repeats),
@@ -85,6 +87,7 @@ def roc_report(
         f"AUC {metrics['auc']:.3f} [{metrics['auc_low']:.3f}, {metrics['auc_high']:.3f}], n = {len(sample)}"
     )
     decisive = [curve, baselines, *([parts] if recipe.fuses else [])]
+    fused: dict[str, Any] = {"fusion": dg.MetadataValue.md(_parts_markdown(parts))} if recipe.fuses else {}
     return dg.MaterializeResult(
         value={
             "model_metrics": pd.DataFrame([metrics]),
@@ -103,7 +106,7 @@ def roc_report(
             slow=metrics["n_slow"],
             confusion=dg.MetadataValue.md(_confusion_markdown(metrics)),
             baselines=dg.MetadataValue.md(_baselines_markdown(baselines)),
-            **({"fusion": dg.MetadataValue.md(_parts_markdown(parts))} if recipe.fuses else {}),
+            **fused,
             profile=models.profile,
         ),
     )
@@ -197,7 +200,7 @@ def galaxy_report(
     from rotator_assets.evaluation.spin_figures import lambda_r_figure
 
     dataset, recipe = split_training_key(context.partition_key)
-    key = {"dataset": dataset, "recipe": recipe, "synthetic": rotator_classifier.synthetic}
+    key: dict[str, Any] = {"dataset": dataset, "recipe": recipe, "synthetic": rotator_classifier.synthetic}
     reads, survey = Reads(context, store), DATASETS[dataset].survey
     sources = several_sources(reads.table("kinematics_catalog", survey), reads.all_settings().survey(survey))
     frame = galaxy_results(
@@ -218,7 +221,7 @@ def galaxy_report(
             pictures=pictures,
             **{
                 f"coverage_{r.population.replace(' ', '_')}": r.coverage
-                for r in accuracy.itertuples()
+                for r in rows_of(accuracy)
                 if r.source == LABELS
             },
         ),
@@ -247,11 +250,11 @@ def intervals_report(
     from rotator_assets.evaluation.scores import precision_recall_frame
 
     dataset, recipe = split_training_key(context.partition_key)
-    key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
+    key: dict[str, Any] = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
     reads = Reads(context, store)
     repeats, courses = reads.table("repeat_predictions"), convergence(reads.table("training_history"))
     galaxies = reads.table("galaxy_results")
-    metrics = {**key, **referee_metrics(predictions, repeats, seed=_SEED)}
+    metrics: dict[str, Any] = {**key, **referee_metrics(predictions, repeats, seed=_SEED)}
     curves, by_population = calibration_curves(galaxies), population_metrics(galaxies, seed=_SEED)
     curve = precision_recall_frame(predictions["rotator_type"], on_one_scale(predictions))
     pictures = Pictures(store.root, f"{dataset}/{recipe}", EXHIBITS)

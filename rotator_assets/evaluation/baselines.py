@@ -11,6 +11,8 @@ galaxies, five splits), and by at most 0.017 in one split, where the interval is
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -139,7 +141,7 @@ def _block_average(images: NDArray[np.float32]) -> NDArray[np.float32]:
     return cut.reshape(n, side, block, side, block, bands).mean(axis=(2, 4)).reshape(n, -1)
 
 
-def _out_of_fold(model, features: NDArray, labels: ArrayLike, folds: ArrayLike) -> NDArray[np.float64]:
+def _out_of_fold(model: Any, features: NDArray, labels: ArrayLike, folds: ArrayLike) -> NDArray[np.float64]:
     """Probability of class 1 by a scikit-learn pipeline, fitted to the galaxies of the other folds."""
     from sklearn.base import clone
     from threadpoolctl import threadpool_limits

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from rotator_assets.core.frames import parts_of, row_at
+
 CLOSE_NATS = 0.01
 """A validation loss this close to the lowest counts as converged; validation parts differ by more than this."""
 
@@ -18,20 +20,16 @@ def convergence(history: pd.DataFrame) -> pd.DataFrame:
     last epoch; ``gap_nats``, val_loss minus loss at the last epoch (the loss is that of augmented images).
     """
     rows = []
-    courses = (
-        history.assign(member=history["member"].astype(float).fillna(0))
-        .sort_values("epoch")
-        .groupby(["fold", "member"])
-    )
-    for (fold, member), course in courses:
-        best, last = course.loc[course["val_loss"].idxmin()], course.iloc[-1]
+    courses = history.assign(member=history["member"].astype(float).fillna(0)).sort_values("epoch")
+    for (fold, member), course in parts_of(courses, ["fold", "member"]):
+        best, last = row_at(course, course["val_loss"].idxmin()), course.iloc[-1]
         close = course["val_loss"] <= best["val_loss"] + CLOSE_NATS
         rows.append(
             {
                 "fold": fold,
                 "member": int(member),
                 "epochs": int(last["epoch"]),
-                "converged_epoch": int(course.loc[close, "epoch"].min()),
+                "converged_epoch": int(course["epoch"][close].min()),
                 "best_epoch": int(best["epoch"]),
                 "best_val_loss": best["val_loss"],
                 "best_val_auc": best["val_auc"],

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from rotator_assets.core.frames import parts_of, rows_of
 from rotator_assets.plots import style
 from rotator_assets.plots.roc_axes import (
     FALSE_POSITIVES,
@@ -92,6 +93,7 @@ def roc_figure(
     figure = style.new_figure(
         width, 5.4, title="ROC curve", dataset=dataset, recipe=recipe, synthetic=synthetic, detail=sample
     )
+    grid = None
     if confusion is not None:
         grid = figure.add_gridspec(2, 2, width_ratios=(1.35, 1), height_ratios=(1, 1.3))
         axes, for_legend = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1])
@@ -108,7 +110,9 @@ def roc_figure(
             label = f"{threshold_name} {optimal.threshold:.2f}: FPR {x:.2f}, TPR {y:.2f}"
             axes.plot(x, y, "D", ms=8, mfc="white", mec=style.INK, mew=1.8, label=label, zorder=5)
     chance_line(axes)
-    place = {"loc": "upper left", "borderaxespad": 0} if confusion is not None else {"loc": "lower right"}
+    place: dict[str, Any] = (
+        {"loc": "upper left", "borderaxespad": 0} if confusion is not None else {"loc": "lower right"}
+    )
     for_legend.legend(
         *axes.get_legend_handles_labels(),
         title="AUC with 95 % interval",
@@ -118,7 +122,7 @@ def roc_figure(
         frameon=confusion is None,
         **place,
     )
-    if confusion is not None:
+    if confusion is not None and grid is not None:
         at = f"At threshold {optimal.threshold:.2f}" if optimal is not None else "Confusion matrix"
         _confusion_matrix(figure.add_subplot(grid[1, 1]), np.asarray(confusion), confusion_title or at)
     return figure
@@ -153,7 +157,7 @@ def score_histogram_figure(
         chosen = score[(kind == look.value) & np.isfinite(score)]
         weights = np.full(chosen.size, 100 / max(chosen.size, 1))
         label = f"true {look.name}: {chosen.size}"
-        common = {"bins": bins, "weights": weights, "color": look.colour}
+        common: dict[str, Any] = {"bins": bins, "weights": weights, "color": look.colour}
         axes.hist(chosen, histtype="stepfilled", alpha=0.25, **common)
         axes.hist(chosen, histtype="step", lw=1.6, label=label, **common)
     for number, (name, value) in enumerate((thresholds or {}).items()):
@@ -183,9 +187,7 @@ def history_figure(history: pd.DataFrame, *, dataset: str, recipe: str, syntheti
         9.0, 4.4, title="Loss and AUC by epoch", dataset=dataset, recipe=recipe, synthetic=synthetic
     )
     losses, aucs = figure.subplots(1, 2)
-    networks = list(
-        history.assign(member=history["member"].astype(float).fillna(0)).groupby(["fold", "member"], sort=True)
-    )
+    networks = list(parts_of(history.assign(member=history["member"].astype(float).fillna(0)), ["fold", "member"]))
     folds = list(dict.fromkeys(fold for (fold, _), _ in networks))
     for (fold, member), rows in networks:
         rows = rows.sort_values("epoch")
@@ -305,7 +307,7 @@ def fusion_figure(parts: pd.DataFrame, *, dataset: str, recipe: str, synthetic: 
     )
     axes = figure.subplots(1, 1)
     style.dress(axes, x="Area under the ROC curve (95 % interval)")
-    for row, part in enumerate(parts.itertuples()):
+    for row, part in enumerate(rows_of(parts)):
         with_network = part.part.startswith(NETWORK)
         colour = style.INK if with_network else style.OTHER_COLOURS[0]
         axes.plot([part.auc_low, part.auc_high], [row, row], color=colour, lw=2, solid_capstyle="butt")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rotator_assets.core.frames import row_at
 from rotator_assets.evaluation.galaxy_results import EARLY, LATE, populations
 from rotator_assets.evaluation.spin_accuracy import COVERAGE, coverage_by_prediction
 from rotator_assets.plots import style
@@ -48,7 +49,7 @@ def lambda_r_figure(
     numbers_of = accuracy.set_index("population")
     for name, members in populations(results).items():
         if name in _LOOKS:
-            row = numbers_of.loc[name]
+            row = row_at(numbers_of, name)
             label = (
                 f"{name}, {len(members)}: {row['coverage']:.3f} [{row['coverage_low']:.3f}, {row['coverage_high']:.3f}]"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -84,7 +84,7 @@ def roc_pictures(root: DataRoot, training: ReportedTraining, tensor: ImageTensor
     return pictures
 
 
-def _roc_picture(training: ReportedTraining, **title) -> Figure:
+def _roc_picture(training: ReportedTraining, **title: Any) -> Figure:
     """ROC curve of the training, of its single networks and of the baselines, with the confusion matrix."""
     from rotator_assets.evaluation.figures import OperatingPoint, roc_figure
     from rotator_assets.evaluation.network_scores import NetworkScores

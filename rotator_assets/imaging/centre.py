@@ -16,13 +16,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import pandas as pd
+
 
 def middle(n: int) -> float:
     """Return the middle of ``n`` pixels, in pixels."""
     return (n - 1) / 2
 
 
-def from_middle(galaxy: Mapping[str, Any], axis: Literal["x", "y"], n: int) -> float:
+def from_middle(galaxy: pd.Series | Mapping[str, Any], axis: Literal["x", "y"], n: int) -> float:
     """Return a galaxy's offset from the middle of an image along one axis, in pixels.
 
     Parameters

@@ -45,6 +45,7 @@ MAX_STAMP_VALUES = 64 * 1024**2
 """Largest total number of values of the sky stamps, which are kept in memory (256 MiB)."""
 
 
+Noise = Literal["observed", "noisy", "noiseless"]
 Conditions = dict[str, float | int | str | None]
 """Values by column name of table ``images``."""
 
@@ -97,7 +98,7 @@ class Treatment:
     """
 
     survey: str
-    noise: Literal["observed", "noisy", "noiseless"]
+    noise: Noise
     crop_px: int
     images: ImageSettings = field(default_factory=ImageSettings)
     mock: MockSettings = DEFAULT_MOCK

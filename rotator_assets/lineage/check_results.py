@@ -1,9 +1,13 @@
 """Results of asset checks."""
 
+from typing import Any
+
 import dagster as dg
 
 
-def found(problems: int, what: str, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR, **more):
+def found(
+    problems: int, what: str, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR, **more: Any
+) -> dg.AssetCheckResult:
     """Return the result of a check that counts problems.
 
     Parameters

@@ -41,7 +41,9 @@ result. The automation sensor, which is off by default, evaluates it.
 """
 
 
-def _input(name: str, kinds: set[str], description: str, partitions=survey_partitions) -> dg.AssetSpec:
+def _input(
+    name: str, kinds: set[str], description: str, partitions: dg.PartitionsDefinition = survey_partitions
+) -> dg.AssetSpec:
     return dg.AssetSpec(
         name, group_name=GROUP, owners=OWNERS, kinds=kinds, partitions_def=partitions, description=description
     )

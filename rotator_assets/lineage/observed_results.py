@@ -46,9 +46,7 @@ class Snapshot:
         found: Content = {}
         for name in names:
             for partition, fingerprint in self._fingerprints(name).items():
-                subject, _, part = partition.partition(
-                    "."
-                )  # shared tables and histories have several parts per partition
+                subject, _, part = partition.partition(".")  # shared tables and histories have several parts
                 if covers(subject):
                     found.setdefault(subject, {})[f"{name}.{part}" if part else name] = fingerprint
         return found
@@ -106,7 +104,7 @@ class ObservedResult:
     spec
         The external asset.
     parts
-        For one of its partitions (None without partitions): names of tables (or ``image_tensors``), with a function
+        For one of its partitions (empty text if it has none): names of tables (or ``image_tensors``), with a function
         that is True for the partitions that are read.
     more
         Other content that is read, such as pictures, recipes or settings.
@@ -115,8 +113,8 @@ class ObservedResult:
     """
 
     spec: dg.AssetSpec
-    parts: Callable[[Snapshot, str | None], list[tuple[Iterable[str], Covers]]] = lambda now, _: []
-    more: Callable[[Snapshot, str | None], Content] = lambda now, _: {}
+    parts: Callable[[Snapshot, str], list[tuple[Iterable[str], Covers]]] = lambda now, _: []
+    more: Callable[[Snapshot, str], Content] = lambda now, _: {}
     others: frozenset[str] = field(default=frozenset())
 
     @property
@@ -127,10 +125,10 @@ class ObservedResult:
     def now(self, snapshot: Snapshot, partition: str | None) -> Input:
         """Return the current state of one partition."""
         content: Content = {}
-        for names, covers in self.parts(snapshot, partition):
+        for names, covers in self.parts(snapshot, partition or ""):
             for subject, found in snapshot.results(names, covers).items():
                 content.setdefault(subject, {}).update(found)
-        for subject, found in self.more(snapshot, partition).items():
+        for subject, found in self.more(snapshot, partition or "").items():
             content.setdefault(subject, {}).update(found)
         return Input(self.name, partition, content, version_of_content(content))
 
@@ -148,7 +146,7 @@ class ObservedResult:
         subject
             Partition of the table.
         """
-        return any(name in names and covers(subject) for names, covers in self.parts(snapshot, partition))
+        return any(name in names and covers(subject) for names, covers in self.parts(snapshot, partition or ""))
 
 
 def partition_for(spec: dg.AssetSpec, own: str | None) -> str | None:
@@ -171,7 +169,7 @@ DRAWN_BY_THE_REPORT = ("study", "matching.png")
 IN_THE_FILE = "recipes.yaml"
 
 
-def _everything(snapshot: Snapshot, _: str | None) -> Content:
+def _everything(snapshot: Snapshot, _: str) -> Content:
     """Return what the report shows in addition to tables: pictures, and the seeds of mock observations."""
     folder, name = DRAWN_BY_THE_REPORT
     found: Content = {}
@@ -187,12 +185,12 @@ def _every(_: str) -> bool:
     return True
 
 
-def _of_dataset(dataset: str | None) -> Covers:
+def _of_dataset(dataset: str) -> Covers:
     """Return a function that is True for the trainings of a dataset."""
     return lambda subject: subject.partition("|")[0] == dataset and "|" in subject
 
 
-def _families(snapshot: Snapshot, dataset: str | None) -> Content:
+def _families(snapshot: Snapshot, dataset: str) -> Content:
     """Return the trained recipes that are compared, by the setting in which they differ."""
     trained = _trained(snapshot, dataset)
     if not trained:
@@ -202,13 +200,13 @@ def _families(snapshot: Snapshot, dataset: str | None) -> Content:
     return {IN_THE_FILE: {setting: ", ".join(names) for setting, names in compared.items() if len(names) > 1}}
 
 
-def _other_survey(snapshot: Snapshot, training: str | None) -> list[tuple[Iterable[str], Covers]]:
+def _other_survey(snapshot: Snapshot, training: str) -> list[tuple[Iterable[str], Covers]]:
     dataset, name = split_training_key(training)
     other = _trained_on(snapshot, dataset, name)
     return [(SAMPLES, lambda subject: subject == other)] if other else []
 
 
-def _learned(snapshot: Snapshot, training: str | None) -> list[tuple[Iterable[str], Covers]]:
+def _learned(snapshot: Snapshot, training: str) -> list[tuple[Iterable[str], Covers]]:
     dataset, name = split_training_key(training)
     recipe = snapshot.recipes.get(name)
     if recipe is None or not recipe.learns_more:
@@ -221,7 +219,7 @@ TABLES_OF_FUSION = {"catalogue": "imaged_galaxies", "structure": "image_morpholo
 """Tables of a dataset with the columns that a recipe combines with the network, by the name of the set."""
 
 
-def _fused(snapshot: Snapshot, training: str | None) -> list[tuple[Iterable[str], Covers]]:
+def _fused(snapshot: Snapshot, training: str) -> list[tuple[Iterable[str], Covers]]:
     dataset, name = split_training_key(training)
     recipe = snapshot.recipes.get(name)
     if recipe is None or not recipe.fuses:
@@ -240,18 +238,18 @@ def _trained_on(snapshot: Snapshot, dataset: str, name: str) -> str | None:
         return None
 
 
-def _trained(snapshot: Snapshot, dataset: str | None) -> set[str]:
+def _trained(snapshot: Snapshot, dataset: str) -> set[str]:
     """Return the names of the recipes that were trained on a dataset."""
     return {split_training_key(key)[1] for key in filter(_of_dataset(dataset), snapshot.partitions("predictions"))}
 
 
-def _transferred(snapshot: Snapshot, dataset: str | None) -> dict[str, str]:
+def _transferred(snapshot: Snapshot, dataset: str) -> dict[str, str]:
     """Return the trained recipes that also train on another survey, with the key of its dataset."""
     found = {name: _trained_on(snapshot, dataset, name) for name in sorted(_trained(snapshot, dataset))}
     return {name: other for name, other in found.items() if other}
 
 
-def _transfer(snapshot: Snapshot, dataset: str | None) -> list[tuple[Iterable[str], Covers]]:
+def _transfer(snapshot: Snapshot, dataset: str) -> list[tuple[Iterable[str], Covers]]:
     recipes = _transferred(snapshot, dataset)
     if not recipes:
         return [(("predictions",), lambda subject: False)]
@@ -265,7 +263,7 @@ def _transfer(snapshot: Snapshot, dataset: str | None) -> list[tuple[Iterable[st
     ]
 
 
-def _transfer_recipes(snapshot: Snapshot, dataset: str | None) -> Content:
+def _transfer_recipes(snapshot: Snapshot, dataset: str) -> Content:
     chosen = _transferred(snapshot, dataset)
     if not chosen:
         return {}
@@ -279,12 +277,12 @@ def fractions(recipes: dict[str, Recipe], reference: str) -> list[str]:
     return varied(recipes, reference).get("training_fraction", [reference])
 
 
-def _learning_curve(snapshot: Snapshot, dataset: str | None) -> list[tuple[Iterable[str], Covers]]:
+def _learning_curve(snapshot: Snapshot, dataset: str) -> list[tuple[Iterable[str], Covers]]:
     trainings = {f"{dataset}|{name}" for name in snapshot.fractions}
     return [(("model_metrics",), trainings.__contains__)]
 
 
-def _fractions(snapshot: Snapshot, dataset: str | None) -> Content:
+def _fractions(snapshot: Snapshot, dataset: str) -> Content:
     names = snapshot.fractions
     if not any(f"{dataset}|{name}" in snapshot.partitions("model_metrics") for name in names):
         return {}
@@ -292,7 +290,7 @@ def _fractions(snapshot: Snapshot, dataset: str | None) -> Content:
     return {IN_THE_FILE: {r.name: f"{r.training_fraction}, {r.validation_fraction}" for r in known}}
 
 
-def _planted(snapshot: Snapshot, _: str | None) -> Content:
+def _planted(snapshot: Snapshot, _: str) -> Content:
     recipe = snapshot.recipes.get(REFERENCE_RECIPE)
     if recipe is None or not (snapshot.reading or snapshot.partitions("planted_truth")):
         return {}  # a change matters only after the test has been run
@@ -301,12 +299,12 @@ def _planted(snapshot: Snapshot, _: str | None) -> Content:
     return {IN_THE_FILE: {recipe.name: recipe.version("training", "prediction", "attribution")}}
 
 
-def _kinematics(snapshot: Snapshot, dataset: str | None) -> list[tuple[Iterable[str], Covers]]:
+def _kinematics(snapshot: Snapshot, dataset: str) -> list[tuple[Iterable[str], Covers]]:
     survey = DATASETS[dataset].survey
     return [(("kinematics_catalog",), lambda subject: subject == survey)]
 
 
-def _quality(snapshot: Snapshot, dataset: str | None) -> Content:
+def _quality(snapshot: Snapshot, dataset: str) -> Content:
     survey = DATASETS[dataset].survey
     if survey not in snapshot.partitions("kinematics_catalog"):
         return {}

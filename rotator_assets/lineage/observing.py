@@ -83,7 +83,9 @@ def _last_versions(instance: dg.DagsterInstance, asset: str) -> dict[str | None,
         dg.AssetKey(asset), dg.DagsterEventType.ASSET_OBSERVATION, [DATA_VERSION_TAG]
     )
     whole = None if found else last_observation(instance, asset, None)
-    return {None: whole.data_version} if whole else {key: tags[DATA_VERSION_TAG] for key, tags in found.items()}
+    if whole is not None and whole.data_version is not None:
+        return {None: whole.data_version}
+    return {key: tags[DATA_VERSION_TAG] for key, tags in found.items()}
 
 
 def last_observation(
@@ -138,9 +140,11 @@ def observed_content(instance: dg.DagsterInstance, observation: dg.AssetObservat
     """Return the content of an input at an observation, as in `Input.content`; None where it was not kept."""
     asset = observation.asset_key.to_user_string()
     if asset in _IN_MANIFESTS:
-        return _read_manifest(_manifest(instance, asset, observation.partition, observation.data_version))
+        version = observation.data_version
+        return None if version is None else _read_manifest(_manifest(instance, asset, observation.partition, version))
     content = observation.metadata.get("content")
-    return content.value if isinstance(content, dg.JsonMetadataValue) else None
+    value = content.value if isinstance(content, dg.JsonMetadataValue) else None
+    return value if isinstance(value, dict) else None
 
 
 def content_changes(asset: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:
@@ -207,7 +211,7 @@ def summary(observations: Iterable[dg.AssetObservation]) -> str:
     """Describe the observed changes in one line: ``training_recipe log: normalization: max_all -> log``."""
     partitions: dict[tuple[str, str], list[str]] = {}
     for one in observations:
-        change = (one.asset_key.to_user_string(), one.metadata["changed"].value)
+        change = (one.asset_key.to_user_string(), str(one.metadata["changed"].value))
         partitions.setdefault(change, []).append(one.partition or "")
     return "; ".join(f"{asset}{_listed(named)}: {what}" for (asset, what), named in partitions.items())
 
@@ -245,7 +249,7 @@ def _observable(spec: dg.AssetSpec) -> dg.AssetsDefinition:
     name = spec.key.to_user_string()
 
     @dg.multi_observable_source_asset(name=f"observe_{name}", specs=[spec])
-    def observe_it(context, store: dg.ResourceParam[TableStore]):
+    def observe_it(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]):
         wanted = set(context.partition_keys) if spec.partitions_def else {None}
         for now in read_everything(store):
             if now.asset == name and now.partition in wanted:

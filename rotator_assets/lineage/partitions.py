@@ -10,6 +10,7 @@ import dagster as dg
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.recipes_file import load_recipes
+from rotator_assets.imaging.cutouts import Noise
 from rotator_assets.surveys import SURVEYS
 
 CROPS_PX = (128, 64)
@@ -20,7 +21,7 @@ class Dataset:
     """Images of one survey at one noise level and crop."""
 
     survey: str
-    noise: str
+    noise: Noise
     crop_px: int
 
     @property

@@ -85,7 +85,7 @@ class Reads:
         """Return the recipe of the asset's partition as written in the file, for its settings of a stage."""
         asset = RECIPES[stage].key.to_user_string()
         self._require(asset in self._declared, asset)
-        return self._snapshot.recipes[split_training_key(self._partition)[1]]
+        return self._snapshot.recipes[split_training_key(self._partition or WHOLE)[1]]
 
     def encoders(self) -> Path:
         """Return the folder of the encoders, for an asset that depends on a recipe's training."""

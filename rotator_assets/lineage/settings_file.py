@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.declarations import block
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.settings import STRICT, SurveySettings
 from rotator_assets.core.yaml_files import read_yaml, unknown_key
@@ -90,18 +91,22 @@ def load_settings(root: DataRoot) -> Settings:
         keys = [part for part in first["loc"] if part != "surveys"]
         where = ".".join(map(str, keys))
         unknown = first["type"] == "extra_forbidden"
-        what = unknown_key(keys[-1], _known(keys[:-1])) if unknown else first["msg"].removeprefix("Value error, ")
+        what = (
+            unknown_key(keys[-1], _known([str(key) for key in keys[:-1]]))
+            if unknown
+            else first["msg"].removeprefix("Value error, ")
+        )
         what = " ".join(what.split())
         raise InputError(f"{file.where(*keys)}: {f'{where}: ' if where else ''}{what}") from None
 
 
-def _known(block: list[str]) -> list[str]:
+def _known(place: list[str]) -> list[str]:
     """Return the valid keys at the top level, in a survey's block, or in one of its blocks."""
-    if not block:
+    if not place:
         return ["profile", *SURVEYS]
     model: type[BaseModel] = SurveySettings
-    for name in block[1:]:
-        model = model.model_fields[name].annotation
+    for name in place[1:]:
+        model = block(model.model_fields[name]) or model
     return list(model.model_fields)
 
 

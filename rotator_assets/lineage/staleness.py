@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -12,11 +12,11 @@ from rotator_assets.core.changes import changes
 from rotator_assets.core.dagster_internals import (
     AssetKeyPartitionKey,
     BaseAssetGraph,
-    CachingStaleStatusResolver,
     LoadingContext,
     StaleCause,
     StaleCauseCategory,
     StaleStatus,
+    StaleStatusResolver,
 )
 from rotator_assets.core.keys import WHOLE, split_training_key
 from rotator_assets.core.profiles import effective_recipe
@@ -56,7 +56,7 @@ class Staleness:
 
     def __init__(self, instance: dg.DagsterInstance, graph: BaseAssetGraph) -> None:
         self._instance, self._graph = instance, graph
-        self._resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
+        self._resolver = StaleStatusResolver(instance, graph, _Loading(instance))
 
     def is_fresh(self, asset: str, partition: str | None) -> bool:
         """Return True where the partition was materialized from its current inputs."""
@@ -68,7 +68,7 @@ class Staleness:
 
     def made_id(self, asset: str, partition: str | None) -> int | None:
         """Return the event number of the latest materialization; None where there is none."""
-        record = self._resolver._get_latest_data_version_record(key=AssetKeyPartitionKey(dg.AssetKey(asset), partition))
+        record = self._resolver.record_of(AssetKeyPartitionKey(dg.AssetKey(asset), partition))
         return record.storage_id if record else None
 
     def observed_result_of(self, asset: str) -> str:
@@ -87,7 +87,7 @@ class Staleness:
             if assets is not None and key.to_user_string() not in assets:
                 continue
             node = self._graph.get(key)
-            made: list[str | None] = [None]
+            made: Sequence[str | None] = [None]
             if node.is_partitioned:
                 known = set(node.partitions_def.get_partition_keys())
                 made = sorted(self._instance.get_materialized_partitions(key) & known)
@@ -102,7 +102,7 @@ class Staleness:
             if cause.category != StaleCauseCategory.DATA or cause.dependency is None:
                 reasons.append(self._code_reason(cause))
             elif self._graph.get(cause.dependency.asset_key).is_external:
-                what = "; ".join(self._input_changes(cause))
+                what = "; ".join(self._input_changes(cause, cause.dependency))
                 reasons.append(f"{cause.dependency.asset_key.to_user_string()} changed ({what})")
             else:
                 names = updated.setdefault(cause.dependency.asset_key.to_user_string(), [])
@@ -114,33 +114,33 @@ class Staleness:
 
     def _code_reason(self, cause: StaleCause) -> str:
         """Return the reason for a partition that was made by other code or from other assets than the current ones."""
-        if cause.category == StaleCauseCategory.DEPENDENCIES:
+        if cause.category == StaleCauseCategory.DEPENDENCIES and cause.dependency is not None:
             asset = cause.dependency.asset_key
             is_new = asset in self._graph.get(cause.asset_key).parent_keys
             return f"{'has a new' if is_new else 'no longer has the'} input ({asset.to_user_string()})"
         if cause.category != StaleCauseCategory.CODE:
             return cause.reason
-        then = self._resolver._get_current_data_provenance(key=cause.key).code_version
+        provenance = self._resolver.provenance_of(cause.key)
+        then = provenance.code_version if provenance else None
         return f"its code changed (version {then} -> {self._graph.get(cause.asset_key).code_version})"
 
-    def _input_changes(self, cause: StaleCause) -> list[str]:
+    def _input_changes(self, cause: StaleCause, changed: AssetKeyPartitionKey) -> list[str]:
         """Describe the net change of an input since the partition was made from it."""
-        asset, partition = cause.dependency.asset_key, cause.dependency.partition_key
-        seen = self._resolver._get_current_data_provenance(key=cause.key).input_storage_ids[asset]
-        name = asset.to_user_string()
-        then = last_observation(self._instance, name, partition, before_storage_id=seen + 1)
+        asset, partition = changed.asset_key, changed.partition_key
+        provenance, name = self._resolver.provenance_of(cause.key), asset.to_user_string()
+        seen = provenance.input_storage_ids.get(asset) if provenance else None
+        then = last_observation(self._instance, name, partition, None if seen is None else seen + 1)
         now = last_observation(self._instance, name, partition)
-        old, new = (observed_content(self._instance, observation) for observation in (then, now))
-        made = self._materialization(cause.key).metadata
-        if asset == training_recipe.key and "recipe" in made and new is not None:
-            dataset, _ = split_training_key(cause.partition_key)
-            synthetic = bool(made["synthetic"].value)
-            trained = {**made["recipe"].value, "profile": made["profile"].value}
+        old, new = (one and observed_content(self._instance, one) for one in (then, now))
+        event = self._resolver.event_of(cause.key)
+        made = {key: value.value for key, value in event.metadata.items()} if event else {}
+        recipe, training = made.get("recipe"), cause.partition_key
+        if asset == training_recipe.key and isinstance(recipe, dict) and new is not None and training is not None:
+            dataset, _ = split_training_key(training)
+            synthetic = bool(made["synthetic"])
+            trained = {**recipe, "profile": made["profile"]}
             return recipe_changes(trained, old, new, DATASETS[dataset].crop_px, synthetic)
         return content_changes(name, old, new)
-
-    def _materialization(self, key: AssetKeyPartitionKey) -> dg.AssetMaterialization:
-        return self._resolver._get_latest_data_version_event(key=key)
 
 
 def recipe_changes(
@@ -178,7 +178,7 @@ def recipe_changes(
         networks = {**_recipe(trained).settings("training"), "profile": trained["profile"]}
         confirmed = written is not None and effective(written) == networks
     except ValidationError:  # stored by another version of this project
-        confirmed = True
+        networks, confirmed = {}, True
     if confirmed:
         return content_changes(training_recipe.key.to_user_string(), written, now)
     return changes(networks, effective(now)) or ["trained as it is now, before the change was noticed"]

@@ -8,6 +8,7 @@ import platform
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import dagster as dg
 
@@ -51,7 +52,7 @@ def _lock_file(root: DataRoot) -> Path:
     return root.dagster_home / ".at_work"
 
 
-def _locked(file, kind: int) -> bool:
+def _locked(file: IO[str], kind: int) -> bool:
     """Return True where the file could be locked without waiting, or the file system does not support locks."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)

@@ -67,7 +67,8 @@ def _shown_in_the_ui(instance: dg.DagsterInstance, job: dg.JobDefinition) -> dg.
     target = LoadableTargetOrigin(module_name="rotator_assets.definitions")
     location = ManagedGrpcPythonEnvCodeLocationOrigin(target, _LOCATION)
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job.name)
-    instance.create_run_for_job = partial(instance.create_run_for_job, remote_job_origin=origin)
+    create = partial(instance.create_run_for_job, remote_job_origin=origin)
+    instance.create_run_for_job = create  # pyright: ignore[reportAttributeAccessIssue]  # replaces a method
     return instance
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -64,8 +64,14 @@ def gallery_examples(predictions: pd.DataFrame, examples: int = 6) -> dict[str, 
     return chosen
 
 
+class Images(Protocol):
+    """Images of which only the requested ones are read."""
+
+    def __getitem__(self, row: int, /) -> ArrayLike: ...
+
+
 def gallery_figure(
-    images: ArrayLike,
+    images: Images,
     predictions: pd.DataFrame,
     *,
     dataset: str,
@@ -81,7 +87,7 @@ def gallery_figure(
 
     Parameters
     ----------
-    images : array_like, shape (n, ny, nx, 3)
+    images : sequence, shape (n, ny, nx, 3)
         Images in the order g, r, i. Of a memory map only the examples are read.
     predictions : DataFrame
         One row per image in the same order: ``galaxy_id``, ``probability_fast``, ``rotator_type``, ``predicted_type``

@@ -6,7 +6,7 @@ Fast is the positive class and the score is ``probability_fast``: a false positi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -114,7 +114,7 @@ def chance_line(axes: Axes) -> None:
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
 
 
-def roc_line(axes: Axes, curve: pd.DataFrame, label: str | None, **look) -> None:
+def roc_line(axes: Axes, curve: pd.DataFrame, label: str | None, **look: Any) -> None:
     """Draw one curve.
 
     Parameters

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -127,11 +127,13 @@ def new_figure(
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     _default_settings()
     figure = Figure(figsize=(width, height), layout="constrained" if arranged else None, facecolor="white")
-    if arranged:
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(w_pad=0.08, h_pad=0.06)
     FigureCanvasAgg(figure)
     parts = "  ·  ".join(part for part in (dataset, recipe, detail) if part)
     left = 0.1 / width
@@ -204,12 +206,14 @@ def dress(axes: Axes, *, x: str = "", y: str = "", title: str = "", grid: bool =
         axes.set_axisbelow(True)
 
 
-def legend(axes: Axes, **options) -> None:
+def legend(axes: Axes, **options: Any) -> None:
     """Draw the legend of the axes if anything has a label, with points of a readable size."""
+    from matplotlib.collections import PathCollection
+
     if axes.get_legend_handles_labels()[1]:
         box = axes.legend(**{"fontsize": TEXT_SIZE, "frameon": True, "framealpha": 0.9, "edgecolor": PALE, **options})
         for handle in box.legend_handles:
-            if hasattr(handle, "set_sizes"):
+            if isinstance(handle, PathCollection):
                 handle.set_sizes([26])
 
 
@@ -247,14 +251,16 @@ def render(figure: Figure, *, kind: str = "png", dpi: float = PRINT_DPI) -> byte
 
     The first call arranges the panels; later ones keep them in place.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     buffer = io.BytesIO()
     with _drawing:
-        if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
-            figure.get_layout_engine().execute(figure)
+        engine = figure.get_layout_engine()
+        if isinstance(engine, ConstrainedLayoutEngine):
+            engine.execute(figure)
             figure.set_layout_engine("none")
-        if kind == "png":
+        if kind == "png" and isinstance(figure.canvas, FigureCanvasAgg):
             figure.set_dpi(dpi)
             figure.canvas.print_png(buffer)  # savefig would draw twice
         else:

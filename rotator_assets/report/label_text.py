@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rotator_assets.core.frames import parts_of
 from rotator_assets.kinematics.spin import BOUNDARIES, boundary_of
 from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.store.table_store import TableStore
@@ -35,7 +36,7 @@ def _boundaries_of_surveys(tables: TableStore) -> dict[str, str]:
     )
     found = {
         DATASETS[dataset].survey: boundary_of(rows["ellipticity"], rows["spin_threshold"])
-        for dataset, rows in labelled.groupby("dataset")
+        for dataset, rows in parts_of(labelled, "dataset")
     }
     return {survey: boundary for survey, boundary in found.items() if boundary is not None}
 

@@ -94,7 +94,7 @@ def render_report(context: ReportContext, *, max_bytes: int = MAX_BYTES) -> str:
     numbered = [figure.number for figure in figures if figure.number is not None]
     if len(numbered) > len(set(numbered)):
         raise ValueError("two figures have the same number")
-    page = _environment().get_template(TEMPLATE)
+    page = _environment().get_template(TEMPLATE, globals=_IN_TEMPLATES)
     values = {
         "context": context,
         "generated": f"{context.generated_at:%Y-%m-%d %H:%M %Z}".strip(),
@@ -145,16 +145,21 @@ def _number(value: float, decimals: int) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["paragraphs"] = lambda text: [part for part in re.split(r"\n\s*\n", text.strip()) if part]
-    environment.globals.update(table_cells=table_cells, max_rows=MAX_ROWS)
-    return environment
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part for part in re.split(r"\n\s*\n", text.strip()) if part]
+
+
+_IN_TEMPLATES = {"table_cells": table_cells, "max_rows": MAX_ROWS, "paragraphs": _paragraphs}
+"""What the template uses besides the values of a report."""
 
 
 def _data_urls(figures: Sequence[ReportFigure], room: int) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from rotator_assets.core.changes import leaves
+from rotator_assets.core.frames import parts_of, rows_of
 from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.settings_file import Settings
 from rotator_assets.store.table_store import TableStore
@@ -46,7 +47,7 @@ def seeds(tables: TableStore, settings: Settings) -> pd.DataFrame:
     )
     rows = [
         _Seed(f"folds, weights, augmentation: {dataset}", seed, ", ".join(group["recipe"]))
-        for (dataset, seed), group in trained.groupby(["dataset", "seed"])
+        for (dataset, seed), group in parts_of(trained, ["dataset", "seed"])
     ]
     rows += [
         _Seed(
@@ -54,6 +55,6 @@ def seeds(tables: TableStore, settings: Settings) -> pd.DataFrame:
             settings.survey(DATASETS[row.dataset].survey).mock.seed,
             f"{row.n} galaxies, each with its own seed derived from this one",
         )
-        for row in mocked.itertuples()
+        for row in rows_of(mocked)
     ]
     return pd.DataFrame([asdict(row) for row in rows], columns=["purpose", "seed", "used_by"])

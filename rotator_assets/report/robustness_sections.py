@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rotator_assets.core.frames import rows_of
 from rotator_assets.plots.exhibit import Topic
 from rotator_assets.report.content import ReportContent, Subject
 from rotator_assets.report.page import ReportSection, ReportTable
@@ -37,7 +38,7 @@ def robustness_sections(content: ReportContent, trained: list[Training]) -> list
     known = {(training.dataset, training.recipe) for training in trained}
     subjects = [
         Subject("training", bool(row.synthetic), dataset=row.dataset, recipe=row.recipe)
-        for row in checked.itertuples()
+        for row in rows_of(checked)
         if (row.dataset, row.recipe) in known
     ]
     return [overview, *(_of_training(content, subject) for subject in subjects)]

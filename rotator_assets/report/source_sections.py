@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from rotator_assets.core.dagster_internals import DATA_VERSION_TAG
@@ -22,7 +23,8 @@ def report_sources(tables: TableStore, instance: dg.DagsterInstance) -> pd.DataF
         dg.AssetKey("roc_report"), dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG]
     )
     keys = frame["dataset"] + "|" + frame["recipe"]
-    return frame.assign(data_version=[versions.get(key, {}).get(DATA_VERSION_TAG) for key in keys])
+    shown = [versions.get(key, {}).get(DATA_VERSION_TAG) for key in keys]
+    return frame.assign(data_version=np.array(shown, dtype=object))
 
 
 def sensitivity_section(content: ReportContent) -> ReportSection | None:
@@ -79,5 +81,6 @@ def sources_section(sources: pd.DataFrame, version: str, synthetic: bool) -> Rep
 def sources_metadata(sources: pd.DataFrame, version: str) -> dg.MetadataValue:
     """Return the sources as JSON: ``all_results`` (a data version) and ``trainings`` (a list)."""
     texts = sources.assign(trained_at=sources["trained_at"].map(lambda at: None if pd.isna(at) else at.isoformat()))
-    trainings = texts.astype(object).where(texts.notna(), None).to_dict("records")
+    known = texts.astype(object).where(texts.notna(), None)  # pyright: ignore[reportArgumentType]  # stubs lack None
+    trainings = known.to_dict("records")
     return dg.MetadataValue.json({"all_results": version, "trainings": trainings})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,7 @@ def study_comparison(
     return pd.DataFrame([asdict(row) for row in rows]).astype({"galaxies": "Int64"}).rename(columns=_HEADINGS)
 
 
-def _result_row(key: tuple[str, str], result: StudyResult, row, compared, synthetic: bool) -> _Verdict:
+def _result_row(key: tuple[str, str], result: StudyResult, row: Any, compared: Any, synthetic: bool) -> _Verdict:
     dataset, recipe = key
     difference, verdict = "", ""
     if row is not None and np.isfinite(row.auc):
@@ -100,7 +101,7 @@ def _result_row(key: tuple[str, str], result: StudyResult, row, compared, synthe
     )
 
 
-def _contrast_row(contrast: StudyContrast, row, synthetic: bool) -> _Verdict:
+def _contrast_row(contrast: StudyContrast, row: Any, synthetic: bool) -> _Verdict:
     difference, verdict = "", ""
     if row is not None and pd.notna(row.p_value_adjusted):
         difference = _with_interval(row.difference, row.low, row.high, "+.3f")
@@ -126,13 +127,13 @@ def _said(result: StudyResult) -> str:
     return f"AUC {value} ({result.words})"
 
 
-def _found(row) -> str:
+def _found(row: Any) -> str:
     if row is None:
         return "not run"
     return _with_interval(row.auc, row.auc_low, row.auc_high, ".3f") if np.isfinite(row.auc) else "not defined"
 
 
-def _auc_verdict(result: StudyResult, row, synthetic: bool) -> str:
+def _auc_verdict(result: StudyResult, row: Any, synthetic: bool) -> str:
     if synthetic:
         return "synthetic: not comparable"
     if not np.isfinite(row.auc_low + row.auc_high):

@@ -39,12 +39,11 @@ def _add_column_schema(context: dg.OutputContext, asset: str, written: Iterable[
         context.add_output_metadata({"dagster/column_schema": column_schema(own)})
 
 
-class TableIOManager(dg.IOManager):
+class _TableWriter(dg.IOManager):
     """Stores frames as tables.
 
     An asset returns one frame, for the table of its own name, or a dict of table names to frames. Its own table is
-    written last. An asset without partitions writes the partition "all". Loading returns the asset's own table: one
-    partition, or all existing ones where an asset depends on several.
+    written last. An asset without partitions writes the partition "all".
     """
 
     def __init__(self, store: TableStore) -> None:
@@ -62,6 +61,10 @@ class TableIOManager(dg.IOManager):
         self._tables.publish()
         _add_column_schema(context, asset, [self._tables.tables[table] for table in frames])
 
+
+class TableIOManager(_TableWriter):
+    """Stores frames as tables; loads the asset's own table: one partition, or all that exist of several."""
+
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """Read the asset's own table. Raises FileNotFoundError where its partition was never written."""
         asset = context.asset_key.path[-1]
@@ -73,7 +76,7 @@ class TableIOManager(dg.IOManager):
         return self._tables.read(asset, context.asset_partition_key)
 
 
-class TensorIOManager(TableIOManager):
+class TensorIOManager(_TableWriter):
     """Stores the ``images`` table; the asset itself has written the tensor, which is loaded memory-mapped."""
 
     def load_input(self, context: dg.InputContext) -> ImageTensor:
@@ -81,8 +84,11 @@ class TensorIOManager(TableIOManager):
         return open_tensor(self._tables.root.tensors / context.asset_partition_key)
 
 
-class ModelIOManager(TableIOManager):
+class ModelIOManager(dg.IOManager):
     """Stores the networks of a training with its tables; loads the networks as `TrainedModels`."""
+
+    def __init__(self, store: TableStore) -> None:
+        self._tables = store
 
     def handle_output(self, context: dg.OutputContext, obj: tuple[TrainedModels, Frames]) -> None:
         """Write the tables, then make the networks the current ones of their dataset and recipe."""

@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from rotator_assets.core.data_root import DataRoot, database_problem
@@ -303,7 +304,7 @@ def _comments(table: Table, kind: str, schema: str = "") -> str:
 
 def _without_nan(frame: pd.DataFrame) -> pd.DataFrame:
     """Convert NaN to NULL, because NaN in SQL is a number greater than all others."""
-    return frame.astype({name: "Float64" for name in frame.select_dtypes("floating").columns})
+    return frame.astype({name: "Float64" for name in frame.select_dtypes(np.floating).columns})
 
 
 def _utf8(frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ class ImageTensor:
 
 
 @dataclass(frozen=True)
-class SelectedImages(Sequence):
+class SelectedImages:
     """A sequence of images (size, size, 3) of a memory map, each read on access."""
 
     images: np.ndarray

@@ -17,6 +17,7 @@ from rotator_assets.core.compressed import uncompressed_name
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import walk_files
 from rotator_assets.core.settings import KinematicsSettings
+from rotator_assets.imaging.cutouts import Noise
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
 from rotator_assets.store.columns import dtypes
@@ -166,7 +167,7 @@ class Survey(ABC):
     """
 
     key: str
-    noises: tuple[str, ...] = ()
+    noises: tuple[Noise, ...] = ()
     """Kinds of datasets: ``observed``, or ``noisy`` and ``noiseless`` for simulated images."""
     columns: Columns = COMMON
     """Columns of its catalogues by common name: spellings, ranges, and the form of its identifiers."""
@@ -277,7 +278,8 @@ def conform(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """Return the frame with exactly these columns, in this order and of these types; absent ones are all missing."""
     conformed = frame.reindex(columns=list(columns)).astype(dict(columns))
     for name in (name for name, kind in columns.items() if kind == "object"):
-        conformed[name] = conformed[name].where(conformed[name].notna(), None)
+        known = conformed[name].notna()
+        conformed[name] = conformed[name].where(known, None)  # pyright: ignore[reportArgumentType]  # stubs lack None
     return conformed
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -100,7 +101,7 @@ def _check_complete(numbered: dict[int, Path], header: _Header) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Generator:
+def _opened(path: Path) -> Generator[Any]:
     """Open the file; anything that a parser raises on a bad file becomes an InputError of one line."""
     import h5py
 
@@ -119,7 +120,7 @@ def _read_header(path: Path) -> _Header:
         return _header_of(path, file)
 
 
-def _header_of(path: Path, file) -> _Header:
+def _header_of(path: Path, file: Any) -> _Header:
     attributes = file["Header"].attrs if "Header" in file else {}
     values = []
     for name in ("Nsubgroups_ThisFile", "Nsubgroups_Total", "NumFiles", "HubbleParam", "Time"):
@@ -129,10 +130,10 @@ def _header_of(path: Path, file) -> _Header:
         if value.size != 1 or value.dtype.kind not in "iuf" or not 0 <= value[0] <= MAX_SUBHALOS:
             raise InputError(f"{path}: attribute {name} of group Header is not a number from 0 to {MAX_SUBHALOS}")
         values.append(value[0])
-    *counts, hubble, scale_factor = values
+    n_here, n_total, n_files, hubble, scale_factor = values
     if not (hubble > 0 and scale_factor > 0):
         raise InputError(f"{path}: HubbleParam and Time of group Header must be positive")
-    return _Header(*map(int, counts), float(hubble), float(scale_factor))
+    return _Header(int(n_here), int(n_total), int(n_files), float(hubble), float(scale_factor))
 
 
 def _read_piece(path: Path) -> tuple[_Header, dict[str, NDArray]]:
@@ -148,7 +149,7 @@ def _read_piece(path: Path) -> tuple[_Header, dict[str, NDArray]]:
         }
 
 
-def _field(path: Path, file, name: str, n_subhalos: int, column: int | None) -> NDArray:
+def _field(path: Path, file: Any, name: str, n_subhalos: int, column: int | None) -> NDArray:
     import h5py
 
     dataset = file.get(f"Subhalo/{name}")

@@ -14,6 +14,8 @@ from decimal import Decimal, InvalidOperation
 
 import numpy as np
 
+from rotator_assets.core.frames import NONE
+
 MISSING_WORDS = (
     *("", "nan", "-nan", "na", "n/a", "<na>", "#n/a", "nat", "null", "\\n", "none", "masked"),
     *("-", "--", "---", "..."),
@@ -120,4 +122,4 @@ def _of_numbers(values: np.ndarray, form: Form) -> np.ndarray:
             raise ValueError(f"holds {values[row]} in row {row + 1} where {form.example} is expected{why}")
     numbers = np.where(known, values, 0)
     whole = numbers.astype(np.int64) if values.dtype.kind == "f" else numbers
-    return np.where(known, whole.astype(str).astype(object), None)
+    return np.where(known, whole.astype(str).astype(object), NONE)

@@ -33,8 +33,8 @@ class FoundInput:
         """Name of the newest file and the number of others; empty without files."""
         if not self.paths:
             return ""
-        more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
-        return self.paths[0].name + more
+        newest, *others = self.paths
+        return newest.name + (f" and {len(others)} more" if others else "")
 
     @property
     def release(self) -> str:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from rotator_assets.core.archives import ImageFile
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.frames import NONE
 from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.bands import BANDS
 from rotator_assets.imaging.frames import frame_sources
@@ -128,6 +129,8 @@ _CRITICAL = has_bit(1 << 30)
 PIPE3D_SCALE = 1.39
 """DynPop's lambda_R over Pipe3D's: 1 / 0.72, the median over the 63 galaxies with both (docs/settings.md)."""
 
+_IMAGE_NAME = re.compile(r"(?P<id>\d+-\d+)")
+
 
 class Manga(Survey):
     """The MaNGA survey."""
@@ -142,7 +145,7 @@ class Manga(Survey):
         QualityCut("reject_failed_photometry", "flag_failed_s", "the Sersic fit failed", is_flagged),
     )
     arcsec_per_pixel = SDSS_ARCSEC_PER_PIXEL
-    image_name = re.compile(r"(?P<id>\d+-\d+)")
+    image_name = _IMAGE_NAME
     lambda_r_sources = ("user", "dynpop", "maps", "pipe3d")  # Pipe3D's is not corrected for seeing
     lambda_r_scales = MappingProxyType({"pipe3d": PIPE3D_SCALE})
     ellipticity_sources = ("pymorph", "nsa", "user", "dynpop", "maps")
@@ -166,7 +169,7 @@ class Manga(Survey):
         Raises InputError if there is none, or if a PLATE-IFU is missing or repeated.
         """
         source, frame = read_source(folder, MORPHOLOGY_TABLE, _read_morphology, every_row=True)
-        if frame is None:
+        if source is None or frame is None:
             raise missing(folder, MORPHOLOGY_TABLE)
         named = frame["manga_id"].str.fullmatch(r"\d+-\d+", na=False)  # not NULL, -999 and similar
         frame["object_id"] = physical_galaxy(
@@ -190,7 +193,7 @@ class Manga(Survey):
         Raises InputError if there is none of the tables.
         """
         pymorph_source, pymorph = read_source(folder, PYMORPH, _read_pymorph)
-        if pymorph is not None and not _fitted(pymorph).any():
+        if pymorph_source is not None and pymorph is not None and not _fitted(pymorph).any():
             notice = f"{pymorph_source.path.name} is not used: none of its fits worked (FLAG_FAILED_S, BA_S)"
             pymorph_source = replace(pymorph_source, notices=(*pymorph_source.notices, notice))
         drpall_source, drpall = read_source(folder, DRPALL, _read_drpall)
@@ -223,7 +226,7 @@ class Manga(Survey):
         frames = []
         for name, (expected_input, reader) in readers.items():
             source, frame = read_source(folder, expected_input, reader, of_user=name == "user")
-            if frame is not None:
+            if source is not None and frame is not None:
                 if name == "dynpop":
                     frame["lambda_r"] = frame["lambda_r"].where(frame["lambda_r"] > 0)
                     frame["ellipticity"] = frame["ellipticity"].where(frame["r_eff_arcsec"].notna())
@@ -247,7 +250,7 @@ class Manga(Survey):
         cubes: dict[str, ImageFile] = {}
         bands: dict[str, dict[str, ImageFile]] = {}
         colours: dict[str, ImageFile] = {}
-        for image in named_images(folder / "images", self.image_name)[0]:
+        for image in named_images(folder / "images", _IMAGE_NAME)[0]:
             if image.picture:
                 colours.setdefault(image.galaxy_id, image.file)
             elif image.band:
@@ -354,7 +357,7 @@ def _photometry(both: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "axis_ratio": axis_ratio,
-            "axis_ratio_source": np.where(fitted, "pymorph", np.where(axis_ratio.notna(), "nsa", None)),
+            "axis_ratio_source": np.where(fitted, "pymorph", np.where(axis_ratio.notna(), "nsa", NONE)),
             "nsa_axis_ratio": column("nsa_axis_ratio"),
             "r_eff_arcsec": fit_else_nsa("r_eff_arcsec"),
             "sersic_n": fit_else_nsa("sersic_n"),

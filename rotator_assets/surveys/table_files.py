@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -203,7 +204,7 @@ def read_fits_table(
         return _table(path, names, lambda name: _fits_column(hdu, name), required, optional, columns, synthetic)
 
 
-def _fits_column(hdu, name: str) -> np.ndarray:
+def _fits_column(hdu: Any, name: str) -> np.ndarray:
     """Return a column as astropy scales it, with NaN where the stored integer, before TSCAL and TZERO, is TNULL.
 
     In unsigned columns, whose TZERO is half the range, astropy's tables write TNULL after TZERO; both are recognized.

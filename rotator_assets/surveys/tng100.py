@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.frames import NONE
 from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.image_names import named_images
 from rotator_assets.imaging.images import ImageSource
@@ -116,6 +117,8 @@ COLUMNS = {
 }
 """Columns of the catalogues by common name."""
 
+_IMAGE_NAME = re.compile(r"broadband_(?P<id>\d+)", re.IGNORECASE)
+
 
 class Tng100(Survey):
     """The simulation TNG100."""
@@ -126,7 +129,7 @@ class Tng100(Survey):
     quality_cuts = (QualityCut("reject_spurious_subhalos", "subhalo_flag", "SubhaloFlag is 0: no galaxy", is_zero),)
     arcsec_per_pixel = SDSS_ARCSEC_PER_PIXEL
     compared_with = ("manga",)
-    image_name = re.compile(r"broadband_(?P<id>\d+)", re.IGNORECASE)
+    image_name = _IMAGE_NAME
     lambda_r_sources = ("user", "particles")
     ellipticity_sources = ("morphs", "user", "particles")
     measured_source = "particles"
@@ -139,7 +142,7 @@ class Tng100(Survey):
         Raises InputError if there is no file, or if a subhalo is repeated.
         """
         source, frame = read_source(folder, MORPHOLOGY_TABLE, _read_morphology, every_row=True)
-        if frame is None:
+        if source is None or frame is None:
             raise missing(folder, MORPHOLOGY_TABLE)
         return Catalog(conform(frame.assign(object_id=frame["galaxy_id"]), MORPHOLOGY), (source,))
 
@@ -155,7 +158,7 @@ class Tng100(Survey):
         sources, frames = [], []
         for expected in MORPHS:
             source, frame = read_source(folder, expected, _read_morphs)
-            if frame is not None:
+            if source is not None and frame is not None:
                 sources.append(source)
                 frames.append(_photometry(frame).set_index("galaxy_id"))
                 break
@@ -175,7 +178,7 @@ class Tng100(Survey):
     def read_kinematics(self, folder: Path) -> Catalog:
         """Return the user's lambda_R table; none is published."""
         source, frame = read_source(folder, LAMBDA_R, _read_lambda_r, of_user=True)
-        if frame is None:
+        if source is None or frame is None:
             return Catalog(conform(pd.DataFrame(), KINEMATICS), ())
         return Catalog(conform(frame.assign(lambda_r_source="user"), KINEMATICS), (source,))
 
@@ -190,7 +193,7 @@ class Tng100(Survey):
     def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
         """Return images by subhalo id, from anywhere below ``images/``, unpacked or inside a tar file."""
         index: dict[str, ImageSource] = {}
-        for image in named_images(folder / "images", self.image_name)[0]:
+        for image in named_images(folder / "images", _IMAGE_NAME)[0]:
             if image.band is None:
                 index.setdefault(image.galaxy_id, ImageSource("counts", (image.file,)))
         return index
@@ -239,7 +242,7 @@ def _photometry(morphs: pd.DataFrame) -> pd.DataFrame:
         {
             "galaxy_id": morphs["galaxy_id"],
             "axis_ratio": axis_ratio,
-            "axis_ratio_source": np.where(axis_ratio.notna(), "morphs", None),
+            "axis_ratio_source": np.where(axis_ratio.notna(), "morphs", NONE),
             "r_eff_arcsec": fits["morphs_r_eff_pixels"] * SDSS_ARCSEC_PER_PIXEL,
             "sersic_n": fits["morphs_sersic_n"],
             "position_angle_deg": (np.degrees(fits["morphs_theta_rad"]) - 90) % 180,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ SOFTENING_FWHM_ARCSEC = 1.0
 """TNG100 softens gravity at 0.74 kpc (Plummer), which blurs cusps by about 0.98 kpc, or this FWHM."""
 
 
-def write_manga_image(folder: Path, row: NamedTuple, seed: int) -> None:
+def write_manga_image(folder: Path, row: Any, seed: int) -> None:
     """Write ``<plateifu>.fits`` for a row of the truth table, if it has an image.
 
     Parameters
@@ -70,7 +70,7 @@ def write_manga_image(folder: Path, row: NamedTuple, seed: int) -> None:
     write_fits_image(folder / f"{row.galaxy_id}.fits", pixels, cards)
 
 
-def observe(row: NamedTuple, size_px: int, seed: int) -> NDArray[np.float32]:
+def observe(row: Any, size_px: int, seed: int) -> NDArray[np.float32]:
     """Draw a galaxy in its field, with the seeing, photon noise and sky of its row.
 
     Parameters
@@ -99,7 +99,7 @@ def observe(row: NamedTuple, size_px: int, seed: int) -> NDArray[np.float32]:
     return (photons + sky_sigma * noise_rng.standard_normal(light.shape)).astype(np.float32)
 
 
-def _field(row: NamedTuple, rng: np.random.Generator) -> tuple[list[Component], list[Point]]:
+def _field(row: Any, rng: np.random.Generator) -> tuple[list[Component], list[Point]]:
     """Draw galaxies and stars around the galaxy, none on top of it.
 
     Slow rotators live in denser environments (Cappellari et al. 2011, MNRAS 416, 1680).
@@ -123,7 +123,7 @@ def _field(row: NamedTuple, rng: np.random.Generator) -> tuple[list[Component], 
     return neighbours, stars
 
 
-def _around(row: NamedTuple, rng: np.random.Generator) -> tuple[float, float]:
+def _around(row: Any, rng: np.random.Generator) -> tuple[float, float]:
     """Draw a position in the field, in arcsec right of and above its middle, at least 1.5 half-light radii away."""
     half = IMAGE_PX / 2 * SDSS_ARCSEC_PER_PIXEL
     while np.hypot(*(place := rng.uniform(-half, half, 2))) < 1.5 * row.r_eff_arcsec:
@@ -131,7 +131,7 @@ def _around(row: NamedTuple, rng: np.random.Generator) -> tuple[float, float]:
     return float(place[0]), float(place[1])
 
 
-def write_tng100_image(folder: Path, row: NamedTuple, seed: int) -> None:
+def write_tng100_image(folder: Path, row: Any, seed: int) -> None:
     """Write ``broadband_<subfind_id>.fits`` for a row of the truth table, if it has an image.
 
     The image is noiseless, in counts per second.

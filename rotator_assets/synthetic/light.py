@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import galsim
 import numpy as np
@@ -94,7 +94,7 @@ class Component:
         return float(np.hypot(*self.offset_arcsec) + ends * self.r_eff_arcsec)
 
 
-def components_of(galaxy: NamedTuple) -> list[Component]:
+def components_of(galaxy: Any) -> list[Component]:
     """Return bulge and disc of a row of the truth table."""
     bulge_fraction = galaxy.bulge_to_total_r
     components = []
@@ -125,7 +125,7 @@ def components_of(galaxy: NamedTuple) -> list[Component]:
     return components
 
 
-def spiral_arms(galaxy: NamedTuple, rng: np.random.Generator) -> list[Point]:
+def spiral_arms(galaxy: Any, rng: np.random.Generator) -> list[Point]:
     """Draw two logarithmic spiral arms in a late type's disc, as knots that follow its exponential surface density."""
     if galaxy.is_early_type:
         return []

@@ -47,9 +47,13 @@ def _structured(columns: Mapping[str, Column]) -> NDArray:
         repeat, kind = form[:-1], form[-1]
         binary = _BINARY[kind]
         fields.append((name, f"{binary}{repeat}") if kind == "A" else (name, binary, (int(repeat),) if repeat else ()))
-    rows = np.empty(len(next(iter(columns.values()))[1]), dtype=fields)
+    rows = np.empty(len(np.asarray(next(iter(columns.values()))[1])), dtype=fields)
     for name, (form, values) in columns.items():
-        rows[name] = [str(value).ljust(int(form[:-1])) for value in values] if form.endswith("A") else values
+        rows[name] = (
+            [str(value).ljust(int(form[:-1])) for value in np.asarray(values, dtype=object)]
+            if form.endswith("A")
+            else values
+        )
     return rows
 
 

@@ -9,7 +9,7 @@ scatters and slow rotation may be hidden (`particles.lambda_r_limit`).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ COORDINATE_STEP, VELOCITY_STEP, MAGNITUDE_STEP = 2.0**-6, 2.0**-4, 2.0**-7
 """Values are rounded to these steps (ckpc/h, km/s, mag), because noise in further bits would not compress."""
 
 
-def write_cutout(folder: Path, row: NamedTuple, seed: int) -> None:
+def write_cutout(folder: Path, row: Any, seed: int) -> None:
     """Write ``cutout_<subfind_id>.hdf5`` for a row of the truth table.
 
     Parameters
@@ -76,7 +76,7 @@ def write_cutout(folder: Path, row: NamedTuple, seed: int) -> None:
     write_hdf5(folder / f"cutout_{row.galaxy_id}.hdf5", particles, "PartType4", header=header, compressed=True)
 
 
-def _stars(row: NamedTuple, rng: np.random.Generator) -> dict[str, NDArray]:
+def _stars(row: Any, rng: np.random.Generator) -> dict[str, NDArray]:
     """Return columns of ``PartType4``, with positions in kpc and velocities in km/s relative to the galaxy."""
     n = round(np.interp(row.log_mass_h2_msun, LOG_MASSES, N_PARTICLES))
     masses = rng.lognormal(0, MASS_SCATTER, n)
@@ -98,7 +98,7 @@ def _stars(row: NamedTuple, rng: np.random.Generator) -> dict[str, NDArray]:
     }
 
 
-def places(row: NamedTuple, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def places(row: Any, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw positions in kpc along and across the major axis and in depth, (3, n); depth and width are equal.
 
     Parameters
@@ -123,7 +123,7 @@ def places(row: NamedTuple, n: int, rng: np.random.Generator) -> NDArray[np.floa
 
 
 def line_of_sight_motions(
-    row: NamedTuple, along: NDArray, across: NDArray, flux: NDArray
+    row: Any, along: NDArray, across: NDArray, flux: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean velocity and dispersion at the position of every particle.
 
@@ -148,7 +148,7 @@ def line_of_sight_motions(
     return scaled_motions(unscaled, (flux, np.hypot(along, across)), inside, row.lambda_r, sigma_e)
 
 
-def _wind(row: NamedTuple, rng: np.random.Generator) -> dict[str, NDArray]:
+def _wind(row: Any, rng: np.random.Generator) -> dict[str, NDArray]:
     """Return the same columns for wind particles, which are far out, fast and without stars."""
     n = N_WIND
     reach_kpc = 3 * row.r_eff_arcsec * KPC_PER_ARCSEC

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -41,7 +43,7 @@ def nanomaggies(mag_r: ArrayLike, g_r: ArrayLike, band: str) -> NDArray[np.float
     return 10 ** (0.4 * (22.5 - mag_r - {"g": g_r, "r": 0.0, "i": -r_i, "z": -r_i - i_z}[band]))
 
 
-def total_flux(galaxies, band: str) -> NDArray[np.float64]:
+def total_flux(galaxies: Any, band: str) -> NDArray[np.float64]:
     """Return the total flux of bulge, disc and arms in nanomaggies, for the truth table or one row of it."""
     bulge = nanomaggies(galaxies.mag_r, galaxies.bulge_g_r, band)
     disc = nanomaggies(galaxies.mag_r, galaxies.disc_g_r, band)
@@ -57,7 +59,11 @@ def angular_diameter_distance(redshift: ArrayLike) -> NDArray[np.float64]:
     return HUBBLE_DISTANCE_MPC_H * redshift * (1 - (3 + DECELERATION) / 2 * redshift)
 
 
-def place(galaxies: pd.DataFrame, redshift: ArrayLike, r_eff_arcsec: ArrayLike) -> pd.DataFrame:
+Values = pd.Series | NDArray[np.float64] | float
+"""One value per galaxy, or one for all."""
+
+
+def place(galaxies: pd.DataFrame, redshift: Values, r_eff_arcsec: Values) -> pd.DataFrame:
     """Place galaxies of `population` at a redshift and with an apparent size, as needed to draw them.
 
     Adds ``redshift``, ``mag_r``, ``r_eff_arcsec``, ``bulge_r_eff_arcsec`` and ``disc_r_eff_arcsec``, and reddens

@@ -41,7 +41,7 @@ def enclosed_fraction(radius: ArrayLike, r_eff: ArrayLike, n: ArrayLike) -> NDAr
     """
     n = np.asarray(n, dtype=np.float64)
     b = gammaincinv(2 * n, 0.5)
-    return gammainc(2 * n, b * (np.asarray(radius, dtype=np.float64) / r_eff) ** (1 / n))
+    return gammainc(2 * n, b * (np.asarray(radius, dtype=np.float64) / np.asarray(r_eff)) ** (1 / n))
 
 
 def radius_enclosing(fraction: ArrayLike, r_eff: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
@@ -88,7 +88,7 @@ def surface_brightness(radius: ArrayLike, r_eff: ArrayLike, n: ArrayLike) -> NDA
     """
     n = np.asarray(n, dtype=np.float64)
     b = gammaincinv(2 * n, 0.5)
-    return np.exp(-b * ((np.asarray(radius, dtype=np.float64) / r_eff) ** (1 / n) - 1))
+    return np.exp(-b * ((np.asarray(radius, dtype=np.float64) / np.asarray(r_eff)) ** (1 / n) - 1))
 
 
 def bulge_and_disc(bulge_to_total: float, bulge_r_eff: float, bulge_n: float, disc_r_eff: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ with the first row in the south and the first column in the east.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +101,7 @@ class StellarMaps(NamedTuple):
     error: NDArray[np.float64]
 
 
-def write_maps(folder: Path, row: NamedTuple, seed: int) -> None:
+def write_maps(folder: Path, row: Any, seed: int) -> None:
     """Write ``manga-<plateifu>-MAPS-HYB10-GAU-MILESHC.fits.gz`` for a row of the truth table.
 
     Parameters
@@ -119,7 +119,7 @@ def write_maps(folder: Path, row: NamedTuple, seed: int) -> None:
     write_fits_maps(path, _cards(row), _extensions(row, spaxels, maps))
 
 
-def observe(row: NamedTuple, spaxels: Spaxels, rng: np.random.Generator) -> StellarMaps:
+def observe(row: Any, spaxels: Spaxels, rng: np.random.Generator) -> StellarMaps:
     """Draw a galaxy's light and motions, with the noise of every bin and a systemic velocity.
 
     Parameters
@@ -159,7 +159,7 @@ def observe(row: NamedTuple, spaxels: Spaxels, rng: np.random.Generator) -> Stel
     return StellarMaps(flux, sn, bins, velocity + noise[0] + systemic, np.maximum(observed + noise[1], 1.0), error)
 
 
-def covered_spaxels(row: NamedTuple) -> Spaxels:
+def covered_spaxels(row: Any) -> Spaxels:
     """Return the spaxels of a hexagonal fibre bundle about the galaxy, with two of its corners in the east and west."""
     radius = BUNDLE_DIAMETERS_ARCSEC[int(row.galaxy_id.split("-")[1][:-2])] / 2
     side = 2 * int(radius / SPAXEL_ARCSEC) + 3
@@ -172,25 +172,25 @@ def covered_spaxels(row: NamedTuple) -> Spaxels:
 
 def _grid(side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return arcsec east and north of the middle of a grid of spaxels."""
-    steps = (np.arange(side) - side // 2) * SPAXEL_ARCSEC
+    steps = np.asarray((np.arange(side) - side // 2) * SPAXEL_ARCSEC, dtype=np.float64)
     west, north = np.meshgrid(steps, steps)
     return -west, north
 
 
-def _along_and_across(row: NamedTuple, east: NDArray, north: NDArray) -> tuple[NDArray, NDArray]:
+def _along_and_across(row: Any, east: NDArray, north: NDArray) -> tuple[NDArray, NDArray]:
     """Return coordinates along and across the galaxy's major axis."""
     angle = np.deg2rad(row.position_angle_deg)
     return east * np.sin(angle) + north * np.cos(angle), east * np.cos(angle) - north * np.sin(angle)
 
 
-def light(row: NamedTuple, spaxels: Spaxels) -> NDArray[np.float64]:
+def light(row: Any, spaxels: Spaxels) -> NDArray[np.float64]:
     """Return the galaxy's Sersic profile relative to its value at R_e; its cusp is as wide as the seeing."""
     radius = np.hypot(spaxels.along, spaxels.across / row.axis_ratio)
     blurred = np.hypot(radius, PSF_FWHM_ARCSEC / FWHM_PER_SIGMA)
     return surface_brightness(blurred, row.r_eff_arcsec, row.sersic_n)
 
 
-def seen_lambda_r(row: NamedTuple) -> float:
+def seen_lambda_r(row: Any) -> float:
     """Return the truth's lambda_R before correction for seeing."""
     sigma_psf = PSF_FWHM_ARCSEC / FWHM_PER_SIGMA
     return float(row.lambda_r / spin.beam_corrected_lambda_r(1.0, row.sersic_n, sigma_psf, row.r_eff_arcsec))
@@ -208,7 +208,7 @@ def adaptive_blocks(spaxels: Spaxels, sn: NDArray[np.float64]) -> NDArray[np.int
     return np.unique(numbers * 8 + sides, return_inverse=True)[1]
 
 
-def _cards(row: NamedTuple) -> list[tuple]:
+def _cards(row: Any) -> list[tuple]:
     widths = {"GFWHM": 1.01, "RFWHM": 1.0, "IFWHM": 0.985, "ZFWHM": 0.975}
     return [
         ("PLATEIFU", row.galaxy_id),
@@ -228,7 +228,7 @@ def _cards(row: NamedTuple) -> list[tuple]:
     ]
 
 
-def _extensions(row: NamedTuple, spaxels: Spaxels, maps: StellarMaps) -> dict[str, tuple[NDArray, list[tuple]]]:
+def _extensions(row: Any, spaxels: Spaxels, maps: StellarMaps) -> dict[str, tuple[NDArray, list[tuple]]]:
     """Return maps by name of extension; no emission lines are drawn, so three channels of BINID are empty."""
     east, north = _grid(spaxels.side)
     along, across = _along_and_across(row, east, north)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -165,13 +166,13 @@ def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Tre
 
 def _cutouts(
     galaxies: pd.DataFrame, sources: dict[str, ImageSource], treatment: Treatment, lost: list[str]
-) -> Iterator[tuple[object, Cutout | str]]:
+) -> Iterator[tuple[Any, Cutout | str]]:
     """Yield each galaxy with its cut-out, or the reason why it has none, in the catalogue's order.
 
     ``lost`` says why archives of images cannot be read.
     """
 
-    def cutout(galaxy) -> Cutout | str:
+    def cutout(galaxy: Any) -> Cutout | str:
         source = sources.get(galaxy.galaxy_id)
         if source is None:
             unplaced = treatment.noise == "observed" and pd.isna(galaxy.ra)
@@ -199,8 +200,9 @@ def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) 
         if settings.pixels_per_r_eff is not None:
             return settings.pixels_per_r_eff
         scale = settings.arcsec_per_pixel
-    known = scale is not None and pd.notna(r_eff_arcsec)
-    return r_eff_arcsec * cutout.angular_scale / scale if known else np.nan
+    if scale is None or pd.isna(r_eff_arcsec):
+        return np.nan
+    return r_eff_arcsec * cutout.angular_scale / float(scale)
 
 
 def _reasons(reasons: pd.Series) -> str:

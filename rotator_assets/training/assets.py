@@ -3,7 +3,7 @@
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -192,6 +192,7 @@ def predictions(
     found = {"predictions": frame, "repeat_predictions": tested, "galaxy_predictions": every}
     fused = {"fusion_predictions": parts.predictions.assign(**key), "fusion_models": parts.models.assign(**key)}
     decisive = [*found.values(), *(fused.values() if recipe.fuses else ())]
+    weights: dict[str, Any] = dict(parts.mean_weights(whole_of(recipe.fused_sets)))
     return dg.MaterializeResult(
         value={**found, **fused},
         data_version=dg.DataVersion("-".join(map(content_hash, decisive))),
@@ -199,7 +200,7 @@ def predictions(
             rows=len(frame),
             synthetic=rotator_classifier.synthetic,
             every_galaxy=len(every),
-            **parts.mean_weights(whole_of(recipe.fused_sets)),
+            **weights,
         ),
     )
 
@@ -208,7 +209,7 @@ def _unseen(reads: Reads, tested: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     """Return the galaxies that the networks of each fold have not seen, with the calibration of the fold."""
     if not recipe.learns_more:
         return tested.assign(tested=True, **dict.fromkeys([*MARGINS, *OUTPUTS], float("nan")))
-    calibration = [name for name in tested if name.startswith("calibration_")]
+    calibration = [name for name in tested.columns if name.startswith("calibration_")]
     of_folds = tested[["fold", *calibration]].drop_duplicates("fold")
     unseen = reads.table("unseen_galaxies").merge(of_folds, on="fold", how="left", validate="many_to_one")
     return unseen.assign(**dict.fromkeys(OUTPUTS, float("nan")))

@@ -155,7 +155,8 @@ class Checkpoints:
                     return None
                 state = FoldState(
                     epochs=[
-                        EpochLog(*map(int, row[:4]), *map(float, row[4:-1]), int(row[-1])) for row in arrays["epochs"]
+                        EpochLog(*map(int, row[:4]), *map(float, row[4:-1]), member=int(row[-1]))
+                        for row in arrays["epochs"]
                     ],
                     seconds=float(arrays["seconds"]),
                     **{part: _numbered(arrays, part) for part in _PARTS},

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rotator_assets.core.encoder_files import encoder_file, published_network
 from rotator_assets.core.errors import InputError
@@ -50,8 +50,9 @@ def load_encoder(recipe: Recipe, folder: Path) -> keras.Model:
     InputError
         If the file cannot be read or downloaded, or its input or output does not fit.
     """
-    path = encoder_file(recipe.pretrained, folder)
-    if (name := published_network(recipe.pretrained)) and not path.is_file():
+    pretrained = _named(recipe)
+    path = encoder_file(pretrained, folder)
+    if (name := published_network(pretrained)) and not path.is_file():
         _download(name, path)
     if not path.is_file():
         raise InputError(
@@ -65,8 +66,15 @@ def load_encoder(recipe: Recipe, folder: Path) -> keras.Model:
 
 def encoder_version(recipe: Recipe, folder: Path) -> str:
     """Return a hash of the content of the recipe's encoder, which exists."""
-    with encoder_file(recipe.pretrained, folder).open("rb") as file:
+    with encoder_file(_named(recipe), folder).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _named(recipe: Recipe) -> str:
+    """Return the recipe's ``pretrained``; raise ValueError for a recipe without an encoder."""
+    if recipe.pretrained is None:
+        raise ValueError(f"recipe '{recipe.name}' has no encoder")
+    return recipe.pretrained
 
 
 def encoded(make: Maker, image: keras.KerasTensor, encoder: keras.Model) -> keras.KerasTensor:
@@ -116,7 +124,7 @@ def _fitted(make: Maker, image: keras.KerasTensor, shape: tuple[int | None, ...]
     size = (ny or image.shape[1], nx or image.shape[2])
     if size != tuple(image.shape[1:3]):
         image = ops.image.resize(image, size, interpolation="bilinear", data_format=DATA_FORMAT)
-    if channels != image.shape[-1]:
+    if channels is not None and channels != image.shape[-1]:
         image = layers.Concatenate(dtype="float32", name=f"{make.prefix}bands_of_encoder")([image] * channels)
     return image
 
@@ -148,9 +156,9 @@ def _inlined(
     """
     from keras import Model
 
-    def called(layer: keras.Layer, *arguments, **options) -> keras.KerasTensor:
+    def called(layer: keras.Layer, *arguments: Any, **options: Any) -> keras.KerasTensor:
         if isinstance(layer, Model):
-            return _inlined(layer, *arguments, copied, f"{prefix}{layer.name}_")
+            return _inlined(layer, arguments[0], copied, f"{prefix}{layer.name}_")
         return layer(*arguments, **options)
 
     def made(layer: keras.Layer) -> keras.Layer:

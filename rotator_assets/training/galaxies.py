@@ -143,8 +143,8 @@ def _without_values(galaxies: list[pd.DataFrame], recipe: Recipe) -> list[str]:
     values = np.concatenate([Answers.of(some, recipe).targets for some in galaxies if len(some)] or [np.empty((0, 0))])
     return [
         f"target {name}: no galaxy has a value, so it is not learned"
-        for name, known in zip(recipe.targets.weights, np.isfinite(values).any(axis=0), strict=False)
-        if not known
+        for name, target in zip(recipe.targets.weights, values.T, strict=False)
+        if not np.isfinite(target).any()
     ]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
 
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.encoders import encoder_layers
@@ -107,7 +109,7 @@ def new_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def assign(variables: list[keras.Variable], values: list) -> None:
+def assign(variables: Sequence[Any], values: Sequence[ArrayLike]) -> None:
     """Assign values to variables, in the same order."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

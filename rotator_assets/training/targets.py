@@ -33,7 +33,7 @@ _SPIN_SCALE = 0.25
 
 def _log10(values: pd.Series) -> pd.Series:
     values = values.astype(float)
-    return np.log10(values.where(values > 0))
+    return values.where(values > 0).transform(np.log10)
 
 
 _VALUES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {

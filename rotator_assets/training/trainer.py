@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class _LaterBatches(TrainingBatches):
     """The batches of a network after its completed epochs; the first has number 0."""
 
-    def __init__(self, epochs_done: int, *arguments) -> None:
+    def __init__(self, epochs_done: int, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._first = epochs_done * self.per_epoch
 

@@ -1,5 +1,7 @@
 """Group ``robustness``: dependence of attribution maps on the method, the trained weights and the image."""
 
+from typing import TYPE_CHECKING, Any
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -18,6 +20,9 @@ from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
+
+if TYPE_CHECKING:
+    from rotator_assets.attribution.faithfulness.examination import Examination
 
 _SEED = 2020
 GALAXIES = {"full": 40, "quick": 8}
@@ -50,7 +55,11 @@ def attribution_tests(
     from rotator_assets.attribution.faithfulness import examination
 
     dataset, name = split_training_key(context.partition_key)
-    key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic or image_tensors.synthetic}
+    key: dict[str, Any] = {
+        "dataset": dataset,
+        "recipe": name,
+        "synthetic": rotator_classifier.synthetic or image_tensors.synthetic,
+    }
     count = round(GALAXIES[rotator_classifier.profile] * min(1, 64 / image_tensors.size_px))
     galaxies = with_galaxies(predictions, labeled_images, rotator_classifier.recipe)
     sample = balanced_sample(galaxies, max(1, count // 2), _SEED)
@@ -75,6 +84,9 @@ def attribution_tests(
     frames = {table: frame.assign(**key) for table, frame in frames.items()}
     pictures = _pictures(store.root, key, frames, found, image_tensors)
     areas = frames["deletion_areas"].set_index(["kind", "method"])["gain"]
+    gains: dict[str, Any] = {
+        f"{kind}_gain": float(areas[kind, examination.IG_SKY]) for kind in ("deletion", "insertion")
+    }
     return dg.MaterializeResult(
         value=frames,
         data_version=dg.DataVersion("".join(content_hash(frame) for frame in frames.values())),
@@ -82,7 +94,7 @@ def attribution_tests(
             synthetic=key["synthetic"],
             pictures=pictures,
             galaxies=len(sample),
-            **{f"{kind}_gain": float(areas[kind, examination.IG_SKY]) for kind in ("deletion", "insertion")},
+            **gains,
         ),
     )
 
@@ -109,7 +121,9 @@ def balanced_sample(galaxies: pd.DataFrame, count: int, seed: int) -> pd.DataFra
     return shuffled.groupby("rotator_type").head(count).reset_index(drop=True)
 
 
-def _pictures(root: DataRoot, key: dict, frames: dict[str, pd.DataFrame], found, tensor: ImageTensor) -> Pictures:
+def _pictures(
+    root: DataRoot, key: dict[str, Any], frames: dict[str, pd.DataFrame], found: "Examination", tensor: ImageTensor
+) -> Pictures:
     from rotator_assets.attribution.faithfulness import figures as saliency
 
     shown = found.sample.groupby("rotator_type").head(_SHOWN).sort_values("rotator_type", kind="stable")

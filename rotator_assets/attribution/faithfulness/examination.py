@@ -24,6 +24,7 @@ from rotator_assets.attribution.faithfulness.measures import (
 )
 from rotator_assets.attribution.integrated_gradients import Attributions, explain
 from rotator_assets.attribution.other_methods import Explainer
+from rotator_assets.core.frames import parts_of
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.pipeline import network_input
 
@@ -111,7 +112,7 @@ def examine(
     elsewhere: dict[int, dict[str, NDArray]] = {}
     pairs, curves, errors = [], [], []
     done = 0
-    for fold, tested in sample.groupby("fold"):
+    for fold, tested in parts_of(sample, "fold"):
         model = load(int(fold))
         elsewhere[fold] = _Network(model, images, sample["row"].to_numpy(), recipe, seed).coarse_maps()
         network = _Network(model, images, tested["row"].to_numpy(), recipe, seed)
@@ -279,7 +280,9 @@ def areas(found: Examination, seed: int = 0) -> pd.DataFrame:
     rows = []
     for kind, of_kind in found.curves.groupby("kind", sort=False):
         by_method = {
-            method: area_under(curves.pivot(index="galaxy_id", columns="share", values="logit").loc[known.index])
+            method: area_under(
+                curves.pivot(index="galaxy_id", columns="share", values="logit").loc[known.index].to_numpy()
+            )
             for method, curves in of_kind.groupby("method", sort=False)
         }
         for method, area in by_method.items():

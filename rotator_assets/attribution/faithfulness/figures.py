@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from rotator_assets.attribution.figures import TOWARDS
+from rotator_assets.core.frames import parts_of, rows_of
 from rotator_assets.plots import style
-from rotator_assets.plots.galleries import rgb
+from rotator_assets.plots.galleries import Images, rgb
 from rotator_assets.plots.style import CLASSES, numbers
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def method_name(method: str) -> str:
 
 
 def methods_figure(
-    images: ArrayLike,
-    maps: Mapping[str, ArrayLike],
+    images: Images,
+    maps: Mapping[str, Images],
     galaxies: pd.DataFrame,
     *,
     dataset: str,
@@ -105,7 +106,7 @@ def methods_figure(
     for axes, name in zip(grid[0], ["image", *(METHOD_NAMES[method] for method in maps)], strict=True):
         axes.set_title(name, size=style.SMALL_SIZE + 0.5, color=style.INK, pad=4)
     looks = {look.value: look for look in CLASSES}
-    for row, galaxy in enumerate(galaxies.itertuples()):
+    for row, galaxy in enumerate(rows_of(galaxies)):
         look = looks[galaxy.rotator_type]
         label = f"{galaxy.galaxy_id}\n{look.name}\nP(fast) = {galaxy.probability_fast:.2f}"
         first = grid[row, 0]
@@ -161,12 +162,13 @@ def agreement_figure(agreement: pd.DataFrame, *, dataset: str, recipe: str, synt
         "correlation": "Absolute values, pixel by pixel",
         "signed_correlation": "Signed values, summed in patches",
     }
+    pictures = []
     for axes, (column, title) in zip(panels, titles.items(), strict=True):
         square = np.full((len(methods), len(methods)), np.nan)
         for row in agreement.itertuples():
             one, two = methods.index(row.method), methods.index(row.reference)
             square[one, two] = square[two, one] = getattr(row, column)
-        picture = axes.imshow(square, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
+        pictures.append(axes.imshow(square, cmap="PuOr", vmin=-1, vmax=1, aspect="auto"))
         for (y, x), value in np.ndenumerate(square):
             if np.isfinite(value):
                 colour = "white" if abs(value) > 0.7 else style.INK
@@ -180,7 +182,7 @@ def agreement_figure(agreement: pd.DataFrame, *, dataset: str, recipe: str, synt
         axes.tick_params(length=0, labelsize=style.SMALL_SIZE)
         for spine in axes.spines.values():
             spine.set_visible(False)
-    bar = figure.colorbar(picture, ax=panels, shrink=0.8, aspect=30)
+    bar = figure.colorbar(pictures[-1], ax=panels, shrink=0.8, aspect=30)
     bar.set_label("Spearman's rank correlation", size=style.TEXT_SIZE)
     bar.ax.tick_params(labelsize=style.SMALL_SIZE)
     return figure
@@ -219,10 +221,10 @@ def cascade_figure(sanity: pd.DataFrame, *, dataset: str, recipe: str, synthetic
         "signed_correlation": "Signed values, summed in patches",
     }
     for axes, (column, title) in zip(panels, columns.items(), strict=True):
-        for method, rows in sanity[sanity["test"] == "cascade"].groupby("method", sort=False):
+        for method, rows in parts_of(sanity[sanity["test"] == "cascade"], "method", sort=False):
             rows = rows.sort_values("depth")
             _interval_line(axes, [0, *rows["depth"]], rows, column, method)
-        for method, rows in sanity[sanity["test"] == "folds"].groupby("method", sort=False):
+        for method, rows in parts_of(sanity[sanity["test"] == "folds"], "method", sort=False):
             low, value, high = (float(rows[f"{column}{end}"].iloc[0]) for end in ("_low", "", "_high"))
             label = f"{method_name(method)}: other folds"
             axes.axhspan(low, high, color=_COLOURS[method], alpha=0.12, lw=0)
@@ -269,7 +271,7 @@ def deletion_figure(curves: pd.DataFrame, areas: pd.DataFrame, *, dataset: str, 
     *panels, gains = figure.subplots(1, 3, width_ratios=(1, 1, 0.9))
     titles = {"deletion": "Deletion: lower is better", "insertion": "Insertion: higher is better"}
     for axes, (kind, title) in zip(panels, titles.items(), strict=True):
-        for method, rows in curves[curves["kind"] == kind].groupby("method", sort=False):
+        for method, rows in parts_of(curves[curves["kind"] == kind], "method", sort=False):
             look = {"color": _COLOURS[method], "ls": _DASHES.get(method, "-"), "lw": 2.4 if method == "ig_sky" else 1.5}
             axes.plot(100 * numbers(rows, "share"), numbers(rows, "logit"), label=method_name(method), **look)
         style.dress(axes, x="Pixels replaced (%)", y="Mean logit towards the predicted class", title=title)
@@ -325,7 +327,7 @@ def convergence_figure(convergence: pd.DataFrame, *, dataset: str, recipe: str, 
         if rows.empty:
             continue
         steps, count = numbers(rows, "n_steps"), int(rows["n_galaxies"].max())
-        common = {"color": look.colour, "marker": look.marker, "ms": 5}
+        common: dict[str, Any] = {"color": look.colour, "marker": look.marker, "ms": 5}
         axes.plot(steps, numbers(rows, "median"), lw=1.8, label=f"{look.name} ({count}): median", **common)
         axes.plot(steps, numbers(rows, "ninety_percent"), lw=1.2, ls="--", mfc="white", label="90 %", **common)
     axes.axhline(COMPLETENESS_LIMIT, color=style.GREY, lw=1, ls=":", label="5 %")

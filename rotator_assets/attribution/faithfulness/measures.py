@@ -7,7 +7,7 @@ patches of an eighth of the side (which class they favour), as the signs of sing
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -232,7 +232,13 @@ def _spearman(a: NDArray, b: NDArray) -> NDArray[np.float64]:
     return np.divide((a * b).sum(axis=1), spread, out=np.full(len(a), np.nan), where=spread > 0)
 
 
-def _over_galaxies(statistic, values: ArrayLike, labels: ArrayLike, object_ids: ArrayLike, seed: int) -> Bootstrap:
+def _over_galaxies(
+    statistic: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
+    values: ArrayLike,
+    labels: ArrayLike,
+    object_ids: ArrayLike,
+    seed: int,
+) -> Bootstrap:
     """Bootstrap a statistic of values (n,) and weights (b, n) over the galaxies with a value; NaN if none has one."""
     values = np.asarray(values, dtype=np.float64)
     known = np.isfinite(values)

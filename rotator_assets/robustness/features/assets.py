@@ -1,10 +1,13 @@
 """The structure of each image, and baselines of nested feature sets next to the network."""
 
+from typing import Any
+
 import dagster as dg
 import pandas as pd
 
 from rotator_assets.core import progress
 from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.frames import row_at
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.galaxies.recipe_labels import with_galaxies
 from rotator_assets.lineage.groups import described, of_dataset, robustness_asset, step
@@ -121,7 +124,7 @@ def ellipticity_report(
 def _pictures(root: DataRoot, dataset: str, recipe: str, frames: dict[str, pd.DataFrame], synthetic: bool) -> Pictures:
     from rotator_assets.robustness.features.figures import bins_figure, feature_sets_figure
 
-    title = {"dataset": dataset, "recipe": recipe, "synthetic": synthetic}
+    title: dict[str, Any] = {"dataset": dataset, "recipe": recipe, "synthetic": synthetic}
     pictures = Pictures(root, f"{dataset}/{recipe}", EXHIBITS)
     tests = frames["ellipticity_tests"]
     if len(frames["feature_baselines"]):
@@ -136,7 +139,7 @@ def _best(baselines: pd.DataFrame) -> dict[str, str | float]:
     """Return metadata on the baseline with the largest AUC, if there is one."""
     if baselines.empty:
         return {}
-    best = baselines.loc[baselines["auc"].idxmax()]
+    best = row_at(baselines, baselines["auc"].idxmax())
     return {
         "best_baseline": f"{best['features']}, {best['model']}: {best['auc']:.3f}",
         "networks_gain_over_it": float(best["network_gain"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,7 @@ def compare_feature_sets(
     for name, columns, seen in tried:
         features = sample[columns].to_numpy(float)
         for classifier in CLASSIFIERS:
-            options = {"classifier": classifier, "pixels": seen, "seed": seed}
+            options: dict[str, Any] = {"classifier": classifier, "pixels": seen, "seed": seed}
             alone = tabular_baseline(features, truth, folds, **options)
             together = tabular_baseline(np.hstack([features, logits]), truth, folds, **options)
             compared = _compared(network, NetworkScores.of(sample, alone), NetworkScores.of(sample, together))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from rotator_assets.core.frames import rows_of
 from rotator_assets.plots import style
 from rotator_assets.plots.roc_axes import auc_text, difference_text
 from rotator_assets.plots.style import numbers
@@ -140,7 +142,7 @@ def bins_figure(bins: pd.DataFrame, tests: pd.DataFrame, *, dataset: str, recipe
 def _panel(axes: Axes, bins: pd.DataFrame) -> None:
     """Draw the bins of one variable at equal distances, independent of their widths."""
     labels = []
-    for position, row in enumerate(bins.itertuples()):
+    for position, row in enumerate(rows_of(bins)):
         labels.append(f"{row.low:.3g} – {row.high:.3g}\n{row.n_galaxies} galaxies\n{row.n_slow} slow")
         if np.isfinite(row.auc):
             axes.plot([position] * 2, [row.auc_low, row.auc_high], color=style.INK, lw=2)
@@ -149,18 +151,18 @@ def _panel(axes: Axes, bins: pd.DataFrame) -> None:
     axes.set_xlim(-0.5, len(labels) - 0.5)
 
 
-def _interval(axes: Axes, row, y: float, marker: str, colour: str) -> None:
+def _interval(axes: Axes, row: Any, y: float, marker: str, colour: str) -> None:
     axes.plot([row.auc_low, row.auc_high], [y, y], color=colour, lw=2, solid_capstyle="butt")
     axes.plot(row.auc, y, marker, ms=7, color=colour, zorder=4)
 
 
-def _write(axes: Axes, y: float, texts, colour: str, **look) -> None:
+def _write(axes: Axes, y: float, texts: Iterable[str], colour: str, **look: Any) -> None:
     """Write texts into the columns at the height ``y``."""
     for x, text in zip(_COLUMNS.values(), texts, strict=False):
         axes.text(x, y, text, va="center", size=style.SMALL_SIZE + 0.5, color=colour, **look)
 
 
-def _auc(row) -> str:
+def _auc(row: Any) -> str:
     return auc_text(row.auc, row.auc_low, row.auc_high)
 
 

@@ -77,7 +77,7 @@ def mark_figure(images: ArrayLike, mean_map: ArrayLike, mark: ArrayLike, *, foun
         detail=f"AUC {found['auc']:.3f}",
     )
     panels = figure.subplots(1, 3)
-    for axes, image, look in zip(panels, images, style.CLASSES, strict=False):
+    for axes, image, look in zip(panels, np.asarray(images), style.CLASSES, strict=False):
         axes.imshow(rgb(image), origin="lower", interpolation="nearest")
         axes.set_title(f"{look.name.capitalize()} rotator", size=style.LABEL_SIZE, color=look.colour)
     fraction = 100 * np.asarray(mean_map) / np.sum(mean_map)

@@ -1,5 +1,7 @@
 """Asset ``label_noise_report``: the AUC of the same scores with other labels."""
 
+from typing import Any
+
 import dagster as dg
 import pandas as pd
 
@@ -42,7 +44,7 @@ def label_noise_report(
 
     dataset, recipe = split_training_key(context.partition_key)
     survey = DATASETS[dataset].survey
-    key = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
+    key: dict[str, Any] = {"dataset": dataset, "recipe": recipe, "synthetic": bool(predictions["synthetic"].any())}
     reads = Reads(context, store)
     sample = with_galaxies(reads.table("repeat_predictions"), labeled_images, rotator_classifier.recipe)
     sources = several_sources(reads.table("kinematics_catalog", survey), reads.all_settings().survey(survey))

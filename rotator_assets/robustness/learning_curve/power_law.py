@@ -113,7 +113,8 @@ def fit_learning_curve(
 
 
 def _curve(x: NDArray[np.float64], a: ArrayLike, b: ArrayLike, c: ArrayLike) -> NDArray[np.float64]:
-    return a - b * x ** -np.asarray(c)
+    a, b, c = (np.asarray(value, dtype=np.float64) for value in (a, b, c))
+    return a - b * x**-c
 
 
 def _fits(
@@ -155,7 +156,7 @@ def _covariance(x: NDArray[np.float64], error: NDArray[np.float64], best: NDArra
     _, b, c = best
     z = x**-c
     slopes = np.column_stack([np.ones_like(x), -z, b * z * np.log(x)]) / error[:, None]
-    return np.linalg.inv(slopes.T @ slopes)
+    return np.linalg.inv(slopes.T @ slopes).astype(np.float64, copy=False)
 
 
 def _at_a_bound(parameters: NDArray[np.float64]) -> NDArray[np.bool_]:

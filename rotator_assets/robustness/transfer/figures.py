@@ -50,7 +50,7 @@ def transfer_figure(
         recipe=None,
         synthetic=synthetic,
     )
-    left, right = figure.subfigures(1, 2, width_ratios=(1.4, 1))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.4, 1))[0]
     _forest(left.subplots(), rows)
     panels = np.atleast_1d(right.subplots(max(len(variables), 1), 1))
     for axes, (name, label) in zip(panels, variables.items(), strict=False):
