@@ -161,7 +161,7 @@ def predictions(
     from scipy.special import expit
 
     from rotator_assets.training.cross_validation import out_of_fold_predictions, predict_outputs
-    from rotator_assets.training.features import fused_features
+    from rotator_assets.training.fused_features import fused_features
     from rotator_assets.training.fusion import FusedParts, as_tested, fuse, whole_of
     from rotator_assets.training.galaxy_predictions import galaxy_predictions
 

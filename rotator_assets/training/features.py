@@ -5,12 +5,6 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from rotator_assets.core.errors import InputError
-from rotator_assets.core.recipes import Recipe
-from rotator_assets.lineage.observed_results import TABLES_OF_FUSION
-from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.fields import MORPHOLOGY_PROBABILITIES
 
 if TYPE_CHECKING:
@@ -32,40 +26,7 @@ FUSED = {
     "catalogue": (*chain.from_iterable(_OF_CATALOGUES.values()), *_TYPES_AND_DISTANCE),
     "structure": tuple(chain.from_iterable(_OF_IMAGES.values())),
 }
-"""Columns that a fusion combines with the network, by set; the tables are `TABLES_OF_FUSION`."""
-
-
-def fused_features(reads: Reads, dataset: str, galaxy_ids: pd.Series, recipe: Recipe) -> pd.DataFrame:
-    """Return the columns that the recipe fuses, one row per galaxy in the given order, NaN where missing.
-
-    Parameters
-    ----------
-    reads
-        Reads the tables.
-    dataset
-        Key of the dataset.
-    galaxy_ids
-        The galaxies.
-    recipe
-        Gives the sets of columns.
-
-    Raises
-    ------
-    InputError
-        If a table does not exist or lacks a galaxy.
-    """
-    parts = []
-    for name in recipe.fused_sets:
-        table = TABLES_OF_FUSION[name]
-        again = f"materialize {table} of {dataset} (`rotators run` does)"
-        try:
-            known = reads.table(table, dataset).set_index("galaxy_id")
-        except FileNotFoundError:
-            raise InputError(f"fusion '{recipe.fusion}' needs table {table}; {again}") from None
-        if missing := sorted(set(galaxy_ids) - set(known.index)):
-            raise InputError(f"galaxy {missing[0]} is tested but not in table {table}; {again}")
-        parts.append(known.loc[galaxy_ids, list(FUSED[name])].astype(float).reset_index(drop=True))
-    return pd.concat(parts, axis=1)
+"""Columns that a fusion combines with the network, by set (`fused_features`)."""
 
 
 def gradient_boosting(seed: int) -> HistGradientBoostingClassifier:

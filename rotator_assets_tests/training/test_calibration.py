@@ -6,8 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from rotator_assets.evaluation.scores import brier_skill, expected_calibration_error
+from rotator_assets.evaluation.calibration_error import calibration_errors
+from rotator_assets.evaluation.scores import brier_skill
 from rotator_assets.training.calibration import HIGHEST_SLOPE, LOWEST_SLOPE, Calibration, fit_calibration
+
+
+def expected_calibration_error(labels, probability):
+    return calibration_errors(labels, probability, np.ones((1, len(labels))))[0]
 
 
 def weighted_network(n, slow_share, distance, sharpness, seed=0):
