@@ -13,6 +13,8 @@ from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.kinematics.measured import HalfLightEllipse
 from rotator_assets_tests.surveys.files import write_text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def jobs(tmp_path):

@@ -8,6 +8,8 @@ import pytest
 
 from rotator_assets.core.processes import ProcessEnded, ProcessPool
 
+pytestmark = pytest.mark.slow
+
 WORKER = """
 import json, os, sys, time
 for line in sys.stdin:

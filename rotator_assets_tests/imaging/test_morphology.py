@@ -10,6 +10,8 @@ from scipy.special import gammainc, gammaincinv
 from rotator_assets.imaging import morphology
 from rotator_assets.imaging.morphology import measure_all, measure_morphology
 
+pytestmark = pytest.mark.slow
+
 COLOUR = np.array([0.5, 1.0, 1.3])
 G_MINUS_I = 2.5 * np.log10(1.3 / 0.5)
 FINER = 5

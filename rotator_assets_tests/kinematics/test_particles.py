@@ -21,6 +21,8 @@ from rotator_assets.kinematics.particles import (
     spin_in_ellipse,
 )
 
+pytestmark = pytest.mark.slow
+
 R_EFF, SIGMA = 4.0, 150.0
 """kpc and km/s of the galaxies in these tests."""
 

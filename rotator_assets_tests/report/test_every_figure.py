@@ -18,6 +18,8 @@ from rotator_assets.plots import style
 from rotator_assets.plots.roc_axes import Curve
 from rotator_assets_tests.report import made_up
 
+pytestmark = pytest.mark.slow
+
 TITLE = {"dataset": "manga-observed-64", "recipe": "thesis"}
 DATASET = {"dataset": "manga-observed-64"}
 

@@ -15,6 +15,8 @@ from rotator_assets.robustness.transfer.assets import transfer_report
 from rotator_assets.store.io_managers import TableIOManager
 from rotator_assets.tables import TABLES, open_store
 
+pytestmark = pytest.mark.slow
+
 OWN, OTHER, COUNT = "manga-observed-64", "tng100-noisy-64", 200
 
 

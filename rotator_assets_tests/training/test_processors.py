@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.processors import KERNELS, outcome
 
+pytestmark = pytest.mark.slow
+
 REPRESENTATIVE = tuple(
     f"rotator_assets_tests/training/{test}"
     for test in (

@@ -11,6 +11,8 @@ from rotator_assets.training.network import build_network
 from rotator_assets.training.self_supervision import PairedViews, SelfSupervision, vicreg_loss
 from rotator_assets_tests.training.made_up_training import TINY, galaxy_ids, planted_survey
 
+pytestmark = pytest.mark.slow
+
 RECIPE = TINY.model_copy(
     update={"architecture": "small", "pretraining": "vicreg", "pretraining_epochs": 3, "folds": 2, "epochs": 1}
 )
