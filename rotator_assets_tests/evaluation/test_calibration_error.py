@@ -7,6 +7,8 @@ from scipy.stats import binom
 
 from rotator_assets.evaluation.calibration_error import calibration_error, calibration_errors
 
+pytestmark = pytest.mark.slow
+
 
 def test_error_by_hand():
     labels, probability = [0, 0, 1, 0, 1, 1], [0.1, 0.2, 0.4, 0.5, 0.8, 0.9]

@@ -16,6 +16,8 @@ from rotator_assets.training.folds import plan_inner_splits, plan_splits
 from rotator_assets.training.fusion import as_tested, combine, fuse, nested_feature_logits, parts_of, whole_of
 from rotator_assets_tests.training.made_up_training import TINY
 
+pytestmark = pytest.mark.slow
+
 RECIPE = TINY.model_copy(update={"folds": 5, "fusion": "catalogue+structure"})
 SETS = RECIPE.fused_sets
 WHOLE = "network + catalogue + structure"
