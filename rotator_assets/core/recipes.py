@@ -164,7 +164,10 @@ class Recipe(BaseModel):
     )
     epochs: int = training_setting(20, introduced=20, ge=1, le=10_000, description="largest number of epochs")
     patience: int = training_setting(
-        8, introduced=8, ge=1, description="stop after this number of epochs without a lower validation loss"
+        8,
+        introduced=8,
+        ge=1,
+        description="stop after this number of epochs without a lower validation loss, unless the last epoch is kept",
     )
     split: Literal["kfold", "holdout"] = training_setting(
         "kfold",

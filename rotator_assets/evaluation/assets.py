@@ -28,7 +28,6 @@ from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.training.assets import as_predicted, predictions, rotator_classifier
-from rotator_assets.training.fusion import whole_of
 
 
 @training_report_asset(
@@ -120,6 +119,8 @@ def _hash_of_results(metrics: dict) -> str:
 def _mean_threshold(reads: Reads, recipe: Recipe) -> float:
     """Return the mean over the folds of the probability from which a galaxy is classified as fast."""
     if recipe.fuses:
+        from rotator_assets.training.fusion import whole_of
+
         models = reads.table("fusion_models")
         return float(models.loc[models["part"] == whole_of(recipe.fused_sets), "threshold"].mean())
     column = "threshold_averaged" if recipe.test_time_averaging else "threshold"
@@ -194,7 +195,7 @@ def galaxy_report(
     rotator_classifier: TrainedModels,
     imaged_galaxies: pd.DataFrame,
 ) -> dg.MaterializeResult:
-    """Place predictions beside measurements, and measure the accuracy of predicted lambda_R."""
+    """Join predictions with measurements, and measure the accuracy of predicted lambda_R."""
     from rotator_assets.evaluation.galaxy_results import galaxy_results
     from rotator_assets.evaluation.spin_accuracy import LABELS, lambda_r_accuracy, predicted_and_labelled
     from rotator_assets.evaluation.spin_figures import lambda_r_figure

@@ -14,7 +14,7 @@ MEASURED = (
     *("ra", "dec", "is_early_type", "rotator_type"),
     *("lambda_r", "lambda_r_error", "ellipticity", "spin_threshold"),
 )
-"""Columns of ``imaged_galaxies`` that stand beside the predictions."""
+"""Columns of ``imaged_galaxies`` that are joined with the predictions."""
 
 
 def galaxy_results(

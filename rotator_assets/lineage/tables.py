@@ -12,7 +12,7 @@ TABLES = by_name(
         (
             *fields("survey"),
             Column("asset", "VARCHAR", "asset that noticed it"),
-            Column("partition", "VARCHAR", "survey or dataset of the asset's partition"),
+            Column("partition", "VARCHAR", "survey, dataset or training of the asset's partition"),
             Column("notice", "VARCHAR", "which file or setting, what is not used, why, and what to do"),
             *fields("synthetic"),
         ),

@@ -53,13 +53,17 @@ class _TableWriter(dg.IOManager):
         """Write every frame and publish the views; the materialization shows the columns."""
         asset = context.asset_key.path[-1]
         frames = obj if isinstance(obj, dict) else {asset: obj}
-        own = context.partition_key if context.has_asset_partitions else WHOLE
-        for table in sorted(frames, key=lambda name: name == asset):
-            shared = self._tables.tables[table].shared
-            partition = f"{own}.{asset}" if shared else own
-            self._tables.write(table, partition, frames[table])
+        self._write(context, frames)
         self._tables.publish()
         _add_column_schema(context, asset, [self._tables.tables[table] for table in frames])
+
+    def _write(self, context: dg.OutputContext, frames: Frames) -> None:
+        """Write the frames, the asset's own table last; each asset has its own part of a shared table."""
+        asset = context.asset_key.path[-1]
+        own = context.partition_key if context.has_asset_partitions else WHOLE
+        for table in sorted(frames, key=lambda name: name == asset):
+            partition = f"{own}.{asset}" if self._tables.tables[table].shared else own
+            self._tables.write(table, partition, frames[table])
 
 
 class TableIOManager(_TableWriter):
@@ -84,17 +88,13 @@ class TensorIOManager(_TableWriter):
         return open_tensor(self._tables.root.tensors / context.asset_partition_key)
 
 
-class ModelIOManager(dg.IOManager):
+class ModelIOManager(_TableWriter):
     """Stores the networks of a training with its tables; loads the networks as `TrainedModels`."""
-
-    def __init__(self, store: TableStore) -> None:
-        self._tables = store
 
     def handle_output(self, context: dg.OutputContext, obj: tuple[TrainedModels, Frames]) -> None:
         """Write the tables, then make the networks the current ones of their dataset and recipe."""
         models, frames = obj
-        for table, frame in frames.items():
-            self._tables.write(table, context.partition_key, frame)
+        self._write(context, frames)
         commit_models(models)
         self._tables.publish()
 

@@ -104,13 +104,8 @@ def labeled_images(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], labeled_galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
     """Join the labels with the rows of the tensor."""
-    images = Reads(context, store).table("images")
-    wanted = ["dataset", "galaxy_id", "tensor_row", "image_unit", "r_eff_pixels", "synthetic"]
-    wanted += ["arcsec_per_pixel", "psf_fwhm_r_arcsec", "galaxy_x_pixels", "galaxy_y_pixels"]
-    usable = images.loc[images["usable"], wanted]
-    labeled = labeled_galaxies[labeled_galaxies["rotator_type"].notna()].drop(columns="synthetic")
-    frame = labeled.merge(usable, on="galaxy_id", how="inner", validate="one_to_one")
-    frame = frame.sort_values("tensor_row", ignore_index=True)[TABLES["labeled_images"].column_names]
+    labeled = labeled_galaxies[labeled_galaxies["rotator_type"].notna()]
+    frame = _with_images(labeled, Reads(context, store).table("images"), "labeled_images")
     early = frame[frame["is_early_type"]]
     return dg.MaterializeResult(
         value=frame,
@@ -135,10 +130,7 @@ def imaged_galaxies(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], labeled_galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
     """Join all galaxies with the rows of the tensor."""
-    images = Reads(context, store).table("images")
-    usable = images.loc[images["usable"], ["dataset", "galaxy_id", "tensor_row", "synthetic"]]
-    frame = labeled_galaxies.drop(columns="synthetic").merge(usable, on="galaxy_id", how="inner", validate="one_to_one")
-    frame = frame.sort_values("tensor_row", ignore_index=True)[TABLES["imaged_galaxies"].column_names]
+    frame = _with_images(labeled_galaxies, Reads(context, store).table("images"), "imaged_galaxies")
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
@@ -148,6 +140,17 @@ def imaged_galaxies(
             labelled=int(frame["rotator_type"].notna().sum()),
         ),
     )
+
+
+def _with_images(galaxies: pd.DataFrame, images: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Return the galaxies with a usable image, in the order of the tensor, with the columns of a table.
+
+    Columns that both frames have are those of ``images``, apart from ``object_id``.
+    """
+    usable = images.loc[images["usable"]].drop(columns="object_id")
+    own = galaxies.drop(columns=[name for name in galaxies if name in usable and name != "galaxy_id"])
+    frame = own.merge(usable, on="galaxy_id", how="inner", validate="one_to_one")
+    return frame.sort_values("tensor_row", ignore_index=True)[TABLES[table].column_names]
 
 
 def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Treatment:

@@ -17,6 +17,7 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.galaxies.recipe_labels import with_recipe_labels
 from rotator_assets.lineage.groups import described, learning_asset, of_dataset
 from rotator_assets.lineage.inputs import of_recipe
+from rotator_assets.lineage.notices import noticed
 from rotator_assets.lineage.observed_results import fused_features as fused_features_input
 from rotator_assets.lineage.observed_results import learned_galaxies as learned_galaxies_input
 from rotator_assets.lineage.observed_results import other_survey_galaxies
@@ -63,8 +64,6 @@ def rotator_classifier(
     )
     galaxies = training_galaxies(image_tensors, labeled_images, recipe, dataset, reads)
     sample, synthetic = galaxies.sample, galaxies.synthetic
-    for notice in galaxies.notices:
-        context.log.warning(notice)
     encoder, version = None, None
     if recipe.pretrained is not None:
         encoder = load_encoder(recipe, reads.encoders())
@@ -110,11 +109,13 @@ def rotator_classifier(
     folds = trained.tested.assign(**key)
     history, unseen, inner = (frame.assign(**key) for frame in (trained.history, trained.unseen, trained.inner))
     decisive = (folds, history, unseen, *([inner] if recipe.fuses else []))
+    notices, noticed_in_run = noticed(context, DATASETS[dataset].survey, galaxies.notices, synthetic)
     tables = {
         "training_folds": folds,
         "training_history": history,
         "unseen_galaxies": unseen,
         "inner_predictions": inner,
+        **notices,
     }
     return dg.MaterializeResult(
         value=(models, tables),
@@ -124,7 +125,7 @@ def rotator_classifier(
             galaxies=len(sample),
             slow=int((sample["rotator_type"] == 0).sum()),
             additional_galaxies=0 if galaxies.additional is None else len(galaxies.additional.rows),
-            notices=dg.MetadataValue.md("\n".join(f"- {notice}" for notice in galaxies.notices) or "none"),
+            **noticed_in_run,
             networks=recipe.networks * recipe.members,
             networks_without_two_folds=recipe.inner_networks * recipe.members,
             parameters=trained.parameters,
@@ -184,8 +185,9 @@ def predictions(
         features = fused_features(reads, dataset, tested["galaxy_id"], recipe)
         parts = fuse(tested, reads.table("inner_predictions"), features, recipe, averaged)
         tested = as_tested(tested, parts, recipe, averaged)
-    if parts.left_out:
-        context.log.warning(f"no galaxy has a value of {', '.join(parts.left_out)}: left out of the fusion")
+    columns = ", ".join(parts.left_out)
+    lines = [f"{dataset} {name}: no galaxy has a value of {columns}: left out of the fusion"] if columns else []
+    notices, noticed_in_run = noticed(context, DATASETS[dataset].survey, lines, rotator_classifier.synthetic)
     tested["probability_fast"] = expit(tested["logit"])
     frame = out_of_fold_predictions(tested, averaged).assign(**key)
     every = galaxy_predictions(unseen, averaged, _outside(reads, dataset, recipe)).assign(**key)
@@ -194,12 +196,13 @@ def predictions(
     decisive = [*found.values(), *(fused.values() if recipe.fuses else ())]
     weights: dict[str, Any] = dict(parts.mean_weights(whole_of(recipe.fused_sets)))
     return dg.MaterializeResult(
-        value={**found, **fused},
+        value={**found, **fused, **notices},
         data_version=dg.DataVersion("-".join(map(content_hash, decisive))),
         metadata=described(
             rows=len(frame),
             synthetic=rotator_classifier.synthetic,
             every_galaxy=len(every),
+            **noticed_in_run,
             **weights,
         ),
     )

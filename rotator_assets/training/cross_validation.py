@@ -106,8 +106,9 @@ def cross_validate(
 ) -> CrossValidation:
     """Train the networks of each fold, and predict galaxies by networks trained on none of their observations.
 
-    The validation part of a fold, drawn from its training galaxies, decides when to stop (the weights of the epoch with
-    the smallest validation loss are kept), the threshold (`youden_threshold`) and the calibration (`fit_calibration`).
+    The validation part of a fold, drawn from its training galaxies, decides the threshold (`youden_threshold`), the
+    calibration (`fit_calibration`) and, unless the recipe keeps the last epoch, when to stop: the weights of the epoch
+    with the smallest validation loss are kept.
     Threshold and calibration are also determined for test-time averaging, which can therefore be chosen after the
     training. The test part is read only after that, for its predictions. Equal input and seed give equal results on the
     same machine and TensorFlow build (on a GPU up to the rounding of its atomic sums).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,17 +98,22 @@ def training_galaxies(
     theirs = sample.iloc[:0] if other is None else other.galaxies
     objects = _objects(sample, more, theirs)
     sample = sample.assign(object_id=objects[0])
-    notices = _without_values([own, more], recipe)
+    answers = Answers.of(own, recipe) if recipe.learns_more else None
+    additional = _additional(tensor, more, objects[1], recipe) if len(more) else None
+    learned = [answers] if answers else []
+    learned += [additional.answers] if additional else []
+    notices = _without_values(learned, recipe, dataset)
     shared = np.isin(objects[2], np.concatenate(objects[:2]))
     if shared.any():
         notices.append(
-            f"{shared.sum()} galaxies of {recipe.other_survey} are galaxies of {dataset}, too (by position); not used"
+            f"{dataset} {recipe.name}: {shared.sum()} galaxies of {recipe.other_survey} are galaxies of {dataset}, too "
+            "(by position); not trained on"
         )
     return TrainingGalaxies(
         recipe=recipe,
         sample=sample,
-        answers=Answers.of(own, recipe) if recipe.learns_more else None,
-        additional=_additional(tensor, more, objects[1], recipe) if len(more) else None,
+        answers=answers,
+        additional=additional,
         other=None if other is None else other.used(~shared, objects[2], recipe),
         synthetic=tensor.synthetic or (other is not None and other.tensor.synthetic),
         versions=(tensor.version,) if other is None else (tensor.version, other.tensor.version),
@@ -138,13 +144,15 @@ def _additional(tensor: ImageTensor, galaxies: pd.DataFrame, objects: NDArray, r
     )
 
 
-def _without_values(galaxies: list[pd.DataFrame], recipe: Recipe) -> list[str]:
+def _without_values(learned: Sequence[Answers], recipe: Recipe, dataset: str) -> list[str]:
     """Return a notice for each target of which no galaxy has a value."""
-    values = np.concatenate([Answers.of(some, recipe).targets for some in galaxies if len(some)] or [np.empty((0, 0))])
+    if not learned:
+        return []
+    targets = Answers.concatenated(learned).targets
     return [
-        f"target {name}: no galaxy has a value, so it is not learned"
-        for name, target in zip(recipe.targets.weights, values.T, strict=False)
-        if not np.isfinite(target).any()
+        f"{dataset} {recipe.name}: target {name}: no galaxy has a value, so it is not learned"
+        for name, values in zip(recipe.targets.weights, targets.T, strict=True)
+        if not np.isfinite(values).any()
     ]
 
 

@@ -96,7 +96,7 @@ def test_intervals_of_a_training_are_tables_and_pictures(root, predictions):
 
 @pytest.fixture
 def imaged(galaxies):
-    """Early and late types in turn, with what stands beside their predictions."""
+    """Alternately early and late types, with their predictions and measurements."""
     early = np.arange(COUNT) % 2 == 0
     return galaxies.assign(is_early_type=early, ra=1.0, dec=2.0, lambda_r_limit=np.nan)
 

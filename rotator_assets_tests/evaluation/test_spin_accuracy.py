@@ -126,7 +126,7 @@ def test_coverage_by_bin_is_that_of_its_galaxies(results):
     assert coverage_by_prediction(results.iloc[:0]).empty
 
 
-def test_predictions_stand_beside_measurements_with_the_labels_of_the_recipe(results):
+def test_predictions_are_joined_with_measurements_and_labels_of_the_recipe(results):
     imaged = results[["galaxy_id", "rotator_type", "is_early_type", "lambda_r", "spin_threshold"]].assign(
         ra=1.0, dec=2.0, lambda_r_error=0.01, lambda_r_limit=np.nan, ellipticity=0.5
     )

@@ -12,10 +12,12 @@ from scipy.special import expit, logit
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.recipe_fields import Targets
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.definitions import definitions
 from rotator_assets.lineage import inputs
 from rotator_assets.lineage import observed_results as results
+from rotator_assets.lineage.notices import notices_of
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.orchestration.runner import Runner, input_error
@@ -151,6 +153,19 @@ def test_prediction_settings_change_without_another_training(root, monkeypatch):
 def events(instance, kind: dg.DagsterEventType) -> list:
     run = instance.get_runs(limit=1)[0]
     return [record for record in instance.all_logs(run.run_id) if record.dagster_event_type == kind]
+
+
+def test_notices_of_a_training_are_in_the_table_of_notices(root, monkeypatch):
+    store, recipes = open_store(root), load_recipes()
+    galaxies = store.read("labeled_images", DATASET).reindex(columns=TABLES["imaged_galaxies"].column_names)
+    store.write("imaged_galaxies", DATASET, galaxies)
+    learns = TINY.model_copy(update={"name": RECIPE, "folds": 2, "epochs": 1, "targets": Targets(t_type=0.3)})
+    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: learns})
+    with open_runner(root) as runner:
+        materialize_inputs(runner)
+        runner.materialize(TRAINING)
+    notice = f"{DATASET} {RECIPE}: target t_type: no galaxy has a value, so it is not learned"
+    assert notices_of(open_store(root)) == [("manga", notice)]
 
 
 def test_each_epoch_is_observed_once_and_nothing_is_stale_after(root):

@@ -117,7 +117,7 @@ def test_labels_within_the_gap_are_not_learned(own):
 
 def test_a_target_without_values_is_told(own):
     result = found(ALL, own.assign(t_type=np.nan))
-    assert result.notices == ("target t_type: no galaxy has a value, so it is not learned",)
+    assert result.notices == (f"{OWN} tiny: target t_type: no galaxy has a value, so it is not learned",)
 
 
 @pytest.mark.parametrize("use", ["before", "beside", "instead"])
@@ -134,7 +134,8 @@ def test_objects_of_both_surveys_are_not_trained_on(own, use):
     assert not set(result.other.object_ids) & set(result.sample["object_id"])
     assert len(result.other.answers.targets) == len(expected)
     assert result.notices == (
-        f"{6 - len(expected)} galaxies of tng100-noisy are galaxies of {OWN}, too (by position); not used",
+        f"{OWN} tiny: {6 - len(expected)} galaxies of tng100-noisy are galaxies of {OWN}, too (by position); "
+        "not trained on",
     )
 
 
