@@ -39,23 +39,11 @@ def _add_column_schema(context: dg.OutputContext, asset: str, written: Iterable[
         context.add_output_metadata({"dagster/column_schema": column_schema(own)})
 
 
-class _TableWriter(dg.IOManager):
-    """Stores frames as tables.
-
-    An asset returns one frame, for the table of its own name, or a dict of table names to frames. Its own table is
-    written last. An asset without partitions writes the partition "all".
-    """
+class _Writer(dg.IOManager):
+    """Writes the tables of an asset."""
 
     def __init__(self, store: TableStore) -> None:
         self._tables = store
-
-    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Frames) -> None:
-        """Write every frame and publish the views; the materialization shows the columns."""
-        asset = context.asset_key.path[-1]
-        frames = obj if isinstance(obj, dict) else {asset: obj}
-        self._write(context, frames)
-        self._tables.publish()
-        _add_column_schema(context, asset, [self._tables.tables[table] for table in frames])
 
     def _write(self, context: dg.OutputContext, frames: Frames) -> None:
         """Write the frames, the asset's own table last; each asset has its own part of a shared table."""
@@ -64,6 +52,22 @@ class _TableWriter(dg.IOManager):
         for table in sorted(frames, key=lambda name: name == asset):
             partition = f"{own}.{asset}" if self._tables.tables[table].shared else own
             self._tables.write(table, partition, frames[table])
+
+
+class _TableWriter(_Writer):
+    """Stores frames as tables.
+
+    An asset returns one frame, for the table of its own name, or a dict of table names to frames. Its own table is
+    written last. An asset without partitions writes the partition "all".
+    """
+
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Frames) -> None:
+        """Write every frame and publish the views; the materialization shows the columns."""
+        asset = context.asset_key.path[-1]
+        frames = obj if isinstance(obj, dict) else {asset: obj}
+        self._write(context, frames)
+        self._tables.publish()
+        _add_column_schema(context, asset, [self._tables.tables[table] for table in frames])
 
 
 class TableIOManager(_TableWriter):
@@ -88,7 +92,7 @@ class TensorIOManager(_TableWriter):
         return open_tensor(self._tables.root.tensors / context.asset_partition_key)
 
 
-class ModelIOManager(_TableWriter):
+class ModelIOManager(_Writer):
     """Stores the networks of a training with its tables; loads the networks as `TrainedModels`."""
 
     def handle_output(self, context: dg.OutputContext, obj: tuple[TrainedModels, Frames]) -> None:
