@@ -23,6 +23,10 @@ SLOW_NAMES = {
     *("multiprocessing", "real_data", "subprocess", "write_demo"),
 }
 """What trains networks, runs assets or starts processes: a test that uses one of these names is slow."""
+# Networks of tests are too small for several threads, and several tests run at a time.
+for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 LONGEST_FIRST = ("browser", "chain", "slow")
 """Marks in the order in which their files start; other files follow."""
 

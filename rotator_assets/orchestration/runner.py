@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -59,6 +60,18 @@ def open_instance(root: DataRoot) -> dg.DagsterInstance:
     return instance
 
 
+def _open_databases(root: DataRoot) -> list[sqlite3.Connection]:
+    """Open the databases of the instance, to keep them open while it is used.
+
+    Dagster opens one per query. SQLite writes a database to the disk whenever its last connection is closed.
+    """
+    databases = [root.dagster_home / "history" / name for name in ("runs.db", "runs/index.db")]
+    opened = [sqlite3.connect(path, check_same_thread=False) for path in databases if path.is_file()]
+    for connection in opened:
+        connection.execute("SELECT count(*) FROM sqlite_master")  # opens the file
+    return opened
+
+
 _LOCATION = "rotator_assets" if WORKSPACE.is_file() else "rotator_assets.definitions"
 
 
@@ -80,6 +93,7 @@ class Runner:
         self._job = self.definitions.resolve_implicit_global_asset_job_def()
         self.instance = _shown_in_the_ui(open_instance(self.root), self._job)
         self._graph = self.definitions.resolve_asset_graph()
+        self._databases = _open_databases(self.root)
 
     def __enter__(self) -> Runner:
         # Dagster's child processes use the same root and instance.
@@ -88,6 +102,8 @@ class Runner:
         return self
 
     def __exit__(self, *_) -> None:
+        for connection in self._databases:
+            connection.close()
         self.instance.dispose()
 
     def observe(self) -> None:

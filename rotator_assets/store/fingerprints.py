@@ -15,7 +15,7 @@ import duckdb
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.files import walk_files
 from rotator_assets.store.columns import Table
-from rotator_assets.store.table_store import TableStore, literal_path, quoted, reporting_damage
+from rotator_assets.store.table_store import TableStore, literal_path, quoted, reporting_damage, session
 
 NO_CONTENT = ("run_id", "seconds", "device", "trained_at", "training")
 """Columns that record when and how rows were made."""
@@ -53,7 +53,7 @@ def _read(table: Table, files: list[Path]) -> dict[Path, str]:
     """
     source = ", ".join(quoted(literal_path(str(path))) for path in files)
     source = f"read_parquet([{source}], union_by_name = true, filename = true)"
-    with reporting_damage(), duckdb.connect() as connection:
+    with reporting_damage(), session() as connection:
         try:
             here = {name for name, *_ in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
             names = sorted(here.intersection(table.column_names).difference(NO_CONTENT))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.recipes import Augmentation, Recipe
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.training.folds import Split, member_seed
 from rotator_assets.training.imbalance import class_weights, mean_loss, training_loss, training_weights
@@ -41,6 +43,41 @@ class _LaterBatches(TrainingBatches):
 
     def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         return super().__getitem__(self._first + int(number))
+
+
+_NOT_COMPILED: dict[str, Any] = {
+    **{"name": "any", "seed": 0},
+    **{"population": "early", "label": "settings", "boundary_gap": 0.0},
+    **{"split": "kfold", "folds": 5, "repeats": 1, "training_fraction": 1.0, "validation_fraction": 0.15},
+    **{"normalization": "none", "augmentation": Augmentation(), "mask_neighbours": False, "batch_size": 64},
+    **{"members": 1, "patience": 8, "fusion": "none", "test_time_averaging": False},
+}
+"""Settings that change neither a network nor its optimizer nor its loss, at any value."""
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A network with the phases of its training and its inference, and the initial variables of its optimizers."""
+
+    network: keras.Model
+    phases: list[Phase]
+    infer: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    optimizers: list[Any]
+    fresh_optimizers: list[NDArray]
+
+    @classmethod
+    def of(cls, recipe: Recipe, size_px: int, policy: str, encoder: keras.Model | None = None) -> _Compiled:
+        network = build_network(recipe, size_px, policy=policy, encoder=encoder)
+        loss = combined_loss(recipe) if recipe.learns_more else training_loss(recipe)
+        metrics = [class_loss(recipe)] if recipe.learns_more else None
+        its_phases = phases(network, recipe, loss, metrics)
+        optimizers = [variable for phase in its_phases for variable in phase.network.optimizer.variables]
+        fresh = [variable.numpy() for variable in optimizers]
+        return cls(network, its_phases, inference_function(network), optimizers, fresh)
+
+
+_compiled = lru_cache(maxsize=2)(_Compiled.of)
+"""Trainings of one process that differ in their galaxies or images alone share a compiled network."""
 
 
 class Trainer:
@@ -89,13 +126,12 @@ class Trainer:
         self._encoder, self._pretraining = encoder, pretraining
         self.seconds_before = 0.0
         """Time spent before an interruption on the states that checkpoints hold."""
-        self.network = build_network(recipe, images.shape[1], policy=policy, encoder=encoder)
-        loss = combined_loss(recipe) if recipe.learns_more else training_loss(recipe)
-        metrics = [class_loss(recipe)] if recipe.learns_more else None
-        self._phases = phases(self.network, recipe, loss, metrics)
-        self._optimizers = [variable for phase in self._phases for variable in phase.network.optimizer.variables]
-        self._infer = inference_function(self.network)
-        self._fresh_optimizers = [variable.numpy() for variable in self._optimizers]
+        if encoder is None:
+            compiled = _compiled(recipe.model_copy(update=_NOT_COMPILED), images.shape[1], policy)
+        else:
+            compiled = _Compiled.of(recipe, images.shape[1], policy, encoder)
+        self.network, self._phases, self._infer = compiled.network, compiled.phases, compiled.infer
+        self._optimizers, self._fresh_optimizers = compiled.optimizers, compiled.fresh_optimizers
         self._initial: list[NDArray] | None = None
         self._n_folds, self._begun = recipe.networks + recipe.inner_networks, 0
         self._n_networks = self._n_folds * recipe.members
