@@ -16,6 +16,9 @@ import pytest
 hypothesis.settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("no deadline")
 
+# Networks of tests are too small for several threads, and several tests run at a time.
+for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 SLOW_NAMES = {
     *("build_network", "cross_validate", "keras", "tensorflow"),
@@ -23,14 +26,8 @@ SLOW_NAMES = {
     *("multiprocessing", "real_data", "subprocess", "write_demo"),
 }
 """What trains networks, runs assets or starts processes: a test that uses one of these names is slow."""
-# Networks of tests are too small for several threads, and several tests run at a time.
-for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-
 LONGEST_FIRST = ("browser", "chain", "slow")
 """Marks in the order in which their files start; other files follow."""
-
-
 MEMORY_FILES = Path("/dev/shm")
 MEMORY_NEEDED_GB = 12
 """Available memory from which on the files of tests are kept in memory; they take about 2 GB, the tests 4 GB."""
