@@ -33,7 +33,9 @@ from rotator_assets.core.recipe_fields import (
 Normalization = Literal["max_all", "log", "max_g", "max_r", "none", "asinh", "zscale", "standard"]
 Bands = Literal["gri", "g", "r", "i"]
 Imbalance = Literal["weights", "focal", "oversample", "none"]
-Fusion = Literal["none", "catalogue", "catalogue+structure"]
+Fusion = Literal["none", "catalogue", "catalogue+structure", "spin+catalogue", "spin+catalogue+structure"]
+SPIN = "spin"
+"""Part of a fusion: the predicted lambda_R minus the boundary at the ellipticity of the catalogue."""
 FEWEST_FOLDS_OF_FUSION = 3
 """Fusion needs networks trained without two of the folds."""
 
@@ -160,7 +162,8 @@ class Recipe(BaseModel):
         "none",
         introduced="none",
         description="what classifies a galaxy together with the network: nothing, catalogue columns, or these and the "
-        "structure of the image (rotator_assets/training/fusion.py)",
+        "structure of the image (rotator_assets/training/fusion.py); spin: also the predicted lambda_R minus the "
+        "boundary at the ellipticity of the catalogue, for recipes with lambda_r_interval",
     )
     epochs: int = training_setting(20, introduced=20, ge=1, le=10_000, description="largest number of epochs")
     patience: int = training_setting(
@@ -272,6 +275,12 @@ class Recipe(BaseModel):
                 f"fusion '{self.fusion}' needs a cross-validation of the survey's own galaxies in at least "
                 f"{FEWEST_FOLDS_OF_FUSION} folds"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _fused_spin_is_predicted(self) -> Recipe:
+        if SPIN in self.fused_sets and not self.lambda_r_interval:
+            raise ValueError(f"fusion '{self.fusion}' needs a predicted lambda_R: give lambda_r_interval a weight")
         return self
 
     @model_validator(mode="after")

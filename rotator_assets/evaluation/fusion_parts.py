@@ -24,7 +24,7 @@ def fusion_parts(predictions: pd.DataFrame) -> pd.DataFrame:
     scores = {part: NetworkScores.of(rows) for part, rows in predictions.groupby("part", sort=False)}
     rows = []
     for part, scored in scores.items():
-        reference = compared_with(str(part))
+        reference = compared_with(str(part), [str(other) for other in scores])
         row = {"part": part, "compared_with": reference, **size_and_auc(scored)}
         if reference is not None:
             change = auc_difference(scored, scores[reference])

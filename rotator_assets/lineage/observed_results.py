@@ -14,7 +14,7 @@ import dagster as dg
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.keys import split_training_key
-from rotator_assets.core.recipes import FAMILIES, Recipe, varied
+from rotator_assets.core.recipes import FAMILIES, SPIN, Recipe, varied
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.core.study import LEARNING_CURVES, REFERENCE_RECIPE
 from rotator_assets.lineage.inputs import OWNERS, Input, version_of_content
@@ -215,7 +215,7 @@ def _learned(snapshot: Snapshot, training: str) -> list[tuple[Iterable[str], Cov
     return [(("imaged_galaxies",), learned.__contains__)]
 
 
-TABLES_OF_FUSION = {"catalogue": "imaged_galaxies", "structure": "image_morphology"}
+TABLES_OF_FUSION = {SPIN: "imaged_galaxies", "catalogue": "imaged_galaxies", "structure": "image_morphology"}
 """Tables of a dataset with the columns that a recipe combines with the network, by the name of the set."""
 
 
@@ -224,7 +224,7 @@ def _fused(snapshot: Snapshot, training: str) -> list[tuple[Iterable[str], Cover
     recipe = snapshot.recipes.get(name)
     if recipe is None or not recipe.fuses:
         return []
-    return [([TABLES_OF_FUSION[part] for part in recipe.fused_sets], lambda subject: subject == dataset)]
+    return [({TABLES_OF_FUSION[part] for part in recipe.fused_sets}, lambda subject: subject == dataset)]
 
 
 def _trained_on(snapshot: Snapshot, dataset: str, name: str) -> str | None:

@@ -28,7 +28,7 @@ from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.tensors.assets import imaged_galaxies
 from rotator_assets.training.galaxies import training_galaxies
-from rotator_assets.training.targets import MARGINS, OUTPUTS
+from rotator_assets.training.targets import MARGINS, OUTPUTS, PREDICTED_SPIN
 
 if TYPE_CHECKING:
     from rotator_assets.training.cross_validation import EpochLog
@@ -178,13 +178,15 @@ def predictions(
         rows = image_tensors.rows_of(part["galaxy_id"])
         outputs = predict_outputs(model, image_tensors.images, rows, recipe).astype(float)
         unseen.loc[part.index, list(OUTPUTS[: outputs.shape[1]])] = outputs
-    logits = unseen[["galaxy_id", "fold", "logit"]]
-    tested = tested.merge(logits, on=["galaxy_id", "fold"], how="left", validate="one_to_one").assign(averaged=averaged)
+    outputs = unseen[["galaxy_id", "fold", "logit", PREDICTED_SPIN]]
+    tested = tested.merge(outputs, on=["galaxy_id", "fold"], how="left", validate="one_to_one")
+    tested["averaged"] = averaged
     parts = FusedParts.none()
     if recipe.fuses:
         features = fused_features(reads, dataset, tested["galaxy_id"], recipe)
         parts = fuse(tested, reads.table("inner_predictions"), features, recipe, averaged)
         tested = as_tested(tested, parts, recipe, averaged)
+    tested = tested.drop(columns=PREDICTED_SPIN)
     columns = ", ".join(parts.left_out)
     lines = [f"{dataset} {name}: no galaxy has a value of {columns}: left out of the fusion"] if columns else []
     notices, noticed_in_run = noticed(context, DATASETS[dataset].survey, lines, rotator_classifier.synthetic)

@@ -25,7 +25,7 @@ from rotator_assets.training.network import inference_function, logits_of, outpu
 from rotator_assets.training.other_survey import OtherGalaxies, StackedImages, with_other_galaxies
 from rotator_assets.training.pipeline import Images
 from rotator_assets.training.self_supervision import SelfSupervision
-from rotator_assets.training.targets import MARGINS, Answers
+from rotator_assets.training.targets import MARGINS, OUTPUTS, PREDICTED_SPIN, Answers
 from rotator_assets.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 
 _UNSEEN = ["galaxy_id", "object_id", "repeat", "fold", "tested", *MARGINS]
-_INNER = ["galaxy_id", "object_id", "repeat", "fold", "outer_fold", "logit", "logit_averaged"]
+_INNER = [
+    *("galaxy_id", "object_id", "repeat", "fold", "outer_fold", "logit", "logit_averaged"),
+    *("lambda_r_predicted", "lambda_r_predicted_averaged"),
+]
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,9 @@ class CrossValidation:
         that learn the class alone.
     inner
         Where the recipe fuses, one row per repeat, tested galaxy and other fold: galaxy_id, object_id, repeat, fold
-        (that tests the galaxy), outer_fold, and the calibrated logit of a network that has seen no galaxy of either
-        fold, also with the ending ``_averaged``. Empty for other recipes.
+        (that tests the galaxy), outer_fold, and the calibrated logit and lambda_r_predicted (NaN where the recipe
+        predicts none) of a network that has seen no galaxy of either fold, also with the ending ``_averaged``. Empty
+        for other recipes.
     predictions
         `out_of_fold_predictions` over all repeats.
     history
@@ -308,10 +312,13 @@ def _inner_logits(network: keras.Model, material: _Material, split: Split, recip
     frame = material.tested.iloc[split.test][["galaxy_id", "object_id"]].assign(repeat=split.repeat)
     for averaged, ending in ((False, ""), (True, "_averaged")):
         validated, tested = (
-            logits_of(infer, images, rows[part], recipe, averaged=averaged).astype(np.float64)
+            outputs_of(infer, images, rows[part], recipe, averaged=averaged).astype(np.float64)
             for part in (split.validation, split.test)
         )
-        frame[f"logit{ending}"] = fit_calibration(material.labels[split.validation], validated)(tested)
+        calibrate = fit_calibration(material.labels[split.validation], validated[:, 0])
+        frame[f"logit{ending}"] = calibrate(tested[:, 0])
+        if recipe.lambda_r_interval:
+            frame[f"{PREDICTED_SPIN}{ending}"] = tested[:, OUTPUTS.index(PREDICTED_SPIN)]
     numbers = {galaxy: other.fold for other in material.splits if other.repeat == split.repeat for galaxy in other.test}
     frame["fold"] = [numbers[galaxy] for galaxy in split.test]
     frame["outer_fold"] = frame["fold"].unique().sum() - frame["fold"]  # the other one of the two

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from rotator_assets.core.recipes import SPIN
 from rotator_assets.store.fields import MORPHOLOGY_PROBABILITIES
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ STEPS = {**_OF_CATALOGUES, **_OF_IMAGES}
 """Columns that each nested feature set adds to the previous one."""
 _TYPES_AND_DISTANCE = ("t_type", *MORPHOLOGY_PROBABILITIES, "redshift")
 FUSED = {
+    SPIN: ("spin_threshold",),
     "catalogue": (*chain.from_iterable(_OF_CATALOGUES.values()), *_TYPES_AND_DISTANCE),
     "structure": tuple(chain.from_iterable(_OF_IMAGES.values())),
 }

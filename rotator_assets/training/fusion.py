@@ -1,14 +1,15 @@
 """Fusion: the network and other properties of a galaxy in one calibrated probability.
 
-Gradient boosting turns the properties into a logit. The fused logit is a weighted sum of this logit and the network's,
-with weights fitted to the galaxies of the other folds (stacking: Wolpert 1992, Neural Networks 5, 241). Both logits of
-these galaxies come from models that have seen neither the galaxy nor any galaxy of the tested fold, so that nothing of
-the tested fold reaches the weights: they come from models of all but two folds, one per pair of folds.
+Gradient boosting turns the properties into a logit. The fused logit is a weighted sum of this logit, the network's, and
+(``spin``) the lambda_R predicted by the network minus the boundary at the ellipticity of the catalogue. The weights are
+fitted to the galaxies of the other folds (stacking: Wolpert 1992, Neural Networks 5, 241). What is summed comes, for
+these galaxies, from models that have seen neither the galaxy nor any galaxy of the tested fold, so that nothing of the
+tested fold reaches the weights: they come from models of all but two folds, one per pair of folds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -17,22 +18,24 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.recipes import SPIN, Recipe
 from rotator_assets.core.statistics import youden_threshold
 from rotator_assets.training.calibration import LOWEST_SLOPE, Combination, fit_combination
 from rotator_assets.training.features import FUSED, gradient_boosting
+from rotator_assets.training.targets import PREDICTED_SPIN
 
 NETWORK = "network"
 _AND = " + "
 _PREDICTIONS = ["part", "repeat", "fold", "galaxy_id", "object_id", "rotator_type", "logit", "probability_fast"]
-_WEIGHTS = ["network_weight", "features_weight"]
+_WEIGHTS = ["network_weight", "spin_weight", "features_weight"]
 _MODELS = ["part", "repeat", "fold", *_WEIGHTS, "intercept", "threshold"]
 
 
 def parts_of(sets: Sequence[str]) -> list[str]:
     """Return the names of the parts of a fusion with these sets of columns, such as ``network + catalogue``."""
-    growing = [sets[:count] for count in range(len(sets) + 1)]
-    return [_AND.join((NETWORK, *some)) for some in growing] + [_AND.join(some) for some in growing[1:]]
+    columns = [name for name in sets if name != SPIN]
+    with_network = [_AND.join((NETWORK, *sets[:count])) for count in range(len(sets) + 1)]
+    return with_network + [_AND.join(columns[:count]) for count in range(1, len(columns) + 1)]
 
 
 def whole_of(sets: Sequence[str]) -> str:
@@ -40,11 +43,14 @@ def whole_of(sets: Sequence[str]) -> str:
     return _AND.join((NETWORK, *sets))
 
 
-def compared_with(part: str) -> str | None:
-    """Return the part that shows what another one adds or lacks: without its last set, or with the network."""
+def compared_with(part: str, parts: Collection[str]) -> str | None:
+    """Return the one of the parts that shows what another one adds or lacks: without its last set, or with the network.
+
+    None for the network alone.
+    """
     names = part.split(_AND)
     if names[0] != NETWORK:
-        return _AND.join((NETWORK, *names))
+        return next(other for other in parts if other.startswith(NETWORK) and other.endswith(part))
     return _AND.join(names[:-1]) or None
 
 
@@ -58,8 +64,8 @@ class FusedParts:
         One row per part, repeat and galaxy: part, repeat, fold, galaxy_id, object_id, rotator_type, the combined logit
         and its probability_fast, which is calibrated.
     models
-        One row per part, repeat and fold: part, repeat, fold, network_weight and features_weight (NaN where the part
-        has none), intercept, threshold.
+        One row per part, repeat and fold: part, repeat, fold, network_weight, spin_weight and features_weight (NaN
+        where the part has none), intercept, threshold.
     left_out
         Columns of the features without any value.
     """
@@ -89,10 +95,10 @@ def fuse(
     Parameters
     ----------
     tested
-        One row per galaxy and repeat: galaxy_id, object_id, rotator_type, repeat, fold, logit, and the calibration of
-        the fold, as in `out_of_fold_predictions`.
+        One row per galaxy and repeat: galaxy_id, object_id, rotator_type, repeat, fold, logit, the calibration of the
+        fold, as in `out_of_fold_predictions`, and with ``spin`` lambda_r_predicted.
     inner
-        Calibrated logits by networks without two folds, as `CrossValidation.inner`.
+        Calibrated logits and lambda_R by networks without two folds, as `CrossValidation.inner`.
     features
         Columns of the fusion, one row per row of ``tested``.
     recipe
@@ -103,7 +109,7 @@ def fuse(
     Raises
     ------
     ValueError
-        If a galaxy lacks an inner logit.
+        If a galaxy lacks an inner logit or, with ``spin``, lambda_R or spin_threshold.
     """
     ending = "_averaged" if averaged else ""
     slope, offset = (tested[f"calibration_{name}{ending}"] for name in ("slope", "offset"))
@@ -111,15 +117,21 @@ def fuse(
     predictions, models = [], []
     for repeat, rows in known.groupby("repeat"):
         labels, folds = rows["rotator_type"].to_numpy(int), rows["fold"].to_numpy()
-        of_network = _nested_network_logits(rows, inner[inner["repeat"] == repeat], f"logit{ending}")
+        its_inner = inner[inner["repeat"] == repeat]
+        of_network = _nested_outputs(rows, rows["calibrated"], its_inner, f"logit{ending}")
+        of_spin = None
+        if SPIN in recipe.fused_sets:
+            predicted = _nested_outputs(rows, rows[PREDICTED_SPIN], its_inner, f"{PREDICTED_SPIN}{ending}")
+            of_spin = predicted - features.loc[rows.index, *FUSED[SPIN]].to_numpy(float)
         of_sets: dict[tuple[str, ...], NDArray[np.float64]] = {}
         for part in parts_of(recipe.fused_sets):
             names = part.split(_AND)
-            sets = tuple(name for name in names if name != NETWORK)
+            sets = tuple(name for name in names if name not in (NETWORK, SPIN))
             if sets and sets not in of_sets:
                 values = features.loc[rows.index, [column for name in sets for column in FUSED[name]]]
                 of_sets[sets] = nested_feature_logits(values.to_numpy(float), labels, folds, recipe.seed)
             nested = {"network_weight": of_network} if NETWORK in names else {}
+            nested |= {} if of_spin is None or SPIN not in names else {"spin_weight": of_spin}
             nested |= {"features_weight": of_sets[sets]} if sets else {}
             logits, of_folds = combine(list(nested.values()), labels, folds)
             predictions.append(rows.assign(part=part, logit=logits, probability_fast=expit(logits))[_PREDICTIONS])
@@ -185,15 +197,18 @@ def nested_feature_logits(
     return logits
 
 
-def _nested_network_logits(rows: pd.DataFrame, inner: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """Return the calibrated logits of the networks in the form of `nested_feature_logits`."""
+def _nested_outputs(rows: pd.DataFrame, outer: pd.Series, inner: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """Return an output of the networks in the form of `nested_feature_logits`.
+
+    ``outer``: that of the networks that test the galaxies; ``column``: that of the inner networks.
+    """
     position = {galaxy: number for number, galaxy in enumerate(rows["galaxy_id"])}
     numbers, of_rows = np.unique(rows["fold"], return_inverse=True)
     logits = np.full((len(numbers), len(rows)), np.nan)
-    logits[of_rows, np.arange(len(rows))] = rows["calibrated"]
+    logits[of_rows, np.arange(len(rows))] = outer
     logits[np.searchsorted(numbers, inner["outer_fold"]), inner["galaxy_id"].map(position)] = inner[column]
     if not np.isfinite(logits).all():
-        raise ValueError("a galaxy has no logit by a network that has seen neither it nor a tested fold")
+        raise ValueError(f"a galaxy has no {column} by a network that has seen neither it nor a tested fold")
     return logits
 
 

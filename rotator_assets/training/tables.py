@@ -7,6 +7,7 @@ from rotator_assets.store.fields import fields
 
 _PART = Column("part", "VARCHAR", "what classifies: the network, sets of columns, or several of them")
 
+_NO_LAMBDA_R = "where the recipe predicts no lambda_r"
 TABLES = by_name(
     Table(
         "training_history",
@@ -52,7 +53,7 @@ TABLES = by_name(
                 "DOUBLE",
                 "added to both ends of the fold's predicted intervals of lambda_r, from its validation part",
                 "dimensionless",
-                "where the recipe predicts no lambda_r",
+                _NO_LAMBDA_R,
                 "Romano et al. 2019",
             ),
             Column(
@@ -60,7 +61,7 @@ TABLES = by_name(
                 "DOUBLE",
                 "lambda_r_margin for the mean outputs of eight turned and mirrored copies",
                 "dimensionless",
-                "where the recipe predicts no lambda_r",
+                _NO_LAMBDA_R,
             ),
             *fields("synthetic"),
         ),
@@ -68,13 +69,21 @@ TABLES = by_name(
     ),
     Table(
         "inner_predictions",
-        "Calibrated logits of tested galaxies by networks trained without their own fold and without another one, for "
-        "recipes with fusion; one row per galaxy, repeat and other fold.",
+        "Calibrated logits and lambda_R of tested galaxies by networks trained without their own fold and without "
+        "another one, for recipes with fusion; one row per galaxy, repeat and other fold.",
         (
             *fields("dataset", "recipe", "galaxy_id", "object_id", "repeat", "fold"),
             Column("outer_fold", "INTEGER", "the other fold, of which the network has seen no galaxy either"),
             Column("logit", "DOUBLE", "logit of being fast, calibrated on the network's validation part"),
             Column("logit_averaged", "DOUBLE", "the same from the mean logit of eight turned and mirrored copies"),
+            Column("lambda_r_predicted", "DOUBLE", "predicted lambda_R", "dimensionless", _NO_LAMBDA_R),
+            Column(
+                "lambda_r_predicted_averaged",
+                "DOUBLE",
+                "lambda_r_predicted, mean of eight turned and mirrored copies",
+                "dimensionless",
+                _NO_LAMBDA_R,
+            ),
             *fields("synthetic"),
         ),
         made_by=("rotator_classifier",),
@@ -93,11 +102,18 @@ TABLES = by_name(
     Table(
         "fusion_models",
         "How each part of a fusion classifies the galaxies of a fold, fitted to the other folds: a weighted sum of the "
-        "network's calibrated logit and of the logit of gradient boosting of the columns.",
+        "network's calibrated logit, of its lambda_r_predicted minus spin_threshold, and of the logit of gradient "
+        "boosting of the columns.",
         (
             *fields("dataset", "recipe", "repeat", "fold"),
             _PART,
             Column("network_weight", "DOUBLE", "factor of the network's logit", null="in parts without the network"),
+            Column(
+                "spin_weight",
+                "DOUBLE",
+                "factor of the predicted lambda_r minus spin_threshold",
+                null="in parts without spin",
+            ),
             Column("features_weight", "DOUBLE", "factor of the columns' logit", null="for the network alone"),
             Column("intercept", "DOUBLE", "number added to the weighted sum"),
             Column("threshold", "DOUBLE", "probability at and above which a galaxy is classified as fast"),

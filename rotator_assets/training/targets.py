@@ -23,7 +23,8 @@ UNLABELED = -1
 """In place of a label, 0 slow or 1 fast, of a galaxy without one."""
 QUANTILES = (0.16, 0.5, 0.84)
 """Predicted quantiles of lambda_R: the ends of the 68 % interval and the median."""
-OUTPUTS = ("logit", "lambda_r_low", "lambda_r_predicted", "lambda_r_high")
+PREDICTED_SPIN = "lambda_r_predicted"
+OUTPUTS = ("logit", "lambda_r_low", PREDICTED_SPIN, "lambda_r_high")
 """Outputs of the networks of a fold; networks that do not predict lambda_R have the first alone."""
 MARGINS = ("lambda_r_margin", "lambda_r_margin_averaged")
 """Columns of table ``unseen_galaxies`` with margins of the intervals of lambda_R."""

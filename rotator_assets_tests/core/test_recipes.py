@@ -345,9 +345,15 @@ def test_a_fusion_needs_networks_without_two_folds(changes):
     assert Recipe(name="any", **changes).inner_networks == 0
 
 
+def test_a_fusion_with_spin_needs_a_predicted_lambda_r():
+    with pytest.raises(ValidationError, match="give lambda_r_interval a weight"):
+        Recipe(name="any", fusion="spin+catalogue")
+    assert Recipe(name="any", fusion="spin+catalogue", lambda_r_interval=0.1).fused_sets == ("spin", "catalogue")
+
+
 def test_a_fusion_has_one_network_more_for_each_pair_of_folds():
     recipe = load_recipes()["fusion"]
-    assert (recipe.networks, recipe.inner_networks, recipe.fused_sets) == (5, 10, ("catalogue", "structure"))
+    assert (recipe.networks, recipe.inner_networks, recipe.fused_sets) == (5, 10, ("spin", "catalogue", "structure"))
     quick = reduced(recipe.model_copy(update={"repeats": 3}), 64)
     assert (quick.folds, quick.networks, quick.inner_networks) == (3, 3, 3)
     recommended = load_recipes()["recommended"].model_dump()

@@ -13,7 +13,15 @@ from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.training.calibration import fit_combination
 from rotator_assets.training.features import FUSED
 from rotator_assets.training.folds import plan_inner_splits, plan_splits
-from rotator_assets.training.fusion import as_tested, combine, fuse, nested_feature_logits, parts_of, whole_of
+from rotator_assets.training.fusion import (
+    as_tested,
+    combine,
+    compared_with,
+    fuse,
+    nested_feature_logits,
+    parts_of,
+    whole_of,
+)
 from rotator_assets_tests.training.made_up_training import TINY
 
 pytestmark = pytest.mark.slow
@@ -22,6 +30,7 @@ RECIPE = TINY.model_copy(update={"folds": 5, "fusion": "catalogue+structure"})
 SETS = RECIPE.fused_sets
 WHOLE = "network + catalogue + structure"
 QUICK = RECIPE.model_copy(update={"folds": 3, "fusion": "catalogue"})
+SPIN = RECIPE.model_copy(update={"fusion": "spin+catalogue", "lambda_r_interval": 0.1})
 OF_NETWORK, OF_CATALOGUE, OF_STRUCTURE = 1.2, 1.0, 0.8
 """Distances between the means of the classes, in standard deviations, of three independent normal variables."""
 
@@ -75,6 +84,18 @@ def small():
     return sample(n=300, folds=3)
 
 
+def with_spin(sample, distance, scale=0.1):
+    """The sample with boundaries and predicted lambda_R, whose differences are ``scale`` times a planted variable."""
+    tested, inner, features = sample
+    generator = np.random.default_rng(5)
+    fast = tested["rotator_type"].to_numpy()
+    threshold = pd.Series(generator.uniform(0.05, 0.3, len(fast)), index=tested["galaxy_id"])
+    predicted = threshold + scale * (generator.normal(size=len(fast)) + distance * (fast - 0.5))
+    tested = tested.assign(lambda_r_predicted=predicted.to_numpy())
+    inner = inner.assign(lambda_r_predicted=inner["galaxy_id"].map(predicted), lambda_r_predicted_averaged=np.nan)
+    return tested, inner, features.assign(spin_threshold=threshold.to_numpy())
+
+
 def auc_of_part(fused, part):
     rows = fused.predictions[fused.predictions["part"] == part]
     return np.mean([roc_auc_score(r["rotator_type"], r["logit"]) for _, r in rows.groupby("fold")])
@@ -83,6 +104,14 @@ def auc_of_part(fused, part):
 def test_parts_are_named_and_compared():
     assert parts_of(SETS) == [
         "network", "network + catalogue", WHOLE, "catalogue", "catalogue + structure",
+    ]  # fmt: skip
+    with_spin = parts_of(("spin", *SETS))
+    assert with_spin == [
+        "network", "network + spin", "network + spin + catalogue", "network + spin + catalogue + structure",
+        "catalogue", "catalogue + structure",
+    ]  # fmt: skip
+    assert [compared_with(part, with_spin) for part in with_spin] == [
+        None, "network", "network + spin", "network + spin + catalogue", *with_spin[2:4],
     ]  # fmt: skip
     assert parts_of(("catalogue",)) == ["network", "network + catalogue", "catalogue"]
     assert whole_of(SETS) == WHOLE and whole_of(()) == "network"
@@ -100,6 +129,39 @@ def test_parts_are_named_and_compared():
 )
 def test_each_part_reaches_the_planted_auc(fused, part, distances):
     assert auc_of_part(fused, part) == pytest.approx(auc_of(*distances), abs=0.02)
+
+
+def test_the_predicted_spin_adds_what_was_planted():
+    fused = fuse(*with_spin(sample(), 0.9), SPIN, averaged=False)
+    assert auc_of_part(fused, "network + spin") == pytest.approx(auc_of(OF_NETWORK, 0.9), abs=0.02)
+    whole = auc_of(OF_NETWORK, 0.9, OF_CATALOGUE)
+    assert auc_of_part(fused, "network + spin + catalogue") == pytest.approx(whole, abs=0.02)
+    assert auc_of_part(fused, "catalogue") == pytest.approx(auc_of(OF_CATALOGUE), abs=0.02)
+    assert fused.mean_weights("network + spin")["spin_weight"] == pytest.approx(0.9 / 0.1, rel=0.15)
+    assert set(fused.mean_weights("catalogue")) == {"features_weight"}
+
+
+def test_predicted_spins_of_the_tested_fold_do_not_reach_its_model(small):
+    tested, inner, features = with_spin(small, 0.9)
+    changed = tested.assign(lambda_r_predicted=tested["lambda_r_predicted"].where(tested["fold"] == 1, 0.2))
+    seen = (inner["outer_fold"] != 1) | (inner["fold"] == 1)
+    other = inner.assign(lambda_r_predicted=inner["lambda_r_predicted"].mask(seen, 0.1))
+    recipe = SPIN.model_copy(update={"folds": 3})
+    before, after = (fuse(*args, features, recipe, averaged=False) for args in ((tested, inner), (changed, other)))
+    first, second = (
+        fused.models.set_index(["part", "fold"])[["spin_weight", "intercept"]] for fused in (before, after)
+    )
+    same = (first == second) | first.isna()
+    assert same.xs(1, level="fold").all(axis=None) and not same.xs(0, level="fold").all(axis=None)
+
+
+@pytest.mark.parametrize("missing", ["lambda_r_predicted", "spin_threshold"])
+def test_a_missing_spin_is_an_error(small, missing):
+    tested, inner, features = with_spin(small, 0.9)
+    frame = tested if missing in tested else features
+    frame.loc[3, missing] = np.nan
+    with pytest.raises(ValueError, match=r"lambda_r_predicted by a network|must be finite"):
+        fuse(tested, inner, features, SPIN, averaged=False)
 
 
 def test_the_network_alone_keeps_its_auc(planted, fused):
@@ -223,7 +285,7 @@ def test_columns_without_values_are_left_out_and_missing_values_allowed(small):
     few = features.copy()
     few.loc[::2, "ellipticity"] = np.nan
     fused = fuse(tested, inner, few, QUICK, averaged=False)
-    assert set(fused.left_out) == {name for names in FUSED.values() for name in names} - {"ellipticity", "gini"}
+    assert set(fused.left_out) == set(features.columns) - {"ellipticity", "gini"}
     assert auc_of_part(fused, "network") < auc_of_part(fused, "network + catalogue")
     nothing = fuse(tested, inner, features * np.nan, QUICK, averaged=False)
     assert auc_of_part(nothing, "network + catalogue") == pytest.approx(auc_of_part(nothing, "network"), abs=1e-12)

@@ -89,7 +89,7 @@ def test_columns_without_values_are_named(root, capsys):
     predicted(root)
     (line,) = (line for line in capsys.readouterr().err.splitlines() if "left out of the fusion" in line)
     named = line.partition("no galaxy has a value of ")[2].partition(":")[0].split(", ")
-    assert set(named) == {column for columns in FUSED.values() for column in columns} - {"ellipticity", "gini"}
+    assert set(named) == {column for name in RECIPE.fused_sets for column in FUSED[name]} - {"ellipticity", "gini"}
 
 
 def test_without_a_fusion_no_other_table_is_read(root, monkeypatch):

@@ -18,7 +18,8 @@ RECIPE = TINY.model_copy(
         "targets": Targets(ellipticity=0.3),
         "architecture": "small",
         "epochs": 1,
-        "fusion": "catalogue",
+        "fusion": "spin+catalogue",
+        "lambda_r_interval": 0.1,
     }
 )
 
@@ -68,6 +69,9 @@ def test_every_galaxy_has_a_logit_for_each_other_fold(survey, result):
     assert (inner["fold"] == inner["galaxy_id"].map(tested["fold"])).all()
     assert (inner["fold"] != inner["outer_fold"]).all()
     assert np.isfinite(inner[["logit", "logit_averaged"]]).all(axis=None)
+    assert inner["lambda_r_predicted"].nunique() > 10
+    assert (inner["lambda_r_predicted"] != inner["lambda_r_predicted_averaged"]).any()
+    assert np.isfinite(inner[["lambda_r_predicted", "lambda_r_predicted_averaged"]].astype(float)).all(axis=None)
     assert sorted(path.name for path in result[1].iterdir()) == [f"fold-{k}.keras" for k in range(3)]
     assert sorted(result[0].history["fold"].unique()) == [0, 1, 2]
 
@@ -81,7 +85,7 @@ def test_images_of_a_fold_do_not_reach_the_logits_by_which_it_is_predicted(surve
     images[split.unseen] = images[split.unseen].transpose(0, 2, 1, 3)[::-1] * 2
     before, after = result[0].inner, train(images, survey, own, tmp_path / "models").inner
     kept = (before["outer_fold"] == 1).to_numpy()
-    for column in ("logit", "logit_averaged"):
+    for column in ("logit", "logit_averaged", "lambda_r_predicted", "lambda_r_predicted_averaged"):
         np.testing.assert_array_equal(before.loc[kept, column], after.loc[kept, column])
         seen = ~kept & (before["fold"] != 1)
         assert (before.loc[seen, column] != after.loc[seen, column]).all()
