@@ -122,7 +122,7 @@ def fuse(
         of_spin = None
         if SPIN in recipe.fused_sets:
             predicted = _nested_outputs(rows, rows[PREDICTED_SPIN], its_inner, f"{PREDICTED_SPIN}{ending}")
-            of_spin = predicted - features.loc[rows.index, *FUSED[SPIN]].to_numpy(float)
+            of_spin = predicted - features.loc[rows.index, "spin_threshold"].to_numpy(float)
         of_sets: dict[tuple[str, ...], NDArray[np.float64]] = {}
         for part in parts_of(recipe.fused_sets):
             names = part.split(_AND)

@@ -127,7 +127,9 @@ class Trainer:
         self.seconds_before = 0.0
         """Time spent before an interruption on the states that checkpoints hold."""
         if encoder is None:
-            compiled = _compiled(recipe.model_copy(update=_NOT_COMPILED), images.shape[1], policy)
+            structure = recipe.model_copy(update=_NOT_COMPILED)
+            # A frozen model is hashable.
+            compiled = _compiled(structure, images.shape[1], policy)  # pyright: ignore[reportArgumentType]
         else:
             compiled = _Compiled.of(recipe, images.shape[1], policy, encoder)
         self.network, self._phases, self._infer = compiled.network, compiled.phases, compiled.infer
