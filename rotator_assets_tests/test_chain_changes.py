@@ -213,7 +213,10 @@ def test_stale_partitions_are_planned_with_what_comes_before_them():
 
 
 def _start_training(root: DataRoot) -> subprocess.Popen:
-    """`rotators run` of a second training on a finished root, once that is at work."""
+    """`rotators run` of a second training on a finished root, once that has trained an epoch.
+
+    Before, TensorFlow is imported, and an import may swallow an interrupt.
+    """
     command = [ROTATORS, "run", "-d", DATASET, "-r", OTHER_RECIPE, "--data", str(root.path)]
     process = subprocess.Popen(
         command,
@@ -223,11 +226,10 @@ def _start_training(root: DataRoot) -> subprocess.Popen:
         # As in a terminal, however the tests were started.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    for _ in range(600):
-        if list((root.models / DATASET / OTHER_RECIPE).glob("training-*")) or process.poll() is not None:
+    for _ in range(1200):
+        if list((root.models / DATASET / OTHER_RECIPE).glob(".checkpoints-*/*.npz")) or process.poll() is not None:
             break
-        time.sleep(0.2)
-    time.sleep(1)
+        time.sleep(0.1)
     return process
 
 
