@@ -25,12 +25,13 @@ from rotator_assets.training.assets import predictions
 
 
 @comparison_asset(
-    code_version="3",
+    code_version="4",
     deps=[*all_trainings(predictions, roc_report), dataset_scores],
     description="Every recipe trained on a dataset, best first, each compared with thesis on the same galaxies.",
 )
 def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
     """Compare the recipes trained on a dataset with the reference recipe."""
+    from rotator_assets.comparison.classifiers import compare_classifiers
     from rotator_assets.comparison.differences import compare_recipes
 
     dataset = context.partition_key
@@ -43,11 +44,14 @@ def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam
     costs = reads.every("model_metrics")[["recipe", "folds", "parameters", "seconds"]]
     frame = frame.merge(costs, on="recipe", how="left")
     frame = frame.reindex(columns=TABLES["recipe_comparison"].column_names)
+    metrics, baselines, parts = map(reads.every, ("model_metrics", "baseline_metrics", "fusion_predictions"))
+    classifiers = compare_classifiers(repeats, metrics, baselines, parts, reads.recipes())
+    classifiers = classifiers.assign(dataset=dataset, synthetic=synthetic)
     families = varied(reads.recipes(), REFERENCE_RECIPE)
     pictures = _recipe_pictures(store.root, dataset, frame, reads.every("roc_curves"), families, synthetic)
     return dg.MaterializeResult(
-        value=frame,
-        data_version=dg.DataVersion(content_hash(frame)),
+        value={"recipe_comparison": frame, "classifier_comparison": classifiers},
+        data_version=dg.DataVersion("-".join(map(content_hash, (frame, classifiers)))),
         metadata=described(
             rows=len(frame),
             synthetic=synthetic,

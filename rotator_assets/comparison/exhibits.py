@@ -35,6 +35,13 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "(DeLong within networks, paired; Holm)",
         clauses="ORDER BY auc DESC",
     ),
+    TableExhibit(
+        "classifier_comparison",
+        "dataset",
+        "Recipes, baselines and columns of a fusion, best first; paired differences from the study's recipe for the "
+        "population (DeLong within networks; Holm)",
+        clauses="ORDER BY population DESC, auc DESC",
+    ),
     FigureExhibit(
         "crop_*",
         "across datasets",

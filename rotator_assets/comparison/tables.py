@@ -23,6 +23,26 @@ TABLES = by_name(
         ),
     ),
     Table(
+        "classifier_comparison",
+        "Everything that classifies the galaxies of a dataset, best first: recipes, baselines, and columns of a fusion "
+        "without the network, each compared with the study's recipe on the galaxies of both.",
+        (
+            *fields("dataset"),
+            Column("population", "VARCHAR", "galaxies tested: early types, or all with a T-Type"),
+            Column("classifier", "VARCHAR", "name of the recipe, or input of the baseline"),
+            Column("kind", "VARCHAR", "recipe, baseline (fitted on the folds of the study's recipe), or columns"),
+            *SAMPLE,
+            *AUC,
+            Column("reference", "VARCHAR", "the study's recipe for the population"),
+            Column("auc_difference", "DOUBLE", "auc minus that of reference", null="for reference"),
+            *ends(PAIRED, "auc_difference_"),
+            Column("p_value", "DOUBLE", f"two-sided p-value of no difference ({PAIRED})"),
+            Column("p_value_adjusted", "DOUBLE", "p_value after Holm's correction for all rows of the population"),
+            *fields("parameters", "seconds", "synthetic"),
+        ),
+        made_by=("recipe_comparison",),
+    ),
+    Table(
         "dataset_comparison",
         "One recipe on two datasets that differ in crop, noise or survey. Within one survey the same galaxies are "
         "compared (paired).",

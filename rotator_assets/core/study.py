@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 REFERENCE_RECIPE = "thesis"
-STUDY_RECIPES = (REFERENCE_RECIPE, "all-types")
+REFERENCES = {"early": REFERENCE_RECIPE, "all": "all-types"}
+"""The study's recipe for each population that is tested."""
+STUDY_RECIPES = tuple(REFERENCES.values())
 """The study's own recipes; the report shows every figure of their trainings."""
 LEARNING_CURVES = (REFERENCE_RECIPE, "every-galaxy")
 """Recipes with a learning curve, from recipes that differ from them in the fraction of training galaxies alone."""

@@ -163,6 +163,7 @@ def _spec(name: str, description: str, partitions: dg.PartitionsDefinition | Non
 
 
 SCORES = ("repeat_predictions", "model_metrics", "roc_curves")
+CLASSIFIERS = (*SCORES, "baseline_metrics", "fusion_predictions")
 SAMPLES = ("image_tensors", "images", "labeled_images")
 DRAWN_BY_THE_REPORT = ("study", "matching.png")
 """Folder and file name of the pictures that the report makes itself."""
@@ -322,7 +323,8 @@ all_scores = _spec(
 )
 dataset_scores = _spec(
     "dataset_scores",
-    "Predictions, metrics and ROC curves of every training of a dataset: the inputs of the comparison of recipes.",
+    "Predictions, metrics, ROC curves and baselines of every training of a dataset: the inputs of the comparison of "
+    "recipes.",
     dataset_partitions,
 )
 other_survey_galaxies = _spec(
@@ -361,7 +363,7 @@ RESULTS = (
     ObservedResult(all_results, lambda now, _: [(now.tables, _every)], _everything, frozenset({"tables", "settings"})),
     ObservedResult(all_scores, lambda now, _: [(SCORES, _every)]),
     ObservedResult(
-        dataset_scores, lambda now, dataset: [(SCORES, _of_dataset(dataset))], _families, frozenset({"recipes"})
+        dataset_scores, lambda now, dataset: [(CLASSIFIERS, _of_dataset(dataset))], _families, frozenset({"recipes"})
     ),
     ObservedResult(other_survey_galaxies, _other_survey),
     ObservedResult(learned_galaxies, _learned),

@@ -125,8 +125,8 @@ def test_nothing_trained_is_an_empty_comparison(root):
 def test_recipes_are_compared_by_setting(root):
     trainings = {name: trained(root, NOISY, name, seed) for seed, name in enumerate(("thesis", "dropout", "r-band"))}
     both = recipe_comparison(dg.build_asset_context(partition_key=NOISY), open_store(root))
-    assert both.value["n_in_both"].dropna().tolist() == [90, 90]
-    assert both.value["parameters"].notna().all() and both.value["seconds"].notna().all()
+    assert both.value["recipe_comparison"]["n_in_both"].dropna().tolist() == [90, 90]
+    assert both.value["recipe_comparison"][["parameters", "seconds"]].notna().all(axis=None)
     names = {path.stem for path in (root.figures / NOISY).glob("*.png")}
     assert names == {"recipes", "regularization", "colour"}
     assert (root.figures / NOISY / "colour.pdf").is_file() and not (root.figures / NOISY / "recipes.pdf").is_file()
