@@ -45,7 +45,7 @@ ON_ANOTHER_SURVEY = {
     "tng-beside": ("tng100-noisy", "beside", 1.0),
 }
 SEVERAL_SETTINGS = ["long", "ensemble", "targets", "every-galaxy", "self-supervised", "recommended", "fusion"]
-SEVERAL_SETTINGS += [f"every-galaxy-{percent}" for percent in (10, 20, 40, 70)]
+SEVERAL_SETTINGS += [f"every-galaxy-{other}" for other in ("all-types", 10, 20, 40, 70)]
 NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names), *SEVERAL_SETTINGS, *ON_ANOTHER_SURVEY]
 
 
@@ -358,4 +358,4 @@ def test_a_fusion_has_one_network_more_for_each_pair_of_folds():
     assert (quick.folds, quick.networks, quick.inner_networks) == (3, 3, 3)
     recommended = load_recipes()["recommended"].model_dump()
     changed = {name for name, value in recipe.model_dump().items() if value != recommended[name]}
-    assert changed == {"name", "fusion", "members"}
+    assert changed == {"name", "fusion", "members", "epochs"}
