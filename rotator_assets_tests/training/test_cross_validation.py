@@ -9,6 +9,7 @@ from scipy.special import expit
 
 from rotator_assets.core.backend import computes_bfloat16
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.recipe_fields import Augmentation
 from rotator_assets.core.statistics import youden_threshold
 from rotator_assets.evaluation.auc import auc_interval, network_aucs
 from rotator_assets.evaluation.network_scores import NetworkScores
@@ -115,6 +116,25 @@ def test_the_result_depends_on_the_seed(survey, tmp_path, one_fold):
     pd.testing.assert_frame_equal(first.history, second.history)
     other = run(survey, short(seed=8), tmp_path / "other")
     assert not np.allclose(first.history.loss, other.history.loss)
+
+
+OF_OTHER_GALAXIES = {
+    **{"seed": 8, "normalization": "log", "augmentation": Augmentation(flip=False, zoom=0.3), "batch_size": 40},
+    **{"training_fraction": 0.5, "validation_fraction": 0.3, "patience": 1, "members": 2, "mask_neighbours": True},
+}
+"""Settings that leave the compiled network as it is."""
+
+
+def test_a_training_does_not_depend_on_those_before_it(survey, tmp_path, one_fold):
+    """Whether it shares their compiled network, or they have been so different that it is compiled again."""
+    recipes = [short(regularization="dropout"), short(regularization="dropout", **OF_OTHER_GALAXIES)]
+    shared = [run(survey, recipe, tmp_path) for recipe in recipes]
+    for bands in ("g", "r", "i"):
+        run(survey, short(epochs=1, bands=bands), tmp_path)
+    again = [run(survey, recipe, tmp_path) for recipe in reversed(recipes)][::-1]
+    for first, second in zip(shared, again, strict=True):
+        pd.testing.assert_frame_equal(first.history, second.history)
+        pd.testing.assert_frame_equal(first.predictions, second.predictions)
 
 
 @pytest.mark.parametrize("regularization", ["batchnorm", "dropout"])
