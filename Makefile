@@ -10,7 +10,7 @@ RUN := $(UV) run --frozen
 # The tests start hundreds of processes, which share the compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test coverage lint types processors ui clean
+.PHONY: help demo check test fuzz coverage lint types processors ui clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,6 +27,9 @@ check: lint .venv/.synced ## lint and the fast tests
 
 test: .venv/.synced ## every test
 	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
+
+fuzz: .venv/.synced ## 10 000 damaged input files
+	ROTATORS_FUZZ=10000 $(RUN) pytest rotator_assets_tests/surveys/test_fuzz.py --timeout 3600
 
 coverage: .venv/.synced ## every test, and the fraction of the package that they run
 	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder --cov

@@ -124,7 +124,17 @@ def accuracy_of_each_source(answer: pd.DataFrame, tables: TableStore) -> None:
     assert answer["coverage"].between(answer["coverage_low"], answer["coverage_high"]).all()
 
 
+def best_classifier_first(answer: pd.DataFrame, tables: TableStore) -> None:
+    known = tables.read("baseline_metrics", "manga-observed-64|thesis").set_index("baseline")["auc"]
+    assert answer["auc"].is_monotonic_decreasing and set(answer["kind"]) == {"recipe", "baseline"}
+    found = answer.set_index("classifier")
+    assert (found.loc[known.index, "auc"] == known).all() and "thesis" in found.index
+    compared = found.loc[known.index]
+    assert compared["auc_difference"].to_numpy() == pytest.approx((known - found.loc["thesis", "auc"]).to_numpy())
+
+
 CLAIMS = {
+    "What separates slow from fast rotators best": best_classifier_first,
     "Galaxies without measured kinematics that are most probably slow": unmeasured_galaxies_by_probability,
     "Predicted and measured lambda_r of each galaxy": predictions_beside_measurements,
     "How accurate is it, against the values of the labels": accuracy_of_each_source,
