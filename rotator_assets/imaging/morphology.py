@@ -150,7 +150,8 @@ def colour(
     from photutils.aperture import CircularAperture
 
     aperture = CircularAperture(centre, radius_px)
-    g, i = (aperture.do_photometry(np.where(mask, 0.0, pixels[..., band]))[0][0] for band in (0, 2))
+    area = aperture.to_mask(method="exact")
+    g, i = (area.get_values(np.where(mask, 0.0, pixels[..., band])).sum() for band in (0, 2))
     return float(-2.5 * np.log10(g / i)) if g > 0 and i > 0 else np.nan
 
 
