@@ -181,13 +181,14 @@ def query(sql: str, data: str | None, form: str) -> None:
     import duckdb
 
     from rotator_assets.orchestration.query_output import as_csv, as_json, print_answer
+    from rotator_assets.store.table_store import interruptible
     from rotator_assets.tables import open_store
 
     root = _root(data)
     if not root.path.is_dir():
         raise InputError(f"{root.path}: there is no such data root; name one with --data or run `rotators demo`")
     has_results = root.tables.is_dir()
-    with open_store(root).connect() if has_results else duckdb.connect() as connection:
+    with interruptible(), open_store(root).connect() if has_results else duckdb.connect() as connection:
         try:
             if not connection.extract_statements(sql):
                 raise InputError("query: it holds no statement; try: FROM galaxies LIMIT 10")
@@ -201,6 +202,8 @@ def query(sql: str, data: str | None, form: str) -> None:
                 _write(as_csv(answer))
             else:
                 print_answer(answer)
+        except duckdb.InterruptException:
+            raise
         except duckdb.Error as error:
             missing = "" if has_results else f"; {root.path} holds no results yet, see `rotators status`"
             raise InputError(f"query: {' '.join(str(error).split())}{missing}") from None

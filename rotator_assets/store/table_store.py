@@ -62,12 +62,26 @@ def _memory(process_id: int) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"enable_external_file_cache": "false"})
 
 
-def session() -> duckdb.DuckDBPyConnection:
+@contextmanager
+def interruptible() -> Generator[None]:
+    """Raise KeyboardInterrupt for a query that a signal has interrupted; DuckDB raises an error of its own."""
+    try:
+        yield
+    except (RuntimeError, duckdb.InterruptException) as error:
+        if "interrupted" not in str(error).lower():
+            raise
+        raise KeyboardInterrupt from error
+
+
+@contextmanager
+def session() -> Generator[duckdb.DuckDBPyConnection]:
     """Open a session on the in-memory database of this process, a hundred times faster than opening a database.
 
-    Views created in it must be temporary, as everything else is shared with other sessions.
+    Views created in it must be temporary, as everything else is shared with other sessions. Raises KeyboardInterrupt
+    for an interrupted query.
     """
-    return _memory(os.getpid()).cursor()
+    with interruptible(), _memory(os.getpid()).cursor() as connection:
+        yield connection
 
 
 @contextmanager
@@ -75,6 +89,8 @@ def reporting_damage() -> Generator[None]:
     """Turn DuckDB's errors on a damaged table file into an InputError."""
     try:
         yield
+    except duckdb.InterruptException:
+        raise
     except duckdb.Error as error:
         raise InputError(
             f"a table cannot be read: {str(error).splitlines()[0]}; remove that file and rebuild it (`rotators run`)"
@@ -232,7 +248,7 @@ class TableStore:
             raise InputError(f"{target}: {problem}; name another file")
         rows = {}
         try:
-            with self.connect() as source, replacing(target) as temporary:
+            with interruptible(), self.connect() as source, replacing(target) as temporary:
                 source.execute(_attach(temporary, "exported"))
                 for table in self.tables.values():
                     source.execute(f'CREATE TABLE exported."{table.name}" AS SELECT * FROM "{table.name}"')

@@ -13,7 +13,7 @@ import pytest
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
-from rotator_assets.store.table_store import content_hash
+from rotator_assets.store.table_store import content_hash, interruptible
 from rotator_assets.tables import TABLES, open_store
 
 
@@ -124,6 +124,14 @@ def test_a_running_query_survives_a_replaced_partition(store):
         while rows := reader.fetchmany(50_000):
             seen += len(rows)
     assert seen == 300_000
+
+
+def test_an_interrupt_during_a_query_is_an_interrupt():
+    """DuckDB turns it into an error like any other, and a run would go on."""
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="something else"), interruptible():
+        raise RuntimeError("something else")
 
 
 def test_a_partition_that_becomes_empty_is_empty(store):
