@@ -215,8 +215,10 @@ def test_stale_partitions_are_planned_with_what_comes_before_them():
 def _start_training(root: DataRoot) -> subprocess.Popen:
     """`rotators run` of a second training on a finished root, once that has trained an epoch.
 
-    Before, TensorFlow is imported, and an import may swallow an interrupt.
+    Before, TensorFlow is imported, and an import may swallow an interrupt. All folds and epochs take long enough to be
+    seen at work.
     """
+    root.settings.write_text("profile: full")
     command = [ROTATORS, "run", "-d", DATASET, "-r", OTHER_RECIPE, "--data", str(root.path)]
     process = subprocess.Popen(
         command,
