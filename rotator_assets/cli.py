@@ -202,8 +202,6 @@ def query(sql: str, data: str | None, form: str) -> None:
                 _write(as_csv(answer))
             else:
                 print_answer(answer)
-        except duckdb.InterruptException:
-            raise
         except duckdb.Error as error:
             missing = "" if has_results else f"; {root.path} holds no results yet, see `rotators status`"
             raise InputError(f"query: {' '.join(str(error).split())}{missing}") from None

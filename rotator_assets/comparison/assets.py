@@ -41,10 +41,9 @@ def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam
         raise InputError(f"{dataset}: no recipe has been trained; materialize rotator_classifier and predictions first")
     synthetic = bool(repeats["synthetic"].any())
     frame = compare_recipes(repeats, REFERENCE_RECIPE).assign(dataset=dataset, synthetic=synthetic)
-    costs = reads.every("model_metrics")[["recipe", "folds", "parameters", "seconds"]]
-    frame = frame.merge(costs, on="recipe", how="left")
-    frame = frame.reindex(columns=TABLES["recipe_comparison"].column_names)
     metrics, baselines, parts = map(reads.every, ("model_metrics", "baseline_metrics", "fusion_predictions"))
+    frame = frame.merge(metrics[["recipe", "folds", "parameters", "seconds"]], on="recipe", how="left")
+    frame = frame.reindex(columns=TABLES["recipe_comparison"].column_names)
     classifiers = compare_classifiers(repeats, metrics, baselines, parts, reads.recipes())
     classifiers = classifiers.assign(dataset=dataset, synthetic=synthetic)
     families = varied(reads.recipes(), REFERENCE_RECIPE)

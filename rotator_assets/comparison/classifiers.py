@@ -7,16 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from rotator_assets.comparison.differences import compare_recipes, in_both
+from rotator_assets.comparison.differences import compare_recipes
 from rotator_assets.comparison.tables import TABLES
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.statistics import holm
 from rotator_assets.core.study import REFERENCES
-from rotator_assets.evaluation.auc import auc_difference, size_and_auc
-from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.training.fusion import NETWORK
-
-_DIFFERENCE = ("auc_difference", "auc_difference_low", "auc_difference_high", "p_value")
 
 
 def compare_classifiers(
@@ -41,7 +37,7 @@ def compare_classifiers(
     baselines
         Its ``baseline_metrics``; those of the study's recipe are used.
     parts
-        Its ``fusion_predictions``; parts without the network are used.
+        Its ``fusion_predictions``; parts without the network are used, named by recipe and columns.
     recipes
         All recipes by name; trainings of removed recipes are left out.
 
@@ -58,14 +54,13 @@ def compare_classifiers(
         tested = repeats[repeats["recipe"].isin(members)]
         if tested.empty:
             continue
-        networks = compare_recipes(tested, reference).rename(columns={"recipe": "classifier"})
-        networks = networks.assign(kind="recipe").join(costs, on="classifier")
-        of_columns = _fused_columns(
-            parts[parts["recipe"].isin(members) & ~parts["part"].str.startswith(NETWORK)],
-            tested[tested["recipe"] == reference],
-        )
-        simple = _baselines(baselines[baselines["recipe"] == reference])
-        rows = pd.concat([frame for frame in (networks, simple, of_columns) if len(frame)], ignore_index=True)
+        simple = parts[parts["recipe"].isin(members) & ~parts["part"].str.startswith(NETWORK)]
+        simple = simple.assign(recipe=simple["recipe"] + ": " + simple["part"])  # no recipe has such a name
+        compared = compare_recipes(pd.concat([tested, simple]), reference).rename(columns={"recipe": "classifier"})
+        compared["kind"] = np.where(compared["classifier"].isin(members), "recipe", "columns")
+        of_reference = _baselines(baselines[baselines["recipe"] == reference])
+        compared = compared.join(costs, on="classifier")
+        rows = pd.concat([compared, of_reference], ignore_index=True) if len(of_reference) else compared
         rows = rows.assign(population=population, reference=reference).reindex(columns=_COLUMNS)
         rows["p_value_adjusted"] = holm(rows["p_value"].to_numpy(np.float64))
         found.append(rows.sort_values("auc", ascending=False))
@@ -80,17 +75,3 @@ def _baselines(of_reference: pd.DataFrame) -> pd.DataFrame:
     gains = {"auc_difference": "auc_gain", "auc_difference_low": "auc_gain_high", "auc_difference_high": "auc_gain_low"}
     differences = {name: -of_reference[gain].astype(float) for name, gain in gains.items()}
     return of_reference.rename(columns={"baseline": "classifier"}).assign(kind="baseline", **differences)
-
-
-def _fused_columns(parts: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
-    """Return the sets of columns that a fusion uses, without the network; of equal sets those of one recipe."""
-    rows = []
-    for part, predicted in parts.groupby("part", sort=False):
-        tested = predicted[predicted["recipe"] == predicted["recipe"].iloc[0]]
-        row = {"classifier": part, "kind": "columns", **size_and_auc(NetworkScores.of(tested))}
-        both = in_both(tested, reference) if len(reference) else None
-        if both is not None:
-            change = auc_difference(both.scores, both.reference)
-            row |= dict(zip(_DIFFERENCE, (change.difference, change.low, change.high, change.p_value), strict=True))
-        rows.append(row)
-    return pd.DataFrame(rows)

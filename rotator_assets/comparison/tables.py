@@ -29,7 +29,9 @@ TABLES = by_name(
         (
             *fields("dataset"),
             Column("population", "VARCHAR", "galaxies tested: early types, or all with a T-Type"),
-            Column("classifier", "VARCHAR", "name of the recipe, or input of the baseline"),
+            Column(
+                "classifier", "VARCHAR", "name of the recipe, input of the baseline, or recipe and columns of a fusion"
+            ),
             Column("kind", "VARCHAR", "recipe, baseline (fitted on the folds of the study's recipe), or columns"),
             *SAMPLE,
             *AUC,

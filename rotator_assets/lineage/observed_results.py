@@ -192,13 +192,15 @@ def _of_dataset(dataset: str) -> Covers:
 
 
 def _families(snapshot: Snapshot, dataset: str) -> Content:
-    """Return the trained recipes that are compared, by the setting in which they differ."""
+    """Return the trained recipes that are compared, by the setting in which they differ, and their populations."""
     trained = _trained(snapshot, dataset)
     if not trained:
         return {}
     families = varied(snapshot.recipes, REFERENCE_RECIPE)
     compared = {setting: [name for name in families.get(setting, []) if name in trained] for setting in FAMILIES}
-    return {IN_THE_FILE: {setting: ", ".join(names) for setting, names in compared.items() if len(names) > 1}}
+    found = {setting: ", ".join(names) for setting, names in compared.items() if len(names) > 1}
+    known = [snapshot.recipes[name] for name in sorted(trained) if name in snapshot.recipes]
+    return {IN_THE_FILE: found | {f"population of {recipe.name}": recipe.population for recipe in known}}
 
 
 def _other_survey(snapshot: Snapshot, training: str) -> list[tuple[Iterable[str], Covers]]:
@@ -225,7 +227,7 @@ def _fused(snapshot: Snapshot, training: str) -> list[tuple[Iterable[str], Cover
     recipe = snapshot.recipes.get(name)
     if recipe is None or not recipe.fuses:
         return []
-    return [({TABLES_OF_FUSION[part] for part in recipe.fused_sets}, lambda subject: subject == dataset)]
+    return [(dict.fromkeys(TABLES_OF_FUSION[part] for part in recipe.fused_sets), lambda subject: subject == dataset)]
 
 
 def _trained_on(snapshot: Snapshot, dataset: str, name: str) -> str | None:

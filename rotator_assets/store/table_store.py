@@ -64,10 +64,10 @@ def _memory(process_id: int) -> duckdb.DuckDBPyConnection:
 
 @contextmanager
 def interruptible() -> Generator[None]:
-    """Raise KeyboardInterrupt for a query that a signal has interrupted; DuckDB raises an error of its own."""
+    """Raise KeyboardInterrupt if a signal interrupts a query, for which DuckDB raises RuntimeError."""
     try:
         yield
-    except (RuntimeError, duckdb.InterruptException) as error:
+    except RuntimeError as error:
         if "interrupted" not in str(error).lower():
             raise
         raise KeyboardInterrupt from error
@@ -89,8 +89,6 @@ def reporting_damage() -> Generator[None]:
     """Turn DuckDB's errors on a damaged table file into an InputError."""
     try:
         yield
-    except duckdb.InterruptException:
-        raise
     except duckdb.Error as error:
         raise InputError(
             f"a table cannot be read: {str(error).splitlines()[0]}; remove that file and rebuild it (`rotators run`)"

@@ -114,7 +114,7 @@ TABLES = by_name(
                 "factor of the predicted lambda_r minus spin_threshold",
                 null="in parts without spin",
             ),
-            Column("features_weight", "DOUBLE", "factor of the columns' logit", null="for the network alone"),
+            Column("features_weight", "DOUBLE", "factor of the columns' logit", null="in parts without columns"),
             Column("intercept", "DOUBLE", "number added to the weighted sum"),
             Column("threshold", "DOUBLE", "probability at and above which a galaxy is classified as fast"),
             *fields("synthetic"),

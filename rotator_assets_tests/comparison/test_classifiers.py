@@ -45,10 +45,10 @@ def table(tables):
 
 def test_every_classifier_is_in_its_population_best_first(table):
     named = table.groupby("population")["classifier"].agg(set)
-    assert named["early"] == {"thesis", "log", "fusion", "ellipticity", "catalogue"}
+    assert named["early"] == {"thesis", "log", "fusion", "ellipticity", "fusion: catalogue"}
     assert named["all"] == {"all-types", "more", "ellipticity"}
     kinds = table.set_index(["population", "classifier"])["kind"]
-    assert kinds["early", "catalogue"] == "columns" and kinds["all", "ellipticity"] == "baseline"
+    assert kinds["early", "fusion: catalogue"] == "columns" and kinds["all", "ellipticity"] == "baseline"
     for _, rows in table.groupby("population"):
         assert rows["auc"].is_monotonic_decreasing
     assert dict(zip(table["population"], table["reference"], strict=True)) == {"early": "thesis", "all": "all-types"}
@@ -63,8 +63,11 @@ def test_differences_are_those_from_the_studys_recipe(table, tables):
     reference = NetworkScores.of(repeats[repeats["recipe"] == "thesis"])
     columns = NetworkScores.of(parts[parts["part"] == "catalogue"])
     expected = auc_difference(columns, reference)
-    assert early.loc["catalogue", ["auc_difference", "p_value"]].tolist() == [expected.difference, expected.p_value]
-    assert early.loc["catalogue", "auc"] == auc_interval(columns).auc
+    assert early.loc["fusion: catalogue", ["auc_difference", "p_value"]].tolist() == [
+        expected.difference,
+        expected.p_value,
+    ]
+    assert early.loc["fusion: catalogue", "auc"] == auc_interval(columns).auc
     gain = baselines.set_index("recipe").loc["thesis"]
     row = early.loc["ellipticity"]
     assert row["auc_difference"] == -gain["auc_gain"] and row["p_value"] == gain["p_value"]
@@ -82,7 +85,7 @@ def test_p_values_are_corrected_within_a_population(table):
 def test_without_the_studys_recipe_there_are_aucs_and_no_differences(tables):
     repeats, metrics, baselines, parts = tables
     table = compare_classifiers(repeats[repeats["recipe"] == "fusion"], metrics, baselines, parts, RECIPES)
-    assert set(table["classifier"]) == {"fusion", "ellipticity", "catalogue"}
+    assert set(table["classifier"]) == {"fusion", "ellipticity", "fusion: catalogue"}
     recipes = table[table["kind"] != "baseline"]
     assert recipes["auc"].notna().all() and recipes["auc_difference"].isna().all()
 
