@@ -44,7 +44,7 @@ def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam
     metrics, baselines, parts = map(reads.every, ("model_metrics", "baseline_metrics", "fusion_predictions"))
     frame = frame.merge(metrics[["recipe", "folds", "parameters", "seconds"]], on="recipe", how="left")
     frame = frame.reindex(columns=TABLES["recipe_comparison"].column_names)
-    classifiers = compare_classifiers(repeats, metrics, baselines, parts, reads.recipes())
+    classifiers = compare_classifiers(repeats, metrics, baselines, parts)
     classifiers = classifiers.assign(dataset=dataset, synthetic=synthetic)
     families = varied(reads.recipes(), REFERENCE_RECIPE)
     pictures = _recipe_pictures(store.root, dataset, frame, reads.every("roc_curves"), families, synthetic)

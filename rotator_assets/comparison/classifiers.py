@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from rotator_assets.comparison.differences import compare_recipes
 from rotator_assets.comparison.tables import TABLES
-from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.statistics import holm
 from rotator_assets.core.study import REFERENCES
 from rotator_assets.training.fusion import NETWORK
 
 
 def compare_classifiers(
-    repeats: pd.DataFrame,
-    metrics: pd.DataFrame,
-    baselines: pd.DataFrame,
-    parts: pd.DataFrame,
-    recipes: Mapping[str, Recipe],
+    repeats: pd.DataFrame, metrics: pd.DataFrame, baselines: pd.DataFrame, parts: pd.DataFrame
 ) -> pd.DataFrame:
     """Return recipes, baselines and fused columns of one dataset, each compared with the study's recipe.
 
@@ -33,13 +26,11 @@ def compare_classifiers(
     repeats
         Table ``repeat_predictions`` of the dataset.
     metrics
-        Its ``model_metrics``, for parameters and seconds.
+        Its ``model_metrics``, for populations, parameters and seconds; a training without a row is left out.
     baselines
         Its ``baseline_metrics``; those of the study's recipe are used.
     parts
         Its ``fusion_predictions``; parts without the network are used, named by recipe and columns.
-    recipes
-        All recipes by name; trainings of removed recipes are left out.
 
     Returns
     -------
@@ -49,8 +40,7 @@ def compare_classifiers(
     costs = metrics.set_index("recipe")[["parameters", "seconds"]]
     found = []
     for population, reference in REFERENCES.items():
-        members = [name for name in repeats["recipe"].unique() if name in recipes]
-        members = [name for name in members if recipes[name].population == population]
+        members = metrics.loc[metrics["population"] == population, "recipe"]
         tested = repeats[repeats["recipe"].isin(members)]
         if tested.empty:
             continue

@@ -27,8 +27,7 @@ TABLES = by_name(
         "Everything that classifies the galaxies of a dataset, best first: recipes, baselines, and columns of a fusion "
         "without the network, each compared with the study's recipe on the galaxies of both.",
         (
-            *fields("dataset"),
-            Column("population", "VARCHAR", "galaxies tested: early types, or all with a T-Type"),
+            *fields("dataset", "population"),
             Column(
                 "classifier", "VARCHAR", "name of the recipe, input of the baseline, or recipe and columns of a fusion"
             ),

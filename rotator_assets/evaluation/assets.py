@@ -31,7 +31,7 @@ from rotator_assets.training.assets import as_predicted, predictions, rotator_cl
 
 
 @training_report_asset(
-    code_version="4",
+    code_version="5",
     ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction"),
     description="ROC curve with AUC and interval, confusion matrix at the threshold, baselines, and a gallery.",
@@ -58,6 +58,7 @@ def roc_report(
     key: dict[str, Any] = {"dataset": dataset, "recipe": name, "synthetic": models.synthetic}
     metrics = {
         **key,
+        "population": recipe.population,
         **summarize(sample, repeats),
         "optimal_threshold": _mean_threshold(reads, recipe),
         "folds": recipe.networks,

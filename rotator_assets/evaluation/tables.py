@@ -10,7 +10,7 @@ _RUN = Column("run_id", "VARCHAR", "Dagster run that wrote the row")
 _RECIPE_CONTENT = Column("recipe_content", "VARCHAR", "the recipe of the training and its predictions, JSON")
 
 _METRICS = (
-    *fields("dataset", "recipe"),
+    *fields("dataset", "recipe", "population"),
     *SAMPLE,
     *AUC,
     Column(

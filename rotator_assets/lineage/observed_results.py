@@ -192,15 +192,13 @@ def _of_dataset(dataset: str) -> Covers:
 
 
 def _families(snapshot: Snapshot, dataset: str) -> Content:
-    """Return the trained recipes that are compared, by the setting in which they differ, and their populations."""
+    """Return the trained recipes that are compared, by the setting in which they differ."""
     trained = _trained(snapshot, dataset)
     if not trained:
         return {}
     families = varied(snapshot.recipes, REFERENCE_RECIPE)
     compared = {setting: [name for name in families.get(setting, []) if name in trained] for setting in FAMILIES}
-    found = {setting: ", ".join(names) for setting, names in compared.items() if len(names) > 1}
-    known = [snapshot.recipes[name] for name in sorted(trained) if name in snapshot.recipes]
-    return {IN_THE_FILE: found | {f"population of {recipe.name}": recipe.population for recipe in known}}
+    return {IN_THE_FILE: {setting: ", ".join(names) for setting, names in compared.items() if len(names) > 1}}
 
 
 def _other_survey(snapshot: Snapshot, training: str) -> list[tuple[Iterable[str], Covers]]:

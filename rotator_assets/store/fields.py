@@ -175,6 +175,7 @@ _ALL = (
         "dimensionless",
         "where the recipe predicts no lambda_r",
     ),
+    Column("population", "VARCHAR", "galaxies tested: early (types), or all (with a T-Type)"),
     Column("n_galaxies", "INTEGER", "number of catalogue entries with an out-of-fold prediction"),
     Column("n_slow", "INTEGER", "number of slow rotators among them"),
     Column(

@@ -6,7 +6,6 @@ import pytest
 
 from rotator_assets.comparison.classifiers import compare_classifiers
 from rotator_assets.comparison.tables import TABLES
-from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.statistics import holm
 from rotator_assets.evaluation.auc import auc_difference, auc_interval
 from rotator_assets.evaluation.network_scores import NetworkScores
@@ -14,7 +13,6 @@ from rotator_assets.evaluation.summary import against_baselines
 from rotator_assets_tests.comparison.test_comparisons import SMALL, predictions
 
 POPULATIONS = {"thesis": "early", "log": "early", "fusion": "early", "all-types": "all", "more": "all"}
-RECIPES = {name: Recipe(name=name, population=population) for name, population in POPULATIONS.items()}
 PARTS = ("network", "network + catalogue", "catalogue")
 
 
@@ -32,7 +30,7 @@ def baselines_of(name, count):
 def tables():
     counts = {name: 120 if population == "all" else 90 for name, population in POPULATIONS.items()}
     repeats = pd.concat([training_of(name, count) for name, count in counts.items()])
-    metrics = pd.DataFrame({"recipe": list(POPULATIONS), "parameters": 7, "seconds": 2.0})
+    metrics = pd.DataFrame({"recipe": POPULATIONS.keys(), "population": POPULATIONS.values(), "parameters": 7, "seconds": 2.0})
     baselines = pd.concat([baselines_of(name, counts[name]) for name in ("thesis", "log", "all-types")])
     parts = [predictions(SMALL, "fusion", seed=20 + number).assign(part=part) for number, part in enumerate(PARTS)]
     return repeats, metrics, baselines, pd.concat(parts)
@@ -40,7 +38,7 @@ def tables():
 
 @pytest.fixture(scope="module")
 def table(tables):
-    return compare_classifiers(*tables, RECIPES)
+    return compare_classifiers(*tables)
 
 
 def test_every_classifier_is_in_its_population_best_first(table):
@@ -84,13 +82,15 @@ def test_p_values_are_corrected_within_a_population(table):
 
 def test_without_the_studys_recipe_there_are_aucs_and_no_differences(tables):
     repeats, metrics, baselines, parts = tables
-    table = compare_classifiers(repeats[repeats["recipe"] == "fusion"], metrics, baselines, parts, RECIPES)
+    table = compare_classifiers(repeats[repeats["recipe"] == "fusion"], metrics, baselines, parts)
     assert set(table["classifier"]) == {"fusion", "ellipticity", "fusion: catalogue"}
     recipes = table[table["kind"] != "baseline"]
     assert recipes["auc"].notna().all() and recipes["auc_difference"].isna().all()
 
 
-def test_trainings_of_removed_recipes_are_left_out(tables):
-    known = {name: recipe for name, recipe in RECIPES.items() if name not in ("log", "fusion")}
-    assert set(compare_classifiers(*tables, known)["classifier"]) == {"thesis", "all-types", "more", "ellipticity"}
-    assert compare_classifiers(*tables, {}).empty
+def test_trainings_without_metrics_are_left_out(tables):
+    repeats, metrics, baselines, parts = tables
+    known = metrics[~metrics["recipe"].isin(["log", "fusion"])]
+    found = compare_classifiers(repeats, known, baselines, parts)
+    assert set(found["classifier"]) == {"thesis", "all-types", "more", "ellipticity"}
+    assert compare_classifiers(repeats, metrics[:0], baselines, parts).empty
