@@ -10,6 +10,7 @@ effect on a training as another processor. This module uses the standard library
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -87,13 +88,17 @@ _OF_THE_INTERPRETER = ("PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONIOENCODING", "
 """Variables read when Python starts: they stay in effect until the process is restarted."""
 _UNSURPRISING = ("DAGSTER_HOME", "MPLBACKEND", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONUTF8", "XDG_CONFIG_HOME")
 """Variables that are overridden without a message, because users expect it."""
+_GARBAGE_THRESHOLD = 10_000
+"""New objects between garbage collections. Python's 700 costs a sixth of the time of importing Dagster and TensorFlow."""
 
 
 def prepare() -> tuple[str, ...]:
-    """Set up the environment of this process and its children.
+    """Set up the environment of this process and its children, and collect garbage less often.
 
     Returns the names of the variables that had other values.
     """
+    if 0 < gc.get_threshold()[0] < _GARBAGE_THRESHOLD:
+        gc.set_threshold(_GARBAGE_THRESHOLD)
     said = [name for name in os.environ if name.startswith((*_REMOVED, *_REMOVED_FAMILIES)) and name not in _KEPT]
     for name in said:
         del os.environ[name]
