@@ -30,7 +30,8 @@ def baselines_of(name, count):
 def tables():
     counts = {name: 120 if population == "all" else 90 for name, population in POPULATIONS.items()}
     repeats = pd.concat([training_of(name, count) for name, count in counts.items()])
-    metrics = pd.DataFrame({"recipe": POPULATIONS.keys(), "population": POPULATIONS.values(), "parameters": 7, "seconds": 2.0})
+    metrics = pd.DataFrame({"recipe": POPULATIONS.keys(), "population": POPULATIONS.values()})
+    metrics = metrics.assign(parameters=7, seconds=2.0)
     baselines = pd.concat([baselines_of(name, counts[name]) for name in ("thesis", "log", "all-types")])
     parts = [predictions(SMALL, "fusion", seed=20 + number).assign(part=part) for number, part in enumerate(PARTS)]
     return repeats, metrics, baselines, pd.concat(parts)
