@@ -4,8 +4,6 @@ import fcntl
 import inspect
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType
@@ -106,10 +104,11 @@ def new_root(observed_root, tmp_path):
 def finished_root(small_demo_root, tmp_path_factory) -> Path:
     """A copy of the small demo root on which the command line has run `thesis`; not to be changed by a test either."""
 
+    from rotator_assets_tests.commands import rotators
+
     def finish(root: Path) -> None:
         shutil.copytree(small_demo_root, root)
-        command = [str(Path(sys.executable).with_name("rotators")), "run", "-d", "manga-observed-64", "-r", "thesis"]
-        done = subprocess.run([*command, "--data", str(root)], capture_output=True, text=True, timeout=600)
+        done = rotators("run", "-d", "manga-observed-64", "-r", "thesis", data=root)
         assert done.returncode == 0, done.stderr
 
     return _made_once(tmp_path_factory, "finished", finish)

@@ -16,7 +16,7 @@ from rotator_assets.running import open_runner
 from rotator_assets.store.models import open_models
 from rotator_assets.store.tensors import open_tensor
 from rotator_assets.tables import TABLES, open_store
-from rotator_assets_tests.test_cli import complaint, rotators
+from rotator_assets_tests.commands import complaint, rotators
 
 pytestmark = pytest.mark.chain
 DATASET, RECIPE, OTHER_RECIPE = "manga-observed-64", "thesis", "r-band"

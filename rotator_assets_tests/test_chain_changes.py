@@ -17,7 +17,7 @@ from rotator_assets.orchestration.plans import plan, plan_stale
 from rotator_assets.running import open_runner
 from rotator_assets.store.models import open_models
 from rotator_assets.tables import open_store
-from rotator_assets_tests.test_cli import ROTATORS, complaint, rotators
+from rotator_assets_tests.commands import ROTATORS, complaint, rotators
 
 pytestmark = pytest.mark.chain
 SETTINGS_DECIDE = ("galaxies", "labeled_galaxies", "lambda_r_agreement", "label_sensitivity")

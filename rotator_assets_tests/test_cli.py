@@ -9,7 +9,6 @@ import shutil
 import socket
 import struct
 import subprocess
-import sys
 import termios
 from pathlib import Path
 
@@ -18,23 +17,8 @@ import pytest
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.tables import open_store
+from rotator_assets_tests.commands import ROTATORS, complaint, rotators
 from rotator_assets_tests.store.test_table_store import roc
-
-ROTATORS = str(Path(sys.executable).with_name("rotators"))
-
-
-def rotators(*arguments, data=None, **options):
-    environment = {k: v for k, v in os.environ.items() if k not in ("ROTATORS_DATA", "DAGSTER_HOME")}
-    command = [ROTATORS, *map(str, arguments), *(["--data", str(data)] if data else [])]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, **options)
-
-
-def complaint(done) -> str:
-    """The one line on standard error of a command that ended with status 2."""
-    assert done.returncode == 2, done
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("rotators: "), done.stderr
-    return lines[0]
 
 
 @pytest.fixture(scope="module")

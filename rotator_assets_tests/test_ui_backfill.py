@@ -16,7 +16,7 @@ import yaml
 
 from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE, RECIPES_FILE
 from rotator_assets.tables import open_store
-from rotator_assets_tests.test_cli import rotators
+from rotator_assets_tests.commands import rotators
 from rotator_assets_tests.ui_driver import NEEDS_BROWSER, Ui, open_page, running_ui, screenshot
 
 pytestmark = [*NEEDS_BROWSER, pytest.mark.chain, pytest.mark.timeout(1800)]

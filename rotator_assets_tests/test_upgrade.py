@@ -16,7 +16,7 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.orchestration.is_current import COVERED, NAME
 from rotator_assets.store.models import open_models
 from rotator_assets.tables import TABLES, open_store
-from rotator_assets_tests.test_cli import rotators
+from rotator_assets_tests.commands import rotators
 
 ARCHIVE = Path(__file__).parent / "fixtures" / "root_before_observed_results.tar.xz"
 DATASET, RECIPE = "manga-observed-64", "small"

@@ -89,7 +89,7 @@ _OF_THE_INTERPRETER = ("PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONIOENCODING", "
 _UNSURPRISING = ("DAGSTER_HOME", "MPLBACKEND", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONUTF8", "XDG_CONFIG_HOME")
 """Variables that are overridden without a message, because users expect it."""
 _GARBAGE_THRESHOLD = 10_000
-"""New objects between garbage collections. Python's 700 adds a sixth to the time of importing Dagster and TensorFlow."""
+"""New objects between garbage collections. Python's 700 adds a fifth to the time of importing TensorFlow."""
 
 
 def prepare() -> tuple[str, ...]:

@@ -57,6 +57,7 @@ def predictions(dataset: str, recipe: str, seed: int = 1, count: int = 90) -> pd
 def metrics_and_curve(sample: pd.DataFrame, run_id: str = "run-1") -> tuple[dict, pd.DataFrame]:
     key = {"dataset": sample["dataset"][0], "recipe": sample["recipe"][0], "synthetic": True}
     made = {
+        "population": "early",
         "optimal_threshold": 0.6,
         "folds": 2,
         "parameters": 8_000_000,

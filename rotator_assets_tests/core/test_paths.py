@@ -14,8 +14,8 @@ from rotator_assets.core.files import replacing, walk_files
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.store.table_store import content_hash
 from rotator_assets.tables import TABLES, open_store
+from rotator_assets_tests.commands import complaint, rotators
 from rotator_assets_tests.store.test_table_store import roc
-from rotator_assets_tests.test_cli import complaint, rotators
 
 NOT_UTF8 = os.fsdecode(b"caf\xe9")
 USABLE = {
