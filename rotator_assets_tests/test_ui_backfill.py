@@ -50,7 +50,7 @@ def recipes(tmp_path, monkeypatch) -> Path:
 def ui(finished_root, recipes, tmp_path):
     root = tmp_path / "root"
     shutil.copytree(finished_root, root, copy_function=shutil.copy2)
-    done = rotators("run", "-d", DATASET, "-r", "brief", "-r", "untouched", data=root)
+    done = rotators("run", "-d", DATASET, "-r", "brief", "-r", "untouched", "--jobs", "1", data=root)
     assert done.returncode == 0, done.stderr
     with running_ui(root, tmp_path / "ui.log") as running:
         yield running

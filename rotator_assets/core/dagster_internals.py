@@ -3,6 +3,9 @@
 Checked against the versions that ``pyproject.toml`` allows; a new minor version of Dagster may move any of them.
 """
 
+from functools import lru_cache
+from typing import Any
+
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.data_version import (
@@ -24,6 +27,9 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.sql import create_engine
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 __all__ = [
@@ -47,7 +53,26 @@ __all__ = [
     "StaleCauseCategory",
     "StaleStatus",
     "StaleStatusResolver",
+    "keep_engines",
 ]
+
+
+def keep_engines() -> None:
+    """Let the SQLite storages of this process keep an engine for each database, with the statements it has compiled.
+
+    Dagster makes an engine for each query. Compiling every statement again takes a quarter of the time of a run without
+    trainings.
+    """
+    sqlite_event_log.create_engine = sqlite_run_storage.create_engine = _engine
+
+
+def _engine(url: str, poolclass: type, connect_args: dict[str, Any] | None = None) -> Any:
+    return _kept_engine(url, poolclass, tuple((connect_args or {}).items()))
+
+
+@lru_cache(maxsize=16)
+def _kept_engine(url: str, poolclass: type, connect_args: tuple[tuple[str, Any], ...]) -> Any:
+    return create_engine(url, poolclass=poolclass, connect_args=dict(connect_args))
 
 
 class StaleStatusResolver(CachingStaleStatusResolver):

@@ -20,6 +20,7 @@ from rotator_assets.core.dagster_internals import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
+    keep_engines,
 )
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
@@ -52,6 +53,7 @@ def prepare_instance_home(root: DataRoot) -> Path:
 
 def open_instance(root: DataRoot) -> dg.DagsterInstance:
     """Open the data root's Dagster instance, and mark runs of killed processes as failed."""
+    keep_engines()
     instance = dg.DagsterInstance.from_config(str(prepare_instance_home(root)))
     fail_lost_runs(instance)
     # Dagster sets the limit of a pool when the pool is first used, and would start the first runs all at once.
