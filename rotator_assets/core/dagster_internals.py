@@ -63,7 +63,8 @@ def keep_engines() -> None:
     Dagster makes an engine for each query. Compiling every statement again takes a quarter of the time of a run without
     trainings.
     """
-    sqlite_event_log.create_engine = sqlite_run_storage.create_engine = _engine
+    for storage in (sqlite_event_log, sqlite_run_storage):
+        setattr(storage, create_engine.__name__, _engine)
 
 
 def _engine(url: str, poolclass: type, connect_args: dict[str, Any] | None = None) -> Any:
