@@ -44,7 +44,8 @@ ON_ANOTHER_SURVEY = {
     "tng-before-30": ("tng100-noisy", "before", 0.3),
     "tng-beside": ("tng100-noisy", "beside", 1.0),
 }
-SEVERAL_SETTINGS = ["long", "ensemble", "targets", "every-galaxy", "self-supervised", "recommended", "fusion"]
+SEVERAL_SETTINGS = ["long", "ensemble", "targets", "every-galaxy", "self-supervised", "recommended"]
+SEVERAL_SETTINGS += ["fusion", "fusion-all-types"]
 SEVERAL_SETTINGS += [f"every-galaxy-{other}" for other in ("all-types", 10, 20, 40, 70)]
 NAMED = [*STUDY, *(name for names in VARIANTS.values() for name in names), *SEVERAL_SETTINGS, *ON_ANOTHER_SURVEY]
 
