@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from rotator_assets.core.declarations import block
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.core.yaml_files import YamlFile, read_yaml, unknown_key
+from rotator_assets.core.yaml_files import YamlFile, first_bytes, parse_yaml, unknown_key
 
 RECIPES_FILE = Path(__file__).parents[1] / "recipes.yaml"
 ENVIRONMENT_VARIABLE = "ROTATORS_RECIPES"
@@ -28,18 +29,26 @@ def recipes_file() -> Path:
 def load_recipes(path: Path | None = None) -> dict[str, Recipe]:
     """Return every recipe of the file (default: `recipes_file`) by name, those under ``recipes`` first.
 
-    Raises InputError naming the file, the line, the recipe and the key: what `read_yaml` refuses, unknown keys, values
+    Raises InputError naming the file, the line, the recipe and the key: what `parse_yaml` refuses, unknown keys, values
     of another type (``"20"`` is no number, ``1`` no truth value) or out of range, a name that is not letters, digits
     and hyphens, a name in both places.
     """
-    file = _read(path or recipes_file())
-    groups = _groups(file)
-    return {name: _recipe(file, group, name, values) for group in groups for name, values in groups[group].items()}
+    path = path or recipes_file()
+    return dict(_recipes(path, _content(path)))
 
 
 def study_recipes(path: Path | None = None) -> list[str]:
     """Return the names of the study's own recipes, under ``recipes``. Raises InputError if the file is malformed."""
-    return list(_groups(_read(path or recipes_file()))["recipes"])
+    path = path or recipes_file()
+    return list(_groups(parse_yaml(path, _content(path)))["recipes"])
+
+
+@lru_cache(maxsize=4)
+def _recipes(path: Path, content: bytes) -> dict[str, Recipe]:
+    """Return the recipes of a file with this content. Each observation of the inputs asks for them."""
+    file = parse_yaml(path, content)
+    groups = _groups(file)
+    return {name: _recipe(file, group, name, values) for group in groups for name, values in groups[group].items()}
 
 
 def _recipe(file: YamlFile, group: str, name: str, values: object) -> Recipe:
@@ -58,9 +67,9 @@ def _recipe(file: YamlFile, group: str, name: str, values: object) -> Recipe:
         raise InputError(f"{place}: recipe '{name}': {_mistake(error)}") from None
 
 
-def _read(path: Path) -> YamlFile:
+def _content(path: Path) -> bytes:
     try:
-        return read_yaml(path)
+        return first_bytes(path)
     except OSError as error:
         remedy = f"restore it, or let {ENVIRONMENT_VARIABLE} name another recipes file"
         raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None

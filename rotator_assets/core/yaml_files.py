@@ -73,8 +73,17 @@ def read_yaml(path: Path) -> YamlFile:
     valid YAML, for a key that appears twice in a mapping or in merged ones, for an ambiguous word (see above), a tag, a
     second document, or a key that is not text, and for more than ``MAX_BYTES``, ``MAX_DEPTH`` or ``MAX_VALUES``.
     """
+    return parse_yaml(path, first_bytes(path))
+
+
+def first_bytes(path: Path) -> bytes:
+    """Return the content of a file, or so much of it that `parse_yaml` refuses it as too large."""
     with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
+        return file.read(MAX_BYTES + 1)
+
+
+def parse_yaml(path: Path, content: bytes) -> YamlFile:
+    """Return the only document of a file with this content. Raises InputError as `read_yaml` does."""
     if len(content) > MAX_BYTES:
         raise InputError(f"{path}: is larger than {MAX_BYTES // 1024} kB, too large for settings or recipes")
     try:

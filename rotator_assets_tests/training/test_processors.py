@@ -13,7 +13,7 @@ REPRESENTATIVE = tuple(
     f"rotator_assets_tests/training/{test}"
     for test in (
         "test_network.py::test_compiled_inference_follows_the_weights_and_any_batch_size",
-        "test_architectures.py::test_a_loaded_network_is_the_same_and_can_be_explained[residual]",
+        "test_architectures.py::test_a_loaded_network_is_the_same_and_can_be_explained[compact]",
         "test_empty_batches.py::test_without_galaxies_no_network_runs[small]",
         "test_empty_batches.py::test_a_training_has_no_empty_batch[None]",
     )

@@ -14,14 +14,11 @@ import pytest
 from scipy.special import expit, logit
 from scipy.stats import binom, norm
 
-from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.auc import auc_interval
 from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.training.cross_validation import cross_validate
 from rotator_assets_tests.training.made_up_training import galaxy_ids
-
-pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
 
 RUNS, GALAXIES, SIZE_PX = 40, 60, 8
 SHORTEST = Recipe(name="shortest", folds=2, epochs=2, batch_size=64, learning_rate=3e-3, regularization="dropout")
@@ -38,20 +35,15 @@ def covers(interval, widened=1.0):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Out-of-fold predictions of every run, each with new galaxies, random labels and another seed."""
-    eagerly = tensorflow().config.run_functions_eagerly
-    eagerly(True)  # tracing takes longer than these trainings
     folder, results = tmp_path_factory.mktemp("shuffled"), []
-    try:
-        for seed in range(RUNS):
-            generator = np.random.default_rng(seed)
-            images = generator.lognormal(size=(GALAXIES, SIZE_PX, SIZE_PX, 3)).astype(np.float32)
-            labels = generator.permutation(np.arange(GALAXIES) % 2)
-            objects = np.arange(GALAXIES)
-            recipe = SHORTEST.model_copy(update={"seed": seed})
-            result = cross_validate(images, labels, objects, galaxy_ids(objects), recipe, model_folder=folder)
-            results.append(result.predictions)
-    finally:
-        eagerly(False)
+    for seed in range(RUNS):
+        generator = np.random.default_rng(seed)
+        images = generator.lognormal(size=(GALAXIES, SIZE_PX, SIZE_PX, 3)).astype(np.float32)
+        labels = generator.permutation(np.arange(GALAXIES) % 2)
+        objects = np.arange(GALAXIES)
+        recipe = SHORTEST.model_copy(update={"seed": seed})
+        result = cross_validate(images, labels, objects, galaxy_ids(objects), recipe, model_folder=folder)
+        results.append(result.predictions)
     return results
 
 
