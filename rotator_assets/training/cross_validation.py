@@ -17,12 +17,13 @@ from rotator_assets.core.backend import compute_policy, device_name
 from rotator_assets.core.files import replacing
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.statistics import youden_threshold
-from rotator_assets.training.additional import AdditionalGalaxies, with_additional_galaxies
+from rotator_assets.training.additional import AdditionalGalaxies
 from rotator_assets.training.calibration import fit_calibration, interval_margin
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog
-from rotator_assets.training.folds import Split, plan_inner_splits, plan_splits
+from rotator_assets.training.folds import Split
+from rotator_assets.training.material import Material
 from rotator_assets.training.network import inference_function, logits_of, outputs_of
-from rotator_assets.training.other_survey import OtherGalaxies, StackedImages, with_other_galaxies
+from rotator_assets.training.other_survey import OtherGalaxies
 from rotator_assets.training.pipeline import Images
 from rotator_assets.training.self_supervision import SelfSupervision
 from rotator_assets.training.targets import MARGINS, OUTPUTS, PREDICTED_SPIN, Answers
@@ -159,7 +160,7 @@ def cross_validate(
     started, policy = time.monotonic(), compute_policy()
     rows = np.arange(len(labels)) if rows is None else np.asarray(rows, dtype=np.int64)
     answers = Answers.unknown(len(labels), recipe) if answers is None else answers
-    material = _Material.of(images, rows, galaxies, answers, recipe, additional, other)
+    material = Material.of(images, rows, galaxies, answers, recipe, additional, other)
     checkpoints = Checkpoints(checkpoint_folder, recipe, policy)
     pretraining = None
     if recipe.pretraining != "none":
@@ -221,72 +222,8 @@ def cross_validate(
     )
 
 
-@dataclass(frozen=True)
-class _Material:
-    """All galaxies of a training, one after the other: tested, additional, and those of the other survey.
-
-    ``rows``, ``labels`` and ``answers`` have one entry per galaxy, ``tested`` and ``predicted`` one row per tested
-    galaxy, and per galaxy of the survey. ``first`` is the split of a network from which all others start, ``inner``
-    those of networks trained without two folds.
-    """
-
-    images: Images
-    rows: NDArray[np.int64]
-    labels: NDArray[np.int8]
-    answers: Answers
-    splits: list[Split]
-    inner: list[Split]
-    first: Split | None
-    tested: pd.DataFrame
-    predicted: pd.DataFrame
-
-    @classmethod
-    def of(
-        cls,
-        images: NDArray[np.float32],
-        rows: NDArray[np.int64],
-        galaxies: pd.DataFrame,
-        answers: Answers,
-        recipe: Recipe,
-        additional: AdditionalGalaxies | None,
-        other: OtherGalaxies | None,
-    ) -> _Material:
-        """Return the material and its splits."""
-        labels, objects = galaxies["rotator_type"].to_numpy(), galaxies["object_id"].to_numpy()
-        splits, first, stacked = plan_splits(labels, objects, recipe), None, images
-        splits += plan_inner_splits(labels, objects, recipe)
-        every_row, every_label, learned = [rows], [labels], [answers]
-        predicted = [galaxies[["galaxy_id", "object_id"]]]
-        if additional is not None:
-            splits = with_additional_galaxies(splits, objects, additional, recipe)
-            every_row, every_label = [*every_row, additional.rows], [*every_label, additional.labels]
-            learned.append(additional.answers)
-            predicted.append(pd.DataFrame({"galaxy_id": additional.galaxy_ids, "object_id": additional.object_ids}))
-        if other is not None:
-            first, splits = with_other_galaxies(splits, sum(map(len, every_label)), other, recipe)
-            every_row, every_label = [*every_row, len(images) + other.rows], [*every_label, other.labels]
-            learned.append(Answers.unknown(len(other.labels), recipe) if other.answers is None else other.answers)
-            stacked = StackedImages(images, other.images)
-        return cls(
-            stacked,
-            np.concatenate(every_row),
-            np.concatenate(every_label),
-            Answers.concatenated(learned),
-            splits[: recipe.networks],
-            splits[recipe.networks :],
-            first,
-            galaxies,
-            pd.concat(predicted, ignore_index=True),
-        )
-
-    def unseen(self, split: Split) -> pd.DataFrame:
-        """Return the galaxies that the networks of a fold predict without having seen them, tested ones first."""
-        rows = np.concatenate([split.test, split.unseen])
-        return self.predicted.iloc[rows].assign(repeat=split.repeat, fold=split.fold, tested=rows < len(self.tested))
-
-
 def _evaluated(
-    network: keras.Model, material: _Material, split: Split, recipe: Recipe
+    network: keras.Model, material: Material, split: Split, recipe: Recipe
 ) -> tuple[dict[str, float], dict[str, float], NDArray[np.float64]]:
     """Return threshold and calibration, margins of the intervals of lambda_R, and the logits of the tested galaxies.
 
@@ -306,7 +243,7 @@ def _evaluated(
     return decisions, margins, logits
 
 
-def _inner_logits(network: keras.Model, material: _Material, split: Split, recipe: Recipe) -> pd.DataFrame:
+def _inner_logits(network: keras.Model, material: Material, split: Split, recipe: Recipe) -> pd.DataFrame:
     """Return the rows of `CrossValidation.inner` of a network trained without two folds."""
     infer, images, rows = inference_function(network), material.images, material.rows
     frame = material.tested.iloc[split.test][["galaxy_id", "object_id"]].assign(repeat=split.repeat)

@@ -16,6 +16,7 @@ from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.table_store import content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.training.additional import AdditionalGalaxies
+from rotator_assets.training.material import Material
 from rotator_assets.training.objects import physical_objects
 from rotator_assets.training.other_survey import OtherGalaxies
 from rotator_assets.training.sample import learned_galaxies, training_sample
@@ -57,6 +58,13 @@ class TrainingGalaxies:
     versions: tuple[str, ...]
     tables: tuple[pd.DataFrame, ...]
     notices: tuple[str, ...]
+
+    def material(self, tensor: ImageTensor) -> Material:
+        """Return the galaxies in one sequence, with their splits; ``tensor``: the images of the dataset."""
+        learned = Answers.unknown(len(self.sample), self.recipe) if self.answers is None else self.answers
+        galaxies = self.sample[["galaxy_id", "object_id", "rotator_type"]].astype({"rotator_type": np.int8})
+        rows = tensor.rows_of(galaxies["galaxy_id"])
+        return Material.of(tensor.images, rows, galaxies, learned, self.recipe, self.additional, self.other)
 
     def content(self, code_version: str, encoder_version: str | None = None) -> str:
         """Return a hash of everything that decides the training; it can resume from checkpoints of the same hash."""
