@@ -18,6 +18,7 @@ DOMAINS = (
     "comparison",
     "attribution",
     "attribution.faithfulness",
+    "candidates",
     "robustness.features",
     "robustness.label_noise",
     "robustness.learning_curve",

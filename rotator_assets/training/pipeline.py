@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _FLIPS = ((), (1,), (2,), (1, 2))
 """Axes of images (n, ny, nx, ...) along which they are mirrored."""
+N_SYMMETRIES = 2 * len(_FLIPS)
+"""Number of the symmetries of a square."""
 _MASKS: dict[bytes, bytes] = {}
 """Masks of neighbours by the hash of their image, packed to bits; empty without neighbours."""
 _MOST_MASKS = 2**15

@@ -1,0 +1,161 @@
+"""Asset ``candidates``: every galaxy with an image, ranked by its probability of being a slow rotator."""
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rotator_assets.candidates.exhibits import EXHIBITS
+from rotator_assets.candidates.tables import TABLES
+from rotator_assets.core import progress
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.keys import split_training_key
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.galaxies.recipe_labels import with_recipe_labels
+from rotator_assets.lineage.groups import described, of_dataset, training_report_asset
+from rotator_assets.lineage.inputs import of_recipe
+from rotator_assets.lineage.observed_results import learned_galaxies, other_survey_galaxies
+from rotator_assets.lineage.reads import Reads
+from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.models import TrainedModels
+from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.tensors import ImageTensor
+from rotator_assets.training.assets import as_predicted, training_content
+from rotator_assets.training.galaxies import training_galaxies
+from rotator_assets.training.material import Material
+from rotator_assets.training.objects import physical_objects
+from rotator_assets.training.targets import MARGINS
+
+if TYPE_CHECKING:
+    from rotator_assets.candidates.networks import NetworkOutputs
+
+_SEED = 2020
+
+
+@training_report_asset(
+    code_version="1",
+    ins=of_dataset("image_tensors", "labeled_images", "imaged_galaxies"),
+    deps=[*of_recipe("training", "prediction"), other_survey_galaxies, learned_galaxies],
+    description="Every galaxy with an image, most probable slow rotator first, by networks that have not seen it; and "
+    "completeness and purity of the first candidates.",
+)
+def candidates(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    rotator_classifier: TrainedModels,
+    predictions: pd.DataFrame,
+    image_tensors: ImageTensor,
+    labeled_images: pd.DataFrame,
+    imaged_galaxies: pd.DataFrame,
+) -> dg.MaterializeResult:
+    """Rank every galaxy with an image, and say what observing the first of them finds."""
+    from rotator_assets.candidates.blind import predict_blindly
+    from rotator_assets.candidates.ranking import ranked_candidates
+
+    dataset, name = split_training_key(context.partition_key)
+    reads = Reads(context, store)
+    recipe = as_predicted(rotator_classifier, reads.table("repeat_predictions"))
+    key: dict[str, Any] = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
+    material = _material(rotator_classifier, image_tensors, labeled_images, dataset, reads)
+    galaxies = with_recipe_labels(imaged_galaxies, recipe)
+    ranked = ranked_candidates(
+        predict_blindly(
+            galaxies.assign(object_id=physical_objects(galaxies)),
+            image_tensors.rows_of(galaxies["galaxy_id"]),
+            material,
+            _runs(rotator_classifier, material, recipe, f"candidates {dataset} {name}"),
+            recipe.seed,
+        ),
+        _calibration(reads),
+        galaxies,
+        recipe.test_time_averaging,
+        recipe.population,
+    ).assign(**key)
+    follow_up = _follow_up(ranked, set(predictions["galaxy_id"])).assign(**key)
+    units = reads.table("images", dataset).set_index("galaxy_id")["image_unit"]
+    pictures = _pictures(store, ranked, follow_up, image_tensors, units, key)
+    listed = ranked[~ranked["labelled"]]
+    return dg.MaterializeResult(
+        value={
+            "candidates": ranked[TABLES["candidates"].column_names],
+            "follow_up": follow_up[TABLES["follow_up"].column_names],
+        },
+        data_version=dg.DataVersion(content_hash(ranked)),
+        metadata=described(
+            rows=len(ranked),
+            synthetic=key["synthetic"],
+            pictures=pictures,
+            without_label=len(listed),
+            slow_expected=float(listed["probability_slow"].sum()),
+            outside_domain=int((~ranked["in_domain"]).sum()),
+        ),
+    )
+
+
+def _material(
+    models: TrainedModels, tensor: ImageTensor, labeled_images: pd.DataFrame, dataset: str, reads: Reads
+) -> Material:
+    """Return the galaxies of the training and its splits; raise InputError if they have changed since."""
+    galaxies = training_galaxies(tensor, labeled_images, models.recipe, dataset, reads)
+    if training_content(galaxies, models.recipe, reads) != models.training:
+        raise InputError(
+            f"{dataset}|{models.recipe.name}: was trained on other galaxies or by another version of this program; "
+            "materialize rotator_classifier again (`rotators run --stale` does)"
+        )
+    return galaxies.material(tensor)
+
+
+def _runs(models: TrainedModels, material: Material, recipe: Recipe, title: str):
+    """Return a function that runs the networks of a fold on rows of the images, and reports progress."""
+    from rotator_assets.candidates.networks import network_outputs
+
+    def run(fold: int, rows: NDArray[np.int64]) -> "NetworkOutputs":
+        progress.report(title, fold, recipe.networks, f"{len(rows)} galaxies")
+        return network_outputs(models.load_outputs(fold), material.images, rows, recipe)
+
+    return run
+
+
+def _calibration(reads: Reads) -> pd.DataFrame:
+    """Return the calibration and the margins of each fold; margins are 0 for recipes that predict no lambda_R."""
+    folds = reads.table("training_folds")
+    calibration = [column for column in folds.columns if column.startswith("calibration_")]
+    folds = folds.drop_duplicates("fold")[["fold", *calibration]]
+    margins = reads.table("unseen_galaxies").drop_duplicates("fold")[["fold", *MARGINS]]
+    return folds.merge(margins, on="fold", how="left", validate="one_to_one")
+
+
+def _follow_up(ranked: pd.DataFrame, tested: set[str]) -> pd.DataFrame:
+    """Return table ``follow_up``: tested galaxies as measured, those without a label as expected."""
+    from rotator_assets.candidates.follow_up import EXPECTED, MEASURED, expected_follow_up, measured_follow_up
+
+    known, unknown = ranked[ranked["labelled"]], ranked[~ranked["labelled"]]
+    measured = measured_follow_up(known["probability_slow"], known["rotator_type"] == 0, known["object_id"], seed=_SEED)
+    parts = [measured.assign(sample=MEASURED)]
+    if len(unknown):
+        parts.append(expected_follow_up(unknown["probability_slow"]).assign(sample=EXPECTED))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _pictures(
+    store: TableStore,
+    ranked: pd.DataFrame,
+    follow_up: pd.DataFrame,
+    tensor: ImageTensor,
+    units: pd.Series,
+    key: dict[str, Any],
+) -> Pictures:
+    from rotator_assets.candidates.figures import SHEET_COLUMNS, SHEET_ROWS, contact_sheet, follow_up_figure
+
+    pictures = Pictures(store.root, f"{key['dataset']}/{key['recipe']}", EXHIBITS)
+    pictures.add("follow_up", follow_up_figure(follow_up, **key))
+    first = ranked[~ranked["labelled"]].head(SHEET_COLUMNS * SHEET_ROWS)
+    if first.empty:
+        pictures.remove("candidates")
+        return pictures
+    calibrated = bool((units.loc[first["galaxy_id"]] == "nanomaggies").all())
+    images = tensor.select(first["galaxy_id"])
+    pictures.add("candidates", contact_sheet(first, images, **key, calibrated=calibrated))
+    return pictures

@@ -1,0 +1,107 @@
+"""Predictions of every galaxy by those networks alone that have not seen it, in any role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rotator_assets.candidates.domain import fit_domain
+from rotator_assets.candidates.networks import NetworkOutputs
+from rotator_assets.candidates.population import fit_population
+from rotator_assets.training.material import Material
+from rotator_assets.training.targets import OUTPUTS
+
+N_GROUPS = 5
+"""Number of groups of physical galaxies, of which each is calibrated by the others (`calibrated_outside`)."""
+_SEED_OF_GROUPS = 3
+
+
+@dataclass(frozen=True)
+class BlindPredictions:
+    """Predictions of galaxies by networks that have not seen them.
+
+    Attributes
+    ----------
+    outputs
+        One row per galaxy and fold whose networks have not seen it: galaxy_id, object_id, repeat, fold, group, the
+        columns of `OUTPUTS` (NaN where not predicted), domain_distance (1: at the cut) and probability_early.
+    members
+        Logit of each network of the fold, float64 (n_rows, n_networks).
+    """
+
+    outputs: pd.DataFrame
+    members: NDArray[np.float64]
+
+
+def predict_blindly(
+    galaxies: pd.DataFrame,
+    rows: NDArray[np.int64],
+    material: Material,
+    run: Callable[[int, NDArray[np.int64]], NetworkOutputs],
+    seed: int,
+) -> BlindPredictions:
+    """Predict galaxies by the networks of each fold that have seen neither them nor their repeat observations.
+
+    Parameters
+    ----------
+    galaxies
+        Galaxies with an image: galaxy_id, object_id (of the physical galaxy, as in `physical_objects`, the same for
+        all galaxies of the training) and is_early_type (missing where unknown).
+    rows
+        Their rows of the images of the material, int64 (n,).
+    material
+        The galaxies of the training and its splits.
+    run
+        Runs the networks of a fold (its number) on rows of the images.
+    seed
+        Seed of the groups.
+
+    Returns
+    -------
+    BlindPredictions
+        Galaxies that no network was trained on have a row for every fold.
+    """
+    objects = galaxies["object_id"].to_numpy()
+    of_row = dict(zip(rows.tolist(), range(len(rows)), strict=True))
+    early = np.asarray(galaxies["is_early_type"].astype("Float64").to_numpy(float, na_value=np.nan), np.float64)
+    groups = _groups(objects, seed)
+    found, members = [], []
+    for split in material.splits:
+        # The validation part has tested types alone; the fold's additional galaxies were not trained on either.
+        parts = (split.train, split.validation, split.unseen)
+        trained, validated, unseen = (_of_survey(material.rows[part], of_row) for part in parts)
+        blind = np.flatnonzero(~np.isin(objects, objects[np.concatenate([trained, validated])]))
+        held_out = np.concatenate([validated, unseen])
+        needed, place = np.unique(np.concatenate([blind, trained, held_out]), return_inverse=True)
+        of_blind, of_trained, of_held_out = np.split(place, np.cumsum([len(blind), len(trained)]))
+        says = run(split.fold, rows[needed])
+        domain = fit_domain(says.features[of_trained], says.features[of_held_out])
+        population = fit_population(early[trained], says.features[of_trained])
+        frame = galaxies.iloc[blind][["galaxy_id", "object_id"]].assign(
+            repeat=split.repeat,
+            fold=split.fold,
+            group=groups[blind],
+            **dict.fromkeys(OUTPUTS, np.nan),
+            domain_distance=domain.distance(says.features[of_blind]),
+            probability_early=population(says.features[of_blind]),
+        )
+        outputs = says.outputs[of_blind].astype(np.float64)
+        frame[list(OUTPUTS[: outputs.shape[1]])] = outputs
+        found.append(frame)
+        members.append(says.members[of_blind].astype(np.float64))
+    return BlindPredictions(pd.concat(found, ignore_index=True), np.concatenate(members))
+
+
+def _of_survey(rows: NDArray[np.int64], of_row: dict[int, int]) -> NDArray[np.int64]:
+    """Return the galaxies of these rows of images; those of another survey are left out."""
+    return np.array([of_row[row] for row in rows.tolist() if row in of_row], dtype=np.int64)
+
+
+def _groups(objects: NDArray, seed: int) -> NDArray[np.int64]:
+    """Return the group of each galaxy; physical galaxies are not divided."""
+    _, number = np.unique(objects, return_inverse=True)
+    return np.random.default_rng((seed, _SEED_OF_GROUPS)).integers(0, N_GROUPS, number.max(initial=-1) + 1)[number]

@@ -1,0 +1,25 @@
+"""Figures and tables of this domain in the study report."""
+
+from __future__ import annotations
+
+from rotator_assets.plots.exhibit import Exhibit, FigureExhibit, TableExhibit
+
+EXHIBITS: tuple[Exhibit, ...] = (
+    FigureExhibit(
+        "follow_up",
+        "training",
+        "Slow rotators found, completeness and purity against the number of candidates observed.",
+    ),
+    FigureExhibit(
+        "candidates", "training", "The most probable slow rotators among galaxies without measured kinematics."
+    ),
+    TableExhibit(
+        "candidates",
+        "training",
+        "The first candidates without a label",
+        select="SELECT rank, galaxy_id, ra, dec, population, probability_slow, probability_slow_low, "
+        "probability_slow_high, lambda_r_predicted, in_domain",
+        clauses="AND NOT labelled ORDER BY rank LIMIT 20",
+        needs_rows=True,
+    ),
+)

@@ -1,0 +1,100 @@
+"""Completeness and purity of the first candidates: what an observer finds by observing a number of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+RESAMPLED = 1000
+ENDS = (16, 84)
+"""Percentiles of the intervals."""
+MEASURED, EXPECTED = "labelled galaxies, measured", "galaxies without a label, expected"
+
+
+def measured_follow_up(
+    probability_slow: ArrayLike, is_slow: ArrayLike, object_ids: ArrayLike, *, seed: int = 0
+) -> pd.DataFrame:
+    """Return what the first candidates among labelled galaxies contain, with intervals by resampling of objects.
+
+    Parameters
+    ----------
+    probability_slow
+        Calibrated probability of being slow, shape (n,).
+    is_slow
+        True for slow rotators, shape (n,).
+    object_ids
+        Physical galaxies, which are resampled as a whole, shape (n,).
+    seed
+        Seed of the resampling.
+
+    Returns
+    -------
+    One row per number of observed galaxies: n_observed, slow_found, slow_expected (sum of the probabilities),
+    slow_total, completeness and purity; slow_found, completeness and purity with the ends of their 68 % interval (_low,
+    _high).
+    """
+    probability, slow = np.asarray(probability_slow, float), np.asarray(is_slow, bool)
+    order = np.argsort(-probability, kind="stable")
+    probability, slow = probability[order], slow[order]
+    _, number = np.unique(np.asarray(object_ids)[order], return_inverse=True)
+    generator, n = np.random.default_rng(seed), len(slow)
+    found, complete, pure = (np.empty((RESAMPLED, n)) for _ in range(3))
+    observed = np.arange(1, n + 1)
+    for sample in range(RESAMPLED):
+        weight = np.bincount(generator.integers(0, number.max() + 1, number.max() + 1), minlength=number.max() + 1)
+        weight = weight[number]
+        # The sample in order of probability: how many of its first galaxies are slow.
+        drawn, drawn_slow = np.cumsum(weight), np.cumsum(weight * slow)
+        found[sample] = np.interp(observed, np.r_[0, drawn], np.r_[0, drawn_slow])
+        complete[sample] = found[sample] / max(drawn_slow[-1], 1)
+        pure[sample] = found[sample] / observed
+    total = slow.sum()
+    frame = _frame(np.cumsum(slow), np.cumsum(probability), float(total))
+    for name, values in (("slow_found", found), ("completeness", complete), ("purity", pure)):
+        frame[[f"{name}_low", f"{name}_high"]] = np.percentile(values, ENDS, axis=0).T
+    return frame
+
+
+def expected_follow_up(probability_slow: ArrayLike) -> pd.DataFrame:
+    """Return what the first candidates among galaxies without a label contain, if the probabilities are right.
+
+    Parameters
+    ----------
+    probability_slow
+        Calibrated probability of being slow, shape (n,).
+
+    Returns
+    -------
+    The columns of `measured_follow_up`; slow_found equals slow_expected, and the intervals are those of the sum of
+    independent outcomes (normal approximation). Errors of the calibration are not part of them.
+    """
+    probability = np.sort(np.asarray(probability_slow, float))[::-1]
+    expected, variance = np.cumsum(probability), np.cumsum(probability * (1 - probability))
+    total = probability.sum()
+    frame = _frame(expected, expected, total)
+    error = np.sqrt(variance)
+    frame["slow_found_low"] = np.maximum(expected - error, 0.0)
+    frame["slow_found_high"] = np.minimum(expected + error, frame["n_observed"])
+    rest = variance[-1] - variance if len(variance) else variance
+    # Found and missed slow rotators are independent; the fraction found has this error to first order.
+    spread = np.sqrt((total - expected) ** 2 * variance + expected**2 * rest) / total**2 if total > 0 else np.nan
+    frame["completeness_low"] = np.maximum(frame["completeness"] - spread, 0.0)
+    frame["completeness_high"] = np.minimum(frame["completeness"] + spread, 1.0)
+    for end in ("low", "high"):
+        frame[f"purity_{end}"] = frame[f"slow_found_{end}"] / frame["n_observed"]
+    return frame
+
+
+def _frame(found: NDArray, expected: NDArray[np.float64], total: float) -> pd.DataFrame:
+    observed = np.arange(1, len(found) + 1)
+    return pd.DataFrame(
+        {
+            "n_observed": observed,
+            "slow_found": found.astype(float),
+            "slow_expected": expected,
+            "slow_total": total,
+            "completeness": found / total if total > 0 else np.full(len(found), np.nan),
+            "purity": found / observed,
+        }
+    )
