@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 INSIDE = 0.99
 """Fraction of the held-out galaxies that counts as resembling the training part."""
+_LEAST_VARIANCE = 1e-6
+"""Of standardized features; it lets networks whose features are all zero have a domain."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def fit_domain(trained: NDArray, held_out: NDArray) -> Domain:
     scale = trained.std(axis=0)
     scale = np.where(scale > 0, scale, max(scale.max(), 1e-12))
     fitted = LedoitWolf().fit(trained / scale)
-    mean, precision = fitted.location_ * scale, fitted.precision_ / np.outer(scale, scale)
+    covariance = fitted.covariance_ + _LEAST_VARIANCE * np.eye(len(scale))
+    mean, precision = fitted.location_ * scale, np.linalg.inv(covariance) / np.outer(scale, scale)
     cut = float(np.quantile(_distance(held_out, mean, precision), INSIDE))
     return Domain(mean, precision, max(cut, 1e-12))
 
