@@ -31,6 +31,8 @@ class Column:
     """Paper or catalogue column that defines the field."""
     required: bool = False
     """The value is never NULL."""
+    ucd: str = ""
+    """What it is in the IVOA's vocabulary (Unified Content Descriptor), for files that other programs read."""
 
     @property
     def comment(self) -> str:
