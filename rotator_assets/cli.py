@@ -180,7 +180,8 @@ def query(sql: str, data: str | None, form: str) -> None:
     """Run SQL on the results. It never waits for a run and never blocks one."""
     import duckdb
 
-    from rotator_assets.orchestration.query_output import as_csv, as_json, print_answer
+    from rotator_assets.orchestration.query_output import as_csv, print_answer
+    from rotator_assets.store.json_text import as_json
     from rotator_assets.store.table_store import interruptible
     from rotator_assets.tables import open_store
 

@@ -1,11 +1,7 @@
-"""Output of query results as JSON, CSV or a table.
-
-DuckDB converts values to text, because Python cannot represent all of them, such as infinite dates.
-"""
+"""Output of query results as CSV or a table."""
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Sequence
@@ -13,28 +9,10 @@ from pathlib import Path
 
 import duckdb
 
-from rotator_assets.core.errors import InputError
 from rotator_assets.orchestration.terminal import print_table
 
-_STRING_OR_NOT_A_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)')
 _FLOATS = ("FLOAT", "DOUBLE")
 _NUMBER_TYPE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*|BIGNUM")
-
-
-def as_json(relation: duckdb.DuckDBPyRelation) -> str:
-    """Return a JSON list with one record per line.
-
-    Numbers keep all their digits; NaN and infinities become null, also in nested values. Other types that JSON lacks
-    (dates, blobs, intervals, keys of maps) become DuckDB's text for them. Raises InputError where two columns have the
-    same name.
-    """
-    names = relation.columns
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"query: two columns are named '{repeated[0]}'; give one of them another name with AS")
-    keys = [json.dumps(name, ensure_ascii=False) for name in names]
-    rows = _projected(relation, ["to_json(#{})"] * len(names))
-    records = (", ".join(f"{key}: {_json_value(text)}" for key, text in zip(keys, row, strict=True)) for row in rows)
-    return "[" + ",\n".join(f"{{{record}}}" for record in records) + "]\n"
 
 
 def as_csv(relation: duckdb.DuckDBPyRelation) -> bytes:
@@ -59,13 +37,6 @@ def print_answer(relation: duckdb.DuckDBPyRelation) -> None:
 def _projected(relation: duckdb.DuckDBPyRelation, expressions: Sequence[str]) -> list[tuple]:
     """Return the rows of these expressions; ``{}`` in each is the number of its column."""
     return relation.project(", ".join(e.format(n) for n, e in enumerate(expressions, start=1))).fetchall()
-
-
-def _json_value(text: str | None) -> str:
-    """Return a value as DuckDB's ``to_json`` writes it, with null for numbers that JSON lacks."""
-    if text is None:
-        return "null"
-    return _STRING_OR_NOT_A_NUMBER.sub(lambda found: found[0] if found[0].startswith('"') else "null", text)
 
 
 def _text(value: object) -> str:

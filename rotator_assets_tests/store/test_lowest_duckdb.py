@@ -31,7 +31,8 @@ import sys
 from pathlib import Path
 import duckdb
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.orchestration.query_output import as_csv, as_json
+from rotator_assets.orchestration.query_output import as_csv
+from rotator_assets.store.json_text import as_json
 from rotator_assets.tables import open_store
 from rotator_assets_tests.store.test_table_store import roc
 store = open_store(DataRoot(Path(sys.argv[1])))
