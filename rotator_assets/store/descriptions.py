@@ -1,0 +1,94 @@
+"""What a file that other programs read says of its table: name, comment, columns, and whether it is synthetic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from rotator_assets.store.columns import Column, Table
+
+
+@dataclass(frozen=True)
+class Description:
+    """Name and comment of a table, and its declared columns by name; other columns have no unit and no description."""
+
+    name: str
+    comment: str = ""
+    columns: Mapping[str, Column] = field(default_factory=dict[str, Column])
+    synthetic: bool = False
+    """Some of the rows were made from synthetic files."""
+
+
+def describe_answer(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    answer: duckdb.DuckDBPyRelation,
+    tables: Mapping[str, Table],
+) -> Description:
+    """Describe the answer to a query by the tables that the query reads.
+
+    A column of the answer is a declared one where a table that the query reads has a column of this name and type. If
+    several have, unit and meaning are kept where they agree. The answer is synthetic if its own column ``synthetic`` is
+    true in any row; without such a column, if that of any table read is.
+
+    Parameters
+    ----------
+    connection
+        Where the query runs.
+    sql
+        The query.
+    answer
+        Its answer.
+    tables
+        Every table by name.
+
+    Returns
+    -------
+    Description
+        The table's own description where the answer has all columns of one table.
+    """
+    read = _tables_read(connection, sql, tables)
+    columns = {}
+    for name, kind in zip(answer.columns, answer.types, strict=True):
+        declared = [c for table in read for c in table.columns if (c.name, c.type) == (name, str(kind))]
+        if declared:
+            columns[name] = _agreed(declared)
+    synthetic = _is_synthetic(connection, answer, read)
+    if len(read) == 1 and answer.columns == read[0].column_names:
+        return Description(read[0].name, read[0].comment, columns, synthetic)
+    names = ", ".join(table.name for table in read)
+    return Description("query", f"Answer to a query of {names}." if names else "", columns, synthetic)
+
+
+def _tables_read(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, Table]) -> Sequence[Table]:
+    """Return the tables that the query names: those that DuckDB's parser finds, else those in its text."""
+    names = "SELECT json_extract_string(tree, '$..table_name') FROM (SELECT json_serialize_sql(?::VARCHAR) AS tree)"
+    query = connection.extract_statements(sql)[-1].query
+    found = connection.execute(names, [query]).fetchall()[0][0] or re.findall(r"\w+", query)
+    named = {name.casefold() for name in found}
+    return [table for name, table in tables.items() if name in named]
+
+
+def _agreed(declared: Sequence[Column]) -> Column:
+    """Return the column with the meaning and unit that all declarations share."""
+    first = declared[0]
+    if all(column.comment == first.comment for column in declared):
+        return first
+    unit = first.unit if all(column.unit == first.unit for column in declared) else ""
+    return Column(first.name, first.type, "", unit, ucd=first.ucd)
+
+
+def _is_synthetic(
+    connection: duckdb.DuckDBPyConnection, answer: duckdb.DuckDBPyRelation, read: Sequence[Table]
+) -> bool:
+    if ("synthetic", "BOOLEAN") in zip(answer.columns, map(str, answer.types), strict=True):
+        return _any(answer)
+    marked = (table.name for table in read if "synthetic" in table.column_names)
+    return any(_any(connection.table(name)) for name in marked)
+
+
+def _any(relation: duckdb.DuckDBPyRelation) -> bool:
+    return bool(relation.aggregate("bool_or(synthetic)").fetchall()[0][0])

@@ -1,0 +1,112 @@
+"""Tables as files that other programs read; the ending of the name selects the format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import replacing
+from rotator_assets.store.astropy_files import votable_header, write_ecsv, write_fits, write_votable
+from rotator_assets.store.astropy_tables import to_astropy
+from rotator_assets.store.descriptions import Description
+from rotator_assets.store.json_text import json_list, json_records
+from rotator_assets.store.table_store import literal_path, quoted, session
+
+
+def write_table(file: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
+    """Write rows to a file, replacing it as a whole.
+
+    Parameters
+    ----------
+    file
+        File to write. Its ending selects the format, see `ending_of`.
+    rows
+        A query, or a frame as ``duckdb.from_df`` gives it.
+    description
+        What the file says of the rows. CSV and JSON have no room for it.
+
+    Returns
+    -------
+    int
+        Number of rows.
+
+    Raises
+    ------
+    InputError
+        If the ending is unknown, the format cannot hold a name or value, or the file cannot be written.
+    """
+    ending = ending_of(file)
+    try:
+        _require_different_names(rows.columns)
+        with replacing(file, ending) as temporary:
+            return _WRITERS[ending](temporary, rows, description)
+    except ValueError as error:
+        raise InputError(f"{file}: {error}") from None
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror or error}") from None
+
+
+def ending_of(file: Path) -> str:
+    """Return the ending that selects the format; raises InputError where it is none of the known ones."""
+    for ending in _WRITERS:
+        if file.name.lower().endswith(ending):
+            return ending
+    raise InputError(f"{file}: its ending selects no format; the endings are: {', '.join(_WRITERS)}")
+
+
+def has_known_ending(file: Path) -> bool:
+    """Return whether the ending of a file selects a format."""
+    return file.name.lower().endswith(tuple(_WRITERS))
+
+
+def _require_different_names(names: list[str]) -> None:
+    """Raise ValueError where two columns have the same name, as formats see it: many ignore case."""
+    folded = [name.casefold() for name in names]
+    for name in names:
+        if folded.count(name.casefold()) > 1:
+            raise ValueError(f"two columns are named '{name}'; give one of them another name with AS")
+
+
+def _csv(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
+    rows.write_csv(str(path))
+    outside_quotes = path.read_bytes().split(b'"')[::2]
+    return sum(part.count(b"\n") for part in outside_quotes) - 1
+
+
+def _json(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
+    records = json_records(rows)
+    path.write_text(json_list(records), encoding="utf-8")
+    return len(records)
+
+
+def _parquet(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
+    """Write Parquet with a VOTable that describes its columns (IVOA note VOParquet 1.0, which TOPCAT reads)."""
+    header = votable_header(to_astropy(rows.limit(0), description))
+    about = f"'IVOA.VOTable-Parquet.version': '1.0', 'IVOA.VOTable-Parquet.content': {quoted(header)}"
+    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{about}}}"
+    rows.query("rows_to_write", f"COPY (FROM rows_to_write) TO {quoted(str(path))} ({options})")
+    with session() as connection:
+        counted = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [literal_path(str(path))])
+        return counted.fetchall()[0][0]
+
+
+def _by_astropy(write: Callable[..., None]) -> Callable[[Path, duckdb.DuckDBPyRelation, Description], int]:
+    """Return the writer of a format that takes an astropy table."""
+
+    def write_rows(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
+        table = to_astropy(rows, description)
+        write(path, table)
+        return len(table)
+
+    return write_rows
+
+
+_WRITERS = {
+    **{".csv": _csv, ".json": _json, ".parquet": _parquet, ".ecsv": _by_astropy(write_ecsv)},
+    **dict.fromkeys((".fits", ".fit", ".fits.gz"), _by_astropy(write_fits)),
+    **dict.fromkeys((".vot", ".votable", ".xml"), _by_astropy(write_votable)),
+}
+"""Writer of each ending."""
