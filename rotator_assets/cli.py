@@ -176,36 +176,36 @@ def ui(data: str | None, port: int) -> None:
 @click.argument("sql")
 @data_option
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-def query(sql: str, data: str | None, form: str) -> None:
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write instead: .csv, .json, .parquet, .fits, .vot (VOTable) or .ecsv.",
+)
+@click.pass_context
+def query(context: click.Context, sql: str, data: str | None, form: str, output: Path | None) -> None:
     """Run SQL on the results. It never waits for a run and never blocks one."""
-    import duckdb
-
+    from rotator_assets.orchestration.answers import answering, write_answer
     from rotator_assets.orchestration.query_output import as_csv, print_answer
     from rotator_assets.store.json_text import as_json
-    from rotator_assets.store.table_store import interruptible
     from rotator_assets.tables import open_store
 
-    root = _root(data)
-    if not root.path.is_dir():
-        raise InputError(f"{root.path}: there is no such data root; name one with --data or run `rotators demo`")
-    has_results = root.tables.is_dir()
-    with interruptible(), open_store(root).connect() if has_results else duckdb.connect() as connection:
-        try:
-            if not connection.extract_statements(sql):
-                raise InputError("query: it holds no statement; try: FROM galaxies LIMIT 10")
-            answer = connection.sql(sql)
-            # Older releases of DuckDB, unlike their stubs, return None for statements that return no rows.
-            if answer is None:  # pyright: ignore[reportUnnecessaryComparison]
-                _write(b"[]\n" if form == "json" else b"")
-            elif form == "json":
-                _write(as_json(answer).encode())
-            elif form == "csv":
-                _write(as_csv(answer))
-            else:
-                print_answer(answer)
-        except duckdb.Error as error:
-            missing = "" if has_results else f"; {root.path} holds no results yet, see `rotators status`"
-            raise InputError(f"query: {' '.join(str(error).split())}{missing}") from None
+    store = open_store(_root(data))
+    if output:
+        if context.get_parameter_source("form") is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError("--format is for the console, the ending of --output for a file: leave out --format")
+        _require_apart(output, store.root)
+        click.echo(write_answer(store, sql, output))
+        return
+    with answering(store, sql) as (_, answer):
+        if answer is None:
+            _write(b"[]\n" if form == "json" else b"")
+        elif form == "json":
+            _write(as_json(answer).encode())
+        elif form == "csv":
+            _write(as_csv(answer))
+        else:
+            print_answer(answer)
 
 
 @cli.command()
@@ -232,21 +232,40 @@ def report(data: str | None) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @data_option
-def export(file: Path, data: str | None) -> None:
-    """Write every table into one self-contained DuckDB file, replacing an earlier export."""
+@click.option("--table", metavar="NAME", help="The table to write, where FILE ends in .csv, .fits, .vot, ...")
+def export(file: Path, data: str | None, table: str | None) -> None:
+    """Write every table into FILE.duckdb, or one table into a file of another format.
+
+    FILE.duckdb is self-contained and replaces an earlier export. Otherwise the ending selects the format: .csv, .json,
+    .parquet, .fits, .vot (VOTable) or .ecsv, and --table the table.
+    """
+    from rotator_assets.orchestration.answers import write_answer
+    from rotator_assets.store.table_files import has_known_ending
     from rotator_assets.tables import open_store
 
     root = _root(data)
     if not root.tables.is_dir():
         raise InputError(f"{root.path}: holds no results to export; run `rotators run` first")
+    _require_apart(file, root)
+    store = open_store(root)
+    if table is None and not has_known_ending(file):
+        rows = store.export(file)
+        click.echo(f"{file}: {len(rows)} tables, {sum(rows.values())} rows")
+        return
+    if table not in store.tables:
+        problem = f"there is no table '{table}'" if table else f"{file}: holds one table, which --table names"
+        raise InputError(f"{problem}; the tables are: {', '.join(store.tables)}")
+    click.echo(write_answer(store, f'FROM "{table}"', file))
+
+
+def _require_apart(file: Path, root: DataRoot) -> None:
+    """Raise InputError where a file to write is the root's database or lies in its results."""
     if file.resolve() == root.database.resolve():
         raise InputError(f"{file}: is the root's own database; name another file")
     if root.results.resolve() in file.resolve().parents:
         raise InputError(
             f"{file}: lies in the root's results, which are replaced and may be deleted; name another folder"
         )
-    rows = open_store(root).export(file)
-    click.echo(f"{file}: {len(rows)} tables, {sum(rows.values())} rows")
 
 
 def _root(data: str | Path | None) -> DataRoot:

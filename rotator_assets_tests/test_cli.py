@@ -181,9 +181,9 @@ def test_export_replaces_an_earlier_export_and_nothing_else(root, tmp_path):
     with duckdb.connect(str(target)) as connection:
         connection.execute("CREATE TABLE my_notes AS SELECT 1 AS a")
     assert "holds 'my_notes'" in complaint(rotators("export", target, data=root))
-    (tmp_path / "image.fits").write_text("SIMPLE = T")
-    assert "cannot be read as an earlier export" in complaint(rotators("export", tmp_path / "image.fits", data=root))
-    assert (tmp_path / "image.fits").read_text() == "SIMPLE = T"
+    (tmp_path / "notes").write_text("mine")
+    assert "cannot be read as an earlier export" in complaint(rotators("export", tmp_path / "notes", data=root))
+    assert (tmp_path / "notes").read_text() == "mine"
 
 
 @pytest.mark.parametrize(("name", "reason"), [("results/all.duckdb", "root's results"), ("a?.duckdb", "path with '?'")])

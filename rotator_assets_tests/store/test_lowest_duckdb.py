@@ -31,6 +31,7 @@ import sys
 from pathlib import Path
 import duckdb
 from rotator_assets.core.data_root import DataRoot
+from rotator_assets.orchestration.answers import write_answer
 from rotator_assets.orchestration.query_output import as_csv
 from rotator_assets.store.json_text import as_json
 from rotator_assets.tables import open_store
@@ -42,6 +43,10 @@ store.export(store.root.path / "all.duckdb")
 with store.connect() as connection:
     answer = connection.sql("SELECT true_positive_rate AS x, ['nan'::DOUBLE] AS y FROM roc_curves LIMIT 1")
     print(duckdb.__version__, as_json(answer).strip(), as_csv(answer), store.read("roc_curves", "k").shape[0])
+for ending in (".csv", ".json", ".parquet", ".fits", ".vot", ".ecsv"):
+    file = store.root.path / f"curve{ending}"
+    print(write_answer(store, "FROM roc_curves", file).removeprefix(f"{file}: "))
+    print(write_answer(store, "PIVOT roc_curves ON threshold USING max(true_positive_rate)", file).split("; ")[1])
 """
 
 
@@ -96,6 +101,7 @@ def test_the_lowest_version_reads_every_table(finished_root, tmp_path, run_with_
 
 
 def test_tables_are_written_and_queried_with_the_lowest_version(tmp_path, run_with_lowest, lowest_version):
-    (line,) = run_with_lowest(WORKS, tmp_path)
+    line, *files = run_with_lowest(WORKS, tmp_path)
     assert line == f"""{lowest_version} [{{"x": 0.25, "y": [null]}}] b'x,y\\n0.25,[nan]\\n' 2"""
+    assert files == ["2 rows, 6 columns; made from synthetic galaxies", "made from synthetic galaxies"] * 6
     assert len(open_store(DataRoot(tmp_path)).query("FROM roc_curves")) == 2
