@@ -37,9 +37,26 @@ def answering(
 
 
 def write_answer(store: TableStore, sql: str, file: Path) -> str:
-    """Write the answer to a file in the format of its ending; return one line on what was written.
+    """Write the answer to a file.
 
-    Raises InputError for wrong SQL, for a statement without rows, and where the format or the place cannot hold them.
+    Parameters
+    ----------
+    store
+        The tables.
+    sql
+        The query.
+    file
+        File to write; its ending selects the format.
+
+    Returns
+    -------
+    str
+        One line on what was written.
+
+    Raises
+    ------
+    InputError
+        For wrong SQL, for a statement without rows, and where the format or the place cannot hold them.
     """
     ending_of(file)  # a query may take long
     with answering(store, sql) as (connection, answer):
