@@ -16,7 +16,7 @@ from rotator_assets.training.material import Material
 from rotator_assets.training.targets import OUTPUTS
 
 N_GROUPS = 5
-"""Number of groups of physical galaxies, of which each is calibrated by the others (`calibrated_outside`)."""
+"""Number of groups of galaxies that no network has seen; each is calibrated by the others (`calibrated_outside`)."""
 _SEED_OF_GROUPS = 3
 
 
@@ -68,7 +68,6 @@ def predict_blindly(
     objects = galaxies["object_id"].to_numpy()
     of_row = dict(zip(rows.tolist(), range(len(rows)), strict=True))
     early = np.asarray(galaxies["is_early_type"].astype("Float64").to_numpy(float, na_value=np.nan), np.float64)
-    groups = _groups(objects, seed)
     found, members = [], []
     for split in material.splits:
         # The validation part has tested types alone; the fold's additional galaxies were not trained on either.
@@ -84,7 +83,6 @@ def predict_blindly(
         frame = galaxies.iloc[blind][["galaxy_id", "object_id"]].assign(
             repeat=split.repeat,
             fold=split.fold,
-            group=groups[blind],
             **dict.fromkeys(OUTPUTS, np.nan),
             domain_distance=domain.distance(says.features[of_blind]),
             probability_early=population(says.features[of_blind]),
@@ -93,7 +91,8 @@ def predict_blindly(
         frame[list(OUTPUTS[: outputs.shape[1]])] = outputs
         found.append(frame)
         members.append(says.members[of_blind].astype(np.float64))
-    return BlindPredictions(pd.concat(found, ignore_index=True), np.concatenate(members))
+    outputs = pd.concat(found, ignore_index=True)
+    return BlindPredictions(outputs.assign(group=_groups(outputs, seed)), np.concatenate(members))
 
 
 def _of_survey(rows: NDArray[np.int64], of_row: dict[int, int]) -> NDArray[np.int64]:
@@ -101,7 +100,12 @@ def _of_survey(rows: NDArray[np.int64], of_row: dict[int, int]) -> NDArray[np.in
     return np.array([of_row[row] for row in rows.tolist() if row in of_row], dtype=np.int64)
 
 
-def _groups(objects: NDArray, seed: int) -> NDArray[np.int64]:
-    """Return the group of each galaxy; physical galaxies are not divided."""
-    _, number = np.unique(objects, return_inverse=True)
-    return np.random.default_rng((seed, _SEED_OF_GROUPS)).integers(0, N_GROUPS, number.max(initial=-1) + 1)[number]
+def _groups(outputs: pd.DataFrame, seed: int) -> NDArray[np.int64]:
+    """Return the group of each row: the fold of a galaxy that other folds train on, else a random one, below 0.
+
+    Physical galaxies are not divided.
+    """
+    objects, number = np.unique(outputs["object_id"].to_numpy(), return_inverse=True)
+    drawn = np.random.default_rng((seed, _SEED_OF_GROUPS)).integers(0, N_GROUPS, len(objects))
+    of_one_fold = outputs.groupby(["object_id", "repeat"])["fold"].transform("nunique") == 1
+    return np.where(of_one_fold, outputs["fold"], -1 - drawn[number])

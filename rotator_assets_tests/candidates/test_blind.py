@@ -75,5 +75,7 @@ def test_predictions_are_those_of_the_galaxy_and_of_the_fold(galaxies, material)
 
 def test_groups_do_not_divide_objects(galaxies, material):
     blind = predict_blindly(galaxies, np.arange(EVERY), material, run, seed=0)
-    assert (blind.outputs.groupby("object_id")["group"].nunique() == 1).all()
-    assert blind.outputs["group"].nunique() > 1
+    assert (blind.outputs.groupby(["object_id", "repeat"])["group"].nunique() == 1).all()
+    trained_on = blind.outputs["galaxy_id"].str[1:].astype(int) < N_TESTED + N_MORE
+    assert (blind.outputs["group"] == blind.outputs["fold"])[trained_on].all()
+    assert blind.outputs.loc[~trained_on, "group"].nunique() > 1 and (blind.outputs["group"] < 0)[~trained_on].any()

@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rotator_assets.candidates.follow_up import MEASURED
+from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.kinematics.spin import spin_threshold
 from rotator_assets.lineage import observed_results as results
@@ -46,6 +48,7 @@ def galaxies(new_root, monkeypatch):
         is_early_type=np.arange(len(labels)) // 2 % 2 > 0,
     )
     frame.loc[::9, ["lambda_r", "rotator_type"]] = [np.nan, pd.NA]
+    written(new_root, "images", DATASET, frame.assign(usable=True, image_unit="nanomaggies"))
     written(new_root, "imaged_galaxies", DATASET, frame)
     written(new_root, "labeled_images", DATASET, frame[frame["rotator_type"].notna()])
     written(new_root, "kinematics_catalog", "manga", frame.assign(survey="manga", lambda_r_source="pipe3d").dropna())
@@ -55,13 +58,48 @@ def galaxies(new_root, monkeypatch):
     return frame
 
 
-def test_every_galaxy_is_predicted_calibrated_and_compared(new_root, galaxies):
+@pytest.fixture
+def runner(new_root, galaxies):
     with open_runner(new_root) as runner:
         runner.observe()
         for asset in ("image_tensors", "labeled_images", "imaged_galaxies"):
             runner.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=DATASET))
-        assets = ("rotator_classifier", "predictions", "galaxy_report")
-        runner.materialize(Step("training", assets, PARTITION))
+        yield runner
+
+
+def test_every_galaxy_is_predicted_calibrated_and_ranked(new_root, galaxies, runner):
+    runner.materialize(Step("training", ("rotator_classifier", "predictions", "galaxy_report"), PARTITION))
+    _every_galaxy_is_predicted(new_root, galaxies)
+    runner.materialize(Step("training", ("candidates",), PARTITION))
+    _every_galaxy_is_ranked(new_root, galaxies)
+    # Other galaxies than those of the training.
+    written(new_root, "imaged_galaxies", DATASET, galaxies.assign(t_type=np.where(galaxies.index == 0, 1.0, np.nan)))
+    with pytest.raises(InputError, match=r"was trained on other galaxies .* materialize rotator_classifier again"):
+        runner.materialize(Step("training", ("candidates",), PARTITION))
+
+
+def _every_galaxy_is_ranked(new_root, galaxies):
+    tables = open_store(new_root)
+    found = tables.read("candidates", PARTITION)
+    assert found["rank"].tolist() == list(range(1, len(galaxies) + 1))
+    predicted = tables.read("galaxy_predictions", PARTITION).set_index("galaxy_id").loc[found["galaxy_id"]]
+    expected = 1 - predicted["probability_fast_calibrated"].to_numpy()
+    np.testing.assert_allclose(found["probability_slow"], expected, atol=1e-5)
+    np.testing.assert_allclose(found["lambda_r_low"], predicted["lambda_r_low"], atol=1e-5)
+    labelled = galaxies.set_index("galaxy_id")["rotator_type"].notna().loc[found["galaxy_id"]]
+    assert found["labelled"].tolist() == labelled.tolist() and (found["n_networks"] == 1).all()
+    assert found["population_known"].all() and set(found["population"]) == {"early", "late"}
+    assert 0.9 <= found["in_domain"].mean() <= 1
+    follow_up = tables.read("follow_up", PARTITION)
+    measured = follow_up[follow_up["sample"] == MEASURED]
+    assert measured["n_observed"].tolist() == list(range(1, labelled.sum() + 1))
+    assert measured["slow_found"].iloc[-1] == (galaxies["rotator_type"] == 0).sum() == measured["slow_total"].iloc[0]
+    assert len(follow_up) == len(galaxies)
+    for picture in ("follow_up.png", "candidates.png"):
+        assert (new_root.figures / DATASET / RECIPE / picture).is_file()
+
+
+def _every_galaxy_is_predicted(new_root, galaxies):
     tables = open_store(new_root)
     found = tables.read("galaxy_results", PARTITION).set_index("galaxy_id").loc[galaxies["galaxy_id"]]
     early, labelled = galaxies["is_early_type"].to_numpy(), galaxies["rotator_type"].notna().to_numpy()
