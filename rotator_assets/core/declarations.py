@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -18,4 +18,10 @@ def declared(field: FieldInfo) -> Mapping[str, Any]:
 def block(field: FieldInfo) -> type[BaseModel] | None:
     """Return the model of a field that is a block of settings, None for a single setting."""
     kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def block_of_list(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of the entries of a field that is a list of blocks, None for any other field."""
+    kind = next(iter(get_args(field.annotation)), None)
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None

@@ -7,7 +7,7 @@ import json
 from collections.abc import Container
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from rotator_assets.core.declarations import declared
 
@@ -23,6 +23,52 @@ Seeing = Annotated[float, Field(ge=0.6, le=10)]
 Depth = Annotated[float, Field(ge=0, le=1e6)]
 """Standard deviation of the sky in nanomaggies per pixel."""
 Factor = Annotated[float, Field(gt=0, le=10)]
+
+
+def _one_line(value: object) -> object:
+    """Return text without line breaks and surrounding blanks, and a whole number as text: identifiers of TNG."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+Line = Annotated[str, Field(min_length=1), BeforeValidator(_one_line)]
+
+
+class Exclusion(BaseModel):
+    """A galaxy to leave out, with its repeat observations: named by an identifier, or by its position."""
+
+    model_config = STRICT
+
+    galaxy_id: Line | None = None
+    object_id: Line | None = None
+    ra: float | None = Field(default=None, ge=0, le=360, description="degrees")
+    dec: float | None = Field(default=None, ge=-90, le=90, description="degrees")
+    radius_arcsec: float = Field(default=5.0, gt=0, le=3600, description="largest distance from the position")
+    excluded_from: Literal["training", "everything"] = "everything"
+    reason: Line
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Exclusion:
+        if (self.ra is None) != (self.dec is None):
+            raise ValueError("a position needs both ra and dec")
+        if sum(value is not None for value in (self.galaxy_id, self.object_id, self.ra)) != 1:
+            raise ValueError("name the galaxy in one way: by galaxy_id, by object_id, or by ra and dec")
+        if self.ra is None and "radius_arcsec" in self.model_fields_set:
+            raise ValueError("radius_arcsec belongs to a position: leave it out")
+        return self
+
+    @property
+    def position(self) -> tuple[float, float] | None:
+        """Right ascension and declination in degrees; None for a galaxy named by an identifier."""
+        return None if self.ra is None or self.dec is None else (self.ra, self.dec)
+
+    @property
+    def name(self) -> str:
+        """How the entry names the galaxy."""
+        if self.position:
+            return f"ra {self.ra} dec {self.dec} within {self.radius_arcsec:g} arcsec"
+        return f"galaxy_id {self.galaxy_id}" if self.galaxy_id is not None else f"object_id {self.object_id}"
 
 
 class LabelSettings(BaseModel):
@@ -170,10 +216,21 @@ class SurveySettings(BaseModel):
     ellipticity_preference: Annotated[tuple[str, ...], FROM_LIST] = Field(
         description="sources of the ellipticity, the most preferred first"
     )
+    exclude: Annotated[tuple[Exclusion, ...], FROM_LIST] = Field(
+        default=(), description="galaxies left out of training or of everything"
+    )
     kinematics: KinematicsSettings = KinematicsSettings()
     labels: LabelSettings = LabelSettings()
     images: ImageSettings = ImageSettings()
     mock: MockSettings = MockSettings()
+
+    @field_validator("exclude")
+    @classmethod
+    def _once_each(cls, exclude: tuple[Exclusion, ...]) -> tuple[Exclusion, ...]:
+        names = [one.name for one in exclude]
+        if repeated := [name for number, name in enumerate(names) if name in names[:number]]:
+            raise ValueError(f"{repeated[0]} appears twice")
+        return exclude
 
 
 def version_of(model: BaseModel, names: Container[str] | None = None) -> str:

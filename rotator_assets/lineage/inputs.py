@@ -124,11 +124,12 @@ SETTINGS = {
         "fill_refused",
         "lambda_r_scale",
         "ellipticity_preference",
+        "exclude",
     ),
     "kinematics_settings": ("kinematics",),
-    "image_settings": ("images", "mock"),
+    "image_settings": ("images", "mock", "exclude"),
 }
-"""Settings of a survey in each input."""
+"""Settings of a survey in each input. Images depend only on the galaxies that are excluded from everything."""
 
 
 @dataclass(frozen=True)
@@ -220,21 +221,32 @@ def _encoder(recipe: Recipe, root: DataRoot) -> str | None:
 def _settings(survey: SurveySettings) -> dict[str, tuple[dict[str, Any], str]]:
     """Return content and version of the settings inputs of a survey, by asset."""
     chosen = survey.model_dump(mode="json")
-    of_sources = [name for name in SETTINGS["label_settings"] if name != "labels"]
+    of_sources = [name for name in SETTINGS["label_settings"] if name not in ("labels", "exclude")]
+    excluded = {one.name: f"{one.excluded_from}, {one.reason}" for one in survey.exclude}
+    without_image = {one.name: excluded[one.name] for one in survey.exclude if one.excluded_from == "everything"}
     return {
-        "label_settings": (
-            {name: chosen[name] for name in SETTINGS["label_settings"]},
-            _version([version_of(survey.labels), version_of(survey, of_sources)]),
+        "label_settings": _with_exclusions(
+            {name: chosen[name] for name in ("labels", *of_sources)},
+            [version_of(survey.labels), version_of(survey, of_sources)],
+            excluded,
         ),
         "kinematics_settings": (
             {name: chosen[name] for name in SETTINGS["kinematics_settings"]},
             version_of(survey.kinematics),
         ),
-        "image_settings": (
-            {name: chosen[name] for name in SETTINGS["image_settings"]},
-            _version([version_of(survey.images), version_of(survey.mock)]),
+        "image_settings": _with_exclusions(
+            {name: chosen[name] for name in ("images", "mock")},
+            [version_of(survey.images), version_of(survey.mock)],
+            without_image,
         ),
     }
+
+
+def _with_exclusions(content: dict[str, Any], versions: list, excluded: dict[str, str]) -> tuple[dict[str, Any], str]:
+    """Return content and version of settings with the excluded galaxies, which change neither if there are none."""
+    if excluded:
+        content, versions = {**content, "exclude": excluded}, [*versions, excluded]
+    return content, _version(versions)
 
 
 def _files(folder: Path, *names: str) -> dict[str, list[int]]:

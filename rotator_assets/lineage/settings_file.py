@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.core.declarations import block
+from rotator_assets.core.declarations import block, block_of_list
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.settings import STRICT, SurveySettings
 from rotator_assets.core.yaml_files import read_yaml, unknown_key
@@ -87,7 +87,7 @@ def load_settings(root: DataRoot) -> Settings:
     try:
         return Settings(**content)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda one: one["type"] == "missing")  # a misspelled key is missing, too
         keys = [part for part in first["loc"] if part != "surveys"]
         where = ".".join(map(str, keys))
         unknown = first["type"] == "extra_forbidden"
@@ -101,12 +101,13 @@ def load_settings(root: DataRoot) -> Settings:
 
 
 def _known(place: list[str]) -> list[str]:
-    """Return the valid keys at the top level, in a survey's block, or in one of its blocks."""
+    """Return the valid keys at the top level, in a survey's block, in one of its blocks, or in an entry of a list."""
     if not place:
         return ["profile", *SURVEYS]
     model: type[BaseModel] = SurveySettings
     for name in place[1:]:
-        model = block(model.model_fields[name]) or model
+        if field := model.model_fields.get(name):  # otherwise the position in a list
+            model = block(field) or block_of_list(field) or model
     return list(model.model_fields)
 
 

@@ -67,6 +67,24 @@ def test_new_choices_of_sources_count_once_they_are_set():
     )
 
 
+def test_excluded_galaxies_are_read(tmp_path):
+    (tmp_path / "settings.yaml").write_text(
+        "manga:\n  exclude:\n"
+        "  - {galaxy_id: 8000-1901, reason: a star\n      in front}\n"
+        "  - {object_id: 1-200, excluded_from: training, reason: merger}\n"
+        "  - {ra: 0, dec: -90, radius_arcsec: 60, reason: ghost}\n"
+        "tng100: {exclude: [{galaxy_id: 117250, reason: interacting}]}\n"
+    )
+    settings = load_settings(DataRoot(tmp_path))
+    named, of_object, placed = settings.survey("manga").exclude
+    assert (named.galaxy_id, named.excluded_from, named.reason) == ("8000-1901", "everything", "a star in front")
+    assert (of_object.object_id, of_object.excluded_from) == ("1-200", "training")
+    assert (placed.ra, placed.dec, placed.radius_arcsec) == (0, -90, 60)
+    assert named.radius_arcsec == 5
+    assert settings.survey("tng100").exclude[0].galaxy_id == "117250"  # YAML reads subfind ids as numbers
+    assert Settings().survey("manga").exclude == ()
+
+
 def test_a_later_setting_counts_once_it_has_another_value():
     assert version_of(ImageSettings(max_missing_fraction=0.01)) != version_of(ImageSettings())
 
@@ -74,6 +92,39 @@ def test_a_later_setting_counts_once_it_has_another_value():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "manga:\n  exclude:\n  - {galaxy_id: a, reason: b}\n  - {galaxy_id: c}",
+            "line 4: manga.exclude.1.reason: Field required",
+        ),
+        ("manga: {exclude: [{galaxy_id: a, reason: ' '}]}", "manga.exclude.0.reason: String should have at least 1"),
+        ("manga:\n  exclude:\n  - {reason: b}", "line 3: manga.exclude.0: name the galaxy in one way"),
+        ("manga: {exclude: [{galaxy_id: a, object_id: b, reason: c}]}", "name the galaxy in one way: by galaxy_id, by"),
+        ("manga: {exclude: [{galaxy_id: a, ra: 1, dec: 1, reason: c}]}", "manga.exclude.0: name the galaxy in one way"),
+        ("manga: {exclude: [{ra: 1, reason: c}]}", "manga.exclude.0: a position needs both ra and dec"),
+        ("manga: {exclude: [{galaxy_id: a, radius_arcsec: 9, reason: c}]}", "radius_arcsec belongs to a position"),
+        (
+            "manga:\n  exclude:\n  - ra: 361\n    dec: 0\n    reason: c",
+            "line 3: manga.exclude.0.ra: Input should be less than or equal to 360",
+        ),
+        ("manga: {exclude: [{ra: 1, dec: -91, reason: c}]}", "manga.exclude.0.dec: Input should be greater than"),
+        ("manga: {exclude: [{ra: '1', dec: 1, reason: c}]}", "manga.exclude.0.ra: Input should be a valid number"),
+        ("manga: {exclude: [{ra: 1, dec: 1, radius_arcsec: 0, reason: c}]}", "radius_arcsec: Input should be greater"),
+        (
+            "manga: {exclude: [{galaxy_id: a, excluded_from: test, reason: c}]}",
+            "manga.exclude.0.excluded_from: Input should be 'training' or 'everything'",
+        ),
+        (
+            "manga: {exclude: [{galaxy_id: a, because: c}]}",
+            "manga.exclude.0.because: unknown key; the keys are galaxy_id, object_id, ra, dec, radius_arcsec",
+        ),
+        ("manga: {exclude: [{galaxy: a, reason: c}]}", "galaxy: unknown key; did you mean 'galaxy_id'?"),
+        (
+            "manga: {exclude: [{galaxy_id: a, reason: b}, {galaxy_id: a, reason: c}]}",
+            "manga.exclude: galaxy_id a appears twice",
+        ),
+        ("manga: {exclude: [8000-1901]}", "manga.exclude.0: Input should be"),
+        ("manga: {exclude: {galaxy_id: a, reason: b}}", "manga.exclude: Input should be a valid tuple"),
+        ("exclude: []", "exclude: unknown key"),
         ("mangas: {}", "mangas: unknown key; did you mean 'manga'?"),
         ("manga: {label: {}}", "manga.label: unknown key; did you mean 'labels'?"),
         ("manga: {labels: {cut: 1}}", "manga.labels.cut: unknown key; the keys are t_type_max, p_late_max"),

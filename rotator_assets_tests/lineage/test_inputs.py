@@ -113,6 +113,56 @@ def test_a_changed_setting_is_reported_for_its_survey_only(instance, root, text,
     assert _observe(instance, root) == {(asset, "manga"): " -> ".join(_turned(told))}
 
 
+MERGER = "manga: {exclude: [{galaxy_id: 8000-1901, excluded_from: training, reason: merger}]}"
+STAR = "manga: {exclude: [{ra: 1, dec: 2, reason: star}]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "assets", "told"),
+    [
+        (MERGER, ("label_settings",), "exclude.galaxy_id 8000-1901: (absent) -> training, merger"),
+        (
+            STAR,
+            ("label_settings", "image_settings"),
+            "exclude.ra 1.0 dec 2.0 within 5 arcsec: (absent) -> everything, star",
+        ),
+    ],
+)
+def test_excluded_galaxies_change_the_labels_and_only_if_need_be_the_images(instance, root, text, assets, told):
+    _observe(instance, root)
+    root.settings.write_text(text)
+    assert _observe(instance, root) == {(asset, "manga"): told for asset in assets}
+    root.settings.write_text("manga: {exclude: []}")
+    back = told.replace("(absent) -> ", "") + " -> (absent)"
+    assert _observe(instance, root) == {(asset, "manga"): back for asset in assets}
+
+
+def test_every_property_of_an_exclusion_counts(root):
+    def versions(**changed) -> tuple[str, ...]:
+        entry = {"ra": 1.0, "dec": 2.0, "radius_arcsec": 5.0, "reason": "star"} | changed
+        root.settings.write_text(yaml.safe_dump({"manga": {"exclude": [entry]}}))
+        return _versions(root)
+
+    every = [versions(), versions(ra=2.0), versions(dec=1.0), versions(radius_arcsec=6.0), versions(reason="ghost")]
+    assert len({label for label, _ in every}) == len({image for _, image in every}) == 5
+    label, image = versions(excluded_from="training")
+    root.settings.unlink()
+    assert label not in {label for label, _ in every} and image == _versions(root)[1]
+
+
+def _versions(root) -> tuple[str, ...]:
+    found = {now.asset: now.version for now in read_inputs(root) if now.partition == "manga"}
+    return found["label_settings"], found["image_settings"]
+
+
+def test_settings_without_exclusions_have_the_versions_of_before_there_were_any(root):
+    """For good: results of an earlier version are not stale because this setting joined the others."""
+    before = ("e0b9d876dec19225", "86b4bcf7f3db9778")
+    assert _versions(root) == before
+    root.settings.write_text("manga: {exclude: []}")
+    assert _versions(root) == before
+
+
 def _turned(told: str) -> list[str]:
     key, _, values = told.partition(": ")
     old, new = values.split(" -> ")
