@@ -9,6 +9,7 @@ import pandas as pd
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.galaxies.agreement import agreement, lambda_r_pairs
+from rotator_assets.galaxies.exclusion import left_out, unmatched, without_empty
 from rotator_assets.galaxies.exhibits import EXHIBITS
 from rotator_assets.galaxies.matching import (
     early_types,
@@ -66,7 +67,7 @@ def galaxies(
         **matching_settings(settings),
     )
     of_sources = pd.concat([_files_read(survey, reads.every("input_files")), of_sources], ignore_index=True)
-    losses = matching_losses(matched, photometry_catalog, kinematics_catalog)
+    losses = matching_losses(matched, photometry_catalog, kinematics_catalog, settings.exclude)
     counts = {"with_lambda_r": int(matched["lambda_r"].notna().sum())}
     notices = unused_sources(
         kinematics_catalog,
@@ -75,7 +76,7 @@ def galaxies(
         settings.lambda_r_scale,
         settings.fill_refused,
     )
-    notices += unfilled(matched)
+    notices += [*unfilled(matched), *unmatched(matched, settings.exclude)]
     found = shapes(photometry_catalog, kinematics_catalog)
     notices += unused_ellipticities(found, matched, settings.ellipticity_preference)
     return _result(context, matched, losses, notices, counts, {"source_report": _numbered(of_sources, matched)})
@@ -100,7 +101,7 @@ def lambda_r_agreement(
     pairs = lambda_r_pairs(
         survey,
         kinematics_catalog,
-        galaxies,
+        galaxies[~galaxies["galaxy_id"].isin(left_out(galaxies, settings.exclude))],
         settings.lambda_r_preference,
         settings.labels.boundary,
         settings.jam_qual_min,
@@ -129,7 +130,7 @@ def labeled_galaxies(
     """Label the matched galaxies and report which get no label."""
     chosen = Reads(context, store).settings("label_settings")
     settings = chosen.labels
-    labeled, losses = label_galaxies(galaxies, **settings.model_dump())
+    labeled, losses = label_galaxies(galaxies, exclude=chosen.exclude, **settings.model_dump())
     pictures = _pictures(store.root, context.partition_key, labeled, settings.boundary)
     notices = [*idle_cuts(galaxies, settings.model_dump()), *hidden_by_noise(labeled), *unlabeled(labeled)]
     notices += mixed_scales(labeled, SURVEYS[context.partition_key].lambda_r_scales, chosen.lambda_r_scale)
@@ -214,7 +215,7 @@ def _result(
             **tables,
             **notice_table,
         },
-        data_version=dg.DataVersion(content_hash(frame)),
+        data_version=dg.DataVersion(content_hash(without_empty(frame))),
         metadata=described(
             rows=len(frame),
             synthetic=synthetic,
@@ -241,7 +242,8 @@ def label_sensitivity(
     """Label the galaxies again under each other choice and count the changes."""
     catalogs = (morphology_catalog, photometry_catalog, kinematics_catalog)
     settings = Reads(context, store).settings("label_settings")
-    choices = Choices(context.partition_key, *catalogs, matching_settings(settings), settings.labels.model_dump())
+    labels = {**settings.labels.model_dump(), "exclude": settings.exclude}
+    choices = Choices(context.partition_key, *catalogs, matching_settings(settings), labels)
     synthetic = any(bool(catalog["synthetic"].any()) for catalog in catalogs)
     found = sensitivity_of(choices, measured_kinematics).assign(synthetic=synthetic)
     frame = found.reindex(columns=TABLES["label_sensitivity"].column_names)

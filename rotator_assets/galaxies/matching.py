@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from rotator_assets.core.settings import Exclusion
 from rotator_assets.galaxies import sources
+from rotator_assets.galaxies.exclusion import COLUMNS, by_reason, exclusions
 from rotator_assets.galaxies.losses import Losses, every_row
 from rotator_assets.kinematics.spin import is_slow_rotator, spin_threshold
 from rotator_assets.store.columns import dtypes
@@ -111,8 +113,10 @@ def match_galaxies(
     return conform(galaxies.assign(survey=survey, synthetic=synthetic), GALAXIES), report.frame()
 
 
-def matching_losses(galaxies: pd.DataFrame, photometry: pd.DataFrame, kinematics: pd.DataFrame) -> pd.DataFrame:
-    """Return the first steps of the funnel: galaxies without lambda_R, then galaxies without axis ratio.
+def matching_losses(
+    galaxies: pd.DataFrame, photometry: pd.DataFrame, kinematics: pd.DataFrame, exclude: Sequence[Exclusion] = ()
+) -> pd.DataFrame:
+    """Return the first steps of the funnel: galaxies excluded, then without lambda_R, then without axis ratio.
 
     Parameters
     ----------
@@ -120,6 +124,8 @@ def matching_losses(galaxies: pd.DataFrame, photometry: pd.DataFrame, kinematics
         Result of ``match_galaxies``.
     photometry, kinematics : DataFrame
         The catalogues that were matched.
+    exclude : sequence of Exclusion
+        Galaxies to leave out; there is no step if none is left out of everything.
 
     Returns
     -------
@@ -128,6 +134,8 @@ def matching_losses(galaxies: pd.DataFrame, photometry: pd.DataFrame, kinematics
     """
     report = Losses.of(galaxies)
     kept = report.step("morphology", every_row(galaxies), {})
+    if excluded := by_reason(exclusions(galaxies, exclude), "everything"):
+        kept = report.step("exclude", kept, excluded)
     refused = galaxies["lambda_r_refused"].notna()
     for column, catalog in (("lambda_r", kinematics), ("axis_ratio", photometry)):
         lost, known = galaxies[column].isna(), galaxies["galaxy_id"].isin(catalog["galaxy_id"])
@@ -151,13 +159,15 @@ def label_galaxies(
     boundary: str = "emsellem2011",
     log_mass_min: float | None = None,
     reject_repeat_observations: bool = False,
+    exclude: Sequence[Exclusion] = (),
     **quality_cuts: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Label galaxies as slow or fast rotators and as early types.
 
     Slow rotators have lambda_R strictly below ``kinematics.spin.spin_threshold``. Early types have a T-Type strictly
     below ``t_type_max`` or, without T-Type, P_Late of at most ``p_late_max``; they need an axis ratio. A cut takes the
-    label, not the row. A galaxy whose noise hides slow rotation gets no label (``hides_slow_rotation``).
+    label, not the row. A galaxy whose noise hides slow rotation gets no label (``hides_slow_rotation``), nor does one
+    that is excluded from everything.
 
     Parameters
     ----------
@@ -171,6 +181,8 @@ def label_galaxies(
         Smallest log10 of the mass in h^-2 Msun; galaxies without a mass lose their label too.
     reject_repeat_observations : bool
         Only the first observation of a galaxy that passes every other cut keeps its label.
+    exclude : sequence of Exclusion
+        Galaxies to leave out.
     **quality_cuts : bool
         Cuts by setting. Those that the survey offers (``Survey.quality_cuts``) apply, and galaxies without the flag
         pass; ``idle_cuts`` reports the others.
@@ -178,7 +190,8 @@ def label_galaxies(
     Returns
     -------
     labeled : DataFrame
-        The same rows with ``spin_threshold``, ``rotator_type`` (0 slow, 1 fast, NA) and ``is_early_type``.
+        The same rows with ``spin_threshold``, ``rotator_type`` (0 slow, 1 fast, NA), ``is_early_type``, and what they
+        are excluded from.
     losses : DataFrame
         The next step of the funnel: galaxies with lambda_R and axis ratio but no label.
 
@@ -191,7 +204,9 @@ def label_galaxies(
         raise TypeError(f"no survey offers the quality cut {unknown[0]}")
     labeled = galaxies.copy()
     labeled["spin_threshold"] = spin_threshold(labeled["ellipticity"], boundary)
+    excluded = exclusions(galaxies, exclude)
     measured = labeled["ellipticity"].notna() & labeled["lambda_r"].notna()
+    measured &= excluded["excluded_from"] != "everything"
     cuts: dict[str, pd.Series] = {}
     if log_mass_min is not None:
         cuts[f"log_mass missing or below {log_mass_min:g}"] = ~(labeled["log_mass"] >= log_mass_min)
@@ -208,6 +223,7 @@ def label_galaxies(
     by_t_type = labeled["t_type"].notna()
     early = (by_t_type & (labeled["t_type"] < t_type_max)) | (~by_t_type & (labeled["p_late"] <= p_late_max))
     labeled["is_early_type"] = early & labeled["ellipticity"].notna()
+    labeled[COLUMNS] = excluded
     return labeled, report.frame()
 
 
@@ -234,7 +250,10 @@ def _cuts_of(galaxies: pd.DataFrame) -> tuple[QualityCut, ...]:
 
 
 def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the labelled early types of ``label_galaxies``, and the last step of the funnel."""
+    """Return the labelled early types of ``label_galaxies``, and the last steps of the funnel.
+
+    Galaxies that are excluded from training are among them; the last step, if there are any, counts them.
+    """
     report = Losses.of(labeled)
     kept = report.step(
         "early types",
@@ -244,6 +263,8 @@ def early_types(labeled: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             "late type": ~labeled["is_early_type"],
         },
     )
+    if excluded := by_reason(labeled, "training"):
+        report.step("training", kept, excluded)
     return labeled[kept].reset_index(drop=True), report.frame()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rotator_assets.store.columns import Column, Table, by_name
-from rotator_assets.store.fields import LABELS, MORPHOLOGY_PROBABILITIES, fields
+from rotator_assets.store.fields import EXCLUSION, LABELS, MORPHOLOGY_PROBABILITIES, fields
 
 GALAXIES = fields(
     *("survey", "galaxy_id", "object_id", "ra", "dec", "redshift", "t_type", *MORPHOLOGY_PROBABILITIES, "flag_t_type"),
@@ -22,9 +22,9 @@ TABLES = by_name(
     Table(
         "labeled_galaxies",
         "The rows of galaxies with their labels; rotator_type is NULL where no label can be made.",
-        GALAXIES + LABELS,
+        GALAXIES + LABELS + EXCLUSION,
     ),
-    Table("early_type_galaxies", "The labelled early types of labeled_galaxies.", GALAXIES + LABELS),
+    Table("early_type_galaxies", "The labelled early types of labeled_galaxies.", GALAXIES + LABELS + EXCLUSION),
     Table(
         "match_report",
         "Losses from the morphology catalogue to the labelled early types. Each lost galaxy counts once, at the first "
@@ -32,7 +32,11 @@ TABLES = by_name(
         (
             *fields("survey"),
             Column("step_number", "INTEGER", "order of the steps"),
-            Column("step", "VARCHAR", "what a galaxy needs: lambda_r, axis_ratio, label, early types"),
+            Column(
+                "step",
+                "VARCHAR",
+                "what a galaxy needs: lambda_r, axis_ratio, label, early types; exclude, training: not to be excluded",
+            ),
             Column("rows_in", "INTEGER", "number of galaxies before the step"),
             Column("rows_out", "INTEGER", "number of galaxies after the step"),
             Column("rows_dropped", "INTEGER", "rows_in - rows_out"),

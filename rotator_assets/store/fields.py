@@ -143,6 +143,8 @@ _ALL = (
     ),
     Column("rotator_type", "TINYINT", "0 slow (lambda_r strictly below spin_threshold), 1 fast", null="without label"),
     Column("is_early_type", "BOOLEAN", "early type with an axis ratio, by the settings of the data root"),
+    Column("excluded_from", "VARCHAR", "what setting exclude leaves it out of: training or everything", null="of none"),
+    Column("exclusion_reason", "VARCHAR", "the reason given there", null="where it is not excluded"),
     # Images.
     Column("image_unit", "VARCHAR", "nanomaggies (per pixel), or colour (8-bit picture scaled to 0..1)"),
     Column("arcsec_per_pixel", "DOUBLE", "pixel scale", "arcsec per pixel", "where not known"),
@@ -262,6 +264,7 @@ PAIRED = "DeLong within networks, paired"
 SAMPLE = fields("n_galaxies", "n_slow")
 AUC = fields("auc", "auc_low", "auc_high")
 LABELS = fields("spin_threshold", "rotator_type", "is_early_type")
+EXCLUSION = fields("excluded_from", "exclusion_reason")
 ROC = (
     *fields("dataset", "recipe", "false_positive_rate", "true_positive_rate"),
     Column("threshold", "DOUBLE", "probability at and above which a galaxy is classified as fast, mean over networks"),

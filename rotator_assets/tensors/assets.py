@@ -15,6 +15,7 @@ from rotator_assets.core import progress
 from rotator_assets.core.archives import unreadable_archives
 from rotator_assets.core.errors import UnusableImage
 from rotator_assets.core.settings import ImageSettings
+from rotator_assets.galaxies.exclusion import left_out, without_empty
 from rotator_assets.imaging.cutouts import Cutout, Treatment, make_cutout, read_sky_stamps
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.lineage.groups import described, image_asset
@@ -53,9 +54,10 @@ def image_tensors(
     sources = SURVEYS[dataset.survey].image_index(folder, galaxies)
     treatment = _treatment(dataset, settings, folder)
     lost = unreadable_archives(folder / "images")
+    excluded = left_out(galaxies, settings.exclude)
     rows = []
     with writing_tensor(store.root.tensors / dataset.key, dataset.crop_px, bool(galaxies["synthetic"].any())) as tensor:
-        for galaxy, cutout in _cutouts(galaxies, sources, treatment, lost):
+        for galaxy, cutout in _cutouts(galaxies, sources, treatment, lost, excluded):
             source = sources.get(galaxy.galaxy_id)
             row = {
                 "dataset": dataset.key,
@@ -103,8 +105,9 @@ def image_tensors(
 def labeled_images(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], labeled_galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
-    """Join the labels with the rows of the tensor."""
-    labeled = labeled_galaxies[labeled_galaxies["rotator_type"].notna()]
+    """Join the labels with the rows of the tensor; no training tests a galaxy that is excluded from training."""
+    trainable = labeled_galaxies["rotator_type"].notna() & labeled_galaxies["excluded_from"].isna()
+    labeled = labeled_galaxies[trainable]
     frame = _with_images(labeled, Reads(context, store).table("images"), "labeled_images")
     early = frame[frame["is_early_type"]]
     return dg.MaterializeResult(
@@ -133,7 +136,7 @@ def imaged_galaxies(
     frame = _with_images(labeled_galaxies, Reads(context, store).table("images"), "imaged_galaxies")
     return dg.MaterializeResult(
         value=frame,
-        data_version=dg.DataVersion(content_hash(frame)),
+        data_version=dg.DataVersion(content_hash(without_empty(frame))),
         metadata=described(
             rows=len(frame),
             synthetic=bool(frame["synthetic"].any()),
@@ -168,14 +171,20 @@ def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Tre
 
 
 def _cutouts(
-    galaxies: pd.DataFrame, sources: dict[str, ImageSource], treatment: Treatment, lost: list[str]
+    galaxies: pd.DataFrame,
+    sources: dict[str, ImageSource],
+    treatment: Treatment,
+    lost: list[str],
+    excluded: dict[str, str],
 ) -> Iterator[tuple[Any, Cutout | str]]:
     """Yield each galaxy with its cut-out, or the reason why it has none, in the catalogue's order.
 
-    ``lost`` says why archives of images cannot be read.
+    ``lost`` says why archives of images cannot be read, ``excluded`` why galaxies are left out, by galaxy_id.
     """
 
     def cutout(galaxy: Any) -> Cutout | str:
+        if galaxy.galaxy_id in excluded:
+            return excluded[galaxy.galaxy_id]
         source = sources.get(galaxy.galaxy_id)
         if source is None:
             unplaced = treatment.noise == "observed" and pd.isna(galaxy.ra)

@@ -71,7 +71,7 @@ TABLES = by_name(
             *LABELS,
             *fields("lambda_r", "lambda_r_error", "lambda_r_limit", "ellipticity", "t_type"),
             *fields(*MORPHOLOGY_PROBABILITIES),
-            *fields("sersic_n", "r_eff_arcsec", "log_mass", "redshift", "synthetic"),
+            *fields("sersic_n", "r_eff_arcsec", "log_mass", "redshift", "synthetic", "excluded_from"),
         ),
     ),
 )

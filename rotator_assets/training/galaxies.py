@@ -19,7 +19,7 @@ from rotator_assets.training.additional import AdditionalGalaxies
 from rotator_assets.training.material import Material
 from rotator_assets.training.objects import physical_objects
 from rotator_assets.training.other_survey import OtherGalaxies
-from rotator_assets.training.sample import learned_galaxies, training_sample
+from rotator_assets.training.sample import learned_galaxies, training_sample, without_excluded
 from rotator_assets.training.targets import Answers
 
 
@@ -101,7 +101,7 @@ def training_galaxies(
     sample = training_sample(labeled_images, recipe, dataset, reads)
     own, more = sample.iloc[:0], sample.iloc[:0]
     if recipe.learns_more:
-        own, more = learned_galaxies(reads.table("imaged_galaxies", dataset), sample, recipe)
+        own, more = learned_galaxies(without_excluded(reads.table("imaged_galaxies", dataset)), sample, recipe)
     other = _other_survey(reads, recipe, dataset) if recipe.other_survey is not None else None
     theirs = sample.iloc[:0] if other is None else other.galaxies
     objects = _objects(sample, more, theirs)
@@ -188,7 +188,7 @@ def _other_survey(reads: Reads, recipe: Recipe, dataset: str) -> _OtherSurvey:
     key = other_dataset(recipe, dataset)
     try:
         tensor, labeled = reads.tensor(key), reads.table("labeled_images", key)
-        imaged = reads.table("imaged_galaxies", key) if recipe.learns_more else None
+        imaged = without_excluded(reads.table("imaged_galaxies", key)) if recipe.learns_more else None
     except FileNotFoundError:
         raise InputError(
             f"recipe '{recipe.name}' also trains on {key}, which has no images yet; materialize its image_tensors, "

@@ -60,6 +60,11 @@ def _nothing_to_train_on(dataset: str, population: str, images: pd.DataFrame) ->
     return f"{dataset}: no image is usable{why}; see: SELECT * FROM images WHERE dataset = '{dataset}'"
 
 
+def without_excluded(imaged_galaxies: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of ``imaged_galaxies`` that are not excluded from training, without the column that says so."""
+    return imaged_galaxies[imaged_galaxies["excluded_from"].isna()].drop(columns="excluded_from")
+
+
 def learned_galaxies(
     imaged_galaxies: pd.DataFrame, sample: pd.DataFrame, recipe: Recipe
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -68,7 +73,7 @@ def learned_galaxies(
     Parameters
     ----------
     imaged_galaxies
-        Rows of ``imaged_galaxies`` of the dataset.
+        Rows of ``imaged_galaxies`` of the dataset, `without_excluded`.
     sample
         The `training_sample`.
     recipe

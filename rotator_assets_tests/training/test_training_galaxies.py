@@ -63,11 +63,15 @@ class Tables:
 
 def found(recipe, own, other=None):
     """The training galaxies of a dataset whose labelled early types are tested."""
-    tables = {("imaged_galaxies", OWN): own, ("labeled_images", OWN): own[own["rotator_type"].notna()]}
+    tables = {("imaged_galaxies", OWN): own, ("labeled_images", OWN): _labelled(own)}
     if other is not None:
-        tables |= {("imaged_galaxies", OTHER): other, ("labeled_images", OTHER): other}
+        tables |= {("imaged_galaxies", OTHER): other, ("labeled_images", OTHER): _labelled(other)}
     reads = Tables(tables)
     return training_galaxies(reads.tensor(OWN), reads.table("labeled_images", OWN), recipe, OWN, reads)
+
+
+def _labelled(imaged):
+    return imaged[imaged["rotator_type"].notna() & imaged["excluded_from"].isna()]
 
 
 @pytest.fixture
@@ -93,6 +97,33 @@ def test_every_other_galaxy_with_an_image_is_additional(own):
     assert list(result.additional.rows) == [10, 11, 12, 13, 14]
     assert result.answers.targets.shape == (10, 2) and result.additional.answers.targets.shape == (5, 2)
     assert result.notices == ()
+
+
+def excluding(imaged, *names):
+    """The same galaxies, of which some are excluded from training: the assets keep these out of labeled_images."""
+    return imaged.assign(excluded_from=np.where(imaged["galaxy_id"].isin(names), "training", None))
+
+
+@pytest.mark.parametrize("use", ["before", "beside", "instead"])
+def test_an_excluded_galaxy_has_no_role(own, use):
+    """Neither a labelled early type, a labelled late type, one without a label, nor one of the other survey."""
+    more = "same" if use == "instead" else "all"
+    recipe = ALL.model_copy(update={"training_population": more, "other_survey": "tng100-noisy", "other_use": use})
+    other = galaxies("t", 4, 300.0)
+    result = found(recipe, excluding(own, "e3", "l1", "u0"), excluding(other, "t2"))
+    assert list(result.sample["galaxy_id"]) == [f"e{k}" for k in range(10) if k != 3]
+    assert list(result.other.rows) == [0, 1, 3] and len(result.other.answers.targets) == 3
+    additional = [] if result.additional is None else list(result.additional.galaxy_ids)
+    assert additional == ([] if more == "same" else ["l0", "u1", "u2"])
+    assert len(result.answers.targets) == 9
+
+
+def test_without_exclusions_a_training_is_the_one_of_before_there_were_any(own):
+    """Its checkpoints and networks stay valid."""
+    result = found(ALL, own)
+    assert result.content("4") == found(ALL, excluding(own)).content("4")
+    for table in result.tables:
+        assert list(table.columns) == [n for n in TABLES["imaged_galaxies"].column_names if n != "excluded_from"]
 
 
 def test_only_properties_of_the_population_are_learned_on_request(own):
