@@ -20,11 +20,11 @@ from rotator_assets.galaxies.matching import (
     matching_losses,
     unlabeled,
 )
+from rotator_assets.galaxies.scaling import changed_by_scale, mixed_scales
 from rotator_assets.galaxies.sensitivity import Choices
 from rotator_assets.galaxies.sensitivity import label_sensitivity as sensitivity_of
 from rotator_assets.galaxies.sources import (
     label_sources,
-    mixed_scales,
     shapes,
     unfilled,
     unused_ellipticities,
@@ -134,6 +134,7 @@ def labeled_galaxies(
     pictures = _pictures(store.root, context.partition_key, labeled, settings.boundary)
     notices = [*idle_cuts(galaxies, settings.model_dump()), *hidden_by_noise(labeled), *unlabeled(labeled)]
     notices += mixed_scales(labeled, SURVEYS[context.partition_key].lambda_r_scales, chosen.lambda_r_scale)
+    notices += changed_by_scale(labeled, chosen.lambda_r_scale, settings.boundary)
     sources = {
         f"labels_by_{what}_source": ", ".join(f"{source} {count}" for source, count in counts.items()) or "none"
         for what, counts in label_sources(labeled).items()

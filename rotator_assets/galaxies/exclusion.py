@@ -19,8 +19,8 @@ _NAMED = 3
 def exclusions(galaxies: pd.DataFrame, exclude: Sequence[Exclusion]) -> pd.DataFrame:
     """Return what each galaxy is excluded from, and the reason.
 
-    Repeat observations of a galaxy are excluded with it. If several entries name a galaxy, the first that excludes it
-    from everything counts, or else the first.
+    Repeat observations of a galaxy are excluded with it. If several entries name a galaxy, one that excludes it from
+    everything counts; among equal ones, the first by name.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def exclusions(galaxies: pd.DataFrame, exclude: Sequence[Exclusion]) -> pd.DataF
         ``excluded_from`` (training, everything) and ``exclusion_reason``, None for other galaxies; index of the rows.
     """
     found = pd.DataFrame(np.full((len(galaxies), len(COLUMNS)), None), index=galaxies.index, columns=COLUMNS)
-    for entry in sorted(exclude, key=lambda entry: entry.excluded_from != "everything"):
+    for entry in sorted(exclude, key=lambda entry: (entry.excluded_from != "everything", entry.name)):
         rows = _named_by(entry, galaxies) & found["excluded_from"].isna()
         found.loc[rows, COLUMNS] = [entry.excluded_from, entry.reason]
     return found

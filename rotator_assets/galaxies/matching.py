@@ -66,7 +66,7 @@ def match_galaxies(
     """Match the catalogues of a survey: one galaxy per row of the morphology catalogue, even with missing values.
 
     lambda_R and axis ratio come from the first source with a valid value. Axis ratios are valid in (0, 1], lambda_R in
-    ``LAMBDA_R_RANGE`` after its factor; other values become missing and are counted. Size, position angle and quality
+    ``LAMBDA_R_RANGE`` before its factor; other values become missing and are counted. Size, position angle and quality
     masks come from photometry, or else from the preferred source of lambda_R that has them.
 
     Parameters

@@ -60,8 +60,8 @@ class Choices:
 def label_sensitivity(choices: Choices, measured: pd.DataFrame) -> pd.DataFrame:
     """Return one row per choice (columns ``SENSITIVITY``): the current settings, then each with one choice changed.
 
-    The changes are: each source alone of the ellipticity and of lambda_R; the factor of a source of lambda_R that is
-    known to need one; the treatment of refused values; the boundary; and which galaxies measured from maps
+    The changes are: each source alone of the ellipticity and of lambda_R; the factor of a source of lambda_R that has
+    one or is known to need one; the treatment of refused values; the boundary; and which galaxies measured from maps
     (``measured``, table ``measured_kinematics``) are corrected for seeing. A choice gives no row if it changes no input
     of the labels, or leaves no label.
     """
@@ -87,7 +87,7 @@ def alternatives(choices: Choices, measured: pd.DataFrame) -> Iterator[tuple[str
     for source in (s for s in survey.lambda_r_sources if s in usable):
         if tuple(matching["preference"]) != (source,) and len(usable) > 1:
             yield f"lambda_R: {source}", choices.matched_by(preference=(source,))
-    for source, factor in survey.lambda_r_scales.items():
+    for source, factor in {**survey.lambda_r_scales, **matching["lambda_r_scale"]}.items():
         if source in usable.intersection(matching["preference"]):
             others = {name: value for name, value in matching["lambda_r_scale"].items() if name != source}
             if source in matching["lambda_r_scale"]:

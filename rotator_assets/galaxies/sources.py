@@ -26,13 +26,18 @@ REFUSED = "the value of a preferred source is refused"
 
 
 def scaled(kinematics: pd.DataFrame, scale: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """Multiply lambda_R, its error and limit by the factor of their source; ``lambda_r_unscaled`` keeps the value."""
+    """Multiply lambda_R, its error and limit by the factor of their source; ``lambda_r_unscaled`` keeps the value.
+
+    lambda_R becomes at most 1, the largest value that its definition allows. Invalid values remain as they are.
+    """
     factor = kinematics["lambda_r_source"].map(dict(scale or {})).astype("float64").fillna(1.0)
+    value = kinematics["lambda_r"]
+    as_published = (factor == 1) | ~value.between(*LAMBDA_R_RANGE)
     return kinematics.assign(
-        lambda_r=kinematics["lambda_r"] * factor,
+        lambda_r=value.where(as_published, (value * factor).clip(upper=1.0)),
         lambda_r_error=kinematics["lambda_r_error"] * factor,
         lambda_r_limit=kinematics["lambda_r_limit"] * factor,
-        lambda_r_unscaled=kinematics["lambda_r"],
+        lambda_r_unscaled=value,
     )
 
 
@@ -310,33 +315,6 @@ def label_sources_text(labeled: pd.DataFrame) -> str:
         if counts
     ]
     return f"Labels {' and '.join(parts)}." if parts else "No galaxy has a label."
-
-
-def mixed_scales(labeled: pd.DataFrame, known: Mapping[str, float], scale: Mapping[str, float]) -> list[str]:
-    """Return a notice for each source of the labels that needs a factor and has none.
-
-    Parameters
-    ----------
-    labeled : DataFrame
-        Labelled galaxies.
-    known : mapping of str to float
-        Factors of the sources that are known to read low.
-    scale : mapping of str to float
-        Factors that are set.
-
-    Returns
-    -------
-    list of str
-        One sentence per source, only if labels come from several.
-    """
-    counts = label_sources(labeled)["lambda_r"]
-    listed = ", ".join(f"{count} of {source}" for source, count in counts.items())
-    return [
-        f"labels come from several sources of lambda_r: {listed}; {source} reads about {1 / factor:.2g} of the others "
-        f"(settings lambda_r_preference, lambda_r_scale)"
-        for source, factor in known.items()
-        if source in counts and len(counts) > 1 and source not in scale
-    ]
 
 
 def _ordered(present: Sequence[str] | Mapping[str, object] | pd.Series, preference: Sequence[str]) -> list[str]:

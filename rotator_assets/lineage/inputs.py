@@ -130,6 +130,8 @@ SETTINGS = {
     "image_settings": ("images", "mock", "exclude"),
 }
 """Settings of a survey in each input. Images depend only on the galaxies that are excluded from everything."""
+SCALED_AT_MOST = "at most 1"
+"""Part of the version of a factor of lambda_R. The products had no upper limit when the setting was introduced."""
 
 
 @dataclass(frozen=True)
@@ -222,12 +224,14 @@ def _settings(survey: SurveySettings) -> dict[str, tuple[dict[str, Any], str]]:
     """Return content and version of the settings inputs of a survey, by asset."""
     chosen = survey.model_dump(mode="json")
     of_sources = [name for name in SETTINGS["label_settings"] if name not in ("labels", "exclude")]
-    excluded = {one.name: f"{one.excluded_from}, {one.reason}" for one in survey.exclude}
-    without_image = {one.name: excluded[one.name] for one in survey.exclude if one.excluded_from == "everything"}
+    exclude = sorted(survey.exclude, key=lambda one: one.name)
+    excluded = {one.name: f"{one.excluded_from}, {one.reason}" for one in exclude}
+    without_image = {one.name: excluded[one.name] for one in exclude if one.excluded_from == "everything"}
+    bound = [SCALED_AT_MOST] if survey.lambda_r_scale else []
     return {
         "label_settings": _with_exclusions(
             {name: chosen[name] for name in ("labels", *of_sources)},
-            [version_of(survey.labels), version_of(survey, of_sources)],
+            [version_of(survey.labels), version_of(survey, of_sources), *bound],
             excluded,
         ),
         "kinematics_settings": (

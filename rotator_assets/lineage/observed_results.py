@@ -17,7 +17,7 @@ from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import FAMILIES, SPIN, Recipe, varied
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.core.study import LEARNING_CURVES, REFERENCE_RECIPE
-from rotator_assets.lineage.inputs import OWNERS, Input, version_of_content
+from rotator_assets.lineage.inputs import OWNERS, SCALED_AT_MOST, Input, version_of_content
 from rotator_assets.lineage.partitions import DATASETS, dataset_partitions, other_dataset, training_partitions
 from rotator_assets.lineage.settings_file import Settings, load_settings
 from rotator_assets.store.fingerprints import picture_fingerprints, table_fingerprints
@@ -310,7 +310,8 @@ def _quality(snapshot: Snapshot, dataset: str) -> Content:
     if survey not in snapshot.partitions("kinematics_catalog"):
         return {}
     chosen = snapshot.settings.survey(survey)
-    scales = {f"{survey}.lambda_r_scale.{source}": str(factor) for source, factor in chosen.lambda_r_scale.items()}
+    factors = {source: f"{factor}, {SCALED_AT_MOST}" for source, factor in chosen.lambda_r_scale.items()}
+    scales = {f"{survey}.lambda_r_scale.{source}": factor for source, factor in factors.items()}
     return {"settings.yaml": {f"{survey}.jam_qual_min": str(chosen.jam_qual_min), **scales}}
 
 

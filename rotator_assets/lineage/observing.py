@@ -168,8 +168,8 @@ def content_changes(asset: str, old: dict[str, Any] | None, new: dict[str, Any] 
         return file_changes(old, new, "result" if asset in _RESULTS else "file")
     for stage, recipe in RECIPES.items():
         if recipe.key.to_user_string() == asset:
-            return changes(kept_settings(old, stage), new) or ["recorded by an earlier version of this program"]
-    return changes(old, new)
+            old = kept_settings(old, stage)
+    return changes(old, new) or ["recorded by an earlier version of this program"]
 
 
 def observe_before_reading(context: dg.AssetExecutionContext, store: TableStore, spec: dg.AssetSpec) -> Input:

@@ -20,6 +20,7 @@ def _probability(name: str, of_being: str, column: str) -> Column:
     )
 
 
+_NOT_EXCLUDED = "where it is not excluded"
 _ALL = (
     # Keys.
     Column("survey", "VARCHAR", "survey, such as manga (observed) or tng100 (simulated)", required=True),
@@ -143,8 +144,8 @@ _ALL = (
     ),
     Column("rotator_type", "TINYINT", "0 slow (lambda_r strictly below spin_threshold), 1 fast", null="without label"),
     Column("is_early_type", "BOOLEAN", "early type with an axis ratio, by the settings of the data root"),
-    Column("excluded_from", "VARCHAR", "what setting exclude leaves it out of: training or everything", null="of none"),
-    Column("exclusion_reason", "VARCHAR", "the reason given there", null="where it is not excluded"),
+    Column("excluded_from", "VARCHAR", "left out of training or everything by exclude", null=_NOT_EXCLUDED),
+    Column("exclusion_reason", "VARCHAR", "the reason given there", null=_NOT_EXCLUDED),
     # Images.
     Column("image_unit", "VARCHAR", "nanomaggies (per pixel), or colour (8-bit picture scaled to 0..1)"),
     Column("arcsec_per_pixel", "DOUBLE", "pixel scale", "arcsec per pixel", "where not known"),

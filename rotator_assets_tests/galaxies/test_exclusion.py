@@ -80,12 +80,15 @@ def test_distances_are_those_of_astropy(ra, dec):
     assert list(excluded(places, entry(ra=ra, dec=dec))) == list(inside)
 
 
-def test_everything_takes_precedence_and_then_the_first_entry(galaxies):
+def test_everything_takes_precedence_in_any_order(galaxies):
     training = entry("merger", galaxy_id="a", excluded_from="training")
-    found = excluded(galaxies, training, entry(object_id="1"), entry("ghost", galaxy_id="c"), entry(galaxy_id="b"))
-    assert found == {name: ("everything", "star") for name in "abc"}
-    found = excluded(galaxies, training, entry("bar", object_id="1", excluded_from="training"))
-    assert found == {name: ("training", "merger") for name in "ac"}
+    entries = [training, entry(object_id="1"), entry("ghost", galaxy_id="c"), entry(galaxy_id="b")]
+    for order in (entries, entries[::-1]):
+        found = {"a": ("everything", "ghost"), "b": ("everything", "star"), "c": ("everything", "ghost")}
+        assert excluded(galaxies, *order) == found
+    entries = [training, entry("bar", object_id="1", excluded_from="training")]
+    for order in (entries, entries[::-1]):
+        assert excluded(galaxies, *order) == {name: ("training", "merger") for name in "ac"}
 
 
 def test_nobody_is_excluded_without_the_setting(galaxies):

@@ -87,6 +87,13 @@ def test_choices_that_are_made_already_are_undone():
     assert "refused lambda_R: missing" in filled
 
 
+def test_a_factor_of_any_source_is_undone():
+    spins = source("dynpop", [0.16, 0.17, 0.30, 0.40])
+    rows = by_choice(label_sensitivity(choices(spins, lambda_r_scale={"dynpop": 0.95}), NOTHING_MEASURED))
+    assert counts(rows["as set"]) == [4, 1, 3, 1, 4, 0]  # a: 0.152
+    assert counts(rows["lambda_R scale of dynpop: none"]) == [4, 0, 3, 0, 4, 1]
+
+
 def measured(**columns) -> pd.DataFrame:
     return pd.DataFrame({"galaxy_id": IDS, "lambda_r_observed": [0.10, 0.12, 0.15, np.nan]} | columns)
 

@@ -8,7 +8,6 @@ from rotator_assets.galaxies.matching import label_galaxies, match_galaxies, mat
 from rotator_assets.galaxies.sources import (
     label_sources,
     label_sources_text,
-    mixed_scales,
     shapes,
     unfilled,
     unused_ellipticities,
@@ -110,14 +109,28 @@ def test_a_source_that_is_not_preferred_refuses_nothing():
 
 
 def test_a_factor_scales_value_and_error_and_keeps_the_published_value():
-    spins = source("pipe3d", [0.1, 0.2, 1.2, np.nan], lambda_r_error=0.02, lambda_r_limit=0.1)
+    spins = source("pipe3d", [0.1, 0.2, 0.9, np.nan], lambda_r_error=0.02, lambda_r_limit=0.1)
     galaxies, _ = matched(spins, source("maps", [np.nan, np.nan, np.nan, 0.3]), lambda_r_scale={"pipe3d": 1.39})
-    np.testing.assert_allclose(galaxies["lambda_r"], [0.139, 0.278, np.nan, 0.3])  # 1.668 is no lambda_R
-    np.testing.assert_allclose(galaxies["lambda_r_error"], [0.0278, 0.0278, np.nan, np.nan])
-    np.testing.assert_allclose(galaxies["lambda_r_limit"], [0.139, 0.139, np.nan, np.nan])
-    np.testing.assert_array_equal(galaxies["lambda_r_unscaled"], [0.1, 0.2, np.nan, 0.3])
+    np.testing.assert_allclose(galaxies["lambda_r"], [0.139, 0.278, 1.0, 0.3])  # 1.251 cannot be
+    np.testing.assert_allclose(galaxies["lambda_r_error"], [0.0278, 0.0278, 0.0278, np.nan])
+    np.testing.assert_allclose(galaxies["lambda_r_limit"], [0.139, 0.139, 0.139, np.nan])
+    np.testing.assert_array_equal(galaxies["lambda_r_unscaled"], [0.1, 0.2, 0.9, 0.3])
     usable = usable_lambda_r(spins, scale={"pipe3d": 1.39})
-    assert usable["galaxy_id"].tolist() == ["a", "b"] and usable["lambda_r"].tolist() == pytest.approx([0.139, 0.278])
+    assert usable["galaxy_id"].tolist() == ["a", "b", "c"]
+    assert usable["lambda_r"].tolist() == pytest.approx([0.139, 0.278, 1.0])
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.39])
+def test_a_factor_makes_no_invalid_value_valid(factor):
+    galaxies, losses = matched(source("pipe3d", [2.0, -0.1, 0.2, 1.2]), lambda_r_scale={"pipe3d": factor})
+    np.testing.assert_allclose(galaxies["lambda_r"], [np.nan, np.nan, 0.2 * factor, min(1.2 * factor, 1)])
+    assert reasons(losses, "kinematics: lambda_r (pipe3d)") == {"no value in [0.0, 1.5]": 2}
+
+
+def test_a_corrected_value_above_one_is_kept_without_a_factor():
+    spins = source("dynpop", [1.2, 0.2, 0.3, 0.4])
+    for scale in ({}, {"dynpop": 1.0}, {"pipe3d": 1.39}):
+        assert matched(spins, lambda_r_scale=scale)[0]["lambda_r"].tolist() == [1.2, 0.2, 0.3, 0.4]
 
 
 def test_the_ellipticity_comes_from_the_first_listed_source_with_one():
@@ -176,16 +189,11 @@ def test_settings_without_effect_give_notices():
     ]
 
 
-def test_labels_of_mixed_sources_are_counted_and_reported():
+def test_labels_of_mixed_sources_are_counted():
     galaxies, _ = matched(source("dynpop", [0.1, 0.2, np.nan, 0.3]), source("pipe3d", PIPE3D))
     labeled, _ = label_galaxies(galaxies)
     assert label_sources(labeled) == {"lambda_r": {"dynpop": 3, "pipe3d": 1}, "ellipticity": {"pymorph": 4}}
     assert label_sources_text(labeled) == "Labels by lambda_r of dynpop 3, pipe3d 1 and by ellipticity of pymorph 4."
-    (notice,) = mixed_scales(labeled, MANGA.lambda_r_scales, {})
-    assert "3 of dynpop, 1 of pipe3d; pipe3d reads about 0.72 of the others" in notice
-    assert mixed_scales(labeled, MANGA.lambda_r_scales, {"pipe3d": 1.39}) == []
-    alone, _ = label_galaxies(matched(source("pipe3d", PIPE3D))[0])
-    assert mixed_scales(alone, MANGA.lambda_r_scales, {}) == []
 
 
 @pytest.mark.real_data

@@ -13,7 +13,13 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE, RECIPES_FILE, load_recipes
 from rotator_assets.lineage import observing
 from rotator_assets.lineage.inputs import read_inputs
-from rotator_assets.lineage.observing import input_changes, last_observation, observe, observed_content
+from rotator_assets.lineage.observing import (
+    content_changes,
+    input_changes,
+    last_observation,
+    observe,
+    observed_content,
+)
 from rotator_assets.tables import open_store
 
 
@@ -161,6 +167,14 @@ def test_settings_without_exclusions_have_the_versions_of_before_there_were_any(
     assert _versions(root) == before
     root.settings.write_text("manga: {exclude: []}")
     assert _versions(root) == before
+
+
+def test_labels_by_factors_without_an_upper_limit_are_stale(root):
+    root.settings.write_text("manga: {lambda_r_scale: {pipe3d: 1.39}}")
+    version_without_a_limit = "73e3d1ac78d53d63"
+    assert _versions(root)[0] != version_without_a_limit
+    (content,) = (now.content for now in read_inputs(root) if (now.asset, now.partition) == ("label_settings", "manga"))
+    assert content_changes("label_settings", content, content) == ["recorded by an earlier version of this program"]
 
 
 def _turned(told: str) -> list[str]:

@@ -193,6 +193,22 @@ def test_settings_without_effect_and_a_survey_without_labels_are_reported(root):
     assert line.startswith(f"none of {n_galaxies} galaxies has a label: ") and line.endswith("; see match_report")
 
 
+def test_labels_that_a_factor_changes_are_reported(root, capsys):
+    """8001-3701 has 0.5 and is fast; 8001-3702 has 0.06 at a threshold of 0.093."""
+    write_text(root.settings, "manga: {lambda_r_scale: {pipe3d: 2.0}}")
+    line = (
+        "notice: manga: setting lambda_r_scale: lambda_r of pipe3d times 2 changes 1 of 2 labels from slow to fast and "
+        "0 from fast to slow; 0 values above 1 are set to 1"
+    )
+    _execute(root, [LABELLED], jobs=1)
+    assert told(capsys.readouterr().out) == [line]
+    print_status(open_store(root), open_runner)
+    assert told(capsys.readouterr().out) == [line]
+    root.settings.unlink()
+    _execute(root, [LABELLED], jobs=1)
+    assert not any("times" in notice for notice in told(capsys.readouterr().out))
+
+
 def test_image_settings_without_effect_are_reported():
     settings = SimpleNamespace(mock=MockSettings(redshift=0.1), images=ImageSettings(arcsec_per_pixel=0.2))
     images = pd.DataFrame({"image_unit": ["nanomaggies", None]})
