@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rotator_assets.candidates.blind import has_folds
 from rotator_assets.candidates.exhibits import EXHIBITS
 from rotator_assets.candidates.tables import TABLES
 from rotator_assets.core import progress
@@ -22,7 +23,7 @@ from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
-from rotator_assets.training.assets import as_predicted, training_content
+from rotator_assets.training.assets import as_predicted
 from rotator_assets.training.galaxies import training_galaxies
 from rotator_assets.training.material import Material
 from rotator_assets.training.objects import physical_objects
@@ -98,13 +99,13 @@ def _material(
     models: TrainedModels, tensor: ImageTensor, labeled_images: pd.DataFrame, dataset: str, reads: Reads
 ) -> Material:
     """Return the galaxies of the training and its splits; raise InputError if they have changed since."""
-    galaxies = training_galaxies(tensor, labeled_images, models.recipe, dataset, reads)
-    if training_content(galaxies, models.recipe, reads) != models.training:
+    material = training_galaxies(tensor, labeled_images, models.recipe, dataset, reads).material(tensor)
+    if not has_folds(material, reads.table("training_folds"), reads.table("unseen_galaxies")):
         raise InputError(
-            f"{dataset}|{models.recipe.name}: was trained on other galaxies or by another version of this program; "
-            "materialize rotator_classifier again (`rotators run --stale` does)"
+            f"{dataset}|{models.recipe.name}: was trained on other galaxies; materialize rotator_classifier again "
+            "(`rotators run --stale` does)"
         )
-    return galaxies.material(tensor)
+    return material
 
 
 def _runs(models: TrainedModels, material: Material, recipe: Recipe, title: str):

@@ -37,6 +37,30 @@ class BlindPredictions:
     members: NDArray[np.float64]
 
 
+def has_folds(material: Material, training_folds: pd.DataFrame, unseen_galaxies: pd.DataFrame) -> bool:
+    """Return whether a training had these splits: if so, all its parts are known.
+
+    Parameters
+    ----------
+    material
+        Galaxies and splits.
+    training_folds, unseen_galaxies
+        The tables of the training. The second has no rows for recipes that learn the class alone.
+    """
+    columns = ["galaxy_id", "fold", "rotator_type"]
+    tested = [material.tested.iloc[split.test].assign(fold=split.fold) for split in material.splits]
+    same = _rows(pd.concat(tested), columns) == _rows(training_folds, columns)
+    if unseen_galaxies.empty:
+        return same
+    return same and _rows(pd.concat(map(material.unseen, material.splits)), columns[:2]) == _rows(
+        unseen_galaxies, columns[:2]
+    )
+
+
+def _rows(frame: pd.DataFrame, columns: list[str]) -> set[tuple]:
+    return set(frame[columns].itertuples(index=False, name=None))
+
+
 def predict_blindly(
     galaxies: pd.DataFrame,
     rows: NDArray[np.int64],

@@ -27,7 +27,7 @@ from rotator_assets.store.models import TrainedModels, checkpoint_folder, writin
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.tensors.assets import imaged_galaxies
-from rotator_assets.training.galaxies import TrainingGalaxies, training_galaxies
+from rotator_assets.training.galaxies import training_galaxies
 from rotator_assets.training.targets import MARGINS, OUTPUTS, PREDICTED_SPIN
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def rotator_classifier(
 ) -> dg.MaterializeResult:
     """Train the networks of a recipe on a dataset by cross-validation."""
     from rotator_assets.training.cross_validation import cross_validate
-    from rotator_assets.training.encoders import load_encoder
+    from rotator_assets.training.encoders import encoder_version, load_encoder
 
     dataset, name = split_training_key(context.partition_key)
     reads = Reads(context, store)
@@ -65,7 +65,8 @@ def rotator_classifier(
     galaxies = training_galaxies(image_tensors, labeled_images, recipe, dataset, reads)
     sample, synthetic = galaxies.sample, galaxies.synthetic
     encoder = None if recipe.pretrained is None else load_encoder(recipe, reads.encoders())
-    content = training_content(galaxies, recipe, reads)
+    version = None if recipe.pretrained is None else encoder_version(recipe, reads.encoders())
+    content = galaxies.content(_CODE_VERSION, version)
     checkpoints = checkpoint_folder(store.root.models / dataset / name, content)
     if checkpoints.is_dir():
         context.log.info(f"resuming an interrupted training: {checkpoints}")
@@ -137,14 +138,6 @@ def rotator_classifier(
             models=dg.MetadataValue.path(str(folder)),
         ),
     )
-
-
-def training_content(galaxies: TrainingGalaxies, recipe: Recipe, reads: Reads) -> str:
-    """Return the hash of everything that decides the training of these galaxies (`TrainedModels.training`)."""
-    from rotator_assets.training.encoders import encoder_version
-
-    version = None if recipe.pretrained is None else encoder_version(recipe, reads.encoders())
-    return galaxies.content(_CODE_VERSION, version)
 
 
 @learning_asset(
