@@ -18,11 +18,13 @@ from rotator_assets.galaxies.recipe_labels import with_recipe_labels
 from rotator_assets.lineage.groups import described, of_dataset, training_report_asset
 from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.observed_results import learned_galaxies, other_survey_galaxies
+from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
+from rotator_assets.surveys import SURVEYS
 from rotator_assets.training.assets import as_predicted
 from rotator_assets.training.galaxies import training_galaxies
 from rotator_assets.training.material import Material
@@ -53,6 +55,7 @@ def candidates(
 ) -> dg.MaterializeResult:
     """Rank every galaxy with an image, and say what observing the first of them finds."""
     from rotator_assets.candidates.blind import predict_blindly
+    from rotator_assets.candidates.follow_up import origin_of_labels
     from rotator_assets.candidates.ranking import ranked_candidates
 
     dataset, name = split_training_key(context.partition_key)
@@ -76,7 +79,10 @@ def candidates(
     ).assign(**key)
     follow_up = _follow_up(ranked, set(predictions["galaxy_id"])).assign(**key)
     units = reads.table("images", dataset).set_index("galaxy_id")["image_unit"]
-    pictures = _pictures(store, ranked, follow_up, image_tensors, units, key)
+    labels = origin_of_labels(
+        galaxies[galaxies["rotator_type"].notna()], SURVEYS[DATASETS[dataset].survey].lambda_r_scales
+    )
+    pictures = _pictures(store, ranked, follow_up, labels, image_tensors, units, key)
     listed = ranked[~ranked["labelled"]]
     return dg.MaterializeResult(
         value={
@@ -90,6 +96,7 @@ def candidates(
             pictures=pictures,
             without_label=len(listed),
             slow_expected=float(listed["probability_slow"].sum()),
+            labels=labels,
             outside_domain=int((~ranked["in_domain"]).sum()),
         ),
     )
@@ -144,6 +151,7 @@ def _pictures(
     store: TableStore,
     ranked: pd.DataFrame,
     follow_up: pd.DataFrame,
+    labels: str,
     tensor: ImageTensor,
     units: pd.Series,
     key: dict[str, Any],
@@ -151,7 +159,7 @@ def _pictures(
     from rotator_assets.candidates.figures import SHEET_COLUMNS, SHEET_ROWS, contact_sheet, follow_up_figure
 
     pictures = Pictures(store.root, f"{key['dataset']}/{key['recipe']}", EXHIBITS)
-    pictures.add("follow_up", follow_up_figure(follow_up, **key))
+    pictures.add("follow_up", follow_up_figure(follow_up, labels, **key))
     first = ranked[~ranked["labelled"]].head(SHEET_COLUMNS * SHEET_ROWS)
     if first.empty:
         pictures.remove("candidates")

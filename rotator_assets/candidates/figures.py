@@ -18,13 +18,15 @@ SHEET_COLUMNS, SHEET_ROWS = 6, 4
 _PANEL_INCHES, _LABEL_INCHES, _TITLE_INCHES = 1.75, 0.75, 0.6
 
 
-def follow_up_figure(follow_up: pd.DataFrame, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
+def follow_up_figure(follow_up: pd.DataFrame, labels: str, *, dataset: str, recipe: str, synthetic: bool) -> Figure:
     """Draw slow rotators found, completeness and purity against the number of candidates observed.
 
     Parameters
     ----------
     follow_up
         Rows of table ``follow_up``.
+    labels
+        What the labels are, for the subtitle.
     dataset, recipe
         For the title.
     synthetic
@@ -79,8 +81,7 @@ def contact_sheet(
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
-        detail="rank, probability of being slow with its 68 % interval, predicted lambda_R, and right ascension and "
-        "declination in degrees",
+        detail="with rank, probability of being slow, and position in degrees",
         arranged=False,
     )
     place = {"left": 0.05 / width, "right": 1 - 0.05 / width, "bottom": 0.05 / height, "top": 1 - 1.1 / height}

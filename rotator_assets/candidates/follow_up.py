@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -84,6 +86,24 @@ def expected_follow_up(probability_slow: ArrayLike) -> pd.DataFrame:
     for end in ("low", "high"):
         frame[f"purity_{end}"] = frame[f"slow_found_{end}"] / frame["n_observed"]
     return frame
+
+
+def origin_of_labels(labelled: pd.DataFrame, scales: Mapping[str, float]) -> str:
+    """Say which sources of lambda_R the labels come from, as candidates inherit their bias.
+
+    Parameters
+    ----------
+    labelled
+        Galaxies with a label: lambda_r, its source (lambda_r_source) and its value there (lambda_r_unscaled).
+    scales
+        Factors that would bring low sources to the scale of the others.
+    """
+    found = []
+    for source, rows in labelled.groupby("lambda_r_source"):
+        low = scales.get(str(source)) if (rows["lambda_r"] == rows["lambda_r_unscaled"]).all() else None
+        remark = f", whose values are about {1 / low:.2g} of the other sources'" if low else ""
+        found.append(f"{len(rows)} by {source}{remark}")
+    return f"labels: {'; '.join(found)}"
 
 
 def _frame(found: NDArray, expected: NDArray[np.float64], total: float) -> pd.DataFrame:

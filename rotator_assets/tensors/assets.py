@@ -124,7 +124,7 @@ def labeled_images(
 
 
 @image_asset(
-    code_version="1",
+    code_version="2",
     ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
     deps=[image_tensors],
     description="Every galaxy with an image in the dataset's tensor, with or without a label.",
@@ -136,13 +136,17 @@ def imaged_galaxies(
     frame = _with_images(labeled_galaxies, Reads(context, store).table("images"), "imaged_galaxies")
     return dg.MaterializeResult(
         value=frame,
-        data_version=dg.DataVersion(content_hash(without_empty(frame))),
+        data_version=dg.DataVersion(content_hash(without_empty(frame.drop(columns=list(_PROVENANCE))))),
         metadata=described(
             rows=len(frame),
             synthetic=bool(frame["synthetic"].any()),
             labelled=int(frame["rotator_type"].notna().sum()),
         ),
     )
+
+
+_PROVENANCE = ("lambda_r_source", "lambda_r_unscaled")
+"""Columns of ``imaged_galaxies`` that change no training."""
 
 
 def _with_images(galaxies: pd.DataFrame, images: pd.DataFrame, table: str) -> pd.DataFrame:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from rotator_assets.store.columns import Column, Table, by_name
 from rotator_assets.store.fields import LABELS, MORPHOLOGY_PROBABILITIES, fields
 
+NOT_LEARNED = ("excluded_from", "lambda_r_source", "lambda_r_unscaled")
+"""Columns of ``imaged_galaxies`` that no network learns from."""
+
 TABLES = by_name(
     Table(
         "images",
@@ -71,7 +74,7 @@ TABLES = by_name(
             *LABELS,
             *fields("lambda_r", "lambda_r_error", "lambda_r_limit", "ellipticity", "t_type"),
             *fields(*MORPHOLOGY_PROBABILITIES),
-            *fields("sersic_n", "r_eff_arcsec", "log_mass", "redshift", "synthetic", "excluded_from"),
+            *fields("sersic_n", "r_eff_arcsec", "log_mass", "redshift", "synthetic", *NOT_LEARNED),
         ),
     ),
 )

@@ -9,6 +9,7 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.galaxies.matching import hides_slow_rotation
 from rotator_assets.galaxies.recipe_labels import labelled_by, with_recipe_labels
 from rotator_assets.lineage.reads import Reads
+from rotator_assets.tensors.tables import NOT_LEARNED
 from rotator_assets.training.targets import UNLABELED
 
 
@@ -61,8 +62,8 @@ def _nothing_to_train_on(dataset: str, population: str, images: pd.DataFrame) ->
 
 
 def without_excluded(imaged_galaxies: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of ``imaged_galaxies`` that are not excluded from training, without the column that says so."""
-    return imaged_galaxies[imaged_galaxies["excluded_from"].isna()].drop(columns="excluded_from")
+    """Return the rows of ``imaged_galaxies`` that are not excluded from training, with the columns to learn from."""
+    return imaged_galaxies[imaged_galaxies["excluded_from"].isna()].drop(columns=list(NOT_LEARNED))
 
 
 def learned_galaxies(

@@ -1,10 +1,11 @@
 """What an observer finds by observing the first candidates."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from rotator_assets.candidates.follow_up import expected_follow_up, measured_follow_up
+from rotator_assets.candidates.follow_up import expected_follow_up, measured_follow_up, origin_of_labels
 
 
 def sample(n, seed, repeats=1):
@@ -56,3 +57,10 @@ def test_a_sample_without_slow_rotators_has_no_completeness():
     frame = measured_follow_up([0.1, 0.2], [False, False], ["a", "b"])
     assert frame["completeness"].isna().all() and (frame["purity"] == 0).all()
     assert expected_follow_up([0.0, 0.0])["completeness"].isna().all()
+
+
+def test_the_bias_of_the_labels_is_stated_unless_it_was_removed():
+    labelled = pd.DataFrame({"lambda_r_source": ["pipe3d", "pipe3d", "csv"], "lambda_r": 0.3, "lambda_r_unscaled": 0.3})
+    said = origin_of_labels(labelled, {"pipe3d": 1.4})
+    assert said == "labels: 1 by csv; 2 by pipe3d, whose values are about 0.71 of the other sources'"
+    assert "about" not in origin_of_labels(labelled.assign(lambda_r=0.42), {"pipe3d": 1.4})

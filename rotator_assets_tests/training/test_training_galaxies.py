@@ -8,7 +8,7 @@ import pytest
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipe_fields import Targets
-from rotator_assets.tensors.tables import TABLES
+from rotator_assets.tensors.tables import NOT_LEARNED, TABLES
 from rotator_assets.training.galaxies import training_galaxies
 from rotator_assets_tests.training.made_up_training import TINY
 
@@ -123,7 +123,7 @@ def test_without_exclusions_a_training_is_the_one_of_before_there_were_any(own):
     result = found(ALL, own)
     assert result.content("4") == found(ALL, excluding(own)).content("4")
     for table in result.tables:
-        assert list(table.columns) == [n for n in TABLES["imaged_galaxies"].column_names if n != "excluded_from"]
+        assert list(table.columns) == [n for n in TABLES["imaged_galaxies"].column_names if n not in NOT_LEARNED]
 
 
 def test_only_properties_of_the_population_are_learned_on_request(own):
