@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rotator_assets.candidates.follow_up import EXPECTED, MEASURED, expected_follow_up, measured_follow_up
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.galaxy_results import galaxy_results
@@ -104,10 +105,19 @@ def errors_by_their_folds_threshold(answer: pd.DataFrame, tables: TableStore) ->
 
 
 def unmeasured_galaxies_by_probability(answer: pd.DataFrame, tables: TableStore) -> None:
-    known = tables.read("imaged_galaxies", "manga-observed-64").set_index("galaxy_id")["lambda_r"]
-    assert 0 < len(answer) <= 20 and answer["galaxy_id"].is_unique
-    assert known.loc[answer["galaxy_id"]].isna().all() and answer["probability_slow"].is_monotonic_decreasing
-    assert answer["lambda_r_predicted"].between(answer["lambda_r_low"], answer["lambda_r_high"]).all()
+    known = tables.read("candidates", "manga-observed-64|recommended").set_index("galaxy_id")
+    assert 0 < len(answer) <= 20 and answer["galaxy_id"].is_unique and answer["rank"].is_monotonic_increasing
+    assert not known.loc[answer["galaxy_id"], "labelled"].any()
+    assert answer["probability_slow"].is_monotonic_decreasing
+
+
+def found_among_the_first(answer: pd.DataFrame, tables: TableStore) -> None:
+    ranked = tables.read("candidates", "manga-observed-64|recommended")
+    known = ranked[ranked["labelled"]].sort_values("rank")
+    measured = answer[answer["sample"] == "labelled galaxies, measured"]
+    assert measured["n_observed"].tolist() == [10, 20, 50]
+    assert measured["slow_found"].tolist() == [(known["rotator_type"].head(n) == 0).sum() for n in (10, 20, 50)]
+    assert answer["slow_found"].between(answer["slow_found_low"], answer["slow_found_high"]).mean() > 0.5
 
 
 def predictions_beside_measurements(answer: pd.DataFrame, tables: TableStore) -> None:
@@ -135,7 +145,8 @@ def best_classifier_first(answer: pd.DataFrame, tables: TableStore) -> None:
 
 CLAIMS = {
     "What separates slow from fast rotators best": best_classifier_first,
-    "Galaxies without measured kinematics that are most probably slow": unmeasured_galaxies_by_probability,
+    "The first candidates: galaxies without measured kinematics": unmeasured_galaxies_by_probability,
+    "How many slow rotators are among the first": found_among_the_first,
     "Predicted and measured lambda_r of each galaxy": predictions_beside_measurements,
     "How accurate is it, against the values of the labels": accuracy_of_each_source,
     "Which steps lose galaxies, and why?": losses_add_up,
@@ -187,6 +198,14 @@ def _write_recommended(store: TableStore) -> None:
     rows = lambda_r_accuracy(results, imaged.iloc[:0].assign(lambda_r_source=""), n=20)
     key = {"dataset": "manga-observed-64", "recipe": "recommended", "synthetic": True}
     store.write("lambda_r_accuracy", partition, rows.assign(**key))
+    ranked = store.read("candidates", "manga-observed-64|thesis").assign(recipe="recommended")
+    ranked["labelled"] = ranked["rank"] % 10 > 0
+    store.write("candidates", partition, ranked)
+    known, unknown = ranked[ranked["labelled"]], ranked[~ranked["labelled"]]
+    measured = measured_follow_up(known["probability_slow"], known["rotator_type"] == 0, known["object_id"])
+    expected = expected_follow_up(unknown["probability_slow"]).assign(sample=EXPECTED)
+    follow_up = pd.concat([measured.assign(sample=MEASURED), expected])
+    store.write("follow_up", partition, follow_up.assign(**key))
 
 
 @pytest.mark.chain
