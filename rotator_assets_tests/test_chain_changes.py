@@ -98,7 +98,14 @@ def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, m
     changed = {**recipes, RECIPE: recipes[RECIPE].model_copy(update={"normalization": "log"})}
     monkeypatch.setattr(inputs, "load_recipes", lambda: changed)
     reason = "training_recipe changed (normalization: max_all -> log)"
-    made_with_it = ("rotator_classifier", "predictions", "roc_report", "galaxy_report", "attribution_maps")
+    made_with_it = (
+        "rotator_classifier",
+        "predictions",
+        "roc_report",
+        "galaxy_report",
+        "candidates",
+        "attribution_maps",
+    )
     assert _reasons(changed_root) == {(asset, f"{DATASET}|{RECIPE}"): reason for asset in made_with_it}
     log = recipes["log"].model_copy(update={"epochs": 3})
     monkeypatch.setattr(inputs, "load_recipes", lambda: {**recipes, "log": log})
@@ -116,7 +123,7 @@ def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, m
         (
             {"test_time_averaging": True},
             "prediction_recipe changed (test_time_averaging: False -> True)",
-            {"predictions", "roc_report", "galaxy_report", "attribution_maps"},
+            {"predictions", "roc_report", "galaxy_report", "candidates", "attribution_maps"},
         ),
     ],
 )

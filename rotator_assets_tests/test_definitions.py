@@ -33,6 +33,7 @@ ASSETS = {
     "predictions": ("learning", "training"),
     "roc_report": ("reports", "training"),
     "galaxy_report": ("reports", "training"),
+    "candidates": ("reports", "training"),
     "attribution_maps": ("reports", "training"),
     "recipe_comparison": ("reports", "dataset"),
     "image_morphology": ("robustness", "dataset"),

@@ -23,7 +23,7 @@ pytestmark = [*NEEDS_BROWSER, pytest.mark.chain, pytest.mark.timeout(1800)]
 DATASET = "manga-observed-64"
 EDITED = ("thesis", "brief")
 FOLLOWS = {("recipe_comparison", DATASET), ("dataset_comparison", None), ("study_report", None)}
-TRAINED = ("rotator_classifier", "predictions", "roc_report", "galaxy_report", "attribution_maps")
+TRAINED = ("rotator_classifier", "predictions", "roc_report", "galaxy_report", "candidates", "attribution_maps")
 STALE = {(asset, f"{DATASET}|{recipe}") for asset in TRAINED for recipe in EDITED}
 CHANGE = "normalization: max_all -> log"
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from rotator_assets.plots.exhibit import Exhibit, FigureExhibit, TableExhibit
+
+
+def _with_digits(candidates: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with positions to 0.04"."""
+    positions = {name: candidates[name].map("{:.5f}".format, na_action="ignore") for name in ("ra", "dec")}
+    return candidates.assign(**positions)
+
 
 EXHIBITS: tuple[Exhibit, ...] = (
     FigureExhibit(
@@ -20,6 +29,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
         select="SELECT rank, galaxy_id, ra, dec, population, probability_slow, probability_slow_low, "
         "probability_slow_high, lambda_r_predicted, in_domain",
         clauses="AND NOT labelled ORDER BY rank LIMIT 20",
+        arrange=_with_digits,
         needs_rows=True,
     ),
 )
