@@ -32,7 +32,15 @@ def follow_up_figure(follow_up: pd.DataFrame, labels: str, *, dataset: str, reci
     synthetic
         True where any galaxy is synthetic.
     """
-    figure = style.new_figure(11, 4.2, title="Candidates observed", dataset=dataset, recipe=recipe, synthetic=synthetic)
+    figure = style.new_figure(
+        11,
+        4.2,
+        title="Slow rotators among the first candidates",
+        dataset=dataset,
+        recipe=recipe,
+        synthetic=synthetic,
+        detail=labels,
+    )
     found, complete, pure = figure.subplots(1, 3)
     for number, (sample, rows) in enumerate(follow_up.groupby("sample", sort=True)):
         color = style.shade(number, 2)
