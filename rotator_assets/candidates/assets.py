@@ -25,7 +25,7 @@ from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.surveys import SURVEYS
-from rotator_assets.training.assets import as_predicted
+from rotator_assets.training.assets import as_predicted, predictions
 from rotator_assets.training.galaxies import training_galaxies
 from rotator_assets.training.material import Material
 from rotator_assets.training.objects import physical_objects
@@ -40,7 +40,7 @@ _SEED = 2020
 @training_report_asset(
     code_version="1",
     ins=of_dataset("image_tensors", "labeled_images", "imaged_galaxies"),
-    deps=[*of_recipe("training", "prediction"), other_survey_galaxies, learned_galaxies],
+    deps=[*of_recipe("training", "prediction"), predictions, other_survey_galaxies, learned_galaxies],
     description="Every galaxy with an image, most probable slow rotator first, by networks that have not seen it; and "
     "completeness and purity of the first candidates.",
 )
@@ -48,7 +48,6 @@ def candidates(
     context: dg.AssetExecutionContext,
     store: dg.ResourceParam[TableStore],
     rotator_classifier: TrainedModels,
-    predictions: pd.DataFrame,
     image_tensors: ImageTensor,
     labeled_images: pd.DataFrame,
     imaged_galaxies: pd.DataFrame,
@@ -77,7 +76,7 @@ def candidates(
         recipe.test_time_averaging,
         recipe.population,
     ).assign(**key)
-    follow_up = _follow_up(ranked, set(predictions["galaxy_id"])).assign(**key)
+    follow_up = _follow_up(ranked).assign(**key)
     units = reads.table("images", dataset).set_index("galaxy_id")["image_unit"]
     labels = origin_of_labels(
         galaxies[galaxies["rotator_type"].notna()], SURVEYS[DATASETS[dataset].survey].lambda_r_scales
@@ -135,8 +134,8 @@ def _calibration(reads: Reads) -> pd.DataFrame:
     return folds.merge(margins, on="fold", how="left", validate="one_to_one")
 
 
-def _follow_up(ranked: pd.DataFrame, tested: set[str]) -> pd.DataFrame:
-    """Return table ``follow_up``: tested galaxies as measured, those without a label as expected."""
+def _follow_up(ranked: pd.DataFrame) -> pd.DataFrame:
+    """Return table ``follow_up``: labelled galaxies as measured, the others as expected."""
     from rotator_assets.candidates.follow_up import EXPECTED, MEASURED, expected_follow_up, measured_follow_up
 
     known, unknown = ranked[ranked["labelled"]], ranked[~ranked["labelled"]]

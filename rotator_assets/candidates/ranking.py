@@ -27,7 +27,8 @@ def ranked_candidates(
     calibration
         One row per fold: fold, and its calibration and margin (columns of ``training_folds`` and ``unseen_galaxies``).
     galaxies
-        galaxy_id, ra, dec, is_early_type (missing where unknown), rotator_type (missing without a label), lambda_r.
+        galaxy_id, object_id, ra, dec, is_early_type (missing where unknown), rotator_type (missing without a label) and
+        lambda_r.
     averaged
         Whether predictions are averaged over the symmetries of the images.
     population
@@ -57,7 +58,7 @@ def ranked_candidates(
         n_networks=by_galaxy.size() * blind.members.shape[1],
         domain_distance=by_galaxy["domain_distance"].mean(),
         labelled=known["rotator_type"].notna(),
-        **{name: known[name] for name in ("ra", "dec", "rotator_type", "lambda_r")},
+        **{name: known[name] for name in ("object_id", "ra", "dec", "rotator_type", "lambda_r")},
     )
     frame["in_domain"] = frame["domain_distance"] <= 1
     frame = frame.reset_index().sort_values(["probability_slow", "galaxy_id"], ascending=[False, True])

@@ -45,7 +45,7 @@ def galaxies(blind):
     """Early and late types with and without a label; some without a type."""
     generator = np.random.default_rng(1)
     outputs = blind.outputs
-    frame = outputs[["galaxy_id"]].assign(ra=10.0, dec=-5.0, lambda_r=0.5)
+    frame = outputs[["galaxy_id"]].assign(ra=10.0, dec=-5.0, lambda_r=0.5, object_id="of the catalogue")
     frame["rotator_type"] = pd.array(generator.random(N) < expit(outputs["truth"]), dtype="Int8")
     frame["is_early_type"] = pd.array(np.arange(N) % 2 == 0, dtype="boolean")
     frame.loc[::7, ["rotator_type", "lambda_r"]] = [pd.NA, np.nan]
@@ -56,7 +56,7 @@ def galaxies(blind):
 def test_rank_is_the_order_of_probability(blind, galaxies):
     frame = ranked_candidates(blind, CALIBRATION, galaxies, False, "all")
     assert frame["rank"].tolist() == list(range(1, N + 1)) and frame["probability_slow"].is_monotonic_decreasing
-    assert set(frame["galaxy_id"]) == set(galaxies["galaxy_id"])
+    assert set(frame["galaxy_id"]) == set(galaxies["galaxy_id"]) and set(frame["object_id"]) == {"of the catalogue"}
     known = galaxies.set_index("galaxy_id").loc[frame["galaxy_id"]]
     assert frame["labelled"].tolist() == known["rotator_type"].notna().tolist()
     assert frame["in_domain"].tolist() == (frame["domain_distance"] <= 1).tolist()
