@@ -107,7 +107,7 @@ def errors_by_their_folds_threshold(answer: pd.DataFrame, tables: TableStore) ->
 def unmeasured_galaxies_by_probability(answer: pd.DataFrame, tables: TableStore) -> None:
     known = tables.read("candidates", "manga-observed-64|recommended").set_index("galaxy_id")
     assert 0 < len(answer) <= 20 and answer["galaxy_id"].is_unique and answer["rank"].is_monotonic_increasing
-    assert not known.loc[answer["galaxy_id"], "labelled"].any()
+    assert known.loc[answer["galaxy_id"], "lambda_r"].isna().all()
     assert answer["probability_slow"].is_monotonic_decreasing
 
 
@@ -199,9 +199,10 @@ def _write_recommended(store: TableStore) -> None:
     key = {"dataset": "manga-observed-64", "recipe": "recommended", "synthetic": True}
     store.write("lambda_r_accuracy", partition, rows.assign(**key))
     ranked = store.read("candidates", "manga-observed-64|thesis").assign(recipe="recommended")
-    ranked["labelled"] = ranked["rank"] % 10 > 0
+    unmeasured = ranked["rank"] % 10 == 0
+    ranked["labelled"], ranked["lambda_r"] = ~unmeasured, ranked["lambda_r"].mask(unmeasured)
     store.write("candidates", partition, ranked)
-    known, unknown = ranked[ranked["labelled"]], ranked[~ranked["labelled"]]
+    known, unknown = ranked[~unmeasured], ranked[unmeasured]
     measured = measured_follow_up(known["probability_slow"], known["rotator_type"] == 0, known["object_id"])
     expected = expected_follow_up(unknown["probability_slow"]).assign(sample=EXPECTED)
     follow_up = pd.concat([measured.assign(sample=MEASURED), expected])

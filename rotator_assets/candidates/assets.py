@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.candidates.blind import has_folds
 from rotator_assets.candidates.exhibits import EXHIBITS
+from rotator_assets.candidates.population import known_types
 from rotator_assets.candidates.tables import TABLES
 from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
@@ -17,6 +18,7 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.galaxies.recipe_labels import with_recipe_labels
 from rotator_assets.lineage.groups import described, of_dataset, training_report_asset
 from rotator_assets.lineage.inputs import of_recipe
+from rotator_assets.lineage.notices import noticed
 from rotator_assets.lineage.observed_results import learned_galaxies, other_survey_galaxies
 from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.reads import Reads
@@ -63,6 +65,7 @@ def candidates(
     key: dict[str, Any] = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
     material = _material(rotator_classifier, image_tensors, labeled_images, dataset, reads)
     galaxies = with_recipe_labels(imaged_galaxies, recipe)
+    galaxies = galaxies.assign(is_early_type=known_types(galaxies))
     ranked = ranked_candidates(
         predict_blindly(
             galaxies.assign(object_id=physical_objects(galaxies)),
@@ -76,27 +79,35 @@ def candidates(
         recipe.test_time_averaging,
         recipe.population,
     ).assign(**key)
-    follow_up = _follow_up(ranked).assign(**key)
+    tested = set(reads.table("repeat_predictions")["galaxy_id"])
+    follow_up = _follow_up(ranked, tested if recipe.split == "holdout" else None).assign(**key)
+    lost = len(galaxies) - len(ranked)
+    lines = (
+        [f"{dataset} {name}: {lost} galaxies are no candidates, because all networks have seen them"] if lost else []
+    )
+    notices, noticed_in_run = noticed(context, DATASETS[dataset].survey, lines, key["synthetic"])
     units = reads.table("images", dataset).set_index("galaxy_id")["image_unit"]
     labels = origin_of_labels(
         galaxies[galaxies["rotator_type"].notna()], SURVEYS[DATASETS[dataset].survey].lambda_r_scales
     )
     pictures = _pictures(store, ranked, follow_up, labels, image_tensors, units, key)
-    listed = ranked[~ranked["labelled"]]
+    listed = ranked[ranked["lambda_r"].isna()]
     return dg.MaterializeResult(
         value={
             "candidates": ranked[TABLES["candidates"].column_names],
             "follow_up": follow_up[TABLES["follow_up"].column_names],
+            **notices,
         },
         data_version=dg.DataVersion(content_hash(ranked)),
         metadata=described(
             rows=len(ranked),
             synthetic=key["synthetic"],
             pictures=pictures,
-            without_label=len(listed),
+            without_kinematics=len(listed),
             slow_expected=float(listed["probability_slow"].sum()),
             labels=labels,
             outside_domain=int((~ranked["in_domain"]).sum()),
+            **noticed_in_run,
         ),
     )
 
@@ -134,13 +145,18 @@ def _calibration(reads: Reads) -> pd.DataFrame:
     return folds.merge(margins, on="fold", how="left", validate="one_to_one")
 
 
-def _follow_up(ranked: pd.DataFrame) -> pd.DataFrame:
-    """Return table ``follow_up``: labelled galaxies as measured, the others as expected."""
+def _follow_up(ranked: pd.DataFrame, tested: set[str] | None) -> pd.DataFrame:
+    """Return table ``follow_up``: labelled galaxies as measured, those without measured kinematics as expected.
+
+    ``tested``: the galaxies of a held-out part, to which the measured sample is limited. Of the others, some types are
+    among the candidates and some are not.
+    """
     from rotator_assets.candidates.follow_up import EXPECTED, MEASURED, expected_follow_up, measured_follow_up
 
-    known, unknown = ranked[ranked["labelled"]], ranked[~ranked["labelled"]]
+    known = ranked[ranked["labelled"] & ranked["excluded_from"].isna()]
+    known = known if tested is None else known[known["galaxy_id"].isin(tested)]
     measured = measured_follow_up(known["probability_slow"], known["rotator_type"] == 0, known["object_id"], seed=_SEED)
-    parts = [measured.assign(sample=MEASURED)]
+    parts, unknown = [measured.assign(sample=MEASURED)], ranked[ranked["lambda_r"].isna()]
     if len(unknown):
         parts.append(expected_follow_up(unknown["probability_slow"]).assign(sample=EXPECTED))
     return pd.concat(parts, ignore_index=True)
@@ -159,7 +175,7 @@ def _pictures(
 
     pictures = Pictures(store.root, f"{key['dataset']}/{key['recipe']}", EXHIBITS)
     pictures.add("follow_up", follow_up_figure(follow_up, labels, **key))
-    first = ranked[~ranked["labelled"]].head(SHEET_COLUMNS * SHEET_ROWS)
+    first = ranked[ranked["lambda_r"].isna()].head(SHEET_COLUMNS * SHEET_ROWS)
     if first.empty:
         pictures.remove("candidates")
         return pictures

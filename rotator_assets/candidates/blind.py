@@ -90,20 +90,19 @@ def predict_blindly(
         Galaxies that no network was trained on have a row for every fold.
     """
     objects = galaxies["object_id"].to_numpy()
-    of_row = dict(zip(rows.tolist(), range(len(rows)), strict=True))
-    early = np.asarray(galaxies["is_early_type"].astype("Float64").to_numpy(float, na_value=np.nan), np.float64)
+    known = pd.Series(_known_types(galaxies), index=rows)
     found, members = [], []
     for split in material.splits:
         # The validation part has tested types alone; the fold's additional galaxies were not trained on either.
-        parts = (split.train, split.validation, split.unseen)
-        trained, validated, unseen = (_of_survey(material.rows[part], of_row) for part in parts)
-        blind = np.flatnonzero(~np.isin(objects, objects[np.concatenate([trained, validated])]))
+        trained, validated, unseen = (material.rows[part] for part in (split.train, split.validation, split.unseen))
+        seen = objects[np.isin(rows, np.concatenate([trained, validated]))]
+        blind = np.flatnonzero(~np.isin(objects, seen))
         held_out = np.concatenate([validated, unseen])
-        needed, place = np.unique(np.concatenate([blind, trained, held_out]), return_inverse=True)
+        needed, place = np.unique(np.concatenate([rows[blind], trained, held_out]), return_inverse=True)
         of_blind, of_trained, of_held_out = np.split(place, np.cumsum([len(blind), len(trained)]))
-        says = run(split.fold, rows[needed])
+        says = run(split.fold, needed)
         domain = fit_domain(says.features[of_trained], says.features[of_held_out])
-        population = fit_population(early[trained], says.features[of_trained])
+        population = fit_population(np.asarray(known.reindex(trained), np.float64), says.features[of_trained])
         frame = galaxies.iloc[blind][["galaxy_id", "object_id"]].assign(
             repeat=split.repeat,
             fold=split.fold,
@@ -119,9 +118,9 @@ def predict_blindly(
     return BlindPredictions(outputs.assign(group=_groups(outputs, seed)), np.concatenate(members))
 
 
-def _of_survey(rows: NDArray[np.int64], of_row: dict[int, int]) -> NDArray[np.int64]:
-    """Return the galaxies of these rows of images; those of another survey are left out."""
-    return np.array([of_row[row] for row in rows.tolist() if row in of_row], dtype=np.int64)
+def _known_types(galaxies: pd.DataFrame) -> NDArray[np.float64]:
+    """Return 1 for early, 0 for other types, NaN where unknown."""
+    return np.asarray(galaxies["is_early_type"].astype("Float64").to_numpy(float, na_value=np.nan), np.float64)
 
 
 def _groups(outputs: pd.DataFrame, seed: int) -> NDArray[np.int64]:
@@ -131,5 +130,6 @@ def _groups(outputs: pd.DataFrame, seed: int) -> NDArray[np.int64]:
     """
     objects, number = np.unique(outputs["object_id"].to_numpy(), return_inverse=True)
     drawn = np.random.default_rng((seed, _SEED_OF_GROUPS)).integers(0, N_GROUPS, len(objects))
-    of_one_fold = outputs.groupby(["object_id", "repeat"])["fold"].transform("nunique") == 1
-    return np.where(of_one_fold, outputs["fold"], -1 - drawn[number])
+    of_object = outputs.groupby(["object_id", "repeat"])["fold"].transform("nunique")
+    of_repeat = outputs.groupby("repeat")["fold"].transform("nunique")
+    return np.where((of_object == 1) & (of_repeat > 1), outputs["fold"], -1 - drawn[number])

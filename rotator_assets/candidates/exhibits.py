@@ -25,10 +25,10 @@ EXHIBITS: tuple[Exhibit, ...] = (
     TableExhibit(
         "candidates",
         "training",
-        "The first candidates without a label",
+        "The first candidates without measured kinematics",
         select="SELECT rank, galaxy_id, ra, dec, population, probability_slow, probability_slow_low, "
         "probability_slow_high, lambda_r_predicted, in_domain",
-        clauses="AND NOT labelled ORDER BY rank LIMIT 20",
+        clauses="AND lambda_r IS NULL ORDER BY rank LIMIT 20",
         arrange=_with_digits,
         needs_rows=True,
     ),

@@ -85,7 +85,7 @@ def contact_sheet(
     figure = style.new_figure(
         width,
         height,
-        title="Most probable slow rotators without a label",
+        title="Most probable slow rotators without measured kinematics",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,

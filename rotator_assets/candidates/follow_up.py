@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 RESAMPLED = 1000
 ENDS = (16, 84)
 """Percentiles of the intervals."""
-MEASURED, EXPECTED = "labelled galaxies, measured", "galaxies without a label, expected"
+MEASURED, EXPECTED = "labelled galaxies, measured", "galaxies without measured kinematics, expected"
 
 
 def measured_follow_up(
@@ -59,7 +59,7 @@ def measured_follow_up(
 
 
 def expected_follow_up(probability_slow: ArrayLike) -> pd.DataFrame:
-    """Return what the first candidates among galaxies without a label contain, if the probabilities are right.
+    """Return what the first candidates without measured kinematics contain, if the probabilities are right.
 
     Parameters
     ----------

@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 LEAST_PER_TYPE = 10
 """Smallest number of early, and of other, types from which they are told apart."""
+
+
+def known_types(galaxies: pd.DataFrame) -> pd.Series:
+    """Return whether each galaxy is an early type, missing where the catalogues do not say.
+
+    ``is_early_type`` is false, too, for galaxies without T-Type and P_Late, and for early ones without an axis ratio.
+
+    Parameters
+    ----------
+    galaxies
+        is_early_type, t_type, p_late and ellipticity.
+    """
+    says = (galaxies["t_type"].notna() | galaxies["p_late"].notna()) & galaxies["ellipticity"].notna()
+    return galaxies["is_early_type"].astype("boolean").where(says)
 
 
 def fit_population(early: NDArray[np.float64], features: NDArray) -> Callable[[NDArray], NDArray[np.float64]]:

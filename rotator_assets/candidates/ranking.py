@@ -27,8 +27,8 @@ def ranked_candidates(
     calibration
         One row per fold: fold, and its calibration and margin (columns of ``training_folds`` and ``unseen_galaxies``).
     galaxies
-        galaxy_id, object_id, ra, dec, is_early_type (missing where unknown), rotator_type (missing without a label) and
-        lambda_r.
+        galaxy_id, object_id, ra, dec, is_early_type (missing where unknown), rotator_type (missing without a label),
+        lambda_r and excluded_from (missing unless excluded from training).
     averaged
         Whether predictions are averaged over the symmetries of the images.
     population
@@ -46,8 +46,9 @@ def ranked_candidates(
     is_early = known["is_early_type"].astype("boolean")
     is_early = is_early.fillna((probability_early >= 0.5).astype("boolean").where(probability_early.notna()))
     if population == "early":
-        late = known[~is_early.fillna(False)]
-        outputs = calibrated_outside(outputs, late[["rotator_type", "lambda_r"]].reset_index())
+        late = known[~is_early.fillna(False)][["rotator_type", "lambda_r"]]
+        late = late.mask(known["excluded_from"].loc[late.index].notna(), pd.NA)  # their values calibrate nothing
+        outputs = calibrated_outside(outputs, late.reset_index())
     frame = mean_predictions(outputs).set_index("galaxy_id")
     frame[["probability_slow_low", "probability_slow_high"]] = _intervals(outputs, blind.members)
     frame = frame.assign(
@@ -58,7 +59,7 @@ def ranked_candidates(
         n_networks=by_galaxy.size() * blind.members.shape[1],
         domain_distance=by_galaxy["domain_distance"].mean(),
         labelled=known["rotator_type"].notna(),
-        **{name: known[name] for name in ("object_id", "ra", "dec", "rotator_type", "lambda_r")},
+        **{name: known[name] for name in ("object_id", "ra", "dec", "rotator_type", "lambda_r", "excluded_from")},
     )
     frame["in_domain"] = frame["domain_distance"] <= 1
     frame = frame.reset_index().sort_values(["probability_slow", "galaxy_id"], ascending=[False, True])

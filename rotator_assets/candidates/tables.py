@@ -20,15 +20,22 @@ TABLES = by_name(
     Table(
         "candidates",
         "Every galaxy with a usable image, most probable slow rotator first, predicted by networks that have seen "
-        "neither it nor its repeat observations. By the networks alone, also where the recipe fuses.",
+        "neither it nor its repeat observations; without galaxies that all networks have seen, as with a held-out "
+        "part. By the networks alone, also where the recipe fuses.",
         (
             *fields("dataset", "recipe"),
             Column("rank", "INTEGER", "1 for the highest probability_slow of the dataset and recipe"),
             *fields("galaxy_id", "object_id", "ra", "dec"),
-            Column("labelled", "BOOLEAN", "true where a measured lambda_r gives the galaxy a label"),
+            Column(
+                "labelled",
+                "BOOLEAN",
+                "true where a measured lambda_r gives the galaxy a label",
+            ),
             Column("rotator_type", "TINYINT", "the label: 0 slow, 1 fast", null="without a label"),
             Column("population", "VARCHAR", "early or late type", null="where unknown, and not predicted either"),
-            Column("population_known", "BOOLEAN", "true where the T-Type gives the population; else it is predicted"),
+            Column(
+                "population_known", "BOOLEAN", "true where the catalogues give the population; else it is predicted"
+            ),
             Column(
                 "probability_early",
                 "DOUBLE",
@@ -55,7 +62,7 @@ TABLES = by_name(
                 source="Lee et al. 2018",
             ),
             Column("n_networks", "INTEGER", "number of networks that predict the galaxy"),
-            *fields("synthetic"),
+            *fields("excluded_from", "synthetic"),
         ),
         made_by=("candidates",),
     ),
@@ -64,7 +71,9 @@ TABLES = by_name(
         "What an observer finds by observing the first candidates; one row per number of observed galaxies.",
         (
             *fields("dataset", "recipe"),
-            Column("sample", "VARCHAR", "labelled galaxies, measured; or galaxies without a label, expected"),
+            Column(
+                "sample", "VARCHAR", "labelled galaxies, measured; or galaxies without measured kinematics, expected"
+            ),
             Column("n_observed", "INTEGER", "number of observed galaxies, those with the highest probability_slow"),
             *_with_ends("slow_found", "number of slow rotators among them: labels, or sum of the probabilities"),
             Column("slow_expected", "DOUBLE", "sum of their calibrated probabilities"),

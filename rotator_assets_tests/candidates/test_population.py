@@ -1,9 +1,10 @@
 """Early and other types are told apart by the features of a network."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from rotator_assets.candidates.population import LEAST_PER_TYPE, fit_population
+from rotator_assets.candidates.population import LEAST_PER_TYPE, fit_population, known_types
 
 
 def test_types_are_recovered_and_unknown_ones_are_not_learned_from():
@@ -20,3 +21,17 @@ def test_types_are_recovered_and_unknown_ones_are_not_learned_from():
 def test_networks_that_know_one_type_alone_predict_none(n_late):
     early = np.concatenate([np.ones(50), np.zeros(n_late)])
     assert np.isnan(fit_population(early, np.ones((len(early), 3)))(np.ones((7, 3)))).all()
+
+
+def test_a_type_is_known_only_where_the_catalogues_say_it():
+    rows = {
+        "early": (True, -2.0, np.nan, 0.3),
+        "late": (False, 4.0, np.nan, 0.3),
+        "by p_late": (True, np.nan, 0.1, 0.3),
+        "nothing": (False, np.nan, np.nan, 0.3),
+        "early without axis ratio": (False, -2.0, 0.1, np.nan),
+    }
+    galaxies = pd.DataFrame(rows.values(), rows.keys(), ["is_early_type", "t_type", "p_late", "ellipticity"])
+    known = known_types(galaxies)
+    assert known[["early", "late", "by p_late"]].tolist() == [True, False, True]
+    assert known[["nothing", "early without axis ratio"]].isna().all()

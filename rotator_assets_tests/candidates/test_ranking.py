@@ -48,6 +48,7 @@ def galaxies(blind):
     frame = outputs[["galaxy_id"]].assign(ra=10.0, dec=-5.0, lambda_r=0.5, object_id="of the catalogue")
     frame["rotator_type"] = pd.array(generator.random(N) < expit(outputs["truth"]), dtype="Int8")
     frame["is_early_type"] = pd.array(np.arange(N) % 2 == 0, dtype="boolean")
+    frame["excluded_from"] = None
     frame.loc[::7, ["rotator_type", "lambda_r"]] = [pd.NA, np.nan]
     frame.loc[::5, "is_early_type"] = pd.NA
     return frame
@@ -119,3 +120,14 @@ def test_a_galaxy_of_several_folds_has_the_mean_of_them(blind, galaxies):
     logit = outputs["calibration_slope"] * outputs["logit"] + outputs["calibration_offset"]
     expected = expit(-logit.groupby(outputs["galaxy_id"]).mean())
     np.testing.assert_allclose(frame["probability_slow"], expected.loc[frame.index], rtol=1e-12)
+
+
+def test_galaxies_excluded_from_training_calibrate_nothing(blind, galaxies):
+    late = galaxies["is_early_type"] == False  # noqa: E712  # missing ones are not late
+    excluded = galaxies.copy()
+    excluded.loc[late[late].index[::3], "excluded_from"] = "training"
+    rows = excluded["excluded_from"].notna()
+    wrong = excluded.copy()
+    wrong.loc[rows, "rotator_type"] = 1 - wrong.loc[rows, "rotator_type"]
+    first, second = (ranked_candidates(blind, CALIBRATION, frame, False, "early") for frame in (excluded, wrong))
+    pd.testing.assert_series_equal(first["probability_slow"], second["probability_slow"])

@@ -47,6 +47,7 @@ def galaxies(new_root, monkeypatch):
         rotator_type=pd.array(lambda_r >= threshold, dtype="Int8"),
         is_early_type=np.arange(len(labels)) // 2 % 2 > 0,
     )
+    frame["t_type"] = np.where(frame["is_early_type"], -2.0, 4.0)
     frame.loc[::9, ["lambda_r", "rotator_type"]] = [np.nan, pd.NA]
     written(new_root, "images", DATASET, frame.assign(usable=True, image_unit="nanomaggies"))
     written(new_root, "imaged_galaxies", DATASET, frame)
