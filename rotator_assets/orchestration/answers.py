@@ -60,10 +60,17 @@ def write_answer(store: TableStore, sql: str, file: Path) -> str:
     """
     ending_of(file)  # a query may take long
     with answering(store, sql) as (connection, answer):
-        # Older releases of DuckDB, unlike their stubs, return None for statements that return no rows.
-        if answer is None:
+        if answer is None or not _gives_rows(connection, sql, answer):
             raise InputError("query: the statement gives no rows to write; try: FROM galaxies")
         description = describe_answer(connection, sql, answer, store.tables)
         rows = write_table(file, answer, description)
         remark = "; made from synthetic galaxies" if description.synthetic else ""
         return f"{file}: {rows} rows, {len(answer.columns)} columns{remark}"
+
+
+def _gives_rows(connection: duckdb.DuckDBPyConnection, sql: str, answer: duckdb.DuckDBPyRelation) -> bool:
+    """Return whether the last statement gives rows; for others, DuckDB 2.0 answers with their count or success."""
+    expected = connection.extract_statements(sql)[-1].expected_result_type
+    if len(expected) > 1 and answer.columns in (["Count"], ["Success"]):
+        return False
+    return duckdb.ExpectedResultType.QUERY_RESULT in expected

@@ -27,6 +27,8 @@ _NUMBERS = {
     **{"FLOAT": "FLOAT", "DOUBLE": "DOUBLE", "BOOLEAN": "BOOLEAN"},
 }
 _LONG_INTEGERS = ("UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM")
+_TEXT = "CAST(#{} AS VARCHAR)"
+"""A column as text, by its number; a BIGNUM that does not fit stops DuckDB 2.0 in a cast to BIGINT."""
 _NESTED = re.compile(r".*\]|(STRUCT|MAP|UNION|TUPLE)\b.*|JSON|VARIANT", re.S)
 _UNITS = {"degrees": "deg", "pixels": "pixel", "arcsec per pixel": "arcsec/pixel"}
 """Standard names of the units that the project spells out."""
@@ -40,6 +42,7 @@ def to_astropy(relation: duckdb.DuckDBPyRelation, description: Description) -> a
     """
     from astropy.table import Table
 
+    relation = with_storable_integers(relation)
     kinds = [str(kind) for kind in relation.types]
     stored = ", ".join(f"{_stored(kind, f'#{n}')} AS c{n}" for n, kind in enumerate(kinds, start=1))
     values = relation.project(stored).fetchnumpy().values()
@@ -48,6 +51,25 @@ def to_astropy(relation: duckdb.DuckDBPyRelation, description: Description) -> a
         for name, kind, array in zip(relation.columns, kinds, values, strict=True)
     ]
     return Table(columns, meta=_about(description))
+
+
+def with_storable_integers(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Return the rows with integers of unusual sizes as BIGINT where every value of a column fits, else as text."""
+    numbers = [n for n, kind in enumerate(relation.types, start=1) if str(kind) in _LONG_INTEGERS]
+    if not numbers:
+        return relation
+    fits = (f"count(#{n}) = count(TRY_CAST({_TEXT.format(n)} AS BIGINT))" for n in numbers)
+    kinds = dict(zip(numbers, relation.aggregate(", ".join(fits)).fetchall()[0], strict=True))
+    stored = []
+    for n, name in enumerate(relation.columns, start=1):
+        text = _TEXT.format(n) if n in kinds else f"#{n}"
+        stored.append(f"{f'CAST({text} AS BIGINT)' if kinds.get(n) else text} AS {_identifier(name)}")
+    return relation.project(", ".join(stored))
+
+
+def _identifier(name: str) -> str:
+    """Quote the name of a column for SQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _about(description: Description) -> dict[str, Any]:
@@ -81,10 +103,6 @@ def _converted(kind: str, values: np.ma.MaskedArray) -> np.ma.MaskedArray:
     texts = ["" if missing else value for missing, value in zip(mask, values.data, strict=True)]
     if _NESTED.fullmatch(kind):
         texts = [json_value(text) if text else "" for text in texts]
-    if kind in _LONG_INTEGERS:
-        numbers = [int(text or 0) for text in texts]
-        if all(abs(number) < 2**63 for number in numbers):
-            return np.ma.array(numbers, mask=mask, dtype=np.int64)
     return np.ma.array(texts, mask=mask, dtype=str)
 
 
@@ -100,7 +118,10 @@ def _column(name: str, values: np.ma.MaskedArray, declared: Mapping[str, Column]
         about["meta"] = {"ucd": declared[name].ucd} if declared[name].ucd else None
     if not np.ma.is_masked(values):
         return PlainColumn(values.data, **about)
-    return MaskedColumn(values, fill_value=_unused(values), **about)
+    unused = _unused(values)
+    if unused is not None:  # where a type has no integer left, a wider one has
+        values = np.ma.array(values, dtype=np.promote_types(values.dtype, np.min_scalar_type(unused)))
+    return MaskedColumn(values, fill_value=unused, **about)
 
 
 def standard_unit(text: str) -> UnitBase | None:

@@ -32,7 +32,8 @@ def describe_answer(
 
     A column of the answer is a declared one where a table that the query reads has a column of this name and type. If
     several have, unit and meaning are kept where they agree. The answer is synthetic if its own column ``synthetic`` is
-    true in any row; without such a column, if that of any table read is.
+    true in any row. Without such a column, or where it is NULL in every row, the answer is synthetic if that of any
+    table is that a statement of the query reads, because earlier statements may have made what the last one reads.
 
     Parameters
     ----------
@@ -50,24 +51,26 @@ def describe_answer(
     Description
         The table's own description where the answer has all columns of one table.
     """
-    read = _tables_read(connection, sql, tables)
+    statements = [statement.query for statement in connection.extract_statements(sql)]
+    read = _tables_read(connection, statements[-1], tables)
     columns = {}
     for name, kind in zip(answer.columns, answer.types, strict=True):
         declared = [c for table in read for c in table.columns if (c.name, c.type) == (name, str(kind))]
         if declared:
             columns[name] = _agreed(declared)
-    synthetic = _is_synthetic(connection, answer, read)
+    synthetic = _own_mark(answer)
+    if synthetic is None:
+        synthetic = any(_any_is_synthetic(connection, _tables_read(connection, each, tables)) for each in statements)
     if len(read) == 1 and answer.columns == read[0].column_names:
         return Description(read[0].name, read[0].comment, columns, synthetic)
     names = ", ".join(table.name for table in read)
     return Description("query", f"Answer to a query of {names}." if names else "", columns, synthetic)
 
 
-def _tables_read(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, Table]) -> Sequence[Table]:
-    """Return the tables that the query names: those that DuckDB's parser finds, else those in its text."""
+def _tables_read(connection: duckdb.DuckDBPyConnection, statement: str, tables: Mapping[str, Table]) -> Sequence[Table]:
+    """Return the tables that a statement names: those that DuckDB's parser finds, else those in its text."""
     names = "SELECT json_extract_string(tree, '$..table_name') FROM (SELECT json_serialize_sql(?::VARCHAR) AS tree)"
-    query = connection.extract_statements(sql)[-1].query
-    found = connection.execute(names, [query]).fetchall()[0][0] or re.findall(r"\w+", query)
+    found = connection.execute(names, [statement]).fetchall()[0][0] or re.findall(r"\w+", statement)
     named = {name.casefold() for name in found}
     return [table for name, table in tables.items() if name in named]
 
@@ -81,14 +84,15 @@ def _agreed(declared: Sequence[Column]) -> Column:
     return Column(first.name, first.type, "", unit, ucd=first.ucd)
 
 
-def _is_synthetic(
-    connection: duckdb.DuckDBPyConnection, answer: duckdb.DuckDBPyRelation, read: Sequence[Table]
-) -> bool:
-    if ("synthetic", "BOOLEAN") in zip(answer.columns, map(str, answer.types), strict=True):
-        return _any(answer)
+def _own_mark(answer: duckdb.DuckDBPyRelation) -> bool | None:
+    """Return whether any row is marked as synthetic; None where there are no marks, or only NULL."""
+    if ("synthetic", "BOOLEAN") not in zip(answer.columns, map(str, answer.types), strict=True):
+        return None
+    rows, mark = answer.aggregate("count(*), bool_or(synthetic)").fetchall()[0]
+    return mark if rows else False
+
+
+def _any_is_synthetic(connection: duckdb.DuckDBPyConnection, read: Sequence[Table]) -> bool:
+    """Return whether any row of these tables is marked, whatever temporary tables have their names."""
     marked = (table.name for table in read if "synthetic" in table.column_names)
-    return any(_any(connection.table(name)) for name in marked)
-
-
-def _any(relation: duckdb.DuckDBPyRelation) -> bool:
-    return bool(relation.aggregate("bool_or(synthetic)").fetchall()[0][0])
+    return any(_own_mark(connection.sql(f'FROM memory.main."{name}"')) for name in marked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import duckdb
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
 from rotator_assets.store.astropy_files import votable_header, write_ecsv, write_fits, write_votable
-from rotator_assets.store.astropy_tables import to_astropy
+from rotator_assets.store.astropy_tables import to_astropy, with_storable_integers
 from rotator_assets.store.descriptions import Description
 from rotator_assets.store.json_text import json_list, json_records
 from rotator_assets.store.table_store import literal_path, quoted, session
+
+Writer = Callable[[Path, duckdb.DuckDBPyRelation, Description], int]
+"""Writes rows to a path and returns their number."""
 
 
 def write_table(file: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
@@ -42,7 +46,7 @@ def write_table(file: Path, rows: duckdb.DuckDBPyRelation, description: Descript
     try:
         _require_different_names(rows.columns)
         with replacing(file, ending) as temporary:
-            return _WRITERS[ending](temporary, rows, description)
+            return _written(_WRITERS[ending], temporary, rows, description)
     except ValueError as error:
         raise InputError(f"{file}: {error}") from None
     except OSError as error:
@@ -70,6 +74,17 @@ def _require_different_names(names: list[str]) -> None:
             raise ValueError(f"two columns are named '{name}'; give one of them another name with AS")
 
 
+def _written(write: Writer, path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
+    """Write rows; raises OSError also where it is DuckDB that cannot write the file."""
+    try:
+        return write(path, rows, description)
+    except duckdb.IOException as error:
+        if path.name not in str(error):
+            raise
+        reason = re.search(r'": ([^"]+)', str(error))
+        raise OSError(" ".join((reason[1] if reason else str(error)).split())) from None
+
+
 def _csv(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
     rows.write_csv(str(path))
     outside_quotes = path.read_bytes().split(b'"')[::2]
@@ -84,6 +99,7 @@ def _json(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -
 
 def _parquet(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
     """Write Parquet with a VOTable that describes its columns (IVOA note VOParquet 1.0, which TOPCAT reads)."""
+    rows = with_storable_integers(rows)
     header = votable_header(to_astropy(rows.limit(0), description))
     about = f"'IVOA.VOTable-Parquet.version': '1.0', 'IVOA.VOTable-Parquet.content': {quoted(header)}"
     options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{about}}}"
@@ -93,7 +109,7 @@ def _parquet(path: Path, rows: duckdb.DuckDBPyRelation, description: Description
         return counted.fetchall()[0][0]
 
 
-def _by_astropy(write: Callable[..., None]) -> Callable[[Path, duckdb.DuckDBPyRelation, Description], int]:
+def _by_astropy(write: Callable[..., None]) -> Writer:
     """Return the writer of a format that takes an astropy table."""
 
     def write_rows(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:

@@ -60,6 +60,21 @@ def test_wrong_usage_is_one_line_and_writes_nothing(root, tmp_path, arguments, m
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SET threads=1",
+        "CREATE TEMP TABLE x AS SELECT 1",
+        "CREATE TEMP VIEW x AS SELECT 1",
+        "COPY (SELECT 1) TO 'x.csv'",
+    ],
+)
+def test_a_statement_without_rows_is_no_answer(root, tmp_path, sql):
+    done = rotators("query", sql, "-o", "answer.csv", data=root, cwd=tmp_path)
+    assert "query: the statement gives no rows to write; try: FROM galaxies" in complaint(done)
+    assert not (tmp_path / "answer.csv").exists()
+
+
 @pytest.mark.parametrize("command", [["query", "FROM roc_curves", "-o"], ["export", "--table", "roc_curves"]])
 def test_the_results_are_no_place_for_a_file(root, command):
     assert "lies in the root's results" in complaint(rotators(*command, root / "results" / "x.fits", data=root))

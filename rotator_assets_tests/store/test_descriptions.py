@@ -98,6 +98,12 @@ def test_all_columns_of_one_table_have_its_name_and_comment(describe):
         ("FROM images", False),
         ("SELECT true AS synthetic", True),
         ("SELECT 'true' AS synthetic", False),
+        ("CREATE TEMP TABLE x AS FROM galaxies; SELECT ra FROM x", True),
+        ("CREATE TEMP VIEW x AS FROM galaxies; SELECT ra FROM x", True),
+        ("CREATE TEMP TABLE galaxies AS SELECT ra FROM galaxies; FROM galaxies", True),
+        ("CREATE TEMP TABLE x AS FROM images; SELECT ra FROM x", False),
+        ("SELECT NULL::BOOLEAN AS synthetic, ra FROM galaxies", True),
+        ("SELECT NULL::BOOLEAN AS synthetic, ra FROM images", False),
     ],
 )
 def test_an_answer_is_synthetic_if_its_rows_or_the_tables_read_are(describe, sql, synthetic):

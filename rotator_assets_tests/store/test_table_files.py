@@ -148,6 +148,22 @@ def test_an_integer_that_needs_more_than_64_bits_is_text(written, ending):
     assert values(read["n"]) == ["18446744073709551615"]
 
 
+@pytest.mark.parametrize("kind", ["UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM"])
+@pytest.mark.parametrize(("number", "stored"), [("9007199254740993", "long"), ("18446744073709551615", "unicodeChar")])
+def test_integers_of_parquet_are_what_its_votable_says(written, kind, number, stored):
+    file = written(f"""SELECT {number}::{kind} AS "a ""n" UNION ALL SELECT NULL ORDER BY 1 NULLS LAST""", ".parquet")
+    (described,) = parse(header_of(file)).iter_tables()
+    expected = int(number) if stored == "long" else number
+    assert duckdb.sql(f"FROM '{file}'").fetchall() == [(expected,), (None,)]
+    assert [field.datatype for field in described.fields] == [stored]
+
+
+@pytest.mark.parametrize("ending", ASTROPY)
+def test_null_beside_every_integer_of_a_type_widens_it(written, ending):
+    read = table(written("SELECT (n - 32768)::SMALLINT AS n FROM range(65536) t(n) UNION ALL SELECT NULL", ending))
+    assert sorted(read["n"].compressed().tolist()) == list(range(-32768, 32768)) and read["n"].mask.sum() == 1
+
+
 def test_a_votable_spells_infinity_as_the_standard_does(written):
     text = written(ROWS, ".vot").read_text()
     assert "<TD>+Inf</TD>" in text and "<TD>-Inf</TD>" in text
@@ -256,6 +272,13 @@ def test_a_place_that_cannot_be_written_is_named(ask, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"table\.fits: cannot be written"):
         write_table(tmp_path / "file" / "table.fits", ask("SELECT 1 AS a"), DESCRIBED)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_folder_that_takes_no_files_is_no_fault_of_the_query(ask, ending):
+    file = Path("/proc", f"table{ending}")
+    with pytest.raises(InputError, match=rf"^{file}: cannot be written: [\w -]+$"):
+        write_table(file, ask("SELECT 1 AS a"), DESCRIBED)
 
 
 def test_an_ending_may_be_in_capitals(ask, tmp_path):
