@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE
+
 ROTATORS = str(Path(sys.executable).with_name("rotators"))
 """The installed command."""
 
@@ -22,6 +24,8 @@ def rotators(*arguments, data=None, cwd=None) -> subprocess.CompletedProcess:
     """Run the command; returns its exit status and what it printed."""
     environment = {k: v for k, v in os.environ.items() if k not in ("ROTATORS_DATA", "DAGSTER_HOME")}
     command = [ROTATORS, *map(str, arguments), *(["--data", str(data)] if data else [])]
+    if ENVIRONMENT_VARIABLE in environment:  # the definitions have a partition for each recipe of the file
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=300)
     _FORKS.set_forkserver_preload([*_IMPORTED_FIRST])
     with tempfile.TemporaryDirectory() as folder:
         printed = [Path(folder, name) for name in ("stdout", "stderr")]

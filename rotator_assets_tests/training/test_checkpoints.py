@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.store.models import load_model
 from rotator_assets.training import checkpoints as checkpoints_module
-from rotator_assets.training import cross_validation as training
+from rotator_assets.training import material
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.training.cross_validation import cross_validate
 from rotator_assets.training.folds import plan_splits
@@ -240,7 +240,7 @@ def test_an_interrupted_training_gives_the_same_networks(survey, tmp_path, unint
 def test_patience_counts_the_epochs_before_the_interruption(survey, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints_module, "MOST_TIME_WRITING", 1.0)
     first = plan_splits(survey[1], survey[2], SHORT)[0]
-    monkeypatch.setattr(training, "plan_splits", lambda *_: [first])
+    monkeypatch.setattr(material, "plan_splits", lambda *_: [first])
     recipe = SHORT.model_copy(update={"epochs": 30, "patience": 2, "learning_rate": 0.03})
     whole = train(survey, tmp_path / "whole", recipe)
     last = int(whole.folds.epochs[0])

@@ -15,6 +15,7 @@ from rotator_assets.evaluation.auc import auc_interval, network_aucs
 from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.store.models import load_model
 from rotator_assets.training import cross_validation as training
+from rotator_assets.training import material
 from rotator_assets.training.calibration import Calibration, fit_calibration
 from rotator_assets.training.cross_validation import cross_validate, predict_logits
 from rotator_assets.training.folds import check_no_leak, plan_splits
@@ -37,7 +38,7 @@ def one_fold(survey, monkeypatch):
     """Trainings run fold 0 of the survey only, with a fixed split for any labels."""
     split = plan_splits(survey[1], survey[2], TINY)[0]
     monkeypatch.setattr(
-        training, "plan_splits", lambda labels, objects, recipe: [replace(split, seed=(recipe.seed, split.fold))]
+        material, "plan_splits", lambda labels, objects, recipe: [replace(split, seed=(recipe.seed, split.fold))]
     )
     return split
 
@@ -142,7 +143,7 @@ def test_a_fold_does_not_depend_on_those_before_it(survey, tmp_path, monkeypatch
     recipe = short(regularization=regularization)
     whole = run(survey, recipe, tmp_path)
     last = plan_splits(survey[1], survey[2], TINY)[2]
-    monkeypatch.setattr(training, "plan_splits", lambda *_: [last])
+    monkeypatch.setattr(material, "plan_splits", lambda *_: [last])
     alone = run(survey, recipe, tmp_path)
     expected = whole.history[whole.history.fold == 2].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone.history, expected)
