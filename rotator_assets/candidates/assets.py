@@ -1,5 +1,6 @@
 """Asset ``candidates``: every galaxy with an image, ranked by its probability of being a slow rotator."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -56,12 +57,13 @@ def candidates(
 ) -> dg.MaterializeResult:
     """Rank every galaxy with an image, and say what observing the first of them finds."""
     from rotator_assets.candidates.blind import predict_blindly
-    from rotator_assets.candidates.follow_up import origin_of_labels
+    from rotator_assets.candidates.follow_up import follow_up_table, origin_of_labels
     from rotator_assets.candidates.ranking import ranked_candidates
 
     dataset, name = split_training_key(context.partition_key)
     reads = Reads(context, store)
-    recipe = as_predicted(rotator_classifier, reads.table("repeat_predictions"))
+    predicted = reads.table("repeat_predictions")
+    recipe = as_predicted(rotator_classifier, predicted)
     key: dict[str, Any] = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
     material = _material(rotator_classifier, image_tensors, labeled_images, dataset, reads)
     galaxies = with_recipe_labels(imaged_galaxies, recipe)
@@ -79,8 +81,8 @@ def candidates(
         recipe.test_time_averaging,
         recipe.population,
     ).assign(**key)
-    tested = set(reads.table("repeat_predictions")["galaxy_id"])
-    follow_up = _follow_up(ranked, tested if recipe.split == "holdout" else None).assign(**key)
+    held_out = set(predicted["galaxy_id"]) if recipe.split == "holdout" else None
+    follow_up = follow_up_table(ranked, held_out, seed=_SEED).assign(**key)
     lost = len(galaxies) - len(ranked)
     lines = (
         [f"{dataset} {name}: {lost} galaxies are no candidates, because all networks have seen them"] if lost else []
@@ -125,7 +127,9 @@ def _material(
     return material
 
 
-def _runs(models: TrainedModels, material: Material, recipe: Recipe, title: str):
+def _runs(
+    models: TrainedModels, material: Material, recipe: Recipe, title: str
+) -> "Callable[[int, NDArray[np.int64]], NetworkOutputs]":
     """Return a function that runs the networks of a fold on rows of the images, and reports progress."""
     from rotator_assets.candidates.networks import network_outputs
 
@@ -137,29 +141,12 @@ def _runs(models: TrainedModels, material: Material, recipe: Recipe, title: str)
 
 
 def _calibration(reads: Reads) -> pd.DataFrame:
-    """Return the calibration and the margins of each fold; margins are 0 for recipes that predict no lambda_R."""
+    """Return the calibration and the margins of each fold; margins are missing for recipes that predict no lambda_R."""
     folds = reads.table("training_folds")
     calibration = [column for column in folds.columns if column.startswith("calibration_")]
     folds = folds.drop_duplicates("fold")[["fold", *calibration]]
     margins = reads.table("unseen_galaxies").drop_duplicates("fold")[["fold", *MARGINS]]
     return folds.merge(margins, on="fold", how="left", validate="one_to_one")
-
-
-def _follow_up(ranked: pd.DataFrame, tested: set[str] | None) -> pd.DataFrame:
-    """Return table ``follow_up``: labelled galaxies as measured, those without measured kinematics as expected.
-
-    ``tested``: the galaxies of a held-out part, to which the measured sample is limited. Of the others, some types are
-    among the candidates and some are not.
-    """
-    from rotator_assets.candidates.follow_up import EXPECTED, MEASURED, expected_follow_up, measured_follow_up
-
-    known = ranked[ranked["labelled"] & ranked["excluded_from"].isna()]
-    known = known if tested is None else known[known["galaxy_id"].isin(tested)]
-    measured = measured_follow_up(known["probability_slow"], known["rotator_type"] == 0, known["object_id"], seed=_SEED)
-    parts, unknown = [measured.assign(sample=MEASURED)], ranked[ranked["lambda_r"].isna()]
-    if len(unknown):
-        parts.append(expected_follow_up(unknown["probability_slow"]).assign(sample=EXPECTED))
-    return pd.concat(parts, ignore_index=True)
 
 
 def _pictures(
@@ -179,7 +166,7 @@ def _pictures(
     if first.empty:
         pictures.remove("candidates")
         return pictures
-    calibrated = bool((units.loc[first["galaxy_id"]] == "nanomaggies").all())
+    calibrated = (units.loc[first["galaxy_id"]] == "nanomaggies").to_numpy()
     images = tensor.select(first["galaxy_id"])
     pictures.add("candidates", contact_sheet(first, images, **key, calibrated=calibrated))
     return pictures

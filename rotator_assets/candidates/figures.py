@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from rotator_assets.candidates.follow_up import MEASURED
 from rotator_assets.plots import style
@@ -63,7 +65,7 @@ def follow_up_figure(follow_up: pd.DataFrame, labels: str, *, dataset: str, reci
 
 
 def contact_sheet(
-    candidates: pd.DataFrame, images: Images, *, dataset: str, recipe: str, synthetic: bool, calibrated: bool
+    candidates: pd.DataFrame, images: Images, *, dataset: str, recipe: str, synthetic: bool, calibrated: ArrayLike
 ) -> Figure:
     """Draw the images of the first candidates with probability, predicted lambda_R and coordinates.
 
@@ -78,8 +80,9 @@ def contact_sheet(
     synthetic
         True where any galaxy is synthetic.
     calibrated
-        True for images in nanomaggies.
+        True for images in nanomaggies; for all images or for each.
     """
+    calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), len(candidates))
     n_rows = max(-(-len(candidates) // SHEET_COLUMNS), 1)
     width, height = SHEET_COLUMNS * _PANEL_INCHES, n_rows * (_PANEL_INCHES + _LABEL_INCHES) + _TITLE_INCHES
     figure = style.new_figure(
@@ -98,7 +101,7 @@ def contact_sheet(
     for axes in panels:
         style.bare(axes)
     for row, galaxy in enumerate(candidates.to_dict("records")):
-        panels[row].imshow(rgb(images[row], calibrated=calibrated), origin="lower", interpolation="nearest")
+        panels[row].imshow(rgb(images[row], calibrated=bool(calibrated[row])), origin="lower", interpolation="nearest")
         label = _label(galaxy)
         panels[row].set_title(label, size=style.SMALL_SIZE, color=style.INK, pad=3, loc="left", parse_math=False)
     for axes in panels[len(candidates) :]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,29 @@ RESAMPLED = 1000
 ENDS = (16, 84)
 """Percentiles of the intervals."""
 MEASURED, EXPECTED = "labelled galaxies, measured", "galaxies without measured kinematics, expected"
+
+
+def follow_up_table(ranked: pd.DataFrame, held_out: Collection[str] | None, *, seed: int = 0) -> pd.DataFrame:
+    """Return table ``follow_up``: labelled galaxies as measured, those without measured kinematics as expected.
+
+    The measured sample is without galaxies excluded from training. Galaxies with lambda_R but no label are in neither.
+
+    Parameters
+    ----------
+    ranked
+        Rows of ``candidates``.
+    held_out
+        Galaxies of a held-out part, to which the measured sample is limited: of the other galaxies, the candidates hold
+        some types alone. None where every galaxy is a candidate.
+    seed
+        Seed of the resampling.
+    """
+    known = ranked[ranked["labelled"] & ranked["excluded_from"].isna()]
+    known = known if held_out is None else known[known["galaxy_id"].isin(held_out)]
+    measured = measured_follow_up(known["probability_slow"], known["rotator_type"] == 0, known["object_id"], seed=seed)
+    unknown = ranked.loc[ranked["lambda_r"].isna(), "probability_slow"]
+    expected = expected_follow_up(unknown).assign(sample=EXPECTED)
+    return pd.concat([measured.assign(sample=MEASURED), *([expected] if len(unknown) else [])], ignore_index=True)
 
 
 def measured_follow_up(

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 LEAST_PER_TYPE = 10
-"""Smallest number of early, and of other, types from which they are told apart."""
+"""Smallest number of galaxies of each type to which the regression is fitted."""
 
 
 def known_types(galaxies: pd.DataFrame) -> pd.Series:

@@ -29,6 +29,7 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.storage.sql import create_engine
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
@@ -63,8 +64,9 @@ def keep_engines() -> None:
     Dagster makes an engine for each query. Compiling every statement again takes a quarter of the time of a run without
     trainings.
     """
-    for storage in (sqlite_event_log, sqlite_run_storage):
-        setattr(storage, create_engine.__name__, _engine)
+    sqlite_event_log.create_engine = _engine  # pyright: ignore[reportPrivateImportUsage]
+    sqlite_run_storage.create_engine = _engine  # pyright: ignore[reportPrivateImportUsage]
+    sqlite_schedule_storage.create_engine = _engine  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _engine(url: str, poolclass: type, connect_args: dict[str, Any] | None = None) -> Any:

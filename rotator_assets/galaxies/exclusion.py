@@ -98,8 +98,8 @@ def _named_by(entry: Exclusion, galaxies: pd.DataFrame) -> pd.Series:
 
 
 def _distance_arcsec(galaxies: pd.DataFrame, ra: float, dec: float) -> pd.Series:
-    """Return the distance from a position (degrees), by the haversine formula; NaN for galaxies without a position."""
+    """Return the distance from a position (degrees); NaN for galaxies without a position."""
+    from astropy.coordinates import angular_separation
+
     east, north = (np.deg2rad(galaxies[name].astype("float64")) for name in ("ra", "dec"))
-    east_0, north_0 = np.deg2rad((ra, dec))
-    half = np.sin((north - north_0) / 2) ** 2 + np.cos(north) * np.cos(north_0) * np.sin((east - east_0) / 2) ** 2
-    return np.rad2deg(2 * np.arcsin(np.sqrt(half.clip(upper=1)))) * 3600
+    return np.rad2deg(angular_separation(east, north, *np.deg2rad((ra, dec)))) * 3600

@@ -59,7 +59,7 @@ def _without_missing_logicals(table: Table) -> Table:
 
 
 def _add_keywords(hdus: HDUList, table: Table, about: Mapping[str, Any]) -> None:
-    """Add what is told of the table, and the keywords of descriptions and UCDs that TOPCAT reads: TCOMMn and TUCDn."""
+    """Add the table's name and origin, and for TOPCAT the descriptions (TCOMMn) and UCDs (TUCDn) of the columns."""
     cards = [("CREATOR", about["creator"], "program that wrote this file")]
     if "synthetic" in about:
         cards.append((SYNTHETIC_KEYWORD, True, "synthetic galaxies, not observations"))

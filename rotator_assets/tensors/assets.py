@@ -27,7 +27,7 @@ from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import writing_tensor
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.tensors.image_notices import file_notices, idle_image_settings, image_notices
-from rotator_assets.tensors.tables import TABLES
+from rotator_assets.tensors.tables import PROVENANCE, TABLES
 
 _CHUNK = 64
 """Number of images read ahead, which limits the memory for any number of galaxies."""
@@ -136,17 +136,13 @@ def imaged_galaxies(
     frame = _with_images(labeled_galaxies, Reads(context, store).table("images"), "imaged_galaxies")
     return dg.MaterializeResult(
         value=frame,
-        data_version=dg.DataVersion(content_hash(without_empty(frame.drop(columns=list(_PROVENANCE))))),
+        data_version=dg.DataVersion(content_hash(without_empty(frame.drop(columns=list(PROVENANCE))))),
         metadata=described(
             rows=len(frame),
             synthetic=bool(frame["synthetic"].any()),
             labelled=int(frame["rotator_type"].notna().sum()),
         ),
     )
-
-
-_PROVENANCE = ("lambda_r_source", "lambda_r_unscaled")
-"""Columns of ``imaged_galaxies`` that change no training."""
 
 
 def _with_images(galaxies: pd.DataFrame, images: pd.DataFrame, table: str) -> pd.DataFrame:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from rotator_assets.store.columns import Column, Table, by_name
 from rotator_assets.store.fields import LABELS, MORPHOLOGY_PROBABILITIES, fields
 
-NOT_LEARNED = ("excluded_from", "lambda_r_source", "lambda_r_unscaled")
+PROVENANCE = ("lambda_r_source", "lambda_r_unscaled")
+"""Columns of ``imaged_galaxies`` that change no training."""
+NOT_LEARNED = ("excluded_from", *PROVENANCE)
 """Columns of ``imaged_galaxies`` that no network learns from."""
 
 TABLES = by_name(

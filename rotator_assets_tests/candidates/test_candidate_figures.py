@@ -44,12 +44,7 @@ def test_texts_are_stamped_and_do_not_overlap(name):
     assert style.STAMP not in made_up.texts(FIGURES[name](synthetic=False))
     figure = FIGURES[name](synthetic=True)
     assert style.STAMP in made_up.texts(figure)
-    figure.canvas.draw()
-    title, subtitle, stamp = (text.get_window_extent() for text in figure.texts)
-    assert not stamp.overlaps(subtitle) and not stamp.overlaps(title)
-    for axes in figure.axes:
-        box = axes.get_tightbbox()
-        assert box is None or not (box.overlaps(stamp) or box.overlaps(subtitle)), "the header stands in a panel"
+    made_up.assert_header_is_free(figure)
 
 
 def test_the_follow_up_states_the_origin_of_the_labels():

@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from rotator_assets.candidates.follow_up import expected_follow_up, measured_follow_up, origin_of_labels
+from rotator_assets.candidates.follow_up import (
+    EXPECTED,
+    MEASURED,
+    expected_follow_up,
+    follow_up_table,
+    measured_follow_up,
+    origin_of_labels,
+)
 
 
 def sample(n, seed, repeats=1):
@@ -64,3 +71,26 @@ def test_the_bias_of_the_labels_is_stated_unless_it_was_removed():
     said = origin_of_labels(labelled, {"pipe3d": 1.4})
     assert said == "labels: 1 by csv; 2 by pipe3d, whose values are about 0.71 of the other sources'"
     assert "about" not in origin_of_labels(labelled.assign(lambda_r=0.42), {"pipe3d": 1.4})
+
+
+@pytest.fixture
+def ranked():
+    """Four labelled galaxies, one of them excluded from training, one with lambda_R alone, and one unmeasured."""
+    rows = pd.DataFrame({"galaxy_id": list("abcdef"), "object_id": list("abcdef"), "excluded_from": None})
+    rows["probability_slow"] = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]
+    rows["rotator_type"] = pd.array([0, 1, 0, 0, None, None], dtype="Int8")
+    rows["labelled"], rows["lambda_r"] = rows["rotator_type"].notna(), [0.1, 0.6, 0.1, 0.1, 0.3, np.nan]
+    rows.loc[2, "excluded_from"] = "training"
+    return rows
+
+
+def test_samples_hold_labelled_and_unmeasured_galaxies(ranked):
+    table = follow_up_table(ranked, None)
+    measured, expected = (table[table["sample"] == sample] for sample in (MEASURED, EXPECTED))
+    assert measured["slow_found"].tolist() == [1, 1, 2] and (measured["slow_total"] == 2).all()
+    assert expected["slow_found"].tolist() == [0.4]
+
+
+def test_a_held_out_part_limits_the_measured_sample(ranked):
+    table = follow_up_table(ranked.drop(index=5), {"b", "c", "d"})
+    assert table["slow_found"].tolist() == [0, 1] and set(table["sample"]) == {MEASURED}

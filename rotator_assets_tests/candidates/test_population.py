@@ -1,4 +1,4 @@
-"""Early and other types are told apart by the features of a network."""
+"""The features of a network say which galaxies are early types."""
 
 import numpy as np
 import pandas as pd

@@ -123,9 +123,9 @@ def test_a_galaxy_of_several_folds_has_the_mean_of_them(blind, galaxies):
 
 
 def test_galaxies_excluded_from_training_calibrate_nothing(blind, galaxies):
-    late = galaxies["is_early_type"] == False  # noqa: E712  # missing ones are not late
+    late = galaxies.index[(~galaxies["is_early_type"]).fillna(False)]
     excluded = galaxies.copy()
-    excluded.loc[late[late].index[::3], "excluded_from"] = "training"
+    excluded.loc[late[::3], "excluded_from"] = "training"
     rows = excluded["excluded_from"].notna()
     wrong = excluded.copy()
     wrong.loc[rows, "rotator_type"] = 1 - wrong.loc[rows, "rotator_type"]

@@ -142,3 +142,13 @@ def attribution_shapes(count: int, seed: int = 6) -> pd.DataFrame:
             "sign_balance": random.normal(0, 0.1, count),
         }
     )
+
+
+def assert_header_is_free(figure) -> None:
+    """Check that title, subtitle and stamp overlap neither each other nor a panel."""
+    figure.canvas.draw()
+    title, subtitle, stamp = (text.get_window_extent() for text in figure.texts)
+    assert not stamp.overlaps(subtitle) and not stamp.overlaps(title)
+    for axes in figure.axes:
+        box = axes.get_tightbbox()
+        assert box is None or not (box.overlaps(stamp) or box.overlaps(subtitle)), "the header stands in a panel"

@@ -138,12 +138,7 @@ def test_the_stamp_appears_once():
 @pytest.mark.parametrize("name", ALL)
 def test_texts_stay_inside_the_figure_and_do_not_overlap(name):
     figure = ALL[name](synthetic=True)
-    figure.canvas.draw()
-    title, subtitle, stamp = (text.get_window_extent() for text in figure.texts)
-    assert not stamp.overlaps(subtitle) and not stamp.overlaps(title)
-    for axes in figure.axes:
-        box = axes.get_tightbbox()
-        assert box is None or not (box.overlaps(stamp) or box.overlaps(subtitle)), "the header stands in a panel"
+    made_up.assert_header_is_free(figure)
     tight = figure.get_tightbbox()
     width, height = figure.get_size_inches()
     assert tight.x0 > -0.05 and tight.y0 > -0.05 and tight.x1 < width + 0.05 and tight.y1 < height + 0.05
