@@ -36,12 +36,14 @@ from rotator_assets.training.targets import MARGINS
 
 if TYPE_CHECKING:
     from rotator_assets.candidates.networks import NetworkOutputs
+    from rotator_assets.candidates.ranking import Ranking
+    from rotator_assets.candidates.seen import SeenGalaxies
 
 _SEED = 2020
 
 
 @training_report_asset(
-    code_version="1",
+    code_version="2",
     ins=of_dataset("image_tensors", "labeled_images", "imaged_galaxies"),
     deps=[*of_recipe("training", "prediction"), predictions, other_survey_galaxies, learned_galaxies],
     description="Every galaxy with an image, most probable slow rotator first, by networks that have not seen it; and "
@@ -58,7 +60,9 @@ def candidates(
     """Rank every galaxy with an image, and say what observing the first of them finds."""
     from rotator_assets.candidates.blind import predict_blindly
     from rotator_assets.candidates.follow_up import follow_up_table, origin_of_labels
+    from rotator_assets.candidates.metrics import candidate_metrics
     from rotator_assets.candidates.ranking import ranked_candidates
+    from rotator_assets.candidates.seen import seen_galaxies
 
     dataset, name = split_training_key(context.partition_key)
     reads = Reads(context, store)
@@ -68,19 +72,17 @@ def candidates(
     material = _material(rotator_classifier, image_tensors, labeled_images, dataset, reads)
     galaxies = with_recipe_labels(imaged_galaxies, recipe)
     galaxies = galaxies.assign(is_early_type=known_types(galaxies))
-    ranked = ranked_candidates(
-        predict_blindly(
-            galaxies.assign(object_id=physical_objects(galaxies)),
-            image_tensors.rows_of(galaxies["galaxy_id"]),
-            material,
-            _runs(rotator_classifier, material, recipe, f"candidates {dataset} {name}"),
-            recipe.seed,
-        ),
+    physical, rows = galaxies.assign(object_id=physical_objects(galaxies)), image_tensors.rows_of(galaxies["galaxy_id"])
+    run = _runs(rotator_classifier, material, recipe, f"candidates {dataset} {name}")
+    ranking = ranked_candidates(
+        predict_blindly(physical, rows, material, run, recipe.seed),
         _calibration(reads),
         galaxies,
         recipe.test_time_averaging,
         recipe.population,
-    ).assign(**key)
+    )
+    ranked = ranking.candidates.assign(**key)
+    _keep_interpretation(rotator_classifier, recipe, ranking, material, seen_galaxies(material, physical, rows))
     held_out = set(predicted["galaxy_id"]) if recipe.split == "holdout" else None
     follow_up = follow_up_table(ranked, held_out, seed=_SEED).assign(**key)
     lost = len(galaxies) - len(ranked)
@@ -98,6 +100,7 @@ def candidates(
         value={
             "candidates": ranked[TABLES["candidates"].column_names],
             "follow_up": follow_up[TABLES["follow_up"].column_names],
+            "candidate_metrics": candidate_metrics(ranked, seed=_SEED).assign(**key),
             **notices,
         },
         data_version=dg.DataVersion(content_hash(ranked)),
@@ -131,13 +134,29 @@ def _runs(
     models: TrainedModels, material: Material, recipe: Recipe, title: str
 ) -> "Callable[[int, NDArray[np.int64]], NetworkOutputs]":
     """Return a function that runs the networks of a fold on rows of the images, and reports progress."""
-    from rotator_assets.candidates.networks import network_outputs
+    from rotator_assets.candidates.networks import Networks
 
     def run(fold: int, rows: NDArray[np.int64]) -> "NetworkOutputs":
         progress.report(title, fold, recipe.networks, f"{len(rows)} galaxies")
-        return network_outputs(models.load_outputs(fold), material.images, rows, recipe)
+        return Networks(models.load_outputs(fold), recipe)(material.images, rows)
 
     return run
+
+
+def _keep_interpretation(
+    models: TrainedModels, recipe: Recipe, ranking: "Ranking", material: Material, seen: "SeenGalaxies"
+) -> None:
+    """Write what `rotators predict` needs in addition to the networks."""
+    from rotator_assets.candidates.interpretation_file import Interpretation, interpretation_path
+
+    Interpretation(
+        training=models.folder.name,
+        averaged=recipe.test_time_averaging,
+        population=recipe.population,
+        fraction_slow=float((material.tested["rotator_type"] == 0).mean()),
+        folds=tuple(ranking.folds),
+        seen=seen,
+    ).write(interpretation_path(models.folder.parent))
 
 
 def _calibration(reads: Reads) -> pd.DataFrame:

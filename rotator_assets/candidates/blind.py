@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rotator_assets.candidates.domain import fit_domain
+from rotator_assets.candidates.domain import Domain, fit_domain
+from rotator_assets.candidates.interpretation import interpreted_rows
 from rotator_assets.candidates.networks import NetworkOutputs
-from rotator_assets.candidates.population import fit_population
+from rotator_assets.candidates.population import Population, fit_population
 from rotator_assets.training.material import Material
-from rotator_assets.training.targets import OUTPUTS
 
 N_GROUPS = 5
 """Number of groups of galaxies that no network has seen; each is calibrated by the others (`calibrated_outside`)."""
 _SEED_OF_GROUPS = 3
+
+
+@dataclass(frozen=True)
+class FoldFit:
+    """Number of the repeat of a fold, and what was fitted to its training part."""
+
+    repeat: int
+    domain: Domain
+    population: Population | None
 
 
 @dataclass(frozen=True)
@@ -27,14 +36,17 @@ class BlindPredictions:
     Attributes
     ----------
     outputs
-        One row per galaxy and fold whose networks have not seen it: galaxy_id, object_id, repeat, fold, group, the
-        columns of `OUTPUTS` (NaN where not predicted), domain_distance (1: at the cut) and probability_early.
+        One row per galaxy and fold whose networks have not seen it: galaxy_id, object_id, repeat, fold, group, and the
+        columns of `interpreted_rows`.
     members
         Logit of each network of the fold, float64 (n_rows, n_networks).
+    folds
+        What was fitted to the training part of each fold, by its number.
     """
 
     outputs: pd.DataFrame
     members: NDArray[np.float64]
+    folds: Mapping[int, FoldFit]
 
 
 def has_folds(material: Material, training_folds: pd.DataFrame, unseen_galaxies: pd.DataFrame) -> bool:
@@ -91,7 +103,7 @@ def predict_blindly(
     """
     objects = galaxies["object_id"].to_numpy()
     known = pd.Series(_known_types(galaxies), index=rows)
-    found, members = [], []
+    found, members, folds = [], [], {}
     for split in material.splits:
         # The validation part has tested types alone; the fold's additional galaxies were not trained on either.
         trained, validated, unseen = (material.rows[part] for part in (split.train, split.validation, split.unseen))
@@ -103,19 +115,15 @@ def predict_blindly(
         says = run(split.fold, needed)
         domain = fit_domain(says.features[of_trained], says.features[of_held_out])
         population = fit_population(np.asarray(known.reindex(trained), np.float64), says.features[of_trained])
-        frame = galaxies.iloc[blind][["galaxy_id", "object_id"]].assign(
-            repeat=split.repeat,
-            fold=split.fold,
-            **dict.fromkeys(OUTPUTS, np.nan),
-            domain_distance=domain.distance(says.features[of_blind]),
-            probability_early=population(says.features[of_blind]),
-        )
-        outputs = says.outputs[of_blind].astype(np.float64)
-        frame[list(OUTPUTS[: outputs.shape[1]])] = outputs
-        found.append(frame)
-        members.append(says.members[of_blind].astype(np.float64))
+        of_fold = says.of(of_blind)
+        frame = galaxies.iloc[blind][["galaxy_id", "object_id"]].assign(repeat=split.repeat, fold=split.fold)
+        rows_of_fold = interpreted_rows(of_fold, domain, population)
+        found.append(pd.concat([frame.reset_index(drop=True), rows_of_fold], axis=1))
+        members.append(of_fold.members.astype(np.float64))
+        folds[split.fold] = FoldFit(split.repeat, domain, population)
     outputs = pd.concat(found, ignore_index=True)
-    return BlindPredictions(outputs.assign(group=_groups(outputs, seed)), np.concatenate(members))
+    outputs = outputs.assign(group=_groups(outputs, seed))
+    return BlindPredictions(outputs, np.concatenate(members), folds)
 
 
 def _known_types(galaxies: pd.DataFrame) -> NDArray[np.float64]:

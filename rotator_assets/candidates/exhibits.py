@@ -23,6 +23,11 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "candidates", "training", "The most probable slow rotators among galaxies without measured kinematics."
     ),
     TableExhibit(
+        "candidate_metrics",
+        "training",
+        "Discrimination and calibration of the candidates with a known label",
+    ),
+    TableExhibit(
         "candidates",
         "training",
         "The first candidates without measured kinematics",

@@ -38,31 +38,43 @@ class NetworkOutputs:
     members: NDArray[np.float32]
     features: NDArray[np.float32]
 
+    def of(self, rows: NDArray[np.int64]) -> NetworkOutputs:
+        """Return what they say of some of the images."""
+        return NetworkOutputs(self.outputs[rows], self.members[rows], self.features[rows])
 
-def network_outputs(model: keras.Model, images: Images, rows: NDArray[np.int64], recipe: Recipe) -> NetworkOutputs:
-    """Run the networks of a fold on images.
+
+class Networks:
+    """The networks of a fold, as saved, compiled for batches of images.
 
     Parameters
     ----------
     model
-        The networks of a fold as saved, with all outputs.
-    images
-        Raw fluxes, float32 (m, size, size, 3).
-    rows
-        Rows of ``images``, int64 (n,).
+        The networks averaged into one model, with all outputs.
     recipe
         Normalization, bands and averaging over the eight symmetries, of features too.
     """
-    from keras import Model, ops
 
-    members, features = zip(*map(_last_layer, _last_layers(model)), strict=True)
-    everything = Model(model.inputs, [model.output, *members, *features])
+    def __init__(self, model: keras.Model, recipe: Recipe) -> None:
+        from keras import Model, ops
 
-    infer = compiled(everything, lambda seen: ops.concatenate(everything(seen, training=False), axis=-1))
-    found = outputs_of(infer, images, rows, recipe, averaged=recipe.test_time_averaging)
-    ends = np.cumsum([model.output.shape[-1], len(members)])
-    outputs, logits, behind = np.split(found, ends, axis=1)
-    return NetworkOutputs(outputs, logits, behind)
+        members, features = zip(*map(_last_layer, _last_layers(model)), strict=True)
+        everything = Model(model.inputs, [model.output, *members, *features])
+        self._infer = compiled(everything, lambda seen: ops.concatenate(everything(seen, training=False), axis=-1))
+        self._ends = np.cumsum([model.output.shape[-1], len(members)])
+        self._recipe = recipe
+
+    def __call__(self, images: Images, rows: NDArray[np.int64]) -> NetworkOutputs:
+        """Return what the networks say of some images.
+
+        Parameters
+        ----------
+        images
+            Raw fluxes, float32 (m, size, size, 3).
+        rows
+            Rows of ``images``, int64 (n,).
+        """
+        found = outputs_of(self._infer, images, rows, self._recipe, averaged=self._recipe.test_time_averaging)
+        return NetworkOutputs(*np.split(found, self._ends, axis=1))
 
 
 def _last_layers(model: keras.Model) -> list[keras.Layer]:

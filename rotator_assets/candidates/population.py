@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 LEAST_PER_TYPE = 10
 """Smallest number of galaxies of each type to which the regression is fitted."""
@@ -26,11 +27,36 @@ def known_types(galaxies: pd.DataFrame) -> pd.Series:
     return galaxies["is_early_type"].astype("boolean").where(says)
 
 
-def fit_population(early: NDArray[np.float64], features: NDArray) -> Callable[[NDArray], NDArray[np.float64]]:
-    """Return a function from features (n, k) to the probability of being an early type, float64 (n,).
+@dataclass(frozen=True)
+class Population:
+    """Which features of a network belong to early types: a logistic regression of the standardized features.
 
-    A logistic regression of the standardized features. The function gives NaN if a training has fewer than
-    `LEAST_PER_TYPE` galaxies of a type: networks that were trained on early types alone know no others.
+    Attributes
+    ----------
+    mean, scale
+        Of the features, float64 (k,).
+    coefficients
+        Of the standardized features, float64 (k,).
+    intercept
+        Logit at the mean.
+    """
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    intercept: float
+
+    def probability_early(self, features: NDArray) -> NDArray[np.float64]:
+        """Return the probability of being an early type, float64 (n,), from features (n, k)."""
+        standard = (np.asarray(features, np.float64) - self.mean) / self.scale
+        return expit(standard @ self.coefficients + self.intercept)
+
+
+def fit_population(early: NDArray[np.float64], features: NDArray) -> Population | None:
+    """Return what separates early types from others in the space of the features.
+
+    None if a training has fewer than `LEAST_PER_TYPE` galaxies of a type: networks that were trained on early types
+    alone know no others.
 
     Parameters
     ----------
@@ -40,12 +66,12 @@ def fit_population(early: NDArray[np.float64], features: NDArray) -> Callable[[N
         Features of its galaxies, shape (n, k).
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     known = np.isfinite(early)
     if min(np.sum(early[known] == kind) for kind in (0, 1)) < LEAST_PER_TYPE:
-        return lambda features: np.full(len(features), np.nan)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-    model.fit(features[known], early[known])
-    return lambda features: model.predict_proba(features)[:, 1]
+        return None
+    scaler = StandardScaler().fit(np.asarray(features, np.float64)[known])
+    model = LogisticRegression(C=0.01, max_iter=1000)
+    model.fit(scaler.transform(np.asarray(features, np.float64)[known]), early[known])
+    return Population(scaler.mean_, scaler.scale_, model.coef_[0], float(model.intercept_[0]))

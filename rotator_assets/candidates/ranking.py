@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.special import expit
-from scipy.stats import t as student_t
 
 from rotator_assets.candidates.blind import BlindPredictions
-from rotator_assets.training.galaxy_predictions import calibrated_outside, mean_predictions, with_calibration
+from rotator_assets.candidates.interpretation import FoldInterpretation, OutputCalibration, per_galaxy
+from rotator_assets.training.galaxy_predictions import (
+    OutsideCalibration,
+    calibrated_outside,
+    outside_calibrations,
+    with_calibration,
+)
 
-COVERAGE = 0.68
-"""Coverage of the interval of a probability."""
+
+@dataclass(frozen=True)
+class Ranking:
+    """The ranked candidates, and how the networks of each fold are interpreted for galaxies that nobody has seen.
+
+    Attributes
+    ----------
+    candidates
+        Columns of ``candidates`` except dataset, recipe and synthetic.
+    folds
+        One interpretation per fold.
+    """
+
+    candidates: pd.DataFrame
+    folds: list[FoldInterpretation]
 
 
 def ranked_candidates(
     blind: BlindPredictions, calibration: pd.DataFrame, galaxies: pd.DataFrame, averaged: bool, population: str
-) -> pd.DataFrame:
-    """Return every galaxy, most probable slow rotator first.
+) -> Ranking:
+    """Rank every galaxy, most probable slow rotator first.
 
     Parameters
     ----------
@@ -33,49 +51,46 @@ def ranked_candidates(
         Whether predictions are averaged over the symmetries of the images.
     population
         What the networks are calibrated for: ``early`` types, or ``all``.
-
-    Returns
-    -------
-    Columns of ``candidates`` except dataset, recipe and synthetic.
     """
     outputs = blind.outputs.merge(calibration, on="fold", how="left", validate="many_to_one")
-    outputs = with_calibration(outputs.assign(tested=False), averaged)
-    by_galaxy = outputs.groupby("galaxy_id", sort=False)
-    known = galaxies.set_index("galaxy_id").loc[list(by_galaxy.groups)]
-    probability_early = by_galaxy["probability_early"].mean()
-    is_early = known["is_early_type"].astype("boolean")
-    is_early = is_early.fillna((probability_early >= 0.5).astype("boolean").where(probability_early.notna()))
+    own = with_calibration(outputs.assign(tested=False), averaged)
+    outside, by_repeat = own, {}
     if population == "early":
-        late = known[~is_early.fillna(False)][["rotator_type", "lambda_r"]]
-        late = late.mask(known["excluded_from"].loc[late.index].notna(), pd.NA)  # their values calibrate nothing
-        outputs = calibrated_outside(outputs, late.reset_index())
-    frame = mean_predictions(outputs).set_index("galaxy_id")
-    frame[["probability_slow_low", "probability_slow_high"]] = _intervals(outputs, blind.members)
+        others = _outside_the_population(galaxies)
+        outside, by_repeat = calibrated_outside(own, others), outside_calibrations(own, others)
+    known = galaxies.set_index("galaxy_id")
+    frame = per_galaxy(own, outside, blind.members, known["is_early_type"])
+    known = known.loc[frame.index]
     frame = frame.assign(
-        probability_slow=1 - frame["probability_fast_calibrated"],
-        population=is_early.map({True: "early", False: "late"}),
-        population_known=known["is_early_type"].notna(),
-        probability_early=probability_early,
-        n_networks=by_galaxy.size() * blind.members.shape[1],
-        domain_distance=by_galaxy["domain_distance"].mean(),
         labelled=known["rotator_type"].notna(),
         **{name: known[name] for name in ("object_id", "ra", "dec", "rotator_type", "lambda_r", "excluded_from")},
     )
-    frame["in_domain"] = frame["domain_distance"] <= 1
     frame = frame.reset_index().sort_values(["probability_slow", "galaxy_id"], ascending=[False, True])
-    return frame.assign(rank=np.arange(1, len(frame) + 1)).reset_index(drop=True)
+    frame = frame.assign(rank=np.arange(1, len(frame) + 1)).reset_index(drop=True)
+    return Ranking(frame, _interpretations(blind, calibration, by_repeat, averaged))
 
 
-def _intervals(outputs: pd.DataFrame, members: NDArray[np.float64]) -> pd.DataFrame:
-    """Return the interval of the probability of each galaxy that the scatter between its networks gives.
+def _outside_the_population(galaxies: pd.DataFrame) -> pd.DataFrame:
+    """Return the galaxies that are not known to be early types, with the values of those that calibrate others.
 
-    It contains the mean of infinitely many networks in `COVERAGE` of all cases, for normal scatter of the logits. NaN
-    for a galaxy with a single network.
+    Galaxies excluded from training calibrate nothing, and neither do those of unknown type.
     """
-    each = outputs[["galaxy_id"]].loc[outputs.index.repeat(members.shape[1])].reset_index(drop=True)
-    calibrated = members * outputs["slope"].to_numpy()[:, None] + outputs["offset"].to_numpy()[:, None]
-    of_galaxy = each.assign(logit=calibrated.ravel()).groupby("galaxy_id", sort=False)["logit"]
-    n = of_galaxy.size()
-    half = student_t.ppf(0.5 + COVERAGE / 2, n - 1) * of_galaxy.std(ddof=1) / np.sqrt(n)
-    mean = of_galaxy.mean()
-    return pd.DataFrame({"low": expit(-(mean + half)), "high": expit(-(mean - half))})
+    is_late = galaxies["is_early_type"].astype("boolean").eq(False).fillna(False).astype(bool)
+    others = galaxies[is_late | galaxies["is_early_type"].isna()][["galaxy_id", "rotator_type", "lambda_r"]]
+    calibrates = is_late & galaxies["excluded_from"].isna()
+    values = others[["rotator_type", "lambda_r"]].mask(~calibrates.loc[others.index], pd.NA)
+    return others[["galaxy_id"]].join(values)
+
+
+def _interpretations(
+    blind: BlindPredictions, calibration: pd.DataFrame, by_repeat: dict[int, OutsideCalibration], averaged: bool
+) -> list[FoldInterpretation]:
+    ending = "_averaged" if averaged else ""
+    columns = [f"{name}{ending}" for name in ("calibration_slope", "calibration_offset", "lambda_r_margin")]
+    of_folds = calibration.set_index("fold")[columns].astype(float)
+    folds = []
+    for number, fold in blind.folds.items():
+        own = OutputCalibration(*of_folds.loc[number])
+        outside = own.followed_by(by_repeat.get(fold.repeat, OutsideCalibration()))
+        folds.append(FoldInterpretation(fold.repeat, number, own, outside, fold.domain, fold.population))
+    return folds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rotator_assets.evaluation.tables import POPULATION_METRICS
 from rotator_assets.store.columns import Column, Table, by_name
 from rotator_assets.store.fields import fields
 
@@ -64,6 +65,13 @@ TABLES = by_name(
             Column("n_networks", "INTEGER", "number of networks that predict the galaxy"),
             *fields("excluded_from", "synthetic"),
         ),
+        made_by=("candidates",),
+    ),
+    Table(
+        "candidate_metrics",
+        "Discrimination and calibration of the probabilities of those candidates whose label is known; one row per "
+        "population. Galaxies excluded from training do not count.",
+        (*fields("dataset", "recipe"), *POPULATION_METRICS, *fields("synthetic")),
         made_by=("candidates",),
     ),
     Table(

@@ -80,9 +80,9 @@ def image_files(folder: Path) -> Iterator[ImageFile]:
     them.
     """
     for path in walk_files(folder):
-        if not _is_archive(path):
+        if not is_archive(path):
             yield path
-    for archive in filter(_is_archive, walk_files(folder)):
+    for archive in filter(is_archive, walk_files(folder)):
         with suppress(InputError):
             yield from tar_members(archive)
 
@@ -90,7 +90,7 @@ def image_files(folder: Path) -> Iterator[ImageFile]:
 def unreadable_archives(folder: Path) -> list[str]:
     """Return one line for each archive below a folder that cannot be read, with the reason."""
     reasons = []
-    for archive in filter(_is_archive, walk_files(folder)):
+    for archive in filter(is_archive, walk_files(folder)):
         try:
             tar_members(archive)
         except InputError as error:
@@ -98,7 +98,8 @@ def unreadable_archives(folder: Path) -> list[str]:
     return reasons
 
 
-def _is_archive(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
+    """Return whether a name ends like that of a tar archive, compressed or not."""
     return path.name.casefold().endswith((".tar", *COMPRESSED_TARS))
 
 

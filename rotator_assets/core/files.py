@@ -27,8 +27,8 @@ def is_abandoned(path: Path) -> bool:
 def walk_files(folder: Path) -> Iterator[Path]:
     """Iterate over the files below a folder, sorted within each folder; linked folders are followed once.
 
-    Hidden names and dangling links are left out. Raises InputError for a folder without read permission, because its
-    files would be missing silently.
+    Hidden names and dangling links are left out. Memory holds the names of one folder. Raises InputError for a folder
+    without read permission, because its files would be missing silently.
     """
     seen = set()
     for path, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_closed_folder):
@@ -38,11 +38,17 @@ def walk_files(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        files = (Path(path, name) for name in sorted(names) if not name.startswith("."))
-        try:
-            yield from [file for file in files if file.exists()]
-        except PermissionError as error:
-            _refuse_closed_folder(error)
+        for name in sorted(names):
+            if not name.startswith(".") and _exists(file := Path(path, name)):
+                yield file
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except PermissionError as error:
+        _refuse_closed_folder(error)
+        raise
 
 
 def _refuse_closed_folder(error: OSError) -> None:

@@ -72,6 +72,16 @@ _POPULATION = Column(
     "early types, late types, or all types, each with a label; all types include unclassified ones",
 )
 
+POPULATION_METRICS = (
+    _POPULATION,
+    *SAMPLE,
+    *AUC,
+    Column("probability_mean", "DOUBLE", "mean calibrated probability of being fast"),
+    *interval("fraction_fast", "fraction of fast rotators", "Wilson"),
+    *_calibration("", "after calibration"),
+)
+"""Columns on the discrimination and calibration of a population."""
+
 TABLES = by_name(
     Table(
         "model_metrics",
@@ -206,15 +216,10 @@ TABLES = by_name(
         "Discrimination and calibration of the out-of-fold probabilities after calibration; one row per population.",
         (
             *fields("dataset", "recipe"),
-            _POPULATION,
             Column(
                 "tested", "BOOLEAN", "true for the population of the validation parts, which calibrate the networks"
             ),
-            *SAMPLE,
-            *AUC,
-            Column("probability_mean", "DOUBLE", "mean calibrated probability of being fast"),
-            *interval("fraction_fast", "fraction of fast rotators", "Wilson"),
-            *_calibration("", "after calibration"),
+            *POPULATION_METRICS,
             *fields("synthetic"),
         ),
         made_by=("intervals_report",),

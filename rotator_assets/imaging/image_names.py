@@ -18,6 +18,7 @@ FITS_NAME = rf"(?:\.(?:fits?|fts))?{_PACKED}"
 
 _NAME = re.compile(rf"(?P<stem>.+?)(?:\.(?P<ending>fits?|fts|png|jpe?g))?{_PACKED}", re.IGNORECASE)
 _BAND = re.compile(r"(?P<stem>.+)_(?P<band>[gri])", re.IGNORECASE)
+_PICTURES = ("png", "jpg", "jpeg")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,18 @@ def is_fits_name(file: ImageFile) -> bool:
     return _stem_and_ending(file)[1] in ("fits", "fit", "fts")
 
 
+def any_image(file: ImageFile) -> NamedImage | None:
+    """Return the image in a file with the ending of one, named after it; None for other files."""
+    stem, ending = _stem_and_ending(file)
+    if not ending:
+        return None
+    picture = ending in _PICTURES
+    of_band = None if picture else _BAND.fullmatch(stem)
+    if of_band:
+        return NamedImage(of_band["stem"], of_band["band"].lower(), picture, file)
+    return NamedImage(stem, None, picture, file)
+
+
 def named_images(folder: Path, galaxy: re.Pattern[str]) -> tuple[list[NamedImage], list[ImageFile]]:
     """Return the images below a folder that are named after a galaxy, and image files with other names.
 
@@ -62,7 +75,7 @@ def named_images(folder: Path, galaxy: re.Pattern[str]) -> tuple[list[NamedImage
     images, others = [], []
     for file in image_files(folder):
         stem, ending = _stem_and_ending(file)
-        picture = ending in ("png", "jpg", "jpeg")
+        picture = ending in _PICTURES
         of_band = None if picture else _BAND.fullmatch(stem)
         if of_band and (match := galaxy.fullmatch(of_band["stem"])):
             images.append(NamedImage(match["id"], of_band["band"].lower(), picture, file))

@@ -87,8 +87,13 @@ def _written(write: Writer, path: Path, rows: duckdb.DuckDBPyRelation, descripti
 
 def _csv(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
     rows.write_csv(str(path))
-    outside_quotes = path.read_bytes().split(b'"')[::2]
-    return sum(part.count(b"\n") for part in outside_quotes) - 1
+    lines, quotes = 0, 0
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            for number, part in enumerate(block.split(b'"'), start=quotes):
+                lines += part.count(b"\n") * (number % 2 == 0)
+            quotes += block.count(b'"')
+    return lines - 1
 
 
 def _json(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:

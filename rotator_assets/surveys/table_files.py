@@ -257,6 +257,62 @@ def read_hdf5_table(
         return _table(path, names, lambda name: datasets[name][()], required, optional, columns, synthetic)
 
 
+def read_astropy_table(
+    path: Path, form: str, required: Sequence[str], optional: Sequence[str] = (), columns: Columns = COMMON
+) -> Table:
+    """Read a VOTable, an ECSV or a Parquet file as common columns.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    form : str
+        ``votable``, ``ascii.ecsv`` or ``parquet``.
+    required, optional : sequence of str
+        Common names of the columns, as in ``read_fits_table``.
+    columns : mapping of str to Column
+        Spellings and ranges by common name.
+
+    Returns
+    -------
+    Table
+        The columns, float64 or str.
+
+    Raises
+    ------
+    InputError
+        As ``read_fits_table``.
+    """
+    with _reading(path, {"votable": "a VOTable", "ascii.ecsv": "an ECSV table"}.get(form, "a Parquet table")):
+        frame = _parquet(path) if form == "parquet" else _by_astropy(path, form)
+        names = resolve(str(path), map(str, frame), required, optional, columns)
+        marked = frame.get("synthetic")
+        synthetic = marked is not None and bool((marked.astype(str).str.casefold() == "true").any())
+        return _table(path, names, lambda name: _plain(frame[name]), required, optional, columns, synthetic)
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        return connection.read_parquet(str(path)).df()
+
+
+def _by_astropy(path: Path, form: str) -> pd.DataFrame:
+    from astropy.table import Table as AstropyTable
+
+    return AstropyTable.read(path, format=form).to_pandas()
+
+
+def _plain(column: pd.Series) -> np.ndarray:
+    """Return numbers as float64, NaN where missing, and anything else as text, empty where missing."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        if pd.api.types.is_integer_dtype(column) and not column.isna().any():
+            return column.to_numpy(np.int64)
+        return column.to_numpy(np.float64, na_value=np.nan)
+    return column.astype(object).where(column.notna(), "").to_numpy()
+
+
 def read_csv_table(
     path: Path, required: Sequence[str], optional: Sequence[str] = (), columns: Columns = COMMON
 ) -> Table:

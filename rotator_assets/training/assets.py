@@ -141,7 +141,7 @@ def rotator_classifier(
 
 
 @learning_asset(
-    code_version="5",
+    code_version="6",
     ins=of_dataset("image_tensors"),
     deps=[
         *of_recipe("training", "prediction"),

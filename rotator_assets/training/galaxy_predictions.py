@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from rotator_assets.training.calibration import fit_calibration, interval_margin
+from rotator_assets.training.calibration import Calibration, fit_calibration, interval_margin
 from rotator_assets.training.targets import OUTPUTS
 
 LEAST_PER_CLASS = 10
@@ -80,19 +81,52 @@ def mean_predictions(calibrated: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index()
 
 
+@dataclass(frozen=True)
+class OutsideCalibration:
+    """Calibration of galaxies outside the population.
+
+    Attributes
+    ----------
+    calibration
+        Of logits that the fold has calibrated for its population.
+    margin
+        To be added to both ends of the fold's intervals of lambda_R.
+    """
+
+    calibration: Calibration = field(default_factory=lambda: Calibration(1.0, 0.0))
+    margin: float = 0.0
+
+
+def outside_calibrations(outputs: pd.DataFrame, outside: pd.DataFrame) -> dict[int, OutsideCalibration]:
+    """Return the calibration of new galaxies outside the population by all known ones, by repeat.
+
+    Parameters
+    ----------
+    outputs, outside
+        As in `calibrated_outside`.
+    """
+    values = _Values.of(outputs, outside)
+    repeats = outputs["repeat"].to_numpy(int)
+    return {
+        int(repeat): values.fitted(np.flatnonzero(values.is_outside & (repeats == repeat)))
+        for repeat in np.unique(repeats)
+    }
+
+
 def calibrated_outside(outputs: pd.DataFrame, outside: pd.DataFrame) -> pd.DataFrame:
     """Calibrate galaxies outside the population once more, each group by the galaxies of the other groups.
 
     The validation parts, which calibrate the networks, hold galaxies of the population alone; late types have other
     fractions of slow rotators and other errors. Their calibration and margin come from those late types of the same
-    repeat that are in other groups. A group stays as it is if the others have fewer than `LEAST_PER_CLASS` labelled
-    galaxies of a class (probabilities), or measured values (intervals).
+    repeat that are in other groups; for galaxies without any value, from all of them, as for new galaxies. A group
+    stays as it is if the others have fewer than `LEAST_PER_CLASS` labelled galaxies of a class (probabilities), or
+    measured values (intervals).
 
     Parameters
     ----------
     outputs
-        One row per galaxy and fold, as from `with_calibration`, with a column group: the fold if a galaxy has one per
-        repeat, else any division that keeps physical galaxies together.
+        One row per galaxy and fold, as from `with_calibration`, with object_id and a column group: the fold if a galaxy
+        has one per repeat, else any division that keeps physical galaxies together.
     outside
         The galaxies outside the population: galaxy_id, rotator_type (missing without a label) and lambda_r.
 
@@ -101,30 +135,65 @@ def calibrated_outside(outputs: pd.DataFrame, outside: pd.DataFrame) -> pd.DataF
     The rows of ``outputs`` in their order, changed in slope, offset, lambda_r_low and lambda_r_high.
     """
     outputs = outputs.reset_index(drop=True)
-    known = outputs[["galaxy_id"]].merge(outside, on="galaxy_id", how="left", validate="many_to_one")
-    labels = known["rotator_type"].astype("Float64").to_numpy(float, na_value=np.nan)
-    quantiles = outputs[list(OUTPUTS[1:])].to_numpy(float)
-    is_outside = outputs["galaxy_id"].isin(outside["galaxy_id"]).to_numpy()
+    values = _Values.of(outputs, outside)
     slope, offset = (outputs[name].to_numpy(float).copy() for name in ("slope", "offset"))
-    calibrated = slope * outputs["logit"].to_numpy(float) + offset
     margin = np.zeros(len(outputs))
-    for own, others in _by_group(outputs, is_outside):
-        labelled = others[np.isfinite(labels[others])]
-        if min(np.sum(labels[labelled] == kind) for kind in (0, 1)) >= LEAST_PER_CLASS:
-            fitted = fit_calibration(labels[labelled], calibrated[labelled])
-            slope[own], offset[own] = fitted.slope * slope[own], fitted(offset[own])
-        measured = others[np.isfinite(known["lambda_r"].to_numpy(float)[others])]
-        if np.isfinite(quantiles[measured]).all() and len(measured) >= LEAST_PER_CLASS:
-            margin[own] = interval_margin(known["lambda_r"].to_numpy(float)[measured], quantiles[measured])
+    for own, others in _by_group(outputs, values):
+        fitted = values.fitted(others)
+        slope[own], offset[own] = fitted.calibration.slope * slope[own], fitted.calibration(offset[own])
+        margin[own] = fitted.margin
     low, high = outputs["lambda_r_low"] - margin, outputs["lambda_r_high"] + margin
     return outputs.assign(slope=slope, offset=offset, lambda_r_low=low, lambda_r_high=high)
 
 
-def _by_group(
-    outputs: pd.DataFrame, chosen: NDArray[np.bool_]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield the chosen rows of each group of a repeat, and those of its other groups."""
+@dataclass(frozen=True)
+class _Values:
+    """Labels and values of galaxies outside the population, one row per output; NaN where missing."""
+
+    is_outside: NDArray[np.bool_]
+    is_known: NDArray[np.bool_]
+    """Whether any row of the same physical galaxy has a label or a measured value."""
+    labels: NDArray[np.float64]
+    lambda_r: NDArray[np.float64]
+    logits: NDArray[np.float64]
+    quantiles: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, outputs: pd.DataFrame, outside: pd.DataFrame) -> _Values:
+        known = outputs[["galaxy_id"]].merge(
+            outside[["galaxy_id", "rotator_type", "lambda_r"]], on="galaxy_id", how="left", validate="many_to_one"
+        )
+        labels = np.asarray(known["rotator_type"].astype("Float64").to_numpy(float, na_value=np.nan), np.float64)
+        objects = outputs["object_id"].to_numpy()
+        is_known = np.isin(objects, objects[np.isfinite(labels) | known["lambda_r"].notna().to_numpy()])
+        return cls(
+            outputs["galaxy_id"].isin(outside["galaxy_id"]).to_numpy(),
+            is_known,
+            labels,
+            known["lambda_r"].to_numpy(float),
+            (outputs["slope"] * outputs["logit"] + outputs["offset"]).to_numpy(float),
+            outputs[list(OUTPUTS[1:])].to_numpy(float),
+        )
+
+    def fitted(self, rows: NDArray[np.int64]) -> OutsideCalibration:
+        """Return the calibration by these rows, which changes nothing where they are too few."""
+        calibration, margin = Calibration(1.0, 0.0), 0.0
+        labelled = rows[np.isfinite(self.labels[rows])]
+        if min(np.sum(self.labels[labelled] == kind) for kind in (0, 1)) >= LEAST_PER_CLASS:
+            calibration = fit_calibration(self.labels[labelled], self.logits[labelled])
+        measured = rows[np.isfinite(self.lambda_r[rows])]
+        if np.isfinite(self.quantiles[measured]).all() and len(measured) >= LEAST_PER_CLASS:
+            margin = interval_margin(self.lambda_r[measured], self.quantiles[measured])
+        return OutsideCalibration(calibration, margin)
+
+
+def _by_group(outputs: pd.DataFrame, values: _Values) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield the rows of each group of a repeat that are outside the population, and those that calibrate them."""
     repeats, groups = (outputs[name].to_numpy(int) for name in ("repeat", "group"))
-    for repeat, group in np.unique(np.column_stack([repeats, groups])[chosen], axis=0):
-        of_repeat = chosen & (repeats == repeat)
-        yield np.flatnonzero(of_repeat & (groups == group)), np.flatnonzero(of_repeat & (groups != group))
+    known, unknown = values.is_outside & values.is_known, values.is_outside & ~values.is_known
+    for repeat in np.unique(repeats[values.is_outside]):
+        of_repeat = repeats == repeat
+        yield np.flatnonzero(of_repeat & unknown), np.flatnonzero(of_repeat & known)
+        for group in np.unique(groups[of_repeat & known]):
+            in_group = groups == group
+            yield np.flatnonzero(of_repeat & known & in_group), np.flatnonzero(of_repeat & known & ~in_group)

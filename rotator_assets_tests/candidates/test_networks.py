@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rotator_assets.candidates.networks import network_outputs
+from rotator_assets.candidates.networks import Networks
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.store.models import load_model
 from rotator_assets.training.cross_validation import predict_outputs
@@ -20,7 +20,7 @@ def test_logits_are_linear_in_the_features(architecture, averaged, tmp_path):
     averaged_network(recipe, SIZE_PX, each).save(tmp_path / "network.keras")
     model = load_model(tmp_path / "network.keras")
     images = np.random.default_rng(0).random((5, SIZE_PX, SIZE_PX, 3), dtype=np.float32)
-    found = network_outputs(model, images, np.arange(5), recipe)
+    found = Networks(model, recipe)(images, np.arange(5))
     np.testing.assert_allclose(found.outputs, predict_outputs(model, images, np.arange(5), recipe), atol=1e-5)
     assert found.outputs.shape == (5, 4) and found.members.shape == (5, 2)
     np.testing.assert_allclose(found.members.mean(axis=1), found.outputs[:, 0], atol=1e-5)
@@ -33,6 +33,6 @@ def test_logits_are_linear_in_the_features(architecture, averaged, tmp_path):
 def test_one_network_without_lambda_r_has_one_logit(tmp_path):
     recipe = Recipe(name="x", architecture="small")
     images = np.random.default_rng(0).random((3, SIZE_PX, SIZE_PX, 3), dtype=np.float32)
-    found = network_outputs(build_network(recipe, SIZE_PX), images, np.array([2, 0]), recipe)
+    found = Networks(build_network(recipe, SIZE_PX), recipe)(images, np.array([2, 0]))
     assert found.outputs.shape == found.members.shape == (2, 1)
     np.testing.assert_array_equal(found.outputs, found.members)

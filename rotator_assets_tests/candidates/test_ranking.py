@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from rotator_assets.candidates.blind import BlindPredictions
-from rotator_assets.candidates.ranking import ranked_candidates
+from rotator_assets.candidates import ranking
+from rotator_assets.candidates.blind import BlindPredictions, FoldFit
+from rotator_assets.candidates.domain import Domain
 from rotator_assets.training.galaxy_predictions import galaxy_predictions
 from rotator_assets.training.targets import MARGINS
 
@@ -19,6 +20,10 @@ CALIBRATION = pd.DataFrame(
         **dict.fromkeys(MARGINS, 0.02),
     }
 )
+
+
+def ranked_candidates(*arguments):
+    return ranking.ranked_candidates(*arguments).candidates
 
 
 @pytest.fixture
@@ -37,7 +42,13 @@ def blind():
             **{"domain_distance": generator.uniform(0, 1.2, N), "probability_early": generator.uniform(0, 1, N)},
         }
     )
-    return BlindPredictions(outputs, members)
+    return of_folds(outputs, members)
+
+
+def of_folds(outputs, members):
+    """Predictions of folds that all have the same domain."""
+    fit = FoldFit(0, Domain(np.zeros(2), np.eye(2), 1.0), None)
+    return BlindPredictions(outputs, members, dict.fromkeys(range(FOLDS), fit))
 
 
 @pytest.fixture
@@ -85,33 +96,61 @@ def test_intervals_contain_the_mean_of_many_networks(blind, galaxies):
 
 
 def test_a_single_network_has_no_interval(blind, galaxies):
-    alone = BlindPredictions(blind.outputs.assign(logit=blind.members[:, 0]), blind.members[:, :1])
+    alone = of_folds(blind.outputs.assign(logit=blind.members[:, 0]), blind.members[:, :1])
     frame = ranked_candidates(alone, CALIBRATION, galaxies, False, "all")
     assert frame[["probability_slow_low", "probability_slow_high"]].isna().all(axis=None)
     assert (frame["n_networks"] == 1).all()
 
 
-def test_a_galaxy_without_a_type_is_calibrated_as_the_type_it_probably_has(blind, galaxies):
+def test_without_a_type_the_probability_is_the_mean_over_both_types(blind, galaxies):
+    """P(slow) = P(early) P(slow | early) + P(late) P(slow | late)."""
     frame = ranked_candidates(blind, CALIBRATION, galaxies, False, "early").set_index("galaxy_id")
-    assert frame["population"].notna().all()
-    unknown = ~frame["population_known"]
-    assert (frame.loc[unknown, "population"] == "early").tolist() == (
-        frame.loc[unknown, "probability_early"] >= 0.5
-    ).tolist()
-    within = ranked_candidates(blind, CALIBRATION, galaxies, False, "all").set_index("galaxy_id").loc[frame.index]
-    as_early = frame["probability_slow"] == within["probability_slow"]
-    assert as_early.tolist() == (frame["population"] == "early").tolist()
+    unknown = frame.index[~frame["population_known"]]
+    p_early = frame.loc[unknown, "probability_early"]
+    assert (frame.loc[unknown, "population"] == "early").tolist() == (p_early >= 0.5).tolist()
+    calibrates_nothing = galaxies.set_index("galaxy_id")
+    calibrates_nothing.loc[unknown, ["rotator_type", "lambda_r"]] = [pd.NA, np.nan]
+    either = []
+    for is_early in (True, False):
+        known = calibrates_nothing.copy()
+        known.loc[unknown, "is_early_type"] = is_early
+        ranked = ranked_candidates(blind, CALIBRATION, known.reset_index(), False, "early")
+        either.append(ranked.set_index("galaxy_id").loc[unknown])
+    early, late = either
+    expected = p_early * early["probability_slow"] + (1 - p_early) * late["probability_slow"]
+    np.testing.assert_allclose(frame.loc[unknown, "probability_slow"], expected, rtol=1e-9)
+    margin = p_early * early["lambda_r_low"] + (1 - p_early) * late["lambda_r_low"]
+    np.testing.assert_allclose(frame.loc[unknown, "lambda_r_low"], margin, rtol=1e-9)
+    found = frame.loc[unknown]
+    assert (found["probability_slow"].between(found["probability_slow_low"], found["probability_slow_high"])).all()
+
+
+def test_new_galaxies_are_interpreted_as_candidates_without_a_label(blind, galaxies):
+    """What is kept for `rotators predict` gives unlabelled galaxies of both types the probabilities of the list."""
+    known = galaxies.assign(is_early_type=galaxies["is_early_type"].fillna(False))
+    found = ranking.ranked_candidates(blind, CALIBRATION, known, False, "early")
+    listed = found.candidates.set_index("galaxy_id")
+    new = known[known["rotator_type"].isna()].set_index("galaxy_id")
+    outputs = blind.outputs.set_index("galaxy_id").loc[new.index]
+    by_fold = [found.folds[fold] for fold in outputs["fold"]]
+    for name, is_early in (("own", True), ("outside", False)):
+        chosen = (new["is_early_type"] == is_early).to_numpy()
+        each = [getattr(fold, name) for fold in by_fold]
+        logits = outputs["logit"] * [c.slope for c in each] + [c.offset for c in each]
+        np.testing.assert_allclose(listed.loc[new.index[chosen], "probability_slow"], expit(-logits[chosen]), rtol=1e-9)
+        low = outputs["lambda_r_low"] - [c.margin for c in each]
+        np.testing.assert_allclose(listed.loc[new.index[chosen], "lambda_r_low"], low[chosen].clip(0, 1), rtol=1e-9)
 
 
 def test_without_a_prediction_of_the_type_the_population_stays_unknown(blind, galaxies):
-    nothing = BlindPredictions(blind.outputs.assign(probability_early=np.nan), blind.members)
+    nothing = of_folds(blind.outputs.assign(probability_early=np.nan), blind.members)
     frame = ranked_candidates(nothing, CALIBRATION, galaxies, False, "early")
     assert frame.loc[~frame["population_known"], "population"].isna().all() and len(frame) == N
 
 
 def test_a_galaxy_of_several_folds_has_the_mean_of_them(blind, galaxies):
     again = blind.outputs.assign(fold=(blind.outputs["fold"] + 1) % FOLDS, logit=0.0)
-    both = BlindPredictions(
+    both = of_folds(
         pd.concat([blind.outputs, again], ignore_index=True), np.concatenate([blind.members, 0 * blind.members])
     )
     frame = ranked_candidates(both, CALIBRATION, galaxies, False, "all").set_index("galaxy_id")

@@ -1,0 +1,1 @@
+"""Trained networks outside their survey: exported models, and predictions of any galaxy images."""

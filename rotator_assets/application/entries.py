@@ -1,0 +1,196 @@
+"""Images to be predicted: files, folders, tar archives, patterns, or a table with a column of paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from glob import iglob
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.application.galaxy_tables import VALUES, is_table, read_galaxies
+from rotator_assets.core.archives import ArchiveMember, ImageFile, is_archive, tar_members
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import walk_files
+from rotator_assets.imaging.bands import BANDS
+from rotator_assets.imaging.image_names import any_image
+from rotator_assets.imaging.images import ImageSource
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image: the galaxy, its file as in the output, how to read it, and what a table says of the galaxy.
+
+    ``ra`` and ``dec`` are in degrees; these, ``t_type`` and ``p_late`` are NaN where unknown. ``in_catalog``: whether
+    the catalogue has the galaxy; None without a catalogue.
+    """
+
+    galaxy_id: str
+    path: str
+    source: ImageSource
+    ra: float = np.nan
+    dec: float = np.nan
+    t_type: float = np.nan
+    p_late: float = np.nan
+    in_catalog: bool | None = None
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """Everything of the entry that decides its prediction, with sizes and times of its files."""
+        values = (self.galaxy_id, self.path, self.ra, self.dec, self.t_type, self.p_late)
+        return (*values, *map(_state_of, self.source.paths))
+
+
+class ImageList:
+    """Images in a repeatable order, found one after the other, so that memory does not grow with their number.
+
+    Parameters
+    ----------
+    names
+        Names of images, folders, tar archives, patterns, or of tables with a column ``path``.
+    catalog
+        Values of galaxies: the columns of `VALUES`, by galaxy_id. None without a catalogue.
+    simulated
+        Whether FITS files are images of simulated galaxies.
+    galaxy_name
+        Names of image files without their ending, with the galaxy as group ``id``. A file with another name is named
+        after itself.
+
+    Raises
+    ------
+    InputError
+        For a name that is no file, folder or pattern of existing files.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        catalog: pd.DataFrame | None = None,
+        *,
+        simulated: bool = False,
+        galaxy_name: re.Pattern[str] | None = None,
+    ) -> None:
+        self._catalog = None if catalog is None else catalog[list(VALUES)].to_dict("index")
+        self._form: Literal["counts", "cube"] = "counts" if simulated else "cube"
+        self._galaxy_name = galaxy_name
+        self._parts = [_Part(name) for name in names]
+        self.n_unread, self.unread = 0, ""
+        """Number of files that are no images, or of archives that cannot be read, and one of them."""
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Iterate over the images; counts unread files again."""
+        self.n_unread = 0
+        for part in self._parts:
+            if part.kind == "table":
+                yield from self._listed(part.path)
+        plain = (part.path for part in self._parts if part.kind == "file")
+        yield from self._entries(plain)
+        for part in self._parts:
+            if part.kind in ("folder", "archive", "pattern"):
+                yield from self._entries(part.files(self._count_unread))
+
+    def _listed(self, table: Path) -> Iterator[Entry]:
+        """Yield the images of a table, whose paths are relative to its folder."""
+        for row in read_galaxies(table, "path").to_dict("records"):
+            file = table.parent / row["path"]
+            entry = self._entry(file, self._source(file), row["galaxy_id"])
+            known = {name: row[name] for name in VALUES if not np.isnan(row[name])}
+            yield replace(entry, **known)
+
+    def _entries(self, files: Iterable[ImageFile]) -> Iterator[Entry]:
+        """Yield the images in files; three files of g, r and i in one folder are one image."""
+        incomplete: dict[tuple[object, str], dict[str, ImageFile]] = {}
+        for file in files:
+            named = any_image(file)
+            if named is None:
+                self._count_unread(_described(file))
+            elif named.band is None:
+                yield self._entry(file, self._source(file))
+            else:
+                key = (_folder(file), named.galaxy_id)
+                bands = incomplete.setdefault(key, {})
+                bands.setdefault(named.band, file)
+                if bands.keys() == set(BANDS):
+                    yield self._of_bands(incomplete.pop(key), named.galaxy_id)
+        for (_, galaxy_id), bands in incomplete.items():
+            yield self._of_bands(bands, galaxy_id)
+
+    def _source(self, file: ImageFile) -> ImageSource:
+        named = any_image(file)
+        return ImageSource("colour" if named and named.picture else self._form, (file,))
+
+    def _of_bands(self, bands: dict[str, ImageFile], galaxy_id: str) -> Entry:
+        files = tuple(bands.values())
+        return self._entry(files[0], ImageSource("bands", files), self._galaxy(galaxy_id))
+
+    def _entry(self, file: ImageFile, source: ImageSource, galaxy_id: str | None = None) -> Entry:
+        named = any_image(file)
+        name = galaxy_id or self._galaxy(named.galaxy_id if named else file.name)
+        if self._catalog is None:
+            return Entry(name, _described(file), source)
+        known = self._catalog.get(name)
+        return Entry(name, _described(file), source, **(known or {}), in_catalog=known is not None)
+
+    def _galaxy(self, stem: str) -> str:
+        match = self._galaxy_name.fullmatch(stem) if self._galaxy_name else None
+        return match["id"] if match else stem
+
+    def _count_unread(self, file: str) -> None:
+        self.n_unread, self.unread = self.n_unread + 1, self.unread or file
+
+
+class _Part:
+    """One of the names on the command line."""
+
+    def __init__(self, name: str) -> None:
+        self.path = Path(name)
+        self.kind: Literal["table", "file", "folder", "archive", "pattern"]
+        if self.path.is_dir():
+            self.kind = "folder"
+        elif self.path.is_file():
+            self.kind = "archive" if is_archive(self.path) else "table" if is_table(self.path) else "file"
+        elif any(_matching(name)):
+            self.kind = "pattern"
+        else:
+            raise InputError(f"{name}: there is no such file or folder; name images, a folder, a tar or a table")
+
+    def files(self, unread: Callable[[str], None]) -> Iterator[ImageFile]:
+        if self.kind == "archive":
+            yield from tar_members(self.path)
+            return
+        found = walk_files(self.path) if self.kind == "folder" else sorted(_matching(str(self.path)))
+        for file in found:
+            if is_archive(file):
+                try:
+                    yield from tar_members(file)
+                except InputError:
+                    unread(str(file))
+            elif file.is_file():
+                yield file
+
+
+def _matching(pattern: str) -> Iterator[Path]:
+    return map(Path, iglob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute
+
+
+def _described(file: ImageFile) -> str:
+    return f"{file.archive}:{file.path}" if isinstance(file, ArchiveMember) else str(file)
+
+
+def _folder(file: ImageFile) -> object:
+    if isinstance(file, ArchiveMember):
+        return file.archive, PurePosixPath(file.path).parent
+    return file.parent
+
+
+def _state_of(file: ImageFile) -> tuple[int, ...]:
+    """Return size and modification time of a file; of the archive for a member, and nothing without a file."""
+    try:
+        stat = (file.archive if isinstance(file, ArchiveMember) else file).stat()
+    except OSError:
+        return ()
+    return stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,87 @@
+"""Tables of galaxies in any format of the field: catalogues, and lists of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.core.errors import InputError
+from rotator_assets.surveys.aliases import COMMON, Columns, identifier, text
+from rotator_assets.surveys.identifiers import NAME
+from rotator_assets.surveys.table_files import Table, read_astropy_table, read_csv_table, read_fits_table
+
+VALUES = ("ra", "dec", "t_type", "p_late")
+"""Columns that are used where a table has them: positions in degrees, and types."""
+_COLUMNS: Columns = {
+    **COMMON,
+    "galaxy_id": identifier(NAME, "galaxy_id", "name", "plateifu", "id", "objid", "source_id"),
+    "path": text("path", "file", "filename", "image"),
+}
+_ASTROPY_FORMATS = {".vot": "votable", ".votable": "votable", ".xml": "votable", ".ecsv": "ascii.ecsv"}
+_FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz")
+_TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".dat")
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file is a table; FITS files are if their first extension is a table."""
+    name = path.name.lower()
+    if name.endswith((*_ASTROPY_FORMATS, *_TEXT_ENDINGS, ".parquet")):
+        return True
+    return name.endswith(_FITS_ENDINGS) and _is_fits_table(path)
+
+
+def read_galaxies(path: Path, key: str) -> pd.DataFrame:
+    """Read a table of galaxies.
+
+    Parameters
+    ----------
+    path
+        CSV or other text with a header line, FITS, VOTable, ECSV or Parquet; its ending says which.
+    key
+        The column that every row needs: galaxy_id or path.
+
+    Returns
+    -------
+    Columns galaxy_id and path (None where missing), and `VALUES` (NaN where missing).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has no such column, or a row has no or a repeated value of it.
+    """
+    optional = tuple(name for name in ("galaxy_id", "path", *VALUES) if name != key)
+    frame = _read(path, (key,), optional).frame
+    missing = frame[key].isna()
+    if (bad := missing | frame[key].duplicated()).any():
+        row = int(np.flatnonzero(bad)[0])
+        what = f"has no {key}" if missing.iloc[row] else f"repeats the {key} {frame[key].iloc[row]}"
+        raise InputError(f"{path}: row {row + 1} {what}; every row must name one galaxy of its own")
+    return frame
+
+
+def _read(path: Path, required: tuple[str, ...], optional: tuple[str, ...]) -> Table:
+    name = path.name.lower()
+    if name.endswith(_FITS_ENDINGS):
+        return read_fits_table(path, required, optional, _COLUMNS)
+    for ending, form in (*_ASTROPY_FORMATS.items(), (".parquet", "parquet")):
+        if name.endswith(ending):
+            return read_astropy_table(path, form, required, optional, _COLUMNS)
+    return read_csv_table(path, required, optional, _COLUMNS)
+
+
+def _is_fits_table(path: Path) -> bool:
+    """Return whether the first extension of a FITS file is a table, and its primary one has no image."""
+    from astropy.io import fits
+
+    try:
+        with fits.open(path) as hdus:
+            return (
+                hdus[0].header.get("NAXIS") == 0
+                and len(hdus) > 1
+                and isinstance(hdus[1], fits.BinTableHDU)
+                and not isinstance(hdus[1], fits.CompImageHDU)
+            )
+    except OSError:
+        return False

@@ -1,0 +1,160 @@
+"""Exported models: a folder with networks, their interpretation and a card; nothing in it is executed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from rotator_assets.application.card import FORMAT, Card
+from rotator_assets.candidates.interpretation_file import NAME as INTERPRETATION
+from rotator_assets.candidates.interpretation_file import Interpretation
+from rotator_assets.core.errors import InputError
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.imaging.cutouts import Treatment
+from rotator_assets.store.models import read_model
+
+if TYPE_CHECKING:
+    import keras
+
+CARD, PAGE = "model.json", "MODEL_CARD.md"
+_AGAIN = "export it again (`rotators model export`)"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A model that can be applied to any images.
+
+    Attributes
+    ----------
+    folder
+        Folder of its networks.
+    card
+        What it is.
+    interpretation
+        What turns outputs into predictions.
+    """
+
+    folder: Path
+    card: Card
+    interpretation: Interpretation
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe of its networks and predictions."""
+        recipe = Recipe.kept(self.card.recipe)
+        return recipe.model_copy(update={"test_time_averaging": self.interpretation.averaged})
+
+    @property
+    def treatment(self) -> Treatment:
+        """How images are made and checked."""
+        images = self.card.images
+        return Treatment(
+            images.survey,
+            images.noise,
+            images.crop_px,
+            images.settings,
+            images.mock,
+            arcsec_per_pixel=images.arcsec_per_pixel,
+        )
+
+    def network(self, fold: int) -> keras.Model:
+        """Load the networks of a fold with all their outputs."""
+        return read_model(self.folder / _network(fold), "is not a trained network", _AGAIN)
+
+    @property
+    def version(self) -> str:
+        """Hash of everything that decides its predictions."""
+        return hashlib.sha256(self.card.model_dump_json().encode()).hexdigest()[:16]
+
+
+def open_package(folder: Path) -> Package:
+    """Open an exported model.
+
+    Raises InputError if the folder is none, if a file is missing, damaged or changed, or if it was written by a later
+    version.
+    """
+    if not (folder / CARD).is_file():
+        problem = f"has no {CARD}, so it is no exported model" if folder.is_dir() else "there is no such folder"
+        raise InputError(f"{folder}: {problem}; name a folder that `rotators model export` has written")
+    card = _read_card(folder / CARD)
+    for name, digest in card.files.items():
+        if Path(name).name != name or not (folder / name).is_file():
+            raise InputError(f"{folder}: {name} is missing; copy the whole folder, or {_AGAIN}")
+        if digest_of(folder / name) != digest:
+            raise InputError(f"{folder / name}: is damaged or was changed; copy it again, or {_AGAIN}")
+    interpretation = Interpretation.read(folder / INTERPRETATION) if INTERPRETATION in card.files else None
+    if interpretation is None or any(_network(fold.fold) not in card.files for fold in interpretation.folds):
+        raise InputError(f"{folder}: the networks or their interpretation are not listed in {CARD}; {_AGAIN}")
+    package = Package(folder, card, interpretation)
+    try:
+        _ = package.recipe
+    except ValidationError:
+        raise InputError(f"{folder / CARD}: its recipe belongs to another version of this program; {_AGAIN}") from None
+    return package
+
+
+def _read_card(path: Path) -> Card:
+    try:
+        content = json.loads(path.read_bytes())
+        if isinstance(content, dict) and content.get("format") not in (None, FORMAT):
+            raise InputError(f"{path}: has format {content['format']}, this version reads {FORMAT}; update the program")
+        return Card.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "content"
+        raise InputError(f"{path}: is not the card of a model ({where}: {first['msg']}); {_AGAIN}") from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: is not the card of a model ({error}); {_AGAIN}") from None
+
+
+@contextmanager
+def writing_package(folder: Path) -> Generator[Path]:
+    """Provide a new folder next to ``folder`` that takes its place when the block succeeds.
+
+    Raises InputError if there is something else already, or the folder cannot be made.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: exists already; name a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def export_package(package: Package, folder: Path) -> None:
+    """Write a model into a new folder, which appears as a whole. Raises InputError as `writing_package`."""
+    with writing_package(folder) as temporary:
+        names = [_network(fold.fold) for fold in package.interpretation.folds]
+        for name in names:
+            shutil.copyfile(package.folder / name, temporary / name)
+        package.interpretation.write(temporary / INTERPRETATION)
+        files = {name: digest_of(temporary / name) for name in [*names, INTERPRETATION]}
+        card = package.card.model_copy(update={"files": files})
+        (temporary / PAGE).write_text(card.markdown(), encoding="utf-8")
+        (temporary / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _network(fold: int) -> str:
+    return f"fold-{fold}.keras"

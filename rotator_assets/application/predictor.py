@@ -1,0 +1,156 @@
+"""Predictions of images by all networks of a model that have not seen them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rotator_assets.application.card import Card
+from rotator_assets.application.entries import Entry
+from rotator_assets.application.packages import Package
+from rotator_assets.application.tables import PREDICTED, PREDICTIONS
+from rotator_assets.candidates.interpretation import (
+    OutputCalibration,
+    interpreted_rows,
+    per_galaxy,
+    prior_shift,
+)
+from rotator_assets.candidates.networks import Networks
+from rotator_assets.candidates.seen import fingerprint
+from rotator_assets.core.errors import UnusableImage
+from rotator_assets.imaging.cutouts import Cutout, Treatment, make_cutout
+from rotator_assets.store.columns import dtypes
+
+_FILLED = [*(column.name for column in PREDICTED), "n_networks_left_out"]
+_SEEN_BY_ALL = "all networks were trained on this galaxy, so none can predict it"
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """An image as the networks see it, or the reason why it cannot be used."""
+
+    entry: Entry
+    cutout: Cutout | None
+    reason: str | None = None
+
+
+def read_image(entry: Entry, treatment: Treatment, card: Card) -> ReadImage:
+    """Read an image and treat it as those of the training.
+
+    Parameters
+    ----------
+    entry
+        The image.
+    treatment
+        How images are made and checked.
+    card
+        What the images of the training were like.
+    """
+    try:
+        cutout = make_cutout(entry.source, entry.galaxy_id, treatment, entry.ra, entry.dec)
+        _check_unit(str(cutout.conditions["image_unit"]), card)
+    except UnusableImage as reason:
+        return ReadImage(entry, None, str(reason))
+    return ReadImage(entry, cutout)
+
+
+def _check_unit(unit: str, card: Card) -> None:
+    known = card.images.units
+    if unit in known:
+        return
+    kinds = {"colour": "a colour picture", "nanomaggies": "an image with calibrated fluxes"}
+    others = {"colour": "colour pictures", "nanomaggies": "images with calibrated fluxes"}
+    raise UnusableImage(f"is {kinds[unit]}, the networks were trained on {' and '.join(others[u] for u in known)}")
+
+
+class Predictor:
+    """All networks of a model, ready for images.
+
+    Parameters
+    ----------
+    package
+        The model.
+    prior
+        Fraction of slow rotators among the galaxies of the recipe's population to be predicted; None for that of the
+        training. The odds of other galaxies change by the same factor.
+    """
+
+    def __init__(self, package: Package, prior: float | None = None) -> None:
+        interpretation = package.interpretation
+        self.package = package
+        self.version = f"{package.version} {prior}"
+        """What decides the predictions of an image, for recognizing those of an earlier run."""
+        self._shift = 0.0 if prior is None else prior_shift(interpretation.fraction_slow, prior)
+        self._networks = [(fold, Networks(package.network(fold.fold), package.recipe)) for fold in interpretation.folds]
+
+    def predict(self, images: Sequence[ReadImage]) -> pd.DataFrame:
+        """Return the rows of `PREDICTIONS` of some images, in their order."""
+        frame = pd.DataFrame([self._row(image) for image in images])
+        usable = np.flatnonzero(frame["usable"])
+        if len(usable):
+            frame = frame.join(self._predicted([images[k] for k in usable]).set_axis(usable))
+        frame = frame.reindex(columns=PREDICTIONS.column_names)
+        lost = frame["usable"] & frame["probability_slow"].isna()
+        frame["usable"] &= ~lost
+        frame["reason"] = frame["reason"].mask(lost, _SEEN_BY_ALL)
+        return frame.astype(dtypes(PREDICTIONS.columns))
+
+    def _row(self, image: ReadImage) -> dict[str, object]:
+        entry = image.entry
+        return {
+            "galaxy_id": entry.galaxy_id,
+            "path": entry.path,
+            "usable": image.cutout is not None,
+            "reason": image.reason,
+            "ra": entry.ra,
+            "dec": entry.dec,
+            "in_catalog": entry.in_catalog,
+            "arcsec_per_pixel": None if image.cutout is None else image.cutout.conditions["arcsec_per_pixel"],
+            "synthetic": self.package.card.synthetic or (image.cutout is not None and image.cutout.synthetic),
+        }
+
+    def _predicted(self, images: Sequence[ReadImage]) -> pd.DataFrame:
+        """Return the columns that the networks fill, indexed by the position of the image."""
+        pixels = np.stack([image.cutout.pixels for image in images if image.cutout])
+        seen = self._seen_by(images, pixels)
+        own, outside, members = [], [], []
+        for column, (fold, networks) in enumerate(self._networks):
+            blind = np.flatnonzero(~seen[:, column])
+            says = networks(pixels, blind)
+            rows = interpreted_rows(says, fold.domain, fold.population).assign(galaxy_id=blind)
+            own.append(_calibrated(rows, fold.own))
+            outside.append(_calibrated(rows, fold.outside))
+            members.append(says.members.astype(np.float64))
+        known = pd.Series([self._known_early(image.entry) for image in images], dtype="boolean")
+        found = per_galaxy(
+            pd.concat(own, ignore_index=True),
+            pd.concat(outside, ignore_index=True),
+            np.concatenate(members),
+            known,
+            self._shift,
+        )
+        left_out = seen.sum(axis=1) * members[0].shape[1]
+        return found.reindex(range(len(images))).assign(n_networks_left_out=left_out)[_FILLED]
+
+    def _seen_by(self, images: Sequence[ReadImage], pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
+        prints = np.array([fingerprint(image) for image in pixels], np.uint64)
+        ra, dec = ([getattr(image.entry, name) for image in images] for name in ("ra", "dec"))
+        return self.package.interpretation.seen.seen_by(prints, ra, dec)
+
+    def _known_early(self, entry: Entry) -> bool | None:
+        if np.isfinite(entry.t_type):
+            return entry.t_type < self.package.card.t_type_max
+        return entry.p_late <= self.package.card.p_late_max if np.isfinite(entry.p_late) else None
+
+
+def _calibrated(rows: pd.DataFrame, by: OutputCalibration) -> pd.DataFrame:
+    return rows.assign(
+        slope=by.slope,
+        offset=by.offset,
+        lambda_r_low=rows["lambda_r_low"] - by.margin,
+        lambda_r_high=rows["lambda_r_high"] + by.margin,
+    )

@@ -1,0 +1,131 @@
+"""Predictions of any number of images into one file: batch by batch, in flat memory, resumed after an interruption."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from rotator_assets.application.entries import ImageList
+from rotator_assets.application.predictor import Predictor, ReadImage, read_image
+from rotator_assets.application.tables import PREDICTIONS
+from rotator_assets.core import progress
+from rotator_assets.core.errors import InputError
+from rotator_assets.store.descriptions import Description
+from rotator_assets.store.table_files import ending_of, write_table
+from rotator_assets.store.table_store import quoted
+
+BATCH = 256
+"""Number of images that are read, predicted and kept together."""
+_COLUMNS = {column.name: column for column in PREDICTIONS.columns}
+
+_Read = list[Future[ReadImage]]
+
+
+def predict_images(predictor: Predictor, images: ImageList, output: Path) -> tuple[pd.DataFrame, int]:
+    """Predict images and write one row per image.
+
+    Finished batches are kept in a hidden folder next to the output. The same command continues from there; a batch is
+    predicted again if its images, the model or the options have changed.
+
+    Parameters
+    ----------
+    predictor
+        The networks.
+    images
+        The images.
+    output
+        File to write, replaced as a whole; its ending selects the format.
+
+    Returns
+    -------
+    DataFrame
+        Number of images of each kind, as `notices.notices_of` takes it.
+    int
+        Number of images that an earlier run had predicted.
+
+    Raises
+    ------
+    InputError
+        If there are no images, or the file cannot be written.
+    """
+    ending_of(output)
+    total = sum(1 for _ in images)
+    if not total:
+        raise InputError(f"no images found; {images.n_unread} files have no ending of an image (fits, png, jpg)")
+    folder = output.with_name(f".{output.name}.parts")
+    folder.mkdir(parents=True, exist_ok=True)
+    parts, resumed, done, started = [], 0, 0, time.monotonic()
+    for part, read in _batches(predictor, images, folder):
+        if read is None:
+            resumed += _rows(part)
+        else:
+            _write_part(part, predictor.predict([each.result() for each in read]))
+        parts.append(part)
+        done = min(done + BATCH, total)
+        rate = (done - resumed) / max(time.monotonic() - started, 1e-3)
+        progress.report("predicting", done, total, f"{rate:.0f} images/s")
+    with duckdb.connect() as connection:
+        rows = connection.read_parquet([str(part) for part in parts])
+        counts = _counted(rows)
+        synthetic = bool(counts["synthetic"].any())
+        write_table(output, rows, Description(PREDICTIONS.name, PREDICTIONS.comment, _COLUMNS, synthetic))
+    shutil.rmtree(folder, ignore_errors=True)
+    return counts, resumed
+
+
+def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[tuple[Path, _Read | None]]:
+    """Yield the file of each batch, and its images unless it is there; the next batch is being read meanwhile."""
+    package = predictor.package
+    treatment = package.treatment
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        ahead: tuple[Path, _Read | None] | None = None
+        try:
+            entries_left = iter(images)
+            for number, entries in enumerate(iter(lambda: list(islice(entries_left, BATCH)), [])):
+                content = repr((predictor.version, [entry.state for entry in entries]))
+                part = folder / f"{number:07d}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
+                read = None
+                if not part.is_file():
+                    read = [pool.submit(read_image, entry, treatment, package.card) for entry in entries]
+                if ahead is not None:
+                    yield ahead
+                ahead = part, read
+            if ahead is not None:
+                yield ahead
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _write_part(part: Path, frame: pd.DataFrame) -> None:
+    with duckdb.connect() as connection:
+        typed = ", ".join(
+            f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in PREDICTIONS.columns
+        )
+        write_table(part, connection.from_df(frame).project(typed), Description(PREDICTIONS.name))
+
+
+def _rows(part: Path) -> int:
+    with duckdb.connect() as connection:
+        return len(connection.sql(f"SELECT 1 FROM read_parquet({quoted(str(part))})").fetchall())
+
+
+def _counted(rows: duckdb.DuckDBPyRelation) -> pd.DataFrame:
+    """Return the number n of images of each kind; numbers in a reason do not distinguish kinds."""
+    return rows.query(
+        "rows",
+        r"""
+        SELECT any_value(reason) AS reason, regexp_replace(regexp_replace(reason, '^.*?: ', ''), '[0-9.]+', '0', 'g')
+            AS kind, usable, synthetic, in_domain, population IS NULL AS unknown_type, in_catalog,
+            arcsec_per_pixel IS NULL AS without_scale, n_networks_left_out > 0 AS in_training, count(*) AS n
+        FROM rows GROUP BY ALL ORDER BY n DESC
+        """,
+    ).df()

@@ -1,0 +1,100 @@
+"""Which networks have seen the galaxy of an image: recognized by its pixels, or by its position on the sky."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from rotator_assets.training.material import Material
+from rotator_assets.training.objects import MATCH_ARCSEC
+
+
+@dataclass(frozen=True)
+class SeenGalaxies:
+    """The images of a training.
+
+    Attributes
+    ----------
+    images
+        Fingerprint of each image, uint64 (n,).
+    objects
+        Number of the physical galaxy that it shows, int64 (n,).
+    ra, dec
+        Position in degrees, NaN without one, float64 (n,).
+    seen
+        Whether the networks of a fold have seen a physical galaxy in any role, bool (n_objects, n_folds).
+    """
+
+    images: NDArray[np.uint64]
+    objects: NDArray[np.int64]
+    ra: NDArray[np.float64]
+    dec: NDArray[np.float64]
+    seen: NDArray[np.bool_]
+
+    def seen_by(self, images: NDArray[np.uint64], ra: ArrayLike, dec: ArrayLike) -> NDArray[np.bool_]:
+        """Return which folds have seen the galaxies of some images, bool (n, n_folds).
+
+        Parameters
+        ----------
+        images
+            Their fingerprints, uint64 (n,).
+        ra, dec
+            Their positions in degrees, NaN without one, shape (n,).
+        """
+        found = np.zeros((len(images), self.seen.shape[1]), dtype=bool)
+        order = np.argsort(self.images, kind="stable")
+        place = np.minimum(np.searchsorted(self.images, images, sorter=order), len(order) - 1)
+        same = self.images[order[place]] == images if len(order) else np.zeros(len(images), bool)
+        found[same] = self.seen[self.objects[order[place[same]]]]
+        for here, there in zip(*self._close(np.asarray(ra, float), np.asarray(dec, float)), strict=True):
+            found[here] |= self.seen[self.objects[there]]
+        return found
+
+    def _close(self, ra: NDArray[np.float64], dec: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the numbers of each pair of a position and a position of the training within `MATCH_ARCSEC`."""
+        from astropy import units
+        from astropy.coordinates import SkyCoord
+
+        here = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+        there = np.flatnonzero(np.isfinite(self.ra) & np.isfinite(self.dec))
+        if not (len(here) and len(there)):
+            return here[:0], there[:0]
+        training = SkyCoord(self.ra[there], self.dec[there], unit="deg")
+        of_images = SkyCoord(ra[here], dec[here], unit="deg")
+        first, second, _, _ = training.search_around_sky(of_images, MATCH_ARCSEC * units.arcsec)
+        return here[first], there[second]
+
+
+def fingerprint(pixels: NDArray[np.float32]) -> int:
+    """Return a 64-bit hash of the pixels of an image."""
+    return int.from_bytes(hashlib.blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=8).digest(), "big")
+
+
+def seen_galaxies(material: Material, galaxies: pd.DataFrame, rows: NDArray[np.int64]) -> SeenGalaxies:
+    """Return the images of a training and the folds that have seen them.
+
+    Parameters
+    ----------
+    material
+        Galaxies and splits of the training.
+    galaxies
+        Every galaxy of the dataset with an image: object_id (of the physical galaxy, as in `physical_objects`), ra and
+        dec in degrees.
+    rows
+        Their rows of the images of the material, int64 (n,).
+    """
+    others = np.setdiff1d(material.rows, rows)  # of another survey
+    objects = np.concatenate([galaxies["object_id"].astype(str), [f"other survey: {row}" for row in others]])
+    names, number = np.unique(objects, return_inverse=True)
+    every = np.concatenate([rows, others])
+    seen = np.zeros((len(names), len(material.splits)), dtype=bool)
+    for column, split in enumerate(material.splits):
+        learned = material.rows[np.concatenate([split.train, split.validation])]
+        seen[number[np.isin(every, learned)], column] = True
+    ra, dec = (np.append(galaxies[name].to_numpy(float), np.full(len(others), np.nan)) for name in ("ra", "dec"))
+    prints = [fingerprint(image) for row in every for image in material.images[np.array([row])]]
+    return SeenGalaxies(np.array(prints, np.uint64), number.astype(np.int64), ra, dec, seen)

@@ -1,0 +1,103 @@
+"""Commands that show or export results: status, query and export."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rotator_assets.cli.options import data_option, data_root, require_apart
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
+
+if TYPE_CHECKING:
+    from rotator_assets.orchestration.runner import Runner
+
+
+@click.command()
+@data_option
+def status(data: str | None) -> None:
+    """List the inputs found and missing, where to get them, and what is stale."""
+    from rotator_assets.orchestration.terminal import print_status
+    from rotator_assets.tables import open_store
+
+    def open_runner(root: DataRoot) -> Runner:
+        # Imported after the inputs are listed: it reads recipes.yaml, which may contain an error.
+        from rotator_assets.running import open_runner
+
+        return open_runner(root)
+
+    print_status(open_store(data_root(data)), open_runner)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with a comment: -- ...
+@click.argument("sql")
+@data_option
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write instead: .csv, .json, .parquet, .fits, .vot (VOTable) or .ecsv.",
+)
+@click.pass_context
+def query(context: click.Context, sql: str, data: str | None, form: str, output: Path | None) -> None:
+    """Run SQL on the results. It never waits for a run and never blocks one."""
+    from rotator_assets.orchestration.answers import answering, write_answer
+    from rotator_assets.orchestration.query_output import as_csv, print_answer
+    from rotator_assets.store.json_text import as_json
+    from rotator_assets.tables import open_store
+
+    store = open_store(data_root(data))
+    if output:
+        if context.get_parameter_source("form") is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError("--format is for the console, the ending of --output for a file: leave out --format")
+        require_apart(output, store.root)
+        click.echo(write_answer(store, sql, output))
+        return
+    with answering(store, sql) as (_, answer):
+        if answer is None:
+            _write(b"[]\n" if form == "json" else b"")
+        elif form == "json":
+            _write(as_json(answer).encode())
+        elif form == "csv":
+            _write(as_csv(answer))
+        else:
+            print_answer(answer)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@data_option
+@click.option("--table", metavar="NAME", help="The table to write, where FILE ends in .csv, .fits, .vot, ...")
+def export(file: Path, data: str | None, table: str | None) -> None:
+    """Write every table into FILE.duckdb, or one table into a file of another format.
+
+    FILE.duckdb is self-contained and replaces an earlier export. Otherwise the ending selects the format: .csv, .json,
+    .parquet, .fits, .vot (VOTable) or .ecsv, and --table the table.
+    """
+    from rotator_assets.orchestration.answers import write_answer
+    from rotator_assets.store.table_files import has_known_ending
+    from rotator_assets.tables import open_store
+
+    root = data_root(data)
+    if not root.tables.is_dir():
+        raise InputError(f"{root.path}: holds no results to export; run `rotators run` first")
+    require_apart(file, root)
+    store = open_store(root)
+    if table is None and not has_known_ending(file):
+        rows = store.export(file)
+        click.echo(f"{file}: {len(rows)} tables, {sum(rows.values())} rows")
+        return
+    if table not in store.tables:
+        problem = f"there is no table '{table}'" if table else f"{file}: holds one table, which --table names"
+        raise InputError(f"{problem}; the tables are: {', '.join(store.tables)}")
+    click.echo(write_answer(store, f'FROM "{table}"', file))
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
