@@ -41,7 +41,7 @@ class Entry:
     @property
     def state(self) -> tuple[object, ...]:
         """Everything of the entry that decides its prediction, with sizes and times of its files."""
-        values = (self.galaxy_id, self.path, self.ra, self.dec, self.t_type, self.p_late)
+        values = (self.galaxy_id, self.path, self.ra, self.dec, self.t_type, self.p_late, self.in_catalog)
         return (*values, *map(_state_of, self.source.paths))
 
 

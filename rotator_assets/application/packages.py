@@ -6,13 +6,16 @@ import hashlib
 import json
 import shutil
 import uuid
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import ValidationError
 
 from rotator_assets.application.card import FORMAT, Card
@@ -137,17 +140,47 @@ def writing_package(folder: Path) -> Generator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def export_package(package: Package, folder: Path) -> None:
-    """Write a model into a new folder, which appears as a whole. Raises InputError as `writing_package`."""
+def export_package(package: Package, folder: Path, *, onnx: bool = False) -> None:
+    """Write a model into a new folder, which appears as a whole.
+
+    Parameters
+    ----------
+    package
+        The model.
+    folder
+        The folder, which does not exist or is empty.
+    onnx
+        Write its networks in ONNX, too.
+
+    Raises
+    ------
+    InputError
+        As `writing_package`; and for ``onnx`` if the converter is not installed.
+    """
     with writing_package(folder) as temporary:
-        names = [_network(fold.fold) for fold in package.interpretation.folds]
-        for name in names:
+        for fold in package.interpretation.folds:
+            name = _network(fold.fold)
             shutil.copyfile(package.folder / name, temporary / name)
+            if onnx:
+                write_onnx(package.network(fold.fold), temporary / f"fold-{fold.fold}.onnx")
         package.interpretation.write(temporary / INTERPRETATION)
-        files = {name: digest_of(temporary / name) for name in [*names, INTERPRETATION]}
+        files = {path.name: digest_of(path) for path in sorted(temporary.iterdir())}
         card = package.card.model_copy(update={"files": files})
         (temporary / PAGE).write_text(card.markdown(), encoding="utf-8")
         (temporary / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
+
+
+def write_onnx(network: keras.Model, path: Path) -> None:
+    """Write a network in ONNX: normalized images (n, size, size, bands) to its outputs, float32.
+
+    Raises InputError if the converter is not installed.
+    """
+    if find_spec("tf2onnx") is None:
+        raise InputError("--onnx needs the converter: install it with `uv sync --extra onnx`")
+    network(np.zeros((1, *network.input_shape[1:]), np.float32))  # the exporter needs a model that was called
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Keras adapts tf2onnx to new versions of NumPy
+        network.export(path, format="onnx", verbose=False)
 
 
 def digest_of(path: Path) -> str:

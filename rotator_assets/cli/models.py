@@ -88,7 +88,8 @@ def model() -> None:
 @_dataset
 @_recipe
 @data_option
-def export_model(folder: Path, dataset: str | None, recipe: str | None, data: str | None) -> None:
+@click.option("--onnx", is_flag=True, help="Also the networks in ONNX, for other programs.")
+def export_model(folder: Path, dataset: str | None, recipe: str | None, data: str | None, onnx: bool) -> None:
     """Write a trained model into the new folder FOLDER, for `rotators predict --model FOLDER`.
 
     It holds the networks, their calibration, and a card (MODEL_CARD.md, model.json), and needs no survey data.
@@ -96,7 +97,7 @@ def export_model(folder: Path, dataset: str | None, recipe: str | None, data: st
     from rotator_assets.application.packages import PAGE, export_package
 
     package = _package(None, dataset, recipe, data)
-    export_package(package, folder)
+    export_package(package, folder, onnx=onnx)
     click.echo(f"{folder}: {package.card.title}; see {folder / PAGE}")
 
 

@@ -1,0 +1,120 @@
+"""Predictions of a model: by networks that have not seen the galaxy, in the form of the candidates."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from scipy.special import expit, logit
+
+from rotator_assets.application.entries import ImageList
+from rotator_assets.application.predictor import Predictor, read_image
+from rotator_assets.application.tables import PREDICTIONS
+from rotator_assets.candidates.networks import Networks
+from rotator_assets_tests.application.conftest import RECIPE, pixels_of, write_picture
+
+
+@pytest.fixture(scope="module")
+def predictor(package):
+    return Predictor(package)
+
+
+def predicted(predictor, images):
+    package = predictor.package
+    read = [read_image(entry, package.treatment, package.card) for entry in images]
+    return predictor.predict(read).set_index("galaxy_id")
+
+
+@pytest.fixture(scope="module")
+def frame(predictor, pictures):
+    return predicted(predictor, ImageList([str(pictures)]))
+
+
+def test_every_column_is_there_with_its_type(frame):
+    assert list(frame.reset_index().columns) == PREDICTIONS.column_names
+    assert frame["usable"].all() and frame["reason"].isna().all()
+    assert frame["probability_slow"].between(0, 1).all() and not frame["synthetic"].any()
+
+
+def test_probabilities_are_those_of_an_independent_calculation(package, frame, pictures, predictor, catalog):
+    """For a known early type, a known late type and a galaxy that one fold has seen."""
+    found = predicted(predictor, ImageList([str(pictures)], catalog))
+    for name, calibration, folds in (("galaxy-5", "own", [0, 1]), ("galaxy-6", "outside", [0, 1])):
+        pixels = pixels_of(pictures / f"{name}.png")[None]
+        each, lows = [], []
+        for fold in folds:
+            outputs = Networks(package.network(fold), RECIPE)(pixels, np.array([0])).outputs[0]
+            by = getattr(package.interpretation.folds[fold], calibration)
+            each.append(by.slope * outputs[0] + by.offset)
+            lows.append(outputs[1] - by.margin)
+        assert found.loc[name, "probability_slow"] == pytest.approx(expit(-np.mean(each)), rel=1e-6)
+        assert found.loc[name, "lambda_r_low"] == pytest.approx(np.clip(np.mean(lows), 0, 1), rel=1e-6)
+        assert found.loc[name, "n_networks"] == 4 and found.loc[name, "n_networks_left_out"] == 0
+    assert found.loc["galaxy-5", "population"] == "early" and found.loc["galaxy-6", "population"] == "late"
+
+
+def test_networks_that_have_seen_the_galaxy_are_left_out(package, frame, pictures):
+    for name in ("galaxy-0", "galaxy-1"):
+        assert frame.loc[name, "n_networks"] == 2 and frame.loc[name, "n_networks_left_out"] == 2
+        features = Networks(package.network(0), RECIPE)(
+            pixels_of(pictures / f"{name}.png")[None], np.array([0])
+        ).features
+        distance = package.interpretation.folds[0].domain.distance(features)
+        assert frame.loc[name, "domain_distance"] == pytest.approx(distance[0], rel=1e-5)
+
+
+def test_a_galaxy_of_the_training_is_recognized_by_its_position(predictor, tmp_path):
+    write_picture(tmp_path / "images" / "new.png", 77)
+    for offset_arcsec, left_out in ((4.0, 2), (6.0, 0)):
+        (tmp_path / "table.csv").write_text(f"path,ra,dec\nimages/new.png,150.0,{2 + offset_arcsec / 3600}\n")
+        found = predicted(predictor, ImageList([str(tmp_path / "table.csv")]))
+        assert found.loc["new", "n_networks_left_out"] == left_out
+
+
+def test_a_galaxy_that_every_network_has_seen_is_not_predicted(package, pictures):
+    seen = replace(package.interpretation.seen, seen=np.ones((2, 2), bool))
+    everywhere = replace(package, interpretation=replace(package.interpretation, seen=seen))
+    found = predicted(Predictor(everywhere), ImageList([str(pictures)]))
+    assert not found.loc["galaxy-0", "usable"] and found.loc["galaxy-2", "usable"]
+    assert "all networks were trained on this galaxy" in found.loc["galaxy-0", "reason"]
+    assert np.isnan(found.loc["galaxy-0", "probability_slow"])
+
+
+def test_the_prior_multiplies_the_odds(package, frame, pictures, catalog):
+    images = ImageList([str(pictures)], catalog)
+    plain, rare = (predicted(Predictor(package, prior), images) for prior in (None, 0.05))
+    known = plain.index[plain["population_known"]]
+    shift = logit(rare.loc[known, "probability_slow"]) - logit(plain.loc[known, "probability_slow"])
+    np.testing.assert_allclose(shift, logit(0.05) - logit(0.3), rtol=1e-9)
+    assert (rare["probability_slow"] < plain["probability_slow"]).all()
+    same = predicted(Predictor(package, 0.3), images)
+    np.testing.assert_allclose(same["probability_slow"], plain["probability_slow"], rtol=1e-9)
+
+
+def test_order_and_company_of_images_change_nothing(predictor, frame, pictures):
+    chosen = [str(pictures / f"galaxy-{number}.png") for number in (7, 0, 3)]
+    found = predicted(predictor, ImageList(chosen))
+    assert found.index.tolist() == ["galaxy-7", "galaxy-0", "galaxy-3"]
+    np.testing.assert_allclose(found["probability_slow"], frame.loc[found.index, "probability_slow"], rtol=1e-6)
+
+
+def test_a_bad_image_has_a_reason_and_others_are_predicted(predictor, frame, pictures, tmp_path):
+    write_picture(tmp_path / "small.png", 1, size_px=20)
+    (tmp_path / "empty.png").touch()
+    cube = fits.PrimaryHDU(np.ones((3, 40, 40), np.float32) * np.arange(1, 41))
+    cube.header["BUNIT"] = "nanomaggy"
+    cube.writeto(tmp_path / "calibrated.fits")
+    (tmp_path / "galaxy-3.png").write_bytes((pictures / "galaxy-3.png").read_bytes())
+    found = predicted(predictor, ImageList([str(tmp_path)]))
+    assert found["usable"].to_dict() == {"calibrated": False, "empty": False, "galaxy-3": True, "small": False}
+    assert "20 x 20" in found.loc["small", "reason"] and "is empty" in found.loc["empty", "reason"]
+    assert "trained on colour pictures" in found.loc["calibrated", "reason"]
+    assert found.loc["galaxy-3", "probability_slow"] == pytest.approx(
+        frame.loc["galaxy-3", "probability_slow"], rel=1e-6
+    )
+    assert found.loc["small", ["probability_slow", "lambda_r_predicted", "n_networks"]].isna().all()
+
+
+def test_predictions_of_a_synthetic_model_are_marked(package, pictures):
+    synthetic = replace(package, card=package.card.model_copy(update={"synthetic": True}))
+    assert predicted(Predictor(synthetic), ImageList([str(pictures / "galaxy-3.png")]))["synthetic"].all()
