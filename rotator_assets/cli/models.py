@@ -149,6 +149,7 @@ def _predict(package: Package, images: ImageList, prior: float | None, output: P
         counts, resumed = predict_images(Predictor(package, prior), images, output)
     total, usable = counts["n"].sum(), counts.loc[counts["usable"], "n"].sum()
     earlier = f" ({resumed} by an earlier run)" if resumed else ""
-    click.echo(f"{output}: {total} images{earlier}, {usable} predicted")
+    remark = "; made from synthetic galaxies" if counts["synthetic"].any() else ""
+    click.echo(f"{output}: {total} images{earlier}, {usable} predicted{remark}")
     for line in notices_of(counts, images, package.card):
         click.echo(f"notice: {line}")
