@@ -74,7 +74,8 @@ class ImageList:
         simulated: bool = False,
         galaxy_name: re.Pattern[str] | None = None,
     ) -> None:
-        self._catalog = None if catalog is None else catalog[list(VALUES)].to_dict("index")
+        self._rows = None if catalog is None else {str(name): row for row, name in enumerate(catalog.index)}
+        self._values = np.empty((0, len(VALUES))) if catalog is None else catalog[list(VALUES)].to_numpy(float)
         self._form: Literal["counts", "cube"] = "counts" if simulated else "cube"
         self._galaxy_name = galaxy_name
         self._parts = [_Part(name) for name in names]
@@ -130,10 +131,13 @@ class ImageList:
     def _entry(self, file: ImageFile, source: ImageSource, galaxy_id: str | None = None) -> Entry:
         named = any_image(file)
         name = galaxy_id or self._galaxy(named.galaxy_id if named else file.name)
-        if self._catalog is None:
+        if self._rows is None:
             return Entry(name, _described(file), source)
-        known = self._catalog.get(name)
-        return Entry(name, _described(file), source, **(known or {}), in_catalog=known is not None)
+        row = self._rows.get(name)
+        if row is None:
+            return Entry(name, _described(file), source, in_catalog=False)
+        known = dict(zip(VALUES, self._values[row].tolist(), strict=True))
+        return Entry(name, _described(file), source, **known, in_catalog=True)
 
     def _galaxy(self, stem: str) -> str:
         match = self._galaxy_name.fullmatch(stem) if self._galaxy_name else None

@@ -77,7 +77,8 @@ class Package:
     @property
     def version(self) -> str:
         """Hash of everything that decides its predictions."""
-        return hashlib.sha256(self.card.model_dump_json().encode()).hexdigest()[:16]
+        content = f"{self.interpretation.training} {self.card.model_dump_json()}"
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def open_package(folder: Path) -> Package:

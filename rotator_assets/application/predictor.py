@@ -92,7 +92,7 @@ class Predictor:
         frame = pd.DataFrame([self._row(image) for image in images])
         usable = np.flatnonzero(frame["usable"])
         if len(usable):
-            frame = frame.join(self._predicted([images[k] for k in usable]).set_axis(usable))
+            frame = frame.join(self._predicted([images[int(k)] for k in usable]).set_axis(usable))
         frame = frame.reindex(columns=PREDICTIONS.column_names)
         lost = frame["usable"] & frame["probability_slow"].isna()
         frame["usable"] &= ~lost

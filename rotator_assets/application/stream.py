@@ -21,13 +21,14 @@ from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
 from rotator_assets.store.descriptions import Description
 from rotator_assets.store.table_files import ending_of, write_table
-from rotator_assets.store.table_store import quoted
+from rotator_assets.store.table_store import session
 
 BATCH = 256
 """Number of images that are read, predicted and kept together."""
 _COLUMNS = {column.name: column for column in PREDICTIONS.columns}
 
-_Read = list[Future[ReadImage]]
+_Batch = tuple[Path, int, list[Future[ReadImage]] | None]
+"""File of a batch, number of its images, and the images unless the file is there."""
 
 
 def predict_images(predictor: Predictor, images: ImageList, output: Path) -> tuple[pd.DataFrame, int]:
@@ -64,13 +65,13 @@ def predict_images(predictor: Predictor, images: ImageList, output: Path) -> tup
     folder = output.with_name(f".{output.name}.parts")
     folder.mkdir(parents=True, exist_ok=True)
     parts, resumed, done, started = [], 0, 0, time.monotonic()
-    for part, read in _batches(predictor, images, folder):
+    for part, n, read in _batches(predictor, images, folder):
         if read is None:
-            resumed += _rows(part)
+            resumed += n
         else:
             _write_part(part, predictor.predict([each.result() for each in read]))
         parts.append(part)
-        done = min(done + BATCH, total)
+        done += n
         rate = (done - resumed) / max(time.monotonic() - started, 1e-3)
         progress.report("predicting", done, total, f"{rate:.0f} images/s")
     with duckdb.connect() as connection:
@@ -82,12 +83,12 @@ def predict_images(predictor: Predictor, images: ImageList, output: Path) -> tup
     return counts, resumed
 
 
-def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[tuple[Path, _Read | None]]:
-    """Yield the file of each batch, and its images unless it is there; the next batch is being read meanwhile."""
+def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[_Batch]:
+    """Yield each batch; the next one is being read meanwhile."""
     package = predictor.package
     treatment = package.treatment
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        ahead: tuple[Path, _Read | None] | None = None
+        ahead: _Batch | None = None
         try:
             entries_left = iter(images)
             for number, entries in enumerate(iter(lambda: list(islice(entries_left, BATCH)), [])):
@@ -98,7 +99,7 @@ def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[
                     read = [pool.submit(read_image, entry, treatment, package.card) for entry in entries]
                 if ahead is not None:
                     yield ahead
-                ahead = part, read
+                ahead = part, len(entries), read
             if ahead is not None:
                 yield ahead
         finally:
@@ -106,26 +107,22 @@ def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[
 
 
 def _write_part(part: Path, frame: pd.DataFrame) -> None:
-    with duckdb.connect() as connection:
+    with session() as connection:
         typed = ", ".join(
             f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in PREDICTIONS.columns
         )
         write_table(part, connection.from_df(frame).project(typed), Description(PREDICTIONS.name))
 
 
-def _rows(part: Path) -> int:
-    with duckdb.connect() as connection:
-        return len(connection.sql(f"SELECT 1 FROM read_parquet({quoted(str(part))})").fetchall())
-
-
 def _counted(rows: duckdb.DuckDBPyRelation) -> pd.DataFrame:
     """Return the number n of images of each kind; numbers in a reason do not distinguish kinds."""
-    return rows.query(
-        "rows",
-        r"""
-        SELECT any_value(reason) AS reason, regexp_replace(regexp_replace(reason, '^.*?: ', ''), '[0-9.]+', '0', 'g')
-            AS kind, usable, synthetic, in_domain, population IS NULL AS unknown_type, in_catalog,
-            arcsec_per_pixel IS NULL AS without_scale, n_networks_left_out > 0 AS in_training, count(*) AS n
-        FROM rows GROUP BY ALL ORDER BY n DESC
-        """,
-    ).df()
+    kind = r"regexp_replace(regexp_replace(reason, '^.*?: ', ''), '[0-9.]+', '0', 'g') AS kind"
+    others = (
+        "usable, synthetic, in_domain, in_catalog, population IS NULL AS unknown_type, "
+        "arcsec_per_pixel IS NULL AS without_scale, n_networks_left_out > 0 AS in_training"
+    )
+    groups = "kind, usable, synthetic, in_domain, in_catalog, unknown_type, without_scale, in_training"
+    counted = rows.project(f"{kind}, reason, {others}").aggregate(
+        f"{groups}, any_value(reason) AS reason, count(*) AS n", groups
+    )
+    return counted.order("n DESC").df()

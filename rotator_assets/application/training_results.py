@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-import numpy as np
 import pandas as pd
 
 from rotator_assets.application.card import FORMAT, Card, ImagesCard, ResultCard, TrainingCard
@@ -117,7 +116,7 @@ def _training(
         population=models.recipe.population,
         n_galaxies=int(metrics["n_galaxies"]),
         n_slow=int(metrics["n_slow"]),
-        n_images=int(np.sum(interpretation.seen.seen.any(axis=1)[interpretation.seen.objects])),
+        n_images=interpretation.seen.n_seen,
         n_networks=len(interpretation.folds) * models.recipe.members,
         parameters=models.parameters,
         threshold=float(metrics["optimal_threshold"]),

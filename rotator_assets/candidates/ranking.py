@@ -90,7 +90,7 @@ def _interpretations(
     of_folds = calibration.set_index("fold")[columns].astype(float)
     folds = []
     for number, fold in blind.folds.items():
-        own = OutputCalibration(*of_folds.loc[number])
+        own = OutputCalibration(*(float(value) for value in of_folds.loc[number].to_numpy()))
         outside = own.followed_by(by_repeat.get(fold.repeat, OutsideCalibration()))
         folds.append(FoldInterpretation(fold.repeat, number, own, outside, fold.domain, fold.population))
     return folds

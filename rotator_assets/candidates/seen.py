@@ -35,6 +35,11 @@ class SeenGalaxies:
     dec: NDArray[np.float64]
     seen: NDArray[np.bool_]
 
+    @property
+    def n_seen(self) -> int:
+        """Number of images of galaxies that the networks of any fold have seen."""
+        return int(np.count_nonzero(self.seen[self.objects].any(axis=1)))
+
     def seen_by(self, images: NDArray[np.uint64], ra: ArrayLike, dec: ArrayLike) -> NDArray[np.bool_]:
         """Return which folds have seen the galaxies of some images, bool (n, n_folds).
 
