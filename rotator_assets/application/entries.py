@@ -37,11 +37,22 @@ class Entry:
     t_type: float = np.nan
     p_late: float = np.nan
     in_catalog: bool | None = None
+    map_name: str = ""
+    """Name of its attribution map, which no other image has; empty for none."""
 
     @property
     def state(self) -> tuple[object, ...]:
         """Everything of the entry that decides its prediction, with sizes and times of its files."""
-        values = (self.galaxy_id, self.path, self.ra, self.dec, self.t_type, self.p_late, self.in_catalog)
+        values = (
+            self.galaxy_id,
+            self.path,
+            self.ra,
+            self.dec,
+            self.t_type,
+            self.p_late,
+            self.in_catalog,
+            self.map_name,
+        )
         return (*values, *map(_state_of, self.source.paths))
 
 

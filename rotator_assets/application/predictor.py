@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rotator_assets.application.card import Card
 from rotator_assets.application.entries import Entry
+from rotator_assets.application.images import ReadImage
+from rotator_assets.application.maps import MapWriter
 from rotator_assets.application.packages import Package
 from rotator_assets.application.tables import PREDICTED, PREDICTIONS
 from rotator_assets.candidates.interpretation import (
@@ -21,50 +22,10 @@ from rotator_assets.candidates.interpretation import (
 )
 from rotator_assets.candidates.networks import Networks
 from rotator_assets.candidates.seen import fingerprint
-from rotator_assets.core.errors import UnusableImage
-from rotator_assets.imaging.cutouts import Cutout, Treatment, make_cutout
 from rotator_assets.store.columns import dtypes
 
-_FILLED = [*(column.name for column in PREDICTED), "n_networks_left_out"]
+_FILLED = [*(column.name for column in PREDICTED), "n_networks_left_out", "attribution"]
 _SEEN_BY_ALL = "all networks were trained on this galaxy, so none can predict it"
-
-
-@dataclass(frozen=True)
-class ReadImage:
-    """An image as the networks see it, or the reason why it cannot be used."""
-
-    entry: Entry
-    cutout: Cutout | None
-    reason: str | None = None
-
-
-def read_image(entry: Entry, treatment: Treatment, card: Card) -> ReadImage:
-    """Read an image and treat it as those of the training.
-
-    Parameters
-    ----------
-    entry
-        The image.
-    treatment
-        How images are made and checked.
-    card
-        What the images of the training were like.
-    """
-    try:
-        cutout = make_cutout(entry.source, entry.galaxy_id, treatment, entry.ra, entry.dec)
-        _check_unit(str(cutout.conditions["image_unit"]), card)
-    except UnusableImage as reason:
-        return ReadImage(entry, None, str(reason))
-    return ReadImage(entry, cutout)
-
-
-def _check_unit(unit: str, card: Card) -> None:
-    known = card.images.units
-    if unit in known:
-        return
-    kinds = {"colour": "a colour picture", "nanomaggies": "an image with calibrated fluxes"}
-    others = {"colour": "colour pictures", "nanomaggies": "images with calibrated fluxes"}
-    raise UnusableImage(f"is {kinds[unit]}, the networks were trained on {' and '.join(others[u] for u in known)}")
 
 
 class Predictor:
@@ -77,12 +38,16 @@ class Predictor:
     prior
         Fraction of slow rotators among the galaxies of the recipe's population to be predicted; None for that of the
         training. The odds of other galaxies change by the same factor.
+    maps
+        Folder for attribution maps; None for none.
     """
 
-    def __init__(self, package: Package, prior: float | None = None) -> None:
+    def __init__(self, package: Package, prior: float | None = None, maps: Path | None = None) -> None:
         interpretation = package.interpretation
         self.package = package
-        self.version = f"{package.version} {prior}"
+        self.writes_maps = maps is not None
+        self._maps = MapWriter(package, maps) if maps else None
+        self.version = f"{package.version} {prior} {maps}"
         """What decides the predictions of an image, for recognizing those of an earlier run."""
         self._shift = 0.0 if prior is None else prior_shift(interpretation.fraction_slow, prior)
         self._networks = [(fold, Networks(package.network(fold.fold), package.recipe)) for fold in interpretation.folds]
@@ -109,7 +74,7 @@ class Predictor:
             "ra": entry.ra,
             "dec": entry.dec,
             "in_catalog": entry.in_catalog,
-            "arcsec_per_pixel": None if image.cutout is None else image.cutout.conditions["arcsec_per_pixel"],
+            "arcsec_per_pixel": image.conditions.get("arcsec_per_pixel"),
             "synthetic": self.package.card.synthetic or (image.cutout is not None and image.cutout.synthetic),
         }
 
@@ -133,8 +98,10 @@ class Predictor:
             known,
             self._shift,
         )
+        files = self._maps.write(images, pixels, ~seen) if self._maps else None
         left_out = seen.sum(axis=1) * members[0].shape[1]
-        return found.reindex(range(len(images))).assign(n_networks_left_out=left_out)[_FILLED]
+        found = found.reindex(range(len(images)))
+        return found.assign(n_networks_left_out=left_out, attribution=files)[_FILLED]
 
     def _seen_by(self, images: Sequence[ReadImage], pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
         prints = np.array([fingerprint(image) for image in pixels], np.uint64)

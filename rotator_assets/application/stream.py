@@ -6,16 +6,19 @@ import hashlib
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
-from rotator_assets.application.entries import ImageList
-from rotator_assets.application.predictor import Predictor, ReadImage, read_image
+from rotator_assets.application.entries import Entry, ImageList
+from rotator_assets.application.images import ReadImage, read_image
+from rotator_assets.application.predictor import Predictor
 from rotator_assets.application.tables import PREDICTIONS
 from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
@@ -90,7 +93,7 @@ def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         ahead: _Batch | None = None
         try:
-            entries_left = iter(images)
+            entries_left = _with_map_names(images) if predictor.writes_maps else iter(images)
             for number, entries in enumerate(iter(lambda: list(islice(entries_left, BATCH)), [])):
                 content = repr((predictor.version, [entry.state for entry in entries]))
                 part = folder / f"{number:07d}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
@@ -104,6 +107,19 @@ def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[
                 yield ahead
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _with_map_names(images: ImageList) -> Iterator[Entry]:
+    """Name the maps after the galaxies; the second image of a galaxy of the same name has the ending -2, and so on."""
+    counts: Counter[str] = Counter()
+    taken: set[str] = set()
+    for entry in images:
+        name = entry.galaxy_id
+        while name in taken:
+            counts[entry.galaxy_id] += 1
+            name = f"{entry.galaxy_id}-{counts[entry.galaxy_id] + 1}"
+        taken.add(name)
+        yield replace(entry, map_name=name)
 
 
 def _write_part(part: Path, frame: pd.DataFrame) -> None:

@@ -42,6 +42,7 @@ PREDICTIONS = Table(
             "number of networks that have seen this galaxy in their training and are left out",
             null=_UNUSABLE,
         ),
+        Column("attribution", "VARCHAR", "FITS file with its attribution map", null="without --attributions"),
         Column("synthetic", "BOOLEAN", "true where the image or the training is synthetic"),
     ),
 )

@@ -15,6 +15,7 @@ from rotator_assets.core.errors import InputError
 if TYPE_CHECKING:
     from rotator_assets.application.entries import ImageList
     from rotator_assets.application.packages import Package
+    from rotator_assets.application.predictor import Predictor
 
 _dataset = click.option("--dataset", "-d", help="Dataset of the training, such as manga-observed-64.")
 _recipe = click.option("--recipe", "-r", help="Recipe of the training, such as recommended.")
@@ -45,6 +46,11 @@ _recipe = click.option("--recipe", "-r", help="Recipe of the training, such as r
     type=click.Path(path_type=Path, dir_okay=False),
     help="File to write: .csv, .json, .parquet, .fits, .vot (VOTable) or .ecsv.",
 )
+@click.option(
+    "--attributions",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for attribution maps, one FITS file per galaxy; a second or more per galaxy.",
+)
 def predict(
     images: Sequence[str],
     catalog: Path | None,
@@ -54,6 +60,7 @@ def predict(
     data: str | None,
     prior: float | None,
     output: Path,
+    attributions: Path | None,
 ) -> None:
     """Predict which galaxies are slow rotators, from images alone.
 
@@ -62,6 +69,7 @@ def predict(
     """
     from rotator_assets.application.entries import ImageList
     from rotator_assets.application.galaxy_tables import read_galaxies
+    from rotator_assets.application.predictor import Predictor
     from rotator_assets.store.table_files import ending_of
     from rotator_assets.surveys import SURVEYS
 
@@ -75,7 +83,7 @@ def predict(
         simulated=package.card.images.noise != "observed",
         galaxy_name=survey.image_name if survey else None,
     )
-    _predict(package, listed, prior, output)
+    _predict(Predictor(package, prior, attributions), listed, output)
 
 
 @click.group()
@@ -139,17 +147,16 @@ def _trained(root: DataRoot, dataset: str, recipe: str) -> Package:
     return package
 
 
-def _predict(package: Package, images: ImageList, prior: float | None, output: Path) -> None:
+def _predict(predictor: Predictor, images: ImageList, output: Path) -> None:
     from rotator_assets.application.notices import notices_of
-    from rotator_assets.application.predictor import Predictor
     from rotator_assets.application.stream import predict_images
     from rotator_assets.orchestration.terminal import Progress
 
     with Progress():
-        counts, resumed = predict_images(Predictor(package, prior), images, output)
+        counts, resumed = predict_images(predictor, images, output)
     total, usable = counts["n"].sum(), counts.loc[counts["usable"], "n"].sum()
     earlier = f" ({resumed} by an earlier run)" if resumed else ""
     remark = "; made from synthetic galaxies" if counts["synthetic"].any() else ""
     click.echo(f"{output}: {total} images{earlier}, {usable} predicted{remark}")
-    for line in notices_of(counts, images, package.card):
+    for line in notices_of(counts, images, predictor.package.card):
         click.echo(f"notice: {line}")

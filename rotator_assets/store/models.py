@@ -54,16 +54,20 @@ class TrainedModels:
 
     def load(self, fold: int) -> keras.Model:
         """Load the network of a fold, from images to the logit; folds are numbered consecutively over the repeats."""
-        model = self.load_outputs(fold)
-        if model.output_shape[-1] == 1:
-            return model
-        from keras import Model
-
-        return Model(model.inputs, model.output[:, :1], name=model.name)
+        return only_logit(self.load_outputs(fold))
 
     def load_outputs(self, fold: int) -> keras.Model:
         """Load the network of a fold with all its outputs: the logit, then quantiles of lambda_R if it has them."""
         return load_model(self.folder / f"fold-{fold}.keras")
+
+
+def only_logit(model: keras.Model) -> keras.Model:
+    """Return a network with its first output alone, the logit."""
+    if model.output_shape[-1] == 1:
+        return model
+    from keras import Model
+
+    return Model(model.inputs, model.output[:, :1], name=model.name)
 
 
 @contextmanager

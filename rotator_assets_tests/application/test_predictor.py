@@ -8,7 +8,8 @@ from astropy.io import fits
 from scipy.special import expit, logit
 
 from rotator_assets.application.entries import ImageList
-from rotator_assets.application.predictor import Predictor, read_image
+from rotator_assets.application.images import read_image
+from rotator_assets.application.predictor import Predictor
 from rotator_assets.application.tables import PREDICTIONS
 from rotator_assets.candidates.networks import Networks
 from rotator_assets_tests.application.conftest import RECIPE, pixels_of, write_picture
