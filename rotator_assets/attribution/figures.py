@@ -6,25 +6,23 @@ image: positive values favour a fast rotator, negative values a slow one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from rotator_assets.imaging.centre import from_middle, middle
+from rotator_assets.attribution.map_panels import band_sum, draw_bar, draw_half_light, draw_map, symmetric_limit
+from rotator_assets.imaging.centre import middle
 from rotator_assets.plots import style
 from rotator_assets.plots.galleries import Images, galaxy_label, rgb, spread_examples
 from rotator_assets.plots.style import CLASSES, numbers
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COMPLETENESS = r"Completeness error $|\delta|\,/\,|F(x) - F(\mathrm{baseline})|$"
-TOWARDS = "RdBu"
-"""Colour map: red favours slow, blue favours fast, as in all figures."""
 
 
 def attribution_examples(predictions: pd.DataFrame, examples: int = 5) -> dict[int, NDArray[np.intp]]:
@@ -93,7 +91,7 @@ def attribution_figure(
     calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), len(predictions))
     chosen = attribution_examples(predictions, examples)
     sums = {int(row): band_sum(maps[row]) for rows in chosen.values() for row in rows}
-    limit = _symmetric_limit(sums.values())
+    limit = symmetric_limit(sums.values())
     place = {"left": 1.05 / width, "right": 1 - 1.3 / width, "top": 1 - 1.0 / height, "bottom": 0.15 / height}
     rows = figure.add_gridspec(5, examples, height_ratios=(1, 1, 0.2, 1, 1), wspace=0.1, hspace=0.06, **place)
     grid = np.array([[figure.add_subplot(rows[row, column]) for column in range(examples)] for row in (0, 1, 3, 4)])
@@ -108,24 +106,15 @@ def attribution_figure(
             style.say(above[0], "none")
         for top, bottom, row in zip(above, below, chosen[look.value], strict=False):
             top.imshow(rgb(images[row], calibrated=bool(calibrated[row])), origin="lower", interpolation="nearest")
-            for spine in bottom.spines.values():
-                spine.set(color=style.PALE, linewidth=0.8, visible=True)
-            scale = bottom.imshow(
-                sums[row], origin="lower", cmap=TOWARDS, vmin=-limit, vmax=limit, interpolation="nearest"
-            )
+            scale = draw_map(bottom, sums[row], limit)
             if half_light is not None:
-                _half_light(top, sums[row].shape, half_light.iloc[row], "white")
-                _half_light(bottom, sums[row].shape, half_light.iloc[row], style.INK)
+                draw_half_light(top, sums[row].shape, half_light.iloc[row], "white")
+                draw_half_light(bottom, sums[row].shape, half_light.iloc[row], style.INK)
             label = galaxy_label(predictions.iloc[row])
             top.set_title(label, size=style.SMALL_SIZE, color=style.INK, pad=3, parse_math=False)
     if scale is not None:
         strip = figure.add_axes((1 - 1.05 / width, 0.5 / height, 0.16 / width, 1 - 1.75 / height))
-        bar = figure.colorbar(scale, cax=strip, extend="both", extendfrac=0.03)
-        bar.set_label("Attribution to the logit of P(fast) per pixel, summed over bands", size=style.TEXT_SIZE)
-        bar.ax.tick_params(labelsize=style.SMALL_SIZE)
-        for look, height, align in zip(CLASSES, (-0.04, 1.04), ("top", "bottom"), strict=True):
-            font: dict[str, Any] = {"size": style.TEXT_SIZE, "color": look.colour, "weight": "bold"}
-            bar.ax.text(0.5, height, look.name, transform=bar.ax.transAxes, ha="center", va=align, **font)
+        draw_bar(figure, strip, scale, "vertical")
     return figure
 
 
@@ -186,7 +175,7 @@ def mean_attribution_figure(
         fraction = fractions[look.value]
         picture = axes.imshow(fraction, origin="lower", cmap="viridis", vmin=0, vmax=limit, interpolation="nearest")
         if r_eff_pixels is not None:
-            _half_light(axes, fraction.shape, pd.Series({"r_eff_pixels": r_eff_pixels}), "white")
+            draw_half_light(axes, fraction.shape, pd.Series({"r_eff_pixels": r_eff_pixels}), "white")
         radius, enclosed, area = enclosed_fraction(fraction)
         uniform = radius, area
         profile.plot(radius, enclosed, color=look.colour, lw=2, label=f"{look.name} rotators")
@@ -260,12 +249,6 @@ def attribution_profile_figure(attributions: pd.DataFrame, *, dataset: str, reci
     return figure
 
 
-def band_sum(values: ArrayLike) -> NDArray[np.float64]:
-    """Sum a map (ny, nx) or (ny, nx, bands) over its bands."""
-    values = np.asarray(values, dtype=np.float64)
-    return values.sum(axis=-1) if values.ndim == 3 else values
-
-
 def enclosed_fraction(values: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
     """Return radii (every pixel), and the percentages of the map's total and of its area within each radius."""
     ny, nx = values.shape
@@ -276,27 +259,3 @@ def enclosed_fraction(values: NDArray[np.float64]) -> tuple[NDArray, NDArray, ND
     within = np.searchsorted(distance.ravel()[order], radius, side="right")
     running = np.concatenate(([0.0], np.cumsum(values.ravel()[order])))
     return radius, 100 * running[within] / running[-1], 100 * within / values.size
-
-
-def _symmetric_limit(maps: Iterable[NDArray[np.float64]]) -> float:
-    """Return the 99.5th percentile of the maps' absolute values; 1 if all are zero."""
-    values = np.abs(np.concatenate([np.ravel(values) for values in maps] or [np.zeros(1)]))
-    finite = values[np.isfinite(values)]
-    return float(np.percentile(finite, 99.5)) or 1.0 if finite.size else 1.0
-
-
-def _half_light(axes: Axes, shape: tuple[int, ...], row: pd.Series, colour: str) -> None:
-    """Draw the half-light ellipse about the galaxy's centre, or a circle if the shape is unknown."""
-    semi_major = float(row["r_eff_pixels"]) if pd.notna(row["r_eff_pixels"]) else np.nan
-    if not semi_major > 0:
-        return
-    ratio, angle = (row.get(name, np.nan) for name in ("axis_ratio", "angle_deg"))
-    known = pd.notna(ratio) and pd.notna(angle)
-    ratio, angle = (float(ratio), np.deg2rad(float(angle))) if known else (1.0, 0.0)
-    turn = np.linspace(0, 2 * np.pi, 181)
-    along, across = semi_major * np.cos(turn), semi_major * ratio * np.sin(turn)
-    ny, nx = shape[:2]
-    x0, y0 = middle(nx) + from_middle(row, "x", nx), middle(ny) + from_middle(row, "y", ny)
-    x = x0 + along * np.cos(angle) - across * np.sin(angle)
-    y = y0 + along * np.sin(angle) + across * np.cos(angle)
-    axes.plot(x, y, color=colour, lw=1, ls="--", scalex=False, scaley=False, gid="half-light")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.attribution.alignment import REACH_R_EFF, RunningMean
 from rotator_assets.attribution.attribution_shape import RADII_R_EFF
-from rotator_assets.attribution.figures import TOWARDS
+from rotator_assets.attribution.map_panels import TOWARDS
 from rotator_assets.core.frames import row_at
 from rotator_assets.plots import style
 from rotator_assets.plots.style import CLASSES, OUTCOMES, numbers

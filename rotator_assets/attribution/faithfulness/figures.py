@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from rotator_assets.attribution.figures import TOWARDS
+from rotator_assets.attribution.map_panels import TOWARDS
 from rotator_assets.core.frames import parts_of, rows_of
 from rotator_assets.plots import style
 from rotator_assets.plots.galleries import Images, rgb
