@@ -1,7 +1,9 @@
 """Predictions of a model: by networks that have not seen the galaxy, in the form of the candidates."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -10,8 +12,11 @@ from scipy.special import expit, logit
 from rotator_assets.application.entries import ImageList
 from rotator_assets.application.images import read_image
 from rotator_assets.application.predictor import Predictor
+from rotator_assets.application.stream import predict_images
 from rotator_assets.application.tables import PREDICTIONS
+from rotator_assets.attribution.integrated_gradients import explain
 from rotator_assets.candidates.networks import Networks
+from rotator_assets.store.models import only_logit
 from rotator_assets_tests.application.conftest import RECIPE, pixels_of, write_picture
 
 
@@ -24,6 +29,11 @@ def predicted(predictor, images):
     package = predictor.package
     read = [read_image(entry, package.treatment, package.card) for entry in images]
     return predictor.predict(read).set_index("galaxy_id")
+
+
+def predicted_with_maps(package, images, folder):
+    predict_images(Predictor(package, maps=folder), ImageList(images), folder.with_suffix(".parquet"))
+    return duckdb.read_parquet(str(folder.with_suffix(".parquet"))).df().set_index("galaxy_id")
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +129,30 @@ def test_a_bad_image_has_a_reason_and_others_are_predicted(predictor, frame, pic
 def test_predictions_of_a_synthetic_model_are_marked(package, pictures):
     synthetic = replace(package, card=package.card.model_copy(update={"synthetic": True}))
     assert predicted(Predictor(synthetic), ImageList([str(pictures / "galaxy-3.png")]))["synthetic"].all()
+
+
+def test_maps_are_the_mean_over_the_networks_that_have_not_seen_the_galaxy(package, pictures, tmp_path):
+    """Sums over the map and differences of logits agree (completeness), and each galaxy has its own file."""
+    chosen = [str(pictures / f"galaxy-{number}.png") for number in (0, 5)]
+    found = predicted_with_maps(package, chosen, tmp_path / "maps")
+    assert [Path(path).name for path in found["attribution"]] == ["galaxy-0.fits", "galaxy-5.fits"]
+    for name, folds in (("galaxy-0", [0]), ("galaxy-5", [0, 1])):
+        pixels = pixels_of(pictures / f"{name}.png")
+        each = [explain(only_logit(package.network(fold)), pixels[None], np.array([0]), RECIPE) for fold in folds]
+        with fits.open(found.loc[name, "attribution"]) as hdus:
+            expected = np.mean([one.maps[0].sum(axis=-1) for one in each], axis=0)
+            np.testing.assert_allclose(hdus[0].data, expected, atol=1e-5)
+            np.testing.assert_allclose(hdus["IMAGE"].data, pixels.sum(axis=-1), rtol=1e-6)
+            header = hdus[0].header
+            assert header["GALAXY"] == name and header["SYNTHET"] is False
+            assert hdus[0].data.sum() == pytest.approx(header["LOGIT"] - header["LOGIT0"], abs=0.05)
+
+
+def test_images_of_the_same_name_have_maps_of_their_own(package, pictures, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        source = pictures / f"galaxy-{3 if folder == 'a' else 4}.png"
+        (tmp_path / folder / "same.png").write_bytes(source.read_bytes())
+    predictor = Predictor(package, maps=tmp_path / "maps")
+    predict_images(predictor, ImageList([str(tmp_path / "a"), str(tmp_path / "b")]), tmp_path / "out.csv")
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == ["same-2.fits", "same.fits"]
