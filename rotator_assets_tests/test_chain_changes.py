@@ -118,7 +118,7 @@ def test_a_changed_recipe_makes_its_trainings_stale_and_no_other(changed_root, m
         (
             {"attribution_steps": 9},
             "attribution_recipe changed (attribution_steps: 50 -> 9)",
-            {"attribution_maps"},
+            {"attribution_maps", "candidates"},
         ),
         (
             {"test_time_averaging": True},

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rotator_assets.attribution.assets import recipe_to_explain
 from rotator_assets.candidates.blind import has_folds
 from rotator_assets.candidates.exhibits import EXHIBITS
 from rotator_assets.candidates.population import known_types
@@ -28,7 +29,7 @@ from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.surveys import SURVEYS
-from rotator_assets.training.assets import as_predicted, predictions
+from rotator_assets.training.assets import predictions
 from rotator_assets.training.galaxies import training_galaxies
 from rotator_assets.training.material import Material
 from rotator_assets.training.objects import physical_objects
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from rotator_assets.candidates.networks import NetworkOutputs
     from rotator_assets.candidates.ranking import Ranking
     from rotator_assets.candidates.seen import SeenGalaxies
+    from rotator_assets.candidates.sheet import Sheet
 
 _SEED = 2020
 
@@ -45,7 +47,7 @@ _SEED = 2020
 @training_report_asset(
     code_version="2",
     ins=of_dataset("image_tensors", "labeled_images", "imaged_galaxies"),
-    deps=[*of_recipe("training", "prediction"), predictions, other_survey_galaxies, learned_galaxies],
+    deps=[*of_recipe("training", "prediction", "attribution"), predictions, other_survey_galaxies, learned_galaxies],
     description="Every galaxy with an image, most probable slow rotator first, by networks that have not seen it; and "
     "completeness and purity of the first candidates.",
 )
@@ -63,24 +65,20 @@ def candidates(
     from rotator_assets.candidates.metrics import candidate_metrics
     from rotator_assets.candidates.ranking import ranked_candidates
     from rotator_assets.candidates.seen import seen_galaxies
+    from rotator_assets.candidates.sheet import first_candidates
 
     dataset, name = split_training_key(context.partition_key)
     reads = Reads(context, store)
     predicted = reads.table("repeat_predictions")
-    recipe = as_predicted(rotator_classifier, predicted)
+    recipe = recipe_to_explain(reads, DATASETS[dataset], rotator_classifier, image_tensors)
     key: dict[str, Any] = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
     material = _material(rotator_classifier, image_tensors, labeled_images, dataset, reads)
     galaxies = with_recipe_labels(imaged_galaxies, recipe)
     galaxies = galaxies.assign(is_early_type=known_types(galaxies))
     physical, rows = galaxies.assign(object_id=physical_objects(galaxies)), image_tensors.rows_of(galaxies["galaxy_id"])
     run = _runs(rotator_classifier, material, recipe, f"candidates {dataset} {name}")
-    ranking = ranked_candidates(
-        predict_blindly(physical, rows, material, run, recipe.seed),
-        _calibration(reads),
-        galaxies,
-        recipe.test_time_averaging,
-        recipe.population,
-    )
+    blind = predict_blindly(physical, rows, material, run, recipe.seed)
+    ranking = ranked_candidates(blind, _calibration(reads), galaxies, recipe.test_time_averaging, recipe.population)
     ranked = ranking.candidates.assign(**key)
     _keep_interpretation(rotator_classifier, recipe, ranking, material, seen_galaxies(material, physical, rows))
     held_out = set(predicted["galaxy_id"]) if recipe.split == "holdout" else None
@@ -90,11 +88,12 @@ def candidates(
         [f"{dataset} {name}: {lost} galaxies are no candidates, because all networks have seen them"] if lost else []
     )
     notices, noticed_in_run = noticed(context, DATASETS[dataset].survey, lines, key["synthetic"])
-    units = reads.table("images", dataset).set_index("galaxy_id")["image_unit"]
     labels = origin_of_labels(
         galaxies[galaxies["rotator_type"].notna()], SURVEYS[DATASETS[dataset].survey].lambda_r_scales
     )
-    pictures = _pictures(store, ranked, follow_up, labels, image_tensors, units, key)
+    first = _with_shapes(first_candidates(ranked), galaxies, reads.table("images", dataset))
+    sheet = _sheet(first, blind.outputs, rotator_classifier, image_tensors, recipe, f"{dataset} {name}")
+    pictures = _pictures(store, follow_up, labels, sheet, key)
     listed = ranked[ranked["lambda_r"].isna()]
     return dg.MaterializeResult(
         value={
@@ -168,24 +167,44 @@ def _calibration(reads: Reads) -> pd.DataFrame:
     return folds.merge(margins, on="fold", how="left", validate="one_to_one")
 
 
-def _pictures(
-    store: TableStore,
-    ranked: pd.DataFrame,
-    follow_up: pd.DataFrame,
-    labels: str,
+def _with_shapes(candidates: pd.DataFrame, galaxies: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Return candidates with the unit of their images and what is known of their half-light ellipses."""
+    shapes = galaxies[["galaxy_id", "ellipticity"]].merge(
+        images[["galaxy_id", "image_unit", "r_eff_pixels", "galaxy_x_pixels", "galaxy_y_pixels"]], on="galaxy_id"
+    )
+    return candidates.merge(shapes, on="galaxy_id", how="left", validate="one_to_one")
+
+
+def _sheet(
+    first: pd.DataFrame,
+    predicted: pd.DataFrame,
+    models: TrainedModels,
     tensor: ImageTensor,
-    units: pd.Series,
-    key: dict[str, Any],
-) -> Pictures:
-    from rotator_assets.candidates.figures import SHEET_COLUMNS, SHEET_ROWS, contact_sheet, follow_up_figure
+    recipe: Recipe,
+    training: str,
+) -> "Sheet":
+    """Return what the contact sheet shows, and report progress."""
+    from rotator_assets.candidates.sheet import Sheet, blind_maps, with_ellipses
+
+    images = tensor.images[tensor.rows_of(first["galaxy_id"])]
+    maps = blind_maps(
+        first["galaxy_id"],
+        images,
+        predicted,
+        models.load,
+        recipe,
+        lambda done, total: progress.report(f"attributions of candidates {training}", done, total),
+    )
+    return Sheet(with_ellipses(first, images, maps, recipe), images, maps)
+
+
+def _pictures(store: TableStore, follow_up: pd.DataFrame, labels: str, sheet: "Sheet", key: dict[str, Any]) -> Pictures:
+    from rotator_assets.candidates.figures import contact_sheet, follow_up_figure
 
     pictures = Pictures(store.root, f"{key['dataset']}/{key['recipe']}", EXHIBITS)
     pictures.add("follow_up", follow_up_figure(follow_up, labels, **key))
-    first = ranked[ranked["lambda_r"].isna()].head(SHEET_COLUMNS * SHEET_ROWS)
-    if first.empty:
+    if sheet.galaxies.empty:
         pictures.remove("candidates")
-        return pictures
-    calibrated = (units.loc[first["galaxy_id"]] == "nanomaggies").to_numpy()
-    images = tensor.select(first["galaxy_id"])
-    pictures.add("candidates", contact_sheet(first, images, **key, calibrated=calibrated))
+    else:
+        pictures.add("candidates", contact_sheet(sheet, **key))
     return pictures

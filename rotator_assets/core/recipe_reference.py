@@ -29,8 +29,8 @@ _INTRODUCTION = """# Recipe settings
 
 A recipe in `recipes.yaml` lists the settings that differ from the defaults below. Changing a training setting makes the
 networks and everything made with them stale; changing a prediction setting, the predictions and everything made with
-them; changing an attribution setting, only the attributions. The last column names the figure of the report that
-compares the recipes that differ from `thesis` in this setting alone.
+them; changing an attribution setting, only the attributions and the sheet of candidates, which shows some of them. The
+last column names the figure of the report that compares the recipes that differ from `thesis` in this setting alone.
 """
 
 

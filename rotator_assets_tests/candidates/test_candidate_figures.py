@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rotator_assets.candidates.figures import SHEET_COLUMNS, SHEET_ROWS, contact_sheet, follow_up_figure
+from rotator_assets.attribution.map_panels import TOWARDS
+from rotator_assets.candidates.figures import contact_sheet, follow_up_figure
 from rotator_assets.candidates.follow_up import EXPECTED, MEASURED, expected_follow_up, measured_follow_up
+from rotator_assets.candidates.sheet import SHEET_COLUMNS, SHEET_ROWS, Sheet
 from rotator_assets.plots import style
+from rotator_assets.plots.galleries import rgb
 from rotator_assets_tests.report import made_up
 
 TITLE = {"dataset": "manga-observed-64", "recipe": "thesis"}
@@ -19,23 +22,32 @@ def follow_up(n=40):
     return pd.concat([measured.assign(sample=MEASURED), expected_follow_up(probability).assign(sample=EXPECTED)])
 
 
-def sheet(n, **title):
+def sheet(n):
     rows = pd.DataFrame(
         {
             **{"rank": np.arange(1, n + 1), "galaxy_id": [f"8000-{k:05d}" for k in range(n)], "in_domain": True},
             **{"probability_slow": 0.8, "probability_slow_low": 0.7, "probability_slow_high": 0.9},
             **{"lambda_r_predicted": 0.1, "lambda_r_low": 0.0, "lambda_r_high": 0.2, "ra": 123.4, "dec": -5.6},
+            **{"population": "early", "population_known": True, "excluded_from": None, "image_unit": "nanomaggies"},
+            **{"r_eff_pixels": 6.0, "axis_ratio": 0.5, "angle_deg": 30.0},
+            **{"galaxy_x_pixels": np.nan, "galaxy_y_pixels": np.nan},
         }
     )
-    rows.loc[1:, ["ra", "dec", "lambda_r_predicted", "probability_slow_low"]] = np.nan
-    rows.loc[2:, "in_domain"] = False
-    return contact_sheet(rows, made_up.images(n), calibrated=True, **TITLE, **title)
+    rows.loc[1:, ["ra", "dec", "lambda_r_predicted", "probability_slow_low", "r_eff_pixels"]] = np.nan
+    rows.loc[1:1, "population_known"] = False
+    rows.loc[2:, ["in_domain", "excluded_from", "population", "image_unit"]] = [False, "training", None, "colour"]
+    maps = np.random.default_rng(1).normal(0.01, 1, (n, made_up.SIZE, made_up.SIZE, 3)).astype(np.float32)
+    return Sheet(rows, made_up.images(n).astype(np.float32), maps)
+
+
+def drawn_sheet(n, synthetic=False):
+    return contact_sheet(sheet(n), **TITLE, synthetic=synthetic)
 
 
 FIGURES = {
     "follow-up": lambda synthetic: follow_up_figure(follow_up(), LABELS, **TITLE, synthetic=synthetic),
-    "one candidate": lambda synthetic: sheet(1, synthetic=synthetic),
-    "full sheet": lambda synthetic: sheet(SHEET_COLUMNS * SHEET_ROWS, synthetic=synthetic),
+    "one candidate": lambda synthetic: drawn_sheet(1, synthetic),
+    "full sheet": lambda synthetic: drawn_sheet(SHEET_COLUMNS * SHEET_ROWS, synthetic),
 }
 
 
@@ -51,10 +63,46 @@ def test_the_follow_up_states_the_origin_of_the_labels():
     assert LABELS in made_up.texts(FIGURES["follow-up"](synthetic=False))
 
 
+def test_texts_of_a_full_sheet_stay_in_their_cells():
+    figure = drawn_sheet(SHEET_COLUMNS * SHEET_ROWS)
+    figure.canvas.draw()
+    texts = [text.get_window_extent() for axes in figure.axes for text in axes.texts]
+    panels = [axes.get_window_extent() for axes in figure.axes]
+    for number, one in enumerate(texts):
+        assert not any(one.overlaps(other) for other in texts[:number])
+    labels = [text.get_window_extent() for axes in figure.axes for text in axes.texts if text.get_gid() != "flags"]
+    assert not any(label.overlaps(panel) for label in labels for panel in panels)
+    assert figure.get_tightbbox().width <= figure.get_size_inches()[0] + 0.01
+
+
 def test_a_candidate_is_labelled_with_what_is_known():
-    figure = sheet(3, synthetic=False)
-    first, second, third = (axes.get_title(loc="left") for axes in figure.axes[:3])
-    assert first == "1: 8000-00000\nP(slow) 0.80 [0.70, 0.90]\nlambda_R 0.10 [0.00, 0.20]\n123.4000 -5.6000"
-    assert second == "2: 8000-00001\nP(slow) 0.80"
-    assert third == "3: 8000-00002\nP(slow) 0.80\nunlike the training sample"
-    assert [axes.get_visible() for axes in figure.axes] == [True] * 3 + [False] * (SHEET_COLUMNS - 3)
+    panels = drawn_sheet(3).axes[:6]
+    of_image, of_map = ([[text.get_text() for text in axes.texts] for axes in panels[side::2]] for side in (0, 1))
+    flags = "unlike the training sample\nexcluded from training"
+    assert of_image == [["1: 8000-00000", "123.4000 -5.6000"], ["2: 8000-00001"], [flags, "3: 8000-00002"]]
+    assert of_map == [
+        ["P(slow) 0.80 [0.70, 0.90]", "lambda_R 0.10 [0.00, 0.20]", "early type"],
+        ["P(slow) 0.80", "early type (predicted)"],
+        ["P(slow) 0.80"],
+    ]
+
+
+def test_maps_are_beside_their_images_with_one_scale_and_its_key():
+    shown = sheet(4)
+    figure = contact_sheet(shown, **TITLE, synthetic=False)
+    sums = shown.maps.sum(axis=-1, dtype=float)
+    limit = np.percentile(np.abs(sums), 99.5)
+    for number, (left, right) in enumerate(zip(figure.axes[0:8:2], figure.axes[1:8:2], strict=True)):
+        calibrated = shown.galaxies["image_unit"].iloc[number] == "nanomaggies"
+        np.testing.assert_array_equal(left.images[0].get_array(), rgb(shown.images[number], calibrated=calibrated))
+        drawn = right.images[0]
+        np.testing.assert_allclose(np.asarray(drawn.get_array()), sums[number])
+        assert drawn.get_cmap().name == TOWARDS and drawn.get_clim() == pytest.approx((-limit, limit))
+        assert len(left.lines) == len(right.lines) == (number == 0)
+        image, values = left.get_position(), right.get_position()
+        assert values.x0 > image.x1 and values.y0 == pytest.approx(image.y0)
+    key = figure.axes[8]
+    assert key.get_xlabel() == "Attribution to the logit of P(fast) per pixel, summed over bands"
+    slow, fast = key.texts
+    assert (slow.get_text(), fast.get_text()) == ("slow", "fast") and slow.get_position() < fast.get_position()
+    assert made_up.legend_texts(key) == ["half-light ellipse"]

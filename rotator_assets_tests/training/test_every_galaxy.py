@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rotator_assets.attribution.integrated_gradients import integrated_gradients
 from rotator_assets.candidates.follow_up import MEASURED
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes_file import load_recipes
@@ -13,8 +14,10 @@ from rotator_assets.lineage import observed_results as results
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.running import open_runner
-from rotator_assets.store.tensors import writing_tensor
+from rotator_assets.store.models import open_models
+from rotator_assets.store.tensors import open_tensor, writing_tensor
 from rotator_assets.tables import TABLES, open_store
+from rotator_assets.training.pipeline import network_input
 from rotator_assets_tests.training.made_up_training import SIZE_PX, TINY, galaxy_ids, planted_survey
 
 DATASET, RECIPE = "manga-observed-64", "every-galaxy"
@@ -23,6 +26,7 @@ SHORT = TINY.model_copy(
     update={
         **{"name": RECIPE, "folds": 2, "epochs": 1, "architecture": "compact"},
         **{"training_population": "all", "lambda_r_interval": 1.0},
+        **{"attribution_steps": 3, "attribution_doublings": 0},
     }
 )
 
@@ -68,11 +72,22 @@ def runner(new_root, galaxies):
         yield runner
 
 
-def test_every_galaxy_is_predicted_calibrated_and_ranked(new_root, galaxies, runner):
+@pytest.fixture
+def sheets(monkeypatch):
+    """The contact sheets that are drawn."""
+    from rotator_assets.candidates import figures
+
+    drawn, draw = [], figures.contact_sheet
+    monkeypatch.setattr(figures, "contact_sheet", lambda sheet, **title: drawn.append(sheet) or draw(sheet, **title))
+    return drawn
+
+
+def test_every_galaxy_is_predicted_calibrated_and_ranked(new_root, galaxies, runner, sheets):
     runner.materialize(Step("training", ("rotator_classifier", "predictions", "galaxy_report"), PARTITION))
     _every_galaxy_is_predicted(new_root, galaxies)
     runner.materialize(Step("training", ("candidates",), PARTITION))
     _every_galaxy_is_ranked(new_root, galaxies)
+    _maps_are_by_the_network_that_has_not_seen_the_galaxy(new_root, galaxies, *sheets)
     written(
         new_root, "imaged_galaxies", DATASET, galaxies[galaxies.index != galaxies.index[~galaxies["is_early_type"]][0]]
     )
@@ -99,6 +114,20 @@ def _every_galaxy_is_ranked(new_root, galaxies):
     assert len(follow_up) == len(galaxies)
     for picture in ("follow_up.png", "candidates.png"):
         assert (new_root.figures / DATASET / RECIPE / picture).is_file()
+
+
+def _maps_are_by_the_network_that_has_not_seen_the_galaxy(new_root, galaxies, sheet):
+    without = galaxies.loc[galaxies["lambda_r"].isna(), "galaxy_id"]
+    assert set(sheet.galaxies["galaxy_id"]) == set(without) and len(sheet.maps) == len(without)
+    unseen = open_store(new_root).read("unseen_galaxies", PARTITION).set_index("galaxy_id")["fold"]
+    models, tensor = open_models(new_root.models / DATASET / RECIPE), open_tensor(new_root.tensors / DATASET)
+    for place in (0, 7):
+        galaxy_id = sheet.galaxies["galaxy_id"].iloc[place]
+        seen = network_input(tensor.images, tensor.rows_of([galaxy_id]), SHORT)
+        found = [integrated_gradients(models.load(fold), seen, np.zeros_like(seen), 3).maps[0] for fold in (0, 1)]
+        blind, other = found[unseen[galaxy_id]], found[1 - unseen[galaxy_id]]
+        np.testing.assert_allclose(sheet.maps[place], blind, atol=1e-5 * np.abs(blind).max())
+        assert np.abs(sheet.maps[place] - other).max() > 0.01 * np.abs(other).max()
 
 
 def _every_galaxy_is_predicted(new_root, galaxies):
