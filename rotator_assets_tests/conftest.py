@@ -32,6 +32,23 @@ MEMORY_NEEDED_GB = 12
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Share what the processes of pytest-xdist have in common."""
+    _keep_files_in_memory()
+    if hasattr(config, "workerinput"):
+        from rotator_assets_tests.commands import SERVERS
+
+        SERVERS.use(config.workerinput["servers"])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """Let a process of pytest-xdist use the servers of the first one."""
+    from rotator_assets_tests.commands import SERVERS
+
+    node.workerinput["servers"] = SERVERS.addresses()
+
+
+def _keep_files_in_memory() -> None:
     """Keep the files of tests in memory where it suffices: they are small and many, and a disk syncs each of them."""
     available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if MEMORY_FILES.is_dir():
