@@ -3,6 +3,7 @@
 import fcntl
 import inspect
 import os
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -166,13 +167,18 @@ def trained(survey, tmp_path_factory):
     from rotator_assets.training.cross_validation import cross_validate
     from rotator_assets_tests.training.made_up_training import TINY, galaxy_ids
 
-    images, labels, objects = survey
-    folder = tmp_path_factory.mktemp("models")
-    logs = []
-    result = cross_validate(
-        images, labels, objects, galaxy_ids(objects), TINY, model_folder=folder, on_epoch=logs.append
-    )
-    return result, folder, logs
+    def train(folder: Path) -> None:
+        (folder / "models").mkdir(parents=True)
+        images, labels, objects = survey
+        logs = []
+        result = cross_validate(
+            images, labels, objects, galaxy_ids(objects), TINY, model_folder=folder / "models", on_epoch=logs.append
+        )
+        (folder / "result.pickle").write_bytes(pickle.dumps((result, logs)))
+
+    folder = _made_once(tmp_path_factory, "trained", train)
+    result, logs = pickle.loads((folder / "result.pickle").read_bytes())
+    return result, folder / "models", logs
 
 
 def _is_slow(item: pytest.Function) -> bool:
