@@ -1,6 +1,7 @@
 """The command `rotators` in tests: in a process forked from one that has imported everything, to save its time.
 
-`test_environment` and `test_documents` start the installed command itself.
+The processes of a test session share the one that is forked (`Servers`). `test_environment` and `test_documents`
+start the installed command itself.
 """
 
 import multiprocessing
@@ -8,34 +9,38 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
+from multiprocessing.connection import wait
+from multiprocessing.managers import BaseManager
 from pathlib import Path
 
 from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE
 
 ROTATORS = str(Path(sys.executable).with_name("rotators"))
 """The installed command."""
+_TIMEOUT_S = 300
 
+_LIBRARIES = ("rotator_assets", "dagster", "matplotlib.pyplot", "sklearn.pipeline", "keras", "alibi.explainers")
+_IMPORTED_FIRST = {
+    "this project": (*_LIBRARIES, "rotator_assets.cli", "rotator_assets.definitions"),
+    "libraries": _LIBRARIES,  # the definitions have a partition for each recipe of the recipes file
+}
 _FORKS = multiprocessing.get_context("forkserver")
-_IMPORTED_FIRST = ("rotator_assets.cli", "rotator_assets.definitions", "matplotlib.pyplot", "sklearn.pipeline", "keras")
+_one_at_a_time = threading.Lock()
 
 
 def rotators(*arguments, data=None, cwd=None) -> subprocess.CompletedProcess:
     """Run the command; returns its exit status and what it printed."""
     environment = {k: v for k, v in os.environ.items() if k not in ("ROTATORS_DATA", "DAGSTER_HOME")}
     command = [ROTATORS, *map(str, arguments), *(["--data", str(data)] if data else [])]
-    if ENVIRONMENT_VARIABLE in environment:  # the definitions have a partition for each recipe of the file
-        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=300)
-    _FORKS.set_forkserver_preload([*_IMPORTED_FIRST])
+    forks = SERVERS.connect("libraries" if ENVIRONMENT_VARIABLE in environment else "this project")
     with tempfile.TemporaryDirectory() as folder:
         printed = [Path(folder, name) for name in ("stdout", "stderr")]
-        process = _FORKS.Process(target=_command, args=(command, environment, str(cwd or Path.cwd()), printed))
-        process.start()
-        process.join(300)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(command, 300)
-        return subprocess.CompletedProcess(command, process.exitcode, *(path.read_text("utf-8") for path in printed))
+        status = forks.run(command, environment, str(cwd or Path.cwd()), printed)
+        if status is None:
+            raise subprocess.TimeoutExpired(command, _TIMEOUT_S)
+        return subprocess.CompletedProcess(command, status, *(path.read_text("utf-8") for path in printed))
 
 
 def complaint(done: subprocess.CompletedProcess) -> str:
@@ -44,6 +49,74 @@ def complaint(done: subprocess.CompletedProcess) -> str:
     lines = done.stderr.splitlines()
     assert len(lines) == 1 and lines[0].startswith("rotators: "), done.stderr
     return lines[0]
+
+
+class Forks:
+    """Forks commands in the process of a server."""
+
+    def run(self, command: list[str], environment: Mapping[str, str], folder: str, printed: list[Path]) -> int | None:
+        """Exit status of the command; None where it took too long."""
+        process = _FORKS.Process(target=_command, args=(command, environment, folder, printed))
+        with _one_at_a_time:
+            process.start()
+        ended = wait([process.sentinel], _TIMEOUT_S)
+        with _one_at_a_time:  # a thread that starts a process would read the status of this one
+            if not ended:
+                process.kill()
+            return process.exitcode if ended else None
+
+
+class _Server(BaseManager):
+    """A process that runs `Forks` for the others."""
+
+
+_Server.register("Forks", Forks)
+
+
+class Servers:
+    """Servers by what their forks have imported; the first process of the session makes them, and others connect."""
+
+    def __init__(self) -> None:
+        self._servers: dict[str, _Server] = {}
+
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses of the servers, which are started if there are none.
+
+        A server imports nothing before its first command.
+        """
+        for name, modules in () if self._servers else _IMPORTED_FIRST.items():
+            self._servers[name] = server = _Server(authkey=_KEY, ctx=multiprocessing.get_context("spawn"))
+            server.start(_serve, (modules,))
+        return {name: str(server.address) for name, server in self._servers.items()}
+
+    def use(self, addresses: Mapping[str, str]) -> None:
+        """Use the servers of another process."""
+        for name, address in addresses.items():
+            self._servers[name] = _Server(address, authkey=_KEY)
+            self._servers[name].connect()
+
+    def connect(self, name: str) -> Forks:
+        """Return a server."""
+        self.addresses()
+        return self._servers[name].Forks()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+SERVERS = Servers()
+_KEY = b"rotators"
+"""The sockets are in a folder that only this user can open."""
+
+
+def _serve(modules: tuple[str, ...]) -> None:
+    """Prepare the process of a server, which ends with the one that started it, however that ends."""
+    _FORKS.set_forkserver_preload([*modules])
+
+    def end() -> None:
+        parent = multiprocessing.parent_process()
+        assert parent is not None
+        parent.join()
+        os._exit(0)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def _command(command: list[str], environment: Mapping[str, str], folder: str, printed: list[Path]) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import inspect
 import os
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,23 @@ MEMORY_NEEDED_GB = 12
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Share what the processes of pytest-xdist have in common."""
+    _keep_files_in_memory()
+    if hasattr(config, "workerinput"):
+        from rotator_assets_tests.commands import SERVERS
+
+        SERVERS.use(config.workerinput["servers"])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """Let a process of pytest-xdist use the servers of the first one."""
+    from rotator_assets_tests.commands import SERVERS
+
+    node.workerinput["servers"] = SERVERS.addresses()
+
+
+def _keep_files_in_memory() -> None:
     """Keep the files of tests in memory where it suffices: they are small and many, and a disk syncs each of them."""
     available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if MEMORY_FILES.is_dir():
@@ -149,13 +167,18 @@ def trained(survey, tmp_path_factory):
     from rotator_assets.training.cross_validation import cross_validate
     from rotator_assets_tests.training.made_up_training import TINY, galaxy_ids
 
-    images, labels, objects = survey
-    folder = tmp_path_factory.mktemp("models")
-    logs = []
-    result = cross_validate(
-        images, labels, objects, galaxy_ids(objects), TINY, model_folder=folder, on_epoch=logs.append
-    )
-    return result, folder, logs
+    def train(folder: Path) -> None:
+        (folder / "models").mkdir(parents=True)
+        images, labels, objects = survey
+        logs = []
+        result = cross_validate(
+            images, labels, objects, galaxy_ids(objects), TINY, model_folder=folder / "models", on_epoch=logs.append
+        )
+        (folder / "result.pickle").write_bytes(pickle.dumps((result, logs)))
+
+    folder = _made_once(tmp_path_factory, "trained", train)
+    result, logs = pickle.loads((folder / "result.pickle").read_bytes())
+    return result, folder / "models", logs
 
 
 def _is_slow(item: pytest.Function) -> bool:

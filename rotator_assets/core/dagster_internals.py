@@ -3,7 +3,8 @@
 Checked against the versions that ``pyproject.toml`` allows; a new minor version of Dagster may move any of them.
 """
 
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
 from typing import Any
 
 import dagster as dg
@@ -79,7 +80,30 @@ def _kept_engine(url: str, poolclass: type, connect_args: tuple[tuple[str, Any],
 
 
 class StaleStatusResolver(CachingStaleStatusResolver):
-    """Resolves stale partitions, and says what it knows about one."""
+    """Resolves stale partitions, and says what it knows about one.
+
+    Dagster asks for the later events of each dependency of each partition. Most have none, which one query of the
+    latest events of all partitions of the dependency shows.
+    """
+
+    @cached_property
+    def _latest(self) -> dict[dg.AssetKey, Mapping[str, int]]:
+        return {}
+
+    def _is_dep_updated(self, provenance: DataProvenance, dep_key: AssetKeyPartitionKey) -> bool:
+        asset, partition = dep_key.asset_key, dep_key.partition_key
+        seen = None if partition is None else provenance.input_storage_ids[asset]
+        if partition is not None and seen is not None and self._latest_events(asset).get(partition, 0) <= seen:
+            return False
+        return super()._is_dep_updated(provenance, dep_key)
+
+    def _latest_events(self, asset: dg.AssetKey) -> Mapping[str, int]:
+        """Return the number of the latest event with a data version, by partition."""
+        if asset not in self._latest:
+            kinds = dg.DagsterEventType
+            kind = kinds.ASSET_OBSERVATION if self.asset_graph.get(asset).is_external else kinds.ASSET_MATERIALIZATION
+            self._latest[asset] = self._instance.get_latest_storage_id_by_partition(asset, kind)
+        return self._latest[asset]
 
     def record_of(self, key: AssetKeyPartitionKey) -> dg.EventLogRecord | None:
         """Return the record of the latest materialization or observation."""

@@ -83,9 +83,10 @@ class Staleness:
         The reason says what changed since the partition was materialized: ``training_recipe changed (normalization:
         max_all -> log)``, ``image_tensors was updated``. Partitions of removed recipes are left out.
         """
-        for key in sorted(self._graph.materializable_asset_keys):
-            if assets is not None and key.to_user_string() not in assets:
-                continue
+        every = sorted(self._graph.materializable_asset_keys)
+        keys = [key for key in every if assets is None or key.to_user_string() in assets]
+        self._resolver.instance_queryer.prefetch_asset_records(keys)  # one query in place of one for each asset
+        for key in keys:
             node = self._graph.get(key)
             made: Sequence[str | None] = [None]
             if node.is_partitioned:
