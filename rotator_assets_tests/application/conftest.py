@@ -7,6 +7,7 @@ from PIL import Image
 
 from rotator_assets.application.card import FORMAT, Card, ImagesCard, TrainingCard
 from rotator_assets.application.packages import Package
+from rotator_assets.application.predictor import Predictor
 from rotator_assets.candidates.domain import fit_domain
 from rotator_assets.candidates.interpretation import FoldInterpretation, OutputCalibration
 from rotator_assets.candidates.interpretation_file import Interpretation
@@ -19,7 +20,15 @@ from rotator_assets.imaging.images import ImageSource
 from rotator_assets.training.network import averaged_network, build_network
 
 SIZE_PX = 32
-RECIPE = Recipe(name="tiny", architecture="small", members=2, lambda_r_interval=0.1, folds=2)
+RECIPE = Recipe(
+    name="tiny",
+    architecture="small",
+    members=2,
+    lambda_r_interval=0.1,
+    folds=2,
+    attribution_steps=16,
+    attribution_doublings=0,
+)
 
 
 def write_picture(path, seed, size_px=SIZE_PX):
@@ -73,6 +82,11 @@ def package(tmp_path_factory, pictures):
     )
     interpretation = Interpretation("training-0", False, "early", 0.3, tuple(folds), seen)
     return Package(folder, CARD, interpretation)
+
+
+@pytest.fixture(scope="session")
+def predictor(package):
+    return Predictor(package)
 
 
 CARD = Card(

@@ -20,11 +20,6 @@ from rotator_assets.store.models import only_logit
 from rotator_assets_tests.application.conftest import RECIPE, pixels_of, write_picture
 
 
-@pytest.fixture(scope="module")
-def predictor(package):
-    return Predictor(package)
-
-
 def predicted(predictor, images):
     package = predictor.package
     read = [read_image(entry, package.treatment, package.card) for entry in images]

@@ -17,19 +17,20 @@ from rotator_assets.core.errors import InputError
 from rotator_assets_tests.application.conftest import write_picture
 
 
-class Counting(Predictor):
+class Counting:
     """A predictor that counts images, and stops at a batch if told to."""
 
-    def __init__(self, package, prior=None, stop_at=None):
-        super().__init__(package, prior)
-        self.predicted, self.batches, self.stop_at = 0, 0, stop_at
+    def __init__(self, predictor, stop_at=None):
+        self.predictor, self.stop_at = predictor, stop_at
+        self.package, self.version, self.writes_maps = predictor.package, predictor.version, predictor.writes_maps
+        self.predicted, self.batches = 0, 0
 
     def predict(self, images):
         self.batches += 1
         if self.batches == self.stop_at:
             raise KeyboardInterrupt
         self.predicted += len(images)
-        return super().predict(images)
+        return self.predictor.predict(images)
 
 
 @pytest.fixture
@@ -44,32 +45,32 @@ def rows(file):
     return duckdb.read_csv(str(file)).df()
 
 
-def test_one_row_per_image_in_their_order(package, copies, tmp_path):
-    counts, resumed = predict_images(Predictor(package), ImageList([str(copies)]), tmp_path / "out.csv")
+def test_one_row_per_image_in_their_order(predictor, copies, tmp_path):
+    counts, resumed = predict_images(predictor, ImageList([str(copies)]), tmp_path / "out.csv")
     found = rows(tmp_path / "out.csv")
     assert list(found) == PREDICTIONS.column_names and resumed == 0 and counts["n"].sum() == 10
     assert found["galaxy_id"].tolist() == [f"galaxy-{number}" for number in range(10)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.csv"]
 
 
-def test_an_interrupted_run_continues(package, copies, tmp_path):
+def test_an_interrupted_run_continues(predictor, copies, tmp_path):
     whole = tmp_path / "whole.csv"
-    predict_images(Predictor(package), ImageList([str(copies)]), whole)
+    predict_images(predictor, ImageList([str(copies)]), whole)
     out = tmp_path / "out.csv"
     with pytest.raises(KeyboardInterrupt):
-        predict_images(Counting(package, stop_at=3), ImageList([str(copies)]), out)
+        predict_images(Counting(predictor, stop_at=3), ImageList([str(copies)]), out)
     assert not out.exists()
-    again = Counting(package)
+    again = Counting(predictor)
     _, resumed = predict_images(again, ImageList([str(copies)]), out)
     assert (resumed, again.predicted) == (6, 4)
     assert out.read_bytes() == whole.read_bytes() and not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize("change", ["prior", "image", "catalog", "model"])
-def test_after_a_change_what_it_affects_is_predicted_again(package, copies, tmp_path, catalog, change):
+def test_after_a_change_what_it_affects_is_predicted_again(package, predictor, copies, tmp_path, catalog, change):
     out = tmp_path / "out.csv"
     with pytest.raises(KeyboardInterrupt):
-        predict_images(Counting(package, stop_at=4), ImageList([str(copies)]), out)
+        predict_images(Counting(predictor, stop_at=4), ImageList([str(copies)]), out)
     prior = 0.1 if change == "prior" else None
     images = ImageList([str(copies)], catalog if change == "catalog" else None)
     if change == "image":
@@ -78,27 +79,27 @@ def test_after_a_change_what_it_affects_is_predicted_again(package, copies, tmp_
         package = type(package)(
             package.folder, package.card.model_copy(update={"title": "new"}), package.interpretation
         )
-    again = Counting(package, prior)
+    again = Counting(Predictor(package, prior) if change in ("prior", "model") else predictor)
     _, resumed = predict_images(again, images, out)
     assert resumed == (6 if change == "image" else 0)
     expected = tmp_path / "expected.csv"
-    predict_images(Predictor(package, prior), images, expected)
+    predict_images(again.predictor, images, expected)
     assert out.read_bytes() == expected.read_bytes()
 
 
-def test_damage_by_a_killed_run_does_no_harm(package, copies, tmp_path):
+def test_damage_by_a_killed_run_does_no_harm(predictor, copies, tmp_path):
     out = tmp_path / "out.csv"
     with pytest.raises(KeyboardInterrupt):
-        predict_images(Counting(package, stop_at=2), ImageList([str(copies)]), out)
+        predict_images(Counting(predictor, stop_at=2), ImageList([str(copies)]), out)
     (part,) = tmp_path.glob(".out.csv.parts/*.parquet")
     part.with_name(f".{part.name}.0000.parquet").write_bytes(b"half")
-    predict_images(Predictor(package), ImageList([str(copies)]), out)
+    predict_images(predictor, ImageList([str(copies)]), out)
     assert len(rows(out)) == 10 and not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize(("ending", "form"), [("fits", "fits"), ("vot", "votable"), ("ecsv", "ascii.ecsv")])
-def test_files_of_the_field_have_units_and_descriptions(package, copies, tmp_path, ending, form):
-    predict_images(Predictor(package), ImageList([str(copies)]), tmp_path / f"out.{ending}")
+def test_files_of_the_field_have_units_and_descriptions(predictor, copies, tmp_path, ending, form):
+    predict_images(predictor, ImageList([str(copies)]), tmp_path / f"out.{ending}")
     table = Table.read(tmp_path / f"out.{ending}", format=form)
     assert table.colnames == PREDICTIONS.column_names and len(table) == 10
     assert str(table["ra"].unit) == "deg" and np.isfinite(table["probability_slow"]).all()
@@ -106,32 +107,32 @@ def test_files_of_the_field_have_units_and_descriptions(package, copies, tmp_pat
         assert "calibrated probability of being slow" in table["probability_slow"].description
 
 
-def test_reasons_of_every_batch_are_text(package, copies, tmp_path):
+def test_reasons_of_every_batch_are_text(predictor, copies, tmp_path):
     """A column that is empty in one batch has its type in all."""
     (copies / "galaxy-9.png").write_bytes(b"damaged")
-    counts, _ = predict_images(Predictor(package), ImageList([str(copies)]), tmp_path / "out.parquet")
+    counts, _ = predict_images(predictor, ImageList([str(copies)]), tmp_path / "out.parquet")
     found = duckdb.read_parquet(str(tmp_path / "out.parquet")).df()
     assert found["usable"].tolist() == 9 * [True] + [False] and "galaxy-9.png" in found["reason"].iloc[9]
     assert counts.loc[~counts["usable"], "n"].sum() == 1
 
 
-def test_without_images_and_for_unknown_endings_there_is_one_line(package, copies, tmp_path):
+def test_without_images_and_for_unknown_endings_there_is_one_line(predictor, copies, tmp_path):
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "README.md").touch()
     with pytest.raises(InputError, match="no images found; 1 files have no ending of an image"):
-        predict_images(Predictor(package), ImageList([str(tmp_path / "none")]), tmp_path / "out.csv")
+        predict_images(predictor, ImageList([str(tmp_path / "none")]), tmp_path / "out.csv")
     with pytest.raises(InputError, match="its ending selects no format"):
-        predict_images(Predictor(package), ImageList([str(copies)]), tmp_path / "out.xls")
+        predict_images(predictor, ImageList([str(copies)]), tmp_path / "out.xls")
     assert not list(tmp_path.glob(".*"))
 
 
-def test_notices_say_what_a_user_may_not_expect(package, copies, tmp_path, catalog):
+def test_notices_say_what_a_user_may_not_expect(predictor, copies, tmp_path, catalog):
     for number in (7, 8):
         (copies / f"galaxy-{number}.png").write_bytes(b"damaged")
     (copies / "README.txt").touch()
     images = ImageList([str(copies)], catalog)
-    counts, _ = predict_images(Predictor(package), images, tmp_path / "out.csv")
-    lines = notices_of(counts, images, package.card)
+    counts, _ = predict_images(predictor, images, tmp_path / "out.csv")
+    lines = notices_of(counts, images, predictor.package.card)
     for part in (
         "2 images are not usable, for example: galaxy-",
         "8 files do not give their pixel scale: taken as in the training, 9.434 pixels per half-light radius",
