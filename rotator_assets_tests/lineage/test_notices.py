@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from rotator_assets.cli import _execute
+from rotator_assets.cli.runs import _execute
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.settings import ImageSettings, MockSettings

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from rotator_assets.training.galaxy_predictions import LEAST_PER_CLASS, calibrated_outside, galaxy_predictions
+from rotator_assets.training.galaxy_predictions import (
+    LEAST_PER_CLASS,
+    calibrated_outside,
+    galaxy_predictions,
+    outside_calibrations,
+)
 
 N, FOLDS = 6000, 5
 
@@ -71,7 +76,8 @@ def test_values_of_a_fold_do_not_change_its_own_predictions(outputs, outside):
     changed.loc[theirs, "rotator_type"] = 1 - changed.loc[theirs, "rotator_type"]
     changed.loc[theirs, "lambda_r"] += 1
     before, after = (calibrated_outside(outputs, some) for some in (outside, changed))
-    fold = outputs["fold"] == 0
+    has_value = ~outputs["galaxy_id"].isin(outside.loc[outside["lambda_r"].isna(), "galaxy_id"])
+    fold = (outputs["fold"] == 0) & has_value
     pd.testing.assert_frame_equal(before[fold], after[fold])
     others = (outputs["fold"] == 1) & outputs["galaxy_id"].isin(outside["galaxy_id"])
     assert (calibrated(before)[others] != calibrated(after)[others]).all()
@@ -83,7 +89,30 @@ def test_too_few_galaxies_calibrate_nothing(outputs, outside):
     few = outside.drop(outside.index[slow[LEAST_PER_CLASS - 1 :]]).assign(lambda_r=np.nan)
     pd.testing.assert_frame_equal(calibrated_outside(outputs, few), outputs)
     alone = outputs.assign(group=0, repeat=0).iloc[:N]
-    pd.testing.assert_frame_equal(calibrated_outside(alone, outside), alone)
+    valued = ~alone["galaxy_id"].isin(outside.loc[outside["lambda_r"].isna(), "galaxy_id"])
+    pd.testing.assert_frame_equal(calibrated_outside(alone, outside)[valued], alone[valued])
+
+
+def test_galaxies_without_a_value_are_calibrated_by_all_known_ones_as_new_galaxies_are(outputs, outside):
+    found = calibrated_outside(outputs, outside)
+    unknown = outputs["galaxy_id"].isin(outside.loc[outside["lambda_r"].isna(), "galaxy_id"])
+    for repeat, of_new in outside_calibrations(outputs, outside).items():
+        rows = found[unknown & (outputs["repeat"] == repeat)]
+        assert set(rows["slope"]) == {of_new.calibration.slope} and set(rows["offset"]) == {of_new.calibration.offset}
+        np.testing.assert_allclose(rows["lambda_r_high"], 0.6 + of_new.margin)
+
+
+def test_a_repeat_observation_without_a_value_is_not_calibrated_by_its_own_galaxy(outputs, outside):
+    unknown, known = outside["lambda_r"].isna(), outside["lambda_r"].notna()
+    first, second = outside.loc[unknown, "galaxy_id"].iloc[0], outside.loc[known, "galaxy_id"].iloc[0]
+    together = outputs.copy()
+    pair = together["galaxy_id"].isin([first, second])
+    together.loc[pair, ["object_id", "group"]] = ["both", 0]
+    changed = outside.copy()
+    changed.loc[changed["galaxy_id"] == second, "lambda_r"] += 100
+    changed.loc[changed["galaxy_id"] == second, "rotator_type"] = 1 - changed["rotator_type"]
+    before, after = (calibrated_outside(together, some) for some in (outside, changed))
+    pd.testing.assert_frame_equal(before[pair], after[pair])
 
 
 def test_recipes_without_lambda_r_have_calibrated_probabilities_alone(outputs, outside):
