@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from glob import iglob
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -96,14 +97,13 @@ class ImageList:
     def __iter__(self) -> Iterator[Entry]:
         """Iterate over the images; counts unread files again."""
         self.n_unread = 0
-        for part in self._parts:
-            if part.kind == "table":
-                yield from self._listed(part.path)
-        plain = (part.path for part in self._parts if part.kind == "file")
-        yield from self._entries(plain)
-        for part in self._parts:
-            if part.kind in ("folder", "archive", "pattern"):
-                yield from self._entries(part.files(self._count_unread))
+        for kind, parts in groupby(self._parts, key=lambda part: part.kind):
+            if kind == "file":  # together, as three of them may be the bands of a galaxy
+                yield from self._entries(part.path for part in parts)
+                continue
+            for part in parts:
+                listed = kind == "table"
+                yield from self._listed(part.path) if listed else self._entries(part.files(self._count_unread))
 
     def _listed(self, table: Path) -> Iterator[Entry]:
         """Yield the images of a table, whose paths are relative to its folder."""

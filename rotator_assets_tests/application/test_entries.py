@@ -68,6 +68,7 @@ def test_patterns_and_files_give_what_they_name(folder, monkeypatch):
     assert names(ImageList([str(folder / "**" / "*_?.fits")])) == ["d"]
     files = [str(folder / "more" / f"d_{band}.fits") for band in "rig"]
     assert names(ImageList([*files, str(folder / "b.png")])) == ["d", "b"]
+    assert names(ImageList([str(folder / "more"), str(folder / "b.png"), str(folder / "a.*")])) == ["c", "d", "b", "a"]
     monkeypatch.chdir(folder)
     assert [entry.path for entry in ImageList(["b.png"])] == ["b.png"]
 
