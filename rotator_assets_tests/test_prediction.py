@@ -89,6 +89,7 @@ def test_results_that_are_out_of_date_are_not_exported(finished_root, tmp_path):
         (["predict", "nothing", "--model", "MODEL", "-o", "out.csv"], "nothing: there is no such file or folder"),
         (["predict", ".", "--model", "MODEL", "-o", "out.csv"], "no images found"),
         (["predict", ".", "--model", "MODEL", "-o", "out.xls"], "its ending selects no format"),
+        (["predict", ".", "--model", "MODEL", "--prior", "nan", "-o", "out.csv"], "--prior is no number"),
         (["predict", ".", "--model", "MODEL", "--prior", "1.5", "-o", "out.csv"], "1.5 is not in the range 0<x<1"),
         (["model", "export", "new"], "say which model"),
         (["model", "export", "new", "-d", "manga-observed-64", "-r", "unknown"], "there is no recipe 'unknown'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,17 +18,22 @@ CITATION = (
 )
 
 
+_STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
 class ImagesCard(BaseModel):
     """What the images of the training were like; images to be predicted are treated in the same way."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _STRICT
 
     survey: str
     noise: Literal["observed", "noisy", "noiseless"]
-    crop_px: int = Field(ge=1)
-    bands: str
-    units: dict[str, int] = Field(description="number of training images by unit: nanomaggies, or colour")
-    arcsec_per_pixel: float | None
+    crop_px: int = Field(ge=1, le=4096)
+    bands: str = Field(pattern="^[gri]{1,3}$")
+    units: dict[Literal["nanomaggies", "colour"], int] = Field(
+        description="number of training images by unit: nanomaggies, or colour"
+    )
+    arcsec_per_pixel: float | None = Field(gt=0)
     settings: ImageSettings
     mock: MockSettings
 
@@ -35,7 +41,7 @@ class ImagesCard(BaseModel):
 class TrainingCard(BaseModel):
     """Galaxies, networks and results of the training."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _STRICT
 
     name: str
     dataset: str
@@ -56,7 +62,7 @@ class TrainingCard(BaseModel):
 class ResultCard(BaseModel):
     """Results on the galaxies of a population, by networks that have not seen them, with 95 % intervals."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _STRICT
 
     population: str
     n_galaxies: int
@@ -72,7 +78,7 @@ class ResultCard(BaseModel):
 class Card(BaseModel):
     """Content of ``model.json``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _STRICT
 
     format: Literal[1]
     title: str
@@ -86,11 +92,17 @@ class Card(BaseModel):
     versions: dict[str, str]
     citation: tuple[str, ...] = CITATION
     files: dict[str, str] = Field(description="SHA-256 of the other files of the model")
+    checksum: str = Field(default="", description="of everything else in this file")
+
+    @property
+    def true_checksum(self) -> str:
+        """What ``checksum`` has to be."""
+        return hashlib.sha256(self.model_dump_json(exclude={"checksum"}).encode()).hexdigest()
 
     def markdown(self) -> str:
         """Return the card as a Markdown page."""
         training, images = self.training, self.images
-        units = " and ".join(f"{count} {_KINDS.get(unit, unit)}" for unit, count in images.units.items())
+        units = " and ".join(f"{count} {_KINDS[unit]}" for unit, count in images.units.items())
         kind = "early types" if training.population == "early" else "early and late types"
         lines = [
             f"# {self.title}",
@@ -130,8 +142,9 @@ class Card(BaseModel):
             "",
             "- The labels inherit the errors and biases of their source of lambda_R.",
             "- The networks have learned from the galaxies, resolution and depth of one survey.",
-            "- Galaxies of the training are recognized by their images and positions, and predicted by networks that "
-            "have not seen them.",
+            "- Galaxies of the training are recognized by unchanged images, names and positions, and predicted by "
+            "networks that have not seen them. A resampled image without a position is not recognized.",
+            "- `in_domain` does not detect a wrong pixel scale.",
             "",
             "## Versions",
             "",

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from rotator_assets.application.galaxy_tables import VALUES, is_table, read_galaxies
+from rotator_assets.application.galaxy_tables import VALUES, GalaxyTable, is_table, read_galaxies
 from rotator_assets.core.archives import ArchiveMember, ImageFile, is_archive, tar_members
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import walk_files
@@ -65,7 +65,7 @@ class ImageList:
     names
         Names of images, folders, tar archives, patterns, or of tables with a column ``path``.
     catalog
-        Values of galaxies: the columns of `VALUES`, by galaxy_id. None without a catalogue.
+        Values of galaxies by galaxy_id; None without a catalogue.
     simulated
         Whether FITS files are images of simulated galaxies.
     galaxy_name
@@ -81,18 +81,45 @@ class ImageList:
     def __init__(
         self,
         names: Sequence[str],
-        catalog: pd.DataFrame | None = None,
+        catalog: GalaxyTable | None = None,
         *,
         simulated: bool = False,
         galaxy_name: re.Pattern[str] | None = None,
     ) -> None:
-        self._rows = None if catalog is None else {str(name): row for row, name in enumerate(catalog.index)}
-        self._values = np.empty((0, len(VALUES))) if catalog is None else catalog[list(VALUES)].to_numpy(float)
+        known = pd.DataFrame(columns=["galaxy_id", *VALUES]) if catalog is None else catalog.rows
+        self._has_catalog = catalog is not None
+        self._rows = {str(name): row for row, name in enumerate(known["galaxy_id"])}
+        self._values = known[list(VALUES)].to_numpy(float)
+        self.notices = list(catalog.notices) if catalog else []
+        """What a user should know of the tables."""
         self._form: Literal["counts", "cube"] = "counts" if simulated else "cube"
         self._galaxy_name = galaxy_name
-        self._parts = [_Part(name) for name in names]
+        self._parts = [_Part(name) for name in dict.fromkeys(names)]
+        tables = (part.path for part in self._parts if part.kind == "table")
+        self._tables = {path: read_galaxies(path, "path") for path in tables}
+        self.notices += [notice for table in self._tables.values() for notice in table.notices]
+        self._spared: Path | None = None
         self.n_unread, self.unread = 0, ""
         """Number of files that are no images, or of archives that cannot be read, and one of them."""
+
+    def spare(self, output: Path) -> None:
+        """Leave an earlier output out of the images.
+
+        Raises InputError if the output would replace an image or a table that is read.
+        """
+        if not output.exists():
+            return
+        named = [part.path for part in self._parts if part.kind not in ("folder", "pattern")]
+        is_image = any_image(output) is not None and not is_table(output)
+        among = any(part.kind in ("folder", "pattern") for part in self._parts) and is_image
+        if any(path.exists() and path.samefile(output) for path in named) or (among and self._lists(output)):
+            raise InputError(f"{output}: is one of the files to be read; name another file to write")
+        self._spared = output.absolute()
+
+    def _lists(self, output: Path) -> bool:
+        return any(
+            isinstance(f, Path) and f.samefile(output) for entry in self for f in entry.source.paths if f.exists()
+        )
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate over the images; counts unread files again."""
@@ -107,17 +134,21 @@ class ImageList:
 
     def _listed(self, table: Path) -> Iterator[Entry]:
         """Yield the images of a table, whose paths are relative to its folder."""
-        for row in read_galaxies(table, "path").to_dict("records"):
+        for row in self._tables[table].rows.to_dict("records"):
             file = table.parent / row["path"]
             entry = self._entry(file, self._source(file), row["galaxy_id"])
-            known = {name: row[name] for name in VALUES if not np.isnan(row[name])}
-            yield replace(entry, **known)
+            for names in (("ra", "dec"), ("t_type", "p_late")):  # values of two tables are not mixed
+                if not all(np.isnan(row[name]) for name in names):
+                    entry = replace(entry, **{name: row[name] for name in names})
+            yield entry
 
     def _entries(self, files: Iterable[ImageFile]) -> Iterator[Entry]:
         """Yield the images in files; three files of g, r and i in one folder are one image."""
         incomplete: dict[tuple[object, str], dict[str, ImageFile]] = {}
         for file in files:
             named = any_image(file)
+            if isinstance(file, Path) and file.absolute() == self._spared:
+                continue
             if named is None:
                 self._count_unread(_described(file))
             elif named.band is None:
@@ -142,7 +173,7 @@ class ImageList:
     def _entry(self, file: ImageFile, source: ImageSource, galaxy_id: str | None = None) -> Entry:
         named = any_image(file)
         name = galaxy_id or self._galaxy(named.galaxy_id if named else file.name)
-        if self._rows is None:
+        if not self._has_catalog:
             return Entry(name, _described(file), source)
         row = self._rows.get(name)
         if row is None:

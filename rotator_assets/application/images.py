@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from rotator_assets.application.card import Card
 from rotator_assets.application.entries import Entry
 from rotator_assets.core.errors import UnusableImage
@@ -17,6 +19,14 @@ class ReadImage:
     entry: Entry
     cutout: Cutout | None
     reason: str | None = None
+
+    @property
+    def position(self) -> tuple[float, float]:
+        """Right ascension and declination in degrees, of a table or else of the file; NaN where unknown."""
+        entry = self.entry
+        if self.cutout is None or self.cutout.sky is None or np.isfinite([entry.ra, entry.dec]).all():
+            return entry.ra, entry.dec
+        return self.cutout.sky
 
     @property
     def conditions(self) -> Conditions:

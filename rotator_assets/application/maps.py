@@ -87,4 +87,4 @@ def _place(image: ReadImage) -> SkyPlace:
     values = {name: image.conditions.get(name) for name in ("arcsec_per_pixel", "north_angle_deg")}
     values |= {f"{axis}_pixels": image.conditions.get(f"galaxy_{axis}_pixels") for axis in "xy"}
     known = {name: float(value) for name, value in values.items() if value is not None}
-    return SkyPlace(image.entry.ra, image.entry.dec, **known)
+    return SkyPlace(*image.position, **known)

@@ -18,13 +18,13 @@ def notices_of(counts: pd.DataFrame, images: ImageList, card: Card) -> list[str]
     ----------
     counts
         Number n of images by reason (with its kind), usable, synthetic, in_domain, unknown_type, in_catalog,
-        without_scale and in_training.
+        without_scale, in_training and unread_extensions.
     images
         The images, with the number of files that were not read.
     card
         The model.
     """
-    lines = [*_unusable(counts)]
+    lines = [*images.notices, *_unusable(counts)]
     usable = counts[counts["usable"]]
     if n := _number(usable, usable["without_scale"]):
         lines.append(f"{n} files do not give their pixel scale: taken as in the training, {scale_of(card.images)}")
@@ -39,13 +39,17 @@ def notices_of(counts: pd.DataFrame, images: ImageList, card: Card) -> list[str]
         lines.append(f"{n} galaxies are galaxies of the training: predicted by the networks that have not seen them")
     if n := _number(counts, counts["in_catalog"].eq(False)):
         lines.append(f"{n} of {counts['n'].sum()} images are not in the catalogue (galaxy_id)")
+    masks = usable["unread_extensions"].notna()
+    if n := _number(usable, masks):
+        names = ", ".join(sorted(set(usable.loc[masks, "unread_extensions"])))
+        lines.append(f"masks of {n} images are not read ({names}): flagged pixels are used")
     if images.n_unread:
         lines.append(f"{images.n_unread} files are no images and are not read, such as {images.unread}")
     if card.images.noise != "observed":
         lines.append(f"images are treated as simulated ones of {card.training.dataset}: {_treated(card)}")
     if card.synthetic:
         lines.append("the networks were trained on synthetic galaxies")
-    return lines
+    return [" ".join(line.split()) for line in lines]
 
 
 def _unusable(counts: pd.DataFrame) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import keras
 
 CARD, PAGE = "model.json", "MODEL_CARD.md"
-_AGAIN = "export it again (`rotators model export`)"
+AGAIN = "export it again (`rotators model export`)"
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class Package:
 
     def network(self, fold: int) -> keras.Model:
         """Load the networks of a fold with all their outputs."""
-        return read_model(self.folder / _network(fold), "is not a trained network", _AGAIN)
+        return read_model(self.folder / _network(fold), "is not a trained network", AGAIN)
 
     @property
     def version(self) -> str:
         """Hash of everything that decides its predictions."""
-        content = f"{self.interpretation.training} {self.card.model_dump_json()}"
+        content = f"{self.interpretation.version} {self.card.model_dump_json()}"
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
@@ -93,17 +93,17 @@ def open_package(folder: Path) -> Package:
     card = _read_card(folder / CARD)
     for name, digest in card.files.items():
         if Path(name).name != name or not (folder / name).is_file():
-            raise InputError(f"{folder}: {name} is missing; copy the whole folder, or {_AGAIN}")
+            raise InputError(f"{folder}: {name} is missing; copy the whole folder, or {AGAIN}")
         if digest_of(folder / name) != digest:
-            raise InputError(f"{folder / name}: is damaged or was changed; copy it again, or {_AGAIN}")
+            raise InputError(f"{folder / name}: is damaged or was changed; copy it again, or {AGAIN}")
     interpretation = Interpretation.read(folder / INTERPRETATION) if INTERPRETATION in card.files else None
     if interpretation is None or any(_network(fold.fold) not in card.files for fold in interpretation.folds):
-        raise InputError(f"{folder}: the networks or their interpretation are not listed in {CARD}; {_AGAIN}")
+        raise InputError(f"{folder}: the networks or their interpretation are not listed in {CARD}; {AGAIN}")
     package = Package(folder, card, interpretation)
     try:
         _ = package.recipe
     except ValidationError:
-        raise InputError(f"{folder / CARD}: its recipe belongs to another version of this program; {_AGAIN}") from None
+        raise InputError(f"{folder / CARD}: its recipe belongs to another version of this program; {AGAIN}") from None
     return package
 
 
@@ -111,16 +111,21 @@ def _read_card(path: Path) -> Card:
     try:
         content = json.loads(path.read_bytes())
         if isinstance(content, dict) and content.get("format") not in (None, FORMAT):
-            raise InputError(f"{path}: has format {content['format']}, this version reads {FORMAT}; update the program")
-        return Card.model_validate(content)
+            raise InputError(
+                f"{path}: has format {content['format']!r}, this version reads {FORMAT}; update the program"
+            )
+        card = Card.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "content"
-        raise InputError(f"{path}: is not the card of a model ({where}: {first['msg']}); {_AGAIN}") from None
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: is not the card of a model ({error}); {_AGAIN}") from None
+        raise InputError(f"{path}: is not the card of a model ({where}: {first['msg']}); {AGAIN}") from None
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not the card of a model ({error}); {AGAIN}") from None
+    if card.checksum != card.true_checksum:
+        raise InputError(f"{path}: is damaged or was changed; copy it again, or {AGAIN}")
+    return card
 
 
 @contextmanager
@@ -158,7 +163,7 @@ def export_package(package: Package, folder: Path, *, onnx: bool = False) -> Non
     InputError
         As `writing_package`; and for ``onnx`` if the converter is not installed.
     """
-    with writing_package(folder) as temporary:
+    with writing_package(folder.absolute()) as temporary:
         for fold in package.interpretation.folds:
             name = _network(fold.fold)
             shutil.copyfile(package.folder / name, temporary / name)
@@ -167,6 +172,7 @@ def export_package(package: Package, folder: Path, *, onnx: bool = False) -> Non
         package.interpretation.write(temporary / INTERPRETATION)
         files = {path.name: digest_of(path) for path in sorted(temporary.iterdir())}
         card = package.card.model_copy(update={"files": files})
+        card = card.model_copy(update={"checksum": card.true_checksum})
         (temporary / PAGE).write_text(card.markdown(), encoding="utf-8")
         (temporary / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
 

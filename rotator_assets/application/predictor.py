@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from rotator_assets.application.entries import Entry
 from rotator_assets.application.images import ReadImage
 from rotator_assets.application.maps import MapWriter
-from rotator_assets.application.packages import Package
+from rotator_assets.application.packages import AGAIN, Package
 from rotator_assets.application.tables import PREDICTED, PREDICTIONS
 from rotator_assets.candidates.interpretation import (
+    FoldInterpretation,
     OutputCalibration,
     interpreted_rows,
     per_galaxy,
@@ -22,6 +23,7 @@ from rotator_assets.candidates.interpretation import (
 )
 from rotator_assets.candidates.networks import Networks
 from rotator_assets.candidates.seen import fingerprint
+from rotator_assets.core.errors import InputError
 from rotator_assets.store.columns import dtypes
 
 _FILLED = [*(column.name for column in PREDICTED), "n_networks_left_out", "attribution"]
@@ -50,7 +52,7 @@ class Predictor:
         self.version = f"{package.version} {prior} {maps}"
         """What decides the predictions of an image, for recognizing those of an earlier run."""
         self._shift = 0.0 if prior is None else prior_shift(interpretation.fraction_slow, prior)
-        self._networks = [(fold, Networks(package.network(fold.fold), package.recipe)) for fold in interpretation.folds]
+        self._networks = [(fold, _networks(package, fold)) for fold in interpretation.folds]
 
     def predict(self, images: Sequence[ReadImage]) -> pd.DataFrame:
         """Return the rows of `PREDICTIONS` of some images, in their order."""
@@ -59,7 +61,7 @@ class Predictor:
         if len(usable):
             frame = frame.join(self._predicted([images[int(k)] for k in usable]).set_axis(usable))
         frame = frame.reindex(columns=PREDICTIONS.column_names)
-        lost = frame["usable"] & frame["probability_slow"].isna()
+        lost = frame["usable"] & frame["n_networks"].isna()
         frame["usable"] &= ~lost
         frame["reason"] = frame["reason"].mask(lost, _SEEN_BY_ALL)
         return frame.astype(dtypes(PREDICTIONS.columns))
@@ -71,10 +73,10 @@ class Predictor:
             "path": entry.path,
             "usable": image.cutout is not None,
             "reason": image.reason,
-            "ra": entry.ra,
-            "dec": entry.dec,
+            **dict(zip(("ra", "dec"), image.position, strict=True)),
             "in_catalog": entry.in_catalog,
             "arcsec_per_pixel": image.conditions.get("arcsec_per_pixel"),
+            "unread_extensions": image.conditions.get("unread_extensions"),
             "synthetic": self.package.card.synthetic or (image.cutout is not None and image.cutout.synthetic),
         }
 
@@ -105,13 +107,30 @@ class Predictor:
 
     def _seen_by(self, images: Sequence[ReadImage], pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
         prints = np.array([fingerprint(image) for image in pixels], np.uint64)
-        ra, dec = ([getattr(image.entry, name) for image in images] for name in ("ra", "dec"))
-        return self.package.interpretation.seen.seen_by(prints, ra, dec)
+        ra, dec = zip(*(image.position for image in images), strict=True)
+        names = [image.entry.galaxy_id for image in images]
+        return self.package.interpretation.seen.seen_by(prints, names, ra, dec)
 
     def _known_early(self, entry: Entry) -> bool | None:
         if np.isfinite(entry.t_type):
             return entry.t_type < self.package.card.t_type_max
         return entry.p_late <= self.package.card.p_late_max if np.isfinite(entry.p_late) else None
+
+
+def _networks(package: Package, fold: FoldInterpretation) -> Networks:
+    """Return the networks of a fold; raise InputError unless they fit to the card and to the interpretation."""
+    model, images = package.network(fold.fold), package.card.images
+    expected = (images.crop_px, images.crop_px, len(images.bands))
+    try:
+        networks = Networks(model, package.recipe)
+        if tuple(model.input_shape[1:]) != expected or package.recipe.bands != images.bands:
+            raise ValueError(f"they take images of {model.input_shape[1:]}, not of {expected}")
+        if networks.n_features != len(fold.domain.mean):
+            raise ValueError(f"they have {networks.n_features} features, not {len(fold.domain.mean)}")
+    except Exception as error:  # Keras raises nearly anything for other networks
+        reason = " ".join(str(error).split())
+        raise InputError(f"{package.folder}: the networks of fold {fold.fold} do not fit ({reason}); {AGAIN}") from None
+    return networks
 
 
 def _calibrated(rows: pd.DataFrame, by: OutputCalibration) -> pd.DataFrame:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -61,12 +63,17 @@ def predict_images(predictor: Predictor, images: ImageList, output: Path) -> tup
     InputError
         If there are no images, or the file cannot be written.
     """
-    ending_of(output)
-    total = sum(1 for _ in images)
-    if not total:
-        raise InputError(f"no images found; {images.n_unread} files have no ending of an image (fits, png, jpg)")
+    images.spare(output)
+    total = _number_of(images, ending_of(output))
     folder = output.with_name(f".{output.name}.parts")
     folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder, output):
+        return _predict(predictor, images, output, folder, total)
+
+
+def _predict(
+    predictor: Predictor, images: ImageList, output: Path, folder: Path, total: int
+) -> tuple[pd.DataFrame, int]:
     parts, resumed, done, started = [], 0, 0, time.monotonic()
     for part, n, read in _batches(predictor, images, folder):
         if read is None:
@@ -84,6 +91,29 @@ def predict_images(predictor: Predictor, images: ImageList, output: Path) -> tup
         write_table(output, rows, Description(PREDICTIONS.name, PREDICTIONS.comment, _COLUMNS, synthetic))
     shutil.rmtree(folder, ignore_errors=True)
     return counts, resumed
+
+
+def _number_of(images: ImageList, ending: str) -> int:
+    """Count the images; raise InputError if there are none, or if the format cannot hold one of their names."""
+    total = 0
+    for entry in images:
+        total += 1
+        if ending.startswith(".fit") and not f"{entry.galaxy_id}{entry.path}".isascii():
+            raise InputError(f"{entry.path}: FITS holds ASCII alone; choose another ending, such as .vot or .parquet")
+    if not total:
+        raise InputError(f"no images found; {images.n_unread} files have no ending of an image (fits, png, jpg)")
+    return total
+
+
+@contextmanager
+def _alone(folder: Path, output: Path) -> Generator[None]:
+    """Hold the folder of the parts; raise InputError if another process holds it."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{output}: another process is writing it; wait for it, or name another file") from None
+        yield
 
 
 def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[_Batch]:
@@ -135,9 +165,11 @@ def _counted(rows: duckdb.DuckDBPyRelation) -> pd.DataFrame:
     kind = r"regexp_replace(regexp_replace(reason, '^.*?: ', ''), '[0-9.]+', '0', 'g') AS kind"
     others = (
         "usable, synthetic, in_domain, in_catalog, population IS NULL AS unknown_type, "
-        "arcsec_per_pixel IS NULL AS without_scale, n_networks_left_out > 0 AS in_training"
+        "arcsec_per_pixel IS NULL AS without_scale, n_networks_left_out > 0 AS in_training, unread_extensions"
     )
-    groups = "kind, usable, synthetic, in_domain, in_catalog, unknown_type, without_scale, in_training"
+    groups = (
+        "kind, usable, synthetic, in_domain, in_catalog, unknown_type, without_scale, in_training, unread_extensions"
+    )
     counted = rows.project(f"{kind}, reason, {others}").aggregate(
         f"{groups}, any_value(reason) AS reason, count(*) AS n", groups
     )

@@ -35,6 +35,9 @@ PREDICTIONS = Table(
         *fields("ra", "dec"),
         Column("in_catalog", "BOOLEAN", "true where the catalogue has the galaxy", null="without a catalogue"),
         *fields("arcsec_per_pixel"),
+        Column(
+            "unread_extensions", "VARCHAR", "extensions of the file with masks, which are not read", null="without any"
+        ),
         *PREDICTED,
         Column(
             "n_networks_left_out",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,11 @@ from rotator_assets.core.files import replacing
 NAME = "interpretation.npz"
 
 Arrays = dict[str, NDArray[Any]]
+_SEEN = {
+    **{"images": np.uint64, "galaxy_ids": np.str_, "objects": np.int64},
+    **{"ra": np.float64, "dec": np.float64, "seen": np.bool_},
+}
+"""Type of each array of `SeenGalaxies`, in the order of its fields."""
 
 
 @dataclass(frozen=True)
@@ -50,31 +55,64 @@ class Interpretation:
     folds: tuple[FoldInterpretation, ...]
     seen: SeenGalaxies
 
-    def write(self, path: Path) -> None:
-        """Write the file, replacing it as a whole."""
+    @property
+    def arrays(self) -> Arrays:
+        """Content of the file, by name."""
         arrays: Arrays = {
             "training": np.array(self.training),
             "averaged": np.array(self.averaged),
             "population": np.array(self.population),
             "fraction_slow": np.array(self.fraction_slow),
             "folds": np.array([fold.fold for fold in self.folds]),
-            **{f"seen_{name}": getattr(self.seen, name) for name in ("images", "objects", "ra", "dec", "seen")},
+            **{f"seen_{name}": getattr(self.seen, name) for name in _SEEN},
         }
         for fold in self.folds:
             arrays |= {f"fold_{fold.fold}_{name}": values for name, values in _arrays(fold).items()}
+        return arrays
+
+    @property
+    def version(self) -> str:
+        """Hash of the content."""
+        digest = hashlib.sha256()
+        for name, values in sorted(self.arrays.items()):
+            digest.update(f"{name} {values.dtype} {values.shape} ".encode())
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()[:16]
+
+    def write(self, path: Path) -> None:
+        """Write the file, replacing it as a whole."""
         with replacing(path, ".npz") as temporary:
-            np.savez_compressed(temporary, allow_pickle=False, **arrays)
+            np.savez_compressed(temporary, allow_pickle=False, **self.arrays)
 
     @classmethod
     def read(cls, path: Path) -> Interpretation:
         """Read the file. Raises FileNotFoundError without one, and InputError if it is damaged."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return cls._of(arrays)
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, OSError) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
-            raise InputError(f"{path}: is damaged ({' '.join(str(error).split())})") from None
+                found = cls._of(arrays)
+            found.check()
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # NumPy raises nearly anything for damaged files
+            reason = " ".join(str(error).split())
+            raise InputError(f"{path}: is damaged ({reason}); make it again (`rotators run --stale`)") from None
+        return found
+
+    def check(self) -> None:
+        """Raise ValueError unless sizes and values belong together."""
+        n, n_objects = len(self.seen.images), len(self.seen.seen)
+        numbers = [fold.fold for fold in self.folds]
+        if not numbers or len(set(numbers)) < len(numbers):
+            raise ValueError("it has no folds, or one of them twice")
+        if not 0 < self.fraction_slow < 1 or self.population not in ("early", "all"):
+            raise ValueError("its population or its fraction of slow rotators is impossible")
+        sizes = [len(values) for values in (self.seen.galaxy_ids, self.seen.objects, self.seen.ra, self.seen.dec)]
+        if set(sizes) != {n} or self.seen.seen.shape != (n_objects, len(numbers)):
+            raise ValueError("the sizes of its lists of galaxies differ")
+        if n and not 0 <= self.seen.objects.min() <= self.seen.objects.max() < n_objects:
+            raise ValueError("it has an image of an unknown galaxy")
+        for fold in self.folds:
+            _check_fold(fold)
 
     @classmethod
     def _of(cls, arrays: Mapping[str, NDArray[Any]]) -> Interpretation:
@@ -84,13 +122,29 @@ class Interpretation:
             population=str(arrays["population"]),
             fraction_slow=float(arrays["fraction_slow"]),
             folds=tuple(_fold(int(fold), arrays) for fold in arrays["folds"]),
-            seen=SeenGalaxies(*(arrays[f"seen_{name}"] for name in ("images", "objects", "ra", "dec", "seen"))),
+            seen=SeenGalaxies(*(arrays[f"seen_{name}"].astype(kind) for name, kind in _SEEN.items())),
         )
 
 
 def interpretation_path(models: Path) -> Path:
     """Return the path of the file for the folder of the networks of a dataset and recipe."""
     return models / NAME
+
+
+def _check_fold(fold: FoldInterpretation) -> None:
+    """Raise ValueError unless the numbers of a fold are finite and its arrays belong to the same features."""
+    k = len(fold.domain.mean)
+    arrays = [fold.domain.mean, fold.domain.precision]
+    if fold.domain.precision.shape != (k, k) or not fold.domain.cut > 0:
+        raise ValueError(f"fold {fold.fold}: its domain is impossible")
+    if fold.population is not None:
+        each = [fold.population.mean, fold.population.scale, fold.population.coefficients]
+        if any(values.shape != (k,) for values in each):
+            raise ValueError(f"fold {fold.fold}: its regression of the type has another number of features")
+        arrays += each
+    numbers = [value for of in (fold.own, fold.outside) for value in (of.slope, of.offset)]
+    if not all(np.isfinite(values).all() for values in (*arrays, numbers)):
+        raise ValueError(f"fold {fold.fold}: some of its numbers are not finite")
 
 
 def _arrays(fold: FoldInterpretation) -> Arrays:

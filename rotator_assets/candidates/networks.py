@@ -61,6 +61,8 @@ class Networks:
         everything = Model(model.inputs, [model.output, *members, *features])
         self._infer = compiled(everything, lambda seen: ops.concatenate(everything(seen, training=False), axis=-1))
         self._ends = np.cumsum([model.output.shape[-1], len(members)])
+        self.n_features: int = sum(tensor.shape[-1] for tensor in features)
+        """Number of features of all networks."""
         self._recipe = recipe
 
     def __call__(self, images: Images, rows: NDArray[np.int64]) -> NetworkOutputs:

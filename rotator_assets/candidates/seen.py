@@ -1,9 +1,11 @@
-"""Which networks have seen the galaxy of an image: recognized by its pixels, or by its position on the sky."""
+"""Which networks have seen the galaxy of an image: recognized by its pixels, its name, or its position on the sky."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.training.material import Material
 from rotator_assets.training.objects import MATCH_ARCSEC
+from rotator_assets.training.pipeline import symmetries
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class SeenGalaxies:
     ----------
     images
         Fingerprint of each image, uint64 (n,).
+    galaxy_ids
+        Its galaxy; empty for galaxies of another survey, whose names may be the same by chance. Text (n,).
     objects
         Number of the physical galaxy that it shows, int64 (n,).
     ra, dec
@@ -30,6 +35,7 @@ class SeenGalaxies:
     """
 
     images: NDArray[np.uint64]
+    galaxy_ids: NDArray[np.str_]
     objects: NDArray[np.int64]
     ra: NDArray[np.float64]
     dec: NDArray[np.float64]
@@ -40,13 +46,21 @@ class SeenGalaxies:
         """Number of images of galaxies that the networks of any fold have seen."""
         return int(np.count_nonzero(self.seen[self.objects].any(axis=1)))
 
-    def seen_by(self, images: NDArray[np.uint64], ra: ArrayLike, dec: ArrayLike) -> NDArray[np.bool_]:
+    @cached_property
+    def _by_name(self) -> dict[str, int]:
+        return {str(name): int(number) for name, number in zip(self.galaxy_ids, self.objects, strict=True) if name}
+
+    def seen_by(
+        self, images: NDArray[np.uint64], galaxy_ids: Sequence[str], ra: ArrayLike, dec: ArrayLike
+    ) -> NDArray[np.bool_]:
         """Return which folds have seen the galaxies of some images, bool (n, n_folds).
 
         Parameters
         ----------
         images
             Their fingerprints, uint64 (n,).
+        galaxy_ids
+            Their names, length n.
         ra, dec
             Their positions in degrees, NaN without one, shape (n,).
         """
@@ -55,6 +69,9 @@ class SeenGalaxies:
         place = np.minimum(np.searchsorted(self.images, images, sorter=order), len(order) - 1)
         same = self.images[order[place]] == images if len(order) else np.zeros(len(images), bool)
         found[same] = self.seen[self.objects[order[place[same]]]]
+        for row, name in enumerate(galaxy_ids):
+            if name in self._by_name:
+                found[row] |= self.seen[self._by_name[name]]
         for here, there in zip(*self._close(np.asarray(ra, float), np.asarray(dec, float)), strict=True):
             found[here] |= self.seen[self.objects[there]]
         return found
@@ -75,8 +92,10 @@ class SeenGalaxies:
 
 
 def fingerprint(pixels: NDArray[np.float32]) -> int:
-    """Return a 64-bit hash of the pixels of an image."""
-    return int.from_bytes(hashlib.blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=8).digest(), "big")
+    """Return a 64-bit hash of the pixels of a square image, the same if it is turned or mirrored."""
+    views = symmetries(np.asarray(pixels)[None])
+    prints = (hashlib.blake2b(np.ascontiguousarray(view).tobytes(), digest_size=8).digest() for view in views)
+    return int.from_bytes(min(prints), "big")
 
 
 def seen_galaxies(material: Material, galaxies: pd.DataFrame, rows: NDArray[np.int64]) -> SeenGalaxies:
@@ -87,8 +106,8 @@ def seen_galaxies(material: Material, galaxies: pd.DataFrame, rows: NDArray[np.i
     material
         Galaxies and splits of the training.
     galaxies
-        Every galaxy of the dataset with an image: object_id (of the physical galaxy, as in `physical_objects`), ra and
-        dec in degrees.
+        Every galaxy of the dataset with an image: galaxy_id, object_id (of the physical galaxy, as in
+        `physical_objects`), ra and dec in degrees.
     rows
         Their rows of the images of the material, int64 (n,).
     """
@@ -102,4 +121,5 @@ def seen_galaxies(material: Material, galaxies: pd.DataFrame, rows: NDArray[np.i
         seen[number[np.isin(every, learned)], column] = True
     ra, dec = (np.append(galaxies[name].to_numpy(float), np.full(len(others), np.nan)) for name in ("ra", "dec"))
     prints = [fingerprint(image) for row in every for image in material.images[np.array([row])]]
-    return SeenGalaxies(np.array(prints, np.uint64), number.astype(np.int64), ra, dec, seen)
+    ids = np.concatenate([galaxies["galaxy_id"].astype(str), np.full(len(others), "")]).astype(np.str_)
+    return SeenGalaxies(np.array(prints, np.uint64), ids, number.astype(np.int64), ra, dec, seen)

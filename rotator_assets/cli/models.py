@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,7 +75,11 @@ def predict(
     from rotator_assets.surveys import SURVEYS
 
     ending_of(output)
-    known = read_galaxies(catalog, "galaxy_id").set_index("galaxy_id") if catalog else None
+    if prior is not None and math.isnan(prior):
+        raise click.UsageError("--prior is no number")
+    known = read_galaxies(catalog, "galaxy_id") if catalog else None
+    if catalog and output.exists() and catalog.samefile(output):
+        raise InputError(f"{output}: is the catalogue; name another file to write")
     package = _package(folder, dataset, recipe, data)
     survey = SURVEYS.get(package.card.images.survey)
     listed = ImageList(

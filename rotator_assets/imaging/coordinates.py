@@ -105,6 +105,14 @@ class TangentPlane:
         dx, dy = np.tensordot(np.linalg.inv(self.matrix), np.degrees([east, north]), axes=1)
         return self.x + dx, self.y + dy
 
+    def sky(self, x: float, y: float) -> tuple[float, float]:
+        """Return right ascension and declination, in degrees, of a place in pixels (column and row from 0)."""
+        east, north = np.radians(np.asarray(self.matrix) @ (x - self.x, y - self.y))
+        ra0, dec0 = np.radians((self.ra, self.dec))
+        ra = ra0 + np.arctan2(east, np.cos(dec0) - north * np.sin(dec0))
+        dec = np.arctan2(north * np.cos(dec0) + np.sin(dec0), np.hypot(east, np.cos(dec0) - north * np.sin(dec0)))
+        return float(np.degrees(ra) % 360), float(np.degrees(dec))
+
     def north_angle_deg(self, ra: float | None = None, dec: float | None = None) -> float:
         """Return the position angle of the +y axis at a position (default: the reference point).
 

@@ -65,12 +65,15 @@ class Cutout:
     angular_scale
         Apparent size of the galaxy over that in its file: 1 unless the galaxy was moved to another redshift. Sizes from
         the survey's catalogues have to be multiplied by it.
+    sky
+        Right ascension and declination of the middle of the image, degrees; None if the file has no coordinates.
     """
 
     pixels: NDArray[np.float32]
     conditions: Conditions
     synthetic: bool
     angular_scale: float = 1.0
+    sky: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,14 @@ def make_cutout(
     if not treatment.images.check_saturation and image.missing is not None:
         image = replace(image, missing=np.where(image.missing == Missing.SATURATED, 0, image.missing))
     if treatment.noise == "observed":
-        return _observed(image, treatment, conditions)
+        return replace(_observed(image, treatment, conditions), sky=_middle_of(image))
     return _simulated(image, galaxy_id, treatment, conditions)
+
+
+def _middle_of(image: GalaxyImage) -> tuple[float, float] | None:
+    """Return the position on the sky of the middle of an image, in degrees; None without coordinates."""
+    ny, nx = image.pixels.shape[:2]
+    return image.coordinates.sky(middle(nx), middle(ny)) if image.coordinates else None
 
 
 def _place(image: GalaxyImage, ra: float | None, dec: float | None, crop_px: int) -> dict[str, float]:

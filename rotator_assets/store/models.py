@@ -172,6 +172,6 @@ def read_model(path: Path, problem: str, remedy: str) -> keras.Model:
 
     try:
         return saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # Keras raises nearly anything for damaged files
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: {problem} ({reason}); {remedy}") from None

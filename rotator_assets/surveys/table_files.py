@@ -308,7 +308,7 @@ def _plain(column: pd.Series) -> np.ndarray:
     """Return numbers as float64, NaN where missing, and anything else as text, empty where missing."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         if pd.api.types.is_integer_dtype(column) and not column.isna().any():
-            return column.to_numpy(np.int64)
+            return column.to_numpy()
         return column.to_numpy(np.float64, na_value=np.nan)
     return column.astype(object).where(column.notna(), "").to_numpy()
 

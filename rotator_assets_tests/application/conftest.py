@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from rotator_assets.application.card import FORMAT, Card, ImagesCard, TrainingCard
+from rotator_assets.application.galaxy_tables import GalaxyTable
 from rotator_assets.application.packages import Package
 from rotator_assets.application.predictor import Predictor
 from rotator_assets.candidates.domain import fit_domain
@@ -75,6 +76,7 @@ def package(tmp_path_factory, pictures):
         )
     seen = SeenGalaxies(
         np.array([fingerprint(image) for image in images[:2]], np.uint64),
+        np.array(["first", "second"]),
         np.array([0, 1]),
         np.array([150.0, np.nan]),
         np.array([2.0, np.nan]),
@@ -132,4 +134,4 @@ CARD = Card(
 def catalog():
     """Types and positions of some of the galaxies."""
     frame = pd.DataFrame({"ra": 10.0, "dec": 1.0, "t_type": [-2.0, 5.0], "p_late": np.nan})
-    return frame.set_axis(["galaxy-5", "galaxy-6"]).rename_axis("galaxy_id")
+    return GalaxyTable(frame.assign(galaxy_id=["galaxy-5", "galaxy-6"]), ())

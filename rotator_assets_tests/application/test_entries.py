@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from rotator_assets.application.entries import ImageList
+from rotator_assets.application.galaxy_tables import read_galaxies
 from rotator_assets.core.errors import InputError
 from rotator_assets.surveys.manga import MANGA
 from rotator_assets.surveys.tng100 import TNG100
@@ -121,6 +122,65 @@ def test_values_come_from_the_catalogue(folder, catalog):
     found = {entry.galaxy_id: entry for entry in ImageList([str(folder)], catalog)}
     assert found["galaxy-5"].in_catalog and found["galaxy-5"].t_type == -2 and found["galaxy-5"].ra == 10
     assert found["a"].in_catalog is False and np.isnan(found["a"].ra)
+
+
+def table_of(folder, text, name="table.csv"):
+    (folder / name).write_text(text)
+    return read_galaxies(folder / name, "galaxy_id")
+
+
+def test_positions_and_types_of_two_tables_are_not_mixed(folder):
+    catalog = table_of(folder.parent, "galaxy_id,ra,dec,t_type\na,1,2,-3\nb,1,2,-3\n")
+    (folder / "list.csv").write_text("path,galaxy_id,ra,p_late\na.JPG,a,12,0.9\nb.png,b,,\n")
+    first, second = ImageList([str(folder / "list.csv")], catalog)
+    assert first.ra == 12 and np.isnan(first.dec) and first.p_late == 0.9 and np.isnan(first.t_type)
+    assert (second.ra, second.dec, second.t_type) == (1, 2, -3)
+
+
+def test_negative_right_ascensions_are_those_of_the_western_half(folder):
+    assert table_of(folder, "galaxy_id,RAJ2000,DEJ2000\na,-90,5\n").rows["ra"].tolist() == [270]
+
+
+def test_values_that_are_not_used_give_a_notice(folder):
+    found = table_of(folder, "galaxy_id,ra,dec,t_type\na,400,2,-3\nb,1,2,99\nc,3,4,-999\n")
+    assert found.rows["ra"].isna().tolist() == [True, False, False]
+    assert len(found.notices) == 2 and "column ra: 1 of 3 rows" in found.notices[0]
+    assert "such as 99 in row 2" in found.notices[1]
+    assert table_of(folder, "galaxy_id,t_type\na,-999\nb,1\n").notices == (
+        "table.csv has no position of any galaxy (columns ra and dec; t_type or p_late)",
+    )
+    assert "no position and no type" in table_of(folder, "galaxy_id,z\na,1\n").notices[0]
+
+
+def test_unsigned_identifiers_keep_their_digits(folder):
+    import duckdb
+
+    rows = pd.DataFrame({"galaxy_id": np.array([2**63 + 5], np.uint64), "ra": 1.0})
+    duckdb.from_df(rows).write_parquet(str(folder / "table.parquet"))
+    assert read_galaxies(folder / "table.parquet", "galaxy_id").rows["galaxy_id"].tolist() == [str(2**63 + 5)]
+
+
+def test_a_name_with_a_line_break_is_a_name(folder):
+    (folder / "two\nlines.png").touch()
+    assert "two\nlines" in names(ImageList([str(folder)]))
+
+
+def test_an_output_is_no_input(folder):
+    """An earlier table among the images is left out; an image or a list that is read is not replaced."""
+    images = ImageList([str(folder)])
+    (folder / "out.csv").touch()
+    images.spare(folder / "out.csv")
+    list(images)
+    assert images.n_unread == 1
+    from astropy.table import Table
+
+    Table({"a": [1]}).write(folder / "out.fits")
+    images.spare(folder / "out.fits")
+    assert "out" not in names(images)
+    (folder / "list.csv").write_text("path\nb.png\n")
+    for read, output in ((folder, "b.png"), (folder / "b.png", "b.png"), (folder / "list.csv", "list.csv")):
+        with pytest.raises(InputError, match="is one of the files to be read"):
+            ImageList([str(read)]).spare(folder / output)
 
 
 def test_files_named_as_in_the_survey_have_the_names_of_its_galaxies(tmp_path):

@@ -7,6 +7,7 @@ import duckdb
 import numpy as np
 import pytest
 from astropy.io import fits
+from PIL import Image
 from scipy.special import expit, logit
 
 from rotator_assets.application.entries import ImageList
@@ -17,7 +18,7 @@ from rotator_assets.application.tables import PREDICTIONS
 from rotator_assets.attribution.integrated_gradients import explain
 from rotator_assets.candidates.networks import Networks
 from rotator_assets.store.models import only_logit
-from rotator_assets_tests.application.conftest import RECIPE, pixels_of, write_picture
+from rotator_assets_tests.application.conftest import RECIPE, SIZE_PX, pixels_of, write_picture
 
 
 def predicted(predictor, images):
@@ -75,6 +76,39 @@ def test_a_galaxy_of_the_training_is_recognized_by_its_position(predictor, tmp_p
         (tmp_path / "table.csv").write_text(f"path,ra,dec\nimages/new.png,150.0,{2 + offset_arcsec / 3600}\n")
         found = predicted(predictor, ImageList([str(tmp_path / "table.csv")]))
         assert found.loc["new", "n_networks_left_out"] == left_out
+
+
+def test_a_galaxy_of_the_training_is_recognized_by_its_name(predictor, tmp_path):
+    write_picture(tmp_path / "second.png", 78)
+    found = predicted(predictor, ImageList([str(tmp_path)]))
+    assert found.loc["second", "n_networks_left_out"] == 2
+
+
+def test_a_turned_or_mirrored_image_of_the_training_is_recognized(predictor, pictures, tmp_path):
+    with Image.open(pictures / "galaxy-0.png") as picture:
+        picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png")
+        picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "mirrored.png")
+    found = predicted(predictor, ImageList([str(tmp_path)]))
+    assert (found["n_networks_left_out"] == 2).all()
+
+
+def test_the_coordinates_of_a_file_recognize_a_galaxy_of_the_training(package, tmp_path):
+    """The middle of the image is 4 or 6 arcsec from a galaxy that the second fold has seen."""
+    calibrated = package.card.model_copy(
+        update={"images": package.card.images.model_copy(update={"units": {"nanomaggies": 9}})}
+    )
+    predictor = Predictor(replace(package, card=calibrated))
+    for offset_arcsec, left_out in ((4.0, 2), (6.0, 0)):
+        fluxes = np.random.default_rng(5).random((3, SIZE_PX, SIZE_PX)).astype(np.float32)
+        hdu = fits.PrimaryHDU(fluxes)
+        hdu.header.update({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "BUNIT": "nanomaggy"})
+        hdu.header.update({"CRVAL2": 2 + (offset_arcsec - 4 * 0.396) / 3600, "CRPIX1": 16.5, "CRPIX2": 12.5})
+        hdu.header.update({"CDELT1": -0.396 / 3600, "CDELT2": 0.396 / 3600})
+        hdu.writeto(tmp_path / "field.fits", overwrite=True)
+        found = predicted(predictor, ImageList([str(tmp_path / "field.fits")]))
+        assert found["reason"].isna().all()
+        assert found.loc["field", "n_networks_left_out"] == left_out
+        assert found.loc["field", "dec"] == pytest.approx(2 + offset_arcsec / 3600, abs=1e-7)
 
 
 def test_a_galaxy_that_every_network_has_seen_is_not_predicted(package, pictures):

@@ -1,10 +1,12 @@
 """Predictions of many images: formats, resumption, notices."""
 
 import shutil
+from dataclasses import replace
 
 import duckdb
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 
 from rotator_assets.application import stream
@@ -14,7 +16,7 @@ from rotator_assets.application.predictor import Predictor
 from rotator_assets.application.stream import predict_images
 from rotator_assets.application.tables import PREDICTIONS
 from rotator_assets.core.errors import InputError
-from rotator_assets_tests.application.conftest import write_picture
+from rotator_assets_tests.application.conftest import SIZE_PX, write_picture
 
 
 class Counting:
@@ -124,6 +126,39 @@ def test_without_images_and_for_unknown_endings_there_is_one_line(predictor, cop
     with pytest.raises(InputError, match="its ending selects no format"):
         predict_images(predictor, ImageList([str(copies)]), tmp_path / "out.xls")
     assert not list(tmp_path.glob(".*"))
+
+
+def test_two_processes_do_not_write_the_same_file(predictor, copies, tmp_path):
+    class Meanwhile(Counting):
+        def predict(self, images):
+            if self.batches == 0:
+                with pytest.raises(InputError, match=r"out.csv: another process is writing it"):
+                    predict_images(predictor, ImageList([str(copies)]), tmp_path / "out.csv")
+            return super().predict(images)
+
+    predict_images(Meanwhile(predictor), ImageList([str(copies)]), tmp_path / "out.csv")
+    assert len(rows(tmp_path / "out.csv")) == 10 and not list(tmp_path.glob(".*"))
+
+
+def test_names_that_a_format_lacks_are_refused_before_anything_is_predicted(predictor, copies, tmp_path):
+    (copies / "galaxy-9.png").rename(copies / "galaxié.png")
+    counting = Counting(predictor)
+    with pytest.raises(InputError, match=r"galaxié.png: FITS holds ASCII alone; choose another ending"):
+        predict_images(counting, ImageList([str(copies)]), tmp_path / "out.fits")
+    assert counting.predicted == 0 and not list(tmp_path.glob(".*"))
+
+
+def test_masks_that_are_not_read_give_a_notice(package, tmp_path):
+    card = package.card.model_copy(
+        update={"images": package.card.images.model_copy(update={"units": {"nanomaggies": 9}})}
+    )
+    cube = fits.PrimaryHDU(np.random.default_rng(5).random((3, SIZE_PX, SIZE_PX)).astype(np.float32))
+    cube.header["BUNIT"] = "nanomaggy"
+    hdus = fits.HDUList([cube, fits.ImageHDU(np.zeros((SIZE_PX, SIZE_PX), np.int16), name="MASK")])
+    hdus.writeto(tmp_path / "masked.fits")
+    images = ImageList([str(tmp_path / "masked.fits")])
+    counts, _ = predict_images(Predictor(replace(package, card=card)), images, tmp_path / "out.csv")
+    assert any("masks of 1 images are not read (MASK)" in line for line in notices_of(counts, images, card))
 
 
 def test_notices_say_what_a_user_may_not_expect(predictor, copies, tmp_path, catalog):
