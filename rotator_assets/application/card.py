@@ -18,6 +18,9 @@ CITATION = (
 )
 
 
+Unit = Literal["nanomaggies", "colour"]
+UNITS: tuple[Unit, ...] = ("nanomaggies", "colour")
+"""Units of images: calibrated fluxes, or uncalibrated pictures."""
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
@@ -30,9 +33,7 @@ class ImagesCard(BaseModel):
     noise: Literal["observed", "noisy", "noiseless"]
     crop_px: int = Field(ge=1, le=4096)
     bands: str = Field(pattern="^[gri]{1,3}$")
-    units: dict[Literal["nanomaggies", "colour"], int] = Field(
-        description="number of training images by unit: nanomaggies, or colour"
-    )
+    units: dict[Unit, int] = Field(description="number of training images by unit: nanomaggies, or colour")
     arcsec_per_pixel: float | None = Field(gt=0)
     settings: ImageSettings
     mock: MockSettings

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from rotator_assets.application.card import FORMAT, Card, ImagesCard, ResultCard, TrainingCard
+from rotator_assets.application.card import FORMAT, UNITS, Card, ImagesCard, ResultCard, TrainingCard
 from rotator_assets.application.packages import Package
 from rotator_assets.candidates.follow_up import origin_of_labels
 from rotator_assets.candidates.interpretation_file import Interpretation, interpretation_path
@@ -73,7 +73,7 @@ def _card(
             f"{dataset}: its mock observations have sky stamps, which no model contains; use mock.sky: gaussian"
         )
     images = store.read("images", dataset)
-    units = images.loc[images["usable"], "image_unit"].value_counts()
+    units = images.loc[images["usable"], "image_unit"]
     galaxies = with_recipe_labels(store.read("imaged_galaxies", dataset), models.recipe)
     labelled = galaxies[galaxies["rotator_type"].notna() & galaxies["excluded_from"].isna()]
     if models.recipe.population == "early":
@@ -89,7 +89,7 @@ def _card(
             noise=kind.noise,
             crop_px=kind.crop_px,
             bands=models.recipe.bands,
-            units={str(unit): int(count) for unit, count in units.items()},
+            units={unit: n for unit in UNITS if (n := int((units == unit).sum()))},
             arcsec_per_pixel=survey.arcsec_per_pixel,
             settings=settings.images,
             mock=settings.mock,

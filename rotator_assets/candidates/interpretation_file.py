@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,6 @@ from rotator_assets.core.files import replacing
 NAME = "interpretation.npz"
 
 Arrays = dict[str, NDArray[Any]]
-_SEEN = {
-    **{"images": np.uint64, "galaxy_ids": np.str_, "objects": np.int64},
-    **{"ra": np.float64, "dec": np.float64, "seen": np.bool_},
-}
-"""Type of each array of `SeenGalaxies`, in the order of its fields."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ class Interpretation:
             "population": np.array(self.population),
             "fraction_slow": np.array(self.fraction_slow),
             "folds": np.array([fold.fold for fold in self.folds]),
-            **{f"seen_{name}": getattr(self.seen, name) for name in _SEEN},
+            **{f"seen_{field.name}": getattr(self.seen, field.name) for field in fields(self.seen)},
         }
         for fold in self.folds:
             arrays |= {f"fold_{fold.fold}_{name}": values for name, values in _arrays(fold).items()}
@@ -122,7 +117,14 @@ class Interpretation:
             population=str(arrays["population"]),
             fraction_slow=float(arrays["fraction_slow"]),
             folds=tuple(_fold(int(fold), arrays) for fold in arrays["folds"]),
-            seen=SeenGalaxies(*(arrays[f"seen_{name}"].astype(kind) for name, kind in _SEEN.items())),
+            seen=SeenGalaxies(
+                images=arrays["seen_images"].astype(np.uint64),
+                galaxy_ids=arrays["seen_galaxy_ids"].astype(np.str_),
+                objects=arrays["seen_objects"].astype(np.int64),
+                ra=arrays["seen_ra"].astype(np.float64),
+                dec=arrays["seen_dec"].astype(np.float64),
+                seen=arrays["seen_seen"].astype(np.bool_),
+            ),
         )
 
 
