@@ -117,9 +117,8 @@ class ImageList:
         self._spared = output.absolute()
 
     def _lists(self, output: Path) -> bool:
-        return any(
-            isinstance(f, Path) and f.samefile(output) for entry in self for f in entry.source.paths if f.exists()
-        )
+        files = (file for entry in self for file in entry.source.paths if isinstance(file, Path))
+        return any(file.exists() and file.samefile(output) for file in files)
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate over the images; counts unread files again."""

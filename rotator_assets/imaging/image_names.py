@@ -16,8 +16,8 @@ _PACKED = r"(?:\.(?:gz|bz2|xz|fz|zip|z|zst))*"
 FITS_NAME = rf"(?:\.(?:fits?|fts))?{_PACKED}"
 """Optional ending of the names of FITS files, as part of a case-insensitive regular expression."""
 
-_NAME = re.compile(rf"(?P<stem>.+?)(?:\.(?P<ending>fits?|fts|png|jpe?g))?{_PACKED}", re.IGNORECASE | re.DOTALL)
-_BAND = re.compile(r"(?P<stem>.+)_(?P<band>[gri])", re.IGNORECASE | re.DOTALL)
+_NAME = re.compile(rf"(?P<stem>.+?)(?:\.(?P<ending>fits?|fts|png|jpe?g))?{_PACKED}", re.IGNORECASE)
+_BAND = re.compile(r"(?P<stem>.+)_(?P<band>[gri])", re.IGNORECASE)
 _PICTURES = ("png", "jpg", "jpeg")
 
 

@@ -160,11 +160,6 @@ def test_unsigned_identifiers_keep_their_digits(folder):
     assert read_galaxies(folder / "table.parquet", "galaxy_id").rows["galaxy_id"].tolist() == [str(2**63 + 5)]
 
 
-def test_a_name_with_a_line_break_is_a_name(folder):
-    (folder / "two\nlines.png").touch()
-    assert "two\nlines" in names(ImageList([str(folder)]))
-
-
 def test_an_output_is_no_input(folder):
     """An earlier table among the images is left out; an image or a list that is read is not replaced."""
     images = ImageList([str(folder)])
