@@ -170,7 +170,7 @@ def test_several_edits_of_a_recipe_are_reported_as_one_change(changed_root, writ
 
 def test_an_edited_recipe_is_stale_and_retrained_by_run_stale(changed_root, write_recipe):
     first = open_store(changed_root).query("SELECT recipe_version FROM model_metrics")["recipe_version"][0]
-    write_recipe(normalization="log", epochs=2)
+    write_recipe(normalization="log", epochs=2, attribution_steps=4, attribution_doublings=0)
     told = rotators("status", data=changed_root.path)
     assert told.returncode == 0, told.stderr
     line = next(line for line in told.stdout.splitlines() if "rotator_classifier" in line)

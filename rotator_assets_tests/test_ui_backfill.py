@@ -31,7 +31,7 @@ CHANGE = "normalization: max_all -> log"
 def _write_recipes(file: Path, normalization: str) -> None:
     """The recipes of the package and two that train fast, with the normalization of those that are edited."""
     content = yaml.safe_load(RECIPES_FILE.read_text())
-    fast = {"epochs": 1, "attribution_steps": 2}
+    fast = {"epochs": 1, "architecture": "small", "attribution_steps": 2, "attribution_doublings": 0}
     content["recipes"] |= {"brief": dict(fast), "untouched": {**fast, "bands": "r"}}
     for name in EDITED:
         content["recipes"][name]["normalization"] = normalization
