@@ -115,8 +115,8 @@ class Card(BaseModel):
             "",
             "    rotators predict IMAGES --model THIS_FOLDER --output FILE",
             "",
-            f"Images: bands {', '.join(images.bands)}; at least {images.crop_px} x {images.crop_px} pixels, galaxy in "
-            f"the middle; {scale_of(images)}. The training had {units}.",
+            f"{_IMAGES[images.noise]}: bands {', '.join(images.bands)}; {images.crop_px} x {images.crop_px} pixels are "
+            f"cut from the middle; {scale_of(images)}. The training had {units}.",
             "",
             "The probabilities hold for samples like that of the training. `--prior` adapts them to another fraction "
             "of slow rotators. Galaxies unlike those of the training are flagged (`in_domain`).",
@@ -159,6 +159,11 @@ class Card(BaseModel):
         return "\n".join(lines)
 
 
+_IMAGES = {
+    "observed": "Observed images",
+    "noisy": "Simulated images without noise, to which the program adds seeing and noise",
+    "noiseless": "Simulated images without noise",
+}
 _KINDS = {"colour": "colour pictures", "nanomaggies": "images calibrated in nanomaggies"}
 
 

@@ -98,31 +98,32 @@ class ImageList:
         tables = (part.path for part in self._parts if part.kind == "table")
         self._tables = {path: read_galaxies(path, "path") for path in tables}
         self.notices += [notice for table in self._tables.values() for notice in table.notices]
-        self._spared: Path | None = None
+        self._left_out: list[Path] = []
         self.n_unread, self.unread = 0, ""
         """Number of files that are no images, or of archives that cannot be read, and one of them."""
 
-    def spare(self, output: Path) -> None:
-        """Leave an earlier output out of the images.
+    def leave_out(self, output: Path, maps: Path | None = None) -> None:
+        """Leave an earlier output, and the folder of its attribution maps, out of the images.
 
         Raises InputError if the output would replace an image or a table that is read.
         """
+        self._left_out = [path.absolute() for path in (output, maps) if path is not None and path.exists()]
         if not output.exists():
             return
         named = [part.path for part in self._parts if part.kind not in ("folder", "pattern")]
         is_image = any_image(output) is not None and not is_table(output)
-        among = any(part.kind in ("folder", "pattern") for part in self._parts) and is_image
-        if any(path.exists() and path.samefile(output) for path in named) or (among and self._lists(output)):
+        if any(path.samefile(output) for path in named) or (is_image and self._lists(output)):
             raise InputError(f"{output}: is one of the files to be read; name another file to write")
-        self._spared = output.absolute()
 
     def _lists(self, output: Path) -> bool:
+        """Return whether a file is one of the images; an image is not left out."""
+        self._left_out.remove(output.absolute())
         files = (file for entry in self for file in entry.source.paths if isinstance(file, Path))
         return any(file.exists() and file.samefile(output) for file in files)
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate over the images; counts unread files again."""
-        self.n_unread = 0
+        self.n_unread, self.unread = 0, ""
         for kind, parts in groupby(self._parts, key=lambda part: part.kind):
             if kind == "file":  # together, as three of them may be the bands of a galaxy
                 yield from self._entries(part.path for part in parts)
@@ -146,7 +147,7 @@ class ImageList:
         incomplete: dict[tuple[object, str], dict[str, ImageFile]] = {}
         for file in files:
             named = any_image(file)
-            if isinstance(file, Path) and file.absolute() == self._spared:
+            if isinstance(file, Path) and self._is_left_out(file):
                 continue
             if named is None:
                 self._count_unread(_described(file))
@@ -155,11 +156,15 @@ class ImageList:
             else:
                 key = (_folder(file), named.galaxy_id)
                 bands = incomplete.setdefault(key, {})
-                bands.setdefault(named.band, file)
+                if bands.setdefault(named.band, file) is not file:
+                    self._count_unread(_described(file))
                 if bands.keys() == set(BANDS):
                     yield self._of_bands(incomplete.pop(key), named.galaxy_id)
         for (_, galaxy_id), bands in incomplete.items():
             yield self._of_bands(bands, galaxy_id)
+
+    def _is_left_out(self, file: Path) -> bool:
+        return any(path == file.absolute() or path in file.absolute().parents for path in self._left_out)
 
     def _source(self, file: ImageFile) -> ImageSource:
         named = any_image(file)

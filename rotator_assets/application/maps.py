@@ -30,6 +30,8 @@ class MapWriter:
 
     def __init__(self, package: Package, folder: Path) -> None:
         self._package, self._folder = package, folder
+        folds = package.interpretation.folds
+        self._networks = [only_logit(package.network(fold.fold)) for fold in folds]
 
     def write(
         self, images: Sequence[ReadImage], pixels: NDArray[np.float32], blind: NDArray[np.bool_]
@@ -49,9 +51,7 @@ class MapWriter:
         -------
         The file of each image; None where all networks have seen the galaxy.
         """
-        folds = [fold.fold for fold in self._package.interpretation.folds]
-        networks = (only_logit(self._package.network(fold)) for fold in folds)
-        found = mean_attributions(networks, pixels, self._package.recipe, explains=blind.T)
+        found = mean_attributions(self._networks, pixels, self._package.recipe, explains=blind.T)
         bands = self._package.recipe.band_indices
         files: list[str | None] = []
         for row, image in enumerate(images):

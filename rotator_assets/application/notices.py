@@ -27,26 +27,27 @@ def notices_of(counts: pd.DataFrame, images: ImageList, card: Card) -> list[str]
     lines = [*images.notices, *_unusable(counts)]
     usable = counts[counts["usable"]]
     if n := _number(usable, usable["without_scale"]):
-        lines.append(f"{n} files do not give their pixel scale: taken as in the training, {scale_of(card.images)}")
+        lines.append(f"files without a pixel scale: {n}; it is taken as in the training, {scale_of(card.images)}")
     if card.training.population == "early" and (n := _number(usable, usable["unknown_type"])):
         lines.append(
-            f"{n} galaxies are of unknown type, and these networks know early types alone: the probabilities hold if "
-            "they are early types; give t_type in a --catalog"
+            f"galaxies of unknown type: {n}; these networks know early types only, and the probabilities are valid for "
+            "early types only: give t_type in a --catalog"
         )
     if n := _number(usable, usable["in_domain"].eq(False)):
-        lines.append(f"{n} galaxies are unlike those of the training (in_domain is false)")
+        lines.append(f"galaxies unlike those of the training (in_domain is false): {n}")
     if n := _number(usable, usable["in_training"].eq(True)):
-        lines.append(f"{n} galaxies are galaxies of the training: predicted by the networks that have not seen them")
+        lines.append(f"galaxies of the training: {n}; predicted by the networks that have not seen them")
     if n := _number(counts, counts["in_catalog"].eq(False)):
-        lines.append(f"{n} of {counts['n'].sum()} images are not in the catalogue (galaxy_id)")
+        lines.append(f"images whose galaxy_id is not in the catalogue: {n} of {counts['n'].sum()}")
     masks = usable["unread_extensions"].notna()
     if n := _number(usable, masks):
         names = ", ".join(sorted(set(usable.loc[masks, "unread_extensions"])))
-        lines.append(f"masks of {n} images are not read ({names}): flagged pixels are used")
+        lines.append(f"images with masks that are not read ({names}): {n}; flagged pixels are used")
     if images.n_unread:
-        lines.append(f"{images.n_unread} files are no images and are not read, such as {images.unread}")
+        why = "as they are no images or repeat a band"
+        lines.append(f"files that are not read, {why}: {images.n_unread}, such as {images.unread}")
     if card.images.noise != "observed":
-        lines.append(f"images are treated as simulated ones of {card.training.dataset}: {_treated(card)}")
+        lines.append(f"images are treated as simulated galaxies without noise, as in the training: {_treated(card)}")
     if card.synthetic:
         lines.append("the networks were trained on synthetic galaxies")
     return [" ".join(line.split()) for line in lines]
@@ -56,7 +57,7 @@ def _unusable(counts: pd.DataFrame) -> list[str]:
     unusable = counts[~counts["usable"]]
     kinds = unusable.groupby("kind", dropna=False).agg(n=("n", "sum"), reason=("reason", "first"))
     kinds = kinds.sort_values("n", ascending=False)
-    lines = [f"{row.n} images are not usable, for example: {row.reason}" for row in kinds.itertuples()]
+    lines = [f"unusable images: {row.n}, for example: {row.reason}" for row in kinds.itertuples()]
     more = len(lines) - _MOST_REASONS
     return lines[:_MOST_REASONS] + [f"and {more} other reasons: see column reason"] * (more > 0)
 
@@ -66,4 +67,4 @@ def _number(counts: pd.DataFrame, chosen: pd.Series) -> int:
 
 
 def _treated(card: Card) -> str:
-    return "with the seeing and noise of SDSS" if card.images.noise == "noisy" else "without noise"
+    return "with seeing and noise of SDSS added" if card.images.noise == "noisy" else "nothing is added"

@@ -53,9 +53,8 @@ class Package:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe of its networks and predictions."""
-        recipe = Recipe.kept(self.card.recipe)
-        return recipe.model_copy(update={"test_time_averaging": self.interpretation.averaged})
+        """The recipe of its networks, predictions and attribution maps."""
+        return Recipe.kept(self.card.recipe)
 
     @property
     def treatment(self) -> Treatment:

@@ -40,16 +40,21 @@ class Predictor:
     prior
         Fraction of slow rotators among the galaxies of the recipe's population to be predicted; None for that of the
         training. The odds of other galaxies change by the same factor.
-    maps
+    map_folder
         Folder for attribution maps; None for none.
+
+    Raises
+    ------
+    InputError
+        If its networks cannot be read, or do not fit to its card and interpretation.
     """
 
-    def __init__(self, package: Package, prior: float | None = None, maps: Path | None = None) -> None:
+    def __init__(self, package: Package, prior: float | None = None, map_folder: Path | None = None) -> None:
         interpretation = package.interpretation
         self.package = package
-        self.writes_maps = maps is not None
-        self._maps = MapWriter(package, maps) if maps else None
-        self.version = f"{package.version} {prior} {maps}"
+        self.map_folder = map_folder
+        self._maps = MapWriter(package, map_folder) if map_folder else None
+        self.version = f"{package.version} {prior} {map_folder}"
         """What decides the predictions of an image, for recognizing those of an earlier run."""
         self._shift = 0.0 if prior is None else prior_shift(interpretation.fraction_slow, prior)
         self._networks = [(fold, _networks(package, fold)) for fold in interpretation.folds]

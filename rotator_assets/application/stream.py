@@ -26,7 +26,7 @@ from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
 from rotator_assets.store.descriptions import Description
 from rotator_assets.store.table_files import ending_of, write_table
-from rotator_assets.store.table_store import session
+from rotator_assets.store.table_store import literal_path, session
 
 BATCH = 256
 """Number of images that are read, predicted and kept together."""
@@ -63,8 +63,8 @@ def predict_images(predictor: Predictor, images: ImageList, output: Path) -> tup
     InputError
         If there are no images, or the file cannot be written.
     """
-    images.spare(output)
-    total = _number_of(images, ending_of(output))
+    images.leave_out(output, predictor.map_folder)
+    total = _checked_number(images, ending_of(output), str(predictor.map_folder or ""))
     folder = output.with_name(f".{output.name}.parts")
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder, output):
@@ -85,7 +85,7 @@ def _predict(
         rate = (done - resumed) / max(time.monotonic() - started, 1e-3)
         progress.report("predicting", done, total, f"{rate:.0f} images/s")
     with duckdb.connect() as connection:
-        rows = connection.read_parquet([str(part) for part in parts])
+        rows = connection.read_parquet([literal_path(str(part)) for part in parts])
         counts = _counted(rows)
         synthetic = bool(counts["synthetic"].any())
         write_table(output, rows, Description(PREDICTIONS.name, PREDICTIONS.comment, _COLUMNS, synthetic))
@@ -93,15 +93,18 @@ def _predict(
     return counts, resumed
 
 
-def _number_of(images: ImageList, ending: str) -> int:
+def _checked_number(images: ImageList, ending: str, map_folder: str) -> int:
     """Count the images; raise InputError if there are none, or if the format cannot hold one of their names."""
     total = 0
     for entry in images:
         total += 1
-        if ending.startswith(".fit") and not f"{entry.galaxy_id}{entry.path}".isascii():
-            raise InputError(f"{entry.path}: FITS holds ASCII alone; choose another ending, such as .vot or .parquet")
+        written = f"{entry.galaxy_id}{entry.path}{map_folder}"
+        if ending.startswith(".fit") and not (written.isascii() and written.isprintable()):
+            raise InputError(
+                f"{entry.path}: FITS holds printable ASCII only; choose another ending, such as .vot or .parquet"
+            )
     if not total:
-        raise InputError(f"no images found; {images.n_unread} files have no ending of an image (fits, png, jpg)")
+        raise InputError(f"no images found; files without the ending of an image (fits, png, jpg): {images.n_unread}")
     return total
 
 
@@ -123,12 +126,12 @@ def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         ahead: _Batch | None = None
         try:
-            entries_left = _with_map_names(images) if predictor.writes_maps else iter(images)
+            entries_left = _with_map_names(images) if predictor.map_folder else iter(images)
             for number, entries in enumerate(iter(lambda: list(islice(entries_left, BATCH)), [])):
                 content = repr((predictor.version, [entry.state for entry in entries]))
                 part = folder / f"{number:07d}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
                 read = None
-                if not part.is_file():
+                if not _is_kept(part):
                     read = [pool.submit(read_image, entry, treatment, package.card) for entry in entries]
                 if ahead is not None:
                     yield ahead
@@ -137,6 +140,19 @@ def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[
                 yield ahead
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _is_kept(part: Path) -> bool:
+    """Return whether an earlier run has left the rows of a batch, with all their attribution maps."""
+    if not part.is_file():
+        return False
+    try:
+        with session() as connection:
+            sql = "SELECT attribution FROM read_parquet(?) WHERE attribution IS NOT NULL"
+            maps = connection.execute(sql, [literal_path(str(part))]).fetchall()
+    except duckdb.Error:  # damaged
+        return False
+    return all(Path(name).is_file() for (name,) in maps)
 
 
 def _with_map_names(images: ImageList) -> Iterator[Entry]:

@@ -7,7 +7,7 @@ from rotator_assets.store.columns import Column, Table
 from rotator_assets.store.fields import fields
 
 _OF_CANDIDATES = {column.name: column for column in CANDIDATES["candidates"].columns}
-_UNUSABLE = "where the image is not usable"
+_UNUSABLE = "where the image cannot be read"
 
 PREDICTED = tuple(
     _OF_CANDIDATES[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -83,7 +84,7 @@ def _card(
         format=FORMAT,
         title=f"Slow rotators by recipe {models.recipe.name} trained on {dataset}",
         synthetic=models.synthetic,
-        recipe=models.recipe.model_dump(mode="json"),
+        recipe=json.loads(interpretation.recipe),
         images=ImagesCard(
             survey=kind.survey,
             noise=kind.noise,

@@ -148,11 +148,12 @@ def _keep_interpretation(
     """Write what `rotators predict` needs in addition to the networks."""
     from rotator_assets.candidates.interpretation_file import Interpretation, interpretation_path
 
+    calibrating = np.concatenate([material.labels[split.validation] for split in material.splits])
     Interpretation(
         training=models.folder.name,
-        averaged=recipe.test_time_averaging,
+        recipe=recipe.model_dump_json(),
         population=recipe.population,
-        fraction_slow=float((material.tested["rotator_type"] == 0).mean()),
+        fraction_slow=float(np.mean(calibrating[calibrating >= 0] == 0)),
         folds=tuple(ranking.folds),
         seen=seen,
     ).write(interpretation_path(models.folder.parent))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rotator_assets.candidates.domain import Domain, fit_domain
 from rotator_assets.candidates.interpretation import interpreted_rows
 from rotator_assets.candidates.networks import NetworkOutputs
-from rotator_assets.candidates.population import Population, fit_population
+from rotator_assets.candidates.population import EarlyTypeClassifier, fit_early_types
 from rotator_assets.training.material import Material
 
 N_GROUPS = 5
@@ -26,7 +26,7 @@ class FoldFit:
 
     repeat: int
     domain: Domain
-    population: Population | None
+    population: EarlyTypeClassifier | None
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def predict_blindly(
         of_blind, of_trained, of_held_out = np.split(place, np.cumsum([len(blind), len(trained)]))
         says = run(split.fold, needed)
         domain = fit_domain(says.features[of_trained], says.features[of_held_out])
-        population = fit_population(np.asarray(known.reindex(trained), np.float64), says.features[of_trained])
+        population = fit_early_types(np.asarray(known.reindex(trained), np.float64), says.features[of_trained])
         of_fold = says.of(of_blind)
         frame = galaxies.iloc[blind][["galaxy_id", "object_id"]].assign(repeat=split.repeat, fold=split.fold)
         rows_of_fold = interpreted_rows(of_fold, domain, population)

@@ -72,12 +72,13 @@ def measured_follow_up(
         # The sample in order of probability: how many of its first galaxies are slow.
         drawn, drawn_slow = np.cumsum(weight), np.cumsum(weight * slow)
         found[sample] = np.interp(observed, np.r_[0, drawn], np.r_[0, drawn_slow])
-        complete[sample] = found[sample] / max(drawn_slow[-1], 1)
+        complete[sample] = found[sample] / drawn_slow[-1] if drawn_slow[-1] > 0 else np.nan
         pure[sample] = found[sample] / observed
     total = slow.sum()
     frame = _frame(np.cumsum(slow), np.cumsum(probability), float(total))
     for name, values in (("slow_found", found), ("completeness", complete), ("purity", pure)):
-        frame[[f"{name}_low", f"{name}_high"]] = np.percentile(values, ENDS, axis=0).T
+        known = values[~np.isnan(values[:, 0])]  # a sample without slow rotators has no completeness
+        frame[[f"{name}_low", f"{name}_high"]] = np.percentile(known, ENDS, axis=0).T if len(known) else np.nan
     return frame
 
 

@@ -12,7 +12,7 @@ from scipy.stats import t as student_t
 
 from rotator_assets.candidates.domain import Domain
 from rotator_assets.candidates.networks import NetworkOutputs
-from rotator_assets.candidates.population import Population
+from rotator_assets.candidates.population import EarlyTypeClassifier
 from rotator_assets.training.galaxy_predictions import OutsideCalibration
 from rotator_assets.training.targets import OUTPUTS
 
@@ -55,10 +55,10 @@ class FoldInterpretation:
     own: OutputCalibration
     outside: OutputCalibration
     domain: Domain
-    population: Population | None
+    population: EarlyTypeClassifier | None
 
 
-def interpreted_rows(says: NetworkOutputs, domain: Domain, population: Population | None) -> pd.DataFrame:
+def interpreted_rows(says: NetworkOutputs, domain: Domain, population: EarlyTypeClassifier | None) -> pd.DataFrame:
     """Return the outputs of the networks of a fold, with the distance from the domain and the probable type.
 
     Returns

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.candidates.domain import Domain
 from rotator_assets.candidates.interpretation import FoldInterpretation, OutputCalibration
-from rotator_assets.candidates.population import Population
+from rotator_assets.candidates.population import EarlyTypeClassifier
 from rotator_assets.candidates.seen import SeenGalaxies
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
@@ -31,8 +31,8 @@ class Interpretation:
     ----------
     training
         Name of the training.
-    averaged
-        Whether predictions are averaged over the eight symmetries of an image.
+    recipe
+        The recipe of the networks, of their predictions and of their attribution maps, JSON.
     population
         What the networks are calibrated for: ``early`` types, or ``all``.
     fraction_slow
@@ -44,7 +44,7 @@ class Interpretation:
     """
 
     training: str
-    averaged: bool
+    recipe: str
     population: str
     fraction_slow: float
     folds: tuple[FoldInterpretation, ...]
@@ -55,7 +55,7 @@ class Interpretation:
         """Content of the file, by name."""
         arrays: Arrays = {
             "training": np.array(self.training),
-            "averaged": np.array(self.averaged),
+            "recipe": np.array(self.recipe),
             "population": np.array(self.population),
             "fraction_slow": np.array(self.fraction_slow),
             "folds": np.array([fold.fold for fold in self.folds]),
@@ -95,14 +95,14 @@ class Interpretation:
 
     def check(self) -> None:
         """Raise ValueError unless sizes and values belong together."""
-        n, n_objects = len(self.seen.images), len(self.seen.seen)
+        n, n_objects = len(self.seen.fingerprints), len(self.seen.seen_by_fold)
         numbers = [fold.fold for fold in self.folds]
         if not numbers or len(set(numbers)) < len(numbers):
             raise ValueError("it has no folds, or one of them twice")
         if not 0 < self.fraction_slow < 1 or self.population not in ("early", "all"):
             raise ValueError("its population or its fraction of slow rotators is impossible")
         sizes = [len(values) for values in (self.seen.galaxy_ids, self.seen.objects, self.seen.ra, self.seen.dec)]
-        if set(sizes) != {n} or self.seen.seen.shape != (n_objects, len(numbers)):
+        if set(sizes) != {n} or self.seen.seen_by_fold.shape != (n_objects, len(numbers)):
             raise ValueError("the sizes of its lists of galaxies differ")
         if n and not 0 <= self.seen.objects.min() <= self.seen.objects.max() < n_objects:
             raise ValueError("it has an image of an unknown galaxy")
@@ -113,17 +113,17 @@ class Interpretation:
     def _of(cls, arrays: Mapping[str, NDArray[Any]]) -> Interpretation:
         return cls(
             training=str(arrays["training"]),
-            averaged=bool(arrays["averaged"]),
+            recipe=str(arrays["recipe"]),
             population=str(arrays["population"]),
             fraction_slow=float(arrays["fraction_slow"]),
             folds=tuple(_fold(int(fold), arrays) for fold in arrays["folds"]),
             seen=SeenGalaxies(
-                images=arrays["seen_images"].astype(np.uint64),
+                fingerprints=arrays["seen_fingerprints"].astype(np.uint64),
                 galaxy_ids=arrays["seen_galaxy_ids"].astype(np.str_),
                 objects=arrays["seen_objects"].astype(np.int64),
                 ra=arrays["seen_ra"].astype(np.float64),
                 dec=arrays["seen_dec"].astype(np.float64),
-                seen=arrays["seen_seen"].astype(np.bool_),
+                seen_by_fold=arrays["seen_seen_by_fold"].astype(np.bool_),
             ),
         )
 
@@ -136,14 +136,16 @@ def interpretation_path(models: Path) -> Path:
 def _check_fold(fold: FoldInterpretation) -> None:
     """Raise ValueError unless the numbers of a fold are finite and its arrays belong to the same features."""
     k = len(fold.domain.mean)
-    arrays = [fold.domain.mean, fold.domain.precision]
+    arrays = [fold.domain.mean, fold.domain.precision, np.array(fold.domain.cut)]
     if fold.domain.precision.shape != (k, k) or not fold.domain.cut > 0:
         raise ValueError(f"fold {fold.fold}: its domain is impossible")
     if fold.population is not None:
         each = [fold.population.mean, fold.population.scale, fold.population.coefficients]
         if any(values.shape != (k,) for values in each):
             raise ValueError(f"fold {fold.fold}: its regression of the type has another number of features")
-        arrays += each
+        if not (fold.population.scale > 0).all():
+            raise ValueError(f"fold {fold.fold}: its regression of the type has features without a scale")
+        arrays += [*each, np.array(fold.population.intercept)]
     numbers = [value for of in (fold.own, fold.outside) for value in (of.slope, of.offset)]
     if not all(np.isfinite(values).all() for values in (*arrays, numbers)):
         raise ValueError(f"fold {fold.fold}: some of its numbers are not finite")
@@ -175,7 +177,7 @@ def _fold(fold: int, arrays: Mapping[str, NDArray[Any]]) -> FoldInterpretation:
     population = None
     if f"fold_{fold}_population_mean" in arrays:
         regression = (of("population_mean"), of("population_scale"), of("population_coefficients"))
-        population = Population(*regression, float(of("population_intercept")))
+        population = EarlyTypeClassifier(*regression, float(of("population_intercept")))
     return FoldInterpretation(
         repeat=int(of("repeat")),
         fold=fold,

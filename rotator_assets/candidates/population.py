@@ -28,7 +28,7 @@ def known_types(galaxies: pd.DataFrame) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class Population:
+class EarlyTypeClassifier:
     """Which features of a network belong to early types: a logistic regression of the standardized features.
 
     Attributes
@@ -52,7 +52,7 @@ class Population:
         return expit(standard @ self.coefficients + self.intercept)
 
 
-def fit_population(early: NDArray[np.float64], features: NDArray) -> Population | None:
+def fit_early_types(early: NDArray[np.float64], features: NDArray) -> EarlyTypeClassifier | None:
     """Return what separates early types from others in the space of the features.
 
     None if a training has fewer than `LEAST_PER_TYPE` galaxies of a type: networks that were trained on early types
@@ -74,4 +74,4 @@ def fit_population(early: NDArray[np.float64], features: NDArray) -> Population 
     scaler = StandardScaler().fit(np.asarray(features, np.float64)[known])
     model = LogisticRegression(C=0.01, max_iter=1000)
     model.fit(scaler.transform(np.asarray(features, np.float64)[known]), early[known])
-    return Population(scaler.mean_, scaler.scale_, model.coef_[0], float(model.intercept_[0]))
+    return EarlyTypeClassifier(scaler.mean_, scaler.scale_, model.coef_[0], float(model.intercept_[0]))

@@ -22,7 +22,7 @@ class SeenGalaxies:
 
     Attributes
     ----------
-    images
+    fingerprints
         Fingerprint of each image, uint64 (n,).
     galaxy_ids
         Its galaxy; empty for galaxies of another survey, whose names may be the same by chance. Text (n,).
@@ -30,50 +30,50 @@ class SeenGalaxies:
         Number of the physical galaxy that it shows, int64 (n,).
     ra, dec
         Position in degrees, NaN without one, float64 (n,).
-    seen
+    seen_by_fold
         Whether the networks of a fold have seen a physical galaxy in any role, bool (n_objects, n_folds).
     """
 
-    images: NDArray[np.uint64]
+    fingerprints: NDArray[np.uint64]
     galaxy_ids: NDArray[np.str_]
     objects: NDArray[np.int64]
     ra: NDArray[np.float64]
     dec: NDArray[np.float64]
-    seen: NDArray[np.bool_]
+    seen_by_fold: NDArray[np.bool_]
 
     @property
     def n_seen(self) -> int:
         """Number of images of galaxies that the networks of any fold have seen."""
-        return int(np.count_nonzero(self.seen[self.objects].any(axis=1)))
+        return int(np.count_nonzero(self.seen_by_fold[self.objects].any(axis=1)))
 
     @cached_property
     def _by_name(self) -> dict[str, int]:
         return {str(name): int(number) for name, number in zip(self.galaxy_ids, self.objects, strict=True) if name}
 
     def seen_by(
-        self, images: NDArray[np.uint64], galaxy_ids: Sequence[str], ra: ArrayLike, dec: ArrayLike
+        self, fingerprints: NDArray[np.uint64], galaxy_ids: Sequence[str], ra: ArrayLike, dec: ArrayLike
     ) -> NDArray[np.bool_]:
         """Return which folds have seen the galaxies of some images, bool (n, n_folds).
 
         Parameters
         ----------
-        images
-            Their fingerprints, uint64 (n,).
+        fingerprints
+            Of the images, uint64 (n,).
         galaxy_ids
             Their names, length n.
         ra, dec
             Their positions in degrees, NaN without one, shape (n,).
         """
-        found = np.zeros((len(images), self.seen.shape[1]), dtype=bool)
-        order = np.argsort(self.images, kind="stable")
-        place = np.minimum(np.searchsorted(self.images, images, sorter=order), len(order) - 1)
-        same = self.images[order[place]] == images if len(order) else np.zeros(len(images), bool)
-        found[same] = self.seen[self.objects[order[place[same]]]]
+        found = np.zeros((len(fingerprints), self.seen_by_fold.shape[1]), dtype=bool)
+        order = np.argsort(self.fingerprints, kind="stable")
+        place = np.minimum(np.searchsorted(self.fingerprints, fingerprints, sorter=order), len(order) - 1)
+        same = self.fingerprints[order[place]] == fingerprints if len(order) else np.zeros(len(fingerprints), bool)
+        found[same] = self.seen_by_fold[self.objects[order[place[same]]]]
         for row, name in enumerate(galaxy_ids):
             if name in self._by_name:
-                found[row] |= self.seen[self._by_name[name]]
+                found[row] |= self.seen_by_fold[self._by_name[name]]
         for here, there in zip(*self._close(np.asarray(ra, float), np.asarray(dec, float)), strict=True):
-            found[here] |= self.seen[self.objects[there]]
+            found[here] |= self.seen_by_fold[self.objects[there]]
         return found
 
     def _close(self, ra: NDArray[np.float64], dec: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -117,8 +117,9 @@ def seen_galaxies(material: Material, galaxies: pd.DataFrame, rows: NDArray[np.i
     every = np.concatenate([rows, others])
     seen = np.zeros((len(names), len(material.splits)), dtype=bool)
     for column, split in enumerate(material.splits):
-        learned = material.rows[np.concatenate([split.train, split.validation])]
-        seen[number[np.isin(every, learned)], column] = True
+        for part in (split, *([material.first] if material.first else [])):
+            learned = material.rows[np.concatenate([part.train, part.validation])]
+            seen[number[np.isin(every, learned)], column] = True
     ra, dec = (np.append(galaxies[name].to_numpy(float), np.full(len(others), np.nan)) for name in ("ra", "dec"))
     prints = [fingerprint(image) for row in every for image in material.images[np.array([row])]]
     ids = np.concatenate([galaxies["galaxy_id"].astype(str), np.full(len(others), "")]).astype(np.str_)

@@ -30,7 +30,10 @@ _recipe = click.option("--recipe", "-r", help="Recipe of the training, such as r
     help="Table with galaxy_id and, if known, ra, dec and t_type: CSV, FITS, VOTable, ECSV or Parquet.",
 )
 @click.option(
-    "--model", "folder", type=click.Path(path_type=Path), help="Model written by `rotators model export`; else:"
+    "--model",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Exported model. Without it, give --dataset and --recipe.",
 )
 @_dataset
 @_recipe
@@ -76,7 +79,7 @@ def predict(
 
     ending_of(output)
     if prior is not None and math.isnan(prior):
-        raise click.UsageError("--prior is no number")
+        raise click.UsageError("--prior is not a number")
     known = read_galaxies(catalog, "galaxy_id") if catalog else None
     if catalog and output.exists() and catalog.samefile(output):
         raise InputError(f"{output}: is the catalogue; name another file to write")

@@ -108,7 +108,9 @@ class Staleness:
             else:
                 names = updated.setdefault(cause.dependency.asset_key.to_user_string(), [])
                 parts = (cause.dependency.partition_key or "").split("|")
-                names += [part for part in parts if part not in (partition or "")]
+                own = (partition or "").split("|")
+                survey = DATASETS[own[0]].survey if own[0] in DATASETS else None
+                names += [part for part in parts if part not in ("", survey, *own)]
         for asset, names in updated.items():
             reasons.append(f"{asset} was updated" + (f" ({', '.join(names)})" if names else ""))
         return "; ".join(dict.fromkeys(reasons))

@@ -13,7 +13,7 @@ from rotator_assets.candidates.domain import fit_domain
 from rotator_assets.candidates.interpretation import FoldInterpretation, OutputCalibration
 from rotator_assets.candidates.interpretation_file import Interpretation
 from rotator_assets.candidates.networks import Networks
-from rotator_assets.candidates.population import fit_population
+from rotator_assets.candidates.population import fit_early_types
 from rotator_assets.candidates.seen import SeenGalaxies, fingerprint
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.settings import ImageSettings, MockSettings
@@ -71,7 +71,7 @@ def package(tmp_path_factory, pictures):
                 OutputCalibration(1.1 + fold, 0.2, 0.01),
                 OutputCalibration(0.7, 1.5 + fold, 0.03),
                 fit_domain(features, features),
-                fit_population(early, np.concatenate([features, features])),
+                fit_early_types(early, np.concatenate([features, features])),
             )
         )
     seen = SeenGalaxies(
@@ -82,7 +82,7 @@ def package(tmp_path_factory, pictures):
         np.array([2.0, np.nan]),
         np.array([[False, True], [False, True]]),
     )
-    interpretation = Interpretation("training-0", False, "early", 0.3, tuple(folds), seen)
+    interpretation = Interpretation("training-0", RECIPE.model_dump_json(), "early", 0.3, tuple(folds), seen)
     return Package(folder, CARD, interpretation)
 
 

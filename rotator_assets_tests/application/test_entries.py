@@ -164,18 +164,34 @@ def test_an_output_is_no_input(folder):
     """An earlier table among the images is left out; an image or a list that is read is not replaced."""
     images = ImageList([str(folder)])
     (folder / "out.csv").touch()
-    images.spare(folder / "out.csv")
+    images.leave_out(folder / "out.csv")
     list(images)
     assert images.n_unread == 1
     from astropy.table import Table
 
     Table({"a": [1]}).write(folder / "out.fits")
-    images.spare(folder / "out.fits")
+    images.leave_out(folder / "out.fits")
     assert "out" not in names(images)
     (folder / "list.csv").write_text("path\nb.png\n")
-    for read, output in ((folder, "b.png"), (folder / "b.png", "b.png"), (folder / "list.csv", "list.csv")):
+    listed = folder / "list.csv"
+    for read, output in ((folder, "b.png"), (folder / "b.png", "b.png"), (listed, "list.csv"), (listed, "b.png")):
         with pytest.raises(InputError, match="is one of the files to be read"):
-            ImageList([str(read)]).spare(folder / output)
+            ImageList([str(read)]).leave_out(folder / output)
+
+
+def test_maps_of_an_earlier_run_are_no_images(folder):
+    (folder / "maps").mkdir()
+    (folder / "maps" / "a.fits").touch()
+    images = ImageList([str(folder)])
+    assert len(list(images)) == 5
+    images.leave_out(folder / "out.csv", folder / "maps")
+    assert names(images) == ["a", "b", "c", "d"]
+
+
+def test_a_second_file_of_a_band_is_counted(folder):
+    (folder / "more" / "d_g.fits.gz").touch()
+    images = ImageList([str(folder)])
+    assert names(images) == ["a", "b", "c", "d"] and images.n_unread == 2  # with README.txt
 
 
 def test_files_named_as_in_the_survey_have_the_names_of_its_galaxies(tmp_path):

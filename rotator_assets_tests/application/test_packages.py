@@ -32,7 +32,7 @@ def test_an_exported_model_is_read_back(package, exported):
         assert (one.repeat, one.fold, one.own, one.outside) == (other.repeat, other.fold, other.own, other.outside)
         np.testing.assert_array_equal(one.domain.precision, other.domain.precision)
         np.testing.assert_array_equal(one.population.coefficients, other.population.coefficients)
-    np.testing.assert_array_equal(found.interpretation.seen.seen, package.interpretation.seen.seen)
+    np.testing.assert_array_equal(found.interpretation.seen.seen_by_fold, package.interpretation.seen.seen_by_fold)
     for fold in range(2):
         weights = zip(found.network(fold).get_weights(), package.network(fold).get_weights(), strict=True)
         assert all(np.array_equal(*pair) for pair in weights)
@@ -152,8 +152,11 @@ def spoiled(**changes):
         spoiled(fold_0_domain_precision=lambda precision: precision[:-1]),
         spoiled(fold_0_domain_cut=0.0),
         spoiled(fold_0_population_scale=lambda scale: scale[:-1]),
-        spoiled(seen_seen=lambda seen: seen[:, :1]),
-        spoiled(seen_seen=lambda seen: seen[:1]),
+        spoiled(fold_0_population_scale=lambda scale: 0 * scale),
+        spoiled(fold_0_population_intercept=np.nan),
+        spoiled(fold_0_domain_cut=np.inf),
+        spoiled(seen_seen_by_fold=lambda seen: seen[:, :1]),
+        spoiled(seen_seen_by_fold=lambda seen: seen[:1]),
         spoiled(seen_ra=lambda ra: ra[:1]),
         spoiled(seen_galaxy_ids=np.array([None, {}], object)),
     ],
@@ -200,9 +203,9 @@ def with_lambda():
 )
 def test_networks_that_do_not_fit_are_refused_and_run_no_code(exported, network, tmp_path, monkeypatch):
     """The last one has a single network and other features."""
-    network().save(exported / "fold-0.keras")
-    rewrite_card(exported)
     monkeypatch.chdir(tmp_path)
+    network().save(exported / "fold-0.keras")  # this runs the code of the Lambda
+    rewrite_card(exported)
     (tmp_path / "executed").unlink(missing_ok=True)
     with pytest.raises(
         InputError, match=r"the networks of fold 0 do not fit|fold-0.keras: is not a trained network"

@@ -5,19 +5,24 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 from astropy.io import fits
 from PIL import Image
 from scipy.special import expit, logit
 
 from rotator_assets.application.entries import ImageList
+from rotator_assets.application.galaxy_tables import GalaxyTable
 from rotator_assets.application.images import read_image
+from rotator_assets.application.notices import notices_of
 from rotator_assets.application.predictor import Predictor
 from rotator_assets.application.stream import predict_images
 from rotator_assets.application.tables import PREDICTIONS
 from rotator_assets.attribution.integrated_gradients import explain
 from rotator_assets.candidates.networks import Networks
+from rotator_assets.imaging.cutouts import make_cutout
 from rotator_assets.store.models import only_logit
+from rotator_assets.surveys.tng100 import TNG100
 from rotator_assets_tests.application.conftest import RECIPE, SIZE_PX, pixels_of, write_picture
 
 
@@ -28,7 +33,7 @@ def predicted(predictor, images):
 
 
 def predicted_with_maps(package, images, folder):
-    predict_images(Predictor(package, maps=folder), ImageList(images), folder.with_suffix(".parquet"))
+    predict_images(Predictor(package, map_folder=folder), ImageList(images), folder.with_suffix(".parquet"))
     return duckdb.read_parquet(str(folder.with_suffix(".parquet"))).df().set_index("galaxy_id")
 
 
@@ -43,10 +48,16 @@ def test_every_column_is_there_with_its_type(frame):
     assert frame["probability_slow"].between(0, 1).all() and not frame["synthetic"].any()
 
 
-def test_probabilities_are_those_of_an_independent_calculation(package, frame, pictures, predictor, catalog):
-    """For a known early type, a known late type and a galaxy that one fold has seen."""
-    found = predicted(predictor, ImageList([str(pictures)], catalog))
-    for name, calibration, folds in (("galaxy-5", "own", [0, 1]), ("galaxy-6", "outside", [0, 1])):
+def test_probabilities_are_those_of_an_independent_calculation(package, pictures, predictor, catalog):
+    """For a known early type, a known late type and an early type that one fold has seen."""
+    seen = pd.DataFrame({"galaxy_id": ["galaxy-0"], "ra": np.nan, "dec": np.nan, "t_type": -2.0, "p_late": np.nan})
+    known = GalaxyTable(pd.concat([catalog.rows, seen]), ())
+    found = predicted(predictor, ImageList([str(pictures)], known))
+    for name, calibration, folds in (
+        ("galaxy-5", "own", [0, 1]),
+        ("galaxy-6", "outside", [0, 1]),
+        ("galaxy-0", "own", [0]),
+    ):
         pixels = pixels_of(pictures / f"{name}.png")[None]
         each, lows = [], []
         for fold in folds:
@@ -56,7 +67,7 @@ def test_probabilities_are_those_of_an_independent_calculation(package, frame, p
             lows.append(outputs[1] - by.margin)
         assert found.loc[name, "probability_slow"] == pytest.approx(expit(-np.mean(each)), rel=1e-6)
         assert found.loc[name, "lambda_r_low"] == pytest.approx(np.clip(np.mean(lows), 0, 1), rel=1e-6)
-        assert found.loc[name, "n_networks"] == 4 and found.loc[name, "n_networks_left_out"] == 0
+        assert found.loc[name, "n_networks"] == 2 * len(folds) == 4 - found.loc[name, "n_networks_left_out"]
     assert found.loc["galaxy-5", "population"] == "early" and found.loc["galaxy-6", "population"] == "late"
 
 
@@ -112,12 +123,42 @@ def test_the_coordinates_of_a_file_recognize_a_galaxy_of_the_training(package, t
 
 
 def test_a_galaxy_that_every_network_has_seen_is_not_predicted(package, pictures):
-    seen = replace(package.interpretation.seen, seen=np.ones((2, 2), bool))
+    seen = replace(package.interpretation.seen, seen_by_fold=np.ones((2, 2), bool))
     everywhere = replace(package, interpretation=replace(package.interpretation, seen=seen))
     found = predicted(Predictor(everywhere), ImageList([str(pictures)]))
     assert not found.loc["galaxy-0", "usable"] and found.loc["galaxy-2", "usable"]
     assert "all networks were trained on this galaxy" in found.loc["galaxy-0", "reason"]
     assert np.isnan(found.loc["galaxy-0", "probability_slow"])
+
+
+def test_a_batch_of_which_all_networks_have_seen_every_galaxy_is_listed(package, pictures):
+    seen = replace(package.interpretation.seen, seen_by_fold=np.ones((2, 2), bool))
+    everywhere = replace(package, interpretation=replace(package.interpretation, seen=seen))
+    found = predicted(
+        Predictor(everywhere), ImageList([str(pictures / "galaxy-0.png"), str(pictures / "galaxy-1.png")])
+    )
+    assert not found["usable"].any() and found["probability_slow"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("noise", "treated"), [("noisy", "with seeing and noise of SDSS added"), ("noiseless", "nothing")]
+)
+def test_models_of_simulated_galaxies_observe_images_as_in_their_training(package, tmp_path, noise, treated):
+    images = package.card.images.model_copy(update={"noise": noise, "survey": "tng100", "units": {"nanomaggies": 9}})
+    simulated = replace(package, card=package.card.model_copy(update={"images": images}))
+    light = np.exp(-np.hypot(*(np.indices((64, 64)) - 31.5)) / 6).astype(np.float32)
+    cube = fits.PrimaryHDU(np.stack([light, 2 * light, 3 * light]))
+    cube.header.update({"BUNIT": "nanomaggy", "CTYPE1": "LINEAR", "CUNIT1": "arcsec", "CDELT1": 0.396})
+    cube.header.update({"CTYPE2": "LINEAR", "CUNIT2": "arcsec", "CDELT2": 0.396})
+    cube.writeto(tmp_path / "broadband_7.fits")
+    listed = ImageList([str(tmp_path)], simulated=True, galaxy_name=TNG100.image_name)
+    read = [read_image(entry, simulated.treatment, simulated.card) for entry in listed]
+    expected = make_cutout(read[0].entry.source, "7", simulated.treatment).pixels
+    np.testing.assert_array_equal(read[0].cutout.pixels, expected)
+    assert np.allclose(expected[..., 1], 2 * expected[..., 0], rtol=1e-3) == (noise == "noiseless")
+    counts, _ = predict_images(Predictor(simulated), listed, tmp_path / "out.csv")
+    assert counts["usable"].all()
+    assert any(treated in line for line in notices_of(counts, listed, simulated.card))
 
 
 def test_the_prior_multiplies_the_odds(package, frame, pictures, catalog):
@@ -182,6 +223,6 @@ def test_images_of_the_same_name_have_maps_of_their_own(package, pictures, tmp_p
         (tmp_path / folder).mkdir()
         source = pictures / f"galaxy-{3 if folder == 'a' else 4}.png"
         (tmp_path / folder / "same.png").write_bytes(source.read_bytes())
-    predictor = Predictor(package, maps=tmp_path / "maps")
+    predictor = Predictor(package, map_folder=tmp_path / "maps")
     predict_images(predictor, ImageList([str(tmp_path / "a"), str(tmp_path / "b")]), tmp_path / "out.csv")
     assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == ["same-2.fits", "same.fits"]
