@@ -72,8 +72,8 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """One process more than processors for all tests, because those of the UI and of worker processes mostly wait."""
-    return None if config.option.markexpr else (os.cpu_count() or 1) + 1
+    """Two processes more than processors for all tests, because those of the UI and of worker processes mostly wait."""
+    return None if config.option.markexpr else (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture(scope="session")
