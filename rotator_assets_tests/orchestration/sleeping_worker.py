@@ -15,7 +15,7 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.lineage.partitions import training_partitions
 from rotator_assets.orchestration.plans import TRAINING_ASSETS
 
-STUBBORN_SECONDS = 2.0
+STUBBORN_SECONDS = 5.0
 """Time that a training which ignores interrupts has left."""
 
 
