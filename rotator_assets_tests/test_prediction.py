@@ -71,12 +71,19 @@ def test_the_card_of_a_synthetic_training_says_so(model):
     assert "Trained on synthetic galaxies" in (model / "MODEL_CARD.md").read_text()
 
 
-def test_results_that_are_out_of_date_are_not_exported(finished_root, tmp_path):
+@pytest.mark.parametrize(
+    ("settings", "stale"),
+    [
+        ("images: {check_centre: false}", "image_tensors of manga-observed-64"),
+        ("labels: {t_type_max: 1.0}", "galaxies of manga"),
+    ],
+)
+def test_results_that_are_out_of_date_are_not_exported(finished_root, tmp_path, settings, stale):
     root = tmp_path / "root"
     shutil.copytree(finished_root, root, copy_function=shutil.copy2)
-    (root / "settings.yaml").write_text("manga: {images: {check_centre: false}}\n")
+    (root / "settings.yaml").write_text(f"manga: {{{settings}}}\n")
     line = complaint(rotators("model", "export", tmp_path / "model", *TRAINING, data=root))
-    assert "image_tensors of manga-observed-64 is out of date" in line and "rotators run --stale" in line
+    assert f"{stale} is out of date" in line and "rotators run --stale" in line
     assert not (tmp_path / "model").exists()
 
 

@@ -77,7 +77,7 @@ def read_galaxies(path: Path, key: str) -> GalaxyTable:
     if (bad := missing | frame[key].duplicated()).any():
         row = int(np.flatnonzero(bad)[0])
         what = f"has no {key}" if missing.iloc[row] else f"repeats the {key} {frame[key].iloc[row]}"
-        raise InputError(f"{path}: row {row + 1} {what}; every row must name one galaxy of its own")
+        raise InputError(f"{path}: row {row + 1} {what}; each row needs a different one")
     return GalaxyTable(frame.assign(ra=frame["ra"] % 360), tuple(_notices(path, table)))
 
 

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from rotator_assets.application.images import ReadImage
 from rotator_assets.application.packages import Package
-from rotator_assets.attribution.attribution_files import SkyPlace, write_attribution
+from rotator_assets.attribution.attribution_files import SkyPlace, explanation_cards, write_attribution
 from rotator_assets.attribution.map_panels import band_sum
 from rotator_assets.attribution.several_networks import mean_attributions
-from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
 from rotator_assets.store.models import only_logit
 
 
@@ -61,11 +60,10 @@ class MapWriter:
             cards = {
                 "GALAXY": (image.entry.galaxy_id, "name of the galaxy"),
                 "MODEL": (self._package.card.title, ""),
-                "LOGIT": (float(found.logit[row]), "mean logit of P(fast)"),
-                "LOGIT0": (float(found.logit_baseline[row]), "mean logit of the baseline image"),
-                "COMPLERR": (float(found.completeness_error[row]), "|sum - (LOGIT - LOGIT0)| / |LOGIT - LOGIT0|"),
-                "N_STEPS": (int(found.n_steps[row]), "quadrature points"),
-                SYNTHETIC_KEYWORD: (self._is_synthetic(image), "made from synthetic files"),
+                **explanation_cards(
+                    *(of[row] for of in (found.logit, found.logit_baseline, found.completeness_error, found.n_steps)),
+                    synthetic=self._is_synthetic(image),
+                ),
             }
             path = write_attribution(
                 self._folder,

@@ -18,7 +18,7 @@ def notices_of(counts: pd.DataFrame, images: ImageList, card: Card) -> list[str]
     ----------
     counts
         Number n of images by reason (with its kind), usable, synthetic, in_domain, unknown_type, in_catalog,
-        without_scale, in_training and unread_extensions.
+        without_scale, in_training, unread_extensions and filled.
     images
         The images, with the number of files that were not read.
     card
@@ -43,6 +43,8 @@ def notices_of(counts: pd.DataFrame, images: ImageList, card: Card) -> list[str]
     if n := _number(usable, masks):
         names = ", ".join(sorted(set(usable.loc[masks, "unread_extensions"])))
         lines.append(f"images with masks that are not read ({names}): {n}; flagged pixels are used")
+    if n := _number(usable, usable["filled"].eq(True)):
+        lines.append(f"images with missing pixels that were filled, as in the training: {n}")
     if images.n_unread:
         why = "as they are no images or repeat a band"
         lines.append(f"files that are not read, {why}: {images.n_unread}, such as {images.unread}")

@@ -82,6 +82,7 @@ class Predictor:
             "in_catalog": entry.in_catalog,
             "arcsec_per_pixel": image.conditions.get("arcsec_per_pixel"),
             "unread_extensions": image.conditions.get("unread_extensions"),
+            "filled_fraction": image.conditions.get("filled_fraction"),
             "synthetic": self.package.card.synthetic or (image.cutout is not None and image.cutout.synthetic),
         }
 
@@ -132,7 +133,7 @@ def _networks(package: Package, fold: FoldInterpretation) -> Networks:
             raise ValueError(f"they take images of {model.input_shape[1:]}, not of {expected}")
         if networks.n_features != len(fold.domain.mean):
             raise ValueError(f"they have {networks.n_features} features, not {len(fold.domain.mean)}")
-    except Exception as error:  # Keras raises nearly anything for other networks
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{package.folder}: the networks of fold {fold.fold} do not fit ({reason}); {AGAIN}") from None
     return networks

@@ -181,10 +181,12 @@ def _counted(rows: duckdb.DuckDBPyRelation) -> pd.DataFrame:
     kind = r"regexp_replace(regexp_replace(reason, '^.*?: ', ''), '[0-9.]+', '0', 'g') AS kind"
     others = (
         "usable, synthetic, in_domain, in_catalog, population IS NULL AS unknown_type, "
-        "arcsec_per_pixel IS NULL AS without_scale, n_networks_left_out > 0 AS in_training, unread_extensions"
+        "arcsec_per_pixel IS NULL AS without_scale, n_networks_left_out > 0 AS in_training, unread_extensions, "
+        "filled_fraction > 0 AS filled"
     )
     groups = (
-        "kind, usable, synthetic, in_domain, in_catalog, unknown_type, without_scale, in_training, unread_extensions"
+        "kind, usable, synthetic, in_domain, in_catalog, unknown_type, without_scale, in_training, unread_extensions, "
+        "filled"
     )
     counted = rows.project(f"{kind}, reason, {others}").aggregate(
         f"{groups}, any_value(reason) AS reason, count(*) AS n", groups

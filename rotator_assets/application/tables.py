@@ -5,8 +5,10 @@ from __future__ import annotations
 from rotator_assets.candidates.tables import TABLES as CANDIDATES
 from rotator_assets.store.columns import Column, Table
 from rotator_assets.store.fields import fields
+from rotator_assets.tensors.tables import TABLES as IMAGES
 
 _OF_CANDIDATES = {column.name: column for column in CANDIDATES["candidates"].columns}
+_OF_IMAGES = {column.name: column for column in IMAGES["images"].columns}
 _UNUSABLE = "where the image cannot be read"
 
 PREDICTED = tuple(
@@ -35,9 +37,7 @@ PREDICTIONS = Table(
         *fields("ra", "dec"),
         Column("in_catalog", "BOOLEAN", "true where the catalogue has the galaxy", null="without a catalogue"),
         *fields("arcsec_per_pixel"),
-        Column(
-            "unread_extensions", "VARCHAR", "extensions of the file with masks, which are not read", null="without any"
-        ),
+        *(_OF_IMAGES[name] for name in ("filled_fraction", "unread_extensions")),
         *PREDICTED,
         Column(
             "n_networks_left_out",

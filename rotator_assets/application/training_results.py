@@ -22,6 +22,7 @@ from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
 
 NEEDED = (
+    *("morphology_catalog", "photometry_catalog", "kinematics_catalog", "galaxies", "labeled_galaxies"),
     *("image_tensors", "labeled_images", "imaged_galaxies"),
     *("rotator_classifier", "predictions", "roc_report", "candidates"),
 )

@@ -8,11 +8,15 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from rotator_assets.attribution.attribution_files import SkyPlace, remove_other_files, write_attribution
+from rotator_assets.attribution.attribution_files import (
+    SkyPlace,
+    explanation_cards,
+    remove_other_files,
+    write_attribution,
+)
 from rotator_assets.attribution.attribution_pictures import attribution_pictures
 from rotator_assets.core import progress
 from rotator_assets.core.files import replacing
-from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
 from rotator_assets.core.frames import parts_of
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.profiles import effective_recipe
@@ -180,11 +184,10 @@ class _Files:
             "RECIPE": (self._key["recipe"], "recipe of the explained training"),
             "CLASS": ("fast" if galaxy["rotator_type"] == 1 else "slow", "rotator class by spin parameter"),
             "P_FAST": (float(galaxy["probability_fast"]), "out-of-fold probability of a fast rotator"),
-            "LOGIT": (float(explained["logit"]), "logit of the image"),
-            "LOGIT0": (float(explained["logit_baseline"]), "logit of the baseline image"),
-            "COMPLERR": (float(explained["completeness_error"]), "|sum - (LOGIT - LOGIT0)| / |LOGIT - LOGIT0|"),
-            "N_STEPS": (int(explained["n_steps"]), "quadrature points"),
-            SYNTHETIC_KEYWORD: (bool(self._key["synthetic"]), "made from synthetic files"),
+            **explanation_cards(
+                *(explained[name] for name in ("logit", "logit_baseline", "completeness_error", "n_steps")),
+                synthetic=bool(self._key["synthetic"]),
+            ),
         }
         place = self._places.get(galaxy_id, SkyPlace())
         write_attribution(self.folder, galaxy_id, attribution, image, place, cards, galaxy["image_unit"])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.core.files import replacing
+from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
 from rotator_assets.imaging.centre import middle
 
 if TYPE_CHECKING:
@@ -120,6 +121,31 @@ def write_attribution(
     with replacing(path) as temporary:
         fits.HDUList([primary, image_hdu]).writeto(temporary)
     return path
+
+
+def explanation_cards(
+    logit: float, logit_baseline: float, completeness_error: float, n_steps: int, *, synthetic: bool
+) -> dict[str, Card]:
+    """Return the header cards that every map has.
+
+    Parameters
+    ----------
+    logit, logit_baseline
+        Logits of P(fast) of the image and of the baseline image.
+    completeness_error
+        Relative difference of the sum of the map from their difference.
+    n_steps
+        Number of quadrature points.
+    synthetic
+        True for maps made from synthetic files.
+    """
+    return {
+        "LOGIT": (float(logit), "logit of the image"),
+        "LOGIT0": (float(logit_baseline), "logit of the baseline image"),
+        "COMPLERR": (float(completeness_error), "|sum - (LOGIT - LOGIT0)| / |LOGIT - LOGIT0|"),
+        "N_STEPS": (int(n_steps), "quadrature points"),
+        SYNTHETIC_KEYWORD: (synthetic, "made from synthetic files"),
+    }
 
 
 def remove_other_files(folder: Path, galaxy_ids: Iterable[str]) -> None:

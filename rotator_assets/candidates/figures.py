@@ -24,7 +24,7 @@ _SIDE, _BETWEEN = 1.55, 0.05
 _LINE = 0.135
 """Height of a line of text above a panel, inches."""
 _ACROSS, _DOWN = 2 * _SIDE + _BETWEEN + 0.25, _SIDE + 0.17
-"""From one galaxy to the next beside it, and to the next below it without the text; inches."""
+"""Distance between neighbouring galaxies in inches: across, and down without the lines of text."""
 _ABOVE, _BELOW, _BESIDE = 0.72, 0.72, 0.15
 """Margins, inches."""
 

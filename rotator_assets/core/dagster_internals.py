@@ -82,8 +82,8 @@ def _kept_engine(url: str, poolclass: type, connect_args: tuple[tuple[str, Any],
 class StaleStatusResolver(CachingStaleStatusResolver):
     """Resolves stale partitions, and says what it knows about one.
 
-    Dagster asks for the later events of each dependency of each partition. Most have none, which one query of the
-    latest events of all partitions of the dependency shows.
+    Dagster asks for the later events of each dependency of each partition. Most dependencies have no later event. One
+    query per dependency, for all its partitions, shows this.
     """
 
     @cached_property

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 from pydantic import ValidationError
 
@@ -172,6 +173,6 @@ def read_model(path: Path, problem: str, remedy: str) -> keras.Model:
 
     try:
         return saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises nearly anything for damaged files
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, BadZipFile) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: {problem} ({reason}); {remedy}") from None

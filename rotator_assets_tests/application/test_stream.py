@@ -165,6 +165,23 @@ def test_masks_that_are_not_read_give_a_notice(package, tmp_path):
     assert any("images with masks that are not read (MASK): 1" in line for line in notices_of(counts, images, card))
 
 
+def test_filled_pixels_give_a_notice(package, tmp_path):
+    filling = package.card.images.settings.model_copy(update={"max_missing_fraction": 0.1})
+    images = package.card.images.model_copy(update={"units": {"nanomaggies": 9}, "settings": filling})
+    card = package.card.model_copy(update={"images": images})
+    pixels = np.random.default_rng(5).random((3, SIZE_PX, SIZE_PX)).astype(np.float32)
+    pixels[:, 3, 4] = np.nan
+    cube = fits.PrimaryHDU(pixels)
+    cube.header["BUNIT"] = "nanomaggy"
+    cube.writeto(tmp_path / "holed.fits")
+    listed = ImageList([str(tmp_path / "holed.fits")])
+    counts, _ = predict_images(Predictor(replace(package, card=card)), listed, tmp_path / "out.csv")
+    assert rows(tmp_path / "out.csv")["filled_fraction"][0] == pytest.approx(1 / SIZE_PX**2)
+    assert any(
+        "missing pixels that were filled, as in the training: 1" in line for line in notices_of(counts, listed, card)
+    )
+
+
 def test_notices_say_what_a_user_may_not_expect(predictor, copies, tmp_path, catalog):
     for number in (7, 8):
         (copies / f"galaxy-{number}.png").write_bytes(b"damaged")

@@ -7,7 +7,7 @@ import pytest
 from rotator_assets.candidates.blind import predict_blindly
 from rotator_assets.candidates.sheet import SHEET_COLUMNS, SHEET_ROWS, blind_maps, first_candidates, with_ellipses
 from rotator_assets.core.recipes import Recipe
-from rotator_assets_tests.candidates.test_blind import EVERY, N_MORE, N_TESTED, galaxies, material, run  # noqa: F401
+from rotator_assets_tests.candidates.conftest import EVERY, N_MORE, N_TESTED, run
 from rotator_assets_tests.report import made_up
 
 RECIPE = Recipe(name="x", normalization="none", attribution_steps=3)
@@ -23,7 +23,7 @@ def network_of(fold):
     return model
 
 
-def test_maps_are_those_of_the_networks_that_have_not_seen_the_galaxy(galaxies, material):  # noqa: F811
+def test_maps_are_those_of_the_networks_that_have_not_seen_the_galaxy(galaxies, material):
     from rotator_assets.core.backend import tensorflow
 
     tensorflow()
