@@ -26,9 +26,12 @@ def _say(text: str) -> None:
 @dg.multi_asset(specs=[dg.AssetSpec(name, partitions_def=training_partitions) for name in TRAINING_ASSETS])
 def sleeping_training(context: dg.AssetExecutionContext):
     recipe = context.partition_key.keys_by_dimension["recipe"]
-    _say(f"{recipe} sleeps")
+    started = False
     while True:
         try:
+            if not started:
+                started = True
+                _say(f"{recipe} sleeps")  # an interrupt may come before this returns
             time.sleep(600)
         except BaseException:
             _say(f"{recipe} is interrupted")
