@@ -24,6 +24,7 @@ DOMAINS = (
     "robustness.learning_curve",
     "robustness.transfer",
     "robustness.injection",
+    "answer",
     "report",
 )
 

@@ -35,6 +35,14 @@ def symmetric_limit(maps: Iterable[NDArray[np.float64]]) -> float:
     return float(np.percentile(finite, 99.5)) or 1.0 if finite.size else 1.0
 
 
+def map_colours(values: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
+    """Return a map (ny, nx) as red, green, blue in 0..1, shape (ny, nx, 3), between minus and plus the limit."""
+    import matplotlib
+
+    place = np.clip(0.5 + np.asarray(values, dtype=np.float64) / (2 * limit), 0, 1)
+    return matplotlib.colormaps[TOWARDS](place)[..., :3].astype(np.float32)
+
+
 def draw_map(axes: Axes, values: NDArray[np.float64], limit: float) -> AxesImage:
     """Draw a map (ny, nx) between minus and plus the limit, with a pale frame."""
     for spine in axes.spines.values():

@@ -18,6 +18,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "follow_up",
         "training",
         "Slow rotators found, completeness and purity against the number of candidates observed.",
+        topic="candidates",
     ),
     FigureExhibit(
         "candidates",
@@ -25,16 +26,19 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "The most probable slow rotators among galaxies without measured kinematics, each with the mean "
         "attribution map of the networks that have not seen it: red pixels favour slow, blue ones fast. Dashed: "
         "half-light ellipse.",
+        topic="candidates",
     ),
     TableExhibit(
         "candidate_metrics",
         "training",
         "Discrimination and calibration of the candidates with a known label",
+        topic="candidates",
     ),
     TableExhibit(
         "candidates",
         "training",
         "The first candidates without measured kinematics",
+        topic="candidates",
         select="SELECT rank, galaxy_id, ra, dec, population, probability_slow, probability_slow_low, "
         "probability_slow_high, lambda_r_predicted, in_domain",
         clauses="AND lambda_r IS NULL ORDER BY rank LIMIT 20",

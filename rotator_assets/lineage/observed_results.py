@@ -6,7 +6,7 @@ external asset here, whose data version is a hash of what is read. The reading a
 when the content changes.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -56,7 +56,7 @@ class Snapshot:
         return set(self._fingerprints(table))
 
     @property
-    def tables(self) -> Collection[str]:
+    def tables(self) -> Set[str]:
         """Names of all tables."""
         return self._store.tables.keys()
 
@@ -167,6 +167,8 @@ CLASSIFIERS = (*SCORES, "baseline_metrics", "fusion_predictions")
 SAMPLES = ("image_tensors", "images", "labeled_images")
 DRAWN_BY_THE_REPORT = ("study", "matching.png")
 """Folder and file name of the pictures that the report makes itself."""
+WRITTEN_BY_THE_REPORT = "key_results"
+"""Table that the report writes itself."""
 IN_THE_FILE = "recipes.yaml"
 
 
@@ -317,7 +319,7 @@ def _quality(snapshot: Snapshot, dataset: str) -> Content:
 
 all_results = _spec(
     "all_results",
-    "Every table, every picture under `results/figures`, and seeds: the inputs of the study report.",
+    "Every table, all images, every picture under `results/figures`, and seeds: the inputs of the study report.",
 )
 all_scores = _spec(
     "all_scores", "Predictions, metrics and ROC curves of every training: the inputs of the comparison of datasets."
@@ -361,7 +363,12 @@ learning_curve_sources = _spec(
 planted_recipe = _spec("planted_recipe", "The settings of `thesis` that the injection-recovery test trains with.")
 
 RESULTS = (
-    ObservedResult(all_results, lambda now, _: [(now.tables, _every)], _everything, frozenset({"tables", "settings"})),
+    ObservedResult(
+        all_results,
+        lambda now, _: [(now.tables - {WRITTEN_BY_THE_REPORT} | {"image_tensors"}, _every)],
+        _everything,
+        frozenset({"tables", "settings"}),
+    ),
     ObservedResult(all_scores, lambda now, _: [(SCORES, _every)]),
     ObservedResult(
         dataset_scores, lambda now, dataset: [(CLASSIFIERS, _of_dataset(dataset))], _families, frozenset({"recipes"})

@@ -16,7 +16,7 @@ from rotator_assets.core.study import StudyFigure
 
 Scope = Literal["study", "across datasets", "survey", "dataset", "training"]
 """Subject of an exhibit: selects the folder of a figure and the rows of a table."""
-Topic = Literal["results", "labels", "inputs", "attribution", "robustness"]
+Topic = Literal["results", "labels", "inputs", "attribution", "candidates", "robustness"]
 """Section of the report, among those of the same scope."""
 
 

@@ -28,11 +28,11 @@ class Pictures:
 
     def add(self, name: str, figure: Figure) -> None:
         """Save the figure, and keep a copy small enough for the UI. Raises KeyError for a name without an exhibit."""
-        from rotator_assets.plots.style import fit_png, save_picture
+        from rotator_assets.plots.style import save_picture
 
         for_print = figure_named(self._exhibits, name).for_print(self._place, name)
         data = save_picture(figure, self.folder / f"{name}.png", for_print=for_print)
-        self._inline[name] = fit_png(data, _INLINE_BYTES)
+        self._inline[name] = data
 
     def remove(self, name: str) -> None:
         """Delete a picture that no longer applies."""
@@ -42,9 +42,13 @@ class Pictures:
     def metadata(self) -> dict[str, dg.MetadataValue]:
         """Return each picture inline as Markdown, and the folder of the full-sized ones."""
         inline = {
-            f"figure_{name}": dg.MetadataValue.md(
-                f"![{name}](data:image/png;base64,{base64.b64encode(data).decode('ascii')})"
-            )
-            for name, data in self._inline.items()
+            f"figure_{name}": dg.MetadataValue.md(inline_picture(name, data)) for name, data in self._inline.items()
         }
         return {**inline, "figures": dg.MetadataValue.path(str(self.folder))}
+
+
+def inline_picture(name: str, data: bytes) -> str:
+    """Return a PNG as Markdown with the picture inside, small enough for the UI."""
+    from rotator_assets.plots.style import fit_png
+
+    return f"![{name}](data:image/png;base64,{base64.b64encode(fit_png(data, _INLINE_BYTES)).decode('ascii')})"

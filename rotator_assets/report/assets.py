@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 import dagster as dg
-import pandas as pd
 
 from rotator_assets.attribution.assets import attribution_maps
 from rotator_assets.attribution.faithfulness.assets import attribution_tests
 from rotator_assets.comparison.assets import dataset_comparison, recipe_comparison
 from rotator_assets.evaluation.assets import galaxy_report, intervals_report, roc_report
+from rotator_assets.core.keys import WHOLE
 from rotator_assets.galaxies.assets import early_type_galaxies, label_sensitivity, labeled_galaxies, lambda_r_agreement
 from rotator_assets.lineage.groups import described, study_asset
 from rotator_assets.lineage.observed_results import all_results
@@ -29,7 +29,7 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
 
 
 @study_asset(
-    code_version="4",
+    code_version="5",
     deps=[
         all_results,
         labeled_galaxies,
@@ -50,63 +50,63 @@ SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy"
         planted_truth,
     ],
     kinds={"html", "matplotlib"},
-    description="Every figure and table in one HTML file that opens offline.",
+    description="The answer in a few sentences, and every figure and table, in one HTML file that opens offline.",
 )
 def study_report(
     context: dg.AssetExecutionContext,
     store: dg.ResourceParam[TableStore],
     exhibits: dg.ResourceParam[tuple[Exhibit, ...]],
 ) -> dg.MaterializeResult:
-    """Write the report with everything that exists now."""
+    """Write the answer and the report with everything that exists now."""
+    from rotator_assets.answer.results import Results
+    from rotator_assets.answer.sentences import key_results, key_results_table
     from rotator_assets.report.content import ReportContent
+    from rotator_assets.report.first_page import as_markdown, first_page
     from rotator_assets.report.page import ReportContext, save_report
-    from rotator_assets.report.result_sections import trainings
     from rotator_assets.report.sections import report_sections
     from rotator_assets.report.source_sections import report_sources, sources_metadata, sources_section
     from rotator_assets.report.study_verdicts import study_comparison
+    from rotator_assets.report.training_sections import trainings
 
     reads = Reads(context, store)
     results_version, tables = reads.observed["all_results"].version, reads.every_table()
-    metrics = tables.query("FROM model_metrics ORDER BY dataset, recipe")
+    results = Results.read(tables)
+    answers = key_results(results, list(DATASETS))
     galaxies = tables.query("SELECT survey, synthetic FROM labeled_galaxies")
     synthetic = bool(galaxies["synthetic"].any())
+    metrics = results.model_metrics.sort_values(["dataset", "recipe"])
     every = trainings(metrics)
     trained = [training for dataset in DATASETS for training in every if training.dataset == dataset]
     surveys = [survey for survey in SURVEYS if (galaxies["survey"] == survey).any()]
-    sections = report_sections(ReportContent(tables, exhibits), reads.all_settings(), surveys, trained)
+    compared = study_comparison(
+        metrics, tables.query("FROM recipe_comparison"), results.dataset_comparison, synthetic=synthetic
+    )
+    sections = report_sections(ReportContent(tables, exhibits), reads.all_settings(), surveys, trained, compared)
     sources = report_sources(tables, context.instance)
     sections.append(sources_section(sources, results_version, synthetic))
-    compared = tables.query("FROM dataset_comparison ORDER BY kind, dataset, recipe")
+    page = first_page(tables, results, answers)
     save_report(
         ReportContext(
             title="Slow and fast rotators from images alone",
             synthetic=synthetic,
-            profile_note=_profile_note(metrics),
             generated_at=datetime.now(UTC),
             versions={"python": platform.python_version(), **{name: version(name) for name in SOFTWARE}},
+            first_page=page,
             sections=sections,
-            study_table=study_comparison(
-                metrics, tables.query("FROM recipe_comparison"), compared, synthetic=synthetic
-            ),
         ),
         store.root.report,
     )
+    answered = store.write("key_results", WHOLE, key_results_table(answers))
+    store.publish()
     return dg.MaterializeResult(
+        data_version=dg.DataVersion(f"{results_version}-{answered}"),
         metadata=described(
+            rows=len(answers),
             synthetic=synthetic,
+            answer=dg.MetadataValue.md(as_markdown(page, synthetic)),
             report=dg.MetadataValue.path(str(store.root.report)),
             size_bytes=store.root.report.stat().st_size,
             trainings=len(metrics),
             made_from=sources_metadata(sources, results_version),
-        )
-    )
-
-
-def _profile_note(metrics: pd.DataFrame) -> str:
-    quick = metrics[metrics["profile"] == "quick"]
-    if quick.empty:
-        return ""
-    return (
-        f"{len(quick)} of {len(metrics)} trainings ran in the quick profile: fewer folds, epochs and attribution steps "
-        "than their recipes specify. Set `profile: full` in settings.yaml to run the recipes in full."
+        ),
     )

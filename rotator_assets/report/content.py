@@ -85,12 +85,12 @@ class ReportContent:
     def see_figures(self, subject: Subject, topic: Topic = "results") -> str:
         """Name the study's figures among the pictures of a section, in a sentence; empty if there are none."""
         paths = [path for _, path in self._pictures(subject, topic)]
-        numbers = [
-            str(self.study_numbers[subject.folder, path.stem])
+        numbers = sorted(
+            self.study_numbers[subject.folder, path.stem]
             for path in paths
             if (subject.folder, path.stem) in self.study_numbers
-        ]
-        return f" See figure{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}." if numbers else ""
+        )
+        return f" See figure{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}." if numbers else ""
 
     def tables(self, subject: Subject, topic: Topic = "results") -> list[ReportTable]:
         """Return the tables of a section, including empty ones unless their exhibit needs rows."""
@@ -123,6 +123,7 @@ class ReportContent:
             frame=exhibit.arrange(frame) if exhibit.arrange else frame,
             note=exhibit.note or f"DuckDB: FROM {exhibit.name}" + (f" WHERE {shown}" if keys else ""),
             synthetic=subject.synthetic if exhibit.synthetic is None else exhibit.synthetic,
+            columns={column.name: column for column in self.store.tables[exhibit.name].columns},
         )
 
 

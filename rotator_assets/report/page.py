@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 import base64
-import io
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import jinja2
-import numpy as np
 import pandas as pd
+from markupsafe import Markup, escape
 
+from rotator_assets.answer.funnel import FunnelStep
+from rotator_assets.answer.sentences import QUESTION
 from rotator_assets.core.files import replacing
-from rotator_assets.plots.style import numbers
+from rotator_assets.report.embedding import data_urls
+from rotator_assets.report.misclassified import Gallery, in_numbers
+from rotator_assets.report.table_view import MAX_ROWS, table_view
+from rotator_assets.store.columns import Column
 
-TEMPLATE = "study_report.html.j2"
 MAX_BYTES = 15_000_000
-MAX_ROWS = 200
-"""Largest number of rows shown per table; the database has all of them."""
-_PNG = b"\x89PNG"
-_SIZES = ((1200, 80), (960, 70), (800, 60), (800, 45), (650, 45), (500, 40), (300, 30))
-"""Width in pixels and WebP quality of compressed pictures, best first; the page is about 960 pixels wide."""
+_HERE = Path(__file__).parent
+_RESERVED = ("answer", "contents")
+_FIGURES = re.compile(r"\b(figures? )((?:S?\d+(?:, | and )?)+)")
 
 
 @dataclass(frozen=True)
 class ReportFigure:
     """A figure: its PNG (bytes or file) and, if it reproduces a figure of the study, the number of that figure.
 
-    Figures without a number are numbered S1, S2 and so on. If ``png`` is None, the figure does not exist yet, and the
-    caption says what it needs.
+    Figures without a number are numbered S1, S2 and so on.
     """
 
     caption: str
-    png: bytes | Path | None
+    png: bytes | Path
     number: int | None = None
     synthetic: bool | None = None
     """Whether it shows synthetic data; None means the same as the whole report."""
@@ -44,41 +44,62 @@ class ReportFigure:
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table; its note says where in the database the numbers are."""
+    """A table; its note says where in the database the numbers are, ``columns`` what they mean."""
 
     caption: str
     frame: pd.DataFrame
     note: str = ""
     synthetic: bool | None = None
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ReportSection:
-    """A section. ``intro`` is plain text with blank lines between paragraphs; level 3 is a subsection."""
+    """A section, collapsed until opened. ``intro`` is plain text with blank lines between paragraphs."""
 
     title: str
     anchor: str
     intro: str = ""
     figures: Sequence[ReportFigure] = ()
     tables: Sequence[ReportTable] = ()
-    level: int = 2
+    galleries: Sequence[Gallery] = ()
+    subsections: Sequence[ReportSection] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One sentence of the answer, and the anchor of the section with its details."""
+
+    sentence: str
+    anchor: str = ""
+
+
+@dataclass(frozen=True)
+class FirstPage:
+    """The answer on one page: sentences, forest plot (PNG) with its alternative text, funnel and caveats."""
+
+    answers: Sequence[Answer] = ()
+    forest: bytes | None = None
+    forest_caption: str = ""
+    funnel: Sequence[FunnelStep] = ()
+    funnel_title: str = ""
+    caveats: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class ReportContext:
-    """Content of the report. ``study_table`` is from `study_comparison`."""
+    """Content of the report."""
 
     title: str
     synthetic: bool
-    profile_note: str
     generated_at: datetime
     versions: Mapping[str, str]
+    first_page: FirstPage
     sections: Sequence[ReportSection]
-    study_table: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def render_report(context: ReportContext, *, max_bytes: int = MAX_BYTES) -> str:
-    """Return the report as HTML without scripts or external resources.
+    """Return the report as HTML without external resources; its only script is inline and has its hash in the policy.
 
     All text is escaped. Pictures are embedded unchanged if the file stays below ``max_bytes``; otherwise the largest
     ones are compressed (WebP) until it does.
@@ -86,24 +107,29 @@ def render_report(context: ReportContext, *, max_bytes: int = MAX_BYTES) -> str:
     Raises ValueError for a repeated or invalid anchor, a repeated figure number, a picture that is not a PNG, and
     pictures that do not fit.
     """
-    anchors = [section.anchor for section in context.sections]
-    for anchor in anchors:
-        if anchors.count(anchor) > 1 or anchor == "study" or not re.fullmatch(r"[A-Za-z][\w-]*", anchor):
-            raise ValueError(f"section anchor '{anchor}' must be unique: a letter, then letters, digits, - and _")
-    figures = [figure for section in context.sections for figure in section.figures]
-    numbered = [figure.number for figure in figures if figure.number is not None]
-    if len(numbered) > len(set(numbered)):
-        raise ValueError("two figures have the same number")
-    page = _environment().get_template(TEMPLATE, globals=_IN_TEMPLATES)
+    sections = list(_all_sections(context.sections))
+    _check_anchors([section.anchor for section in sections])
+    figures = [figure for section in sections for figure in section.figures]
+    labels = _labels(figures)
+    first = [] if context.first_page.forest is None else [context.first_page.forest]
+    pictures = [*first, *(figure.png for figure in figures)]
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    items = (item for section in sections for item in (*section.figures, *section.tables, *section.galleries))
     values = {
         "context": context,
+        "question": QUESTION,
         "generated": f"{context.generated_at:%Y-%m-%d %H:%M %Z}".strip(),
-        "banner": context.synthetic
-        or any(item.synthetic for s in context.sections for item in (*s.figures, *s.tables)),
+        "banner": context.synthetic or any(item.synthetic for item in items),
+        "labels": labels,
+        "link_figures": lambda text: _link_figures(text, set(labels)),
+        "style": (_HERE / "page.css").read_text(encoding="utf-8"),
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     }
-    text_only = page.render(**values, pictures=[""] * len(figures))
-    room = (max_bytes - len(text_only.encode()) - 100 * len(figures)) * 3 // 4  # base64 makes four bytes of three
-    return page.render(**values, pictures=_data_urls(figures, room))
+    page = _environment().get_template("page.html.j2", globals=_IN_TEMPLATES)
+    text_only = page.render(**values, pictures=[""] * len(pictures))
+    room = (max_bytes - len(text_only.encode()) - 100 * len(pictures)) * 3 // 4  # base64 makes four bytes of three
+    return page.render(**values, pictures=data_urls(pictures, room))
 
 
 def save_report(context: ReportContext, path: Path) -> Path:
@@ -113,40 +139,50 @@ def save_report(context: ReportContext, path: Path) -> Path:
     return path
 
 
-def table_cells(frame: pd.DataFrame) -> list[tuple[str, str, list[str]]]:
-    """Return the name, kind (``number``, ``word`` or ``text``) and first ``MAX_ROWS`` values of every column.
-
-    Integers are written in full. Other numbers get the same number of decimals throughout a column, so that the largest
-    has about four digits. Missing values are shown as a dash.
-    """
-    return [_column(str(name), frame[name].iloc[:MAX_ROWS]) for name in frame.columns]
+def _all_sections(sections: Sequence[ReportSection]) -> Iterator[ReportSection]:
+    """Iterate over sections and their subsections in the order of the page."""
+    for section in sections:
+        yield section
+        yield from _all_sections(section.subsections)
 
 
-def _column(name: str, values: pd.Series) -> tuple[str, str, list[str]]:
-    if pd.api.types.is_bool_dtype(values):
-        values = values.map({True: "yes", False: "no"})
-    if not pd.api.types.is_numeric_dtype(values):
-        texts = ["–" if gone else str(value) for value, gone in zip(values, values.isna(), strict=True)]
-        return name, "word" if all(len(text) <= 32 for text in texts) else "text", texts
-    floats = numbers(values.to_frame(name), name)
-    known = [value for value in floats if value == value and abs(value) != float("inf")]
-    largest = max((abs(value) for value in known), default=0.0)
-    whole = all(value == round(value) for value in known)
-    decimals = 0 if whole or largest >= 1000 else 1 if largest >= 100 else 2 if largest >= 10 else 3
-    return name, "number", [_number(value, decimals) for value in floats]
+def _check_anchors(anchors: list[str]) -> None:
+    for anchor in anchors:
+        valid = re.fullmatch(r"[A-Za-z][\w-]*", anchor) and anchor not in _RESERVED
+        if anchors.count(anchor) > 1 or not valid:
+            raise ValueError(f"section anchor '{anchor}' must be unique: a letter, then letters, digits, - and _")
 
 
-def _number(value: float, decimals: int) -> str:
-    if value != value:
-        return "–"
-    if value and abs(value) < 0.5 * 10.0**-decimals:
-        return f"{value:.1e}"
-    return f"{value:.{decimals}f}"
+def _labels(figures: Sequence[ReportFigure]) -> list[str]:
+    """Return the label of each figure: its number in the study, else S1, S2 and so on."""
+    numbered = [figure.number for figure in figures if figure.number is not None]
+    if len(numbered) > len(set(numbered)):
+        raise ValueError("two figures have the same number")
+    labels, extra = [], 0
+    for figure in figures:
+        extra += figure.number is None
+        labels.append(f"S{extra}" if figure.number is None else str(figure.number))
+    return labels
+
+
+def _link_figures(text: str, known: set[str]) -> Markup:
+    """Return the text with links to the figures that it names, such as ``figures 9, 13``."""
+    found = Markup("")
+    last = 0
+    for match in _FIGURES.finditer(text):
+        linked = re.sub(
+            r"S?\d+",
+            lambda number: f'<a href="#figure-{number[0]}">{number[0]}</a>' if number[0] in known else number[0],
+            match[2],
+        )
+        found += escape(text[last : match.start()]) + match[1] + Markup(linked)
+        last = match.end()
+    return found + escape(text[last:])
 
 
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -158,53 +194,10 @@ def _paragraphs(text: str) -> list[str]:
     return [part for part in re.split(r"\n\s*\n", text.strip()) if part]
 
 
-_IN_TEMPLATES = {"table_cells": table_cells, "max_rows": MAX_ROWS, "paragraphs": _paragraphs}
+_IN_TEMPLATES = {
+    "table_view": table_view,
+    "max_rows": MAX_ROWS,
+    "paragraphs": _paragraphs,
+    "in_numbers": in_numbers,
+}
 """What the template uses besides the values of a report."""
-
-
-def _data_urls(figures: Sequence[ReportFigure], room: int) -> list[str]:
-    """Return the pictures as data URLs, together at most ``room`` bytes before base64."""
-    pictures = []
-    for figure in figures:
-        data = figure.png.read_bytes() if isinstance(figure.png, Path) else figure.png
-        if data is None:
-            pictures.append(b"")
-            continue
-        if not data.startswith(_PNG):
-            raise ValueError(f"the picture of '{figure.caption}' is not a PNG")
-        pictures.append(data)
-    limit = largest_size([len(data) for data in pictures], room)
-    with ThreadPoolExecutor() as pool:  # Pillow releases the interpreter's lock
-        return list(pool.map(lambda data: _data_url(data, limit), pictures))
-
-
-def _data_url(data: bytes, max_bytes: int) -> str:
-    kind, data = ("png", data) if len(data) <= max_bytes else ("webp", _compress(data, max_bytes))
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-def largest_size(sizes: Sequence[int], room: int) -> int:
-    """Return the size to which pictures must be limited so that all fit into ``room`` bytes together."""
-    for position, size in enumerate(sorted(sizes)):
-        limit = room // (len(sizes) - position)
-        if size > limit:
-            return limit
-        room -= size
-    return max(sizes, default=0)
-
-
-def _compress(data: bytes, max_bytes: int) -> bytes:
-    """Convert a PNG to a WebP of at most ``max_bytes``, as large and detailed as fits."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as opened:
-        picture = opened.convert("RGB")
-    excess = len(data) / max(max_bytes, 1)
-    start = min(int(np.log2(excess) / 1.6), len(_SIZES) - 1)  # WebP of the first size is less than half as large
-    for width, quality in _SIZES[start:]:
-        picture.thumbnail((width, picture.height), Image.Resampling.LANCZOS, reducing_gap=2.0)
-        buffer = io.BytesIO()
-        picture.save(buffer, "WEBP", quality=quality, method=2)
-        if buffer.tell() <= max_bytes:
-            return buffer.getvalue()
-    raise ValueError(f"too many pictures for one report: only {max_bytes} bytes are left per picture")

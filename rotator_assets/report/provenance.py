@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pandas as pd
 
 from rotator_assets.core.changes import leaves
 from rotator_assets.core.frames import parts_of, rows_of
+from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.study import REFERENCE_RECIPE
 from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.settings_file import Settings
 from rotator_assets.store.table_store import TableStore
@@ -24,15 +27,28 @@ class _Seed:
 
 
 def trained_recipes(tables: TableStore) -> pd.DataFrame:
-    """Return the settings of the recipes as trained, one row for all datasets with the same settings."""
+    """Return how the recipes as trained differ from thesis, one row for all datasets with the same settings.
+
+    Where thesis was not trained, the defaults of a recipe take its place, which are those of the study.
+    """
     trained = tables.query(
         """SELECT recipe, recipe_content, string_agg(DISTINCT dataset, ', ' ORDER BY dataset) AS datasets
         FROM model_metrics_history SEMI JOIN model_metrics USING (dataset, recipe, recipe_version)
         GROUP BY ALL ORDER BY recipe, datasets"""
     )
-    contents = [json.loads(content) for content in trained["recipe_content"]]
-    settings = pd.DataFrame([{**dict(leaves(content)), "name": content["name"]} for content in contents])
-    return pd.concat([trained[["datasets"]], settings], axis=1)
+    trained = trained.sort_values("recipe", key=lambda names: names != REFERENCE_RECIPE, kind="stable")
+    contents = [dict(leaves(json.loads(content))) for content in trained["recipe_content"]]
+    is_reference = bool(len(trained)) and trained["recipe"].iloc[0] == REFERENCE_RECIPE
+    defaults = Recipe(name=REFERENCE_RECIPE).model_dump(mode="json")
+    reference = contents[0] if is_reference else dict(leaves(defaults))
+    differences = [_differences(content, reference) for content in contents]
+    return trained[["recipe", "datasets"]].assign(differences=differences)
+
+
+def _differences(content: dict[str, Any], reference: dict[str, Any]) -> str:
+    """Return the settings that differ, such as ``normalization: log; folds: 3``."""
+    differing = [key for key, value in content.items() if key != "name" and value != reference.get(key)]
+    return "; ".join(f"{key}: {content[key]}" for key in differing) or "none"
 
 
 def seeds(tables: TableStore, settings: Settings) -> pd.DataFrame:

@@ -1,9 +1,8 @@
-"""Sections of the report about all results, and about each survey, dataset and training."""
+"""Sections of the report about all trainings, about pairs of datasets, and about the galaxies of each survey."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from itertools import chain
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -15,58 +14,29 @@ from rotator_assets.report.content import ReportContent, Subject
 from rotator_assets.report.label_text import label_definition
 from rotator_assets.report.page import ReportSection, ReportTable
 from rotator_assets.report.provenance import seeds, trained_recipes
+from rotator_assets.report.source_sections import sensitivity_section
+from rotator_assets.report.study_figures import study_figures_section
 
 
-@dataclass(frozen=True)
-class Training:
-    """One training: the columns of ``model_metrics`` that the report mentions."""
-
-    dataset: str
-    recipe: str
-    n_galaxies: int
-    n_slow: int
-    auc: float
-    auc_low: float
-    auc_high: float
-    fold_auc_min: float
-    fold_auc_max: float
-    seconds: float
-    device: str
-    folds: int
-    epochs: int
-    synthetic: bool
-
-    @property
-    def subject(self) -> Subject:
-        """The training as the subject of a section."""
-        return Subject("training", self.synthetic, dataset=self.dataset, recipe=self.recipe)
-
-
-def trainings(metrics: pd.DataFrame) -> list[Training]:
-    """Return the rows of ``model_metrics``, in their order."""
-    columns = [field.name for field in fields(Training)]
-    return [Training(*row) for row in metrics[columns].itertuples(index=False)]
-
-
-def results_section(content: ReportContent, settings: Settings) -> ReportSection:
+def all_trainings_section(content: ReportContent, settings: Settings) -> ReportSection:
     """Describe all trainings: AUCs, and the seeds, files and recipes needed to repeat them."""
     study = Subject("study")
     return ReportSection(
-        title="Summary of results",
+        title="All trainings, recipes, seeds and input files",
         anchor="results",
         intro=(
-            f"{label_definition(content.store)} All numbers are from out-of-fold predictions: each galaxy is "
+            "All numbers are from out-of-fold predictions: each galaxy is "
             "classified by a network that used neither it nor a repeat observation of it for training, "
             "normalization, early stopping or the choice of the threshold. The AUC compares galaxies classified by the "
-            "same network; auc_pooled compares all galaxies, by calibrated probability. Intervals are 95 % (DeLong "
-            "within networks). network_scatter is the scatter between whole networks."
+            "same network; the pooled AUC compares all galaxies, by calibrated probability. Intervals are 95 % (DeLong "
+            "within networks). The network scatter is the scatter between whole networks."
         ),
         tables=[
             *content.tables(study),
             ReportTable("Seeds", seeds(content.store, settings), "DuckDB: images (mock_seed), model_metrics_history"),
             *content.tables(study, "inputs"),
             ReportTable(
-                "Recipes as trained",
+                "Recipes as trained: differences from thesis",
                 trained_recipes(content.store),
                 "DuckDB: model_metrics_history (recipe_content)",
             ),
@@ -93,7 +63,38 @@ def across_section(content: ReportContent) -> ReportSection | None:
     )
 
 
-def survey_section(content: ReportContent, survey: str) -> ReportSection:
+def comparison_section(content: ReportContent, compared: pd.DataFrame) -> ReportSection:
+    """Compare the results with those of the study, and show its figures.
+
+    ``compared`` is from `study_comparison`.
+    """
+    table = ReportTable(
+        "Results of the study and of this project",
+        compared,
+        "Verdicts on comparisons follow from the paired difference (DeLong within networks) and its p-value, corrected "
+        "for the number of comparisons (Holm). Results that the study does not assign to one crop are compared with "
+        "both. The last column names the table in rotators.duckdb that holds the result.",
+    )
+    return ReportSection(
+        title="Comparison with the study",
+        anchor="study",
+        tables=[table] if len(compared) else [],
+        subsections=[study_figures_section(content)],
+    )
+
+
+def sample_section(content: ReportContent, surveys: Sequence[str]) -> ReportSection:
+    """Describe the galaxies and labels of each survey, and how the labels depend on the choices behind them."""
+    sensitivity = sensitivity_section(content)
+    return ReportSection(
+        title="Galaxies and labels",
+        anchor="galaxies",
+        intro=label_definition(content.store),
+        subsections=[*(_survey_section(content, survey) for survey in surveys), *([sensitivity] if sensitivity else [])],
+    )
+
+
+def _survey_section(content: ReportContent, survey: str) -> ReportSection:
     """Describe the labelled galaxies of a survey; also draws the figure of matching losses."""
     losses = content.store.query("FROM match_report WHERE survey = $survey ORDER BY step_number", {"survey": survey})
     labelled = content.store.query("FROM labeled_galaxies WHERE survey = $survey", {"survey": survey})
@@ -106,57 +107,4 @@ def survey_section(content: ReportContent, survey: str) -> ReportSection:
         intro=label_sources_text(labelled) + content.see_figures(subject),
         figures=content.figures(subject),
         tables=content.tables(subject),
-    )
-
-
-def dataset_sections(content: ReportContent, trained: list[Training]) -> list[ReportSection]:
-    """Describe a dataset and each training on it, with attributions."""
-    dataset = trained[0].dataset
-    subject = Subject("dataset", any(training.synthetic for training in trained), dataset=dataset)
-    section = ReportSection(
-        title=dataset,
-        anchor=dataset,
-        intro=content.see_figures(subject),
-        figures=content.figures(subject),
-        tables=content.tables(subject),
-    )
-    each = ((_training_section(content, one), _attribution_section(content, one)) for one in trained)
-    return [section, *(found for found in chain.from_iterable(each) if found)]
-
-
-def _training_section(content: ReportContent, training: Training) -> ReportSection:
-    intro = (
-        f"{training.n_galaxies} galaxies, {training.n_slow} of them slow rotators. AUC {training.auc:.3f} "
-        f"[{training.auc_low:.3f}, {training.auc_high:.3f}]; single networks {training.fold_auc_min:.2f} to "
-        f"{training.fold_auc_max:.2f}. Trained in {training.seconds:.0f} s on {training.device}, {training.folds} "
-        f"folds, at most {training.epochs} epochs." + content.see_figures(training.subject)
-    )
-    return ReportSection(
-        title=f"{training.dataset}: {training.recipe}",
-        anchor=f"{training.dataset}-{training.recipe}",
-        intro=intro,
-        figures=content.figures(training.subject),
-        tables=content.tables(training.subject),
-        level=3,
-    )
-
-
-def _attribution_section(content: ReportContent, training: Training) -> ReportSection | None:
-    """Describe the attribution maps of a training and their measures; None if there are none."""
-    subject = training.subject
-    tables = content.tables(subject, "attribution")
-    if all(table.frame.empty for table in tables):
-        return None
-    return ReportSection(
-        title=f"{training.dataset}: {training.recipe}: attributions",
-        anchor=f"{training.dataset}-{training.recipe}-attributions",
-        intro=(
-            "The attributions of a galaxy add up to the difference in logit between its image and the recipe's "
-            "baseline image; positive ones favour a fast rotator. R_e is the half-light semi-major axis. Fractions "
-            "refer to the absolute attribution. Each map is in a FITS file together with its image: "
-            f"results/attributions/{subject.folder}/fits." + content.see_figures(subject, "attribution")
-        ),
-        figures=content.figures(subject, "attribution"),
-        tables=tables,
-        level=3,
     )

@@ -37,8 +37,8 @@ def sensitivity_section(content: ReportContent) -> ReportSection | None:
         anchor="label-sensitivity",
         intro=(
             "The first row of each survey has the labels of this report. Each other row changes one choice and keeps "
-            "the others. If a row names a source, only that source is used. n_compared: galaxies labelled both "
-            "ways; n_changed: those whose label differs. The settings of these choices are in docs/settings.md."
+            "the others. If a row names a source, only that source is used. compared: galaxies labelled both "
+            "ways; changed: those whose label differs. The settings of these choices are in docs/settings.md."
         ),
         tables=content.tables(Subject("study", bool(rows["synthetic"].any())), "labels"),
     )

@@ -13,17 +13,15 @@ from rotator_assets.report.page import ReportFigure, ReportSection
 from rotator_assets.store.table_store import TableStore
 
 
-def study_section(content: ReportContent) -> ReportSection:
-    """Show the figures of the study by number; also copies them to ``results/figures/study``."""
+def study_figures_section(content: ReportContent) -> ReportSection:
+    """Show the figures of the study that exist, by number; also copies them to ``results/figures/study``."""
     synthetic = _synthetic_folders(content.store)
     figures = []
     for shown in content.study_pictures:
         figure, folder = shown.figure, shown.folder
         path = content.root.figures / folder / f"{shown.picture}.png" if folder else None
         _copy(content.root, figure.number, path)
-        if folder is None:
-            figures.append(ReportFigure(f"needs {figure.needs}", None, figure.number))
-        else:
+        if folder is not None and path is not None:
             mark = synthetic.get(folder.partition("/")[0])
             figures.append(ReportFigure(figure.shown(folder), path, figure.number, mark))
     intro = (

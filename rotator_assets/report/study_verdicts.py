@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rotator_assets.core.number_text import with_interval
 from rotator_assets.core.study import (
     REFERENCE_RECIPE,
     STUDY_CONTRASTS,
@@ -79,8 +80,8 @@ def _result_row(key: tuple[str, str], result: StudyResult, row: Any, compared: A
         if result.expected is None:
             verdict = _auc_verdict(result, row, synthetic)
         elif compared is not None and pd.notna(compared.p_value_adjusted):
-            difference = _with_interval(
-                compared.auc_difference, compared.auc_difference_low, compared.auc_difference_high, "+.3f"
+            difference = with_interval(
+                compared.auc_difference, compared.auc_difference_low, compared.auc_difference_high, signed=True
             )
             verdict = _difference_verdict(
                 compared.auc_difference, compared.p_value_adjusted, result.expected, "thesis", synthetic
@@ -104,7 +105,7 @@ def _result_row(key: tuple[str, str], result: StudyResult, row: Any, compared: A
 def _contrast_row(contrast: StudyContrast, row: Any, synthetic: bool) -> _Verdict:
     difference, verdict = "", ""
     if row is not None and pd.notna(row.p_value_adjusted):
-        difference = _with_interval(row.difference, row.low, row.high, "+.3f")
+        difference = with_interval(row.difference, row.low, row.high, signed=True)
         verdict = _difference_verdict(
             row.difference, row.p_value_adjusted, contrast.expected, contrast.reference, synthetic
         )
@@ -130,7 +131,7 @@ def _said(result: StudyResult) -> str:
 def _found(row: Any) -> str:
     if row is None:
         return "not run"
-    return _with_interval(row.auc, row.auc_low, row.auc_high, ".3f") if np.isfinite(row.auc) else "not defined"
+    return with_interval(row.auc, row.auc_low, row.auc_high)
 
 
 def _auc_verdict(result: StudyResult, row: Any, synthetic: bool) -> str:
@@ -156,8 +157,3 @@ def _difference_verdict(
     if here == expected:
         return f"{text}, as in the study"
     return text if here == "equal" else f"{text}, unlike the study"
-
-
-def _with_interval(value: float, low: float, high: float, style: str) -> str:
-    interval = f" [{low:{style}}, {high:{style}}]" if np.isfinite(low + high) else ""
-    return f"{value:{style}}{interval}"

@@ -183,6 +183,8 @@ class Survey(ABC):
     """Sources of lambda_R, the preferred first."""
     lambda_r_scales: Mapping[str, float] = MappingProxyType({})
     """Factors for sources of lambda_R that are known to read low; applied only if a setting says so."""
+    uncorrected_for_seeing: tuple[str, ...] = ()
+    """Published sources of lambda_R that are not corrected for seeing, which lowers it."""
     ellipticity_sources: tuple[str, ...]
     """Sources of the ellipticity, the preferred first: values of ``axis_ratio_source`` in its photometry, and those
     ``lambda_r_sources`` that come with an ellipticity."""
@@ -213,6 +215,10 @@ class Survey(ABC):
         Images that are cut from frames need ``galaxies`` (columns ``galaxy_id``, ``ra``, ``dec``; degrees).
         """
         return {}
+
+    def page(self, galaxy_id: str, ra: float, dec: float) -> str:
+        """Return the address of the web page of a galaxy (position in degrees, ICRS); empty without one."""
+        return ""
 
     def kinematic_files(self, folder: Path) -> dict[str, Path]:
         """Return the file that lambda_R can be measured from, by galaxy_id."""

@@ -48,6 +48,7 @@ from rotator_assets.surveys.quality_cuts import QualityCut, has_bit, is_flagged
 from rotator_assets.surveys.releases import DYNPOP, PIPE3D, RELEASES, PublishedTable, expected
 from rotator_assets.surveys.table_files import Table, read_fits_table
 
+_SKY_PAGE = "https://skyserver.sdss.org/dr17/VisualTools/navi"
 MORPHOLOGY_TABLE = expected("deep-learning morphology", "required", [release.morphology for release in RELEASES])
 PYMORPH = expected("PyMorph photometry", "one of photometry", [release.pymorph for release in RELEASES])
 DRPALL = expected("drpall (NASA-Sloan Atlas photometry)", "one of photometry", [release.drpall for release in RELEASES])
@@ -146,7 +147,8 @@ class Manga(Survey):
     )
     arcsec_per_pixel = SDSS_ARCSEC_PER_PIXEL
     image_name = _IMAGE_NAME
-    lambda_r_sources = ("user", "dynpop", "maps", "pipe3d")  # Pipe3D's is not corrected for seeing
+    lambda_r_sources = ("user", "dynpop", "maps", "pipe3d")
+    uncorrected_for_seeing = ("pipe3d",)
     lambda_r_scales = MappingProxyType({"pipe3d": PIPE3D_SCALE})
     ellipticity_sources = ("pymorph", "nsa", "user", "dynpop", "maps")
     measured_source = "maps"
@@ -162,6 +164,10 @@ class Manga(Survey):
         MAPS,
         IMAGES,
     )
+
+    def page(self, galaxy_id: str, ra: float, dec: float) -> str:
+        """Return the SkyServer's page of the sky at the galaxy's position."""
+        return f"{_SKY_PAGE}?ra={ra:.6f}&dec={dec:.6f}" if np.isfinite(ra + dec) else ""
 
     def read_morphology(self, folder: Path) -> Catalog:
         """Return every row of the newest MDLM catalogue, in its order.

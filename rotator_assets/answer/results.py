@@ -1,0 +1,116 @@
+"""The tables that the answer is read from, and the training that answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rotator_assets.core.frames import rows_of
+from rotator_assets.core.statistics import holm
+from rotator_assets.core.study import REFERENCE_RECIPE
+from rotator_assets.store.table_store import TableStore
+
+SIGNIFICANT = 0.05
+"""Largest corrected p-value of a significant difference."""
+POPULATIONS = {"early": "early-type galaxies", "all": "galaxies of all types"}
+"""Populations tested, in words."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Tables of one data root, under the names that they have in DuckDB."""
+
+    model_metrics: pd.DataFrame
+    classifier_comparison: pd.DataFrame
+    baseline_metrics: pd.DataFrame
+    feature_baselines: pd.DataFrame
+    fusion_parts: pd.DataFrame
+    dataset_comparison: pd.DataFrame
+    attribution_summary: pd.DataFrame
+
+    @classmethod
+    def read(cls, tables: TableStore) -> Results:
+        """Read all rows of every table."""
+        return cls(*(tables.query(f"FROM {name}") for name in cls.__dataclass_fields__))
+
+    def main_training(self, datasets: list[str]) -> Any:
+        """Return the row of ``model_metrics`` of the training that answers the question; None without any.
+
+        Real galaxies come before synthetic ones, the study's recipe before others, early types before all types, and
+        datasets in the order given.
+        """
+        defined = self.model_metrics[np.isfinite(self.model_metrics["auc"].to_numpy(float))]
+        rank = {dataset: number for number, dataset in enumerate(datasets)}
+        return min(
+            rows_of(defined),
+            key=lambda row: (row.synthetic, row.recipe != REFERENCE_RECIPE, row.population != "early",
+                             rank.get(row.dataset, len(rank)), row.recipe),
+            default=None,
+        )  # fmt: skip
+
+    def image_only(self, main: Any) -> list[Any]:
+        """Return other recipes on the same dataset and population that use images alone, as compared with the study's.
+
+        Rows of ``classifier_comparison``, best first.
+        """
+        rows = self.classifier_comparison
+        fusing = set(self.fusion_parts["recipe"])
+        same = rows[(rows["dataset"] == main.dataset) & (rows["population"] == main.population)]
+        chosen = same[(same["kind"] == "recipe") & ~same["classifier"].isin({main.recipe, *fusing})]
+        return list(rows_of(chosen.dropna(subset=["auc", "auc_difference"]).sort_values("auc", ascending=False)))
+
+    def best_network(self, main: Any) -> Any:
+        """Return the row of ``model_metrics`` of the best network that uses images alone.
+
+        It is that of the main training unless another recipe is significantly better.
+        """
+        better = [row for row in self.image_only(main) if is_above(row.auc_difference, row.p_value_adjusted)]
+        if not better:
+            return main
+        metrics = self.model_metrics
+        chosen = metrics[(metrics["dataset"] == main.dataset) & (metrics["recipe"] == better[0].classifier)]
+        return next(iter(rows_of(chosen)), main)
+
+    def baselines(self, training: Any) -> pd.DataFrame:
+        """Return everything without a network that was tested on the galaxies and folds of a training, best first.
+
+        Columns ``name``, ``auc`` with its interval, ``gain`` (AUC of the network minus that of the baseline) with its
+        interval, and ``p_value`` after Holm's correction for all of them.
+        """
+        simple = self.baseline_metrics[_of(self.baseline_metrics, training)]
+        simple = simple.assign(name=simple["baseline"]).rename(
+            columns={f"auc_gain{end}": f"gain{end}" for end in ("", "_low", "_high")}
+        )
+        nested = self.feature_baselines[_of(self.feature_baselines, training)]
+        nested = nested.assign(name=nested["features"] + " (" + nested["model"] + ")")
+        nested = nested.rename(columns={"network_gain": "gain"})
+        columns = ["name", "auc", "auc_low", "auc_high", "gain", "gain_low", "gain_high", "p_value"]
+        parts = [part[columns] for part in (simple, nested) if len(part)]
+        if not parts:
+            return pd.DataFrame(columns=columns)
+        found = pd.concat(parts, ignore_index=True).dropna(subset=["auc"])
+        found["p_value"] = holm(found["p_value"].to_numpy(np.float64))
+        return found.sort_values("auc", ascending=False, ignore_index=True)
+
+    def fusion(self, main: Any) -> pd.DataFrame:
+        """Return the rows of ``fusion_parts`` of the best fusion on the dataset and population; none without one."""
+        tested = self.model_metrics
+        same = tested[(tested["dataset"] == main.dataset) & (tested["population"] == main.population)]
+        rows = self.fusion_parts
+        rows = rows[(rows["dataset"] == main.dataset) & rows["recipe"].isin(same["recipe"])]
+        if rows.empty:
+            return rows
+        best = rows.loc[rows["auc"].astype(float).idxmax(), "recipe"]
+        return rows[rows["recipe"] == best]
+
+
+def is_above(difference: float, p_value_adjusted: float) -> bool:
+    """Return True for a significantly positive difference."""
+    return difference > 0 and p_value_adjusted < SIGNIFICANT
+
+
+def _of(table: pd.DataFrame, training: Any) -> pd.Series:
+    return (table["dataset"] == training.dataset) & (table["recipe"] == training.recipe)

@@ -1,0 +1,63 @@
+"""Numbers as text, with as many digits as their error allows."""
+
+from __future__ import annotations
+
+import math
+
+INTERVAL_SIGMAS = 3.92
+"""Width of a 95 % interval of a normal distribution in standard deviations."""
+MISSING = "–"
+
+
+def decimals_for(error: float) -> int:
+    """Return the number of decimals of a value with this standard error (at least 0).
+
+    The rule is that of the Particle Data Group (Review of Particle Physics, Introduction, section 5.3): an error
+    whose first three digits are below 355 keeps two of them, another one keeps one.
+    """
+    if not (math.isfinite(error) and error > 0):
+        return 3
+    exponent = math.floor(math.log10(error))
+    first_three = round(error / 10.0 ** (exponent - 2))
+    digits = 2 if first_three < 355 or first_three >= 950 else 1
+    exponent += first_three >= 950  # it is rounded up to the next power of ten
+    return max(0, digits - 1 - exponent)
+
+
+def decimals_of(low: float, high: float) -> int:
+    """Return the number of decimals of a value with this 95 % interval."""
+    return decimals_for((high - low) / INTERVAL_SIGMAS)
+
+
+def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """Return a value with its 95 % interval as text.
+
+    Parameters
+    ----------
+    value, low, high : float
+        The value and the ends of its interval, NaN where not defined.
+    signed : bool
+        Write the sign of positive numbers, for differences.
+
+    Returns
+    -------
+    str
+        Such as ``0.81 [0.72, 0.88]``; three decimals and no interval where it is not defined.
+    """
+    if not math.isfinite(value):
+        return "not defined"
+    sign = "+" if signed else ""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{value:{sign}.3f}"
+    decimals = decimals_of(low, high)
+    value, low, high = (round(number, decimals) + 0.0 for number in (value, low, high))  # no negative zero
+    return f"{value:{sign}.{decimals}f} [{low:{sign}.{decimals}f}, {high:{sign}.{decimals}f}]"
+
+
+def p_text(p_value: float) -> str:
+    """Return a p-value as text, such as ``p = 0.03`` or ``p < 0.0001``; ``no test`` for NaN."""
+    if not math.isfinite(p_value):
+        return "no test"
+    if p_value < 1e-4:
+        return "p < 0.0001"
+    return f"p = {p_value:.1g}" if p_value < 0.1 else f"p = {p_value:.2f}"
