@@ -10,7 +10,7 @@ import sys
 import click
 
 from rotator_assets.cli.models import model, predict
-from rotator_assets.cli.results import export, query, status
+from rotator_assets.cli.results import export, query, status, summary
 from rotator_assets.cli.runs import demo, report, run, ui
 from rotator_assets.core import environment
 from rotator_assets.core.errors import InputError
@@ -25,7 +25,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (demo, run, status, ui, query, report, export, predict, model):
+for command in (demo, run, status, summary, report, query, export, ui, predict, model):
     cli.add_command(command)
 
 

@@ -32,6 +32,24 @@ def status(data: str | None) -> None:
     print_status(open_store(data_root(data)), open_runner)
 
 
+@click.command()
+@data_option
+def summary(data: str | None) -> None:
+    """Print the answer: what the trainings of a data root have found, in at most five sentences.
+
+    The sentences are those of the first page of the study report, and of the table key_results.
+
+    \b
+    Examples:
+      rotators summary
+      rotators query "SELECT sentence, value, low, high FROM key_results"
+    """
+    from rotator_assets.orchestration.summary import print_summary
+    from rotator_assets.tables import open_store
+
+    print_summary(open_store(data_root(data)))
+
+
 @click.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with a comment: -- ...
 @click.argument("sql")
 @data_option

@@ -27,7 +27,7 @@ class _Verdict:
     recipe: str
     study: str
     here: str
-    galaxies: int | None
+    galaxies: int
     difference: str
     verdict: str
     table: str
@@ -35,8 +35,7 @@ class _Verdict:
 
 _HEADINGS = {
     "study": "the study",
-    "here": "here: AUC [95 % interval]",
-    "difference": "difference [95 % interval]",
+    "here": "AUC here",
     "table": "in DuckDB",
 }
 
@@ -44,7 +43,7 @@ _HEADINGS = {
 def study_comparison(
     metrics: pd.DataFrame, recipes: pd.DataFrame, datasets: pd.DataFrame, *, synthetic: bool
 ) -> pd.DataFrame:
-    """Return the results of the study next to those found here.
+    """Return the results of the study next to those found here, without those that were not run.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ def study_comparison(
     Returns
     -------
     DataFrame
-        One row per result of the study, with a verdict. For an AUC, the verdict says whether its 95 % interval contains
+        One row per result, with a verdict. For an AUC, the verdict says whether its 95 % interval contains
         the value of the study; for a comparison, it follows from the difference and its corrected p-value. The last
         column names the table that holds the numbers.
     """
@@ -64,19 +63,22 @@ def study_comparison(
     compared = {(row.dataset, row.recipe): row for row in recipes.itertuples()}
     across = {(row.dataset, row.reference_dataset, row.recipe): row for row in datasets.itertuples()}
     rows = [
-        _result_row(key, result, found.get(key), compared.get(key), synthetic) for key, result in STUDY_RESULTS.items()
+        _result_row(key, result, found[key], compared.get(key), synthetic)
+        for key, result in STUDY_RESULTS.items()
+        if key in found
     ]
-    rows += [
-        _contrast_row(contrast, across.get((contrast.dataset, contrast.reference, REFERENCE_RECIPE)), synthetic)
-        for contrast in STUDY_CONTRASTS
-    ]
-    return pd.DataFrame([asdict(row) for row in rows]).astype({"galaxies": "Int64"}).rename(columns=_HEADINGS)
+    for contrast in STUDY_CONTRASTS:
+        row = across.get((contrast.dataset, contrast.reference, REFERENCE_RECIPE))
+        if row is not None:
+            rows.append(_contrast_row(contrast, row, synthetic))
+    columns = list(_Verdict.__dataclass_fields__)
+    return pd.DataFrame([asdict(row) for row in rows], columns=columns).rename(columns=_HEADINGS)
 
 
 def _result_row(key: tuple[str, str], result: StudyResult, row: Any, compared: Any, synthetic: bool) -> _Verdict:
     dataset, recipe = key
     difference, verdict = "", ""
-    if row is not None and np.isfinite(row.auc):
+    if np.isfinite(row.auc):
         if result.expected is None:
             verdict = _auc_verdict(result, row, synthetic)
         elif compared is not None and pd.notna(compared.p_value_adjusted):
@@ -94,8 +96,8 @@ def _result_row(key: tuple[str, str], result: StudyResult, row: Any, compared: A
         dataset=dataset,
         recipe=recipe,
         study=_said(result),
-        here=_found(row),
-        galaxies=None if row is None else row.n_galaxies,
+        here=with_interval(row.auc, row.auc_low, row.auc_high),
+        galaxies=row.n_galaxies,
         difference=difference,
         verdict=verdict,
         table="FROM recipe_comparison" if result.expected else "FROM model_metrics",
@@ -104,7 +106,7 @@ def _result_row(key: tuple[str, str], result: StudyResult, row: Any, compared: A
 
 def _contrast_row(contrast: StudyContrast, row: Any, synthetic: bool) -> _Verdict:
     difference, verdict = "", ""
-    if row is not None and pd.notna(row.p_value_adjusted):
+    if pd.notna(row.p_value_adjusted):
         difference = with_interval(row.difference, row.low, row.high, signed=True)
         verdict = _difference_verdict(
             row.difference, row.p_value_adjusted, contrast.expected, contrast.reference, synthetic
@@ -113,8 +115,8 @@ def _contrast_row(contrast: StudyContrast, row: Any, synthetic: bool) -> _Verdic
         dataset=f"{contrast.dataset} against {contrast.reference}",
         recipe=REFERENCE_RECIPE,
         study=contrast.words,
-        here=f"{row.auc:.3f} against {row.reference_auc:.3f}" if row is not None else "not run",
-        galaxies=None if row is None else row.n_galaxies,
+        here=f"{row.auc:.3f} against {row.reference_auc:.3f}",
+        galaxies=row.n_galaxies,
         difference=difference,
         verdict=verdict,
         table="FROM dataset_comparison",
@@ -128,19 +130,13 @@ def _said(result: StudyResult) -> str:
     return f"AUC {value} ({result.words})"
 
 
-def _found(row: Any) -> str:
-    if row is None:
-        return "not run"
-    return with_interval(row.auc, row.auc_low, row.auc_high)
-
-
 def _auc_verdict(result: StudyResult, row: Any, synthetic: bool) -> str:
     if synthetic:
         return "synthetic: not comparable"
     if not np.isfinite(row.auc_low + row.auc_high):
         return ""
     below, above = row.auc_high < result.auc_low, row.auc_low > result.auc_high
-    return "below the study" if below else "above the study" if above else "within the interval"
+    return "below the study" if below else "above the study" if above else "study's value within the interval"
 
 
 def _difference_verdict(

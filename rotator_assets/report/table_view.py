@@ -10,7 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
-from rotator_assets.core.number_text import MISSING, with_interval
+from rotator_assets.core.number_text import MISSING, p_text, with_interval
 from rotator_assets.plots.style import numbers
 from rotator_assets.store.columns import Column
 
@@ -36,6 +36,7 @@ _WORDS = {
     "t type": "T-Type",
     "sersic n": "Sersic index",
 }
+_P_VALUES = ("p_value", "p_value_adjusted")
 _UNITS_IN_NAMES = re.compile(r" (arcsec|deg|pixels|nmgy)$")
 
 
@@ -55,7 +56,8 @@ def table_view(frame: pd.DataFrame, columns: Mapping[str, Column]) -> list[Colum
 
     A pair of columns ``..low..`` and ``..high..`` is merged into the number before it. Integers are written in full.
     Other numbers have the same number of decimals throughout a column, so that the largest has about four digits;
-    those with an interval have the digits that it allows. Times are given to the minute. Missing values are a dash.
+    those with an interval have the digits that it allows. Times are given to the minute. Missing values are a dash;
+    columns without any value are left out.
     """
     shown, names = frame.iloc[:MAX_ROWS], [str(name) for name in frame.columns]
     views, position = [], 0
@@ -70,7 +72,8 @@ def table_view(frame: pd.DataFrame, columns: Mapping[str, Column]) -> list[Colum
         else:
             kind, texts, keys = _cells(name, values)
             position += 1
-        views.append(ColumnView(heading(name, meaning), meaning.comment if meaning else "", kind, texts, keys))
+        if any(text not in ("", MISSING) for text in texts):
+            views.append(ColumnView(heading(name, meaning), meaning.comment if meaning else "", kind, texts, keys))
     return views
 
 
@@ -112,6 +115,9 @@ def _cells(name: str, values: pd.Series) -> tuple[Kind, list[str], list[str]]:
         texts = [MISSING if gone else str(value) for value, gone in zip(values, values.isna(), strict=True)]
         return "word" if all(len(text) <= _SHORT for text in texts) else "text", texts, texts
     floats = numbers(values.to_frame(name), name)
+    if name.endswith(_P_VALUES):
+        texts = [MISSING if value != value else p_text(value).removeprefix("p ").removeprefix("= ") for value in floats]
+        return "number", texts, [_key(value) for value in floats]
     known = [value for value in floats if math.isfinite(value)]
     largest = max((abs(value) for value in known), default=0.0)
     whole = all(value == round(value) for value in known)
