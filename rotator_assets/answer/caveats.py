@@ -43,7 +43,7 @@ def caveats(
     if len(quick):
         found.append(
             f"{len(quick)} of {len(metrics)} trainings ran in the quick profile: fewer folds, epochs and attribution "
-            "steps than their recipes specify. Set `profile: full` in settings.yaml to run the recipes in full."
+            "steps than their recipes specify. \"profile: full\" in settings.yaml runs the recipes in full."
         )
     if main.n_slow < FEW:
         found.append(
@@ -61,5 +61,5 @@ def caveats(
         )
     if notices:
         some = "1 notice concerns" if notices == 1 else f"{notices} notices concern"
-        found.append(f"{some} input that is not used as expected: see `rotators status`.")
+        found.append(f"{some} input that is not used as expected: see rotators status.")
     return found

@@ -104,7 +104,7 @@ def _baselines(results: Results, main: Any) -> KeyResult | None:
         return None
     best = next(rows_of(baselines))
     reached = f"reaches AUC {with_interval(best.auc, best.auc_low, best.auc_high)}"
-    strongest = f"The strongest of {len(baselines)} baselines, {best.name}," if len(baselines) > 1 else _capital(best.name)
+    which = f"strongest of {len(baselines)} baselines" if len(baselines) > 1 else "only baseline"
     name = "the network" if network.recipe == main.recipe else f"the best network ({network.recipe})"
     if not np.isfinite(best.p_value):
         compared = f"its difference from {name} was not tested"
@@ -117,7 +117,7 @@ def _baselines(results: Results, main: Any) -> KeyResult | None:
     else:
         margin = with_interval(-best.gain, -best.gain_high, -best.gain_low)
         compared = f"it beats {name} by {margin} ({p_text(best.p_value)})"
-    sentence = f"{strongest} {reached} without a network; {compared}."
+    sentence = f"The {which}, {best.name}, {reached} without a network; {compared}."
     return _result(network, "baselines", sentence, best.gain, best.gain_low, best.gain_high)
 
 
@@ -157,16 +157,16 @@ def _together(results: Results, main: Any) -> KeyResult | None:
     whole, alone = max(networks, key=lambda row: len(row.part)), max(columns, key=lambda row: len(row.part))
     auc = with_interval(whole.auc, whole.auc_low, whole.auc_high)
     added, low, high = -alone.difference, -alone.difference_high, -alone.difference_low
-    gain = f"{with_interval(added, low, high, signed=True)}, {p_text(alone.p_value_adjusted)}"
+    gain, p_value = with_interval(added, low, high, signed=True), p_text(alone.p_value_adjusted)
     sentence = f"Network and columns together ({whole.part}) reach AUC {auc}; "
     if not np.isfinite(alone.p_value_adjusted):
         sentence += "what the network adds was not tested."
     elif alone.p_value_adjusted >= SIGNIFICANT:
-        sentence += f"the network does not add significantly to {alone.part} ({gain})."
+        sentence += f"what the network adds to {alone.part} alone, {gain}, is not significant ({p_value})."
     elif added > 0:
-        sentence += f"the network adds to what {alone.part} know without it ({gain})."
+        sentence += f"the network adds {gain} to {alone.part} alone ({p_value})."
     else:
-        sentence += f"without the network, {alone.part} do better (the network changes the AUC by {gain})."
+        sentence += f"the network lowers the AUC of {alone.part} alone: {gain} ({p_value})."
     return _result(main, "fusion", sentence, added, low, high, recipe=whole.recipe)
 
 
@@ -268,7 +268,3 @@ def _result(
     marked = f"Synthetic data: {sentence[0].lower()}{sentence[1:]}" if synthetic else sentence
     numbers = (float(number) for number in (value, low, high))
     return KeyResult(training.dataset, recipe or training.recipe, topic, marked, *numbers, synthetic=synthetic)
-
-
-def _capital(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}"

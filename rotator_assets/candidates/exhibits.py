@@ -43,6 +43,5 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "probability_slow_high, lambda_r_predicted, in_domain",
         clauses="AND lambda_r IS NULL ORDER BY rank LIMIT 20",
         arrange=_with_digits,
-        needs_rows=True,
     ),
 )

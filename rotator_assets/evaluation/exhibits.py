@@ -89,7 +89,6 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "lambda_r_accuracy",
         "training",
         "Predicted lambda_R against that of each source, by population; classes at the boundary between slow and fast",
-        needs_rows=True,
     ),
     FigureExhibit(
         "reliability",

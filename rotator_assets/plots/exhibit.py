@@ -59,7 +59,7 @@ class TableExhibit(Exhibit):
 
     ``select`` goes before FROM and ``clauses`` after WHERE. Columns that name the survey, dataset or recipe of the
     section are left out, and so are ``hidden`` ones. ``arrange`` turns the rows into the table shown. ``note`` replaces
-    the line that says where in DuckDB the rows are. ``needs_rows``: not shown without any.
+    the line that says where in DuckDB the rows are. A table without rows is not shown.
     """
 
     select: str = ""
@@ -67,7 +67,6 @@ class TableExhibit(Exhibit):
     hidden: tuple[str, ...] = ("synthetic",)
     arrange: Callable[[pd.DataFrame], pd.DataFrame] | None = None
     note: str = ""
-    needs_rows: bool = False
 
 
 def figure_named(exhibits: Iterable[Exhibit], name: str) -> FigureExhibit:

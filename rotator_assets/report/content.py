@@ -93,10 +93,10 @@ class ReportContent:
         return f" See figure{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}." if numbers else ""
 
     def tables(self, subject: Subject, topic: Topic = "results") -> list[ReportTable]:
-        """Return the tables of a section, including empty ones unless their exhibit needs rows."""
+        """Return the tables of a section that have rows."""
         chosen = [exhibit for exhibit in self._of(subject, topic) if isinstance(exhibit, TableExhibit)]
-        found = [(exhibit, self._table(exhibit, subject)) for exhibit in chosen]
-        return [table for exhibit, table in found if len(table.frame) or not exhibit.needs_rows]
+        found = [self._table(exhibit, subject) for exhibit in chosen]
+        return [table for table in found if len(table.frame)]
 
     def _of(self, subject: Subject, topic: Topic) -> list[Exhibit]:
         return [one for one in self._exhibits if (one.scope, one.topic) == (subject.scope, topic)]

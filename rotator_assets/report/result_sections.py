@@ -73,7 +73,7 @@ def comparison_section(content: ReportContent, compared: pd.DataFrame) -> Report
         compared,
         "Verdicts on comparisons follow from the paired difference (DeLong within networks) and its p-value, corrected "
         "for the number of comparisons (Holm). Results that the study does not assign to one crop are compared with "
-        "both. The last column names the table in rotators.duckdb that holds the result.",
+        "both. DuckDB: model_metrics, recipe_comparison, dataset_comparison.",
     )
     return ReportSection(
         title="Comparison with the study",

@@ -27,16 +27,14 @@ class _Verdict:
     recipe: str
     study: str
     here: str
-    galaxies: int
     difference: str
     verdict: str
-    table: str
+    galaxies: int
 
 
 _HEADINGS = {
     "study": "the study",
     "here": "AUC here",
-    "table": "in DuckDB",
 }
 
 
@@ -56,8 +54,7 @@ def study_comparison(
     -------
     DataFrame
         One row per result, with a verdict. For an AUC, the verdict says whether its 95 % interval contains
-        the value of the study; for a comparison, it follows from the difference and its corrected p-value. The last
-        column names the table that holds the numbers.
+        the value of the study; for a comparison, it follows from the difference and its corrected p-value.
     """
     found = {(row.dataset, row.recipe): row for row in metrics.itertuples()}
     compared = {(row.dataset, row.recipe): row for row in recipes.itertuples()}
@@ -100,7 +97,6 @@ def _result_row(key: tuple[str, str], result: StudyResult, row: Any, compared: A
         galaxies=row.n_galaxies,
         difference=difference,
         verdict=verdict,
-        table="FROM recipe_comparison" if result.expected else "FROM model_metrics",
     )
 
 
@@ -119,7 +115,6 @@ def _contrast_row(contrast: StudyContrast, row: Any, synthetic: bool) -> _Verdic
         galaxies=row.n_galaxies,
         difference=difference,
         verdict=verdict,
-        table="FROM dataset_comparison",
     )
 
 

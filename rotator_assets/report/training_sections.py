@@ -145,7 +145,7 @@ def robustness_section(content: ReportContent, trained: Sequence[Training]) -> R
         ),
         arrange=_as_list,
     )
-    overview = [table for table in content.tables(study, topic) if len(table.frame)]
+    overview = content.tables(study, topic)
     if section is None and not (figures or overview):
         return None
     section = section or ReportSection("Robustness checks", "robustness")
@@ -168,7 +168,7 @@ def _by_training(
         figures = content.figures(training.subject, topic)
         tables = [arrange(table) for table in content.tables(training.subject, topic)]
         see = content.see_figures(training.subject, topic).strip()
-        if figures or see or any(len(table.frame) for table in tables):
+        if figures or see or tables:
             name = f"{anchor}-{training.dataset}-{training.recipe}"
             subsections.append(ReportSection(training.title, name, see, figures, tables))
     return ReportSection(title, anchor, intro, subsections=subsections) if subsections else None
