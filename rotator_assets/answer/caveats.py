@@ -43,7 +43,7 @@ def caveats(
     if len(quick):
         found.append(
             f"{len(quick)} of {len(metrics)} trainings ran in the quick profile: fewer folds, epochs and attribution "
-            "steps than their recipes specify. \"profile: full\" in settings.yaml runs the recipes in full."
+            'steps than their recipes specify. "profile: full" in settings.yaml runs the recipes in full.'
         )
     if main.n_slow < FEW:
         found.append(
@@ -52,7 +52,8 @@ def caveats(
     for source, effect in uncorrected.items():
         if n := int(sources.get(source, 0)):
             found.append(
-                f"Labels of {n} of {count} galaxies use lambda_R of {source}, which is not corrected for seeing{effect}."
+                f"Labels of {n} of {count} galaxies use lambda_R of {source}, which is not corrected for "
+                f"seeing{effect}."
             )
     if colour := int((tested["image_unit"] == _COLOUR).sum()):
         found.append(

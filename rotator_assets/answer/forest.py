@@ -48,7 +48,9 @@ def forest_rows(results: Results, main: Any) -> pd.DataFrame:
         FUSIONS: parts[with_network],
     }
     rows = [
-        part.assign(group=group, recipe=part["recipe"] if group == NETWORKS else "")[["group", "label", "recipe", *_NUMBERS]]
+        part.assign(group=group, recipe=part["recipe"] if group == NETWORKS else "")[
+            ["group", "label", "recipe", *_NUMBERS]
+        ]
         .dropna(subset=["auc"])
         .sort_values("auc", ascending=False)
         for group, part in found.items()

@@ -102,7 +102,7 @@ def _baselines(results: Results, main: Any) -> KeyResult | None:
     baselines = results.baselines(network)
     if baselines.empty:
         return None
-    best = next(rows_of(baselines))
+    best = next(iter(rows_of(baselines)))
     reached = f"reaches AUC {with_interval(best.auc, best.auc_low, best.auc_high)}"
     which = f"strongest of {len(baselines)} baselines" if len(baselines) > 1 else "only baseline"
     name = "the network" if network.recipe == main.recipe else f"the best network ({network.recipe})"
@@ -201,8 +201,9 @@ def _within_half_light(training: Any, found: dict[tuple[str, str], Any]) -> KeyR
 
 def _against_light(found: dict[tuple[str, str], Any]) -> str:
     """Compare the fractions of attribution with those of the light, where both classes agree."""
-    excess = [found.get((name, "fraction_minus_light_within_r_eff")) for name in ("slow", "fast")]
-    if any(row is None for row in excess):
+    keys = [(name, "fraction_minus_light_within_r_eff") for name in ("slow", "fast")]
+    excess = [found[key] for key in keys if key in found]
+    if len(excess) < len(keys):
         return ""
     if all(row.high < 0 for row in excess):
         return ", less than the fraction of the light"

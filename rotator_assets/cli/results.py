@@ -35,7 +35,7 @@ def status(data: str | None) -> None:
 @click.command()
 @data_option
 def summary(data: str | None) -> None:
-    """Print the answer: what the trainings of a data root have found, in at most five sentences.
+    r"""Print the answer: what the trainings of a data root have found, in at most five sentences.
 
     The sentences are those of the first page of the study report, and of the table key_results.
 

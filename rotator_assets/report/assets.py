@@ -9,8 +9,8 @@ import dagster as dg
 from rotator_assets.attribution.assets import attribution_maps
 from rotator_assets.attribution.faithfulness.assets import attribution_tests
 from rotator_assets.comparison.assets import dataset_comparison, recipe_comparison
-from rotator_assets.evaluation.assets import galaxy_report, intervals_report, roc_report
 from rotator_assets.core.keys import WHOLE
+from rotator_assets.evaluation.assets import galaxy_report, intervals_report, roc_report
 from rotator_assets.galaxies.assets import early_type_galaxies, label_sensitivity, labeled_galaxies, lambda_r_agreement
 from rotator_assets.lineage.groups import described, study_asset
 from rotator_assets.lineage.observed_results import all_results

@@ -21,8 +21,6 @@ from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import open_tensor
 from rotator_assets.surveys import SURVEYS
 
-MOST_CARDS = 250
-"""Largest number of galaxies per gallery; those furthest from their threshold come first."""
 _SIDE_PX = 96
 _QUALITY = 72
 _MOST_POINTS = 400
@@ -82,7 +80,7 @@ class Gallery:
     synthetic: bool
 
 
-def misclassified(tables: TableStore, training: Any, survey: str) -> Gallery | None:
+def misclassified(tables: TableStore, training: Any, survey: str, most: int) -> Gallery | None:
     """Return the gallery of a training; None if its images are gone or every galaxy is classified correctly.
 
     Parameters
@@ -93,6 +91,8 @@ def misclassified(tables: TableStore, training: Any, survey: str) -> Gallery | N
         Dataset, recipe and synthetic.
     survey : str
         Key of its survey.
+    most : int
+        Largest number of galaxies shown; those furthest from their threshold come first.
     """
     keys = {"survey": survey, "dataset": training.dataset, "recipe": training.recipe}
     rows = tables.query(_ROWS, keys)
@@ -105,7 +105,7 @@ def misclassified(tables: TableStore, training: Any, survey: str) -> Gallery | N
     pictures = _Pictures.open(tables.root, training.dataset, training.recipe)
     if rows.empty or pictures is None:
         return None
-    shown = rows[rows["galaxy_id"].isin(pictures.row_of)].head(MOST_CARDS)
+    shown = rows[rows["galaxy_id"].isin(pictures.row_of)].head(most)
     limit = pictures.limit(shown)
     cards = [_card(row, pictures, limit, survey, bool(training.synthetic)) for row in rows_of(shown)]
     return Gallery(

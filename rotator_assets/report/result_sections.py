@@ -90,7 +90,10 @@ def sample_section(content: ReportContent, surveys: Sequence[str]) -> ReportSect
         title="Galaxies and labels",
         anchor="galaxies",
         intro=label_definition(content.store),
-        subsections=[*(_survey_section(content, survey) for survey in surveys), *([sensitivity] if sensitivity else [])],
+        subsections=[
+            *(_survey_section(content, survey) for survey in surveys),
+            *([sensitivity] if sensitivity else []),
+        ],
     )
 
 

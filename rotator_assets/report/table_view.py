@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from rotator_assets.core.number_text import MISSING, p_text, with_interval
 from rotator_assets.plots.style import numbers
@@ -63,7 +65,7 @@ def table_view(frame: pd.DataFrame, columns: Mapping[str, Column]) -> list[Colum
     views, position = [], 0
     while position < len(names):
         name, values = names[position], shown.iloc[:, position]
-        meaning = columns[name] if name in columns else None
+        meaning = columns.get(name)
         if _is_interval(names[position + 1 : position + 3]) and pd.api.types.is_numeric_dtype(values):
             ends = [numbers(shown, names[position + step]) for step in (1, 2)]
             texts, keys = _with_intervals(numbers(shown, name), *ends, signed=_is_difference(name))
@@ -98,7 +100,9 @@ def _is_difference(name: str) -> bool:
     return any(word in name for word in ("difference", "gain", "added"))
 
 
-def _with_intervals(values, lows, highs, *, signed: bool) -> tuple[list[str], list[str]]:
+def _with_intervals(
+    values: NDArray[np.float64], lows: NDArray[np.float64], highs: NDArray[np.float64], *, signed: bool
+) -> tuple[list[str], list[str]]:
     rows = list(zip(values, lows, highs, strict=True))
     texts = [with_interval(*row, signed=signed) if math.isfinite(row[0]) else MISSING for row in rows]
     return texts, [_key(value) for value, *_ in rows]

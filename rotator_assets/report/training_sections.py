@@ -15,6 +15,9 @@ from rotator_assets.report.content import ReportContent, Subject
 from rotator_assets.report.misclassified import misclassified
 from rotator_assets.report.page import ReportSection, ReportTable
 
+MOST_CARDS = 600
+"""Largest number of misclassified galaxies in the report, about 6 kB each."""
+
 
 @dataclass(frozen=True)
 class Training:
@@ -71,7 +74,8 @@ def gallery_section(content: ReportContent, trained: Sequence[Training]) -> Repo
     of_study = [training for training in trained if training.recipe in STUDY_RECIPES]
     with_study = {training.dataset for training in of_study}
     chosen = of_study + [training for training in trained if training.dataset not in with_study]
-    found = [(one, misclassified(content.store, one, DATASETS[one.dataset].survey)) for one in chosen]
+    most = MOST_CARDS // max(len(chosen), 1)
+    found = [(one, misclassified(content.store, one, DATASETS[one.dataset].survey, most)) for one in chosen]
     shown = [(training, gallery) for training, gallery in found if gallery is not None]
     if not shown:
         return None

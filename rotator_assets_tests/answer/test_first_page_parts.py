@@ -82,17 +82,23 @@ def test_the_forest_has_every_classifier_of_the_main_training_once():
         (COLUMNS, "catalogue"),
         (FUSIONS, "network + catalogue"),
     ]
-    assert rows.loc[rows["label"] == "thesis", ["auc_low", "auc", "auc_high"]].values.tolist() == [[0.738, 0.774, 0.807]]
+    assert rows.loc[rows["label"] == "thesis", ["auc_low", "auc", "auc_high"]].values.tolist() == [
+        [0.738, 0.774, 0.807]
+    ]
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
 def test_the_forest_marks_the_study_and_synthetic_data(synthetic):
     known = results(**EVERYTHING)
     rows = forest_rows(known, known.main_training(DATASETS))
-    figure = forest_figure(rows, dataset=DATASET, detail="840 galaxies", synthetic=synthetic, study={"thesis": (0.78, 0.78)})
+    figure = forest_figure(
+        rows, dataset=DATASET, detail="840 galaxies", synthetic=synthetic, study={"thesis": (0.78, 0.78)}
+    )
     (axes,) = figure.axes
     assert is_stamped(figure) == synthetic
-    diamonds = [line for line in axes.lines if line.get_marker() == "D" and line.get_mfc() == "white" and len(line.get_xdata())]
+    diamonds = [
+        line for line in axes.lines if line.get_marker() == "D" and line.get_mfc() == "white" and len(line.get_xdata())
+    ]
     assert [line.get_xdata()[0] for line in diamonds] == [0.78]
     assert "0.774 [0.738, 0.807]" in [text.get_text() for text in axes.texts]
 

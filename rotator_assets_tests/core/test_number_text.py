@@ -10,7 +10,8 @@ from rotator_assets.core.number_text import decimals_for, p_text, with_interval
 @pytest.mark.parametrize(
     ("error", "decimals"),
     [  # examples of the Particle Data Group: 0.827 +- 0.119 is 0.83 +- 0.12, 0.827 +- 0.367 is 0.8 +- 0.4
-        (0.119, 2), (0.367, 1), (0.0175, 3), (0.039, 2), (0.0999, 2), (0.95, 1), (0.354, 2), (0.355, 1), (3.0, 1), (5.0, 0), (120.0, 0),
+        (0.119, 2), (0.367, 1), (0.0175, 3), (0.039, 2), (0.0999, 2), (0.95, 1), (0.354, 2), (0.355, 1),
+        (3.0, 1), (5.0, 0), (120.0, 0),
     ],
 )  # fmt: skip
 def test_decimals_follow_the_rule_of_the_particle_data_group(error, decimals):

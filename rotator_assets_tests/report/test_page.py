@@ -114,7 +114,13 @@ def test_only_the_script_of_the_page_may_run(context):
 def test_the_first_page_has_answers_with_links_funnel_and_caveats(context):
     html = report.render_report(context)
     text = _Page(html).text
-    for piece in ("Can a convolutional network", "AUC 0.8", "200 in the catalogue", "lost: 68 late type", "Quick profile."):
+    for piece in (
+        "Can a convolutional network",
+        "AUC 0.8",
+        "200 in the catalogue",
+        "lost: 68 late type",
+        "Quick profile.",
+    ):
         assert piece in text
     assert text.index("AUC 0.8") < text.index("in the catalogue") < text.index("Trainings", text.index("Quick"))
     assert 'href="#manga-thesis" aria-label="Details of result 1"' in html

@@ -136,7 +136,8 @@ def test_no_table_is_cut_off_in_print(page):
     page.set_viewport_size({"width": A4_PX, "height": 1123})
     too_wide = page.evaluate(
         """[...document.querySelectorAll("figure.table:not(.wide) table")]
-        .filter(table => table.getBoundingClientRect().right > innerWidth + 1).map(table => table.closest("figure").id)"""
+        .filter(table => table.getBoundingClientRect().right > innerWidth + 1)
+        .map(table => table.closest("figure").id)"""
     )
     assert too_wide == []
     assert not page.locator("nav").is_visible() and not page.locator(".filter").first.is_visible()

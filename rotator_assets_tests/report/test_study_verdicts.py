@@ -32,7 +32,11 @@ def test_every_result_of_the_study_names_a_recipe_that_exists():
 
 @pytest.mark.parametrize(
     ("interval", "verdict"),
-    [((0.75, 0.80), "study's value within the interval"), ((0.60, 0.70), "below the study"), ((0.80, 0.9), "above the study")],
+    [
+        ((0.75, 0.80), "study's value within the interval"),
+        ((0.60, 0.70), "below the study"),
+        ((0.80, 0.9), "above the study"),
+    ],
 )
 def test_verdicts_come_from_the_interval(interval, verdict):
     metrics = pd.DataFrame(
