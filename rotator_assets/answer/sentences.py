@@ -194,20 +194,23 @@ def _within_half_light(training: Any, found: dict[tuple[str, str], Any]) -> KeyR
         contrast = f"the classes do not differ significantly (difference {difference})"
     sentence = (
         f"Of the absolute attribution of {name}, {_percent(slow)} lies within the half-light ellipse of slow "
-        f"and {_percent(fast)} of fast rotators{_against_light(found)}; {contrast}."
+        f"and {_percent(fast)} of fast rotators{_against_light_and_area(found)}; {contrast}."
     )
     return _result(training, "pixels", sentence, both.mean, both.low, both.high)
 
 
-def _against_light(found: dict[tuple[str, str], Any]) -> str:
-    """Compare the fractions of attribution with those of the light, where both classes agree."""
-    keys = [(name, "fraction_minus_light_within_r_eff") for name in ("slow", "fast")]
-    excess = [found[key] for key in keys if key in found]
-    if len(excess) < len(keys):
+def _against_light_and_area(found: dict[tuple[str, str], Any]) -> str:
+    """Compare the fractions of attribution with those of light and area, where both classes agree."""
+    keys = [(name, f"{measure}_within_r_eff") for measure in ("fraction_minus_light", "fraction", "area")
+            for name in ("slow", "fast")]  # fmt: skip
+    if not all(key in found for key in keys):
         return ""
-    if all(row.high < 0 for row in excess):
-        return ", less than the fraction of the light"
-    return ", more than the fraction of the light" if all(row.low > 0 for row in excess) else ""
+    excess, fractions, areas = ([found[key] for key in keys[n : n + 2]] for n in (0, 2, 4))
+    less, more = all(row.high < 0 for row in excess), all(row.low > 0 for row in excess)
+    concentrated = all(here.low > area.high for here, area in zip(fractions, areas, strict=True))
+    if less and concentrated:
+        return ", more than the fraction of the image's area and less than that of its light"
+    return ", less than the fraction of the light" if less else ", more than the fraction of the light" if more else ""
 
 
 def _percent(row: Any, *, signed: bool = False) -> str:

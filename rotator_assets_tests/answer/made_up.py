@@ -99,6 +99,8 @@ EVERYTHING = {
         attribution("slow minus fast", "fraction_within_r_eff", 0.095, 0.066, 0.125),
         attribution("slow", "fraction_minus_light_within_r_eff", -0.2, -0.22, -0.18),
         attribution("fast", "fraction_minus_light_within_r_eff", -0.15, -0.17, -0.14),
+        attribution("slow", "area_within_r_eff", 0.18, 0.15, 0.21),
+        attribution("fast", "area_within_r_eff", 0.12, 0.11, 0.13),
     ],
     "dataset_comparison": [pair((-0.08, -0.12, -0.04), 0.001)],
 }

@@ -197,15 +197,17 @@ def test_pixels_are_compared_by_the_interval_of_the_difference(low, high, claim)
     assert claim in sentence and "fraction of the light" not in sentence
 
 
-def test_attribution_is_compared_with_light_where_both_classes_agree():
-    assert "less than the fraction of the light" in said(
-        "pixels", attribution_summary=EVERYTHING["attribution_summary"]
-    )
-    rows = [
-        *EVERYTHING["attribution_summary"][:4],
-        attribution("fast", "fraction_minus_light_within_r_eff", 0.1, -0.1, 0.2),
-    ]
-    assert "fraction of the light" not in said("pixels", attribution_summary=rows)
+@pytest.mark.parametrize(
+    ("changed", "claim"),
+    [
+        ([], ", more than the fraction of the image's area and less than that of its light;"),
+        ([attribution("fast", "area_within_r_eff", 0.5, 0.49, 0.6)], ", less than the fraction of the light;"),
+        ([attribution("fast", "fraction_minus_light_within_r_eff", 0.1, -0.1, 0.2)], "of fast rotators;"),
+    ],
+)
+def test_attribution_is_compared_with_light_and_area_where_both_classes_agree(changed, claim):
+    kept = {(row["galaxies"], row["measure"]): row for row in (*EVERYTHING["attribution_summary"], *changed)}
+    assert claim in said("pixels", attribution_summary=list(kept.values()))
 
 
 @pytest.mark.parametrize(
