@@ -143,7 +143,16 @@ def best_classifier_first(answer: pd.DataFrame, tables: TableStore) -> None:
     assert compared["auc_difference"].to_numpy() == pytest.approx((known - found.loc["thesis", "auc"]).to_numpy())
 
 
+def the_answer_with_its_numbers(answer: pd.DataFrame, tables: TableStore) -> None:
+    (known,) = tables.read("model_metrics", "manga-observed-64|thesis").itertuples()
+    first = answer.iloc[0]
+    assert first[["value", "low", "high"]].tolist() == [known.auc, known.auc_low, known.auc_high]
+    assert f"{known.n_galaxies} early-type galaxies of manga-observed-64" in first["sentence"]
+    assert answer["position"].tolist() == list(range(1, len(answer) + 1)) and 3 <= len(answer) <= 5
+
+
 CLAIMS = {
+    "The answer: each sentence": the_answer_with_its_numbers,
     "What separates slow from fast rotators best": best_classifier_first,
     "The first candidates: galaxies without measured kinematics": unmeasured_galaxies_by_probability,
     "How many slow rotators are among the first": found_among_the_first,

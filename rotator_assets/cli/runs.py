@@ -118,7 +118,8 @@ def run(
 
 @click.command()
 @data_option
-def report(data: str | None) -> None:
+@click.option("--pdf", is_flag=True, help="Also print the first page and the whole report on A4, with Chromium.")
+def report(data: str | None, pdf: bool) -> None:
     """Rebuild results/study_report.html from what has been materialized, and print its path."""
     from rotator_assets.orchestration.plans import REPORT
     from rotator_assets.orchestration.runner import input_error
@@ -135,6 +136,11 @@ def report(data: str | None) -> None:
         except Exception as error:
             raise input_error(error) or error from error
     click.echo(root.report)
+    if pdf:
+        from rotator_assets.report.printing import print_report
+
+        click.echo(print_report(root.report, root.results / "first_page.pdf", "first"))
+        click.echo(print_report(root.report, root.report.with_suffix(".pdf"), "all"))
 
 
 @click.command()

@@ -22,7 +22,8 @@ from rotator_assets.evaluation.training_pictures import retraining_picture
 from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.report.content import ReportContent
-from rotator_assets.report.study_figures import study_section
+from rotator_assets.report.not_run import not_run_section
+from rotator_assets.report.study_figures import study_figures_section
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.tables import open_store
 
@@ -112,7 +113,7 @@ def test_pictures_of_several_datasets_are_marked_synthetic(root):
     for dataset, seed in ((NOISY, 1), (SMALL, 2)):
         trained(root, dataset, "thesis", seed)
     dataset_comparison(dg.build_asset_context(), open_store(root))
-    section = study_section(ReportContent(open_store(root), exhibits()))
+    section = study_figures_section(ReportContent(open_store(root), exhibits()))
     crop = next(figure for figure in section.figures if figure.number == 26)
     assert crop.png == root.figures / "datasets" / "crop_tng100-noisy.png" and crop.synthetic is True
 
@@ -204,14 +205,15 @@ def test_the_studys_figures_are_copied_under_their_numbers(root):
     for ending in ("png", "pdf"):
         (folder / f"attributions.{ending}").write_text(ending)
     content = ReportContent(open_store(root), exhibits())
-    section = study_section(content)
-    assert [figure.number for figure in section.figures] == [3, *range(8, 32)]
-    made = {figure.number: figure for figure in section.figures if figure.png is not None}
-    assert set(made) == {27} and content.study_numbers == {(f"{SMALL}/thesis", "attributions"): 27}
-    missing = {figure.number: figure.caption for figure in section.figures if figure.png is None}
-    assert missing[30] == "needs tng100-noiseless-128 with thesis"
+    section = study_figures_section(content)
+    assert [figure.number for figure in section.figures] == [27]
+    assert content.study_numbers == {(f"{SMALL}/thesis", "attributions"): 27}
+    missing = not_run_section(content, []).tables[1].frame.set_index("not drawn")["needs"]
+    assert missing[[name for name in missing.index if name.startswith("figure 30:")]].tolist() == [
+        "needs tng100-noiseless-128 with thesis"
+    ]
     study = root.figures / "study"
     assert {path.name: path.read_text() for path in study.iterdir()} == {"figure_27.png": "png", "figure_27.pdf": "pdf"}
     (folder / "attributions.png").unlink()
-    study_section(ReportContent(open_store(root), exhibits()))
+    study_figures_section(ReportContent(open_store(root), exhibits()))
     assert list(study.iterdir()) == []
