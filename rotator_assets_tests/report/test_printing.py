@@ -27,6 +27,6 @@ def test_a_browser_that_does_not_print_is_named_and_the_old_file_stays(report, m
     monkeypatch.setenv("ROTATORS_CHROMIUM", str(browser))
     pdf = report.with_suffix(".pdf")
     pdf.write_text("earlier")
-    with pytest.raises(InputError, match="browser: does not print the report: (out of memory|no reason given)"):
+    with pytest.raises(InputError, match=r"browser: does not print the report: (out of memory|no reason given)"):
         print_report(report, pdf, "first")
     assert pdf.read_text() == "earlier" and len(list(report.parent.iterdir())) == 3
