@@ -34,6 +34,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "Recipes, best first; differences from thesis on the galaxies of both, with the recipe's own labels "
         "(DeLong within networks, paired; Holm)",
         clauses="ORDER BY auc DESC",
+        hidden=("p_value", "significant", "synthetic"),
     ),
     TableExhibit(
         "classifier_comparison",
@@ -41,6 +42,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "Recipes, baselines and columns of a fusion, best first; paired differences from the study's recipe for the "
         "population (DeLong within networks; Holm)",
         clauses="ORDER BY population DESC, auc DESC",
+        hidden=("reference", "p_value", "parameters", "seconds", "synthetic"),
     ),
     FigureExhibit(
         "crop_*",

@@ -37,6 +37,7 @@ _WORDS = {
     "r eff": "R_e",
     "t type": "T-Type",
     "sersic n": "Sersic index",
+    "seconds": "time",
 }
 _P_VALUES = ("p_value", "p_value_adjusted")
 _UNITS_IN_NAMES = re.compile(r" (arcsec|deg|pixels|nmgy)$")

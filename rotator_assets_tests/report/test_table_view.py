@@ -31,7 +31,7 @@ def test_numbers_are_readable():
         "AUC": ("number", ["0.781", "–", "0.500"]),
         "count": ("number", ["4672", "–", "3"]),
         "whole": ("number", ["1", "2", "–"]),
-        "seconds": ("number", ["1235", "2", "0"]),
+        "time": ("number", ["1235", "2", "0"]),
         "error": ("number", ["1.0e-05", "0.250", "-4.0e-04"]),
         "early": ("word", ["yes", "–", "no"]),
         "name": ("text", ["a", "–", "x" * 40]),
