@@ -15,7 +15,7 @@ from rotator_assets.report.content import ReportContent, Subject
 from rotator_assets.report.misclassified import misclassified
 from rotator_assets.report.page import ReportSection, ReportTable
 
-MOST_CARDS = 600
+MOST_CARDS = 400
 """Largest number of misclassified galaxies in the report, about 6 kB each."""
 
 
