@@ -22,17 +22,17 @@ from rotator_assets.orchestration.workers import STOP_SECONDS
 from rotator_assets.running import open_runner
 
 
-def main(root: DataRoot) -> None:
+def main(root: DataRoot, log_level: str) -> None:
     """Run the steps on standard input, one per line. The end of input interrupts the current step."""
     # The children of a script's background job inherit that it ignores interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     lines: SimpleQueue[str] = SimpleQueue()
     with contextlib.suppress(KeyboardInterrupt):
         threading.Thread(target=_listen, args=(lines,), daemon=True).start()
-        _run(root, iter(lines.get, ""))
+        _run(root, log_level, iter(lines.get, ""))
 
 
-def _run(root: DataRoot, lines: Iterator[str]) -> None:
+def _run(root: DataRoot, log_level: str, lines: Iterator[str]) -> None:
     """Run the steps, one per line."""
     # Only answers go to the parent; other output goes to standard error.
     answers = os.dup(sys.stdout.fileno())
@@ -45,7 +45,7 @@ def _run(root: DataRoot, lines: Iterator[str]) -> None:
     def report(stage: str, done: int, total: int, note: str) -> None:
         answer(stage=stage, done=done, total=total, note=note)
 
-    with open_runner(root) as runner, progress.listening(report):
+    with open_runner(root, log_level) as runner, progress.listening(report):
         for line in lines:
             step = Step(**{name: _tuple(value) for name, value in json.loads(line).items()})
             try:
@@ -75,4 +75,4 @@ def _tuple(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main(DataRoot(Path(sys.argv[1])))
+    main(DataRoot(Path(sys.argv[1])), sys.argv[2])

@@ -4,11 +4,16 @@ The processes of a test session share the one that is forked (`Servers`). `test_
 start the installed command itself.
 """
 
+import contextlib
+import fcntl
 import multiprocessing
 import os
+import pty
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 from collections.abc import Mapping
 from multiprocessing.connection import wait
@@ -41,6 +46,24 @@ def rotators(*arguments, data=None, cwd=None) -> subprocess.CompletedProcess:
         if status is None:
             raise subprocess.TimeoutExpired(command, _TIMEOUT_S)
         return subprocess.CompletedProcess(command, status, *(path.read_text("utf-8") for path in printed))
+
+
+def on_a_terminal(width: int, *arguments) -> list[str]:
+    """Lines that the command shows on a terminal of so many columns."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "ROTATORS_DATA")}
+    command = subprocess.Popen(
+        [ROTATORS, *map(str, arguments)], stdin=its, stdout=its, stderr=its, env=environment | {"TERM": "dumb"}
+    )
+    os.close(its)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux tells that the other end was closed
+        while part := os.read(ours, 65_536):
+            shown += part
+    os.close(ours)
+    assert command.wait(60) == 0, shown
+    return shown.decode().splitlines()
 
 
 def complaint(done: subprocess.CompletedProcess) -> str:

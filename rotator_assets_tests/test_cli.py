@@ -1,15 +1,8 @@
 """The command line: exit status, one line on standard error, and output that scripts can read."""
 
-import contextlib
-import fcntl
 import json
-import os
-import pty
 import shutil
 import socket
-import struct
-import subprocess
-import termios
 from pathlib import Path
 
 import duckdb
@@ -17,7 +10,7 @@ import pytest
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.tables import open_store
-from rotator_assets_tests.commands import ROTATORS, complaint, rotators
+from rotator_assets_tests.commands import complaint, on_a_terminal, rotators
 from rotator_assets_tests.store.test_table_store import roc
 
 
@@ -63,30 +56,12 @@ def test_a_query_without_statement_gives_an_error(root, sql):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_terminal_shows_a_wide_table_whole(root, width):
-    lines = _on_a_terminal(
+    lines = on_a_terminal(
         width, "query", "FROM roc_curves LEFT JOIN model_metrics USING (dataset) LIMIT 1", "--data", root
     )
     assert max(map(len, lines)) <= width
     assert any(line.split() == ["threshold"] for line in lines)
     assert any(line.split() == ["false_positive_rate", "0.25"] for line in lines)
-
-
-def _on_a_terminal(width: int, *arguments) -> list[str]:
-    """Lines that the command shows on a terminal of so many columns."""
-    ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "ROTATORS_DATA")}
-    command = subprocess.Popen(
-        [ROTATORS, *map(str, arguments)], stdin=its, stdout=its, stderr=its, env=environment | {"TERM": "dumb"}
-    )
-    os.close(its)
-    shown = b""
-    with contextlib.suppress(OSError):  # how Linux tells that the other end was closed
-        while part := os.read(ours, 65_536):
-            shown += part
-    os.close(ours)
-    assert command.wait(60) == 0, shown
-    return shown.decode().splitlines()
 
 
 def test_json_knows_null_and_no_nan(root):
@@ -212,6 +187,7 @@ def test_export_refuses_the_database_itself(root):
         (["query"], "Missing argument 'SQL'"),
         (["demo", "--galaxies", "0"], "--galaxies"),
         (["report"], "nothing to report"),
+        (["run", "--all", "--quiet", "--verbose"], "exclude each other"),
         (["export", "x.duckdb"], "no results to export"),
         (["ui", "--port", "0"], "0 is not in the range"),
         (["ui", "--port", "65536"], "65536 is not in the range"),
@@ -221,6 +197,12 @@ def test_export_refuses_the_database_itself(root):
 def test_wrong_usage_is_one_line_and_status_2(tmp_path, arguments, message):
     data = None if arguments == ["fly"] else tmp_path
     assert message in complaint(rotators(*arguments, data=data, cwd=tmp_path))
+
+
+def test_the_demo_keeps_out_of_a_folder_with_other_files(tmp_path):
+    (tmp_path / "setup.py").write_text("an astronomer's checkout")
+    assert "holds other files, such as setup.py" in complaint(rotators("demo", data=tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["setup.py"]
 
 
 def test_a_missing_root_is_an_error(tmp_path):
@@ -243,6 +225,13 @@ def test_status_of_an_empty_root_says_what_is_missing_and_where_to_get_it(tmp_pa
         "datasets that can be built now: none",
     ):
         assert text in done.stdout
+
+
+def test_a_terminal_shows_the_status_with_whole_links(tmp_path):
+    lines = on_a_terminal(80, "status", "--data", tmp_path)
+    links = [line for line in lines if "https://" in line]
+    assert len(links) > 10 and all(line.startswith("  https://") and len(line.split()) == 1 for line in links)
+    assert [line for line in lines if len(line) > 80 and "?" not in line and str(tmp_path) not in line] == []
 
 
 def test_missing_catalogue(small_demo_root, new_root):

@@ -1,4 +1,8 @@
-"""The ``rotators`` command. Exit status: 0 for success, 2 for wrong usage or input, 1 for any other failure."""
+"""The ``rotators`` command.
+
+Exit status: 0 for success, 2 for wrong usage or input, 130 when interrupted, 141 when the reader of its output has
+gone, and 1 for any other failure.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,35 @@ import sys
 
 import click
 
+from rotator_assets.cli.examples import examples
+from rotator_assets.cli.machine_check import doctor
 from rotator_assets.cli.models import model, predict
-from rotator_assets.cli.results import export, query, status, summary
+from rotator_assets.cli.results import export, query, recipes, status, summary
 from rotator_assets.cli.runs import demo, report, run, ui
+from rotator_assets.cli.shell_completion import answer_shell, completion
 from rotator_assets.core import environment
 from rotator_assets.core.errors import InputError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+class _InOrder(click.Group):
+    """A group that lists its commands in the order in which they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    epilog=examples(
+        "rotators demo",
+        "rotators status",
+        "rotators run --dataset manga-observed-64 --recipe thesis",
+        "rotators run --help",
+    ),
+)
 @click.version_option(package_name="rotator-assets", message="%(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -25,12 +50,13 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (demo, run, status, summary, report, query, export, ui, predict, model):
+for command in (demo, status, recipes, run, summary, report, query, export, predict, model, ui, doctor, completion):
     cli.add_command(command)
 
 
 def main() -> None:
     """Run the command; an error is one line on standard error: what is wrong and what to do."""
+    answer_shell(cli)
     environment.settle()
     # The background job of a script ignores SIGINT, and Dagster gives SIGTERM the same handler: a run could not be
     # stopped.

@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rotator_assets.cli.options import data_option, data_root
+from rotator_assets.cli.examples import examples
+from rotator_assets.cli.options import data_option, data_root, dataset_option, output_options, recipe_option
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.verbosity import Verbosity
 
 if TYPE_CHECKING:
     from rotator_assets.application.entries import ImageList
     from rotator_assets.application.packages import Package
     from rotator_assets.application.predictor import Predictor
 
-_dataset = click.option("--dataset", "-d", help="Dataset of the training, such as manga-observed-64.")
-_recipe = click.option("--recipe", "-r", help="Recipe of the training, such as recommended.")
 
-
-@click.command()
+@click.command(
+    epilog=examples(
+        "rotators predict cutouts/ --model slow-rotators -o predictions.csv",
+        "rotators predict 'new/*.fits' --catalog new.csv -d manga-observed-64 \\",
+        "    -r recommended -o predictions.fits --attributions maps/",
+    )
+)
 @click.argument("images", nargs=-1, required=True)
 @click.option(
     "--catalog",
@@ -35,8 +40,8 @@ _recipe = click.option("--recipe", "-r", help="Recipe of the training, such as r
     type=click.Path(path_type=Path),
     help="Exported model. Without it, give --dataset and --recipe.",
 )
-@_dataset
-@_recipe
+@dataset_option
+@recipe_option
 @data_option
 @click.option(
     "--prior",
@@ -55,6 +60,7 @@ _recipe = click.option("--recipe", "-r", help="Recipe of the training, such as r
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for attribution maps, one FITS file per galaxy; a second or more per galaxy.",
 )
+@output_options
 def predict(
     images: Sequence[str],
     catalog: Path | None,
@@ -65,6 +71,7 @@ def predict(
     prior: float | None,
     output: Path,
     attributions: Path | None,
+    verbosity: Verbosity,
 ) -> None:
     """Predict which galaxies are slow rotators, from images alone.
 
@@ -91,24 +98,32 @@ def predict(
         simulated=package.card.images.noise != "observed",
         galaxy_name=survey.image_name if survey else None,
     )
-    _predict(Predictor(package, prior, attributions), listed, output)
+    _predict(Predictor(package, prior, attributions), listed, output, verbosity)
 
 
-@click.group()
+@click.group(epilog=examples("rotators model export slow-rotators -d manga-observed-64 -r recommended"))
 def model() -> None:
-    """Trained networks for use on other machines."""
+    """Write trained networks for use on other machines."""
 
 
-@model.command(name="export")
+@model.command(
+    name="export",
+    epilog=examples(
+        "rotators model export slow-rotators -d manga-observed-64 -r recommended",
+        "rotators model export demo-model -d manga-observed-64 -r thesis \\",
+        "    --data data/demo --onnx",
+    ),
+)
 @click.argument("folder", type=click.Path(path_type=Path))
-@_dataset
-@_recipe
+@dataset_option
+@recipe_option
 @data_option
 @click.option("--onnx", is_flag=True, help="Also the networks in ONNX, for other programs.")
 def export_model(folder: Path, dataset: str | None, recipe: str | None, data: str | None, onnx: bool) -> None:
-    """Write a trained model into the new folder FOLDER, for `rotators predict --model FOLDER`.
+    """Write a trained model into the new folder FOLDER.
 
-    It holds the networks, their calibration, and a card (MODEL_CARD.md, model.json), and needs no survey data.
+    It is for `rotators predict --model FOLDER`, holds the networks, their calibration, and a card (MODEL_CARD.md,
+    model.json), and needs no survey data.
     """
     from rotator_assets.application.packages import PAGE, export_package
 
@@ -155,16 +170,17 @@ def _trained(root: DataRoot, dataset: str, recipe: str) -> Package:
     return package
 
 
-def _predict(predictor: Predictor, images: ImageList, output: Path) -> None:
+def _predict(predictor: Predictor, images: ImageList, output: Path, verbosity: Verbosity) -> None:
     from rotator_assets.application.notices import notices_of
     from rotator_assets.application.stream import predict_images
     from rotator_assets.orchestration.terminal import Progress
 
-    with Progress():
+    with Progress(verbosity):
         counts, resumed = predict_images(predictor, images, output)
     total, usable = counts["n"].sum(), counts.loc[counts["usable"], "n"].sum()
     earlier = f" ({resumed} by an earlier run)" if resumed else ""
     remark = "; made from synthetic galaxies" if counts["synthetic"].any() else ""
     click.echo(f"{output}: {total} images{earlier}, {usable} predicted{remark}")
-    for line in notices_of(counts, images, predictor.package.card):
-        click.echo(f"notice: {line}")
+    if verbosity is not Verbosity.QUIET:
+        for line in notices_of(counts, images, predictor.package.card):
+            click.echo(f"notice: {line}")

@@ -1,16 +1,51 @@
-"""What several commands share: the data root and the places that files may be written to."""
+"""What several commands share: the data root, how much is printed, and the places that files may be written to."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
+from rotator_assets.cli.shell_completion import complete_datasets, complete_recipes
 from rotator_assets.core.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.verbosity import Verbosity
 
 data_option = click.option("--data", metavar="PATH", help="Data root; else ROTATORS_DATA, else data/.")
+dataset_option = click.option(
+    "--dataset",
+    "-d",
+    metavar="NAME",
+    shell_complete=complete_datasets,
+    help="Dataset of the training, such as manga-observed-64.",
+)
+recipe_option = click.option(
+    "--recipe",
+    "-r",
+    metavar="NAME",
+    shell_complete=complete_recipes,
+    help="Recipe of the training, such as recommended.",
+)
+
+
+def output_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add --quiet and --verbose to a command, whose function gets a `Verbosity` named ``verbosity``."""
+
+    @click.option("--quiet", "-q", is_flag=True, help="Print only errors and the final lines.")
+    @click.option("--verbose", "-v", is_flag=True, help="Also print every epoch and what libraries log, to stderr.")
+    @wraps(function)
+    def command(*arguments: Any, quiet: bool, verbose: bool, **options: Any) -> None:
+        if quiet and verbose:
+            raise click.UsageError("--quiet and --verbose exclude each other: leave one out")
+        verbosity = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
+        verbosity.apply()
+        function(*arguments, verbosity=verbosity, **options)
+
+    return command
 
 
 def data_root(data: str | Path | None) -> DataRoot:

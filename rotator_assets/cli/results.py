@@ -1,4 +1,4 @@
-"""Commands that show or export results: status, query and export."""
+"""Commands that show or export what there is: status, recipes, query and export."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rotator_assets.cli.examples import examples
 from rotator_assets.cli.options import data_option, data_root, require_apart
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
     from rotator_assets.orchestration.runner import Runner
 
 
-@click.command()
+@click.command(epilog=examples("rotators status", "rotators status --data data/demo"))
 @data_option
 def status(data: str | None) -> None:
-    """List the inputs found and missing, where to get them, and what is stale."""
-    from rotator_assets.orchestration.terminal import print_status
+    """List inputs, what can be built, and what is stale.
+
+    It lists the files that are found, those that are missing and where to get them, the datasets that can be built from
+    them, and the results that are out of date and why.
+    """
+    from rotator_assets.orchestration.status import print_status
     from rotator_assets.tables import open_store
 
     def open_runner(root: DataRoot) -> Runner:
@@ -32,17 +37,12 @@ def status(data: str | None) -> None:
     print_status(open_store(data_root(data)), open_runner)
 
 
-@click.command()
+@click.command(epilog=examples("rotators summary", "rotators summary --data data/demo"))
 @data_option
 def summary(data: str | None) -> None:
-    r"""Print the answer: what the trainings of a data root have found, in at most five sentences.
+    """Print the answer in at most five sentences.
 
-    The sentences are those of the first page of the study report, and of the table key_results.
-
-    \b
-    Examples:
-      rotators summary
-      rotators query "SELECT sentence, value, low, high FROM key_results"
+    They are those of the first page of the report, and of the table key_results.
     """
     from rotator_assets.orchestration.summary import print_summary
     from rotator_assets.tables import open_store
@@ -50,10 +50,37 @@ def summary(data: str | None) -> None:
     print_summary(open_store(data_root(data)))
 
 
-@click.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with a comment: -- ...
+@click.command(epilog=examples("rotators recipes", "rotators recipes --data data/demo | grep log"))
+@data_option
+def recipes(data: str | None) -> None:
+    """List the recipes: differences, cost, and trainings.
+
+    The cost is a rough time, relative to that of the recipe `thesis` on the same galaxies.
+    """
+    from rotator_assets.orchestration.recipe_list import print_recipes
+
+    print_recipes(data_root(data))
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True},  # SQL may begin with a comment: -- ...
+    epilog=examples(
+        'rotators query "FROM model_metrics"',
+        'rotators query "DESCRIBE predictions"',
+        'rotators query "FROM candidates ORDER BY rank LIMIT 20" --format csv',
+        'rotators query "SELECT galaxy_id, ra, dec FROM galaxies" -o galaxies.fits',
+    ),
+)
 @click.argument("sql")
 @data_option
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="Format of the printed answer.",
+)
 @click.option(
     "--output",
     "-o",
@@ -62,7 +89,10 @@ def summary(data: str | None) -> None:
 )
 @click.pass_context
 def query(context: click.Context, sql: str, data: str | None, form: str, output: Path | None) -> None:
-    """Run SQL on the results. It never waits for a run and never blocks one."""
+    """Run SQL on the results.
+
+    It never waits for a run and never blocks one. The tables are listed in docs/tables.md.
+    """
     from rotator_assets.orchestration.answers import answering, write_answer
     from rotator_assets.orchestration.query_output import as_csv, print_answer
     from rotator_assets.store.json_text import as_json
@@ -86,15 +116,20 @@ def query(context: click.Context, sql: str, data: str | None, form: str, output:
             print_answer(answer)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "rotators export results.duckdb",
+        "rotators export candidates.fits --table candidates",
+    )
+)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @data_option
 @click.option("--table", metavar="NAME", help="The table to write, where FILE ends in .csv, .fits, .vot, ...")
 def export(file: Path, data: str | None, table: str | None) -> None:
-    """Write every table into FILE.duckdb, or one table into a file of another format.
+    """Write all tables, or one, into a file.
 
-    FILE.duckdb is self-contained and replaces an earlier export. Otherwise the ending selects the format: .csv, .json,
-    .parquet, .fits, .vot (VOTable) or .ecsv, and --table the table.
+    All of them go into FILE.duckdb, which is self-contained and replaces an earlier export. Otherwise the ending
+    selects the format, and --table the table: .csv, .json, .parquet, .fits, .vot (VOTable) or .ecsv.
     """
     from rotator_assets.orchestration.answers import write_answer
     from rotator_assets.store.table_files import has_known_ending

@@ -7,15 +7,19 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rotator_assets.cli.options import data_option, data_root
+from rotator_assets.cli.examples import examples
+from rotator_assets.cli.options import data_option, data_root, output_options
+from rotator_assets.cli.shell_completion import complete_datasets, complete_recipes
 from rotator_assets.core import environment
 from rotator_assets.core.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.verbosity import Verbosity
 
 if TYPE_CHECKING:
     from rotator_assets.orchestration.plans import Step
@@ -23,14 +27,24 @@ if TYPE_CHECKING:
 DEMO_ROOT = Path("data/demo")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "rotators demo",
+        "rotators demo --data /tmp/demo --galaxies 200 --seed 1",
+    )
+)
 @data_option
-@click.option("--galaxies", type=click.IntRange(min=1), default=None, help="Galaxies per survey.")
-@click.option("--seed", type=click.IntRange(min=0), default=2020, show_default=True)
-def demo(data: str | None, galaxies: int | None, seed: int) -> None:
-    """Make synthetic galaxies and run everything on them, from catalogue files to report.
+@click.option(
+    "--galaxies", type=click.IntRange(min=1), default=None, help="Galaxies per survey; by default as many as suffice."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=2020, show_default=True, help="Seed of the sample.")
+@output_options
+def demo(data: str | None, galaxies: int | None, seed: int, verbosity: Verbosity) -> None:
+    """Try everything on synthetic galaxies, in about two minutes.
 
-    The root is --data, else ROTATORS_DATA, else data/demo. A folder that holds other files is left alone.
+    It makes synthetic catalogues and images, trains `thesis` on manga-observed-64 and tng100-noisy-64, and writes the
+    report. The root is --data, else ROTATORS_DATA, else data/demo: a new or empty folder, or that of an earlier demo. A
+    folder that holds anything else is left alone.
     """
     from rotator_assets.orchestration.plans import plan
     from rotator_assets.orchestration.terminal import Progress
@@ -38,26 +52,50 @@ def demo(data: str | None, galaxies: int | None, seed: int) -> None:
 
     root = data_root(DEMO_ROOT if data is None and not os.environ.get(ENVIRONMENT_VARIABLE) else data)
     root.require_writable()
-    with Progress() as progress:
+    with Progress(verbosity) as progress:
         write_demo(
             root.path,
             n_galaxies=galaxies or DEFAULT_GALAXIES,
             seed=seed,
             on_progress=lambda stage, done, total: progress.stage(f"synthetic {stage}", done, total),
         )
-    _execute(root, plan(["manga-observed-64", "tng100-noisy-64"], ["thesis"]), jobs=None)
+    _execute(root, plan(["manga-observed-64", "tng100-noisy-64"], ["thesis"]), jobs=None, verbosity=verbosity)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "rotators run -d manga-observed-64",
+        "rotators run -d manga-observed-64 -d tng100-noisy-64 -r thesis -r log",
+        "rotators run --all --dry-run",
+        "rotators run --stale --quiet",
+    )
+)
 @data_option
-@click.option("--dataset", "-d", "datasets", multiple=True, help="Dataset, such as manga-observed-64; repeatable.")
-@click.option("--recipe", "-r", "recipes", multiple=True, help="Recipe of recipes.yaml; repeatable.")
 @click.option(
-    "--all", "everything", is_flag=True, help="All datasets that can be built here and all recipes of the study."
+    "--dataset",
+    "-d",
+    "datasets",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=complete_datasets,
+    help="Dataset, such as manga-observed-64; repeatable. Default: all that can be built here.",
+)
+@click.option(
+    "--recipe",
+    "-r",
+    "recipes",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=complete_recipes,
+    help="Recipe, see `rotators recipes`; repeatable. Default: thesis.",
+)
+@click.option(
+    "--all", "everything", is_flag=True, help="All datasets that can be built here, all recipes of the study."
 )
 @click.option("--stale", is_flag=True, help="Only what is missing or out of date.")
 @click.option("--robustness", is_flag=True, help="Also the robustness checks of each training: see the README.")
 @click.option("--questions", is_flag=True, hidden=True, help="Earlier name of --robustness.")
+@click.option("--dry-run", is_flag=True, help="Only list the steps, with rough times and disk space.")
 @click.option(
     "--jobs",
     "-j",
@@ -65,6 +103,7 @@ def demo(data: str | None, galaxies: int | None, seed: int) -> None:
     default=None,
     help="Trainings at a time; default: 1 with a GPU, else one per processor, at most 4.",
 )
+@output_options
 def run(
     data: str | None,
     datasets: Sequence[str],
@@ -73,12 +112,19 @@ def run(
     stale: bool,
     robustness: bool,
     questions: bool,
+    dry_run: bool,
     jobs: int | None,
+    verbosity: Verbosity,
 ) -> None:
-    """Materialize what datasets and recipes need, and every asset of their partitions."""
+    """Train recipes on datasets, and report.
+
+    Everything that they need is made before, each step as one Dagster run. What is up to date is kept, apart from the
+    trainings that are named. Interrupted trainings continue where they stopped.
+    """
     robustness |= questions
     root = data_root(data)
-    root.require_writable()
+    if not dry_run:
+        root.require_writable()
     if everything and (datasets or recipes):
         raise click.UsageError("--all takes every dataset and recipe: leave out --dataset and --recipe")
     if not (everything or stale or datasets or recipes):
@@ -90,6 +136,7 @@ def run(
             "--dataset or --recipe"
         )
     from rotator_assets.core.recipes_file import load_recipes, study_recipes
+    from rotator_assets.core.study import REFERENCE_RECIPE
     from rotator_assets.lineage.partitions import dataset as dataset_of
     from rotator_assets.lineage.settings_file import load_settings
     from rotator_assets.orchestration.plans import plan
@@ -101,26 +148,40 @@ def run(
     chosen_datasets = [dataset_of(key).key for key in dict.fromkeys(datasets)]
     load_settings(root)
     if everything_stale:
-        _rerun_stale(root, jobs)
-        return
-    chosen_recipes = list(dict.fromkeys(recipes)) or (study_recipes() if everything or stale else ["thesis"])
-    if chosen_datasets:
-        catalogs_only: tuple[str, ...] = ()
+        steps = _stale_steps(root, dry_run)
+        if not steps:
+            click.echo("nothing is stale")
+            return
     else:
-        chosen_datasets, catalogs_only = _buildable(root)
-    for survey in dict.fromkeys(key.split("-")[0] for key in chosen_datasets):
-        if not root.survey(survey).is_dir():
-            raise InputError(
-                f"{root.survey(survey)}: there is no such folder; see `rotators status` for what to put there"
-            )
-    _execute(root, plan(chosen_datasets, chosen_recipes, stale, catalogs_only, robustness), jobs)
+        chosen_recipes = list(dict.fromkeys(recipes)) or (study_recipes() if everything or stale else [])
+        if not chosen_recipes:
+            chosen_recipes = [REFERENCE_RECIPE]
+            if verbosity is not Verbosity.QUIET:
+                click.echo(f"recipe: {REFERENCE_RECIPE} (the default; `rotators recipes` lists others)")
+        catalogs_only: Sequence[str] = ()
+        if not chosen_datasets:
+            chosen_datasets, catalogs_only = _buildable(root, verbosity)
+        for survey in dict.fromkeys(key.split("-")[0] for key in chosen_datasets):
+            if not root.survey(survey).is_dir():
+                raise InputError(
+                    f"{root.survey(survey)}: there is no such folder; see `rotators status` for what to put there"
+                )
+        steps = plan(chosen_datasets, chosen_recipes, stale, tuple(catalogs_only), robustness)
+    if dry_run:
+        _preview(root, steps)
+    else:
+        _execute(root, steps, jobs, verbosity)
 
 
-@click.command()
+@click.command(epilog=examples("rotators report", "rotators report --pdf --data data/demo"))
 @data_option
 @click.option("--pdf", is_flag=True, help="Also print the first page and the whole report on A4, with Chromium.")
-def report(data: str | None, pdf: bool) -> None:
-    """Rebuild results/study_report.html from what has been materialized, and print its path."""
+@output_options
+def report(data: str | None, pdf: bool, verbosity: Verbosity) -> None:
+    """Rebuild the report and print its path.
+
+    It shows what has been made so far.
+    """
     from rotator_assets.orchestration.plans import REPORT
     from rotator_assets.orchestration.runner import input_error
     from rotator_assets.running import open_runner
@@ -130,7 +191,7 @@ def report(data: str | None, pdf: bool) -> None:
     if not open_store(root).partitions("model_metrics"):
         raise InputError(f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {root.path}` first")
     root.require_writable()
-    with open_runner(root) as runner:
+    with open_runner(root, verbosity.log_level) as runner:
         try:
             runner.materialize(REPORT)
         except Exception as error:
@@ -143,7 +204,7 @@ def report(data: str | None, pdf: bool) -> None:
         click.echo(print_report(root.report, root.report.with_suffix(".pdf"), "all"))
 
 
-@click.command()
+@click.command(epilog=examples("rotators ui --data data/demo", "rotators ui --port 3001"))
 @data_option
 @click.option(
     "--port",
@@ -186,36 +247,50 @@ def _require_free(port: int) -> None:
                 raise  # a machine may have no IPv6
 
 
-def _buildable(root: DataRoot) -> tuple[list[str], tuple[str, ...]]:
-    """Datasets whose survey has a folder in the root, and surveys with a folder but without images."""
-    from rotator_assets.lineage.partitions import DATASETS
+def _buildable(root: DataRoot, verbosity: Verbosity) -> tuple[list[str], list[str]]:
+    """Return the datasets that can be built, and the surveys with catalogues only; say what is left out, and why.
+
+    Raises InputError where nothing can be built.
+    """
+    from rotator_assets.orchestration.buildable import buildable
     from rotator_assets.surveys import SURVEYS
 
-    here = [key for key in SURVEYS if root.survey(key).is_dir()]
-    if not here:
+    if not any(root.survey(key).is_dir() for key in SURVEYS):
         folders = ", ".join(f"{key}/" for key in SURVEYS)
         raise InputError(f"{root.path}: holds none of {folders}; see `rotators status` for what to put there")
-    datasets = [key for key, dataset in DATASETS.items() if dataset.survey in here]
-    return datasets, tuple(key for key in here if not SURVEYS[key].noises)
+    found = buildable(root)
+    left_out = {key: why for key, why in found.left_out.items() if root.survey(key.split("-")[0]).is_dir()}
+    if not (found.datasets or found.catalogs_only):
+        reasons = "; ".join(f"{key} {why}" for key, why in left_out.items())
+        raise InputError(f"{root.path}: nothing can be built: {reasons}; see `rotators status`")
+    if verbosity is not Verbosity.QUIET:
+        for key, why in left_out.items():
+            click.echo(f"left out: {key}: {why}")
+    return found.datasets, found.catalogs_only
 
 
-def _rerun_stale(root: DataRoot, jobs: int | None) -> None:
-    """Rebuild everything that was made before and is out of date, with the steps it depends on."""
+def _stale_steps(root: DataRoot, dry_run: bool) -> list[Step]:
+    """Return the steps that rebuild everything that was made before and is out of date; none where nothing is."""
     from rotator_assets.orchestration.plans import plan_stale
+    from rotator_assets.orchestration.preview import mirror
     from rotator_assets.running import open_runner
 
     if not root.dagster_home.is_dir():
         raise InputError(f"{root.path}: nothing was made yet; run `rotators run --dataset …` first")
-    with open_runner(root) as runner:
+    with mirror(root) if dry_run else nullcontext(root) as observed, open_runner(observed) as runner:
         runner.observe()
         stale = [(asset, partition) for asset, partition, _ in runner.staleness().stale()]
-    if not stale:
-        click.echo("nothing is stale")
-        return
-    _execute(root, plan_stale(stale), jobs)
+    return plan_stale(stale) if stale else []
 
 
-def _execute(root: DataRoot, steps: list[Step], jobs: int | None) -> None:
+def _preview(root: DataRoot, steps: list[Step]) -> None:
+    from rotator_assets.orchestration.preview import preview, print_preview
+    from rotator_assets.running import open_runner
+
+    print_preview(root, preview(root, steps, open_runner))
+
+
+def _execute(root: DataRoot, steps: list[Step], jobs: int | None, verbosity: Verbosity = Verbosity.NORMAL) -> None:
     from rotator_assets.orchestration.runner import input_error
     from rotator_assets.orchestration.terminal import Progress, print_notices
     from rotator_assets.orchestration.workers import default_jobs
@@ -224,10 +299,11 @@ def _execute(root: DataRoot, steps: list[Step], jobs: int | None) -> None:
 
     jobs = min(jobs or default_jobs(), max(1, sum(step.is_training for step in steps)))
 
-    with Progress() as progress, open_runner(root) as runner:
+    with Progress(verbosity, logged=True) as progress, open_runner(root, verbosity.log_level) as runner:
         outcome = runner.run(steps, lambda step, n, state: progress.step(step, n, len(steps), state), jobs)
     settled = {*outcome.done, *outcome.fresh}
-    print_notices(open_store(root), [step for step in steps if step.title in settled])
+    if verbosity is not Verbosity.QUIET:
+        print_notices(open_store(root), [step for step in steps if step.title in settled])
     for title, reason in outcome.skipped.items():
         click.echo(f"not run: {title} ({reason})")
     if outcome.failed:

@@ -17,7 +17,7 @@ from typing import Any
 from rotator_assets.core.errors import InputError
 
 _START_UP_NOISE = (b"absl::InitializeLog", b"cudart_stub.cc", b"cpu_feature_guard.cc", b"oneDNN custom operations")
-_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+_BFLOAT16_FLAGS = {"avx512_bf16": "AVX512-BF16", "amx_bf16": "AMX"}
 PRECISION_VARIABLE = "ROTATORS_PRECISION"
 """Environment variable that sets the precision of trainings on any hardware: ``float32`` or ``bfloat16``."""
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -46,8 +46,24 @@ def _leave_borrowed_streams_open() -> None:
 
 def device_name() -> str:
     """Return the name of the device that trains: the first GPU, else the processor."""
+    return gpu_name() or processor_name()
+
+
+def gpu_name() -> str | None:
+    """Return the name of the first GPU that TensorFlow can use; None without one."""
     gpu = _gpu_details()
-    return gpu.get("device_name", "GPU") if gpu is not None else _cpu_field("model name") or platform.processor()
+    return None if gpu is None else gpu.get("device_name", "GPU")
+
+
+def processor_name() -> str:
+    """Return the name of the processor; empty where unknown."""
+    return _cpu_field("model name") or platform.processor()
+
+
+def fast_bfloat16() -> list[str]:
+    """Return the extensions of the processor that multiply bfloat16: AMX, AVX512-BF16."""
+    flags = _cpu_field("flags").split()
+    return [name for flag, name in _BFLOAT16_FLAGS.items() if flag in flags]
 
 
 def compute_policy() -> str:
@@ -69,7 +85,7 @@ def compute_policy() -> str:
     if gpu is not None:
         fast = gpu.get("compute_capability", (0, 0))[0] >= 8
     else:
-        fast = bool(_BFLOAT16_FLAGS & set(_cpu_field("flags").split())) and computes_bfloat16()
+        fast = bool(fast_bfloat16()) and computes_bfloat16()
     return "mixed_bfloat16" if fast else "float32"
 
 

@@ -43,6 +43,11 @@ def walk_files(folder: Path) -> Iterator[Path]:
                 yield file
 
 
+def nearest_existing(path: Path) -> Path:
+    """Return a path, or its nearest parent that exists."""
+    return next(one for one in (path, *path.parents) if one.exists())
+
+
 def _exists(file: Path) -> bool:
     try:
         return file.exists()

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from rotator_assets.core.changes import leaves
 from rotator_assets.core.declarations import block, declared
+from rotator_assets.core.recipe_differences import differing, shown
 from rotator_assets.core.recipes import STAGES, Recipe
 from rotator_assets.core.recipes_file import RECIPES_FILE, load_recipes
 
@@ -62,7 +61,7 @@ def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
     return (
         f"`{name}`",
         _values(field),
-        f"`{_shown(field.default)}`",
+        f"`{shown(field.default)}`",
         field.description or "",
         f"`{picture}`" if picture else "",
     )
@@ -82,16 +81,10 @@ def _values(field: FieldInfo) -> str:
     return ", ".join([_TYPES[field.annotation], *limits])
 
 
-def _shown(value: Any) -> str:
-    """Write a value as YAML does."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def _differences(recipe: Recipe) -> str:
     """List the settings of a recipe that differ from the defaults."""
-    defaults = dict(leaves(Recipe(name="defaults").settings(*STAGES)))
-    changed = [(name, value) for name, value in leaves(recipe.settings(*STAGES)) if value != defaults[name]]
-    return ", ".join(f"`{name}: {_shown(value)}`" for name, value in changed) or "nothing"
+    changed = differing(recipe, Recipe(name="defaults")).items()
+    return ", ".join(f"`{name}: {shown(value)}`" for name, value in changed) or "nothing"
 
 
 def _table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

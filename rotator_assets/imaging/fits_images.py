@@ -71,16 +71,31 @@ def read_fits(content: IO[bytes]) -> FitsImage | dict[str, FitsImage]:
 
     with fits.open(content, memmap=False, do_not_scale_image_data=True) as hdus:
         check_complete(content, hdus)
-        arrays = [hdu for hdu in hdus if hdu.is_image and len(hdu.shape) >= 2]
-        images = [hdu for hdu in arrays if not _words(hdu) & (_WEIGHTS | _MASKS | _ERRORS | _OTHERS)]
-        if not images:
-            there = f"; it has {', '.join(hdu.name for hdu in arrays)}" if arrays else ""
-            raise UnusableImage(f"holds no image{there}")
+        images = _images(hdus)
         primary = own_keywords(hdus[0].header)
         by_band = _by_extension(images) if len(images[0].shape) == 2 else {}
         if by_band:
             return {band: _image(hdu, hdus, primary) for band, hdu in by_band.items()}
         return _image(images[0], hdus, primary)
+
+
+def fits_shape(content: IO[bytes]) -> tuple[int, int]:
+    """Return (ny, nx) of the first image of an open file, from its header. Raises as `read_fits` does."""
+    from astropy.io import fits
+
+    with fits.open(content, memmap=False, do_not_scale_image_data=True) as hdus:
+        ny, nx = _images(hdus)[0].shape[-2:]
+        return int(ny), int(nx)
+
+
+def _images(hdus: Any) -> list[Any]:
+    """Return the images of the galaxy, without weights, masks and the like. Raises UnusableImage if there is none."""
+    arrays = [hdu for hdu in hdus if hdu.is_image and len(hdu.shape) >= 2]
+    images = [hdu for hdu in arrays if not _words(hdu) & (_WEIGHTS | _MASKS | _ERRORS | _OTHERS)]
+    if not images:
+        there = f"; it has {', '.join(hdu.name for hdu in arrays)}" if arrays else ""
+        raise UnusableImage(f"holds no image{there}")
+    return images
 
 
 def _by_extension(images: list[Any]) -> dict[str, Any]:

@@ -94,6 +94,10 @@ class FrameSource(ImageSource):
     dec: float
     size_px: int = CUTOUT_PX
 
+    def shape(self) -> tuple[int, int]:
+        """Return the shape of the cut-out away from the edges of the field."""
+        return self.size_px, self.size_px
+
     def read(self) -> GalaxyImage:
         """Read the cut-out, with the galaxy within half a pixel of the middle.
 

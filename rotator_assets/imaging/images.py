@@ -22,7 +22,7 @@ from rotator_assets.core.compressed import unpacked
 from rotator_assets.core.errors import UnusableImage
 from rotator_assets.imaging.bands import BANDS, band_planes, check_band, named_bands
 from rotator_assets.imaging.coordinates import SQUARE_WITHIN, TangentPlane, pixel_scale_arcsec
-from rotator_assets.imaging.fits_images import MAX_VALUES, FitsImage, read_fits
+from rotator_assets.imaging.fits_images import MAX_VALUES, FitsImage, fits_shape, read_fits
 from rotator_assets.imaging.image_names import band_of
 from rotator_assets.imaging.keywords import number
 from rotator_assets.imaging.missing import Missing
@@ -104,6 +104,11 @@ class ImageSource:
         if self.form == "bands":
             return _read_bands(self.paths)
         return _read_one(self.paths[0], simulated=self.form == "counts")
+
+    def shape(self) -> tuple[int, int]:
+        """Return (ny, nx) of the (first) file from its header alone. Raises UnusableImage with the reason."""
+        with _content(self.paths[0]) as (content, kind):
+            return fits_shape(content) if kind == "FITS" else _picture_shape(content)
 
     def described(self, folder: Path) -> str:
         """Return the path of its (first) file relative to ``folder``.
@@ -252,6 +257,13 @@ def _galaxy_image(planes: list[Plane], image: FitsImage, synthetic: bool, unread
         redshift = placed if placed is not None and placed > 0 else None
     scale, coordinates = _scale(image), image.coordinates
     return GalaxyImage(pixels, scale, "nanomaggies", synthetic, north, coordinates, redshift, missing, unread)
+
+
+def _picture_shape(content: IO[bytes]) -> tuple[int, int]:
+    from PIL import Image
+
+    with Image.open(content) as picture:
+        return picture.height, picture.width
 
 
 def _read_colour(content: IO[bytes], kind: Literal["PNG", "JPG"]) -> GalaxyImage:

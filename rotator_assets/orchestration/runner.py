@@ -25,6 +25,7 @@ from rotator_assets.core.dagster_internals import (
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
+from rotator_assets.core.verbosity import LOG_LEVEL
 from rotator_assets.lineage.observing import observe
 from rotator_assets.lineage.staleness import Staleness
 from rotator_assets.orchestration.at_work import at_work, fail_lost_runs, process_tags
@@ -90,8 +91,9 @@ def _shown_in_the_ui(instance: dg.DagsterInstance, job: dg.JobDefinition) -> dg.
 class Runner:
     """Runs steps in the Dagster instance of the data root, so that they show in its UI."""
 
-    def __init__(self, store: TableStore, definitions: dg.Definitions) -> None:
+    def __init__(self, store: TableStore, definitions: dg.Definitions, log_level: str = LOG_LEVEL) -> None:
         self.store, self.root, self.definitions = store, store.root, definitions
+        self.log_level = log_level
         self._job = self.definitions.resolve_implicit_global_asset_job_def()
         self.instance = _shown_in_the_ui(open_instance(self.root), self._job)
         self._graph = self.definitions.resolve_asset_graph()
@@ -146,7 +148,7 @@ class Runner:
                 outcome.failed[step.title] = error
             settle(step, "done" if error is None else "failed")
 
-        with at_work(self.root), Workers(self.root, jobs if jobs > 1 else 0) as workers:
+        with at_work(self.root), Workers(self.root, jobs if jobs > 1 else 0, self.log_level) as workers:
             while waiting or workers.running:
                 step = next_step(waiting, workers.running, may_train=jobs == 1 or workers.idle)
                 if step is None:
@@ -193,7 +195,7 @@ class Runner:
                 instance=self.instance,
                 asset_selection=[dg.AssetKey(name) for name in step.assets],
                 partition_key=step.partition,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config={"loggers": {"console": {"config": {"log_level": self.log_level}}}},
                 tags={"rotators/step": step.title.replace(" ", "_"), **process_tags()},
             )
         except DagsterExecutionInterruptedError:
@@ -203,12 +205,13 @@ class Runner:
         """Return the current state of all partitions."""
         return Staleness(self.instance, self._graph)
 
-    def stale_part(self, step: Step) -> Step:
+    def stale_part(self, step: Step, staleness: Staleness | None = None) -> Step:
         """Return the step reduced to its first missing or stale asset and all assets after it.
 
-        Fresh assets before it are kept, so that a network is not trained again to change its attributions.
+        Fresh assets before it are kept, so that a network is not trained again to change its attributions. The current
+        state is that of ``staleness``, if given.
         """
-        staleness = self.staleness()
+        staleness = staleness or self.staleness()
         fresh = takewhile(lambda asset: staleness.is_fresh(asset, step.partition), step.assets)
         return replace(step, assets=step.assets[len(list(fresh)) :])
 

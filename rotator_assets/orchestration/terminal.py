@@ -1,12 +1,12 @@
-"""Output of the command line: progress, tables, and the state of a data root."""
+"""Output of the command line: progress, tables and texts, on a terminal and in a pipe."""
 
 from __future__ import annotations
 
-import shlex
 import sys
+import textwrap
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -19,12 +19,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from rotator_assets.core import progress as reports
-from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import WHOLE
+from rotator_assets.core.verbosity import Verbosity
 
 if TYPE_CHECKING:
     from rotator_assets.orchestration.plans import Step
-    from rotator_assets.orchestration.runner import Runner
     from rotator_assets.store.table_store import TableStore
 
 _WIDE = 1_000_000
@@ -42,10 +41,15 @@ def output_console() -> Console:
 
 
 class Progress:
-    """Progress bars on a terminal, and one line per finished step. Standard error is reserved for errors."""
+    """Progress bars on a terminal, and one line per finished step. Standard error is reserved for errors.
 
-    def __init__(self) -> None:
-        self._console = Console(highlight=False)
+    A quiet one shows nothing. A verbose one prints a line for each report instead of bars, unless ``logged``: the same
+    is in the log of the runs.
+    """
+
+    def __init__(self, verbosity: Verbosity = Verbosity.NORMAL, logged: bool = False) -> None:
+        self._console = Console(highlight=False, quiet=verbosity is Verbosity.QUIET)
+        self._prints_reports = verbosity is Verbosity.VERBOSE and not logged
         self._bars = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -53,7 +57,7 @@ class Progress:
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[note]}"),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=not self._console.is_terminal or verbosity is not Verbosity.NORMAL,
         )
         self._steps = None
         self._stages: dict[str, TaskID] = {}
@@ -82,6 +86,8 @@ class Progress:
         note
             Details to show next to the bar.
         """
+        if self._prints_reports:
+            self._console.print(f"{name}: {done}/{total} {note}".rstrip(), soft_wrap=True)
         with self._changing:
             if name not in self._stages:
                 self._stages[name] = self._bars.add_task(name, total=total, note=note)
@@ -184,29 +190,29 @@ def _least_width(texts: Sequence[str]) -> int:
     return max(word, min(line, _LONG))
 
 
-def print_status(store: TableStore, open_runner: Callable[[DataRoot], Runner]) -> None:
-    """Print inputs found and missing by survey, datasets that can be built, notices, and stale partitions.
+def print_wrapped(text: str, indent: str = "", hanging: str | None = None) -> None:
+    """Print a text, wrapped between words on a terminal and whole in a pipe. Words are never broken.
 
-    Raises InputError, after printing the inputs, where ``settings.yaml`` or ``recipes.yaml`` has an error or the
-    results are not writable.
+    Parameters
+    ----------
+    text
+        The text.
+    indent
+        Beginning of the first line.
+    hanging
+        Beginning of further lines; by default as long as ``indent``.
     """
-    root = store.root
-    print(f"data root: {root.path}{'' if root.path.is_dir() else ' (does not exist)'}")
-    complete = _print_inputs(root)
-
-    from rotator_assets.lineage.partitions import DATASETS  # reads recipes.yaml and fails where it has an error
-    from rotator_assets.lineage.settings_file import load_settings
-
-    load_settings(root)
-    ready = []
-    for key in complete:
-        ready += [d.key for d in DATASETS.values() if d.survey == key] or [f"{key} (catalogues only)"]
-    print(f"datasets that can be built now: {', '.join(ready) or 'none'}")
-    print_notices(store)
-    if root.dagster_home.is_dir():
-        _print_stale(root, open_runner)
-    else:
-        print("nothing was materialized yet")
+    hanging = " " * len(indent) if hanging is None else hanging
+    print(
+        textwrap.fill(
+            text,
+            output_console().width,
+            initial_indent=indent,
+            subsequent_indent=hanging,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def print_notices(store: TableStore, steps: Iterable[Step] | None = None) -> None:
@@ -216,68 +222,3 @@ def print_notices(store: TableStore, steps: Iterable[Step] | None = None) -> Non
     made = None if steps is None else [(asset, step.partition or WHOLE) for step in steps for asset in step.assets]
     for survey, notice in notices_of(store, made):
         print(f"notice: {survey}: {notice}")
-
-
-def grouped(stale: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """Group stale assets, partitions and reasons: one line for everything of a recipe or survey with the same reason.
-
-    A single partition is listed as it is, several as ``log: 2 (manga-observed-64, tng100-noisy-64)``.
-    """
-    by_asset: dict[tuple[str, str, str], list[str]] = {}
-    for asset, partition, reason in stale:
-        dataset, _, recipe = partition.partition("|")
-        by_asset.setdefault((recipe or dataset.split("-")[0], reason, asset), []).append(partition)
-    by_partitions: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
-    for (subject, reason, asset), partitions in by_asset.items():
-        by_partitions.setdefault((subject, reason, tuple(partitions)), []).append(asset)
-    return [
-        (", ".join(assets), _listed(subject, partitions), reason)
-        for (subject, reason, partitions), assets in by_partitions.items()
-    ]
-
-
-def _listed(subject: str, partitions: Sequence[str]) -> str:
-    if len(partitions) == 1:
-        return partitions[0]
-    return f"{subject}: {len(partitions)} ({', '.join(partition.split('|')[0] for partition in partitions)})"
-
-
-def _print_inputs(root: DataRoot) -> list[str]:
-    """Print the files found and missing per survey; return the complete surveys."""
-    from rotator_assets.surveys import SURVEYS
-    from rotator_assets.surveys.inventory import inventory, lacking
-
-    complete = []
-    for key, survey in SURVEYS.items():
-        found = inventory(survey, root.survey(key))
-        here = [f for f in found if f.paths]
-        absent = [f.expected for f in found if not f.paths]
-        print(f"\n{key}: {root.survey(key)}")
-        if here:
-            print_table(
-                ["found", "needed", "files", "release", "rows", "size"],
-                [[f.expected.what, f.expected.needed, f.summary, f.release, f.rows, f.size] for f in here],
-            )
-        if absent:
-            print_table(
-                ["not found", "needed", "looked for", "size", "where to get it"],
-                [[e.what, e.needed, e.patterns[0], e.size, e.where] for e in absent],
-            )
-        if missing := lacking(found):
-            print(f"{key} cannot be built: it lacks {'; '.join(missing)}\n")
-        else:
-            complete.append(key)
-    return complete
-
-
-def _print_stale(root: DataRoot, open_runner: Callable[[DataRoot], Runner]) -> None:
-    """Print the stale partitions, the reasons, and how to rebuild them."""
-    root.require_writable()  # changes are recorded in the Dagster instance
-    with open_runner(root) as runner:
-        runner.observe()
-        stale = list(runner.staleness().stale())
-    if not stale:
-        print("nothing is stale")
-        return
-    print_table(["asset", "partition", "why"], grouped(stale), title="stale: made from inputs that have changed since")
-    print(f"rebuild with: rotators run --stale --data {shlex.quote(str(root.path))}")

@@ -9,19 +9,20 @@ import os
 import sys
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict
-from pathlib import Path
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.machine import ACCELERATORS
 from rotator_assets.core.processes import ProcessEnded, ProcessPool
+from rotator_assets.core.verbosity import LOG_LEVEL
 from rotator_assets.orchestration.plans import Step
 
 WORKER = (sys.executable, "-P", "-m", "rotator_assets.worker")
-"""Command that starts a worker without modules of the working directory; the data root is its argument."""
+"""Command that starts a worker without modules of the working directory; its arguments are the data root and the lowest
+level of the messages that it shows."""
 STOP_SECONDS = 20.0
 """Time for a worker to clean up after it was stopped."""
 _MOST_JOBS = 4
-_ACCELERATORS = ("/dev/nvidia0", "/dev/kfd")
 
 
 class TrainingFailed(RuntimeError):
@@ -30,17 +31,20 @@ class TrainingFailed(RuntimeError):
 
 def default_jobs() -> int:
     """Return the number of trainings at a time: one with a GPU, else one per processor, at most four."""
-    if any(Path(device).exists() for device in _ACCELERATORS):
+    if any(device.exists() for device in ACCELERATORS):
         return 1
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, _MOST_JOBS)
 
 
 class Workers:
-    """At most ``jobs`` processes that run steps on one data root. Leaving the context stops running steps."""
+    """At most ``jobs`` processes that run steps on one data root. Leaving the context stops running steps.
 
-    def __init__(self, root: DataRoot, jobs: int) -> None:
+    Messages of Dagster runs from ``log_level`` on are shown on standard error.
+    """
+
+    def __init__(self, root: DataRoot, jobs: int, log_level: str = LOG_LEVEL) -> None:
         self._jobs = jobs
-        self._pool = ProcessPool([*WORKER, str(root.path)], jobs, stop_seconds=STOP_SECONDS)
+        self._pool = ProcessPool([*WORKER, str(root.path), log_level], jobs, stop_seconds=STOP_SECONDS)
         self._steps: dict[Future[dict], Step] = {}
 
     def __enter__(self) -> Workers:

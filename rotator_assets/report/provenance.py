@@ -10,6 +10,7 @@ import pandas as pd
 
 from rotator_assets.core.changes import leaves
 from rotator_assets.core.frames import parts_of, rows_of
+from rotator_assets.core.recipe_differences import in_words
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.study import REFERENCE_RECIPE
 from rotator_assets.lineage.partitions import DATASETS
@@ -47,8 +48,8 @@ def trained_recipes(tables: TableStore) -> pd.DataFrame:
 
 def _differences(content: dict[str, Any], reference: dict[str, Any]) -> str:
     """Return the settings that differ, such as ``normalization: log; folds: 3``."""
-    differing = [key for key, value in content.items() if key != "name" and value != reference.get(key)]
-    return "; ".join(f"{key}: {content[key]}" for key in differing) or "none"
+    changed = {key: value for key, value in content.items() if key != "name" and value != reference.get(key)}
+    return "; ".join(in_words(changed)) or "none"
 
 
 def seeds(tables: TableStore, settings: Settings) -> pd.DataFrame:

@@ -29,7 +29,9 @@ from rotator_assets.surveys.table_files import Table, read_csv_table
 MANY = 8
 """Largest number of names in one notice; further ones are counted."""
 
-LAMBDA_R_NEEDED = "one of lambda_R"
+ONE_OF = "one of "
+"""Beginning of ``ExpectedInput.needed`` where any input of a group is enough."""
+LAMBDA_R_NEEDED = f"{ONE_OF}lambda_R"
 """``ExpectedInput.needed`` of inputs that contain lambda_R."""
 
 MORPHOLOGY = dtypes(

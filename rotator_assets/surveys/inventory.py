@@ -9,7 +9,7 @@ from typing import IO
 
 from rotator_assets.core.compressed import unpacked
 from rotator_assets.core.files import walk_files
-from rotator_assets.surveys.base import ExpectedInput, Survey, release_of
+from rotator_assets.surveys.base import ONE_OF, ExpectedInput, Survey, release_of
 from rotator_assets.surveys.text_tables import read_blank_separated, read_csv
 
 _KILO = 1000
@@ -64,16 +64,11 @@ def inventory(survey: Survey, folder: Path) -> list[FoundInput]:
 
 
 def lacking(found: list[FoundInput]) -> list[str]:
-    """Return the missing inputs: required ones, and groups without any of their inputs."""
+    """Return the missing inputs: required ones, and groups without any of their inputs, such as ``lambda_R``."""
     missing = [f.expected.what for f in found if f.expected.needed == "required" and not f.paths]
-    groups: dict[str, list[FoundInput]] = {}
-    for f in found:
-        if f.expected.needed.startswith("one of "):
-            groups.setdefault(f.expected.needed, []).append(f)
-    for group, members in groups.items():
-        if not any(member.paths for member in members):
-            missing.append(f"{group} ({', '.join(member.expected.what for member in members)})")
-    return missing
+    here = {f.expected.needed for f in found if f.paths}
+    groups = dict.fromkeys(f.expected.needed for f in found if f.expected.needed.startswith(ONE_OF))
+    return missing + [group.removeprefix(ONE_OF) for group in groups if group not in here]
 
 
 def not_read(survey: Survey, folder: Path) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from rotator_assets.core.errors import InputError
+from rotator_assets.surveys import SURVEYS as ALL_SURVEYS
 from rotator_assets.synthetic.manga_sample import manga_truth
 from rotator_assets.synthetic.manga_tables import write_manga_tables
 from rotator_assets.synthetic.marked import SYNTHETIC_LINE, write_csv
@@ -27,6 +28,12 @@ MANIFEST = "demo.json"
 
 SAMPLE_VERSION = 3
 """Another version makes another sample from the same arguments. Increase it with every change to what is drawn."""
+
+README_NAME = "README.txt"
+_TEMPORARY = ".demo-"
+"""Beginning of the name of the folder in which a sample is drawn; a killed process leaves it behind."""
+_OF_USER = ("settings.yaml", "encoders", ".DS_Store")
+"""What a folder without a sample may hold."""
 
 CHUNK = 10
 FEW_GALAXIES = 60
@@ -101,7 +108,7 @@ def write_sample(root: Path, n_galaxies: int, seed: int, workers: int | None, on
     if all(_is_complete(root, key, wanted) for key in SURVEYS):
         return
     root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".demo-", dir=root) as folder, _mapper(n_galaxies, workers) as draw:
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as folder, _mapper(n_galaxies, workers) as draw:
         made = Path(folder)
         for key, survey in SURVEYS.items():
             truth = survey.truth(n_galaxies, seed)
@@ -117,7 +124,7 @@ def write_sample(root: Path, n_galaxies: int, seed: int, workers: int | None, on
             for done, _ in enumerate(drawn, start=1):
                 on_progress(stage, min(done * CHUNK, n_galaxies), n_galaxies)
             _write_manifest(made / key, wanted)
-        (made / "README.txt").write_text(README, encoding="utf-8")
+        (made / README_NAME).write_text(README, encoding="utf-8")
         _move_into_place(made, root)
 
 
@@ -180,12 +187,12 @@ def _is_complete(root: Path, key: str, wanted: dict[str, int]) -> bool:
     """Return whether the folder holds this sample, with every file in its size, and its truth table exists."""
     manifest = _read_manifest(root / key)
     same = bool(manifest) and all(manifest.get(name) == value for name, value in wanted.items())
-    companions = [root / _truth_name(key), root / "README.txt"]
+    companions = [root / _truth_name(key), root / README_NAME]
     return same and manifest["files"] == _files(root / key) and all(path.is_file() for path in companions)
 
 
 def _refuse_foreign(root: Path) -> None:
-    """Raise InputError if replacing the sample would delete any file that is not part of one."""
+    """Raise InputError if the folder holds anything else than a sample and what is made from it."""
     for key in SURVEYS:
         folder = root / key
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
@@ -202,9 +209,26 @@ def _refuse_foreign(root: Path) -> None:
                     f"{folder / name}: changed since the synthetic sample was written; delete it, and it is written "
                     "again, or move it away"
                 )
-    for path in (root / "README.txt", *(root / _truth_name(key) for key in SURVEYS)):
+    for path in (root / README_NAME, *(root / _truth_name(key) for key in SURVEYS)):
         if path.exists() and not _starts_synthetic(path):
             raise InputError(f"{path}: not part of the synthetic sample, which would replace it; choose another root")
+    _refuse_other_folder(root)
+
+
+def _refuse_other_folder(root: Path) -> None:
+    """Raise InputError if the folder holds anything that is neither of a sample nor of a data root."""
+    own = {README_NAME, *_OF_USER, *SURVEYS, *map(_truth_name, SURVEYS)}
+    is_sample = any(_read_manifest(root / key) for key in SURVEYS)
+    if is_sample or (root / "results" / "dagster").is_dir():  # `rotators ui` may have been there first
+        own |= {"results", "rotators.duckdb", "rotators.duckdb.wal"}
+    if is_sample:
+        own |= ALL_SURVEYS.keys()
+    names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+    if others := [name for name in names if name not in own and not name.startswith(_TEMPORARY)]:
+        raise InputError(
+            f"{root}: holds other files, such as {others[0]}; the synthetic sample needs a new or empty folder, or the "
+            "folder of an earlier one: name another with --data"
+        )
 
 
 def _starts_synthetic(path: Path) -> bool:
@@ -222,4 +246,4 @@ def _move_into_place(made: Path, root: Path) -> None:
             (root / key).rename(made / f"replaced-{key}")
         (made / key).rename(root / key)
         (made / _truth_name(key)).replace(root / _truth_name(key))
-    (made / "README.txt").replace(root / "README.txt")
+    (made / README_NAME).replace(root / README_NAME)

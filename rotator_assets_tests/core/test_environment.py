@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rotator_assets.core import environment
+from rotator_assets.core.verbosity import LOG_LEVEL
 from rotator_assets.orchestration.workers import WORKER
 
 PACKAGE_PARENT = Path(environment.__file__).parents[2]
@@ -167,7 +168,12 @@ def test_a_command_needs_no_home_folder(home, tmp_path):
 
 def test_a_worker_takes_no_module_of_the_working_directory(working_folder, tmp_path):
     run = subprocess.run(
-        [*WORKER, str(tmp_path)], cwd=working_folder, input="", capture_output=True, encoding="utf-8", timeout=300
+        [*WORKER, str(tmp_path), LOG_LEVEL],
+        cwd=working_folder,
+        input="",
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
     )
     assert (run.returncode, run.stderr) == (0, "")
 

@@ -7,7 +7,7 @@ import pytest
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS, Step
-from rotator_assets.orchestration.terminal import print_status
+from rotator_assets.orchestration.status import print_status
 from rotator_assets.running import open_runner
 from rotator_assets.store.tensors import open_tensor
 from rotator_assets.tables import open_store

@@ -15,7 +15,7 @@ from rotator_assets.lineage.notices import notices_of
 from rotator_assets.lineage.partitions import dataset
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.orchestration.runner import input_error
-from rotator_assets.orchestration.terminal import print_status
+from rotator_assets.orchestration.status import print_status
 from rotator_assets.running import open_runner
 from rotator_assets.tables import open_store
 from rotator_assets.tensors.image_notices import idle_image_settings

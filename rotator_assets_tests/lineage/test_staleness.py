@@ -7,7 +7,7 @@ from rotator_assets.core.profiles import reduced
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.lineage.partitions import dataset_partitions, dataset_to_training, training_key, training_partitions
 from rotator_assets.lineage.staleness import Staleness, recipe_changes
-from rotator_assets.orchestration.terminal import grouped
+from rotator_assets.orchestration.status import grouped
 
 CHANGED = "training_recipe changed (normalization: max_all -> log)"
 

@@ -42,4 +42,4 @@ def sleeping_training(context: dg.AssetExecutionContext):
 if __name__ == "__main__":
     running.definitions = lambda root: dg.Definitions(assets=[sleeping_training])
     worker.STOP_SECONDS = STUBBORN_SECONDS
-    worker.main(DataRoot(Path(sys.argv[1])))
+    worker.main(DataRoot(Path(sys.argv[1])), sys.argv[2])

@@ -276,6 +276,36 @@ def test_foreign_files_are_never_overwritten(tmp_path, existing, name):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "results/mine.txt", ".git/HEAD", "atlas3d/catalogs/table.txt"])
+def test_a_folder_of_other_files_is_left_alone(tmp_path, name):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("an astronomer's own file")
+    with pytest.raises(InputError, match=f"holds other files, such as {name.split('/')[0]};"):
+        write_demo(tmp_path, n_galaxies=2, seed=1)
+    assert [path.name for path in tmp_path.iterdir()] == [name.split("/")[0]]
+
+
+@pytest.mark.parametrize("name", ["settings.yaml", "encoders/mine.keras", "results/dagster/dagster.yaml"])
+def test_a_folder_may_be_prepared_for_the_sample(tmp_path, name):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("profile: quick")
+    write_demo(tmp_path, n_galaxies=1, seed=1)
+    assert (tmp_path / "manga" / "images").is_dir() and (tmp_path / name).read_text() == "profile: quick"
+
+
+def test_a_sample_with_results_and_another_survey_is_replaced_but_not_with_other_files(small_root):
+    for name in ("results/tables/a.parquet", "rotators.duckdb", "atlas3d/catalogs/table.txt"):
+        (small_root / name).parent.mkdir(parents=True, exist_ok=True)
+        (small_root / name).write_text("made from the sample")
+    write_demo(small_root, n_galaxies=1, seed=1)
+    assert len(list((small_root / "manga" / "images").iterdir())) == 1
+    (small_root / "notes.txt").write_text("mine")
+    before = contents(small_root)
+    with pytest.raises(InputError, match=r"such as notes\.txt"):
+        write_demo(small_root, n_galaxies=2, seed=1)
+    assert contents(small_root) == before
+
+
 def test_changed_files_are_never_overwritten(small_root):
     path = small_root / "manga" / "catalogs" / "drpall-v2_4_3.fits"
     path.write_text("the real table, say")
