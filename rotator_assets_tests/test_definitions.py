@@ -13,7 +13,8 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.definitions import definitions
-from rotator_assets.lineage.partitions import DATASETS, dataset, training_key
+from rotator_assets.lineage.partitions import dataset, training_key
+from rotator_assets.surveys.datasets import DATASETS
 
 REPOSITORY = Path(__file__).parent.parent
 ASSETS = {

@@ -16,10 +16,10 @@ from rotator_assets.candidates.interpretation_file import Interpretation, interp
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.settings import SurveySettings
 from rotator_assets.galaxies.recipe_labels import with_recipe_labels
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.store.models import TrainedModels, open_models
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.datasets import DATASETS
 
 NEEDED = (
     *("morphology_catalog", "photometry_catalog", "kinematics_catalog", "galaxies", "labeled_galaxies"),

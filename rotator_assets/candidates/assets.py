@@ -22,13 +22,13 @@ from rotator_assets.lineage.groups import described, of_dataset, training_report
 from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.notices import noticed
 from rotator_assets.lineage.observed_results import learned_galaxies, other_survey_galaxies
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.training.assets import predictions
 from rotator_assets.training.galaxies import training_galaxies
 from rotator_assets.training.material import Material

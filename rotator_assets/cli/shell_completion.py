@@ -1,4 +1,4 @@
-"""Shell completion: the scripts of click, and names of datasets and recipes, which must be found in no time."""
+"""Shell completion: the scripts of click, and names of datasets and recipes, found without Dagster."""
 
 from __future__ import annotations
 
@@ -13,19 +13,12 @@ from rotator_assets.core.errors import InputError
 PROGRAM = "rotators"
 VARIABLE = "_ROTATORS_COMPLETE"
 """Environment variable with which the shell asks for completions."""
-DATASETS = (
-    "manga-observed-128",
-    "manga-observed-64",
-    "tng100-noisy-128",
-    "tng100-noisy-64",
-    "tng100-noiseless-128",
-    "tng100-noiseless-64",
-)
-"""The datasets, which the surveys determine: importing these takes half a second."""
 
 
 def complete_datasets(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the datasets whose names begin as typed."""
+    from rotator_assets.surveys.datasets import DATASETS
+
     return [name for name in DATASETS if name.startswith(incomplete)]
 
 

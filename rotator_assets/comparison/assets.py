@@ -17,10 +17,10 @@ from rotator_assets.core.study import ACROSS_DATASETS, REFERENCE_RECIPE, study_a
 from rotator_assets.evaluation.assets import roc_report
 from rotator_assets.lineage.groups import all_trainings, comparison_asset, described, study_asset
 from rotator_assets.lineage.observed_results import all_scores, dataset_scores
-from rotator_assets.lineage.partitions import DATASETS, Dataset
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.surveys.datasets import DATASETS, Dataset
 from rotator_assets.training.assets import predictions
 
 

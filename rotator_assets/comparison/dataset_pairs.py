@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rotator_assets.lineage.partitions import Dataset
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.datasets import Dataset
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ from rotator_assets.core.profiles import reduced
 from rotator_assets.core.recipes import Recipe, Stage
 from rotator_assets.core.recipes_file import load_recipes, recipes_file
 from rotator_assets.core.settings import SurveySettings, version_of
-from rotator_assets.lineage.partitions import CROPS_PX, recipe_partitions, recipe_to_training, survey_partitions
+from rotator_assets.lineage.partitions import recipe_partitions, recipe_to_training, survey_partitions
 from rotator_assets.lineage.settings_file import load_settings
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.datasets import CROPS_PX
 
 GROUP = "inputs"
 OWNERS = ["team:rotators"]

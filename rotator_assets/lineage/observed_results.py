@@ -18,11 +18,12 @@ from rotator_assets.core.recipes import FAMILIES, SPIN, Recipe, varied
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.core.study import LEARNING_CURVES, REFERENCE_RECIPE
 from rotator_assets.lineage.inputs import OWNERS, SCALED_AT_MOST, Input, version_of_content
-from rotator_assets.lineage.partitions import DATASETS, dataset_partitions, other_dataset, training_partitions
+from rotator_assets.lineage.partitions import dataset_partitions, other_dataset, training_partitions
 from rotator_assets.lineage.settings_file import Settings, load_settings
 from rotator_assets.store.fingerprints import picture_fingerprints, table_fingerprints
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import open_tensor
+from rotator_assets.surveys.datasets import DATASETS
 
 GROUP = "observed_results"
 Content = dict[str, dict[str, str]]

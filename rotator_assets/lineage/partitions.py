@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 
 import dagster as dg
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.recipes_file import load_recipes
-from rotator_assets.imaging.cutouts import Noise
 from rotator_assets.surveys import SURVEYS
-
-CROPS_PX = (128, 64)
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Images of one survey at one noise level and crop."""
-
-    survey: str
-    noise: Noise
-    crop_px: int
-
-    @property
-    def key(self) -> str:
-        """Partition key, such as ``manga-observed-64``."""
-        return f"{self.survey}-{self.noise}-{self.crop_px}"
-
-
-DATASETS = {
-    dataset.key: dataset
-    for dataset in (
-        Dataset(survey.key, noise, crop) for survey in SURVEYS.values() for noise in survey.noises for crop in CROPS_PX
-    )
-}
+from rotator_assets.surveys.datasets import DATASETS, Dataset
 
 
 def dataset(key: str) -> Dataset:

@@ -21,11 +21,11 @@ from rotator_assets.core.recipes import Recipe, Stage
 from rotator_assets.lineage.inputs import RECIPES, SETTINGS
 from rotator_assets.lineage.observed_results import RESULTS, Snapshot, partition_for
 from rotator_assets.lineage.observing import observe_before_reading
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.settings_file import Settings
 from rotator_assets.store.models import TrainedModels, open_models
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor, open_tensor
+from rotator_assets.surveys.datasets import DATASETS
 
 
 class UndeclaredRead(Exception):

@@ -24,7 +24,7 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.lineage.inputs import training_recipe
 from rotator_assets.lineage.observed_results import RESULTS
 from rotator_assets.lineage.observing import content_changes, last_observation, observed_content
-from rotator_assets.lineage.partitions import DATASETS
+from rotator_assets.surveys.datasets import DATASETS
 
 
 class Stale(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.surveys.image_sizes import image_shapes, too_small
 from rotator_assets.surveys.inventory import inventory, lacking
 

@@ -20,12 +20,12 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.core.training_cost import TESTED, image_passes, network_bytes, network_cost
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.lineage.partitions import DATASETS, Dataset
 from rotator_assets.lineage.settings_file import load_settings
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.store.models import TrainedModels, open_models
 from rotator_assets.store.tensors import open_tensor
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.datasets import DATASETS, Dataset
 
 START_SECONDS = 5.0
 """Start of a step, and its checks."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from rotator_assets.core.keys import WHOLE
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.recipes_file import load_recipes
-from rotator_assets.lineage.partitions import DATASETS, other_dataset, training_key
+from rotator_assets.lineage.partitions import other_dataset, training_key
 from rotator_assets.orchestration.step_assets import STEP_ASSETS
+from rotator_assets.surveys.datasets import DATASETS
 
 SURVEY_ASSETS = STEP_ASSETS["catalogues"]
 DATASET_ASSETS = STEP_ASSETS["images"]

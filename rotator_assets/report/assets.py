@@ -14,7 +14,6 @@ from rotator_assets.evaluation.assets import galaxy_report, intervals_report, ro
 from rotator_assets.galaxies.assets import early_type_galaxies, label_sensitivity, labeled_galaxies, lambda_r_agreement
 from rotator_assets.lineage.groups import described, study_asset
 from rotator_assets.lineage.observed_results import all_results
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.exhibit import Exhibit
 from rotator_assets.robustness.features.assets import ellipticity_report
@@ -24,6 +23,7 @@ from rotator_assets.robustness.learning_curve.assets import learning_curve
 from rotator_assets.robustness.transfer.assets import transfer_report
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.datasets import DATASETS
 
 SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy", "numpy", "pandas", "duckdb", "galsim")
 

@@ -12,12 +12,12 @@ from rotator_assets.answer.funnel import funnel
 from rotator_assets.answer.results import POPULATIONS, Results
 from rotator_assets.answer.sentences import QUESTION, KeyResult
 from rotator_assets.core.study import study_auc
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.plots.pictures import inline_picture
 from rotator_assets.plots.style import save_picture
 from rotator_assets.report.page import Answer, FirstPage
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.datasets import DATASETS
 
 FOREST = "forest.png"
 """File name of the forest plot, under ``results/figures/study``."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rotator_assets.core.frames import parts_of
 from rotator_assets.kinematics.spin import BOUNDARIES, boundary_of
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.store.table_store import TableStore
+from rotator_assets.surveys.datasets import DATASETS
 
 
 def label_definition(tables: TableStore) -> str:

@@ -13,9 +13,9 @@ from rotator_assets.core.frames import parts_of, rows_of
 from rotator_assets.core.recipe_differences import in_words
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.study import REFERENCE_RECIPE
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.lineage.settings_file import Settings
 from rotator_assets.store.table_store import TableStore
+from rotator_assets.surveys.datasets import DATASETS
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import pandas as pd
 
 from rotator_assets.core.number_text import with_interval
 from rotator_assets.core.study import STUDY_RECIPES
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.plots.exhibit import Topic
 from rotator_assets.report.content import ReportContent, Subject
 from rotator_assets.report.misclassified import misclassified
 from rotator_assets.report.page import ReportSection, ReportTable
+from rotator_assets.surveys.datasets import DATASETS
 
 MOST_CARDS = 400
 """Largest number of misclassified galaxies in the report, about 6 kB each."""

@@ -21,11 +21,12 @@ from rotator_assets.imaging.images import ImageSource
 from rotator_assets.lineage.groups import described, image_asset
 from rotator_assets.lineage.inputs import image_files, image_settings
 from rotator_assets.lineage.notices import noticed
-from rotator_assets.lineage.partitions import DATASETS, Dataset, survey_to_dataset
+from rotator_assets.lineage.partitions import survey_to_dataset
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import writing_tensor
 from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys.datasets import DATASETS, Dataset
 from rotator_assets.tensors.image_notices import file_notices, idle_image_settings, image_notices
 from rotator_assets.tensors.tables import PROVENANCE, TABLES
 

@@ -13,8 +13,8 @@ from rotator_assets.core.archives import label
 from rotator_assets.imaging.frames import is_frame
 from rotator_assets.imaging.image_names import named_images, repeated
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.lineage.partitions import Dataset
 from rotator_assets.surveys import SURVEYS, Survey
+from rotator_assets.surveys.datasets import Dataset
 
 
 def file_notices(survey: Survey, folder: Path, sources: Mapping[str, ImageSource]) -> list[str]:

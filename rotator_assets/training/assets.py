@@ -21,11 +21,12 @@ from rotator_assets.lineage.notices import noticed
 from rotator_assets.lineage.observed_results import fused_features as fused_features_input
 from rotator_assets.lineage.observed_results import learned_galaxies as learned_galaxies_input
 from rotator_assets.lineage.observed_results import other_survey_galaxies
-from rotator_assets.lineage.partitions import DATASETS, dataset_to_training
+from rotator_assets.lineage.partitions import dataset_to_training
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
+from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.tensors.assets import imaged_galaxies
 from rotator_assets.training.galaxies import training_galaxies
 from rotator_assets.training.targets import MARGINS, OUTPUTS, PREDICTED_SPIN

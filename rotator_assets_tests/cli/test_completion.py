@@ -7,7 +7,6 @@ import pytest
 
 from rotator_assets.cli import shell_completion as completion
 from rotator_assets.core.recipes_file import load_recipes
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets_tests.commands import rotators
 
 HEAVY = ("dagster", "duckdb", "numpy", "pandas", "tensorflow")
@@ -21,10 +20,6 @@ def completed(monkeypatch, words: str) -> list[str]:
     done = rotators()
     assert (done.returncode, done.stderr) == (0, "")
     return [line.removeprefix("plain,") for line in done.stdout.splitlines() if line]
-
-
-def test_the_datasets_are_those_of_the_surveys():
-    assert list(completion.DATASETS) == list(DATASETS)
 
 
 @pytest.mark.parametrize("command", ["run", "predict", "model export"])

@@ -19,12 +19,12 @@ from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.evaluation.roc_curves import roc_curve_frame
 from rotator_assets.evaluation.summary import summarize
 from rotator_assets.evaluation.training_pictures import retraining_picture
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.report.content import ReportContent
 from rotator_assets.report.not_run import not_run_section
 from rotator_assets.report.study_figures import study_figures_section
 from rotator_assets.store.models import TrainedModels
+from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.tables import open_store
 
 NOISY, SMALL = "tng100-noisy-128", "tng100-noisy-64"

@@ -9,9 +9,9 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import WHOLE
 from rotator_assets.lineage.observed_results import read_results
 from rotator_assets.lineage.observing import observe
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.orchestration.plans import Step, plan_stale
 from rotator_assets.running import open_runner
+from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.tables import open_store
 from rotator_assets_tests.comparison.test_comparisons import NOISY, SMALL, trained
 

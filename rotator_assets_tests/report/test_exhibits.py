@@ -9,10 +9,10 @@ from rotator_assets.core.recipes import FAMILIES, varied
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.core.study import ACROSS_DATASETS, REFERENCE_RECIPE, StudyFigure
 from rotator_assets.domains import exhibits
-from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.plots.exhibit import FigureExhibit, TableExhibit, figure_named
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.report.content import ReportContent, Subject
+from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.tables import TABLES, open_store
 
 FIGURES = [exhibit for exhibit in exhibits() if isinstance(exhibit, FigureExhibit)]

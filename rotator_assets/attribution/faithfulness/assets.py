@@ -14,12 +14,13 @@ from rotator_assets.core.keys import split_training_key
 from rotator_assets.galaxies.recipe_labels import with_galaxies
 from rotator_assets.lineage.groups import described, of_dataset, robustness_asset
 from rotator_assets.lineage.inputs import of_recipe
-from rotator_assets.lineage.partitions import DATASETS, training_partitions
+from rotator_assets.lineage.partitions import training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
+from rotator_assets.surveys.datasets import DATASETS
 
 if TYPE_CHECKING:
     from rotator_assets.attribution.faithfulness.examination import Examination

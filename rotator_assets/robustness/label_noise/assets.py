@@ -11,12 +11,13 @@ from rotator_assets.galaxies.sources import several_sources
 from rotator_assets.lineage.groups import described, of_dataset, robustness_asset
 from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.observed_results import survey_kinematics
-from rotator_assets.lineage.partitions import DATASETS, dataset_to_training, training_partitions
+from rotator_assets.lineage.partitions import dataset_to_training, training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.label_noise.exhibits import EXHIBITS
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.surveys.datasets import DATASETS
 
 _SEED = 2020
 
