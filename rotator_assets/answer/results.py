@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rotator_assets.comparison.differences import SIGNIFICANT
 from rotator_assets.core.frames import rows_of
 from rotator_assets.core.statistics import holm
 from rotator_assets.core.study import REFERENCE_RECIPE
 from rotator_assets.store.table_store import TableStore
 
-SIGNIFICANT = 0.05
-"""Largest corrected p-value of a significant difference."""
 POPULATIONS = {"early": "early-type galaxies", "all": "galaxies of all types"}
 """Populations tested, in words."""
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rotator_assets.answer.results import POPULATIONS, SIGNIFICANT, Results, is_above
+from rotator_assets.answer.results import POPULATIONS, Results, is_above
+from rotator_assets.comparison.differences import SIGNIFICANT
 from rotator_assets.core.frames import rows_of
 from rotator_assets.core.number_text import decimals_of, p_text, with_interval
 from rotator_assets.core.study import REFERENCE_RECIPE, STUDY_RESULTS

@@ -13,6 +13,7 @@ import sys
 
 import click
 
+from rotator_assets.cli.compare import compare
 from rotator_assets.cli.examples import examples
 from rotator_assets.cli.machine_check import doctor
 from rotator_assets.cli.models import model, predict
@@ -50,7 +51,22 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (demo, status, recipes, run, summary, report, query, export, predict, model, ui, doctor, completion):
+for command in (
+    demo,
+    status,
+    recipes,
+    run,
+    summary,
+    report,
+    compare,
+    query,
+    export,
+    predict,
+    model,
+    ui,
+    doctor,
+    completion,
+):
     cli.add_command(command)
 
 

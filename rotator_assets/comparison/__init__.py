@@ -1,1 +1,1 @@
-"""Recipes of a dataset, and one recipe on several datasets, compared."""
+"""Comparisons of the recipes of a dataset, of one recipe on several datasets, and of any trainings."""

@@ -99,12 +99,17 @@ def in_both(tested: pd.DataFrame, reference: pd.DataFrame) -> ScorePair | None:
     shared = reference[reference["galaxy_id"].isin(labels.index)]
     own = tested[tested["galaxy_id"].isin(shared["galaxy_id"])]
     relabelled = shared.assign(rotator_type=shared["galaxy_id"].map(labels))
-    return _with_pairs(NetworkScores.of(own), NetworkScores.of(relabelled))
+    return with_pairs(NetworkScores.of(own), NetworkScores.of(relabelled))
+
+
+def with_pairs(scores: NetworkScores, reference: NetworkScores) -> ScorePair | None:
+    """Return both trainings; None if the networks of either scored no two galaxies of different classes."""
+    return ScorePair(scores, reference) if scores.has_pairs and reference.has_pairs else None
 
 
 def _compared(tested: pd.DataFrame, reference: pd.DataFrame, paired: bool) -> dict[str, float | int]:
     """Columns of one comparison; empty if a class is missing."""
-    pair = in_both(tested, reference) if paired else _with_pairs(NetworkScores.of(tested), NetworkScores.of(reference))
+    pair = in_both(tested, reference) if paired else with_pairs(NetworkScores.of(tested), NetworkScores.of(reference))
     if pair is None:
         return {}
     change = auc_difference(pair.scores, pair.reference, paired=paired)
@@ -118,8 +123,3 @@ def _compared(tested: pd.DataFrame, reference: pd.DataFrame, paired: bool) -> di
         "high": change.high,
         "p_value": change.p_value,
     }
-
-
-def _with_pairs(scores: NetworkScores, reference: NetworkScores) -> ScorePair | None:
-    """Both trainings; None if the networks of either scored no two galaxies of different classes."""
-    return ScorePair(scores, reference) if scores.has_pairs and reference.has_pairs else None

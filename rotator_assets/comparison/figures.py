@@ -25,6 +25,7 @@ from rotator_assets.plots.roc_axes import (
 from rotator_assets.plots.style import numbers
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -115,12 +116,25 @@ def dataset_figure(curves: Sequence[Curve], *, title: str, recipe: str, syntheti
     """
     names = " and ".join(curve.name for curve in curves)
     figure, axes = overlay(title, names, recipe, synthetic, detail)
-    for number, curve in enumerate(curves):
+    _draw_curves(axes, curves, [curve.label for curve in curves])
+    return figure
+
+
+def trainings_figure(curves: Sequence[Curve], *, synthetic: bool) -> Figure:
+    """Draw ROC curves of trainings, the first in black; a synthetic figure is stamped."""
+    figure, axes = overlay("Trainings compared", "ROC curves of the out-of-fold predictions", "", synthetic, "")
+    aucs = [auc_text(curve.auc, curve.auc_low, curve.auc_high) for curve in curves]
+    _draw_curves(axes, curves, [f"{curve.name}\nAUC {auc}" for curve, auc in zip(curves, aucs, strict=True)])
+    return figure
+
+
+def _draw_curves(axes: Axes, curves: Sequence[Curve], labels: Sequence[str]) -> None:
+    """Draw ROC curves, the first in black, with a legend."""
+    for number, (curve, label) in enumerate(zip(curves, labels, strict=True)):
         colour, dashes = (style.INK, "-") if number == 0 else look_of(number - 1)
         if np.isfinite(curve.auc):
-            roc_line(axes, curve.points, curve.label, color=colour, ls=dashes, lw=1.8)
+            roc_line(axes, curve.points, label, color=colour, ls=dashes, lw=1.8)
     finish(axes, any(np.isfinite(curve.auc) for curve in curves))
-    return figure
 
 
 def _numbers_text(metric: Any, reference: str | None) -> str:

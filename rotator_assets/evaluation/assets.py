@@ -1,6 +1,7 @@
 """Reports on one training: ROC curve and baselines, and every metric with its uncertainty."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -32,7 +33,7 @@ from rotator_assets.training.assets import as_predicted, predictions, rotator_cl
 
 
 @training_report_asset(
-    code_version="5",
+    code_version="6",
     ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction"),
     description="ROC curve with AUC and interval, confusion matrix at the threshold, baselines, and a gallery.",
@@ -80,7 +81,8 @@ def roc_report(
         metrics, sample, repeats, curve, baselines, scores, history=reads.table("training_history")
     )
     pictures = roc_pictures(store.root, training, image_tensors)
-    kept = _keep_in_history(store, context.partition_key, models, recipe, metrics, curve.assign(**key))
+    results = {"predictions": predictions, "repeat_predictions": repeats, "roc_curves": curve.assign(**key)}
+    kept = _keep_in_history(store, context.partition_key, models, recipe, metrics, results)
     fusion_picture(pictures, parts, **key)
     history = (reads.every("model_metrics_history"), reads.every("roc_curves_history"))
     retraining_picture(pictures, *history, dataset, name, kept)
@@ -130,11 +132,18 @@ def _mean_threshold(reads: Reads, recipe: Recipe) -> float:
 
 
 def _keep_in_history(
-    store: TableStore, partition: str, models: TrainedModels, recipe: Recipe, metrics: dict, curve: pd.DataFrame
+    store: TableStore,
+    partition: str,
+    models: TrainedModels,
+    recipe: Recipe,
+    metrics: dict,
+    results: Mapping[str, pd.DataFrame],
 ) -> str:
     """Add a training to the history of all trainings, once even if it is reported several times.
 
-    Networks whose predictions are made in another way than at first are added again. Returns the name in the history.
+    Networks whose predictions are made in another way than at first are added again. The row of the metrics is added
+    last: a training in ``model_metrics_history`` has all its ``results`` (frames by table). Returns the name in the
+    history.
     """
     ended = max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras"))
     otherwise = recipe.test_time_averaging != models.recipe.test_time_averaging
@@ -146,9 +155,8 @@ def _keep_in_history(
         "recipe_version": recipe.version("training", "prediction"),
         "recipe_content": json.dumps({"name": recipe.name, **recipe.settings("training", "prediction")}),
     }
-    kept = f"{partition}.{name}"
-    store.keep("roc_curves_history", kept, curve.assign(**training))
-    store.keep("model_metrics_history", kept, pd.DataFrame([metrics]).assign(**training))
+    for table, frame in {**results, "model_metrics": pd.DataFrame([metrics])}.items():
+        store.keep(f"{table}_history", f"{partition}.{name}", frame.assign(**training))
     return name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rotator_assets.store.columns import Column, Table, by_name
 from rotator_assets.store.fields import AUC, BOOTSTRAP, PAIRED, ROC, SAMPLE, ends, fields, interval
+from rotator_assets.training.tables import TABLES as TRAINING_TABLES
 
 _VERSION = Column("recipe_version", "VARCHAR", "hash of the recipe settings that decide networks and predictions")
 _RUN = Column("run_id", "VARCHAR", "Dagster run that wrote the row")
@@ -144,6 +145,18 @@ TABLES = by_name(
         "roc_curves_history",
         "roc_curves of every training so far; rows are never replaced.",
         (*ROC, *_TRAINED, _RUN, _VERSION, _RECIPE_CONTENT),
+        made_by=("roc_report",),
+    ),
+    Table(
+        "predictions_history",
+        "predictions of every training so far; rows are never replaced.",
+        (*TRAINING_TABLES["predictions"].columns, *_TRAINED),
+        made_by=("roc_report",),
+    ),
+    Table(
+        "repeat_predictions_history",
+        "repeat_predictions of every training so far; rows are never replaced.",
+        (*TRAINING_TABLES["repeat_predictions"].columns, *_TRAINED),
         made_by=("roc_report",),
     ),
     Table(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rotator_assets.comparison.differences import SIGNIFICANT
 from rotator_assets.core.number_text import with_interval
 from rotator_assets.core.study import (
     REFERENCE_RECIPE,
@@ -138,7 +139,7 @@ def _difference_verdict(
     difference: float, p_value_adjusted: float, expected: Expected, other: str, synthetic: bool
 ) -> str:
     """Say whether the difference is significant after correction, and whether the study found the same."""
-    if p_value_adjusted >= 0.05:
+    if p_value_adjusted >= SIGNIFICANT:
         here, text = "equal", "no significant difference"
     else:
         here = "higher" if difference > 0 else "lower"

@@ -148,9 +148,15 @@ def _models(root: DataRoot, name: str, ended: float, **changes) -> TrainedModels
 
 
 def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str, recipe: Recipe | None = None) -> Pictures:
-    metrics, curve = metrics_and_curve(predictions(NOISY, "thesis", seed), run_id)
+    sample = predictions(NOISY, "thesis", seed)
+    metrics, curve = metrics_and_curve(sample, run_id)
+    results = {
+        "predictions": sample,
+        "repeat_predictions": sample.assign(repeat=0, averaged=False),
+        "roc_curves": curve,
+    }
     kept = reports._keep_in_history(
-        open_store(root), f"{NOISY}|thesis", models, recipe or models.recipe, metrics, curve
+        open_store(root), f"{NOISY}|thesis", models, recipe or models.recipe, metrics, results
     )
     pictures = Pictures(root, f"{NOISY}/thesis", EXHIBITS)
     tables = open_store(root)
@@ -176,6 +182,10 @@ def test_every_training_is_in_the_history_once(root):
     assert [json.loads(content)["normalization"] for content in rows["recipe_content"]] == ["max_all", "log"]
     after = tables.query("FROM roc_curves_history WHERE training = 'training-a'")
     pd.testing.assert_frame_equal(after, before)
+    for table in ("predictions_history", "repeat_predictions_history"):
+        for training, seed in (("training-a", 1), ("training-b", 2)):
+            kept = tables.query(f"FROM {table} WHERE training = '{training}'")
+            assert kept["probability_fast"].tolist() == predictions(NOISY, "thesis", seed)["probability_fast"].tolist()
     assert "figure_history_roc" in pictures.metadata()
     assert (root.figures / NOISY / "thesis" / "history_roc.png").is_file()
 
