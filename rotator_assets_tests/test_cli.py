@@ -1,8 +1,10 @@
 """The command line: exit status, one line on standard error, and output that scripts can read."""
 
 import json
+import os
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import duckdb
@@ -10,7 +12,7 @@ import pytest
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.tables import open_store
-from rotator_assets_tests.commands import complaint, on_a_terminal, rotators
+from rotator_assets_tests.commands import ROTATORS, complaint, on_a_terminal, rotators
 from rotator_assets_tests.store.test_table_store import roc
 
 
@@ -117,6 +119,17 @@ def test_a_damaged_table_is_named(root, tmp_path):
 def test_without_a_command_the_help_is_shown():
     done = rotators()
     assert done.returncode == 0 and "Commands:" in done.stdout and done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [["recipes"], ["status"], ["query", "FROM range(100000)"]])
+def test_a_reader_that_has_gone_ends_the_command(root, command):
+    """As in `rotators recipes | head -1`, where the shell would report the signal SIGPIPE."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        arguments = [ROTATORS, *command, "--data", str(root)]
+        done = subprocess.run(arguments, stdout=pipe, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_wrong_sql_is_one_line_and_status_2(root):

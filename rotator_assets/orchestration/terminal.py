@@ -36,8 +36,16 @@ _LONG = 30
 def output_console() -> Console:
     """Return a console for standard output: without limit of width or colours in a pipe or a file."""
     if sys.stdout.isatty():
-        return Console(highlight=False)
-    return Console(highlight=False, width=_WIDE, force_terminal=False, color_system=None)
+        return _Console(highlight=False)
+    return _Console(highlight=False, width=_WIDE, force_terminal=False, color_system=None)
+
+
+class _Console(Console):
+    """A console that leaves it to the command to end if the reader of its output has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise BrokenPipeError, where rich would exit with status 1."""
+        raise BrokenPipeError
 
 
 class Progress:
@@ -48,7 +56,7 @@ class Progress:
     """
 
     def __init__(self, verbosity: Verbosity = Verbosity.NORMAL, logged: bool = False) -> None:
-        self._console = Console(highlight=False, quiet=verbosity is Verbosity.QUIET)
+        self._console = _Console(highlight=False, quiet=verbosity is Verbosity.QUIET)
         self._prints_reports = verbosity is Verbosity.VERBOSE and not logged
         self._bars = RichProgress(
             TextColumn("{task.description}"),
