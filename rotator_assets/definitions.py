@@ -27,7 +27,7 @@ def definitions(root: DataRoot) -> dg.Definitions:
             *is_current.currency_checks(asset_graph),
         ],
         jobs=JOBS,
-        sensors=[observing.input_changes, report_sensor(asset_graph)],
+        sensors=[observing.input_changes, report_sensor(asset_graph), observing.follow_changes],
         resources={
             "store": store,
             "tables": TableIOManager(store),

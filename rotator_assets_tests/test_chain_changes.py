@@ -14,9 +14,12 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.keys import WHOLE
 from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE
 from rotator_assets.orchestration.plans import plan, plan_stale
+from rotator_assets.orchestration.runner import Runner
 from rotator_assets.running import open_runner
+from rotator_assets.store.columns import Table
 from rotator_assets.store.models import open_models
-from rotator_assets.tables import open_store
+from rotator_assets.store.table_store import TableStore
+from rotator_assets.tables import TABLES, open_store
 from rotator_assets_tests.commands import ROTATORS, complaint, rotators
 
 pytestmark = pytest.mark.chain
@@ -44,7 +47,40 @@ def test_runs_and_checks_show_in_the_roots_own_instance(changed_root):
         asked_for = {"attribution_tests"}
         assert {key.name for key in done} == {key.name for key in every if key.asset_key.path[0] not in asked_for}
         failed = {key.name for key, record in done.items() if record.status.value != "SUCCEEDED"}
-        assert failed <= {"attributions_are_complete"}  # a warning: few steps and a network of few galaxies
+        # Warnings: few steps, and a network of few galaxies.
+        assert failed <= {"attributions_are_complete", "auc_is_above_chance", "probabilities_are_calibrated"}
+
+
+def test_every_asset_shows_columns_and_rows_of_all_its_tables(changed_root):
+    store, not_run = open_store(changed_root), set()
+    with open_runner(changed_root) as runner:
+        tables = {asset: [t for t in TABLES.values() if asset in t.made_by] for asset in _assets(runner)}
+        for asset in filter(tables.get, tables):
+            event = runner.instance.get_latest_materialization_event(asset_key := dg.AssetKey(asset))
+            if event is None:
+                not_run.add(runner.definitions.resolve_assets_def(asset_key))
+                continue
+            made = event.asset_materialization
+            for table in tables[asset]:
+                prefix = "dagster" if made.metadata["dagster/table_name"].value == table.name else table.name
+                columns = made.metadata[f"{prefix}/column_schema"].schema.columns
+                assert [(c.name, c.type) for c in columns] == [(c.name, c.type) for c in table.columns], table.name
+                rows = made.metadata[f"{prefix}/row_count"].value
+                assert rows == _rows_written(store, table, asset, made.partition or WHOLE), (asset, table.name)
+    # The others have the IO manager that describes every table.
+    assert not_run and {asset.get_io_manager_key_for_asset_key(asset.key) for asset in not_run} == {"tables"}
+    assert {group for asset in not_run for group in asset.group_names_by_key.values()} == {"robustness"}
+
+
+def _assets(runner: Runner) -> list[str]:
+    return [key.to_user_string() for key in runner.definitions.resolve_asset_graph().materializable_asset_keys]
+
+
+def _rows_written(store: TableStore, table: Table, asset: str, partition: str) -> int:
+    """Rows of a partition of an asset in a table, or of all trainings of the partition in a table of their history."""
+    own = f"{partition}.{asset}" if table.shared else partition
+    keys = [key for key in store.partitions(table.name) if f"{key}.".startswith(f"{own}.")]
+    return sum(len(store.read(table.name, key)) for key in keys)
 
 
 def _reasons(root: DataRoot) -> dict[tuple[str, str], str]:

@@ -1,6 +1,8 @@
-"""The real Dagster UI in a real browser: the asset graph, a partition materialized by clicking, a picture shown."""
+"""The real Dagster UI in a real browser: the asset graph, a partition materialized by clicking, figures, the report."""
 
 import shutil
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -27,7 +29,7 @@ def page(request):
 
 def test_the_asset_graph_shows_every_group(ui, page):
     page.goto(f"{ui.url}/asset-groups")
-    for group in ("inputs", "catalogs", "galaxies", "images", "learning", "reports"):
+    for group in ("catalogs", "galaxies", "images", "learning", "reports", "robustness"):
         page.get_by_text(group, exact=True).first.wait_for()
 
 
@@ -63,3 +65,33 @@ def test_the_roc_picture_shows_in_the_assets_metadata(ui, page):
     picture.wait_for()
     page.wait_for_timeout(500)
     assert picture.evaluate("image => image.naturalWidth") > 300
+    assert picture.evaluate("image => image.clientWidth <= image.parentElement.clientWidth"), "wider than the dialog"
+
+
+def test_the_report_opens_from_its_asset(ui, page):
+    page.goto(f"{ui.url}/assets/study_report?view=events")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="/study_report").first.click()
+    report = opened.value
+    report.wait_for_load_state()
+    assert report.url == f"{ui.url}/study_report"
+    assert report.locator("h1").first.inner_text() and report.locator("img").count() > 5
+    assert report.evaluate("() => window.origin") == "null", "its scripts have no access to the server of the UI"
+    with urllib.request.urlopen(report.url) as answer:
+        assert answer.read() == ui.root.report.read_bytes()
+
+
+def test_only_the_report_is_served_and_cannot_be_changed(ui):
+    for method, path, status in (("POST", "/study_report", 405), ("GET", "/study_report/../rotators.duckdb", 200)):
+        request = urllib.request.Request(ui.url + path, method=method)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                assert answer.status == status and answer.read(15).lower() == b"<!doctype html>"  # a page of Dagster
+        except urllib.error.HTTPError as error:
+            assert error.code == status
+
+
+def test_tags_that_the_user_has_not_set_are_hidden(ui, page):
+    page.goto(f"{ui.url}/runs")
+    page.get_by_text("Success").first.wait_for()
+    assert page.get_by_text("rotators/").count() == 0

@@ -99,7 +99,6 @@ def attribution_maps(
         value=found,
         data_version=dg.DataVersion(content_hash(explained)),
         metadata=described(
-            rows=len(explained),
             synthetic=synthetic,
             pictures=pictures,
             median_completeness_error=float(explained["completeness_error"].median()),

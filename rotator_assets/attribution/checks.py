@@ -5,7 +5,7 @@ import dagster as dg
 from rotator_assets.attribution.assets import attribution_maps
 from rotator_assets.attribution.integrated_gradients import COMPLETENESS_TOLERANCE
 from rotator_assets.core.keys import split_training_key
-from rotator_assets.lineage.check_results import found
+from rotator_assets.lineage.check_results import checked_partitions, found
 from rotator_assets.lineage.reads import CheckReads
 from rotator_assets.store.table_store import TableStore
 
@@ -26,7 +26,7 @@ def attributions_are_complete(context: dg.AssetCheckExecutionContext, store: Sto
     """Count galaxies whose completeness error exceeds the tolerance, and name the worst."""
     reads = CheckReads(attribution_maps, store)
     every = reads.query("SELECT concat(dataset, '|', recipe) AS training, * FROM attributions")
-    errors = every[every["training"].isin(_trainings(context, reads))]
+    errors = every[every["training"].isin(checked_partitions(context, reads, "attributions"))]
     over = errors[~(errors["completeness_error"] <= COMPLETENESS_TOLERANCE)]
     worst = over.sort_values("completeness_error", ascending=False)["galaxy_id"]
     return found(
@@ -48,7 +48,7 @@ def attributions_agree_with_alibi(context: dg.AssetCheckExecutionContext, store:
     from rotator_assets.training.pipeline import network_input
 
     reads, differences = CheckReads(attribution_maps, store), {}
-    for key in _trainings(context, reads):
+    for key in checked_partitions(context, reads, "attributions"):
         models, tensor = reads.models(key), reads.tensor(split_training_key(key)[0])
         tested = reads.table("predictions", key)
         fold = int(tested["fold"].iloc[0])
@@ -63,9 +63,3 @@ def attributions_agree_with_alibi(context: dg.AssetCheckExecutionContext, store:
         f"trainings have attributions that differ from alibi's by more than {ALIBI_TOLERANCE:g} of the largest",
         largest=max(differences.values(), default=0.0),
     )
-
-
-def _trainings(context: dg.AssetCheckExecutionContext, reads: CheckReads) -> list[str]:
-    """Return the partition that was materialized, or all partitions if the check runs on its own."""
-    partition = context.run.tags.get("dagster/partition")
-    return [partition] if partition else reads.partitions("attributions")

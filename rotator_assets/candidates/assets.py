@@ -104,7 +104,6 @@ def candidates(
         },
         data_version=dg.DataVersion(content_hash(ranked)),
         metadata=described(
-            rows=len(ranked),
             synthetic=key["synthetic"],
             pictures=pictures,
             without_kinematics=len(listed),

@@ -115,7 +115,6 @@ def _result(
         value={table: frame, "input_files": files, **notices},
         data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(files)}"),
         metadata=described(
-            rows=len(frame),
             synthetic=catalog.synthetic,
             files=dg.MetadataValue.md("\n".join(["| table | release | file | rows |", "|---|---|---|---|", *lines])),
             **metadata,
@@ -175,12 +174,12 @@ def measured_kinematics(
     return dg.MaterializeResult(
         value={"measured_kinematics": frame, **notices},
         data_version=dg.DataVersion(content_hash(frame)),
-        metadata={
-            "dagster/row_count": usable,
-            "files": len(frame),
-            "unusable": dg.MetadataValue.md("\n".join(f"- {n} x {r}" for r, n in reasons.head(20).items()) or "none"),
+        metadata=described(
+            synthetic=synthetic,
+            usable=usable,
+            unusable=dg.MetadataValue.md("\n".join(f"- {n} x {r}" for r, n in reasons.head(20).items()) or "none"),
             **metadata,
-        },
+        ),
     )
 
 

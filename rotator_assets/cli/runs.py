@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -219,6 +218,7 @@ def ui(data: str | None, port: int) -> None:
     root = data_root(data)
     root.require_writable()
     _require_free(port)
+    from rotator_assets.core.dagster_internals import dagster_dev
     from rotator_assets.orchestration.runner import open_instance
 
     open_instance(root).dispose()
@@ -226,9 +226,8 @@ def ui(data: str | None, port: int) -> None:
     click.echo(f"data root {root.path}: the UI comes up on http://127.0.0.1:{port} in about 20 s")
     workspace = Path(__file__).parents[2] / "workspace.yaml"
     where = ["-w", str(workspace)] if workspace.is_file() else ["-m", "rotator_assets.definitions"]
-    command = [str(Path(sys.executable).with_name("dagster")), "dev", *where, "-h", "127.0.0.1", "-p", str(port)]
     environment.leave_working_directory(root.dagster_home)
-    os.execv(command[0], command)
+    dagster_dev([*where, "-h", "127.0.0.1", "-p", str(port)], webserver="rotator_assets.webserver")
 
 
 def _require_free(port: int) -> None:

@@ -19,6 +19,7 @@ from rotator_assets.lineage.groups import all_trainings, comparison_asset, descr
 from rotator_assets.lineage.observed_results import all_scores, dataset_scores
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.table_metadata import main_table_metadata
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.surveys.datasets import DATASETS, Dataset
 from rotator_assets.training.assets import predictions
@@ -52,7 +53,6 @@ def recipe_comparison(context: dg.AssetExecutionContext, store: dg.ResourceParam
         value={"recipe_comparison": frame, "classifier_comparison": classifiers},
         data_version=dg.DataVersion("-".join(map(content_hash, (frame, classifiers)))),
         metadata=described(
-            rows=len(frame),
             synthetic=synthetic,
             pictures=pictures,
             recipes=", ".join(frame["recipe"]),
@@ -77,7 +77,10 @@ def dataset_comparison(context: dg.AssetExecutionContext, store: dg.ResourcePara
     pictures = _dataset_pictures(store.root, frame, reads.every("model_metrics"), reads.every("roc_curves"))
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version),
-        metadata=described(rows=len(frame), synthetic=bool(frame["synthetic"].any()), pictures=pictures),
+        metadata={
+            **main_table_metadata(TABLES["dataset_comparison"], len(frame)),
+            **described(synthetic=bool(frame["synthetic"].any()), pictures=pictures),
+        },
     )
 
 

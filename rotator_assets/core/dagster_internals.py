@@ -3,8 +3,10 @@
 Checked against the versions that ``pyproject.toml`` allows; a new minor version of Dagster may move any of them.
 """
 
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -55,7 +57,9 @@ __all__ = [
     "StaleCauseCategory",
     "StaleStatus",
     "StaleStatusResolver",
+    "dagster_dev",
     "keep_engines",
+    "serve_with_file",
 ]
 
 
@@ -77,6 +81,50 @@ def _engine(url: str, poolclass: type, connect_args: dict[str, Any] | None = Non
 @lru_cache(maxsize=16)
 def _kept_engine(url: str, poolclass: type, connect_args: tuple[tuple[str, Any], ...]) -> Any:
     return create_engine(url, poolclass=poolclass, connect_args=dict(connect_args))
+
+
+def dagster_dev(arguments: Sequence[str], webserver: str) -> None:
+    """Run ``dagster dev`` until it is stopped, with a module of this project as its webserver (`serve_with_file`)."""
+    from dagster._cli import dev
+
+    start = dev.open_ipc_subprocess
+
+    def start_own(command: Sequence[str], **options: Any) -> subprocess.Popen:
+        return start([webserver if part == "dagster_webserver" else part for part in command], **options)
+
+    dev.open_ipc_subprocess = start_own
+    dev.dev_command.main(list(arguments), prog_name="dagster dev")
+
+
+def serve_with_file(address: str, file: Path) -> None:
+    """Run ``dagster-webserver`` with the arguments of this process; it also serves one HTML file, at an address.
+
+    The page gets an origin of its own, so that its scripts have no access to the server.
+    """
+    from dagster_webserver import app, cli
+    from starlette.requests import Request
+    from starlette.responses import FileResponse, PlainTextResponse, Response
+    from starlette.routing import BaseRoute, Route
+
+    def respond(_: Request) -> Response:
+        if not file.is_file():
+            return PlainTextResponse(f"{file} does not exist yet; materialize {file.stem}", status_code=404)
+        return FileResponse(file, media_type="text/html", headers=_OF_PAGE)
+
+    class Webserver(app.DagsterWebserver):
+        def build_routes(self) -> list[BaseRoute]:
+            return [Route(address, respond, methods=["GET"]), *super().build_routes()]
+
+    app.DagsterWebserver = Webserver
+    cli.main()
+
+
+_OF_PAGE = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox allow-modals "
+    "allow-downloads",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class StaleStatusResolver(CachingStaleStatusResolver):

@@ -11,6 +11,7 @@ from rotator_assets.core.frames import rows_of
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.exhibits import EXHIBITS
+from rotator_assets.evaluation.tables import TABLES
 from rotator_assets.evaluation.training_pictures import (
     ReportedTraining,
     fusion_picture,
@@ -26,6 +27,7 @@ from rotator_assets.lineage.partitions import dataset_to_training, training_part
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels
+from rotator_assets.store.table_metadata import table_metadata
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.surveys.datasets import DATASETS
@@ -111,6 +113,8 @@ def roc_report(
             baselines=dg.MetadataValue.md(_baselines_markdown(baselines)),
             **fused,
             profile=models.profile,
+            **table_metadata(TABLES["model_metrics_history"], 1),
+            **table_metadata(TABLES["roc_curves_history"], len(curve)),
         ),
     )
 
@@ -227,7 +231,6 @@ def galaxy_report(
         value={"galaxy_results": frame, "lambda_r_accuracy": accuracy.assign(**key)},
         data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(accuracy)}"),
         metadata=described(
-            rows=len(frame),
             synthetic=key["synthetic"],
             pictures=pictures,
             **{

@@ -115,7 +115,7 @@ def lambda_r_agreement(
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(pairs)),
-        metadata=described(rows=len(frame), synthetic=synthetic, pictures=pictures),
+        metadata=described(synthetic=synthetic, pictures=pictures),
     )
 
 
@@ -218,7 +218,6 @@ def _result(
         },
         data_version=dg.DataVersion(content_hash(without_empty(frame))),
         metadata=described(
-            rows=len(frame),
             synthetic=synthetic,
             match_report=dg.MetadataValue.md("\n".join(head + rows)),
             **metadata,
@@ -253,7 +252,7 @@ def label_sensitivity(
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
-        metadata=described(rows=len(frame), synthetic=synthetic, labels=dg.MetadataValue.md("\n".join(head + lines))),
+        metadata=described(synthetic=synthetic, labels=dg.MetadataValue.md("\n".join(head + lines))),
     )
 
 

@@ -1,8 +1,11 @@
-"""Results of asset checks."""
+"""Results of asset checks, and what they cover."""
 
 from typing import Any
 
 import dagster as dg
+
+from rotator_assets.core.digits import shown
+from rotator_assets.lineage.reads import CheckReads
 
 
 def found(
@@ -19,8 +22,17 @@ def found(
     severity
         Severity of a failed check.
     **more
-        Further metadata by name.
+        Further metadata by name; numbers are rounded (`core.digits`).
     """
     return dg.AssetCheckResult(
-        passed=problems == 0, severity=severity, description=f"{problems} {what}", metadata={"count": problems, **more}
+        passed=problems == 0,
+        severity=severity,
+        description=f"{problems} {what}",
+        metadata={"count": problems, **{name: shown(value) for name, value in more.items()}},
     )
+
+
+def checked_partitions(context: dg.AssetCheckExecutionContext, reads: CheckReads, table: str) -> list[str]:
+    """Return the partition that was materialized, or all of a table if the check runs on its own."""
+    partition = context.run.tags.get("dagster/partition")
+    return [partition] if partition else reads.partitions(table)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from rotator_assets.core.digits import shown
 from rotator_assets.lineage.inputs import FOLLOW_CHANGES, OWNERS
 from rotator_assets.lineage.partitions import (
     dataset_partitions,
@@ -83,26 +84,24 @@ def all_trainings(*assets: dg.AssetsDefinition) -> list[dg.AssetDep]:
     return [dg.AssetDep(asset, partition_mapping=dataset_to_training) for asset in assets]
 
 
-def described(
-    *, rows: int | None = None, synthetic: bool, pictures: Pictures | None = None, **more: Any
-) -> dict[str, Any]:
+def described(*, synthetic: bool, pictures: Pictures | None = None, **more: Any) -> dict[str, Any]:
     """Return the metadata of a materialization: the common entries and those of the asset.
+
+    The IO managers add the columns and rows of tables.
 
     Parameters
     ----------
-    rows
-        Rows of the main table; None for an asset that reports no row count.
     synthetic
         True where any of the data are synthetic.
     pictures
         The asset's pictures, shown in Dagster's UI.
     **more
-        Further metadata by name.
+        Further metadata by name; numbers are rounded (`core.digits`).
 
     Returns
     -------
     dict
         Metadata for ``dg.MaterializeResult``.
     """
-    counted = {} if rows is None else {"dagster/row_count": rows}
-    return {**counted, **more, "synthetic": synthetic, **(pictures.metadata() if pictures else {})}
+    rounded = {name: shown(value) for name, value in more.items()}
+    return {**rounded, "synthetic": synthetic, **(pictures.metadata() if pictures else {})}

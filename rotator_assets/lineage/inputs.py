@@ -24,7 +24,6 @@ from rotator_assets.lineage.settings_file import load_settings
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import CROPS_PX
 
-GROUP = "inputs"
 OWNERS = ["team:rotators"]
 
 FOLLOW_CHANGES = (
@@ -43,53 +42,67 @@ result. The automation sensor, which is off by default, evaluates it.
 
 
 def _input(
-    name: str, kinds: set[str], description: str, partitions: dg.PartitionsDefinition = survey_partitions
+    name: str, group: str, kinds: set[str], description: str, partitions: dg.PartitionsDefinition = survey_partitions
 ) -> dg.AssetSpec:
+    """Make an input, in the group of the first asset that depends on it."""
     return dg.AssetSpec(
-        name, group_name=GROUP, owners=OWNERS, kinds=kinds, partitions_def=partitions, description=description
+        name, group_name=group, owners=OWNERS, kinds=kinds, partitions_def=partitions, description=description
     )
 
 
 catalog_files = _input(
-    "catalog_files", {"fits", "hdf5"}, "The published tables of a survey, in `<survey>/catalogs/` of the data root."
+    "catalog_files",
+    "catalogs",
+    {"fits", "hdf5"},
+    "The published tables of a survey, in `<survey>/catalogs/` of the data root.",
 )
 kinematic_files = _input(
     "kinematic_files",
+    "catalogs",
     {"fits", "hdf5"},
     "Stellar maps (`<survey>/maps/`) or star particles (`<survey>/cutouts/`) to measure lambda_R from.",
 )
 image_files = _input(
     "image_files",
+    "images",
     {"fits"},
     "The images of a survey, in `<survey>/images/` of the data root, and blank sky in `<survey>/sky/`.",
 )
 label_settings = _input(
     "label_settings",
+    "galaxies",
     {"yaml"},
     "Settings for matching and labelling the galaxies of a survey: `settings.yaml` of the data root.",
 )
 kinematics_settings = _input(
-    "kinematics_settings", {"yaml"}, "Settings for measuring lambda_R of a survey: `settings.yaml` of the data root."
+    "kinematics_settings",
+    "catalogs",
+    {"yaml"},
+    "Settings for measuring lambda_R of a survey: `settings.yaml` of the data root.",
 )
 image_settings = _input(
     "image_settings",
+    "images",
     {"yaml"},
     "Settings for the scale and mock observation of a survey's images: `settings.yaml` of the data root.",
 )
 training_recipe = _input(
     "training_recipe",
+    "learning",
     {"yaml"},
     "Settings that determine the networks of a recipe: one entry of `recipes.yaml`. An edit makes its trainings stale.",
     recipe_partitions,
 )
 prediction_recipe = _input(
     "prediction_recipe",
+    "learning",
     {"yaml"},
     "Settings for the predictions of a recipe (`test_time_averaging`): one entry of `recipes.yaml`.",
     recipe_partitions,
 )
 attribution_recipe = _input(
     "attribution_recipe",
+    "reports",
     {"yaml"},
     "Settings for the attributions of a recipe (`attribution_*`): one entry of `recipes.yaml`.",
     recipe_partitions,

@@ -25,7 +25,6 @@ from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import open_tensor
 from rotator_assets.surveys.datasets import DATASETS
 
-GROUP = "observed_results"
 Content = dict[str, dict[str, str]]
 """Fingerprints of tables and pictures, and settings, by their subject (such as a partition) and name."""
 Covers = Callable[[str], bool]
@@ -157,9 +156,10 @@ def partition_for(spec: dg.AssetSpec, own: str | None) -> str | None:
     return own if own in DATASETS or spec.partitions_def == training_partitions else split_training_key(own)[0]
 
 
-def _spec(name: str, description: str, partitions: dg.PartitionsDefinition | None = None) -> dg.AssetSpec:
+def _spec(name: str, group: str, description: str, partitions: dg.PartitionsDefinition | None = None) -> dg.AssetSpec:
+    """Make the external asset, in the group of the first asset that depends on it."""
     return dg.AssetSpec(
-        name, group_name=GROUP, owners=OWNERS, kinds={"parquet"}, partitions_def=partitions, description=description
+        name, group_name=group, owners=OWNERS, kinds={"parquet"}, partitions_def=partitions, description=description
     )
 
 
@@ -320,48 +320,60 @@ def _quality(snapshot: Snapshot, dataset: str) -> Content:
 
 all_results = _spec(
     "all_results",
+    "reports",
     "Every table, all images, every picture under `results/figures`, and seeds: the inputs of the study report.",
 )
 all_scores = _spec(
-    "all_scores", "Predictions, metrics and ROC curves of every training: the inputs of the comparison of datasets."
+    "all_scores",
+    "reports",
+    "Predictions, metrics and ROC curves of every training: the inputs of the comparison of datasets.",
 )
 dataset_scores = _spec(
     "dataset_scores",
+    "reports",
     "Predictions, metrics, ROC curves and baselines of every training of a dataset: the inputs of the comparison of "
     "recipes.",
     dataset_partitions,
 )
 other_survey_galaxies = _spec(
     "other_survey_galaxies",
+    "learning",
     "Images and labels of the other survey that a recipe trains on (`other_survey`); empty for other recipes.",
     training_partitions,
 )
 learned_galaxies = _spec(
     "learned_galaxies",
+    "learning",
     "Every galaxy with an image, for recipes that learn more than the class of their population; empty for others.",
     training_partitions,
 )
 fused_features = _spec(
     "fused_features",
+    "learning",
     "Catalogue columns and image structure that a recipe combines with the network (`fusion`); empty for others.",
     training_partitions,
 )
 survey_kinematics = _spec(
     "survey_kinematics",
+    "reports",
     "Every lambda_R of the survey of a dataset, and its quality cuts: the inputs of the redrawn labels.",
     dataset_partitions,
 )
 transfer_sources = _spec(
     "transfer_sources",
+    "robustness",
     "Scores of the networks trained on another survey, and the galaxies and metrics of both surveys' datasets.",
     dataset_partitions,
 )
 learning_curve_sources = _spec(
     "learning_curve_sources",
+    "robustness",
     "Metrics of the trainings of a dataset that differ in the number of training galaxies, and these numbers.",
     dataset_partitions,
 )
-planted_recipe = _spec("planted_recipe", "The settings of `thesis` that the injection-recovery test trains with.")
+planted_recipe = _spec(
+    "planted_recipe", "robustness", "The settings of `thesis` that the injection-recovery test trains with."
+)
 
 RESULTS = (
     ObservedResult(

@@ -244,6 +244,14 @@ def input_changes(
     return dg.SensorResult(asset_events=observations, skip_reason=changed, cursor=changed)
 
 
+follow_changes = dg.AutomationConditionSensorDefinition(
+    name="follow_changes",
+    target=dg.AssetSelection.all(include_sources=True),
+    description="Rebuilds partitions whose inputs have changed, trainings included, as soon as they change. Off until "
+    "you switch it on; nothing is built for the first time.",
+)
+
+
 def _observable(spec: dg.AssetSpec) -> dg.AssetsDefinition:
     """Make the input an observable asset, which automation conditions and the UI's button Observe need."""
     name = spec.key.to_user_string()

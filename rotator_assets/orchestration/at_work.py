@@ -14,7 +14,11 @@ import dagster as dg
 
 from rotator_assets.core.data_root import DataRoot
 
-_HOST_TAG, _PID_TAG, _BIRTH_TAG = "rotators/host", "rotators/pid", "rotators/process_started"
+_HIDDEN = ".dagster/rotators/"
+"""What the names of tags begin with that the UI does not show."""
+RUN_STEP_TAG = f"{_HIDDEN}step"
+"""The title of the step that a run executes."""
+_HOST_TAG, _PID_TAG, _BIRTH_TAG = f"{_HIDDEN}host", f"{_HIDDEN}pid", f"{_HIDDEN}process_started"
 
 
 def process_tags() -> dict[str, str]:

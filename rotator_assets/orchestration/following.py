@@ -21,7 +21,7 @@ from rotator_assets.lineage.observed_results import read_results
 from rotator_assets.lineage.observing import last_observation_id, observe, summary
 from rotator_assets.lineage.settings_file import load_settings
 from rotator_assets.lineage.staleness import Stale, Staleness
-from rotator_assets.orchestration.at_work import fail_lost_runs, is_at_work
+from rotator_assets.orchestration.at_work import RUN_STEP_TAG, fail_lost_runs, is_at_work
 from rotator_assets.orchestration.is_current import COVERED, NAME, Graph, evaluation
 from rotator_assets.orchestration.jobs import compare_recipes, refresh_report
 from rotator_assets.orchestration.plans import COMPARISON_ASSETS, REPORT_ASSETS
@@ -86,7 +86,7 @@ def _waits_for(instance: dg.DagsterInstance, root: DataRoot) -> str:
     fail_lost_runs(instance)
     if runs := instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
         first = runs[0]
-        what = first.tags.get("rotators/step") or " ".join(
+        what = first.tags.get(RUN_STEP_TAG) or " ".join(
             filter(None, (first.job_name, first.tags.get("dagster/partition")))
         )
         return f"{len(runs)} run{'s' if len(runs) > 1 else ''} in progress or queued ({first.run_id[:8]}: {what})"

@@ -65,12 +65,12 @@ JOBS = [
     compare_recipes,
     dg.define_asset_job(
         "label_survey",
-        selection=dg.AssetSelection.groups("catalogs", "galaxies"),
+        selection=dg.AssetSelection.tag(STEP_TAG, "catalogues"),
         description="Builds the labelled early types of a survey from its catalogue files.",
     ),
     dg.define_asset_job(
         "build_images",
-        selection=dg.AssetSelection.groups("images"),
+        selection=dg.AssetSelection.tag(STEP_TAG, "images"),
         description="Builds the image tensor of a dataset and the list of labelled galaxies in it.",
     ),
     dg.define_asset_job(

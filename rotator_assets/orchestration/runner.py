@@ -28,7 +28,7 @@ from rotator_assets.core.files import replacing
 from rotator_assets.core.verbosity import LOG_LEVEL
 from rotator_assets.lineage.observing import observe
 from rotator_assets.lineage.staleness import Staleness
-from rotator_assets.orchestration.at_work import at_work, fail_lost_runs, process_tags
+from rotator_assets.orchestration.at_work import RUN_STEP_TAG, at_work, fail_lost_runs, process_tags
 from rotator_assets.orchestration.plans import Outcome, Step, next_step
 from rotator_assets.orchestration.workers import Workers
 from rotator_assets.store.table_store import TableStore
@@ -196,7 +196,7 @@ class Runner:
                 asset_selection=[dg.AssetKey(name) for name in step.assets],
                 partition_key=step.partition,
                 run_config={"loggers": {"console": {"config": {"log_level": self.log_level}}}},
-                tags={"rotators/step": step.title.replace(" ", "_"), **process_tags()},
+                tags={RUN_STEP_TAG: step.title.replace(" ", "_"), **process_tags()},
             )
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _INLINE_BYTES = 150_000
+"""The Dagster UI displays no picture of 200 kB or more."""
+_INLINE_WIDTH_PX = 1040
+"""Width of a picture that fits into the UI's dialog: 0.8 of a window of 1366 pixels, less its margins."""
 
 
 class Pictures:
@@ -51,4 +54,5 @@ def inline_picture(name: str, data: bytes) -> str:
     """Return a PNG as Markdown with the picture inside, small enough for the UI."""
     from rotator_assets.plots.style import fit_png
 
-    return f"![{name}](data:image/png;base64,{base64.b64encode(fit_png(data, _INLINE_BYTES)).decode('ascii')})"
+    small = fit_png(data, _INLINE_BYTES, _INLINE_WIDTH_PX)
+    return f"![{name}](data:image/png;base64,{base64.b64encode(small).decode('ascii')})"

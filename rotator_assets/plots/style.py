@@ -268,21 +268,18 @@ def render(figure: Figure, *, kind: str = "png", dpi: float = PRINT_DPI) -> byte
     return buffer.getvalue()
 
 
-def fit_png(data: bytes, max_bytes: int) -> bytes:
-    """Return the PNG, shrunk if it is too large (the Dagster UI inlines at most 200 kB)."""
-    return data if len(data) <= max_bytes else shrink_png(data, max_bytes)
-
-
-def shrink_png(data: bytes, max_bytes: int) -> bytes:
-    """Return the picture in 256 colours, with as many pixels as fit into ``max_bytes``.
+def fit_png(data: bytes, max_bytes: int, max_width_px: int) -> bytes:
+    """Return the PNG, in 256 colours and with as many pixels as fit if it is too large or too wide.
 
     Raises ValueError if even a fifth of its width does not fit, which would not be readable.
     """
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as opened:
+        if len(data) <= max_bytes and opened.width <= max_width_px:
+            return data
         picture = opened.convert("RGB")
-    scale = 1.0
+    scale = min(1.0, max_width_px / picture.width)
     while scale >= 0.2:
         size = (round(picture.width * scale), round(picture.height * scale))
         smaller = picture if scale == 1 else picture.resize(size, Image.Resampling.LANCZOS)

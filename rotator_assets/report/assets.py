@@ -16,6 +16,7 @@ from rotator_assets.lineage.groups import described, study_asset
 from rotator_assets.lineage.observed_results import all_results
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.exhibit import Exhibit
+from rotator_assets.report.links import REPORT_ADDRESS
 from rotator_assets.robustness.features.assets import ellipticity_report
 from rotator_assets.robustness.injection.assets import planted_truth
 from rotator_assets.robustness.label_noise.assets import label_noise_report
@@ -105,6 +106,7 @@ def study_report(
             synthetic=synthetic,
             answer=dg.MetadataValue.md(as_markdown(page, synthetic)),
             report=dg.MetadataValue.path(str(store.root.report)),
+            open_report=dg.MetadataValue.url(REPORT_ADDRESS),
             size_bytes=store.root.report.stat().st_size,
             trainings=len(metrics),
             made_from=sources_metadata(sources, results_version),

@@ -39,8 +39,8 @@ toggle.addEventListener("click", () => {
 const root = document.documentElement, theme = document.getElementById("theme");
 const remembered = (value) => {
   try {
-    if (value) localStorage.setItem("theme", value);
-    return localStorage.getItem("theme");
+    if (value) localStorage.setItem("rotators.theme", value);
+    return localStorage.getItem("rotators.theme");
   } catch { return null; }
 };
 if (remembered()) root.dataset.theme = remembered();

@@ -52,10 +52,17 @@ def print_report(html: Path, pdf: Path, pages: Pages) -> Path:
             f"{html.absolute().as_uri()}?pages={pages}",
         ]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=SECONDS, check=False, env=_with_home(profile)
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise InputError(f"{browser}: does not print the report: {error}") from error
         if done.returncode != 0 or not temporary.is_file() or not temporary.stat().st_size:
             last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise InputError(f"{browser}: does not print the report: {last}")
     return pdf
+
+
+def _with_home(folder: str) -> dict[str, str]:
+    """Return the environment with a folder in which the browser may write its own files."""
+    return {**os.environ, **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)}

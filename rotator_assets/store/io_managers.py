@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import dagster as dg
 import pandas as pd
 
 from rotator_assets.core.keys import WHOLE, split_training_key
-from rotator_assets.store.columns import Table
 from rotator_assets.store.models import TrainedModels, commit_models, open_models
+from rotator_assets.store.table_metadata import metadata_of_tables
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor, open_tensor
 
 Frames = dict[str, pd.DataFrame]
-
-
-def column_schema(table: Table) -> dg.TableSchema:
-    """Return the columns of a table in the form that Dagster's UI displays."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                column.name,
-                column.type,
-                description=column.comment,
-                constraints=dg.TableColumnConstraints(nullable=not column.required),
-            )
-            for column in table.columns
-        ]
-    )
-
-
-def _add_column_schema(context: dg.OutputContext, asset: str, written: Iterable[Table]) -> None:
-    """Describe the asset's own table, or its only one that no other asset writes to."""
-    tables = {table.name: table for table in written if not table.shared}
-    own = tables.get(asset) or (next(iter(tables.values())) if len(tables) == 1 else None)
-    if own is not None:
-        context.add_output_metadata({"dagster/column_schema": column_schema(own)})
 
 
 class _Writer(dg.IOManager):
@@ -46,12 +21,17 @@ class _Writer(dg.IOManager):
         self._tables = store
 
     def _write(self, context: dg.OutputContext, frames: Frames) -> None:
-        """Write the frames, the asset's own table last; each asset has its own part of a shared table."""
+        """Write the frames, the asset's own table last; the materialization shows their columns and rows.
+
+        Each asset has its own part of a shared table.
+        """
         asset = context.asset_key.path[-1]
         own = context.partition_key if context.has_asset_partitions else WHOLE
         for table in sorted(frames, key=lambda name: name == asset):
             partition = f"{own}.{asset}" if self._tables.tables[table].shared else own
             self._tables.write(table, partition, frames[table])
+        rows = {table: len(frame) for table, frame in frames.items()}
+        context.add_output_metadata(metadata_of_tables(asset, rows, self._tables.tables))
 
 
 class _TableWriter(_Writer):
@@ -62,12 +42,11 @@ class _TableWriter(_Writer):
     """
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Frames) -> None:
-        """Write every frame and publish the views; the materialization shows the columns."""
+        """Write every frame and publish the views."""
         asset = context.asset_key.path[-1]
         frames = obj if isinstance(obj, dict) else {asset: obj}
         self._write(context, frames)
         self._tables.publish()
-        _add_column_schema(context, asset, [self._tables.tables[table] for table in frames])
 
 
 class TableIOManager(_TableWriter):

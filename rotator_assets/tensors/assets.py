@@ -86,9 +86,8 @@ def image_tensors(
         value={"images": images, **notices},
         data_version=dg.DataVersion(f"{tensor.version}-{content_hash(images)}"),
         metadata=described(
-            rows=usable,
             synthetic=tensor.synthetic,
-            galaxies=len(images),
+            usable=usable,
             unusable=dg.MetadataValue.md(_reasons(images["reason"])),
             shape=f"({usable}, {dataset.crop_px}, {dataset.crop_px}, 3) float32",
             tensor=dg.MetadataValue.path(str(store.root.tensors / dataset.key)),
@@ -115,7 +114,6 @@ def labeled_images(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
         metadata=described(
-            rows=len(frame),
             synthetic=bool(frame["synthetic"].any()),
             slow=int((frame["rotator_type"] == 0).sum()),
             early=len(early),
@@ -139,7 +137,6 @@ def imaged_galaxies(
         value=frame,
         data_version=dg.DataVersion(content_hash(without_empty(frame.drop(columns=list(PROVENANCE))))),
         metadata=described(
-            rows=len(frame),
             synthetic=bool(frame["synthetic"].any()),
             labelled=int(frame["rotator_type"].notna().sum()),
         ),

@@ -3,7 +3,7 @@
 import dagster as dg
 import numpy as np
 
-from rotator_assets.lineage.check_results import found
+from rotator_assets.lineage.check_results import checked_partitions, found
 from rotator_assets.lineage.reads import CheckReads
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.tensors.assets import image_tensors
@@ -16,8 +16,7 @@ def images_are_finite(context: dg.AssetCheckExecutionContext, store: Store) -> d
     """Count images that are not finite, and tensors that do not agree with their table."""
     bad = 0
     reads = CheckReads(image_tensors, store)
-    partition = context.run.tags.get("dagster/partition")
-    for key in [partition] if partition else reads.partitions("images"):
+    for key in checked_partitions(context, reads, "images"):
         tensor = reads.tensor(key)
         for start in range(0, len(tensor.images), 256):
             chunk = tensor.images[start : start + 256]

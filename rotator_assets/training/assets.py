@@ -1,6 +1,5 @@
 """The trained networks and their out-of-fold predictions."""
 
-import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -129,12 +128,13 @@ def rotator_classifier(
             networks_without_two_folds=recipe.inner_networks * recipe.members,
             parameters=trained.parameters,
             epochs=recipe.epochs,
+            history=dg.MetadataValue.md(_history_markdown(history)),
             profile=profile,
             recipe=dg.MetadataValue.json({"name": recipe.name, **recipe.settings("training")}),
             device=f"{trained.device} ({trained.policy})",
             seconds=trained.seconds,
             images_per_second=trained.images_per_second,
-            folds=dg.MetadataValue.md(_as_markdown(trained.folds)),
+            folds=dg.MetadataValue.md(_folds_markdown(trained.folds)),
             validation_auc=float(history.groupby("fold")["val_auc"].max().mean()),
             models=dg.MetadataValue.path(str(folder)),
         ),
@@ -200,7 +200,6 @@ def predictions(
         value={**found, **fused, **notices},
         data_version=dg.DataVersion("-".join(map(content_hash, decisive))),
         metadata=described(
-            rows=len(frame),
             synthetic=rotator_classifier.synthetic,
             every_galaxy=len(every),
             **noticed_in_run,
@@ -269,28 +268,30 @@ def is_transient(error: Exception) -> bool:
 
 
 def _report_epoch(context: dg.AssetExecutionContext, log: "EpochLog") -> None:
-    """Write one line to the run's log, and an observation whose numbers Dagster's UI plots over time."""
+    """Write one line to the run's log."""
     member = f", network {log.member + 1}" if log.member else ""
     stage = "self-supervised " if log.is_self_supervised else ""
     context.log.info(
         f"fold {log.fold + 1}/{log.n_folds}{member}, {stage}epoch {log.epoch}/{log.n_epochs}: {_note(log)}; "
         f"{log.images_per_second:.0f} images/s, at most {log.seconds_left:.0f} s left"
     )
-    shown = ("fold", "epoch", "loss", "val_loss", "val_auc", "images_per_second", "seconds_left")
-    context.log_event(
-        dg.AssetObservation(
-            asset_key=context.asset_key,
-            partition=context.partition_key,
-            metadata={name: value for name in shown if not math.isnan(value := getattr(log, name))},
-        )
-    )
 
 
-def _as_markdown(folds: pd.DataFrame) -> str:
+def _folds_markdown(folds: pd.DataFrame) -> str:
     """Return sizes, epochs and duration of each fold as a Markdown table."""
     shown = ["fold", "repeat", "n_train", "n_validation", "n_test", "epochs", "best_epoch", "seconds"]
-    rows = folds[shown].round({"seconds": 1}).to_numpy(object).tolist()
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in [shown, ["---"] * len(shown), *rows])
+    return _as_markdown(folds[shown].round({"seconds": 1}))
+
+
+def _history_markdown(history: pd.DataFrame) -> str:
+    """Return losses and validation AUC of each network and epoch as a Markdown table."""
+    shown = history[["fold", "member", "epoch", "loss", "val_loss", "val_auc"]].round(3)
+    return _as_markdown(shown if shown["member"].nunique() > 1 else shown.drop(columns="member"))
+
+
+def _as_markdown(frame: pd.DataFrame) -> str:
+    rows = [frame.columns, ["---"] * len(frame.columns), *frame.to_numpy(object).tolist()]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
 def _note(log: "EpochLog") -> str:

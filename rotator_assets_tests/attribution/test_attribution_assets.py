@@ -1,7 +1,5 @@
 """The asset of attribution maps and its checks, with made-up maps; no network is trained or loaded."""
 
-from types import SimpleNamespace
-
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -26,6 +24,7 @@ from rotator_assets.store.io_managers import TableIOManager
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.tensors import open_tensor, writing_tensor
 from rotator_assets.tables import TABLES, open_store
+from rotator_assets_tests.checking import checked
 
 DATASET, RECIPE, COUNT, SIZE = "manga-observed-64", "thesis", 10, 32
 KEY = training_key(DATASET, RECIPE)
@@ -195,14 +194,9 @@ def test_figures_and_tables_are_found_by_the_report(made):
     assert all(table.frame.empty for table in content.tables(other, "attribution"))
 
 
-def checked(check: dg.AssetChecksDefinition, root: DataRoot, partition: str | None = None) -> dg.AssetCheckResult:
-    run = SimpleNamespace(tags={"dagster/partition": partition} if partition else {})
-    return check.op.compute_fn.decorated_fn(SimpleNamespace(run=run), open_store(root))
-
-
 def test_the_completeness_check_names_the_worst_galaxies(made, tmp_path):
     rows = made[1].value["attributions"]
-    found = checked(attributions_are_complete, made[0])
+    found = checked(attributions_are_complete, open_store(made[0]))
     assert not found.passed and found.severity == dg.AssetCheckSeverity.WARN
     assert found.metadata["share"].value == 0.5 and found.metadata["count"].value == COUNT // 2
     missed = rows.loc[rows["completeness_error"] > 0.05, "galaxy_id"]
@@ -210,13 +204,13 @@ def test_the_completeness_check_names_the_worst_galaxies(made, tmp_path):
     tables = open_store(DataRoot(tmp_path))
     for error, passes in ((0.05, True), (np.nan, False)):
         tables.write("attributions", KEY, rows.assign(completeness_error=error))
-        assert checked(attributions_are_complete, tables.root, KEY).passed == passes
-    assert checked(attributions_are_complete, tables.root, training_key(DATASET, "small")).passed
+        assert checked(attributions_are_complete, tables, KEY).passed == passes
+    assert checked(attributions_are_complete, tables, training_key(DATASET, "small")).passed
 
 
 def test_checks_pass_without_attributions(tmp_path):
-    root = DataRoot(tmp_path)
-    assert checked(attributions_are_complete, root).passed and checked(attributions_agree_with_alibi, root).passed
+    store = open_store(DataRoot(tmp_path))
+    assert checked(attributions_are_complete, store).passed and checked(attributions_agree_with_alibi, store).passed
 
 
 @pytest.mark.parametrize(("difference", "passes"), [(1e-5, True), (2e-4, False), (np.nan, False)])
@@ -232,5 +226,5 @@ def test_the_check_against_alibi_sees_a_few_galaxies_of_one_fold(made, monkeypat
     monkeypatch.setattr(attribution, "check_against_alibi", compared)
     models = Models(root.models, R_BAND, "full", "cpu", 1.0, False)
     monkeypatch.setattr("rotator_assets.lineage.reads.open_models", lambda folder: models)
-    assert checked(attributions_agree_with_alibi, root).passed == passes
+    assert checked(attributions_agree_with_alibi, open_store(root)).passed == passes
     assert seen == [(0, (2, SIZE, SIZE, 1), (2, SIZE, SIZE, 1))]

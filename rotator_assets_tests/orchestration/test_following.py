@@ -9,7 +9,7 @@ from rotator_assets.core.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.definitions import definitions
 from rotator_assets.lineage.observing import input_changes, last_observation
 from rotator_assets.orchestration import following
-from rotator_assets.orchestration.at_work import at_work, is_at_work, process_tags
+from rotator_assets.orchestration.at_work import RUN_STEP_TAG, at_work, is_at_work, process_tags
 from rotator_assets.orchestration.following import SENSOR, report_sensor
 from rotator_assets.orchestration.runner import Runner
 from rotator_assets.running import open_runner
@@ -130,7 +130,7 @@ def test_nothing_is_rebuilt_while_runs_are_in_progress(sensor, monkeypatch):
 
 def test_a_run_whose_process_was_killed_is_not_waited_for(sensor):
     job = definitions(sensor.root).resolve_job_def("train")
-    tags = {**process_tags(), "rotators/process_started": "another process of that number"}
+    tags = {**process_tags(), ".dagster/rotators/process_started": "another process of that number"}
     sensor.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
     assert not sensor.tick().startswith("waits")
 
@@ -162,6 +162,7 @@ def test_changed_inputs_are_left_to_the_other_sensor(sensor):
 
 
 def test_runs_of_the_command_line_show_on_the_run_timeline(sensor):
-    (report, *_) = sensor.instance.get_runs(dg.RunsFilter(tags={"rotators/step": "study_report"}))
+    (report, *_) = sensor.instance.get_runs(dg.RunsFilter(tags={RUN_STEP_TAG: "study_report"}))
+    assert all(name.startswith((".dagster/", "dagster/")) for name in report.tags), "the UI shows other tags"
     assert report.remote_job_origin.repository_origin.code_location_origin.location_name == "rotator_assets"
     assert report.remote_job_origin.repository_origin.repository_name == "__repository__"

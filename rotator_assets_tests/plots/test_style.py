@@ -74,16 +74,19 @@ def test_numbers_turns_what_is_missing_into_nan(values):
     assert found[0] == 1 and np.isnan(found[1])
 
 
-def test_png_obeys_its_limit(figure):
+def test_png_obeys_its_limits(figure):
     full = style.render(figure, dpi=style.SCREEN_DPI)
-    assert style.fit_png(full, len(full)) is full
-    smaller, smallest = style.fit_png(full, len(full) // 2), style.fit_png(full, 22_000)
+    width = Image.open(io.BytesIO(full)).width
+    assert style.fit_png(full, len(full), width) is full
+    smaller, smallest = (style.fit_png(full, size, width) for size in (len(full) // 2, 22_000))
+    narrower = style.fit_png(full, len(full), width - 1)
     assert len(smaller) <= len(full) // 2 and len(smallest) <= 22_000
-    for data in (full, smaller, smallest):
+    for data in (full, smaller, smallest, narrower):
         assert Image.open(io.BytesIO(data)).format == "PNG"
     assert Image.open(io.BytesIO(smaller)).size == Image.open(io.BytesIO(full)).size
+    assert Image.open(io.BytesIO(narrower)).width == width - 1 and len(narrower) <= len(full)
     with pytest.raises(ValueError, match="does not fit into 100 bytes"):
-        style.fit_png(full, 100)
+        style.fit_png(full, 100, width)
 
 
 def test_files_are_the_same_every_time(figure, tmp_path):
@@ -101,7 +104,6 @@ def test_a_picture_for_print_has_more_dots_and_a_pdf(figure, tmp_path):
     assert path.read_bytes() == screen and not path.with_suffix(".pdf").exists()
     widths = [Image.open(io.BytesIO(data)).width for data in (printed, screen)]
     assert widths == [round(9 * style.PRINT_DPI), round(9 * style.SCREEN_DPI)]
-    assert style.fit_png(screen, len(screen)) == screen and len(style.fit_png(screen, 22_000)) <= 22_000
 
 
 def test_a_picture_is_saved_whole_or_not_at_all(figure, tmp_path, monkeypatch):

@@ -46,7 +46,7 @@ def test_field_names_are_unique_and_unknown_ones_are_refused():
         fields("ra", "no_such_field")
 
 
-def test_a_materialization_shows_the_columns_of_its_table(tmp_path, monkeypatch):
+def test_a_materialization_shows_columns_and_rows_of_its_tables(tmp_path, monkeypatch):
     for name in set(TABLES) - {"roc_curves", "notices"}:
         monkeypatch.delitem(TABLES, name)
     roc = pd.DataFrame({name: [0.5] for name in TABLES["roc_curves"].column_names})
@@ -55,11 +55,14 @@ def test_a_materialization_shows_the_columns_of_its_table(tmp_path, monkeypatch)
 
     @dg.asset(io_manager_key="tables")
     def roc_report() -> dg.MaterializeResult:
-        return dg.MaterializeResult(value={"roc_curves": roc, "notices": notices}, metadata={"dagster/row_count": 1})
+        return dg.MaterializeResult(value={"roc_curves": roc, "notices": notices})
 
     manager = TableIOManager(open_store(DataRoot(tmp_path)))
     made = dg.materialize([roc_report], resources={"tables": manager}).asset_materializations_for_node("roc_report")
-    schema = made[0].metadata["dagster/column_schema"].schema
-    assert made[0].metadata["dagster/row_count"].value == 1
+    metadata = made[0].metadata
+    schema = metadata["dagster/column_schema"].schema
+    assert metadata["dagster/table_name"].value == "roc_curves"
+    assert metadata["dagster/row_count"].value == 1 and metadata["notices/row_count"].value == 0
+    assert [c.name for c in metadata["notices/column_schema"].schema.columns] == TABLES["notices"].column_names
     assert [column.name for column in schema.columns] == TABLES["roc_curves"].column_names
     assert schema.columns[0].description == FIELDS["dataset"].comment and not schema.columns[0].constraints.nullable

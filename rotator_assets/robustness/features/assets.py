@@ -50,9 +50,8 @@ def image_morphology(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
         metadata=described(
-            rows=int(frame["usable"].sum()),
             synthetic=image_tensors.synthetic,
-            images=len(frame),
+            usable=int(frame["usable"].sum()),
             unusable=dg.MetadataValue.md("\n".join(f"- {n} x {reason}" for reason, n in reasons.items()) or "none"),
         ),
     )
@@ -111,7 +110,6 @@ def ellipticity_report(
         value=frames,
         data_version=dg.DataVersion("-".join(content_hash(frame) for frame in frames.values())),
         metadata=described(
-            rows=len(baselines),
             synthetic=synthetic,
             pictures=pictures,
             **_best(baselines),

@@ -64,7 +64,6 @@ def planted_truth(context: dg.AssetExecutionContext, store: dg.ResourceParam[Tab
         value=frames,
         data_version=dg.DataVersion("".join(content_hash(frame) for frame in frames.values())),
         metadata=described(
-            rows=len(rows),
             synthetic=True,
             pictures=pictures,
             share_of_attribution_in_mark=marked["share_in_mark"],

@@ -58,7 +58,6 @@ def label_noise_report(
         value={"label_noise": frame},
         data_version=dg.DataVersion(content_hash(frame)),
         metadata=described(
-            rows=len(frame),
             synthetic=key["synthetic"],
             pictures=pictures,
             **{name: float(drawn[name].iloc[0]) for name in ("ceiling", "ceiling_ranked") if len(drawn)},

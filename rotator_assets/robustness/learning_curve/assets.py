@@ -68,7 +68,6 @@ def learning_curve(context: dg.AssetExecutionContext, store: dg.ResourceParam[Ta
         },
         data_version=dg.DataVersion(content_hash(every_point)),
         metadata=described(
-            rows=len(every_point),
             synthetic=synthetic,
             pictures=pictures,
             needs="; ".join(curve.needs for curve in fits if curve.needs) or "nothing",

@@ -7,7 +7,7 @@ import pandas as pd
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.study import REFERENCE_RECIPE
 from rotator_assets.evaluation.assets import roc_report
-from rotator_assets.lineage.groups import all_trainings, robustness_asset, step
+from rotator_assets.lineage.groups import all_trainings, described, robustness_asset, step
 from rotator_assets.lineage.observed_results import transfer_sources
 from rotator_assets.lineage.partitions import dataset_partitions, other_dataset
 from rotator_assets.lineage.reads import Reads
@@ -63,11 +63,11 @@ def transfer_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[T
     return dg.MaterializeResult(
         value={"transfer": frame},
         data_version=dg.DataVersion(content_hash(frame)),
-        metadata={
-            "dagster/row_count": len(frame),
-            "recipes": ", ".join(trained) or "none",
-            **pictures.metadata(),
-        },
+        metadata=described(
+            synthetic=bool(frame["synthetic"].eq(True).any()),
+            pictures=pictures,
+            recipes=", ".join(trained) or "none",
+        ),
     )
 
 
