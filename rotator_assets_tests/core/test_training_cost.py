@@ -4,7 +4,7 @@ import pytest
 
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.recipes_file import RECIPES_FILE, load_recipes
-from rotator_assets.core.training_cost import COSTS, PARAMETERS, image_passes, network_bytes, relative_cost
+from rotator_assets.core.training_cost import COSTS, PARAMETERS, VICREG_COST, image_passes, network_bytes, relative_cost
 
 RECIPES = load_recipes(RECIPES_FILE)
 THESIS = RECIPES["thesis"]
@@ -31,7 +31,7 @@ def test_passes_of_the_study_are_networks_times_epochs_times_training_galaxies()
         ({"other_survey": "tng100-noisy", "other_use": "instead"}, 1 / (5 * 0.8)),
         ({"other_survey": "tng100-noisy", "other_use": "beside"}, 1 + 1 / 0.8),
         ({"other_survey": "tng100-noisy", "other_use": "before"}, 1 + 1 / (5 * 0.8)),
-        ({"pretraining": "vicreg", "pretraining_epochs": 20}, 1 + 2),
+        ({"pretraining": "vicreg", "pretraining_epochs": 20}, 1 + VICREG_COST),
         ({"test_time_averaging": True}, 1),
     ],
 )
