@@ -14,6 +14,7 @@ import pandas as pd
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.frames import row_at, rows_of
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.lineage.partitions import DATASETS
 from rotator_assets.store.table_store import TableStore
 
@@ -99,14 +100,14 @@ class TrainingHistory:
             raise InputError(f"'{name.typed}' is trained on several datasets; write {having[0]}/{recipe}, or give -d")
         chosen = dataset or next(iter(having), None)
         if chosen not in having:
-            raise InputError(
-                f"there is no training '{f'{chosen}/' if chosen else ''}{recipe}'; {self._trained(chosen)}; train it "
-                f"with `rotators run -d {chosen or 'DATASET'} -r {recipe}`"
-            )
+            where = f"{chosen}/" if chosen else ""
+            how = f"; train it with `rotators run -d {chosen or 'DATASET'} -r {recipe}`"
+            remedy = how if recipe in load_recipes() else ""
+            raise InputError(f"there is no training '{where}{recipe}'; {self._trained(chosen)}{remedy}")
         return str(chosen), recipe
 
     def _version(self, key: tuple[str, str], name: TrainingName) -> pd.Series:
-        """Row of the version meant, with columns ``name`` and ``is_latest``."""
+        """Row of the version meant, with its ``name``."""
         rows = self.versions[(self.versions["dataset"] == key[0]) & (self.versions["recipe"] == key[1])]
         latest = (rows[rows["is_shown"]] if rows["is_shown"].any() else rows).index[-1]
         training, wanted = "/".join(key), name.version or LATEST
@@ -121,8 +122,7 @@ class TrainingHistory:
             versions = ", ".join(f"{_time(row)} (recipe {row.recipe_version})" for row in rows_of(rows))
             raise InputError(f"{training} has {problem} '{wanted}'; it was trained at: {versions}")
         row = row_at(rows, chosen[0]).copy()
-        row["is_latest"] = chosen[0] == latest
-        row["name"] = training if row["is_latest"] else f"{training}@{_time(row)}"
+        row["name"] = training if chosen[0] == latest else f"{training}@{_time(row)}"
         return row
 
     def _keys(self) -> list[tuple[str, str]]:

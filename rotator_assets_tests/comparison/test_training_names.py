@@ -122,6 +122,12 @@ def test_a_recipe_with_several_trainings_needs_another_version(history):
         history.find([f"{OBSERVED}/thesis@{version}"])
 
 
+def test_only_a_recipe_that_exists_can_be_trained(history):
+    with pytest.raises(InputError) as error:
+        history.find([f"{OBSERVED}/nothing"])
+    assert str(error.value).endswith(f"trained: {OBSERVED}/log, {OBSERVED}/thesis")
+
+
 def test_nothing_trained_is_one_line(tmp_path):
     with pytest.raises(InputError, match="no training is finished yet; run `rotators run"):
         TrainingHistory(open_store(DataRoot(tmp_path)))
