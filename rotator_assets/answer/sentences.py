@@ -132,17 +132,15 @@ def _recipes(results: Results, main: Any) -> KeyResult | None:
     auc = with_interval(best.auc, best.auc_low, best.auc_high)
     ends = (best.auc_difference, best.auc_difference_low, best.auc_difference_high)
     difference = f"{with_interval(*ends, signed=True)}, {p_text(best.p_value_adjusted)}"
-    count = f"{len(others)} other recipe{'s' if len(others) > 1 else ''} trained on images alone"
-    if better:
-        verb = "is" if len(better) == 1 else "are"
-        sentence = (
-            f"Of {count}, {len(better)} {verb} significantly better; the best, {best.classifier}, reaches AUC {auc} "
-            f"(difference {difference})."
-        )
+    reached = f"reaches AUC {auc} (difference {difference})"
+    if len(others) == 1:
+        verdict = "is significantly better" if better else "is not significantly better"
+        sentence = f"The other recipe trained on images alone, {best.classifier}, {verdict}: it {reached}."
     else:
+        verdict = {0: "none is", 1: "1 is"}.get(len(better), f"{len(better)} are")
         sentence = (
-            f"Of {count}, none is significantly better; the best, {best.classifier}, reaches AUC {auc} "
-            f"(difference {difference})."
+            f"Of {len(others)} other recipes trained on images alone, {verdict} significantly better; "
+            f"the best, {best.classifier}, {reached}."
         )
     return _result(main, "recipes", sentence, *ends, recipe=best.classifier)
 
