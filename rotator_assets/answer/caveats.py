@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,10 +10,12 @@ import pandas as pd
 FEW = 100
 """Number of slow rotators below which intervals are wide and networks learn from few examples."""
 _COLOUR = "colour"
+_NOTICES_SHOWN = 2
+"""Largest number of notices that are shown instead of counted."""
 
 
 def caveats(
-    main: Any, metrics: pd.DataFrame, tested: pd.DataFrame, uncorrected: Mapping[str, str], notices: int
+    main: Any, metrics: pd.DataFrame, tested: pd.DataFrame, uncorrected: Mapping[str, str], notices: Sequence[str]
 ) -> list[str]:
     """Return the caveats on the answer, the gravest first.
 
@@ -27,8 +29,8 @@ def caveats(
         The galaxies of that training, with lambda_r_source and image_unit.
     uncorrected : mapping of str to str
         Sources of lambda_R that are not corrected for seeing, with what is known about the effect.
-    notices : int
-        Number of notices about inputs that are not used as expected.
+    notices : sequence of str
+        Notices about inputs that are not used as expected.
 
     Returns
     -------
@@ -52,15 +54,20 @@ def caveats(
     for source, effect in uncorrected.items():
         if n := int(sources.get(source, 0)):
             found.append(
-                f"Labels of {n} of {count} galaxies use lambda_R of {source}, which is not corrected for "
-                f"seeing{effect}."
+                f"The labels of {_some(n, count)} galaxies use lambda_R of {source}, which is not corrected for "
+                f"seeing: some fast rotators look slow{effect}."
             )
     if colour := int((tested["image_unit"] == _COLOUR).sum()):
         found.append(
-            f"Images of {colour} of {count} galaxies are 8-bit colour pictures: fluxes are stretched, clipped and not "
-            "calibrated."
+            f"The images of {_some(colour, count)} galaxies are 8-bit colour pictures: fluxes are stretched, clipped "
+            "and not calibrated."
         )
-    if notices:
-        some = "1 notice concerns" if notices == 1 else f"{notices} notices concern"
-        found.append(f"{some} input that is not used as expected: see rotators status.")
+    if len(notices) > _NOTICES_SHOWN:
+        found.append(f"{len(notices)} notices concern input that is not used as expected: see rotators status.")
+    else:
+        found += notices
     return found
+
+
+def _some(n: int, count: int) -> str:
+    return f"all {count}" if n == count else f"{n} of {count}"

@@ -53,7 +53,7 @@ def forest_figure(
     places = [number + 0.5 * groups.index(group) for number, group in enumerate(rows["group"])]
     height = 1.75 + 0.3 * (count + 0.5 * len(groups))
     figure = style.new_figure(
-        8.5, height, title="AUC of networks, baselines and both together", dataset=dataset, recipe=None,
+        8.5, height, title="AUC of everything that classifies these galaxies", dataset=dataset, recipe=None,
         synthetic=synthetic, detail=detail,
     )  # fmt: skip
     axes = figure.subplots()

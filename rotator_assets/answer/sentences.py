@@ -66,7 +66,7 @@ def key_results_table(found: list[KeyResult]) -> pd.DataFrame:
 
 def _network(results: Results, main: Any) -> KeyResult:
     """Say how well the network of the main training separates the classes, and compare with the study."""
-    name = "the study's network" if main.recipe == REFERENCE_RECIPE else f"the network of recipe {main.recipe}"
+    name = "the network of the 2020 study" if main.recipe == REFERENCE_RECIPE else f"the network of {main.recipe}"
     sample = f"{main.n_galaxies} {POPULATIONS[main.population]} of {main.dataset}, {main.n_slow} of them slow"
     auc = with_interval(main.auc, main.auc_low, main.auc_high)
     if not np.isfinite(main.auc_low + main.auc_high):
@@ -135,7 +135,7 @@ def _recipes(results: Results, main: Any) -> KeyResult | None:
     reached = f"reaches AUC {auc} (difference {difference})"
     if len(others) == 1:
         verdict = "is significantly better" if better else "is not significantly better"
-        sentence = f"The other recipe trained on images alone, {best.classifier}, {verdict}: it {reached}."
+        sentence = f"Another recipe trained on images alone, {best.classifier}, {verdict}: it {reached}."
     else:
         verdict = {0: "none is", 1: "1 is"}.get(len(better), f"{len(better)} are")
         sentence = (
@@ -183,8 +183,8 @@ def _pixels(results: Results, main: Any) -> KeyResult | None:
 
 def _within_half_light(training: Any, found: dict[tuple[str, str], Any]) -> KeyResult:
     slow, fast, both = (found[name, "fraction_within_r_eff"] for name in ("slow", "fast", "slow minus fast"))
-    name = "the network" if training.recipe == REFERENCE_RECIPE else f"recipe {training.recipe}"
-    difference = _percent(both, signed=True)
+    name = "the network" if training.recipe == REFERENCE_RECIPE else training.recipe
+    difference = _percent(both, signed=True, unit="percentage points")
     if both.low > 0:
         contrast = f"it is more central in slow rotators (difference {difference})"
     elif both.high < 0:
@@ -192,34 +192,33 @@ def _within_half_light(training: Any, found: dict[tuple[str, str], Any]) -> KeyR
     else:
         contrast = f"the classes do not differ significantly (difference {difference})"
     sentence = (
-        f"Of the absolute attribution of {name}, {_percent(slow)} lies within the half-light ellipse of slow "
-        f"and {_percent(fast)} of fast rotators{_against_light_and_area(found)}; {contrast}."
+        f"Of the absolute attribution of {name} (integrated gradients), {_percent(slow)} lies within the half-light "
+        f"ellipse of slow and {_percent(fast)} of fast rotators{_light_and_area(found)}; {contrast}."
     )
     return _result(training, "pixels", sentence, both.mean, both.low, both.high)
 
 
-def _against_light_and_area(found: dict[tuple[str, str], Any]) -> str:
-    """Compare the fractions of attribution with those of light and area, where both classes agree."""
-    keys = [(name, f"{measure}_within_r_eff") for measure in ("fraction_minus_light", "fraction", "area")
-            for name in ("slow", "fast")]  # fmt: skip
-    if not all(key in found for key in keys):
-        return ""
-    excess, fractions, areas = ([found[key] for key in keys[n : n + 2]] for n in (0, 2, 4))
-    less, more = all(row.high < 0 for row in excess), all(row.low > 0 for row in excess)
-    concentrated = all(here.low > area.high for here, area in zip(fractions, areas, strict=True))
-    if less and concentrated:
-        return ", more than the fraction of the image's area and less than that of its light"
-    return ", less than the fraction of the light" if less else ", more than the fraction of the light" if more else ""
+def _light_and_area(found: dict[tuple[str, str], Any]) -> str:
+    """Say which fractions of the image's area and light the ellipse holds, as means over both classes."""
+    texts = []
+    for measure in ("area", "light"):
+        keys = [(name, f"{measure}_within_r_eff") for name in ("slow", "fast")]
+        if not all(key in found for key in keys):
+            return ""
+        total = sum(found[key].n_galaxies for key in keys)
+        mean = sum(found[key].mean * found[key].n_galaxies for key in keys) / total
+        texts.append(f"{100 * mean:.0f} % of the {measure}")
+    return f", which holds {' and '.join(texts)}"
 
 
-def _percent(row: Any, *, signed: bool = False) -> str:
+def _percent(row: Any, *, signed: bool = False, unit: str = "%") -> str:
     """Return a mean fraction with its interval in percent."""
     value, low, high = (100 * number for number in (row.mean, row.low, row.high))
     sign = "+" if signed else ""
     if not np.isfinite(low + high):
-        return f"{value:{sign}.0f} %"
+        return f"{value:{sign}.0f} {unit}"
     decimals = min(1, decimals_of(low, high))
-    return f"{value:{sign}.{decimals}f} % [{low:{sign}.{decimals}f}, {high:{sign}.{decimals}f}]"
+    return f"{value:{sign}.{decimals}f} {unit} [{low:{sign}.{decimals}f}, {high:{sign}.{decimals}f}]"
 
 
 def _datasets(results: Results, main: Any) -> KeyResult | None:
@@ -246,8 +245,8 @@ def _datasets(results: Results, main: Any) -> KeyResult | None:
 
 _SENTENCES: tuple[Callable[[Results, Any], KeyResult | None], ...] = (
     _network,
-    _baselines,
     _recipes,
+    _baselines,
     _together,
     _pixels,
     _datasets,

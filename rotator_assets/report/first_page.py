@@ -14,6 +14,7 @@ from rotator_assets.answer.sentences import QUESTION, KeyResult
 from rotator_assets.core.study import study_auc
 from rotator_assets.plots.pictures import inline_picture
 from rotator_assets.plots.style import save_picture
+from rotator_assets.report.label_text import label_definition
 from rotator_assets.report.page import Answer, FirstPage
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
@@ -55,14 +56,17 @@ def first_page(tables: TableStore, results: Results, answers: Sequence[KeyResult
     )
     losses = tables.query("FROM match_report WHERE survey = $survey", {"survey": survey})
     tested = tables.query(_TESTED, {"survey": survey, "dataset": main.dataset, "recipe": main.recipe})
-    notices = int(tables.query("SELECT count(DISTINCT (survey, notice)) AS n FROM notices")["n"].iloc[0])
+    notices = tables.query(
+        "SELECT DISTINCT notice FROM notices WHERE survey = $survey ORDER BY ALL", {"survey": survey}
+    )
     return FirstPage(
         answers=[Answer(one.sentence, _section_of(one)) for one in answers],
         forest=save_picture(figure, tables.root.figures / "study" / FOREST, for_print=True),
         forest_caption=_forest_caption(main, synthetic),
         funnel=funnel(main, losses),
         funnel_title=f"Galaxies of {main.dataset}, from the catalogue to the test",
-        caveats=caveats(main, results.model_metrics, tested, _uncorrected(survey), notices),
+        caveats=caveats(main, results.model_metrics, tested, _uncorrected(survey), [*notices["notice"]]),
+        definition=label_definition(tables),
     )
 
 
@@ -86,7 +90,9 @@ def _uncorrected(survey: str) -> Mapping[str, str]:
     """Return the sources of lambda_R that seeing has lowered, each with the size of the effect if it is known."""
     known = SURVEYS[survey].lambda_r_scales
     return {
-        source: f": it is about {1 / known[source]:.2f} of that of other sources" if source in known else ""
+        source: f" (its values are about {1 / known[source]:.2f} of those of corrected sources)"
+        if source in known
+        else ""
         for source in SURVEYS[survey].uncorrected_for_seeing
     }
 
@@ -95,8 +101,8 @@ def _forest_caption(main: Any, synthetic: bool) -> str:
     origin = "Synthetic data. " if synthetic else ""
     return (
         f"{origin}AUC of everything that classifies the same galaxies of {main.dataset}, with 95 % intervals: networks "
-        "on images alone, baselines without a network, and network and columns together. 0.5 is chance; diamonds mark "
-        "the study's values for real galaxies."
+        "on images alone, baselines without a network and, where trained, network and columns together. 0.5 is chance; "
+        "diamonds mark values of the study, for real galaxies."
     )
 
 

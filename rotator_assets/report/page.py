@@ -84,6 +84,8 @@ class FirstPage:
     funnel: Sequence[FunnelStep] = ()
     funnel_title: str = ""
     caveats: Sequence[str] = ()
+    definition: str = ""
+    """Definition of slow rotators."""
 
 
 @dataclass(frozen=True)
