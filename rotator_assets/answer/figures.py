@@ -9,7 +9,7 @@ import pandas as pd
 from rotator_assets.answer.forest import BASELINES, COLUMNS, FUSIONS, NETWORKS
 from rotator_assets.core.frames import rows_of
 from rotator_assets.core.number_text import with_interval
-from rotator_assets.plots import style
+from rotator_assets.plots import legends, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ def forest_figure(
     places = [number + 0.5 * groups.index(group) for number, group in enumerate(rows["group"])]
     height = 1.75 + 0.3 * (count + 0.5 * len(groups))
     figure = style.new_figure(
-        8.5, height, title="AUC of everything that classifies these galaxies", dataset=dataset, recipe=None,
+        style.WIDE, height, title="AUC of everything that classifies these galaxies", dataset=dataset, recipe=None,
         synthetic=synthetic, detail=detail,
     )  # fmt: skip
     axes = figure.subplots()
@@ -91,7 +91,4 @@ def _legend(axes: Axes, groups: list[str], study: bool) -> None:
     if study:
         axes.plot([], [], "D", ms=5.5, mfc="white", mec=_STUDY_COLOUR, mew=1.5, label="the study")
     axes.plot([], [], color=style.GREY, lw=0.9, ls="--", label="chance")
-    style.legend(
-        axes, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=6, frameon=False, borderaxespad=0.1,
-        columnspacing=1.1, handlelength=1.6,
-    )  # fmt: skip
+    legends.above(axes, columns=6)

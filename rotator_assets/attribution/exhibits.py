@@ -11,7 +11,12 @@ from rotator_assets.plots.exhibit import Exhibit, FigureExhibit, TableExhibit
 GROUPS = ("slow", "fast", "slow minus fast")
 """Groups of galaxies whose means are shown."""
 
-_MAPS = "Images above their attribution maps: {}."
+_READING = (
+    "Blue pixels raise the logit of P(fast), red ones lower it; a map sums to the logit of the image minus that of the "
+    "baseline image. Blue in the centre of a slow rotator's map means that its central light argues for fast: where "
+    "the network nevertheless answers slow, red pixels or the low logit of the baseline image outweigh it."
+)
+_MAPS = f"Images above their attribution maps: {{}}. {_READING}"
 
 
 def _of_simulation(number: int, words: str, dataset: str) -> StudyFigure:
@@ -34,7 +39,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
     FigureExhibit(
         "attributions",
         "training",
-        "Galaxies above their attribution maps, with the half-light ellipse.",
+        f"Galaxies above their attribution maps, with the half-light ellipse. {_READING}",
         topic="attribution",
         study=(
             StudyFigure.of_sample(16, _MAPS, EARLY_OBSERVED),
@@ -47,7 +52,8 @@ EXHIBITS: tuple[Exhibit, ...] = (
     FigureExhibit(
         "aligned_attributions",
         "training",
-        "Mean attribution maps of galaxies rotated to the major axis and scaled to the half-light radius.",
+        "Mean attribution maps of galaxies rotated to the major axis and scaled to the half-light radius: red favours "
+        "slow, blue favours fast.",
         topic="attribution",
     ),
     FigureExhibit(

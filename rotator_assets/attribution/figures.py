@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.attribution.map_panels import band_sum, draw_bar, draw_half_light, draw_map, symmetric_limit
 from rotator_assets.imaging.centre import middle
-from rotator_assets.plots import style
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.galleries import Images, galaxy_label, rgb, spread_examples
 from rotator_assets.plots.style import CLASSES, numbers
 
@@ -77,7 +77,7 @@ def attribution_figure(
     Figure
         With a message if there are no galaxies.
     """
-    width, height = 1.45 * examples + 2.2, 7.3
+    width, height = style.WIDE, 7.7
     figure = style.new_figure(
         width,
         height,
@@ -148,8 +148,8 @@ def mean_attribution_figure(
         With a message if there are no maps.
     """
     figure = style.new_figure(
-        10.5,
-        4.3,
+        style.WIDE,
+        4.7,
         title="Mean absolute attribution",
         dataset=dataset,
         recipe=recipe,
@@ -191,7 +191,7 @@ def mean_attribution_figure(
     else:
         style.say(profile, "No attribution maps")
     style.dress(profile, x="Radius from the centre (pixels)", y="|Attribution| within the radius (%)")
-    style.legend(profile, loc="lower right")
+    legends.below(profile)
     return figure
 
 
@@ -214,8 +214,8 @@ def attribution_profile_figure(attributions: pd.DataFrame, *, dataset: str, reci
         With a message where nothing is known.
     """
     figure = style.new_figure(
-        9.0,
-        4.3,
+        style.WIDE,
+        4.6,
         title="Completeness and concentration of the attributions",
         dataset=dataset,
         recipe=recipe,
@@ -244,8 +244,7 @@ def attribution_profile_figure(attributions: pd.DataFrame, *, dataset: str, reci
         style.dress(axes, x=name, y="Fraction of the class per bin (%)")
         if not axes.patches:
             style.say(axes, "Not known for any galaxy")
-        style.legend(axes, loc="upper right")
-        axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 1e-9))
+        legends.below(axes, columns=1)
     return figure
 
 

@@ -17,7 +17,7 @@ from rotator_assets.attribution.alignment import REACH_R_EFF, RunningMean
 from rotator_assets.attribution.attribution_shape import RADII_R_EFF
 from rotator_assets.attribution.map_panels import TOWARDS
 from rotator_assets.core.frames import row_at
-from rotator_assets.plots import style
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.style import CLASSES, OUTCOMES, numbers
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _SURE = 2.0
 """Differences below this number of standard errors are drawn pale."""
 PER_AREA = r"per $R_e^2$"
 _NOTE = (
-    f"Each panel extends {REACH_R_EFF:g} $R_e$ from the centre. Signed: red favours slow, blue favours fast. "
+    f"Each panel extends {REACH_R_EFF:g} $R_e$ from the centre. Signed: red favours slow, blue favours fast.\n"
     f"Differences have their own scales; orange: more in slow rotators; pale: below {_SURE:g} standard errors."
 )
 
@@ -60,7 +60,7 @@ def aligned_attribution_figure(
     Figure
         With a message in each panel without galaxies.
     """
-    width, height = 14.2, 5.0
+    width, height = style.WIDE, 4.1
     figure = style.new_figure(
         width,
         height,
@@ -71,7 +71,7 @@ def aligned_attribution_figure(
         detail="ellipses at 0.5, 1 and 2 $R_e$",
         arranged=False,
     )
-    place = {"left": 0.5 / width, "right": 1 - 1.2 / width, "top": 1 - 0.85 / height, "bottom": 0.4 / height}
+    place = {"left": 0.4 / width, "right": 1 - 1.0 / width, "top": 1 - 0.85 / height, "bottom": 0.6 / height}
     shape = {"width_ratios": (1, 1, 1, 0.08, 1, 1, 1, 1), "wspace": 0.06, "hspace": 0.05}
     grid = figure.add_gridspec(2, 8, **place, **shape)
     named = [("slow", style.SLOW_COLOUR), ("fast", style.FAST_COLOUR), None, None]
@@ -97,16 +97,16 @@ def aligned_attribution_figure(
                     axes.set_aspect("equal")
                     style.say(axes, "none", size=style.TEXT_SIZE)
             if line == 0:
-                axes.set_title(title, size=style.LABEL_SIZE, color=colour)
+                axes.set_title(title, size=style.TEXT_SIZE, color=colour)
             if column == 0:
-                axes.set_ylabel(("Signed", "Absolute")[plane], size=style.LABEL_SIZE, color=style.INK)
+                axes.set_ylabel(("Signed", "Absolute")[plane], size=style.TEXT_SIZE, color=style.INK)
                 if plane == _ABSOLUTE:
                     axes.text(
                         0, -0.1, _NOTE, transform=axes.transAxes, va="top", size=style.TEXT_SIZE, color=style.GREY
                     )
         if drawn is not None:
             box = grid[line, 7].get_position(figure)
-            strip = figure.add_axes((1 - 1.05 / width, box.y0 + 0.04, 0.13 / width, box.height - 0.08))
+            strip = figure.add_axes((1 - 0.9 / width, box.y0 + 0.04, 0.13 / width, box.height - 0.08))
             bar = figure.colorbar(drawn, cax=strip, extend="both")
             bar.set_label(f"Fraction {PER_AREA}", size=style.TEXT_SIZE)
             bar.ax.tick_params(labelsize=style.SMALL_SIZE)
@@ -131,8 +131,8 @@ def attribution_radial_figure(profiles: pd.DataFrame, *, dataset: str, recipe: s
         With a message if no radii are known.
     """
     figure = style.new_figure(
-        11.0,
-        7.6,
+        style.WIDE,
+        8.4,
         title="Attribution and light against radius",
         dataset=dataset,
         recipe=recipe,
@@ -161,7 +161,7 @@ def attribution_radial_figure(profiles: pd.DataFrame, *, dataset: str, recipe: s
     for axes in panels.flat:
         axes.set_xlim(0, REACH_R_EFF)
         if len(axes.get_legend_handles_labels()[1]):
-            style.legend(axes, loc="upper right")
+            legends.below(axes)
         else:
             style.say(axes, "No half-light radius is known")
     return figure
@@ -185,8 +185,8 @@ def attribution_fraction_figure(summary: pd.DataFrame, *, dataset: str, recipe: 
         With a message if no radii are known.
     """
     figure = style.new_figure(
-        11.0,
-        4.6,
+        style.WIDE,
+        4.9,
         title="Attribution and light within ellipses",
         dataset=dataset,
         recipe=recipe,
@@ -222,7 +222,7 @@ def attribution_fraction_figure(summary: pd.DataFrame, *, dataset: str, recipe: 
     fractions.set_ylim(len(_WITHIN) - 0.45, -0.55)
     if not known.empty:
         fractions.plot([], [], "|", color=style.GREY, ms=11, mew=1.5, label="area")
-    style.legend(fractions, loc="upper right")
+    legends.below(fractions)
     return figure
 
 
@@ -244,8 +244,8 @@ def attribution_direction_figure(attributions: pd.DataFrame, *, dataset: str, re
         With a message where nothing is known.
     """
     figure = style.new_figure(
-        13.0,
-        4.4,
+        style.WIDE,
+        4.9,
         title="Orientation, ellipticity and sign of the attribution",
         dataset=dataset,
         recipe=recipe,
@@ -269,17 +269,15 @@ def attribution_direction_figure(attributions: pd.DataFrame, *, dataset: str, re
     shape.axline((0, 0), slope=1, color=style.GREY, lw=1, ls="--")
     shape.set(xlim=(0, 0.8), ylim=(0, 0.8))
     fraction = "Fraction of the class per bin (%)"
-    style.dress(angle, x="Angle between attribution and galaxy (deg)", y=fraction)
-    style.dress(shape, x="Ellipticity of the light within 2 $R_e$", y="Ellipticity of |attribution|")
-    style.dress(balance, x="Balance of signs (−1: all slow, 1: all fast)", y=fraction)
+    style.dress(angle, x="Angle between attribution\nand galaxy (deg)", y=fraction)
+    style.dress(shape, x="Ellipticity of the light\nwithin 2 $R_e$", y="Ellipticity of |attribution|")
+    style.dress(balance, x="Balance of signs\n(−1: all slow, 1: all fast)", y=fraction)
     angle.set_xlim(0, 90)
     balance.set_xlim(-widest, widest)
     for axes, drawn in ((angle, angle.patches), (shape, shape.collections), (balance, balance.patches)):
         if not drawn:
             style.say(axes, "Not known for any galaxy")
-        elif axes is not shape:
-            axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
-        style.legend(axes, loc="upper left" if axes is shape else "upper right")
+        legends.below(axes, columns=1)
     return figure
 
 

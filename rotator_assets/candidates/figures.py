@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rotator_assets.attribution.map_panels import band_sum, draw_bar, draw_half_light, draw_map, symmetric_limit
 from rotator_assets.candidates.follow_up import MEASURED
 from rotator_assets.candidates.sheet import SHEET_COLUMNS, Sheet
-from rotator_assets.plots import style
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.galleries import rgb
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-_SIDE, _BETWEEN = 1.55, 0.05
+_SIDE, _BETWEEN = 1.5, 0.05
 """Side of a panel, and the space between an image and its map, inches."""
 _LINE = 0.135
 """Height of a line of text above a panel, inches."""
 _ACROSS, _DOWN = 2 * _SIDE + _BETWEEN + 0.25, _SIDE + 0.17
 """Distance between neighbouring galaxies in inches: across, and down without the lines of text."""
-_ABOVE, _BELOW, _BESIDE = 0.72, 0.72, 0.15
+_ABOVE, _BELOW, _BESIDE = 0.72, 0.72, 0.175
 """Margins, inches."""
 
 
@@ -44,8 +44,8 @@ def follow_up_figure(follow_up: pd.DataFrame, labels: str, *, dataset: str, reci
         True where any galaxy is synthetic.
     """
     figure = style.new_figure(
-        11,
-        4.2,
+        style.WIDE,
+        4.6,
         title="Slow rotators among the first candidates",
         dataset=dataset,
         recipe=recipe,
@@ -64,12 +64,12 @@ def follow_up_figure(follow_up: pd.DataFrame, labels: str, *, dataset: str, reci
             found.plot(
                 x, style.numbers(rows, "slow_expected"), color=color, linestyle="--", label="sum of their probabilities"
             )
-    style.dress(found, x="candidates observed", y="slow rotators found", title="Found")
-    style.dress(complete, x="candidates observed", y="fraction of all slow rotators", title="Completeness")
-    style.dress(pure, x="candidates observed", y="fraction of slow rotators", title="Purity")
+    style.dress(found, x="Candidates observed", y="Slow rotators found", title="Found")
+    style.dress(complete, x="Candidates observed", y="Fraction of all slow rotators", title="Completeness")
+    style.dress(pure, x="Candidates observed", y="Fraction of slow rotators", title="Purity")
     for axes in (complete, pure):
         axes.set_ylim(0, 1.02)
-    style.legend(found, loc="lower right")
+    legends.of_panels(figure, found, columns=3)
     return figure
 
 
@@ -90,10 +90,9 @@ def contact_sheet(sheet: Sheet, *, dataset: str, recipe: str, synthetic: bool) -
     labels = [(_place_of(galaxy), _prediction_of(galaxy)) for _, galaxy in sheet.galaxies.iterrows()]
     n_lines, n_rows = max(len(lines) for both in labels for lines in both), -(-len(labels) // SHEET_COLUMNS)
     down = _DOWN + n_lines * _LINE
-    width = 2 * _BESIDE + (SHEET_COLUMNS - 1) * _ACROSS + 2 * _SIDE + _BETWEEN
     height = _ABOVE + n_rows * down + _BELOW
     figure = style.new_figure(
-        width,
+        style.WIDE,
         height,
         title="Most probable slow rotators without measured kinematics",
         dataset=dataset,

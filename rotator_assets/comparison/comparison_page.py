@@ -19,7 +19,8 @@ from rotator_assets.comparison.pair_text import LETTERS, sentences, synthetic_se
 from rotator_assets.comparison.training_pairs import TrainingPair
 from rotator_assets.core.files import replacing
 from rotator_assets.core.frames import rows_of
-from rotator_assets.plots.roc_axes import Curve, auc_text
+from rotator_assets.core.number_text import with_interval
+from rotator_assets.plots.roc_axes import Curve
 from rotator_assets.plots.style import CLASSES
 from rotator_assets.store.table_store import TableStore
 
@@ -136,7 +137,7 @@ def _number(value: float | None) -> str:
 
 
 def _auc(metrics: pd.Series) -> str:
-    return auc_text(metrics["auc"], metrics["auc_low"], metrics["auc_high"])
+    return with_interval(metrics["auc"], metrics["auc_low"], metrics["auc_high"])
 
 
 def _roc(trainings: Mapping[str, KeptTraining]) -> str:

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.core.frames import rows_of
-from rotator_assets.plots import style
+from rotator_assets.core.number_text import with_interval
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.roc_axes import (
     FALSE_POSITIVES,
     TRUE_POSITIVES,
     Curve,
-    auc_text,
     chance_line,
     difference_text,
     finish,
@@ -57,9 +57,14 @@ def comparison_figure(
     """
     count = max(len(metrics), 1)
     figure = style.new_figure(
-        11.5, max(5.2, 1.4 + 0.55 * count), title=title, dataset=dataset, recipe=None, synthetic=synthetic
+        style.WIDE,
+        max(6.0 + 0.1 * count, 1.5 + 0.66 * count),
+        title=title,
+        dataset=dataset,
+        recipe=None,
+        synthetic=synthetic,
     )
-    axes, forest = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    axes, forest = figure.subplots(1, 2, width_ratios=(1.1, 1))
     style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
     others = [recipe for recipe in metrics["recipe"] if recipe != reference]
     for row, metric in enumerate(rows_of(metrics)):
@@ -70,21 +75,22 @@ def comparison_figure(
             forest.plot(metric.auc, row, "o", ms=7, color=colour, zorder=4)
         forest.annotate(
             _numbers_text(metric, reference),
-            (1.02, row),
+            (0, row),
+            (4, -9),
             xycoords=("axes fraction", "data"),
-            va="center",
-            size=style.SMALL_SIZE + 0.5,
+            textcoords="offset points",
+            va="top",
+            size=style.SMALL_SIZE,
             color=style.INK,
-            annotation_clip=False,
         )
         if study and metric.recipe in study:
             low, high = study[metric.recipe]
-            forest.plot([low, high], [row + 0.28] * 2, color=style.GREY, lw=2)
-            forest.plot((low + high) / 2, row + 0.28, "D", ms=6, mfc="white", mec=style.GREY, mew=1.5)
-    style.dress(forest, x="Area under the ROC curve\n(95 % interval)")
+            forest.plot([low, high], [row - 0.2] * 2, color=style.GREY, lw=2)
+            forest.plot((low + high) / 2, row - 0.2, "D", ms=6, mfc="white", mec=style.GREY, mew=1.5)
+    style.dress(forest, x="Area under the ROC curve (95 % interval)")
     forest.axvline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
     forest.set_yticks(range(len(metrics)), list(metrics["recipe"]))
-    forest.set_ylim(count - 0.4, -0.6)
+    forest.set_ylim(max(count, 4) - 0.3, -0.6)
     lows = [*numbers(metrics, "auc_low"), *(low for low, _ in (study or {}).values()), 0.48]
     forest.set_xlim(max(0.0, np.nanmin(lows) - 0.03), 1.0)
     forest.plot([], [], "o-", color=style.INK, label="this work")
@@ -93,12 +99,10 @@ def comparison_figure(
     if metrics.empty:
         style.say(axes, "No recipe has been trained")
         style.say(forest, "No recipe has been trained")
-    forest.legend(
-        fontsize=style.TEXT_SIZE, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1
-    )
+    legends.above(forest, columns=3)
     chance_line(axes)
     axes.set_anchor("N")
-    style.legend(axes, loc="lower right", fontsize=style.TEXT_SIZE if count <= 8 else style.SMALL_SIZE)
+    legends.below(axes)
     return figure
 
 
@@ -123,7 +127,7 @@ def dataset_figure(curves: Sequence[Curve], *, title: str, recipe: str, syntheti
 def trainings_figure(curves: Sequence[Curve], *, synthetic: bool) -> Figure:
     """Draw ROC curves of trainings, the first in black; a synthetic figure is stamped."""
     figure, axes = overlay("Trainings compared", "ROC curves of the out-of-fold predictions", "", synthetic, "")
-    aucs = [auc_text(curve.auc, curve.auc_low, curve.auc_high) for curve in curves]
+    aucs = [with_interval(curve.auc, curve.auc_low, curve.auc_high) for curve in curves]
     _draw_curves(axes, curves, [f"{curve.name}\nAUC {auc}" for curve, auc in zip(curves, aucs, strict=True)])
     return figure
 
@@ -139,9 +143,8 @@ def _draw_curves(axes: Axes, curves: Sequence[Curve], labels: Sequence[str]) -> 
 
 def _numbers_text(metric: Any, reference: str | None) -> str:
     """Return AUC, sample and difference of one recipe, in lines."""
-    text = (
-        f"{auc_text(metric.auc, metric.auc_low, metric.auc_high)}\n{metric.n_galaxies} galaxies, {metric.n_slow} slow"
-    )
+    sample = f"{metric.n_galaxies} galaxies, {metric.n_slow} slow"
+    text = f"{with_interval(metric.auc, metric.auc_low, metric.auc_high)}  ·  {sample}"
     if pd.notna(getattr(metric, "p_value_adjusted", np.nan)):
         numbers = (metric.auc_difference, metric.auc_difference_low, metric.auc_difference_high)
         text += f"\nto {reference}: {difference_text(*numbers, metric.p_value_adjusted)}"

@@ -58,6 +58,14 @@ def p_text(p_value: float) -> str:
     """Return a p-value as text, such as ``p = 0.03`` or ``p < 0.0001``; ``no test`` for NaN."""
     if not math.isfinite(p_value):
         return "no test"
+    number = p_number(p_value)
+    return f"p {number}" if number.startswith("<") else f"p = {number}"
+
+
+def p_number(p_value: float) -> str:
+    """Return a p-value as a number, such as ``0.03`` or ``< 0.0001``; a dash for NaN."""
+    if not math.isfinite(p_value):
+        return MISSING
     if p_value < 1e-4:
-        return "p < 0.0001"
-    return f"p = {p_value:.1g}" if p_value < 0.1 else f"p = {p_value:.2f}"
+        return "< 0.0001"
+    return f"{p_value:.1g}" if p_value < 0.1 else f"{p_value:.2f}"

@@ -71,6 +71,27 @@ class StudyFigure:
         return cls(number, caption, (survey,), f"the labelled galaxies of {survey}")
 
     @classmethod
+    def of_datasets(cls, number: int, caption: str, datasets: tuple[str, ...], what: str) -> StudyFigure:
+        """Declare a figure of one dataset.
+
+        Parameters
+        ----------
+        number : int
+            Number in the study.
+        caption : str
+            Caption in the report.
+        datasets : tuple of str
+            Datasets that may show it, the preferred one first.
+        what : str
+            What of a dataset it needs.
+
+        Returns
+        -------
+        StudyFigure
+        """
+        return cls(number, caption, datasets, f"{what} of {' or '.join(datasets)}")
+
+    @classmethod
     def of_sample(cls, number: int, caption: str, sample: StudySample) -> StudyFigure:
         """Declare a figure of one training.
 
@@ -136,11 +157,13 @@ class StudyFigure:
         return next((name for name in self.folders if (figures / name / f"{picture}.png").is_file()), None)
 
     def shown(self, folder: str) -> str:
-        """Return the caption with the training that is shown and, if it is not the preferred one, the reason."""
+        """Return the caption with what is shown of several possible folders and, if not the preferred one, why."""
         dataset, _, recipe = folder.partition("/")
-        which = f" Shown: {dataset}, recipe {recipe}." if recipe else ""
-        if folder != self.folders[0]:
-            which += f" ({self.folders[0].partition('/')[0]} was not trained.)"
+        preferred, *others = self.folders
+        shown = f"{dataset}, recipe {recipe}" if recipe else dataset
+        which = f" Shown: {shown}." if recipe or others else ""
+        if folder != preferred:
+            which += f" ({preferred.partition('/')[0]} {'was not trained' if recipe else 'has no images'}.)"
         return self.caption + which
 
 

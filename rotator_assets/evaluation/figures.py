@@ -14,14 +14,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from rotator_assets.core.frames import parts_of, rows_of
-from rotator_assets.plots import style
+from rotator_assets.core.number_text import with_interval
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.roc_axes import (
     FALSE_POSITIVES,
     LINES,
     TRUE_POSITIVES,
     UNDEFINED,
     Curve,
-    auc_text,
     chance_line,
     difference_text,
     finish,
@@ -89,9 +89,9 @@ def roc_figure(
     """
     n_galaxies, n_slow = network.n_galaxies, network.n_slow
     sample = f"{n_galaxies} galaxies: {n_slow} slow, {n_galaxies - n_slow} fast"
-    width = 9.8 if confusion is not None else 6.2
+    width = style.WIDE if confusion is not None else style.MEDIUM
     figure = style.new_figure(
-        width, 5.4, title="ROC curve", dataset=dataset, recipe=recipe, synthetic=synthetic, detail=sample
+        width, 5.6, title="ROC curve", dataset=dataset, recipe=recipe, synthetic=synthetic, detail=sample
     )
     grid = None
     if confusion is not None:
@@ -110,18 +110,12 @@ def roc_figure(
             label = f"{threshold_name} {optimal.threshold:.2f}: FPR {x:.2f}, TPR {y:.2f}"
             axes.plot(x, y, "D", ms=8, mfc="white", mec=style.INK, mew=1.8, label=label, zorder=5)
     chance_line(axes)
-    place: dict[str, Any] = (
-        {"loc": "upper left", "borderaxespad": 0} if confusion is not None else {"loc": "lower right"}
-    )
-    for_legend.legend(
-        *axes.get_legend_handles_labels(),
-        title="AUC with 95 % interval",
-        title_fontsize=style.TEXT_SIZE,
-        alignment="left",
-        fontsize=style.TEXT_SIZE,
-        frameon=confusion is None,
-        **place,
-    )
+    entries: dict[str, Any] = {"title": "AUC with 95 % interval", "alignment": "left"}
+    if grid is None:
+        legends.below(axes, columns=1, **entries)
+    else:
+        look = {"title_fontsize": style.TEXT_SIZE, "fontsize": style.TEXT_SIZE, "frameon": False}
+        for_legend.legend(*axes.get_legend_handles_labels(), loc="upper left", borderaxespad=0, **look, **entries)
     if confusion is not None and grid is not None:
         at = f"At threshold {optimal.threshold:.2f}" if optimal is not None else "Confusion matrix"
         _confusion_matrix(figure.add_subplot(grid[1, 1]), np.asarray(confusion), confusion_title or at)
@@ -148,7 +142,7 @@ def score_histogram_figure(
         Thresholds to draw, by their names.
     """
     figure = style.new_figure(
-        7.2, 4.6, title="Scores of slow and fast rotators", dataset=dataset, recipe=recipe, synthetic=synthetic
+        style.MEDIUM, 4.8, title="Scores of slow and fast rotators", dataset=dataset, recipe=recipe, synthetic=synthetic
     )
     axes = figure.subplots()
     score, kind = numbers(predictions, "probability_fast"), numbers(predictions, "rotator_type")
@@ -169,7 +163,7 @@ def score_histogram_figure(
         style.say(axes, "No predictions of labelled galaxies")
     style.dress(axes, x=PROBABILITY, y="Fraction of the class per bin (%)")
     axes.set_xlim(0, 1)
-    style.legend(axes, loc="best")
+    legends.below(axes, columns=3)
     return figure
 
 
@@ -184,7 +178,7 @@ def history_figure(history: pd.DataFrame, *, dataset: str, recipe: str, syntheti
         For the title; a synthetic figure is stamped.
     """
     figure = style.new_figure(
-        9.0, 4.4, title="Loss and AUC by epoch", dataset=dataset, recipe=recipe, synthetic=synthetic
+        style.WIDE, 5.2, title="Loss and AUC by epoch", dataset=dataset, recipe=recipe, synthetic=synthetic
     )
     losses, aucs = figure.subplots(1, 2)
     networks = list(parts_of(history.assign(member=history["member"].astype(float).fillna(0)), ["fold", "member"]))
@@ -212,8 +206,8 @@ def history_figure(history: pd.DataFrame, *, dataset: str, recipe: str, syntheti
         losses.plot([], [], color=style.INK, lw=1.1, ls=":", label="training")
         losses.plot([], [], color=style.INK, lw=1.3, label="validation")
         losses.plot([], [], "o", ms=5, color=style.INK, label="lowest validation loss")
-    style.legend(losses, loc="upper right")
-    style.legend(aucs, loc="lower right", ncols=2)
+    legends.below(losses, columns=3)
+    legends.below(aucs, columns=4)
     return figure
 
 
@@ -254,12 +248,12 @@ def _lowest(history: pd.DataFrame) -> float:
 
 def _roc_lines(axes: Axes, network: Curve, baselines: Sequence[Curve], fold_curves: Sequence[pd.DataFrame]) -> None:
     """Draw the network's curve, those of the baselines, and thin ones of the single networks."""
-    label = f"{network.name}: {auc_text(network.auc, network.auc_low, network.auc_high)}"
+    label = f"{network.name}: {with_interval(network.auc, network.auc_low, network.auc_high)}"
     roc_line(axes, network.points, label, color=style.INK, lw=2.2, zorder=4)
     for number, baseline in enumerate(baselines):
         colour = style.OTHER_COLOURS[number % len(style.OTHER_COLOURS)]
         dashes = style.DASHES[number % len(style.DASHES)]
-        label = f"{baseline.name}: {auc_text(baseline.auc, baseline.auc_low, baseline.auc_high)}"
+        label = f"{baseline.name}: {with_interval(baseline.auc, baseline.auc_low, baseline.auc_high)}"
         roc_line(axes, baseline.points, label, color=colour, lw=1.4, ls=dashes, zorder=3)
     for number, fold in enumerate(fold_curves):
         label = f"each of {len(fold_curves)} networks" if number == 0 else None
@@ -297,8 +291,8 @@ def fusion_figure(parts: pd.DataFrame, *, dataset: str, recipe: str, synthetic: 
     count = len(parts)
     detail = f"{parts['n_galaxies'].iloc[0]} galaxies, {parts['n_slow'].iloc[0]} slow"
     figure = style.new_figure(
-        11.5,
-        1.9 + 0.5 * count,
+        style.WIDE,
+        1.9 + 0.6 * count,
         title="Parts of the fusion",
         dataset=dataset,
         recipe=recipe,
@@ -312,16 +306,18 @@ def fusion_figure(parts: pd.DataFrame, *, dataset: str, recipe: str, synthetic: 
         colour = style.INK if with_network else style.OTHER_COLOURS[0]
         axes.plot([part.auc_low, part.auc_high], [row, row], color=colour, lw=2, solid_capstyle="butt")
         axes.plot(part.auc, row, "o" if with_network else "s", ms=7, color=colour, zorder=4)
-        lines = [auc_text(part.auc, part.auc_low, part.auc_high)]
+        lines = [with_interval(part.auc, part.auc_low, part.auc_high)]
         if isinstance(part.compared_with, str):
             ends = (part.difference, part.difference_low, part.difference_high, part.p_value_adjusted)
-            lines.append(f"to {part.compared_with}: {difference_text(*ends)}")
+            lines += [f"to {part.compared_with}:", difference_text(*ends)]
         axes.annotate(
             "\n".join(lines),
-            (1.02, row),
+            (1, row),
+            (8, 0),
             xycoords=("axes fraction", "data"),
+            textcoords="offset points",
             va="center",
-            size=style.SMALL_SIZE + 0.5,
+            size=style.SMALL_SIZE,
             color=style.INK,
             annotation_clip=False,
         )

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rotator_assets.plots import style
-from rotator_assets.plots.roc_axes import UNDEFINED, auc_text
+from rotator_assets.core.number_text import with_interval
+from rotator_assets.plots import legends, style
+from rotator_assets.plots.roc_axes import UNDEFINED
 from rotator_assets.plots.style import numbers
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def reliability_figure(
     """
     n = metrics["n_galaxies"]
     figure = style.new_figure(
-        7.2,
-        7.6,
+        style.MEDIUM,
+        8.2,
         title="Calibration of the probabilities",
         dataset=dataset,
         recipe=recipe,
@@ -72,7 +73,7 @@ def reliability_figure(
         )
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     style.dress(axes, x=r"Predicted $P(\mathrm{fast})$, mean of the bin", y="Observed fraction of fast rotators")
-    style.legend_below(axes)
+    legends.below(axes)
     return figure
 
 
@@ -109,8 +110,8 @@ def precision_recall_figure(
     """
     n, n_slow = metrics["n_galaxies"], metrics["n_slow"]
     figure = style.new_figure(
-        6.6,
-        5.4,
+        style.MEDIUM,
+        5.6,
         title="Precision and recall of slow rotators",
         dataset=dataset,
         recipe=recipe,
@@ -121,7 +122,7 @@ def precision_recall_figure(
     if curve.empty:
         style.say(axes, UNDEFINED)
     else:
-        area = auc_text(metrics["pr_auc_slow"], metrics["pr_auc_slow_low"], metrics["pr_auc_slow_high"])
+        area = with_interval(metrics["pr_auc_slow"], metrics["pr_auc_slow_low"], metrics["pr_auc_slow_high"])
         label = f"network: average precision {area}"
         recall, precision = numbers(curve, "recall"), numbers(curve, "precision")
         axes.step(recall, precision, where="pre", color=style.SLOW_COLOUR, lw=1.8, label=label)
@@ -134,5 +135,5 @@ def precision_recall_figure(
         x="Recall: fraction of the slow rotators that is found",
         y="Precision: fraction of slow rotators among them",
     )
-    style.legend(axes, loc="upper right")
+    legends.below(axes)
     return figure

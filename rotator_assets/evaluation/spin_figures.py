@@ -9,7 +9,7 @@ import pandas as pd
 from rotator_assets.core.frames import row_at
 from rotator_assets.evaluation.galaxy_results import EARLY, LATE, populations
 from rotator_assets.evaluation.spin_accuracy import COVERAGE, coverage_by_prediction
-from rotator_assets.plots import style
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.style import numbers
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def lambda_r_figure(
         For the title; a synthetic figure is stamped.
     """
     figure = style.new_figure(
-        10.6,
-        5.6,
+        style.WIDE,
+        6.0,
         title="Predicted spin parameter",
         dataset=dataset,
         recipe=recipe,
@@ -63,7 +63,7 @@ def lambda_r_figure(
             )
     right.set(xlim=(0, 1), ylim=(0, 1.02))
     style.dress(right, x=r"Predicted $\lambda_R$, mean of the bin", y="Fraction within the 68 % interval")
-    style.legend(right, loc="lower right")
+    legends.below(right, columns=1)
     return figure
 
 
@@ -88,4 +88,4 @@ def _draw_galaxies(axes: Axes, results: pd.DataFrame) -> None:
             )
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     style.dress(axes, x=r"Measured $\lambda_R$", y=r"Predicted $\lambda_R$ (median)")
-    style.legend(axes, loc="upper left")
+    legends.below(axes)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.core.frames import rows_of
 from rotator_assets.kinematics.spin import boundary_of, spin_threshold
-from rotator_assets.plots import style
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.style import CLASSES, OUTCOMES, numbers, percent
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def spin_ellipticity_figure(
     """
     early = numbers(galaxies, "is_early_type")
     figure = style.new_figure(
-        9.0,
-        5.4,
+        style.WIDE,
+        5.8,
         title="Spin parameter and ellipticity",
         dataset=dataset,
         recipe=recipe,
@@ -80,7 +80,7 @@ def spin_ellipticity_figure(
         style.dress(axes, x=ELLIPTICITY, y=SPIN if value else "", title=_title(name, here, known))
         if not (here & known).any():
             style.say(axes, f"No {name.lower()} with\nspin parameter and ellipticity")
-        style.legend_below(axes)
+        legends.below(axes)
     return figure
 
 
@@ -104,7 +104,7 @@ def outcome_figure(predictions: pd.DataFrame, *, dataset: str, recipe: str, synt
         Correct classifications on the left, wrong ones on the right.
     """
     figure = style.new_figure(
-        9.0, 5.4, title="Correct and wrong classifications", dataset=dataset, recipe=recipe, synthetic=synthetic
+        style.WIDE, 5.8, title="Correct and wrong classifications", dataset=dataset, recipe=recipe, synthetic=synthetic
     )
     true, predicted = numbers(predictions, "rotator_type"), numbers(predictions, "predicted_type")
     ellipticity, spin = numbers(predictions, "ellipticity"), numbers(predictions, "lambda_r")
@@ -127,7 +127,7 @@ def outcome_figure(predictions: pd.DataFrame, *, dataset: str, recipe: str, synt
         style.dress(axes, x=ELLIPTICITY, y=SPIN if right else "", title=_title(name, here, known))
         if not here.any():
             style.say(axes, f"No galaxy {name.lower()}")
-        style.legend_below(axes, columns=1)
+        legends.below(axes, columns=1)
     return figure
 
 
@@ -155,9 +155,10 @@ def class_histogram_figure(
         One panel.
     """
     early, kind = numbers(galaxies, "is_early_type"), numbers(galaxies, "rotator_type")
+    types = [(value, name) for value, name in TYPES if recipe is None or (early == value).any()] or list(TYPES)
     figure = style.new_figure(
-        6.4,
-        4.6,
+        style.MEDIUM if len(types) > 1 else style.NARROW,
+        4.4,
         title="Training sample" if recipe else "Slow and fast rotators",
         dataset=dataset,
         recipe=recipe,
@@ -166,7 +167,6 @@ def class_histogram_figure(
     )
     axes = figure.subplots()
     ticks, top = [], 0
-    types = [(value, name) for value, name in TYPES if recipe is None or (early == value).any()] or list(TYPES)
     for position, (value, name) in enumerate(types):
         here = early == value
         labelled = int((here & np.isfinite(kind)).sum())
@@ -192,7 +192,7 @@ def class_histogram_figure(
     axes.set_xticks(range(len(types)), ticks)
     axes.set_xlim(-0.6, len(types) - 0.4)
     axes.set_ylim(0, max(1, 1.22 * top))
-    style.legend(axes, loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.09), borderaxespad=0, frameon=False)
+    legends.above(axes)
     if not top:
         style.say(axes, "No labelled galaxies")
     return figure
@@ -205,7 +205,7 @@ def match_figure(match_report: pd.DataFrame, *, dataset: str, synthetic: bool) -
     """
     steps = len(match_report)
     figure = style.new_figure(
-        9.0,
+        style.WIDE,
         1.6 + 0.55 * max(steps, 2),
         title="Galaxies kept and lost",
         dataset=dataset,
@@ -225,11 +225,11 @@ def match_figure(match_report: pd.DataFrame, *, dataset: str, synthetic: bool) -
             text += f"; {lost[row]:.0f} lost: {reason if len(reason) <= 90 else reason[:89] + '…'}"
         axes.annotate(
             text,
-            (0, row),
-            (2, 10),
+            (0, row - 0.27),
+            (2, 0),
             textcoords="offset points",
             va="bottom",
-            size=style.SMALL_SIZE + 1,
+            size=style.TEXT_SIZE,
             color=style.INK,
             parse_math=False,
         )
@@ -239,7 +239,7 @@ def match_figure(match_report: pd.DataFrame, *, dataset: str, synthetic: bool) -
     axes.set_ylim(steps - 0.5, -0.75)
     axes.set_xlim(0, max(1.0, 1.02 * np.nanmax(rows_in, initial=0)))
     if steps:
-        style.legend(axes, loc="lower right", ncols=2, bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, frameon=False)
+        legends.above(axes)
     else:
         style.say(axes, "No matching step was recorded")
     return figure
@@ -316,9 +316,9 @@ def agreement_figure(pairs: pd.DataFrame, summary: pd.DataFrame, *, dataset: str
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
     figure = style.new_figure(
-        max(4.6 * columns, 6.0),
-        0.5 + 5.3 * rows,
-        title="Sources of the spin parameter compared",
+        style.WIDE if columns > 1 else style.NARROW,
+        0.5 + (5.4 if columns > 1 else 6.6) * rows,
+        title=r"Sources of $\lambda_R$ compared",
         dataset=dataset,
         recipe=None,
         synthetic=synthetic,
@@ -354,7 +354,7 @@ def agreement_figure(pairs: pd.DataFrame, summary: pd.DataFrame, *, dataset: str
             y=rf"$\lambda_R$ ({row.source})",
             title=f"{row.n_galaxies} galaxies, correlation {row.correlation:.2f}",
         )
-        style.legend_below(axes)
+        legends.below(axes, columns=1)
     for axes in panels[len(summary) :]:
         style.bare(axes)
     if summary.empty:

@@ -11,8 +11,8 @@ from rotator_assets.comparison.kept_trainings import KeptTraining, differing_set
 from rotator_assets.comparison.pair_text import LETTERS, sentences, synthetic_sentence
 from rotator_assets.comparison.training_pairs import TrainingPair
 from rotator_assets.core.frames import rows_of
+from rotator_assets.core.number_text import with_interval
 from rotator_assets.orchestration.terminal import output_console, print_table
-from rotator_assets.plots.roc_axes import auc_text
 from rotator_assets.plots.style import CLASSES, STAMP
 
 _GALAXIES_SHOWN = 10
@@ -50,7 +50,7 @@ def _print_settings(console: Console, trainings: Mapping[str, KeptTraining]) -> 
 def _print_aucs(console: Console, trainings: Mapping[str, KeptTraining]) -> None:
     """Print sample and AUC of each training, on its own galaxies."""
     rows = [
-        [letter, one["n_galaxies"], one["n_slow"], auc_text(one["auc"], one["auc_low"], one["auc_high"])]
+        [letter, one["n_galaxies"], one["n_slow"], with_interval(one["auc"], one["auc_low"], one["auc_high"])]
         for letter, one in ((letter, training.metrics) for letter, training in trainings.items())
     ]
     print_table(

@@ -106,7 +106,7 @@ def gallery_figure(
     Figure
         One row of examples per outcome.
     """
-    width, height = 1.3 * examples + 1.5, 7.4
+    width, height = style.WIDE, 7.8
     figure = style.new_figure(
         width,
         height,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from rotator_assets.plots import style
+from rotator_assets.core.number_text import p_text, with_interval
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.style import numbers
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Curve:
     @property
     def label(self) -> str:
         """Name, AUC with interval, and sample, one per line."""
-        auc = f"AUC {auc_text(self.auc, self.auc_low, self.auc_high)}"
+        auc = f"AUC {with_interval(self.auc, self.auc_low, self.auc_high)}"
         return f"{self.name}\n{auc}\n{self.n_galaxies} galaxies, {self.n_slow} slow"
 
 
@@ -78,7 +79,9 @@ def overlay(title: str, dataset: str, recipe: str, synthetic: bool, detail: str)
     tuple of (Figure, Axes)
         The figure and its axes.
     """
-    figure = style.new_figure(9.6, 5.4, title=title, dataset=dataset, recipe=recipe, synthetic=synthetic, detail=detail)
+    figure = style.new_figure(
+        style.WIDE, 5.6, title=title, dataset=dataset, recipe=recipe, synthetic=synthetic, detail=detail
+    )
     axes = figure.subplots()
     style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
     return figure, axes
@@ -87,20 +90,9 @@ def overlay(title: str, dataset: str, recipe: str, synthetic: bool, detail: str)
 def finish(axes: Axes, drawn: bool) -> None:
     """Draw the diagonal, and the legend to the right of the axes."""
     chance_line(axes)
-    axes.set_anchor("W")
     if not drawn:
         style.say(axes, UNDEFINED)
-    style.legend(
-        axes,
-        title="AUC with 95 % interval",
-        title_fontsize=style.TEXT_SIZE,
-        alignment="left",
-        frameon=False,
-        loc="upper left",
-        bbox_to_anchor=(1.02, 1),
-        borderaxespad=0,
-        labelspacing=1,
-    )
+    legends.beside(axes, title="AUC with 95 % interval", alignment="left", labelspacing=1)
 
 
 def look_of(number: int) -> tuple[str, object]:
@@ -132,24 +124,6 @@ def roc_line(axes: Axes, curve: pd.DataFrame, label: str | None, **look: Any) ->
     axes.plot(x, y, label=label, **look)
 
 
-def auc_text(auc: float, low: float, high: float) -> str:
-    """Return an AUC with its interval as text.
-
-    Parameters
-    ----------
-    auc, low, high : float
-        The AUC and the ends of its interval, NaN where not defined.
-
-    Returns
-    -------
-    str
-        Such as ``0.781 [0.752, 0.810]``.
-    """
-    if not np.isfinite(auc):
-        return "not defined"
-    return f"{auc:.3f}" + (f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) and np.isfinite(high) else "")
-
-
 def difference_text(difference: float, low: float, high: float, p_value_adjusted: float) -> str:
     """Return a difference of AUCs as text.
 
@@ -163,9 +137,8 @@ def difference_text(difference: float, low: float, high: float, p_value_adjusted
     Returns
     -------
     str
-        Such as ``+0.021 [-0.004, +0.046], p (Holm) 0.1``.
+        Such as ``+0.021 [-0.004, +0.046], p = 0.10 (Holm)``.
     """
     if np.isnan(p_value_adjusted):
-        return f"{difference:+.3f}, no test"
-    p_value = "< 0.001" if p_value_adjusted < 0.001 else f"{p_value_adjusted:.2g}"
-    return f"{difference:+.3f} [{low:+.3f}, {high:+.3f}], p (Holm) {p_value}"
+        return f"{with_interval(difference, np.nan, np.nan, signed=True)}, no test"
+    return f"{with_interval(difference, low, high, signed=True)}, {p_text(p_value_adjusted)} (Holm)"

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,11 @@ OTHER_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F5F3F
 """Colours of baselines and recipes."""
 DASHES = ("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 TITLE_SIZE, LABEL_SIZE, TEXT_SIZE, SMALL_SIZE = 12.0, 10.5, 9.0, 7.5
-"""Points; a figure is about 8 inches wide."""
+"""Points."""
+WIDE, MEDIUM, NARROW = 10.0, 7.5, 5.0
+"""Widths of figures, inches: that of the report's page, three quarters of it, and half of it."""
+SHOWN_DPI = 96
+"""Pixels per inch on the report's page, for every figure, so that text of one size looks the same in all of them."""
 STAMP = "SYNTHETIC DATA"
 SCREEN_DPI, PRINT_DPI = 130, 200
 
@@ -106,7 +110,7 @@ def new_figure(
     Parameters
     ----------
     width, height : float
-        Size in inches.
+        Size in inches; the width is `WIDE`, `MEDIUM` or `NARROW`.
     title : str
         What the figure shows.
     dataset : str
@@ -129,6 +133,8 @@ def new_figure(
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    if width not in (WIDE, MEDIUM, NARROW):
+        raise ValueError(f"a figure {width:g} inches wide: its text would have another size than that of others")
     _default_settings()
     figure = Figure(figsize=(width, height), layout="constrained" if arranged else None, facecolor="white")
     engine = figure.get_layout_engine()
@@ -206,22 +212,6 @@ def dress(axes: Axes, *, x: str = "", y: str = "", title: str = "", grid: bool =
         axes.set_axisbelow(True)
 
 
-def legend(axes: Axes, **options: Any) -> None:
-    """Draw the legend of the axes if anything has a label, with points of a readable size."""
-    from matplotlib.collections import PathCollection
-
-    if axes.get_legend_handles_labels()[1]:
-        box = axes.legend(**{"fontsize": TEXT_SIZE, "frameon": True, "framealpha": 0.9, "edgecolor": PALE, **options})
-        for handle in box.legend_handles:
-            if isinstance(handle, PathCollection):
-                handle.set_sizes([26])
-
-
-def legend_below(axes: Axes, columns: int = 2) -> None:
-    """Draw the legend below the x label, where it hides no data."""
-    legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=columns, frameon=False, columnspacing=1.2)
-
-
 def bare(axes: Axes) -> None:
     """Remove ticks and frame, for images."""
     axes.set_xticks([])
@@ -256,16 +246,26 @@ def render(figure: Figure, *, kind: str = "png", dpi: float = PRINT_DPI) -> byte
 
     buffer = io.BytesIO()
     with _drawing:
+        figure.set_dpi(dpi)  # first, because the width of text depends on it
         engine = figure.get_layout_engine()
         if isinstance(engine, ConstrainedLayoutEngine):
-            engine.execute(figure)
+            for _ in range(2):  # again, because legends move with panels of fixed aspect
+                engine.execute(figure)
             figure.set_layout_engine("none")
         if kind == "png" and isinstance(figure.canvas, FigureCanvasAgg):
-            figure.set_dpi(dpi)
             figure.canvas.print_png(buffer)  # savefig would draw twice
         else:
             figure.savefig(buffer, format=kind, dpi=dpi, metadata={"CreationDate": None})
     return buffer.getvalue()
+
+
+def shown_width(png: bytes) -> int:
+    """Return the width of a picture on the report's page, pixels of the page."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as picture:
+        dots_per_inch = picture.info.get("dpi", (SHOWN_DPI,))[0]
+        return round(SHOWN_DPI * min(picture.width / dots_per_inch, WIDE))
 
 
 def fit_png(data: bytes, max_bytes: int, max_width_px: int) -> bytes:

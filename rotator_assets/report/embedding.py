@@ -6,24 +6,35 @@ import base64
 import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from rotator_assets.plots.style import shown_width
 
 _PNG = b"\x89PNG"
 _SIZES = ((1200, 80), (960, 70), (800, 60), (800, 45), (650, 45), (500, 40), (300, 30))
 """Width in pixels and WebP quality of compressed pictures, best first; the page is about 960 pixels wide."""
 
 
-def data_urls(pictures: Sequence[bytes | Path], room: int) -> list[str]:
-    """Return PNGs (bytes or files) as data URLs, together at most ``room`` bytes before base64.
+@dataclass(frozen=True)
+class Embedded:
+    """A picture as a data URL, and its width on the page in pixels."""
+
+    url: str = ""
+    width: int = 0
+
+
+def embedded(pictures: Sequence[bytes | Path], room: int) -> list[Embedded]:
+    """Return PNGs (bytes or files) for the page, together at most ``room`` bytes before base64.
 
     Raises ValueError for a picture that is not a PNG, and if they do not fit.
     """
     loaded = [_load(picture) for picture in pictures]
     limit = largest_size([len(data) for data in loaded], room)
     with ThreadPoolExecutor() as pool:  # Pillow releases the interpreter's lock
-        return list(pool.map(lambda data: _data_url(data, limit), loaded))
+        return list(pool.map(lambda data: Embedded(_data_url(data, limit), shown_width(data)), loaded))
 
 
 def webp_url(data: bytes) -> str:

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from rotator_assets.answer.funnel import FunnelStep
 from rotator_assets.answer.sentences import QUESTION
 from rotator_assets.core.files import replacing
-from rotator_assets.report.embedding import data_urls
+from rotator_assets.report.embedding import Embedded, embedded
 from rotator_assets.report.misclassified import Gallery, in_numbers
 from rotator_assets.report.table_view import MAX_ROWS, table_view
 from rotator_assets.store.columns import Column
@@ -129,9 +129,9 @@ def render_report(context: ReportContext, *, max_bytes: int = MAX_BYTES) -> str:
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     }
     page = _environment().get_template("page.html.j2", globals=_IN_TEMPLATES)
-    text_only = page.render(**values, pictures=[""] * len(pictures))
+    text_only = page.render(**values, pictures=[Embedded()] * len(pictures))
     room = (max_bytes - len(text_only.encode()) - 100 * len(pictures)) * 3 // 4  # base64 makes four bytes of three
-    return page.render(**values, pictures=data_urls(pictures, room))
+    return page.render(**values, pictures=embedded(pictures, room))
 
 
 def save_report(context: ReportContext, path: Path) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rotator_assets.core.number_text import MISSING, p_text, with_interval
+from rotator_assets.core.number_text import MISSING, p_number, with_interval
 from rotator_assets.plots.style import numbers
 from rotator_assets.store.columns import Column
 
@@ -121,8 +121,7 @@ def _cells(name: str, values: pd.Series) -> tuple[Kind, list[str], list[str]]:
         return "word" if all(len(text) <= _SHORT for text in texts) else "text", texts, texts
     floats = numbers(values.to_frame(name), name)
     if name.endswith(_P_VALUES):
-        texts = [MISSING if value != value else p_text(value).removeprefix("p ").removeprefix("= ") for value in floats]
-        return "number", texts, [_key(value) for value in floats]
+        return "number", [p_number(value) for value in floats], [_key(value) for value in floats]
     known = [value for value in floats if math.isfinite(value)]
     largest = max((abs(value) for value in known), default=0.0)
     whole = all(value == round(value) for value in known)

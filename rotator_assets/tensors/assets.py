@@ -23,10 +23,12 @@ from rotator_assets.lineage.inputs import image_files, image_settings
 from rotator_assets.lineage.notices import noticed
 from rotator_assets.lineage.partitions import survey_to_dataset
 from rotator_assets.lineage.reads import Reads
+from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.table_store import TableStore, content_hash
-from rotator_assets.store.tensors import writing_tensor
+from rotator_assets.store.tensors import ImageTensor, writing_tensor
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS, Dataset
+from rotator_assets.tensors.exhibits import EXHIBITS
 from rotator_assets.tensors.image_notices import file_notices, idle_image_settings, image_notices
 from rotator_assets.tensors.tables import PROVENANCE, TABLES
 
@@ -97,24 +99,36 @@ def image_tensors(
 
 
 @image_asset(
-    code_version="6",
+    code_version="7",
     ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
-    deps=[image_tensors],
-    description="Labelled galaxies with an image in the dataset's tensor: the galaxies that trainings can test.",
+    description="Labelled galaxies with an image in the dataset's tensor, which trainings can test; examples.",
 )
 def labeled_images(
-    context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], labeled_galaxies: pd.DataFrame
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    image_tensors: ImageTensor,
+    labeled_galaxies: pd.DataFrame,
 ) -> dg.MaterializeResult:
-    """Join the labels with the rows of the tensor; no training tests a galaxy that is excluded from training."""
+    """Join the labels with the rows of the tensor, and draw examples.
+
+    No training tests a galaxy that is excluded from training.
+    """
+    from rotator_assets.tensors.figures import examples_figure
+
     trainable = labeled_galaxies["rotator_type"].notna() & labeled_galaxies["excluded_from"].isna()
     labeled = labeled_galaxies[trainable]
     frame = _with_images(labeled, Reads(context, store).table("images"), "labeled_images")
-    early = frame[frame["is_early_type"]]
+    early, synthetic = frame[frame["is_early_type"]], bool(frame["synthetic"].any()) or image_tensors.synthetic
+    pictures = Pictures(store.root, context.partition_key, EXHIBITS)
+    typed = frame.merge(labeled_galaxies[["galaxy_id", "t_type"]], on="galaxy_id", how="left", validate="one_to_one")
+    images = image_tensors.select(frame["galaxy_id"])
+    pictures.add("examples", examples_figure(images, typed, dataset=context.partition_key, synthetic=synthetic))
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(frame)),
         metadata=described(
-            synthetic=bool(frame["synthetic"].any()),
+            synthetic=synthetic,
+            pictures=pictures,
             slow=int((frame["rotator_type"] == 0).sum()),
             early=len(early),
             early_slow=int((early["rotator_type"] == 0).sum()),

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from rotator_assets.plots.exhibit import Exhibit, TableExhibit
+from rotator_assets.core.study import MANGA, StudyFigure
+from rotator_assets.plots.exhibit import Exhibit, FigureExhibit, TableExhibit
+
+_EXAMPLES = (
+    "Examples of early and late types, slow and fast rotators, with lambda_R, ellipticity and T-type. They are not "
+    "selected by eye: the labelled galaxies of each group are sorted by lambda_R, and those shown are evenly spread "
+    "over the ranks, highest lambda_R first."
+)
 
 EXHIBITS: tuple[Exhibit, ...] = (
+    FigureExhibit(
+        "examples", "dataset", _EXAMPLES, order=1, study=(StudyFigure.of_datasets(1, _EXAMPLES, MANGA, "the images"),)
+    ),
     TableExhibit(
         "images",
         "dataset",

@@ -8,6 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from rotator_assets.core import progress
+from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.frames import parts_of
 from rotator_assets.core.keys import split_training_key
@@ -22,11 +23,13 @@ from rotator_assets.lineage.observed_results import learned_galaxies as learned_
 from rotator_assets.lineage.observed_results import other_survey_galaxies
 from rotator_assets.lineage.partitions import dataset_to_training
 from rotator_assets.lineage.reads import Reads
+from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.models import TrainedModels, checkpoint_folder, writing_models
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.tensors.assets import imaged_galaxies
+from rotator_assets.training.exhibits import EXHIBITS
 from rotator_assets.training.galaxies import training_galaxies
 from rotator_assets.training.targets import MARGINS, OUTPUTS, PREDICTED_SPIN
 
@@ -142,14 +145,15 @@ def rotator_classifier(
 
 
 @learning_asset(
-    code_version="6",
+    code_version="7",
     ins=of_dataset("image_tensors"),
     deps=[
         *of_recipe("training", "prediction"),
         dg.AssetDep(imaged_galaxies, partition_mapping=dataset_to_training),
         fused_features_input,
     ],
-    description="Probability of being fast, by networks trained on neither the galaxy nor its repeat observations.",
+    description="Probability of being fast, by networks trained on neither the galaxy nor its repeat observations; "
+    "the layers of a network.",
 )
 def predictions(
     context: dg.AssetExecutionContext,
@@ -172,6 +176,7 @@ def predictions(
     key = {"dataset": dataset, "recipe": name, "synthetic": rotator_classifier.synthetic}
     tested = _networks_folds(reads, context.partition_key)
     unseen = _unseen(reads, tested, recipe)
+    pictures = _network_picture(store.root, rotator_classifier, dataset, name)
     for fold, part in parts_of(unseen, "fold"):
         model = rotator_classifier.load_outputs(int(fold))
         rows = image_tensors.rows_of(part["galaxy_id"])
@@ -201,11 +206,23 @@ def predictions(
         data_version=dg.DataVersion("-".join(map(content_hash, decisive))),
         metadata=described(
             synthetic=rotator_classifier.synthetic,
+            pictures=pictures,
             every_galaxy=len(every),
             **noticed_in_run,
             **weights,
         ),
     )
+
+
+def _network_picture(root: DataRoot, models: TrainedModels, dataset: str, recipe: str) -> Pictures:
+    """Draw the layers of the first fold's network; those of the other folds are equal."""
+    from rotator_assets.training.figures import network_figure
+    from rotator_assets.training.layers import network_layers
+
+    layers = network_layers(models.load_outputs(0))
+    pictures = Pictures(root, f"{dataset}/{recipe}", EXHIBITS)
+    pictures.add("network", network_figure(layers, dataset=dataset, recipe=recipe, synthetic=models.synthetic))
+    return pictures
 
 
 def _unseen(reads: Reads, tested: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:

@@ -1,43 +1,18 @@
 """Figures of candidates: texts in their place, stamps, and what is drawn."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from rotator_assets.attribution.map_panels import TOWARDS
 from rotator_assets.candidates.figures import contact_sheet, follow_up_figure
-from rotator_assets.candidates.follow_up import EXPECTED, MEASURED, expected_follow_up, measured_follow_up
-from rotator_assets.candidates.sheet import SHEET_COLUMNS, SHEET_ROWS, Sheet
+from rotator_assets.candidates.sheet import SHEET_COLUMNS, SHEET_ROWS
 from rotator_assets.plots import style
 from rotator_assets.plots.galleries import rgb
 from rotator_assets_tests.report import made_up
+from rotator_assets_tests.report.made_up_tables import follow_up, sheet
 
 TITLE = {"dataset": "manga-observed-64", "recipe": "thesis"}
 LABELS = "labels: 1615 by pipe3d, whose values are about 0.72 of the other sources'"
-
-
-def follow_up(n=40):
-    probability = np.linspace(0.9, 0.1, n)
-    measured = measured_follow_up(probability, np.arange(n) % 3 == 0, np.arange(n))
-    return pd.concat([measured.assign(sample=MEASURED), expected_follow_up(probability).assign(sample=EXPECTED)])
-
-
-def sheet(n):
-    rows = pd.DataFrame(
-        {
-            **{"rank": np.arange(1, n + 1), "galaxy_id": [f"8000-{k:05d}" for k in range(n)], "in_domain": True},
-            **{"probability_slow": 0.8, "probability_slow_low": 0.7, "probability_slow_high": 0.9},
-            **{"lambda_r_predicted": 0.1, "lambda_r_low": 0.0, "lambda_r_high": 0.2, "ra": 123.4, "dec": -5.6},
-            **{"population": "early", "population_known": True, "excluded_from": None, "image_unit": "nanomaggies"},
-            **{"r_eff_pixels": 6.0, "axis_ratio": 0.5, "angle_deg": 30.0},
-            **{"galaxy_x_pixels": np.nan, "galaxy_y_pixels": np.nan},
-        }
-    )
-    rows.loc[1:, ["ra", "dec", "lambda_r_predicted", "probability_slow_low", "r_eff_pixels"]] = np.nan
-    rows.loc[1:1, "population_known"] = False
-    rows.loc[2:, ["in_domain", "excluded_from", "population", "image_unit"]] = [False, "training", None, "colour"]
-    maps = np.random.default_rng(1).normal(0.01, 1, (n, made_up.SIZE, made_up.SIZE, 3)).astype(np.float32)
-    return Sheet(rows, made_up.images(n).astype(np.float32), maps)
 
 
 def drawn_sheet(n, synthetic=False):

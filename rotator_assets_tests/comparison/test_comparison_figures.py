@@ -37,7 +37,7 @@ def test_comparison_lists_every_recipe_in_order_with_the_study(curve):
     assert [label.get_text() for label in forest.get_yticklabels()] == recipes
     assert forest.yaxis_inverted()
     written = [text.get_text() for text in forest.texts]
-    assert written[0] == "0.700 [0.650, 0.750]\n300 galaxies, 70 slow"
+    assert written[0] == "0.700 [0.650, 0.750]  ·  300 galaxies, 70 slow"
     assert written[8].startswith("not defined")
     diamonds = [line.get_xdata() for line in forest.lines if line.get_marker() == "D" and len(line.get_xdata())]
     np.testing.assert_allclose(diamonds, [[0.69]])
@@ -58,8 +58,8 @@ def test_the_reference_is_black_and_differences_are_shown(curve):
     assert made_up.line(axes, "thesis").get_color() == style.INK
     assert made_up.line(axes, "log").get_color() == style.OTHER_COLOURS[0]
     written = [text.get_text() for text in forest.texts]
-    assert written[0].endswith("\nto thesis: +0.100 [+0.020, +0.180], p (Holm) 0.03")
-    assert written[1] == "0.700 [0.650, 0.750]\n300 galaxies, 70 slow"
+    assert written[0].endswith("\nto thesis: +0.10 [+0.02, +0.18], p = 0.03 (Holm)")
+    assert written[1] == "0.700 [0.650, 0.750]  ·  300 galaxies, 70 slow"
 
 
 def test_datasets_are_shown_with_sample_and_interval(curve):

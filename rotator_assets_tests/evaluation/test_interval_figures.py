@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rotator_assets.core.number_text import with_interval
 from rotator_assets.evaluation.reliability import calibration_curves, population_metrics, referee_metrics
 from rotator_assets.evaluation.reliability_figures import precision_recall_figure, reliability_figure
 from rotator_assets.evaluation.scores import precision_recall_frame
@@ -110,7 +111,7 @@ def test_without_calibration_one_stage_is_shown(sample):
 
 def test_precision_has_its_interval_and_the_prevalence(figures, metrics):
     (axes,) = figures("precision_recall", synthetic=False).axes
-    area = f"{metrics['pr_auc_slow']:.3f} [{metrics['pr_auc_slow_low']:.3f}, {metrics['pr_auc_slow_high']:.3f}]"
+    area = with_interval(*(metrics[f"pr_auc_slow{end}"] for end in ("", "_low", "_high")))
     assert f"network: average precision {area}" in made_up.legend_texts(axes)
     assert set(made_up.line(axes, "random").get_ydata()) == {metrics["prevalence"]}
 
@@ -138,7 +139,7 @@ def test_the_power_law_is_drawn_to_100_times_as_many_galaxies(figures, fit):
     (axes,) = figures("learning_curve", synthetic=False).axes
     labels = " ".join(made_up.legend_texts(axes))
     low, high = fit.interval(48_000)
-    assert f"100 times as many: {fit.at(48_000):.3f} [{low:.3f}, {high:.3f}]" in labels
+    assert f"100 times as many: {with_interval(fit.at(48_000), low, high)}" in labels
     assert axes.get_xscale() == "log" and axes.get_xlim()[1] > 48_000
     assert ("do not constrain" in made_up.texts(axes.figure)) == (not fit.constrained)
 

@@ -103,7 +103,8 @@ def test_a_picture_for_print_has_more_dots_and_a_pdf(figure, tmp_path):
     screen = style.save_picture(figure, path, for_print=False)
     assert path.read_bytes() == screen and not path.with_suffix(".pdf").exists()
     widths = [Image.open(io.BytesIO(data)).width for data in (printed, screen)]
-    assert widths == [round(9 * style.PRINT_DPI), round(9 * style.SCREEN_DPI)]
+    assert widths == [round(style.WIDE * style.PRINT_DPI), round(style.WIDE * style.SCREEN_DPI)]
+    assert [style.shown_width(data) for data in (printed, screen)] == [960, 960]
 
 
 def test_a_picture_is_saved_whole_or_not_at_all(figure, tmp_path, monkeypatch):

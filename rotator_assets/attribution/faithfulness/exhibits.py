@@ -10,7 +10,10 @@ def _figure(name: str, caption: str) -> FigureExhibit:
 
 
 EXHIBITS: tuple[Exhibit, ...] = (
-    _figure("attribution_methods", "Galaxies and their attribution maps by several methods."),
+    _figure(
+        "attribution_methods",
+        "Galaxies and their attribution maps by several methods: red favours slow, blue favours fast.",
+    ),
     _figure("attribution_agreement", "Rank correlations between maps by different methods and baseline images."),
     _figure("attribution_cascade", "Maps compared with those of networks with randomized layers, and of other folds."),
     _figure("deletion_curves", "The logit as pixels are deleted or inserted in the order given by each map."),

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from rotator_assets.attribution.map_panels import TOWARDS
 from rotator_assets.core.frames import parts_of, rows_of
-from rotator_assets.plots import style
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.galleries import Images, rgb
 from rotator_assets.plots.style import CLASSES, numbers
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 METHOD_NAMES = {
-    "ig_sky": "integrated\ngradients, sky",
-    "ig_blurred": "integrated\ngradients, blurred",
-    "ig_noise": "integrated\ngradients, noise",
+    "ig_sky": "integrated\ngradients,\nsky",
+    "ig_blurred": "integrated\ngradients,\nblurred",
+    "ig_noise": "integrated\ngradients,\nnoise",
     "gradient_times_input": "gradient\ntimes input",
     "smooth_grad": "SmoothGrad",
     "occlusion": "occlusion",
@@ -86,8 +86,9 @@ def methods_figure(
         With a message if there are no galaxies.
     """
     columns, rows = 1 + len(maps), len(galaxies)
-    left, top, side = 1.25, 1.05, 1.28
-    width, height = left + side * columns + 0.1, top + side * max(rows, 1) + 0.45
+    left, top, width = 1.15, 1.2, style.WIDE
+    side = min((width - left - 0.1) / columns, 1.6)
+    height = top + side * max(rows, 1) + 0.45
     figure = style.new_figure(
         width,
         height,
@@ -98,13 +99,14 @@ def methods_figure(
         detail="each map on its own scale",
         arranged=False,
     )
-    place = {"left": left / width, "right": 1 - 0.1 / width, "top": 1 - top / height, "bottom": 0.45 / height}
+    place = {"left": left / width, "right": (left + side * columns) / width, "top": 1 - top / height}
+    place["bottom"] = 0.45 / height
     grid = figure.subplots(max(rows, 1), columns, squeeze=False, gridspec_kw={**place, "wspace": 0.05, "hspace": 0.05})
     calibrated = np.broadcast_to(np.asarray(calibrated, dtype=bool), rows)
     for axes in grid.flat:
         style.bare(axes)
     for axes, name in zip(grid[0], ["image", *(METHOD_NAMES[method] for method in maps)], strict=True):
-        axes.set_title(name, size=style.SMALL_SIZE + 0.5, color=style.INK, pad=4)
+        axes.set_title(name, size=style.SMALL_SIZE, color=style.INK, pad=4)
     looks = {look.value: look for look in CLASSES}
     for row, galaxy in enumerate(rows_of(galaxies)):
         look = looks[galaxy.rotator_type]
@@ -148,8 +150,8 @@ def agreement_figure(agreement: pd.DataFrame, *, dataset: str, recipe: str, synt
     """
     n = int(numbers(agreement, "n_galaxies").max()) if len(agreement) else 0
     figure = style.new_figure(
-        12.6,
-        6.4,
+        style.WIDE,
+        5.6,
         title="Agreement of attribution methods",
         dataset=dataset,
         recipe=recipe,
@@ -173,7 +175,13 @@ def agreement_figure(agreement: pd.DataFrame, *, dataset: str, recipe: str, synt
             if np.isfinite(value):
                 colour = "white" if abs(value) > 0.7 else style.INK
                 axes.text(
-                    x, y, f"{value:.2f}".replace("-", "−"), ha="center", va="center", size=style.TEXT_SIZE, color=colour
+                    x,
+                    y,
+                    f"{value:.2f}".replace("-", "−"),
+                    ha="center",
+                    va="center",
+                    size=style.SMALL_SIZE,
+                    color=colour,
                 )
         names = [METHOD_NAMES[method] for method in methods]
         style.dress(axes, title=title, grid=False)
@@ -207,8 +215,8 @@ def cascade_figure(sanity: pd.DataFrame, *, dataset: str, recipe: str, synthetic
     """
     n = int(numbers(sanity, "n_galaxies").max()) if len(sanity) else 0
     figure = style.new_figure(
-        11.0,
-        4.8,
+        style.WIDE,
+        5.2,
         title="Sensitivity of the maps to randomized weights",
         dataset=dataset,
         recipe=recipe,
@@ -235,7 +243,7 @@ def cascade_figure(sanity: pd.DataFrame, *, dataset: str, recipe: str, synthetic
         axes.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
         axes.set_ylim(-1.05, 1.05)
         style.dress(axes, x="Randomized down to", y="Median rank correlation", title=title)
-    style.legend(panels[1], loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    legends.of_panels(figure, panels[1], columns=2)
     return figure
 
 
@@ -260,8 +268,8 @@ def deletion_figure(curves: pd.DataFrame, areas: pd.DataFrame, *, dataset: str, 
     """
     n = int(numbers(areas, "n_galaxies").max()) if len(areas) else 0
     figure = style.new_figure(
-        13.0,
-        4.9,
+        style.WIDE,
+        6.2,
         title="Deletion and insertion of pixels in the order of each map",
         dataset=dataset,
         recipe=recipe,
@@ -287,11 +295,10 @@ def deletion_figure(curves: pd.DataFrame, areas: pd.DataFrame, *, dataset: str, 
     gains.axvline(0, color=style.GREY, lw=0.9, ls=":")
     gains.set_yticks(range(len(methods)), [METHOD_NAMES[method] for method in methods])
     gains.set_ylim(len(methods) - 0.5, -0.6)
-    style.dress(gains, x="Gain in area over random order (logits)", title="Gain over random order")
+    style.dress(gains, x="Gain in area over\nrandom order (logits)", title="Gain over random order")
     gains.tick_params(axis="y", labelsize=style.SMALL_SIZE)
-    style.legend(gains, loc="best")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=5, fontsize=style.SMALL_SIZE + 0.5, frameon=False)
+    legends.below(gains)
+    legends.of_panels(figure, panels[0], columns=4)
     return figure
 
 
@@ -313,8 +320,8 @@ def convergence_figure(convergence: pd.DataFrame, *, dataset: str, recipe: str, 
         Medians and 90th percentiles by class.
     """
     figure = style.new_figure(
-        7.2,
-        4.8,
+        style.MEDIUM,
+        5.2,
         title="Convergence of integrated gradients",
         dataset=dataset,
         recipe=recipe,
@@ -329,8 +336,16 @@ def convergence_figure(convergence: pd.DataFrame, *, dataset: str, recipe: str, 
         steps, count = numbers(rows, "n_steps"), int(rows["n_galaxies"].max())
         common: dict[str, Any] = {"color": look.colour, "marker": look.marker, "ms": 5}
         axes.plot(steps, numbers(rows, "median"), lw=1.8, label=f"{look.name} ({count}): median", **common)
-        axes.plot(steps, numbers(rows, "ninety_percent"), lw=1.2, ls="--", mfc="white", label="90 %", **common)
-    axes.axhline(COMPLETENESS_LIMIT, color=style.GREY, lw=1, ls=":", label="5 %")
+        axes.plot(
+            steps,
+            numbers(rows, "ninety_percent"),
+            lw=1.2,
+            ls="--",
+            mfc="white",
+            label=f"{look.name}: 90th percentile",
+            **common,
+        )
+    axes.axhline(COMPLETENESS_LIMIT, color=style.GREY, lw=1, ls=":", label="limit: 5 %")
     if axes.get_lines():
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
@@ -338,7 +353,7 @@ def convergence_figure(convergence: pd.DataFrame, *, dataset: str, recipe: str, 
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
     style.dress(axes, x="Steps", y="Completeness error")
-    style.legend_below(axes, columns=3)
+    legends.below(axes, columns=3)
     return figure
 
 

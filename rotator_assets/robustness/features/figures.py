@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from rotator_assets.core.frames import rows_of
-from rotator_assets.plots import style
-from rotator_assets.plots.roc_axes import auc_text, difference_text
+from rotator_assets.core.number_text import p_number, with_interval
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.style import numbers
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 NETWORK = "network"
 """The quantity of ``ellipticity_tests`` that is the network's AUC among all galaxies."""
 _LOOKS = (("o", style.OTHER_COLOURS[0]), ("s", style.OTHER_COLOURS[4]))
-_COLUMNS = {"AUC": 0.0, "Network minus this": 0.2, "Gain from network's logit": 0.61}
+_COLUMNS = {"AUC": 0.0, "Network minus this": 0.26, "Gain from network's logit": 0.64}
 """Columns next to the intervals, and their positions as fractions of the width."""
 _VARIABLES = {
     "ellipticity": r"Ellipticity $\epsilon$",
@@ -52,16 +53,16 @@ def feature_sets_figure(
     models = list(dict.fromkeys(baselines["model"]))
     count = max(len(steps) + len(others), 1)
     figure = style.new_figure(
-        14.5,
-        1.9 + 0.47 * max(count, 3),
+        style.WIDE,
+        2.4 + 0.47 * max(count, 3),
         title="Nested feature sets and the network",
         dataset=dataset,
         recipe=recipe,
         synthetic=synthetic,
         detail=_sample(tests),
     )
-    axes, texts = figure.subplots(1, 2, width_ratios=(1, 1.5))
-    style.dress(axes, x="Area under the ROC curve (95 % interval)")
+    axes, texts = figure.subplots(1, 2, width_ratios=(1, 2.1))
+    style.dress(axes, x="Area under the ROC curve\n(95 % interval)")
     for number, model in enumerate(models):
         marker, colour = _LOOKS[number % len(_LOOKS)]
         shift = 0.4 * (number - (len(models) - 1) / 2)
@@ -69,8 +70,8 @@ def feature_sets_figure(
             y = steps.index(row.features) + shift
             _interval(axes, row, y, marker, colour)
             axes.plot(row.auc_with_network, y, marker, ms=7, mfc="white", mec=colour, mew=1.3, zorder=3)
-            gain = difference_text(row.network_gain, row.gain_low, row.gain_high, row.p_value_adjusted)
-            added = difference_text(row.added, row.added_low, row.added_high, row.added_p_value_adjusted)
+            gain = _gain_text(row.network_gain, row.gain_low, row.gain_high, row.p_value_adjusted)
+            added = _gain_text(row.added, row.added_low, row.added_high, row.added_p_value_adjusted)
             _write(texts, y, (_auc(row), gain, added), colour)
         axes.plot([], [], marker=marker, color=colour, lw=2, label=model)
         axes.plot([], [], marker, mfc="white", mec=colour, mew=1.3, label="with the network's logit")
@@ -83,14 +84,17 @@ def feature_sets_figure(
     axes.axvline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
     if baselines.empty and tests.empty:
         style.say(axes, "No comparison")
-    axes.set_yticks(range(len(steps) + len(others)), [*steps, *others["quantity"]])
+    axes.set_yticks(
+        range(len(steps) + len(others)), [textwrap.fill(name, 24) for name in (*steps, *others["quantity"])]
+    )
     for panel in (axes, texts):
         panel.set_ylim(count - 0.4, -1.1)
     style.bare(texts)
     _write(texts, -0.75, _COLUMNS, style.INK, weight="bold")
     if steps and len(others):
         axes.axhline(len(steps) - 0.5, color=style.GREY, lw=0.8)
-    texts.legend(*axes.get_legend_handles_labels(), fontsize=style.TEXT_SIZE, frameon=False, ncols=2, loc="lower right")
+    texts.set_xlabel("In brackets: 95 % interval, then the p-value (Holm)", size=style.TEXT_SIZE, color=style.GREY)
+    legends.of_panels(figure, axes, columns=3)
     return figure
 
 
@@ -112,8 +116,8 @@ def bins_figure(bins: pd.DataFrame, tests: pd.DataFrame, *, dataset: str, recipe
     columns = min(max(len(shown), 1), 2)
     rows = -(-max(len(shown), 1) // columns)
     figure = style.new_figure(
-        5.0 * columns + 0.6,
-        0.6 + 3.4 * rows,
+        style.WIDE if columns > 1 else style.NARROW,
+        0.9 + 3.4 * rows,
         title="AUC among similar galaxies",
         dataset=dataset,
         recipe=recipe,
@@ -132,7 +136,7 @@ def bins_figure(bins: pd.DataFrame, tests: pd.DataFrame, *, dataset: str, recipe
     for axes in panels[max(len(shown), 1) :]:
         style.bare(axes)
     if shown:
-        style.legend(panels[0], loc="upper left", ncols=2, fontsize=style.SMALL_SIZE)
+        legends.of_panels(figure, panels[0], columns=2)
     else:
         style.bare(panels[0])
         style.say(panels[0], "No property is known")
@@ -159,11 +163,15 @@ def _interval(axes: Axes, row: Any, y: float, marker: str, colour: str) -> None:
 def _write(axes: Axes, y: float, texts: Iterable[str], colour: str, **look: Any) -> None:
     """Write texts into the columns at the height ``y``."""
     for x, text in zip(_COLUMNS.values(), texts, strict=False):
-        axes.text(x, y, text, va="center", size=style.SMALL_SIZE + 0.5, color=colour, **look)
+        axes.text(x, y, text, va="center", size=style.SMALL_SIZE, color=colour, **look)
+
+
+def _gain_text(difference: float, low: float, high: float, p_value: float) -> str:
+    return f"{with_interval(difference, low, high, signed=True)} ({p_number(p_value)})"
 
 
 def _auc(row: Any) -> str:
-    return auc_text(row.auc, row.auc_low, row.auc_high)
+    return with_interval(row.auc, row.auc_low, row.auc_high)
 
 
 def _sample(tests: pd.DataFrame) -> str:

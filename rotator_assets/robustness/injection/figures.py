@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from rotator_assets.plots import style
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.galleries import rgb
 from rotator_assets.plots.style import numbers
 
@@ -23,9 +23,9 @@ def injection_figure(rows: pd.DataFrame) -> Figure:
     """
     n, n_slow = int(rows["n_galaxies"].max()), int(rows["n_slow"].max())
     figure = style.new_figure(
-        7.2,
-        4.8,
-        title="Injection-recovery test: AUC against the injected difference",
+        style.MEDIUM,
+        5.4,
+        title="Injection-recovery test: AUC",
         dataset="galaxies whose classes differ in their discs alone",
         recipe=None,
         synthetic=True,
@@ -48,8 +48,8 @@ def injection_figure(rows: pd.DataFrame) -> Figure:
     )
     axes.axhline(0.5, color=style.GREY, lw=0.8, ls=":", label="chance")
     axes.set_ylim(0.35, 1.02)
-    style.dress(axes, x="Injected difference in disc brightness (standard deviations of the disc fraction)", y="AUC")
-    style.legend(axes, loc="lower right")
+    style.dress(axes, x="Injected difference in disc brightness\n(standard deviations of the disc fraction)", y="AUC")
+    legends.below(axes)
     return figure
 
 
@@ -68,8 +68,8 @@ def mark_figure(images: ArrayLike, mean_map: ArrayLike, mark: ArrayLike, *, foun
         The row of ``planted_mark``.
     """
     figure = style.new_figure(
-        9.4,
-        4.1,
+        style.WIDE,
+        4.3,
         title="Injection-recovery test: attribution of a corner mark",
         dataset="identical galaxies with a corner mark on fast rotators",
         recipe=None,

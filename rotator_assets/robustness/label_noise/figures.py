@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rotator_assets.plots import style
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.roc_axes import UNDEFINED
 from rotator_assets.plots.style import numbers
 
@@ -30,8 +30,8 @@ def label_noise_figure(variants: pd.DataFrame, *, dataset: str, recipe: str, syn
     listed = variants[np.isnan(cut) & np.isfinite(numbers(variants, "auc"))]
     near = variants[~np.isnan(cut) & np.isfinite(numbers(variants, "auc"))].sort_values("distance_cut")
     figure = style.new_figure(
-        11.0,
-        1.9 + 0.45 * max(len(listed), 6),
+        style.WIDE,
+        2.2 + 0.45 * max(len(listed), 6),
         title="AUC with redrawn labels",
         dataset=dataset,
         recipe=recipe,
@@ -61,7 +61,7 @@ def label_noise_figure(variants: pd.DataFrame, *, dataset: str, recipe: str, syn
         by_distance, x=r"Smallest $|\lambda_R - $threshold$|$", y="AUC", title="Without galaxies near the threshold"
     )
     by_distance.margins(y=0.15)
-    style.legend(by_distance, loc="upper left")
+    legends.below(by_distance, columns=1)
     return figure
 
 
@@ -106,4 +106,4 @@ def _forest(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     style.dress(axes, x="AUC", title="Same scores with other labels")
     axes.tick_params(axis="y", labelsize=style.SMALL_SIZE)
-    style.legend(axes, loc="upper center", bbox_to_anchor=(0.4, -0.14), ncols=2, frameon=False)
+    legends.below(axes, columns=1)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rotator_assets.plots import style
-from rotator_assets.plots.roc_axes import auc_text
+from rotator_assets.core.number_text import with_interval
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.style import numbers
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def learning_curve_figure(curves: Sequence[Curve], *, dataset: str, synthetic: b
     dataset, synthetic
         For the title; a synthetic figure is stamped.
     """
-    figure = style.new_figure(8.0, 5.2, title="Learning curve", dataset=dataset, recipe=None, synthetic=synthetic)
+    figure = style.new_figure(
+        style.MEDIUM, 5.8, title="Learning curve", dataset=dataset, recipe=None, synthetic=synthetic
+    )
     axes = figure.subplots()
     for curve, colour, marker in zip(curves, style.OTHER_COLOURS, "osDv", strict=False):
         if len(curve.points):
@@ -63,7 +65,7 @@ def learning_curve_figure(curves: Sequence[Curve], *, dataset: str, synthetic: b
     axes.axhline(0.5, color=style.GREY, lw=0.8, ls="--", label="chance")
     axes.set_ylim(0.38, 1.02)
     style.dress(axes, x="Labelled training galaxies per fold", y="AUC")
-    style.legend(axes, loc="lower right")
+    legends.below(axes)
     return figure
 
 
@@ -82,5 +84,5 @@ def _extrapolation(axes: Axes, points: pd.DataFrame, fit: LearningCurve, colour:
     for times in (10, _EXTRAPOLATED):
         more = times * fit.n_largest
         low, high = fit.interval(more)
-        label = f"{times} times as many: {auc_text(float(fit.at(more)), float(low), float(high))}"
+        label = f"{times} times as many: {with_interval(float(fit.at(more)), float(low), float(high))}"
         axes.plot(more, fit.at(more), "s", ms=6, mfc="white", mec=colour, mew=1.5, label=label)

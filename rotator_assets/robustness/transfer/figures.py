@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rotator_assets.plots import style
+from rotator_assets.plots import legends, style
 from rotator_assets.plots.roc_axes import UNDEFINED
 from rotator_assets.plots.style import numbers
 
@@ -43,8 +43,8 @@ def transfer_figure(
         For the title; a synthetic figure is stamped.
     """
     figure = style.new_figure(
-        11.0,
-        max(4.2, 1.6 * len(variables), 2.2 + 0.45 * len(rows)),
+        style.WIDE,
+        max(4.8, 1.7 * len(variables), 2.2 + 0.45 * len(rows)),
         title="Training on another survey",
         dataset=dataset,
         recipe=None,
@@ -56,7 +56,7 @@ def transfer_figure(
     for axes, (name, label) in zip(panels, variables.items(), strict=False):
         _distributions(axes, name, label, {f"{dataset} (tested)": own, **others})
     if variables:
-        style.legend(panels[0], loc="upper right", fontsize=style.SMALL_SIZE)
+        legends.below(panels[-1], columns=1)
     else:
         style.say(panels[0], "No property is known for both samples")
     return figure
@@ -83,7 +83,7 @@ def _forest(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_yticks(place, [f"{row.recipe}\n{row.n_galaxies}: {row.n_slow} slow" for row in rows.itertuples()])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     style.dress(axes, x="AUC")
-    style.legend_below(axes, columns=1)
+    legends.below(axes, columns=1)
 
 
 def _distributions(axes: Axes, name: str, label: str, samples: dict[str, pd.DataFrame]) -> None:

@@ -58,7 +58,11 @@ def test_the_cascade_starts_at_the_trained_network():
     np.testing.assert_allclose(left.lines[0].get_ydata(), [1, 0.5, 0.25])
     assert [label.get_text() for label in left.get_xticklabels()] == ["none", "logit", "convolution 1"]
     assert made_up.line(right, "integrated gradients, sky: other folds").get_ydata()[0] == pytest.approx(0.4)
-    assert made_up.legend_texts(right) == ["integrated gradients, sky", "integrated gradients, sky: other folds"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "integrated gradients, sky",
+        "integrated gradients, sky: other folds",
+    ]
 
 
 def test_curves_and_their_gains_over_random_order():
@@ -80,7 +84,7 @@ def test_convergence_is_drawn_for_existing_classes():
     figure = saliency.convergence_figure(rows.assign(rotator_type=1, n_galaxies=6), **KEY)
     (axes,) = figure.axes
     np.testing.assert_allclose(made_up.line(axes, "fast (6): median").get_xydata(), [[4, 0.02], [8, 0.01]])
-    assert made_up.line(axes, "5 %").get_ydata()[0] == 0.05
+    assert made_up.line(axes, "limit: 5 %").get_ydata()[0] == 0.05
     assert not any("slow" in text for text in made_up.legend_texts(axes))
 
 
