@@ -1,7 +1,7 @@
 """The command `rotators` in tests: in a process forked from one that has imported everything, to save its time.
 
-The processes of a test session share the one that is forked (`Servers`). `test_environment` and `test_documents`
-start the installed command itself.
+The processes of a test session share the one that is forked (`Servers`). `test_environment`, `test_chain_changes` and
+the tests of the UI start the installed command itself.
 """
 
 import contextlib
@@ -37,9 +37,18 @@ _one_at_a_time = threading.Lock()
 
 def rotators(*arguments, data=None, cwd=None) -> subprocess.CompletedProcess:
     """Run the command; returns its exit status and what it printed."""
+    server = "libraries" if ENVIRONMENT_VARIABLE in os.environ else "this project"
+    return _forked(server, [ROTATORS, *map(str, arguments), *(["--data", str(data)] if data else [])], cwd)
+
+
+def python(code: str, *arguments) -> subprocess.CompletedProcess:
+    """Run code as a program that has imported libraries, and of this project only the package itself."""
+    return _forked("libraries", [code, *map(str, arguments)])
+
+
+def _forked(server: str, command: list[str], cwd=None) -> subprocess.CompletedProcess:
     environment = {k: v for k, v in os.environ.items() if k not in ("ROTATORS_DATA", "DAGSTER_HOME")}
-    command = [ROTATORS, *map(str, arguments), *(["--data", str(data)] if data else [])]
-    forks = SERVERS.connect("libraries" if ENVIRONMENT_VARIABLE in environment else "this project")
+    forks = SERVERS.connect(server)
     with tempfile.TemporaryDirectory() as folder:
         printed = [Path(folder, name) for name in ("stdout", "stderr")]
         status = forks.run(command, environment, str(cwd or Path.cwd()), printed)
@@ -64,6 +73,32 @@ def on_a_terminal(width: int, *arguments) -> list[str]:
     os.close(ours)
     assert command.wait(60) == 0, shown
     return shown.decode().splitlines()
+
+
+def write_command(path: Path) -> None:
+    """Write a program like the installed command, which runs in a forked process too."""
+    servers, key = SERVERS.addresses(), _KEY
+    path.write_text(_PROGRAM.format(python=sys.executable, rotators=ROTATORS, servers=servers, key=key), "utf-8")
+    path.chmod(0o755)
+
+
+_PROGRAM = """\
+#!{python} -IS
+import os, sys, tempfile
+from multiprocessing.managers import BaseManager
+from pathlib import Path
+
+name = "libraries" if "{variable}" in os.environ else "this project"
+BaseManager.register("Forks")
+server = BaseManager({servers}[name], authkey={key})
+server.connect()
+with tempfile.TemporaryDirectory() as folder:
+    printed = [Path(folder, name) for name in ("stdout", "stderr")]
+    status = server.Forks().run(["{rotators}", *sys.argv[1:]], dict(os.environ), os.getcwd(), printed)
+    for stream, path in zip((sys.stdout, sys.stderr), printed):
+        stream.buffer.write(path.read_bytes())
+sys.exit(1 if status is None else status)
+""".replace("{variable}", ENVIRONMENT_VARIABLE)
 
 
 def complaint(done: subprocess.CompletedProcess) -> str:
@@ -143,9 +178,7 @@ def _serve(modules: tuple[str, ...]) -> None:
 
 
 def _command(command: list[str], environment: Mapping[str, str], folder: str, printed: list[Path]) -> None:
-    """Become the command, as if started in this folder with these variables."""
-    from rotator_assets.cli import main
-
+    """Become the command, or a program if it is no path, as if started in this folder with these variables."""
     for number, path in enumerate(printed, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
@@ -154,4 +187,9 @@ def _command(command: list[str], environment: Mapping[str, str], folder: str, pr
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = command
+    if command[0] != ROTATORS:
+        exec(command[0], {"__name__": "__main__"})
+        return
+    from rotator_assets.cli import main
+
     main()

@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import CodeType
 
@@ -105,6 +106,8 @@ def observed_root(tmp_path_factory) -> Path:
     def observe(root: Path) -> None:
         with open_runner(DataRoot(root)) as runner:
             runner.observe()
+            runner.store.publish()  # also writes a file for each table
+        DataRoot(root).database.unlink()  # is valid in this root only
 
     return _made_once(tmp_path_factory, "observed", observe)
 
@@ -186,8 +189,14 @@ def _is_slow(item: pytest.Function) -> bool:
     if not SLOW_NAMES.isdisjoint(item.fixturenames):
         return True
     fixtures = item._fixtureinfo.name2fixturedefs.values()
-    waiting = [item.function, *(definition.func for definitions in fixtures for definition in definitions)]
-    seen = set()
+    functions = (item.function, *(definition.func for definitions in fixtures for definition in definitions))
+    return any(_uses_slow_names(function) for function in functions)
+
+
+@cache
+def _uses_slow_names(first: Callable) -> bool:
+    """Whether the function, or a helper of the tests that it calls, uses one of ``SLOW_NAMES``."""
+    waiting, seen = [first], set()
     while waiting:
         function = inspect.unwrap(waiting.pop())
         if function in seen:

@@ -25,6 +25,7 @@ from rotator_assets.evaluation.spin_accuracy import lambda_r_accuracy
 from rotator_assets.lineage.settings_file import load_settings
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.tables import open_store
+from rotator_assets_tests.commands import write_command
 from rotator_assets_tests.surveys.files import write_text
 from rotator_assets_tests.surveys.test_atlas3d import NAME, TABLE
 
@@ -241,6 +242,7 @@ def project(finished_root, tmp_path_factory) -> Path:
     (folder / "bin").mkdir()
     (folder / "bin" / "uv").write_text('#!/bin/sh\ntest "$1" = run && shift && exec "$@"\n')
     (folder / "bin" / "uv").chmod(0o755)
+    write_command(folder / "bin" / "rotators")
     return folder
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, TypedDict, Unpack, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -121,14 +121,20 @@ def settings_of(model: BaseModel, stages: Collection[Stage], changed_alone: bool
     With ``changed_alone``, only those whose value differs from the one they were introduced with.
     """
     found = {}
-    for name, field in type(model).model_fields.items():
-        value, known = getattr(model, name), declared(field)
-        if isinstance(value, BaseModel):
-            if inner := settings_of(value, stages, changed_alone):
-                found[name] = inner
-        elif known and known["stage"] in stages and (value != known["introduced"] or not changed_alone):
-            found[name] = value
+    for name, known in _declarations(type(model)):
+        value = getattr(model, name)
+        if known:
+            if known["stage"] in stages and (value != known["introduced"] or not changed_alone):
+                found[name] = value
+        elif isinstance(value, BaseModel) and (inner := settings_of(value, stages, changed_alone)):
+            found[name] = inner
     return found
+
+
+@cache
+def _declarations(model: type[BaseModel]) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """Return the declaration of each field by name. Every observation of the inputs asks for those of each recipe."""
+    return tuple((name, declared(field)) for name, field in model.model_fields.items())
 
 
 def completed(model: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:

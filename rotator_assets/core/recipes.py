@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from math import comb
 from typing import Any, Literal
 
@@ -375,10 +376,16 @@ def varied(recipes: Mapping[str, Recipe], reference: str) -> dict[str, list[str]
     ``{"bands": ["thesis", "r-band"]}``. Settings of a block are named ``augmentation.shift``. Recipes that differ in
     several settings, or in none, are in no list. Without the reference there are no lists.
     """
+    return {setting: [*names] for setting, names in _varied(tuple(recipes.items()), reference).items()}
+
+
+@lru_cache(maxsize=8)
+def _varied(recipes: tuple[tuple[str, Recipe], ...], reference: str) -> dict[str, list[str]]:
+    """Return the lists of `varied`, for which every observation of the results asks."""
     groups: dict[str, list[str]] = {}
-    if reference not in recipes:
+    contents = {name: recipe.settings("training", "prediction") for name, recipe in recipes}
+    if reference not in contents:
         return groups
-    contents = {name: recipe.settings("training", "prediction") for name, recipe in recipes.items()}
     for name, content in contents.items():
         differing = changes(contents[reference], content)
         if len(differing) == 1:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,7 @@ def version_of_content(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
+@lru_cache(maxsize=1024)
 def _depends_on_profile(recipe: Recipe, stage: Stage) -> bool:
     """Return True where the quick profile changes a setting of the stage."""
     return any(reduced(recipe, crop_px).settings(stage) != recipe.settings(stage) for crop_px in CROPS_PX)

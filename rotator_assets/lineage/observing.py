@@ -68,7 +68,7 @@ def observe(instance: dg.DagsterInstance, store: TableStore, now: Iterable[Input
     observations, versions = [], {}
     for one in read_everything(store) if now is None else now:
         if one.asset not in versions:
-            versions[one.asset] = _last_versions(instance, one.asset)
+            versions[one.asset] = _last_versions(instance, one)
         last = versions[one.asset].get(one.partition)
         is_news = bool(one.content) or one.asset not in _RESULTS if last is None else last != one.version
         if is_news:
@@ -77,14 +77,14 @@ def observe(instance: dg.DagsterInstance, store: TableStore, now: Iterable[Input
     return observations
 
 
-def _last_versions(instance: dg.DagsterInstance, asset: str) -> dict[str | None, str]:
-    """Return the last observed data version of each partition of an input (key None without partitions)."""
+def _last_versions(instance: dg.DagsterInstance, one: Input) -> dict[str | None, str]:
+    """Return the last observed data version of each partition of the input (key None without partitions)."""
+    if one.partition is None:
+        whole = last_observation(instance, one.asset, None)
+        return {} if whole is None or whole.data_version is None else {None: whole.data_version}
     found = instance.event_log_storage.get_latest_tags_by_partition(
-        dg.AssetKey(asset), dg.DagsterEventType.ASSET_OBSERVATION, [DATA_VERSION_TAG]
+        dg.AssetKey(one.asset), dg.DagsterEventType.ASSET_OBSERVATION, [DATA_VERSION_TAG]
     )
-    whole = None if found else last_observation(instance, asset, None)
-    if whole is not None and whole.data_version is not None:
-        return {None: whole.data_version}
     return {key: tags[DATA_VERSION_TAG] for key, tags in found.items()}
 
 

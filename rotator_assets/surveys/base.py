@@ -284,10 +284,13 @@ def missing(folder: Path, *inputs: ExpectedInput) -> InputError:
 
 def conform(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """Return the frame with exactly these columns, in this order and of these types; absent ones are all missing."""
-    conformed = frame.reindex(columns=list(columns)).astype(dict(columns))
+    conformed = frame.reindex(columns=list(columns))
+    now = {name: str(dtype) for name, dtype in conformed.dtypes.items()}
+    conformed = conformed.astype({name: kind for name, kind in columns.items() if kind != now[name]})
     for name in (name for name, kind in columns.items() if kind == "object"):
         known = conformed[name].notna()
-        conformed[name] = conformed[name].where(known, None)  # pyright: ignore[reportArgumentType]  # stubs lack None
+        if not known.all():
+            conformed[name] = conformed[name].where(known, None)  # pyright: ignore[reportArgumentType]  # no None in stubs
     return conformed
 
 

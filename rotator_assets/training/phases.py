@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.recipes import Augmentation, Recipe
 from rotator_assets.training.encoders import encoder_layers
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+NOT_COMPILED: dict[str, Any] = {
+    **{"name": "any", "seed": 0},
+    **{"population": "early", "label": "settings", "boundary_gap": 0.0},
+    **{"split": "kfold", "folds": 5, "repeats": 1, "training_fraction": 1.0, "validation_fraction": 0.15},
+    **{"normalization": "none", "augmentation": Augmentation(), "mask_neighbours": False, "batch_size": 64},
+    **{"members": 1, "patience": 8, "fusion": "none", "test_time_averaging": False},
+}
+"""Settings that change neither a network nor its optimizer nor its loss, at any value."""
 NO_WEIGHT_DECAY = ("bias", "gamma", "beta")
 """Variables without weight decay: offsets, and the scales of batch normalization."""
 

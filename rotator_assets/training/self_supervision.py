@@ -18,6 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,7 @@ from rotator_assets.training.architectures import Maker
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.training.folds import Split
 from rotator_assets.training.network import build_network, settle_batchnorm, weights_by_layer
-from rotator_assets.training.phases import Phase, assign, learning_rate
+from rotator_assets.training.phases import NOT_COMPILED, Phase, assign, learning_rate
 from rotator_assets.training.pipeline import Images, augmented, prepared
 
 if TYPE_CHECKING:
@@ -130,10 +131,13 @@ class SelfSupervision:
             update={"epochs": recipe.pretraining_epochs, "kept_epoch": "last", "frozen_epochs": 0}
         )
         self._checkpoints = Checkpoints(None if folder is None else folder / "pretraining", self._recipe, policy)
-        network = self._new_network(recipe.seed, policy)
-        loss, end = (lambda _, views: vicreg_loss(views)), recipe.pretraining_epochs
-        self._phase = Phase(network, self._recipe, loss, end)
-        self._fresh_optimizer = [variable.numpy() for variable in network.optimizer.variables]
+        if encoder is None:
+            structure = self._recipe.model_copy(update=NOT_COMPILED)
+            # A frozen model is hashable.
+            compiled = _compiled(structure, images.shape[1], policy)  # pyright: ignore[reportArgumentType]
+        else:
+            compiled = _compile(self._recipe, images.shape[1], policy, encoder)
+        self._phase, self._fresh_optimizer = compiled
         self.seconds_before = 0.0
         """Time spent before an interruption on the states that checkpoints hold."""
 
@@ -146,7 +150,10 @@ class SelfSupervision:
         if not state.is_finished(self._recipe):
             views = PairedViews(self._images, self._rows[split.train], self._recipe, split.seed)
             if not state.epochs:
-                fresh = self._new_network(split.seed, "float32")
+                size_px = self._images.shape[1]
+                fresh = build_network(
+                    self._recipe, size_px, seed=split.seed, encoder=self._encoder, maker=_ProjectionMaker
+                )
                 if self._encoder is None:
                     settle_batchnorm(fresh, views[0][0])
                 state.network, state.optimizer = fresh.variables, self._fresh_optimizer
@@ -156,12 +163,6 @@ class SelfSupervision:
             self._fit(split, views, state)
         assign(network.variables, state.kept)
         return weights_by_layer(network)
-
-    def _new_network(self, seed: int | tuple[int, ...], policy: str) -> keras.Model:
-        size_px = self._images.shape[1]
-        return build_network(
-            self._recipe, size_px, seed=seed, policy=policy, encoder=self._encoder, maker=_ProjectionMaker
-        )
 
     def _fit(self, split: Split, views: PairedViews, state: FoldState) -> None:
         """Train until the last epoch, and save the state after every epoch."""
@@ -231,3 +232,16 @@ class _ProjectionMaker(Maker):
             if not last:
                 x = self.relu(name)(self.normalization(name)(x))
         return x
+
+
+def _compile(
+    recipe: Recipe, size_px: int, policy: str, encoder: keras.Model | None = None
+) -> tuple[Phase, list[NDArray]]:
+    """Return the compiled network of a self-supervised training, and the initial variables of its optimizer."""
+    network = build_network(recipe, size_px, policy=policy, encoder=encoder, maker=_ProjectionMaker)
+    phase = Phase(network, recipe, lambda _, views: vicreg_loss(views), recipe.epochs)
+    return phase, [variable.numpy() for variable in network.optimizer.variables]
+
+
+_compiled = lru_cache(maxsize=1)(_compile)
+"""Trainings of one process that differ in their galaxies or images alone share a compiled network."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.recipes import Augmentation, Recipe
+from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.training.folds import Split, member_seed
 from rotator_assets.training.imbalance import class_weights, mean_loss, training_loss, training_weights
@@ -25,7 +25,7 @@ from rotator_assets.training.network import (
     set_weights,
     settle_batchnorm,
 )
-from rotator_assets.training.phases import Phase, assign, learning_rate, phases
+from rotator_assets.training.phases import NOT_COMPILED, Phase, assign, learning_rate, phases
 from rotator_assets.training.pipeline import Images, TrainingBatches
 from rotator_assets.training.self_supervision import SelfSupervision
 from rotator_assets.training.targets import Answers, Standardization, answer_matrix, class_loss, combined_loss
@@ -43,16 +43,6 @@ class _LaterBatches(TrainingBatches):
 
     def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         return super().__getitem__(self._first + int(number))
-
-
-_NOT_COMPILED: dict[str, Any] = {
-    **{"name": "any", "seed": 0},
-    **{"population": "early", "label": "settings", "boundary_gap": 0.0},
-    **{"split": "kfold", "folds": 5, "repeats": 1, "training_fraction": 1.0, "validation_fraction": 0.15},
-    **{"normalization": "none", "augmentation": Augmentation(), "mask_neighbours": False, "batch_size": 64},
-    **{"members": 1, "patience": 8, "fusion": "none", "test_time_averaging": False},
-}
-"""Settings that change neither a network nor its optimizer nor its loss, at any value."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +117,7 @@ class Trainer:
         self.seconds_before = 0.0
         """Time spent before an interruption on the states that checkpoints hold."""
         if encoder is None:
-            structure = recipe.model_copy(update=_NOT_COMPILED)
+            structure = recipe.model_copy(update=NOT_COMPILED)
             # A frozen model is hashable.
             compiled = _compiled(structure, images.shape[1], policy)  # pyright: ignore[reportArgumentType]
         else:

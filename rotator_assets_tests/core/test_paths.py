@@ -63,9 +63,11 @@ def run_and_ask(root: DataRoot, monkeypatch) -> int:
 
 
 @pytest.mark.parametrize("name", USABLE.values(), ids=USABLE)
-def test_a_root_works_under_any_name(tmp_path, longest, small_demo_root, monkeypatch, name):
+def test_a_root_works_under_any_name(tmp_path, longest, small_demo_root, observed_root, monkeypatch, name):
     folder = tmp_path / name if name else longest
     before = set(tmp_path.iterdir())
+    if name != USABLE["signs"]:  # one new instance is enough
+        shutil.copytree(observed_root, folder)
     assert run_and_ask(catalogues(folder, small_demo_root), monkeypatch) == 90
     assert set(tmp_path.iterdir()) - before == {tmp_path / folder.relative_to(tmp_path).parts[0]}
 

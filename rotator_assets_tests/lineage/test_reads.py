@@ -1,6 +1,7 @@
 """Assets read only what they declare, and a change makes exactly its readers stale."""
 
 import ast
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -251,7 +252,6 @@ def _score(root: DataRoot, dataset: str, recipe: str, auc: float = 0.8, seed: in
 
 
 def _fill(root: DataRoot) -> None:
-    root.settings.unlink(missing_ok=True)
     for dataset in (OWN, OTHER, NOISELESS, LARGE):
         _label(root, dataset)
         _score(root, dataset, "thesis")
@@ -275,10 +275,14 @@ def answered(tmp_path_factory):
 
 
 @pytest.fixture
-def runner(answered):
-    """The same runner, for changes that are undone afterwards."""
+def runner(answered, tmp_path):
+    """The same runner, for changes of tables and settings that are undone afterwards."""
+    root = answered.root
+    shutil.copytree(root.tables, tmp_path / "tables")
     yield answered
-    _fill(answered.root)
+    root.settings.unlink(missing_ok=True)
+    shutil.rmtree(root.tables)
+    shutil.copytree(tmp_path / "tables", root.tables)
 
 
 CHANGES = {

@@ -13,6 +13,7 @@ import pytest
 from rotator_assets.core import progress
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE
 from rotator_assets.orchestration.plans import SURVEY_ASSETS, TRAINING_ASSETS, Step, plan
 from rotator_assets.orchestration.runner import open_instance
 from rotator_assets.orchestration.workers import STOP_SECONDS, TrainingFailed, Workers, default_jobs
@@ -24,6 +25,12 @@ SLEEPING = (sys.executable, "-m", "rotator_assets_tests.orchestration.sleeping_w
 SLEEPY, STUBBORN = (
     Step(f"training {recipe}", TRAINING_ASSETS, f"manga-observed-64|{recipe}") for recipe in ("thesis", "log")
 )
+RECIPES = """
+recipes:
+  thesis: {architecture: small, epochs: 2}
+  r-band: {architecture: small, epochs: 2, bands: r}
+"""
+"""These train fast."""
 MANGA = Step("catalogues of manga", SURVEY_ASSETS, "manga")
 NOWHERE = Step("catalogues of atlas3d", SURVEY_ASSETS, "atlas3d")
 
@@ -119,17 +126,21 @@ cli.main()
     assert sorted(said.splitlines()) == ["log is interrupted", *last_words, "thesis is interrupted"]
 
 
-def test_parallel_trainings_give_the_same_results(finished_root, tmp_path):
+def test_parallel_trainings_give_the_same_results(finished_root, tmp_path, monkeypatch):
     home = tmp_path / "root"
     shutil.copytree(finished_root, home, copy_function=shutil.copy2)
+    (tmp_path / "recipes.yaml").write_text(RECIPES)
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path / "recipes.yaml"))
     told, tables = [], open_store(DataRoot(home))
     asked = "SELECT galaxy_id, fold, probability_fast FROM predictions WHERE recipe = 'thesis' ORDER BY galaxy_id"
-    alone = tables.query(asked)
     networks = ("rotator_classifier", "predictions")
     steps = [
         replace(step, assets=networks) for step in plan(["manga-observed-64"], ["thesis", "r-band"]) if step.is_training
     ]
     with open_runner(DataRoot(home)) as runner, progress.listening(lambda *report: told.append(report)):
+        runner.materialize(steps[0])
+        alone = tables.query(asked)
+        told.clear()
         outcome = runner.run(steps, jobs=2)
     assert sorted(outcome.done) == sorted(step.title for step in steps)
     assert tables.query(asked).equals(alone)

@@ -15,12 +15,14 @@ import pytest
 
 from rotator_assets_tests.surveys.fuzzing import LIMIT_SECONDS
 
-COUNT, PARTS = int(os.environ.get("ROTATORS_FUZZ", 600)), 2
+COUNT = int(os.environ.get("ROTATORS_FUZZ", 600))
+PARTS = 1 if COUNT < 1000 else 2
+"""Processes at a time; few files do not repay the imports of another one."""
 OUT_OF_MEMORY = ("memory", "unable to allocate")
 
 
 def _tried(part: int) -> list[dict]:
-    """Outcomes of every second mutant; a process that dies is started again behind the file that killed it."""
+    """Outcomes of a part of the mutants; a process that dies is started again behind the file that killed it."""
     outcomes: dict[int, dict] = {}
     first = part
     while first < COUNT:

@@ -1,18 +1,15 @@
 """A survey takes one module and one line: a synthetic one in its own package runs from catalogues to the report."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
-import rotator_assets
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.store.tensors import open_tensor
 from rotator_assets.tables import open_store
+from rotator_assets_tests.commands import python
 from rotator_assets_tests.surveys.files import write_text
 
 MODULE = '''
@@ -76,6 +73,7 @@ RUN = """
 import sys
 from pathlib import Path
 
+sys.path.insert(0, sys.argv[2])
 from rotator_assets.surveys import SURVEYS
 from added_survey.toy import TOY
 
@@ -125,11 +123,7 @@ def test_a_survey_of_one_module_runs_from_catalogues_to_the_report(tmp_path):
     write_text(package / "added_survey" / "toy.py", MODULE)
     write_toy_survey(data)
     write_text(data / "settings.yaml", "toy:\n  labels:\n    reject_flag_t_type: true\n")
-    here = str(Path(rotator_assets.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), here])}
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, str(data)], capture_output=True, text=True, env=environment, timeout=300
-    )
+    done = python(RUN, data, package)
     assert done.returncode == 0, done.stderr[-3000:]
 
     root = DataRoot(data)
