@@ -91,12 +91,12 @@ def dagster_dev(arguments: Sequence[str], webserver: str) -> None:
     """Run ``dagster dev`` until it is stopped, with a module of this project as its webserver (`serve_with_file`)."""
     from dagster._cli import dev
 
-    start = dev.open_ipc_subprocess
+    start = dev.open_ipc_subprocess  # pyright: ignore[reportPrivateImportUsage]
 
-    def start_own(command: Sequence[str], **options: Any) -> subprocess.Popen:
+    def start_own(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         return start([webserver if part == "dagster_webserver" else part for part in command], **options)
 
-    dev.open_ipc_subprocess = start_own
+    dev.open_ipc_subprocess = start_own  # pyright: ignore[reportPrivateImportUsage]
     dev.dev_command.main(list(arguments), prog_name="dagster dev")
 
 
@@ -115,11 +115,11 @@ def serve_with_file(address: str, file: Path) -> None:
             return PlainTextResponse(f"{file} does not exist yet; materialize {file.stem}", status_code=404)
         return FileResponse(file, media_type="text/html", headers=_OF_PAGE)
 
-    class Webserver(app.DagsterWebserver):
-        def build_routes(self) -> list[BaseRoute]:
+    class Webserver(app.DagsterWebserver):  # pyright: ignore
+        def build_routes(self) -> list[BaseRoute]:  # pyright: ignore[reportIncompatibleMethodOverride]
             return [Route(address, respond, methods=["GET"]), *super().build_routes()]
 
-    app.DagsterWebserver = Webserver
+    app.DagsterWebserver = Webserver  # pyright: ignore[reportPrivateImportUsage]
     cli.main()
 
 

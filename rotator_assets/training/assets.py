@@ -302,7 +302,8 @@ def _folds_markdown(folds: pd.DataFrame) -> str:
 
 def _history_markdown(history: pd.DataFrame) -> str:
     """Return losses and validation AUC of each network and epoch as a Markdown table."""
-    shown = history[["fold", "member", "epoch", "loss", "val_loss", "val_auc"]].round(3)
+    numbers = ["loss", "val_loss", "val_auc"]
+    shown = history[["fold", "member", "epoch"]].join(history[numbers].map("{:.3f}".format))
     return _as_markdown(shown if shown["member"].nunique() > 1 else shown.drop(columns="member"))
 
 
