@@ -26,7 +26,7 @@ from rotator_assets.lineage.inputs import FOLDERS, INPUT_SPECS, RECIPES, Input, 
 from rotator_assets.lineage.observed_results import RESULTS, Snapshot, partition_for, read_results
 from rotator_assets.store.table_store import TableStore
 
-warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*multi_observable_source_asset")
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*(multi_observable_source_asset|include_sources)")
 
 _RESULTS = {result.name for result in RESULTS}
 _IN_MANIFESTS = {*FOLDERS, *_RESULTS}

@@ -17,7 +17,7 @@ import dagster as dg
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.files import nearest_existing
-from rotator_assets.lineage.groups import STEP_TAG
+from rotator_assets.orchestration.at_work import RUN_STEP_TAG
 from rotator_assets.orchestration.estimates import Estimate, Estimates, Measured
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.orchestration.runner import Runner
@@ -80,9 +80,9 @@ def measured(instance: dg.DagsterInstance) -> dict[str, Measured]:
     found: dict[str, Measured] = {}
     for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])):  # the latest first
         run = record.dagster_run
-        if STEP_TAG in run.tags and run.asset_selection and record.start_time and record.end_time:
+        if RUN_STEP_TAG in run.tags and run.asset_selection and record.start_time and record.end_time:
             assets = frozenset(key.to_user_string() for key in run.asset_selection)
-            title = run.tags[STEP_TAG].replace("_", " ")
+            title = run.tags[RUN_STEP_TAG].replace("_", " ")
             found.setdefault(title, Measured(assets, record.end_time - record.start_time))
     return found
 

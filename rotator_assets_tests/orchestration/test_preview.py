@@ -11,6 +11,7 @@ from rotator_assets.core.profiles import reduced
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.core.training_cost import image_passes
 from rotator_assets.orchestration import estimates
+from rotator_assets.orchestration.at_work import RUN_STEP_TAG
 from rotator_assets.orchestration.estimates import Estimates, Measured
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.orchestration.preview import measured, mirror
@@ -95,7 +96,7 @@ def reflected(finished_root):
 def test_steps_that_were_run_take_as_long_as_then(reflected):
     with open_runner(reflected) as runner:
         before = measured(runner.instance)
-        records = {r.dagster_run.tags["rotators/step"]: r for r in runner.instance.get_run_records()}
+        records = {r.dagster_run.tags[RUN_STEP_TAG]: r for r in runner.instance.get_run_records()}
     step = Step(f"training {DATASET} thesis", tuple(before[f"training {DATASET} thesis"].assets), f"{DATASET}|thesis")
     guess, record = Estimates(reflected, before).of(step), records[f"training_{DATASET}_thesis"]
     assert guess.measured and guess.seconds == record.end_time - record.start_time > 0

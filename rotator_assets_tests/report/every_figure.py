@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from rotator_assets.answer.figures import forest_figure
 from rotator_assets.attribution import figures as attribution
 from rotator_assets.attribution import profile_figures as attribution_numbers
 from rotator_assets.attribution.faithfulness import figures as faithfulness
@@ -154,6 +155,10 @@ def of_tables() -> dict[str, partial]:
         "precision and recall": partial(precision_recall_figure, curve, metrics, **TITLE),
         "lambda_R": partial(lambda_r_figure, sample, accuracy[accuracy["source"] == LABELS], **TITLE),
         "sources": partial(spin.agreement_figure, pairs, agreement(pairs), **DATASET),
+        "forest": partial(
+            forest_figure, made_up_tables.forest(), **DATASET, detail="840 galaxies", study={"thesis": (0.7, 0.8)}
+        ),
+        "trainings": partial(comparison.trainings_figure, made_up_tables.roc_curves()),
         "fusion": partial(roc.fusion_figure, made_up_tables.FUSION_PARTS, **TITLE),
         "many recipes": partial(comparison.comparison_figure, *made_up_tables.many_recipes(), **DATASET),
         "follow-up": partial(candidates.follow_up_figure, made_up_tables.follow_up(), "labels: by pipe3d", **TITLE),

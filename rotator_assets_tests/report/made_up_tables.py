@@ -6,6 +6,7 @@ import pandas as pd
 from rotator_assets.attribution.faithfulness.figures import METHOD_NAMES
 from rotator_assets.candidates.follow_up import EXPECTED, MEASURED, expected_follow_up, measured_follow_up
 from rotator_assets.candidates.sheet import Sheet
+from rotator_assets.plots.roc_axes import Curve
 from rotator_assets.training.layers import Layer, NetworkLayers
 from rotator_assets_tests.report import made_up
 
@@ -169,6 +170,28 @@ def many_recipes(count: int = 20) -> tuple[pd.DataFrame, pd.DataFrame]:
         for name, value in zip(names, auc, strict=True)
     ]
     return pd.concat(curves), metrics
+
+
+def roc_curves() -> list[Curve]:
+    """ROC curves of three trainings."""
+    curves, metrics = many_recipes(3)
+    return [
+        Curve.of(f"manga-observed-64/{name}", row, curves[curves["recipe"] == name])
+        for name, row in metrics.set_index("recipe").iterrows()
+    ]
+
+
+def forest() -> pd.DataFrame:
+    """Rows of the forest plot, with intervals that reach both ends and names of every length."""
+    rows = [
+        ("networks", "thesis", "thesis", 0.774, 0.738, 0.807),
+        ("networks", "every-galaxy-all-types", "every-galaxy-all-types", 0.82, 0.79, 0.99),
+        ("baselines", "ellipticity and Sersic index", "", 0.72, 0.68, 0.76),
+        ("baselines", "+ Gini, M20, C, A (gradient boosting)", "", 0.5, 0.3, 0.7),
+        ("columns of a fusion", "catalogue + structure", "", 0.833, 0.8, 0.86),
+        ("network and columns", "network + spin + catalogue + structure", "", 0.852, 0.82, 0.88),
+    ]
+    return pd.DataFrame(rows, columns=["group", "label", "recipe", "auc", "auc_low", "auc_high"])
 
 
 def with_intervals(rows: list[dict]) -> pd.DataFrame:
