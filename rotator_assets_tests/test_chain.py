@@ -116,9 +116,10 @@ def test_report_is_one_file_that_says_synthetic_and_quick(finished_root):
 
 def test_pictures_are_on_disk(finished_root):
     folder = DataRoot(finished_root).figures
-    for name in ("roc", "gallery", "outcomes", "scores", "history", "attributions", "mean_attributions"):
+    for name in ("network", "roc", "gallery", "outcomes", "scores", "history", "attributions", "mean_attributions"):
         assert (folder / DATASET / RECIPE / f"{name}.png").stat().st_size > 5_000
-    assert (folder / DATASET / "recipes.png").is_file() and (folder / "manga" / "spin_ellipticity.png").is_file()
+    for name in (f"{DATASET}/recipes", f"{DATASET}/examples", "manga/spin_ellipticity"):
+        assert (folder / f"{name}.png").is_file()
 
 
 def test_the_database_file_answers_on_its_own(finished_root):

@@ -82,6 +82,11 @@ def test_the_preferred_dataset_is_shown_and_another_one_says_why(tmp_path):
         folder = figure.folder(tmp_path, "roc")
         assert folder == f"{dataset}/thesis"
         assert figure.shown(folder).endswith(f"Shown: {dataset}, recipe thesis.{said}")
+    examples = next(figure for figure in STUDY_FIGURES if figure.number == 1)
+    assert examples.needs == "the images of manga-observed-128 or manga-observed-64"
+    assert examples.shown("manga-observed-64").endswith("Shown: manga-observed-64. (manga-observed-128 has no images.)")
+    of_survey = next(figure for figure in STUDY_FIGURES if figure.number == 3)
+    assert of_survey.shown("manga") == of_survey.caption
 
 
 def test_a_declared_figure_appears_in_its_section_without_other_changes(root):

@@ -192,6 +192,7 @@ def test_small_pictures_are_embedded_unchanged(context):
     sources = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
     assert [base64.b64decode(source.removeprefix("data:image/png;base64,")) for source in sources] == [_png()] * 3
     assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
+    assert all(attributes["width"] == "40" for tag, attributes in page.tags if tag == "img")
 
 
 def test_large_pictures_shrink_until_the_report_fits_and_small_ones_stay(context):
