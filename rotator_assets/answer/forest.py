@@ -29,7 +29,7 @@ def forest_rows(results: Results, main: Any) -> pd.DataFrame:
     -------
     DataFrame
         Columns group (one of `GROUPS`, in this order), label, recipe (empty for others than networks), auc, auc_low and
-        auc_high, best AUC first within a group.
+        auc_high, best AUC first within a group. Each feature set is shown with its best classifier.
     """
     others = pd.DataFrame(
         [(row.classifier, row.auc, row.auc_low, row.auc_high) for row in results.image_only(main)[: MOST_NETWORKS - 1]],
@@ -37,7 +37,7 @@ def forest_rows(results: Results, main: Any) -> pd.DataFrame:
     )
     network = pd.DataFrame([(main.recipe, main.auc, main.auc_low, main.auc_high)], columns=["label", *_NUMBERS])
     networks = pd.concat([network, others], ignore_index=True) if len(others) else network
-    baselines = results.baselines(main).rename(columns={"name": "label"})
+    baselines = results.baselines(main).drop_duplicates("features").rename(columns={"name": "label"})
     parts = results.fusion(main).rename(columns={"part": "label"})
     with_network = parts["label"].str.startswith("network +")
     columns = parts[~parts["label"].str.startswith("network")]

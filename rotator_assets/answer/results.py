@@ -16,6 +16,8 @@ from rotator_assets.store.table_store import TableStore
 
 POPULATIONS = {"early": "early-type galaxies", "all": "galaxies of all types"}
 """Populations tested, in words."""
+_AS_NESTED = ("ellipticity", "ellipticity and Sersic index")
+"""Baselines that nested feature sets repeat."""
 
 
 @dataclass(frozen=True)
@@ -76,23 +78,31 @@ class Results:
     def baselines(self, training: Any) -> pd.DataFrame:
         """Return everything without a network that was tested on the galaxies and folds of a training, best first.
 
-        Columns ``name``, ``auc`` with its interval, ``gain`` (AUC of the network minus that of the baseline) with its
-        interval, and ``p_value`` after Holm's correction for all of them.
+        Columns ``features`` (what a baseline uses), ``name``, ``auc`` with its interval, ``gain`` (AUC of the network
+        minus that of the baseline) with its interval, and ``p_value`` after Holm's correction for all of them.
         """
         simple = self.baseline_metrics[_of(self.baseline_metrics, training)]
-        simple = simple.assign(name=simple["baseline"]).rename(
+        simple = simple.assign(features=simple["baseline"], name=simple["baseline"]).rename(
             columns={f"auc_gain{end}": f"gain{end}" for end in ("", "_low", "_high")}
         )
         nested = self.feature_baselines[_of(self.feature_baselines, training)]
-        nested = nested.assign(name=nested["features"] + " (" + nested["model"] + ")")
-        nested = nested.rename(columns={"network_gain": "gain"})
-        columns = ["name", "auc", "auc_low", "auc_high", "gain", "gain_low", "gain_high", "p_value"]
+        nested = nested.assign(features=nested["features"].map(_up_to)).rename(columns={"network_gain": "gain"})
+        nested["name"] = nested["features"] + " (" + nested["model"] + ")"
+        if len(nested):
+            simple = simple[~simple["baseline"].isin(_AS_NESTED)]
+        columns = ["features", "name", "auc", "auc_low", "auc_high", "gain", "gain_low", "gain_high", "p_value"]
         parts = [part[columns] for part in (simple, nested) if len(part)]
         if not parts:
             return pd.DataFrame(columns=columns)
         found = pd.concat(parts, ignore_index=True).dropna(subset=["auc"])
         found["p_value"] = holm(found["p_value"].to_numpy(np.float64))
         return found.sort_values("auc", ascending=False, ignore_index=True)
+
+    def tested_against_baselines(self, main: Any) -> Any:
+        """Return the training whose baselines include the strongest: the best network unless the main one has it."""
+        best = self.best_network(main)
+        strongest = [self.baselines(training)["auc"].max() for training in (best, main)]
+        return main if strongest[1] > strongest[0] else best
 
     def fusion(self, main: Any) -> pd.DataFrame:
         """Return the rows of ``fusion_parts`` of the best fusion on the dataset and population; none without one."""
@@ -109,6 +119,11 @@ class Results:
 def is_above(difference: float, p_value_adjusted: float) -> bool:
     """Return True for a significantly positive difference."""
     return difference > 0 and p_value_adjusted < SIGNIFICANT
+
+
+def _up_to(features: str) -> str:
+    """Return the name of a nested feature set, which contains those before it."""
+    return f"features up to {added}" if (added := features.removeprefix("+ ")) != features else features
 
 
 def _of(table: pd.DataFrame, training: Any) -> pd.Series:

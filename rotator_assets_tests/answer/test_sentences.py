@@ -105,8 +105,8 @@ SERSIC = "ellipticity and Sersic index"
     [
         ((-0.117, -0.182, -0.052), 0.0004, "it beats the network by 0.117 [0.052, 0.182] (p = 0.0008)"),
         ((0.05, 0.02, 0.08), 0.001, "the network is better by 0.050 [0.020, 0.080] (p = 0.002)"),
-        ((0.014, -0.02, 0.05), 0.3, "differs from it by +0.014 [-0.020, +0.050], which is not significant (p = 0.60)"),
-        ((0.04, 0.001, 0.08), 0.04, "not significant (p = 0.08)"),  # after correction for two baselines
+        ((0.014, -0.02, 0.05), 0.3, "differs from it by +0.014 [-0.020, +0.050], which is not significant after"),
+        ((0.04, 0.001, 0.08), 0.04, "not significant after correction for 2 comparisons (p = 0.08)"),  # after correction for two baselines
         (UNKNOWN, np.nan, "its difference from the network was not tested"),
     ],
 )
@@ -125,15 +125,32 @@ def test_a_single_baseline_is_not_called_the_strongest():
     assert sentence.startswith("The only baseline, ellipticity and Sersic index, reaches AUC 0.70")
 
 
-def test_nested_feature_sets_are_baselines_too():
-    row = {"dataset": DATASET, "recipe": "thesis", "features": "+ T-Type", "model": "boosting", "auc": 0.81,
-           "auc_low": 0.78, "auc_high": 0.84, "network_gain": -0.04, "gain_low": -0.07, "gain_high": -0.01,
-           "p_value": 0.01}  # fmt: skip
-    rows = [baseline(SERSIC, (0.76, 0.72, 0.79), (0.01, -0.02, 0.05), 0.3)]
-    sentence = said("baselines", baseline_metrics=rows, feature_baselines=[row])
-    assert (
-        "The strongest of 2 baselines, + T-Type (boosting)," in sentence and "it beats the network by 0.040" in sentence
-    )
+def nested(features: str, model: str, auc: float, gain: float, p_value: float) -> dict:
+    """A row of ``feature_baselines`` of thesis."""
+    return {"dataset": DATASET, "recipe": "thesis", "features": features, "model": model, "auc": auc,
+            "auc_low": auc - 0.03, "auc_high": auc + 0.03, "network_gain": gain, "gain_low": gain - 0.03,
+            "gain_high": gain + 0.03, "p_value": p_value}  # fmt: skip
+
+
+def test_nested_feature_sets_replace_the_baselines_that_they_repeat():
+    rows = [
+        nested("ellipticity", "logistic regression", 0.52, 0.25, 1e-9),
+        nested("+ colour", "boosting", 0.81, -0.04, 0.01),
+    ]
+    simple = [
+        baseline(SERSIC, (0.76, 0.72, 0.79), (0.01, -0.02, 0.05), 0.3),
+        baseline("pixels", (0.6, 0.5, 0.7), (0.2, 0.1, 0.3), 0.01),
+    ]
+    sentence = said("baselines", baseline_metrics=simple, feature_baselines=rows)
+    assert "The strongest of 3 baselines, features up to colour (boosting)," in sentence
+    assert "it beats the network by 0.040" in sentence
+
+
+def test_a_stronger_baseline_of_the_main_training_is_not_passed_over():
+    rows = [nested("+ colour", "boosting", 0.81, -0.04, 0.001)]
+    sentence = said("baselines", **{**EVERYTHING, "feature_baselines": rows})
+    assert "features up to colour (boosting), reaches AUC 0.810" in sentence
+    assert "it beats the network of the 2020 study by 0.040" in sentence
 
 
 def test_the_best_network_on_images_alone_is_compared_with_baselines():
