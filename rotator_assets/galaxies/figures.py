@@ -235,7 +235,11 @@ def match_figure(match_report: pd.DataFrame, *, dataset: str, synthetic: bool) -
         )
     style.dress(axes, x="Number of galaxies")
     axes.grid(visible=False, axis="y")
-    axes.set_yticks(range(steps), [str(step) for step in match_report["step"]])
+    names = [
+        str(step).replace("lambda_r", r"$\lambda_R$").replace("axis_ratio", "axis ratio")
+        for step in match_report["step"]
+    ]
+    axes.set_yticks(range(steps), names)
     axes.set_ylim(steps - 0.5, -0.75)
     axes.set_xlim(0, max(1.0, 1.02 * np.nanmax(rows_in, initial=0)))
     if steps:
