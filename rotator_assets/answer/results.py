@@ -41,14 +41,14 @@ class Results:
         """Return the row of ``model_metrics`` of the training that answers the question; None without any.
 
         Real galaxies come before synthetic ones, the study's recipe before others, early types before all types, and
-        datasets in the order given.
+        datasets in the order given; trainings on other datasets are not considered.
         """
-        defined = self.model_metrics[np.isfinite(self.model_metrics["auc"].to_numpy(float))]
-        rank = {dataset: number for number, dataset in enumerate(datasets)}
+        metrics = self.model_metrics
+        defined = metrics[np.isfinite(metrics["auc"].to_numpy(float)) & metrics["dataset"].isin(datasets)]
         return min(
             rows_of(defined),
             key=lambda row: (row.synthetic, row.recipe != REFERENCE_RECIPE, row.population != "early",
-                             rank.get(row.dataset, len(rank)), row.recipe),
+                             datasets.index(row.dataset), row.recipe),
             default=None,
         )  # fmt: skip
 

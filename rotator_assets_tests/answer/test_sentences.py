@@ -106,7 +106,11 @@ SERSIC = "ellipticity and Sersic index"
         ((-0.117, -0.182, -0.052), 0.0004, "it beats the network by 0.117 [0.052, 0.182] (p = 0.0008)"),
         ((0.05, 0.02, 0.08), 0.001, "the network is better by 0.050 [0.020, 0.080] (p = 0.002)"),
         ((0.014, -0.02, 0.05), 0.3, "differs from it by +0.014 [-0.020, +0.050], which is not significant after"),
-        ((0.04, 0.001, 0.08), 0.04, "not significant after correction for 2 comparisons (p = 0.08)"),  # after correction for two baselines
+        (
+            (0.04, 0.001, 0.08),
+            0.04,
+            "not significant after correction for 2 comparisons (p = 0.08)",
+        ),  # after correction for two baselines
         (UNKNOWN, np.nan, "its difference from the network was not tested"),
     ],
 )
