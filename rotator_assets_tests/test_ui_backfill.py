@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rotator_assets.core.digits import shown
 from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE, RECIPES_FILE
 from rotator_assets.tables import open_store
 from rotator_assets_tests.commands import rotators
@@ -227,7 +228,7 @@ def _trained_one_after_the_other(runs: list[dict]) -> bool:
 
 def _see_the_new_auc(ui: Ui, page, auc: float) -> None:
     _open_partition(ui, page, "roc_report", "thesis")
-    page.get_by_text(str(auc), exact=True).wait_for()
+    page.get_by_text(str(shown(auc)), exact=True).wait_for()
     page.get_by_text("figure_history_roc").wait_for()
     page.wait_for_load_state("networkidle")
     assert page.get_by_text("Unsynced").count() == 0

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.number_text import with_interval
 from rotator_assets.orchestration.is_current import COVERED, NAME
 from rotator_assets.store.models import open_models
 from rotator_assets.tables import TABLES, open_store
@@ -70,8 +71,8 @@ def test_stale_partitions_are_reported_and_rebuilt_in_one_command(old):
     done = rotators("run", "--stale", data=old.path)
     assert done.returncode == 0, done.stderr
     assert "nothing is stale" in rotators("status", data=old.path).stdout
-    auc = float(open_store(old).query("SELECT auc FROM model_metrics")["auc"][0])
-    assert f"AUC {auc:.3f} [" in old.report.read_text()
+    (auc,) = open_store(old).query("SELECT auc, auc_low, auc_high FROM model_metrics").itertuples(index=False)
+    assert f"AUC {with_interval(*auc)}" in old.report.read_text()
     kept = open_store(old).query("SELECT auc, recipe_content FROM model_metrics_history ORDER BY trained_at")
     with open_runner(old) as runner:
         checks = [dg.AssetCheckKey(dg.AssetKey(asset), NAME) for asset in COVERED]

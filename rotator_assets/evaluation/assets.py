@@ -114,9 +114,17 @@ def roc_report(
             **fused,
             profile=models.profile,
             **table_metadata(TABLES["model_metrics_history"], 1),
-            **table_metadata(TABLES["roc_curves_history"], len(curve)),
+            **_kept_metadata(results),
         ),
     )
+
+
+def _kept_metadata(results: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return columns and rows of the tables that keep the results of every training."""
+    found: dict[str, Any] = {}
+    for name, frame in results.items():
+        found |= table_metadata(TABLES[f"{name}_history"], len(frame))
+    return found
 
 
 def _hash_of_results(metrics: dict) -> str:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import dagster as dg
 
+from rotator_assets.answer.tables import TABLES
 from rotator_assets.attribution.assets import attribution_maps
 from rotator_assets.attribution.faithfulness.assets import attribution_tests
 from rotator_assets.comparison.assets import dataset_comparison, recipe_comparison
@@ -22,6 +23,7 @@ from rotator_assets.robustness.injection.assets import planted_truth
 from rotator_assets.robustness.label_noise.assets import label_noise_report
 from rotator_assets.robustness.learning_curve.assets import learning_curve
 from rotator_assets.robustness.transfer.assets import transfer_report
+from rotator_assets.store.table_metadata import main_table_metadata
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS
@@ -102,7 +104,7 @@ def study_report(
     return dg.MaterializeResult(
         data_version=dg.DataVersion(f"{results_version}-{answered}"),
         metadata=described(
-            rows=len(answers),
+            **main_table_metadata(TABLES["key_results"], len(answers)),
             synthetic=synthetic,
             answer=dg.MetadataValue.md(as_markdown(page, synthetic)),
             report=dg.MetadataValue.path(str(store.root.report)),

@@ -32,7 +32,7 @@ for name in ("thesis", "residual"):
     logit = inference_function(network)(np.full((1, 16, 16, 3), 0.3, np.float32))
     config = hashlib.sha256(repr(network.get_config()).encode()).hexdigest()
     networks[name] = network.count_params(), config, float(logit[0, 0]).hex(), len(history.history["loss"])
-figure = style.new_figure(4, 3, title="t", dataset="d", recipe=None, synthetic=True)
+figure = style.new_figure(style.NARROW, 3, title="t", dataset="d", recipe=None, synthetic=True)
 style.dress(figure.add_subplot(), x="x")
 picture = hashlib.sha256(style.render(figure)).hexdigest()
 text = str(pd.DataFrame({"a": ["b"]}).dtypes["a"])

@@ -15,10 +15,11 @@ from rotator_assets.lineage.partitions import training_key
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.tables import TABLES, open_store
-from rotator_assets.training import cross_validation
+from rotator_assets.training import cross_validation, layers
 from rotator_assets.training.assets import predictions
 from rotator_assets.training.features import FUSED
 from rotator_assets.training.fusion import parts_of
+from rotator_assets_tests.report.made_up_tables import NETWORK
 from rotator_assets_tests.training.test_fusion import QUICK, WHOLE, sample
 
 DATASET, NAME = "manga-observed-64", "fusion"
@@ -38,6 +39,7 @@ def root(tmp_path, monkeypatch) -> DataRoot:
         written(root, table, DATASET, features.assign(galaxy_id=tested["galaxy_id"], dataset=DATASET))
     monkeypatch.setattr(results, "load_recipes", lambda: {**load_recipes(), NAME: RECIPE})
     monkeypatch.setattr(TrainedModels, "load_outputs", lambda self, fold: fold)
+    monkeypatch.setattr(layers, "network_layers", lambda model: NETWORK)
     logits = tested["logit"].to_numpy(np.float32)[:, None]
     monkeypatch.setattr(cross_validation, "predict_outputs", lambda model, images, rows, recipe: logits[rows])
     return root
