@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from rotator_assets.core.digits import shown
+from rotator_assets.core.number_text import with_interval
 from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE, RECIPES_FILE
 from rotator_assets.tables import open_store
 from rotator_assets_tests.commands import rotators
@@ -93,7 +94,7 @@ def test_an_edited_normalization_is_stale_backfilled_and_kept(ui, page, recipes)
     assert (ui.root.figures / DATASET / "thesis" / "history_roc.png").stat().st_size > 5_000
     _see_the_new_auc(ui, page, second.loc["thesis", "auc"])
 
-    in_database = {recipe: f"{auc:.3f}" for recipe, auc in second["auc"].items()}
+    in_database = {row.Index: with_interval(row.auc, row.auc_low, row.auc_high) for row in second.itertuples()}
     ui.wait_until(lambda: _aucs_in_report(ui) == in_database, 300, "the report follows")
     ui.wait_until(lambda: _materialized_since(ui, edited_at) == STALE | FOLLOWS, 60, "nothing else is made")
     _see_that_the_report_is_current(ui, page)
@@ -102,7 +103,7 @@ def test_an_edited_normalization_is_stale_backfilled_and_kept(ui, page, recipes)
 def _aucs_in_report(ui: Ui) -> dict[str, str]:
     """AUC that the report's section on each training prints, by recipe."""
     text = ui.root.report.read_text()
-    printed = rf'id="{DATASET}-%s">.*?AUC (\d\.\d{{3}}) \['
+    printed = rf'id="{DATASET}-%s" .*?AUC (\S+ \[.*?\])'
     return {recipe: re.search(printed % recipe, text, re.DOTALL).group(1) for recipe in _metrics(ui).index}
 
 
