@@ -36,10 +36,12 @@ def forest_rows(results: Results, main: Any) -> pd.DataFrame:
         columns=["label", *_NUMBERS],
     )
     network = pd.DataFrame([(main.recipe, main.auc, main.auc_low, main.auc_high)], columns=["label", *_NUMBERS])
-    networks = pd.concat([network, others], ignore_index=True) if len(others) else network
+    if results.fuses(main):
+        network = network.iloc[:0]  # its network alone is a part of the fusion
+    networks = pd.concat([part for part in (network, others) if len(part)] or [network], ignore_index=True)
     baselines = results.baselines(main).drop_duplicates("features").rename(columns={"name": "label"})
     parts = results.fusion(main).rename(columns={"part": "label"})
-    with_network = parts["label"].str.startswith("network +")
+    with_network = parts["label"].str.startswith("network" if results.fuses(main) else "network +")
     columns = parts[~parts["label"].str.startswith("network")]
     found = {
         NETWORKS: networks.assign(recipe=networks["label"]),

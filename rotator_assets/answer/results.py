@@ -40,17 +40,22 @@ class Results:
     def main_training(self, datasets: list[str]) -> Any:
         """Return the row of ``model_metrics`` of the training that answers the question; None without any.
 
-        Real galaxies come before synthetic ones, the study's recipe before others, early types before all types, and
-        datasets in the order given; trainings on other datasets are not considered.
+        Real galaxies come before synthetic ones, networks that use images alone before fusions, the study's recipe
+        before others, early types before all types, and datasets in the order given; trainings on other datasets are
+        not considered.
         """
         metrics = self.model_metrics
         defined = metrics[np.isfinite(metrics["auc"].to_numpy(float)) & metrics["dataset"].isin(datasets)]
         return min(
             rows_of(defined),
-            key=lambda row: (row.synthetic, row.recipe != REFERENCE_RECIPE, row.population != "early",
+            key=lambda row: (row.synthetic, self.fuses(row), row.recipe != REFERENCE_RECIPE, row.population != "early",
                              datasets.index(row.dataset), row.recipe),
             default=None,
         )  # fmt: skip
+
+    def fuses(self, training: Any) -> bool:
+        """Return True for a training that combines the network with columns."""
+        return bool(_of(self.fusion_parts, training).any())
 
     def image_only(self, main: Any) -> list[Any]:
         """Return other recipes on the same dataset and population that use images alone, as compared with the study's.

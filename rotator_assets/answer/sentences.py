@@ -71,13 +71,16 @@ def _network(results: Results, main: Any) -> KeyResult:
     auc = with_interval(main.auc, main.auc_low, main.auc_high)
     if not np.isfinite(main.auc_low + main.auc_high):
         said = f"reaches AUC {auc} ({sample}); its interval is not defined"
+    elif main.auc_low == main.auc_high:
+        said = f"reaches AUC {main.auc:.3f} ({sample}); its interval has no width with so few galaxies"
     elif main.auc_low > _CHANCE:
         said = f"separates slow from fast rotators: AUC {auc} ({sample}), where {_CHANCE} is chance"
     elif main.auc_high < _CHANCE:
         said = f"ranks slow and fast rotators the wrong way round: AUC {auc} ({sample}), where {_CHANCE} is chance"
     else:
         said = f"is consistent with chance: AUC {auc} ({sample}), where {_CHANCE} is chance"
-    sentence = f"From images alone, {name} {said}{_against_the_study(main)}."
+    seen = "From images and columns" if results.fuses(main) else "From images alone"
+    sentence = f"{seen}, {name} {said}{_against_the_study(main)}."
     return _result(main, "network", sentence, main.auc, main.auc_low, main.auc_high)
 
 
@@ -85,7 +88,7 @@ def _against_the_study(main: Any) -> str:
     study = STUDY_RESULTS.get((main.dataset, main.recipe))
     if main.synthetic or study is None or study.auc_low is None or study.auc_high is None:
         return ""
-    if not np.isfinite(main.auc_low + main.auc_high):
+    if not main.auc_low < main.auc_high:
         return ""
     value = f"{study.auc_low:.2f}" + (f"–{study.auc_high:.2f}" if study.auc_high != study.auc_low else "")
     if main.auc_high < study.auc_low:
@@ -109,7 +112,7 @@ def _baselines(results: Results, main: Any) -> KeyResult | None:
     name = "the network" if network.recipe == main.recipe else f"the best network ({network.recipe})"
     if network.recipe == main.recipe != results.best_network(main).recipe:
         name = _network_of(main.recipe)
-    if not np.isfinite(best.p_value):
+    if not np.isfinite(best.p_value + best.gain):
         compared = f"its difference from {name} was not tested"
     elif best.p_value >= SIGNIFICANT:
         gain = with_interval(best.gain, best.gain_low, best.gain_high, signed=True)
@@ -130,20 +133,21 @@ def _recipes(results: Results, main: Any) -> KeyResult | None:
     others = results.image_only(main)
     if main.recipe != REFERENCE_RECIPE or not others:
         return None
-    best = others[0]
     better = [row for row in others if is_above(row.auc_difference, row.p_value_adjusted)]
+    best = (better or others)[0]
     auc = with_interval(best.auc, best.auc_low, best.auc_high)
     ends = (best.auc_difference, best.auc_difference_low, best.auc_difference_high)
     difference = f"{with_interval(*ends, signed=True)}, {p_text(best.p_value_adjusted)}"
     reached = f"reaches AUC {auc} (difference {difference})"
     if len(others) == 1:
-        verdict = "is significantly better" if better else "is not significantly better"
+        tested = np.isfinite(best.p_value_adjusted)
+        verdict = "is significantly better" if better else "is not significantly better" if tested else "was not tested"
         sentence = f"Another recipe trained on images alone, {best.classifier}, {verdict}: it {reached}."
     else:
         verdict = {0: "none is", 1: "1 is"}.get(len(better), f"{len(better)} are")
         sentence = (
             f"Of {len(others)} other recipes trained on images alone, {verdict} significantly better; "
-            f"the best, {best.classifier}, {reached}."
+            f"the best{' of these' if len(better) > 1 else ''}, {best.classifier}, {reached}."
         )
     return _result(main, "recipes", sentence, *ends, recipe=best.classifier)
 
@@ -179,7 +183,7 @@ def _pixels(results: Results, main: Any) -> KeyResult | None:
         rows = rows[(rows["dataset"] == training.dataset) & (rows["recipe"] == training.recipe)]
         found = {(row.galaxies, row.measure): row for row in rows_of(rows)}
         wanted = [(name, "fraction_within_r_eff") for name in ("slow", "fast", "slow minus fast")]
-        if all(key in found for key in wanted):
+        if all(key in found and np.isfinite(found[key].mean) for key in wanted):
             return _within_half_light(training, found)
     return None
 
@@ -192,8 +196,10 @@ def _within_half_light(training: Any, found: dict[tuple[str, str], Any]) -> KeyR
         contrast = f"it is more central in slow rotators (difference {difference})"
     elif both.high < 0:
         contrast = f"it is less central in slow rotators (difference {difference})"
-    else:
+    elif np.isfinite(both.low + both.high):
         contrast = f"the classes do not differ significantly (difference {difference})"
+    else:
+        contrast = f"whether the classes differ was not tested (difference {difference})"
     sentence = (
         f"Of the absolute attribution of {name} (integrated gradients), {_percent(slow)} lies within the half-light "
         f"ellipse of slow and {_percent(fast)} of fast rotators{_light_and_area(found)}; {contrast}."
@@ -206,7 +212,7 @@ def _light_and_area(found: dict[tuple[str, str], Any]) -> str:
     texts = []
     for measure in ("area", "light"):
         keys = [(name, f"{measure}_within_r_eff") for name in ("slow", "fast")]
-        if not all(key in found for key in keys):
+        if not all(key in found and np.isfinite(found[key].mean) for key in keys):
             return ""
         total = sum(found[key].n_galaxies for key in keys)
         mean = sum(found[key].mean * found[key].n_galaxies for key in keys) / total
@@ -221,6 +227,7 @@ def _percent(row: Any, *, signed: bool = False, unit: str = "%") -> str:
     if not np.isfinite(low + high):
         return f"{value:{sign}.0f} {unit}"
     decimals = min(1, decimals_of(low, high))
+    value, low, high = (round(number, decimals) + 0.0 for number in (value, low, high))  # no negative zero
     return f"{value:{sign}.{decimals}f} {unit} [{low:{sign}.{decimals}f}, {high:{sign}.{decimals}f}]"
 
 
@@ -228,7 +235,7 @@ def _datasets(results: Results, main: Any) -> KeyResult | None:
     """Compare the same recipe on another dataset: a survey first, then noise, then the crop."""
     rows = results.dataset_comparison
     here = (rows["dataset"] == main.dataset) | (rows["reference_dataset"] == main.dataset)
-    rows = rows[here & (rows["recipe"] == main.recipe)].dropna(subset=["difference"])
+    rows = rows[here & (rows["recipe"] == main.recipe)].dropna(subset=["auc", "reference_auc", "difference"])
     if rows.empty:
         return None
     row = min(rows_of(rows), key=lambda row: (("survey", "noise", "crop").index(row.kind), row.p_value_adjusted))
@@ -236,11 +243,13 @@ def _datasets(results: Results, main: Any) -> KeyResult | None:
     other = row.dataset if sign > 0 else row.reference_dataset
     auc = row.auc if sign > 0 else row.reference_auc
     ends = (row.difference, row.low, row.high) if sign > 0 else (-row.difference, -row.high, -row.low)
+    tested = np.isfinite(row.p_value_adjusted)
     significant = "is significant" if row.p_value_adjusted < SIGNIFICANT else "is not significant"
+    verdict = f"{significant} ({p_text(row.p_value_adjusted)})" if tested else "was not tested"
     reached = f"{auc:.{decimals_of(row.low, row.high) if np.isfinite(row.low + row.high) else 3}f}"
     sentence = (
         f"On {other}, the same recipe reaches AUC {reached}; the difference from {main.dataset}, "
-        f"{with_interval(*ends, signed=True)}, {significant} ({p_text(row.p_value_adjusted)})."
+        f"{with_interval(*ends, signed=True)}, {verdict}."
     )
     synthetic = bool(main.synthetic or row.synthetic)
     return _result(main, "datasets", sentence, *ends, synthetic=synthetic)

@@ -11,6 +11,7 @@ import click
 
 from rotator_assets.cli.examples import examples
 from rotator_assets.cli.options import data_option, data_root, require_apart
+from rotator_assets.core.errors import InputError
 
 _LONGEST_NAME = 120
 
@@ -53,7 +54,10 @@ def compare(trainings: Sequence[str], dataset: str | None, data: str | None, out
 
     if not 2 <= len(trainings) <= len(LETTERS):
         raise click.UsageError(f"name two to {len(LETTERS)} trainings, such as: manga-observed-64/thesis log")
-    store = open_store(data_root(data))
+    root = data_root(data)
+    if not root.tables.is_dir():
+        raise InputError(f"{root.path}: holds no results to compare; run `rotators run` first")
+    store = open_store(root)
     if output:
         require_apart(output, store.root)
     versions = TrainingHistory(store).find(trainings, dataset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import socket
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -154,6 +155,10 @@ def run(
     else:
         chosen_recipes = list(dict.fromkeys(recipes)) or (study_recipes() if everything or stale else [])
         if not chosen_recipes:
+            if REFERENCE_RECIPE not in known:
+                raise InputError(
+                    f"there is no recipe '{REFERENCE_RECIPE}', the default; name one of: {', '.join(known)}"
+                )
             chosen_recipes = [REFERENCE_RECIPE]
             if verbosity is not Verbosity.QUIET:
                 click.echo(f"recipe: {REFERENCE_RECIPE} (the default; `rotators recipes` lists others)")
@@ -188,7 +193,9 @@ def report(data: str | None, pdf: bool, verbosity: Verbosity) -> None:
 
     root = data_root(data)
     if not open_store(root).partitions("model_metrics"):
-        raise InputError(f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {root.path}` first")
+        raise InputError(
+            f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {shlex.quote(str(root.path))}` first"
+        )
     root.require_writable()
     with open_runner(root, verbosity.log_level) as runner:
         try:

@@ -7,6 +7,7 @@ import math
 INTERVAL_SIGMAS = 3.92
 """Width of a 95 % interval of a normal distribution in standard deviations."""
 MISSING = "–"
+_MOST_DECIMALS = 6
 
 
 def decimals_for(error: float) -> int:
@@ -50,8 +51,15 @@ def with_interval(value: float, low: float, high: float, *, signed: bool = False
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{value:{sign}.3f}"
     decimals = decimals_of(low, high)
+    while decimals < _MOST_DECIMALS and any(_hides_side(end, decimals) for end in (low, high)):
+        decimals += 1
     value, low, high = (round(number, decimals) + 0.0 for number in (value, low, high))  # no negative zero
     return f"{value:{sign}.{decimals}f} [{low:{sign}.{decimals}f}, {high:{sign}.{decimals}f}]"
+
+
+def _hides_side(end: float, decimals: int) -> bool:
+    """Return True if rounding hides on which side of no difference (0), or of chance (0.5), the end of an interval is."""
+    return any(round(end, decimals) == value != end for value in (0.0, 0.5))
 
 
 def p_text(p_value: float) -> str:
@@ -68,4 +76,6 @@ def p_number(p_value: float) -> str:
         return MISSING
     if p_value < 1e-4:
         return "< 0.0001"
+    if f"{p_value:.1g}" == "0.05":
+        return f"{p_value:.4f}"  # on one side of the usual limit
     return f"{p_value:.1g}" if p_value < 0.1 else f"{p_value:.2f}"

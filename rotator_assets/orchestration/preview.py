@@ -6,7 +6,9 @@ The question is put to a copy of its databases in a temporary folder.
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -150,7 +152,10 @@ def _copy_instance(home: Path, copy: Path) -> None:
     def left_out(folder: str, names: list[str]) -> list[str]:
         return [name for name in names if Path(folder) == runs and not name.startswith("index.db")]
 
-    shutil.copytree(home, copy, ignore=left_out)
+    shutil.copytree(home, copy, ignore=left_out, copy_function=shutil.copyfile)
+    for folder, _, files in os.walk(copy):  # those of a root that cannot be written
+        for path in (Path(folder), *(Path(folder, name) for name in files)):
+            path.chmod(path.stat().st_mode | stat.S_IRWXU)
 
 
 def _link_files(table: Path, copy: Path) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from textwrap import fill
 
+import pandas as pd
+
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.keys import WHOLE
 from rotator_assets.orchestration.terminal import output_console
 from rotator_assets.store.table_store import TableStore
 
 
 def print_summary(store: TableStore) -> None:
     """Print the sentences of the answer and where the report is. Raises InputError where nothing was reported yet."""
-    found = store.query("SELECT position, sentence FROM key_results ORDER BY position")
+    found = store.read("key_results", WHOLE) if store.partitions("key_results") else pd.DataFrame()  # writes nothing
     if found.empty:
         raise InputError(
             f"{store.root.path}: there is no answer yet; train with `rotators run`, or make the report again with "
             "`rotators report`"
         )
+    found = found.sort_values("position")
     width = output_console().width
     for position, sentence in zip(found["position"], found["sentence"], strict=True):
         print(fill(f"{position}. {sentence}", width, subsequent_indent="   "))

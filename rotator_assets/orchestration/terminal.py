@@ -35,7 +35,7 @@ _LONG = 30
 
 def output_console() -> Console:
     """Return a console for standard output: without limit of width or colours in a pipe or a file."""
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():  # pyright: ignore[reportUnnecessaryComparison]  # closed: None
         return _Console(highlight=False)
     return _Console(highlight=False, width=_WIDE, force_terminal=False, color_system=None)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rotator_assets.core.errors import InputError
 from rotator_assets.plots.style import shown_width
 
-_PNG = b"\x89PNG"
+_PNG, _END = b"\x89PNG", b"IEND\xaeB`\x82"
 _SIZES = ((1200, 80), (960, 70), (800, 60), (800, 45), (650, 45), (500, 40), (300, 30))
 """Width in pixels and WebP quality of compressed pictures, best first; the page is about 960 pixels wide."""
 
@@ -29,7 +30,7 @@ class Embedded:
 def embedded(pictures: Sequence[bytes | Path], room: int) -> list[Embedded]:
     """Return PNGs (bytes or files) for the page, together at most ``room`` bytes before base64.
 
-    Raises ValueError for a picture that is not a PNG, and if they do not fit.
+    Raises InputError for a damaged file, and ValueError for bytes that are no PNG and if the pictures do not fit.
     """
     loaded = [_load(picture) for picture in pictures]
     limit = largest_size([len(data) for data in loaded], room)
@@ -54,10 +55,11 @@ def largest_size(sizes: Sequence[int], room: int) -> int:
 
 def _load(picture: bytes | Path) -> bytes:
     data = picture.read_bytes() if isinstance(picture, Path) else picture
-    if not data.startswith(_PNG):
-        name = picture if isinstance(picture, Path) else "picture"
-        raise ValueError(f"{name}: is not a PNG")
-    return data
+    if data.startswith(_PNG) and data.endswith(_END):
+        return data
+    if isinstance(picture, Path):
+        raise InputError(f"{picture}: is damaged or no PNG; materialize the asset that draws it again, or delete it")
+    raise ValueError("picture: is not a PNG")
 
 
 def _data_url(data: bytes, max_bytes: int) -> str:

@@ -43,8 +43,8 @@ ORDER BY abs(p.probability_fast - p.threshold) DESC, p.galaxy_id
 class GalaxyCard:
     """A misclassified galaxy; ``image`` and ``attribution`` are data URLs, empty where there is none.
 
-    ``x`` and ``y`` place it in the spin plane, in units of `PLANE`. ``page`` is the survey's web page, empty without
-    one.
+    ``place`` is where it lies in the spin plane, in units of `PLANE`; None if lambda_R or ellipticity are gone.
+    ``page`` is the survey's web page, empty without one.
     """
 
     galaxy_id: str
@@ -55,8 +55,7 @@ class GalaxyCard:
     lambda_r: float
     spin_threshold: float
     ellipticity: float
-    x: float
-    y: float
+    place: tuple[float, float] | None
     page: str
     image: str
     attribution: str
@@ -102,6 +101,7 @@ def misclassified(tables: TableStore, training: Any, survey: str, most: int) -> 
         ORDER BY p.galaxy_id""",
         keys,
     )
+    some = everything.iloc[:: 1 + len(everything) // _MOST_POINTS]
     pictures = _Pictures.open(tables.root, training.dataset, training.recipe)
     if rows.empty or pictures is None:
         return None
@@ -114,7 +114,7 @@ def misclassified(tables: TableStore, training: Any, survey: str, most: int) -> 
         n_misclassified=len(rows),
         n_galaxies=len(everything),
         boundary=_boundary(everything),
-        points=[_place(row) for row in rows_of(everything.iloc[:: 1 + len(everything) // _MOST_POINTS])],
+        points=[place for row in rows_of(some) if (place := _place(row)) is not None],
         synthetic=bool(training.synthetic),
     )
 
@@ -151,7 +151,12 @@ class _Pictures:
 
 
 def _open_maps(path: Path) -> NDArray[np.float32] | None:
-    return np.load(path, mmap_mode="r", allow_pickle=False) if path.is_file() else None
+    """Open the maps; None without a file, or if it is damaged."""
+    try:
+        maps = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return maps if maps.ndim == 3 and np.issubdtype(maps.dtype, np.floating) else None
 
 
 def _card(row: Any, pictures: _Pictures, limit: float, survey: str, synthetic: bool) -> GalaxyCard:
@@ -160,7 +165,6 @@ def _card(row: Any, pictures: _Pictures, limit: float, survey: str, synthetic: b
 
     attribution = pictures.map_of(row)
     image = rgb(pictures.images[pictures.row_of[row.galaxy_id]], calibrated=row.image_unit != "colour")
-    x, y = _place(row)
     return GalaxyCard(
         galaxy_id=row.galaxy_id,
         label="slow" if row.rotator_type == 0 else "fast",
@@ -170,8 +174,7 @@ def _card(row: Any, pictures: _Pictures, limit: float, survey: str, synthetic: b
         lambda_r=row.lambda_r,
         spin_threshold=row.spin_threshold,
         ellipticity=row.ellipticity,
-        x=x,
-        y=y,
+        place=_place(row),
         page="" if synthetic else SURVEYS[survey].page(row.galaxy_id, row.ra, row.dec),
         image=_picture(image),
         attribution="" if attribution is None else _picture(map_colours(attribution, limit)),
@@ -189,8 +192,10 @@ def _picture(colours: NDArray[np.float32]) -> str:
     return webp_url(buffer.getvalue())
 
 
-def _place(row: Any) -> tuple[float, float]:
-    """Return the place of a galaxy in the spin plane, in units of its drawing."""
+def _place(row: Any) -> tuple[float, float] | None:
+    """Return the place of a galaxy in the spin plane, in units of its drawing; None without lambda_R or ellipticity."""
+    if not np.isfinite(float(row.ellipticity) + float(row.lambda_r)):
+        return None
     return round(PLANE * float(row.ellipticity), 1), round(PLANE * (1 - min(float(row.lambda_r), 1.0)), 1)
 
 

@@ -9,10 +9,13 @@ function reveal(id) {
   for (let place = target; place; place = place.parentElement) if (place.tagName === "DETAILS") place.open = true;
   target.scrollIntoView();
 }
-addEventListener("hashchange", () => reveal(decodeURIComponent(location.hash.slice(1))));
+function target(hash) {
+  try { return decodeURIComponent(hash.slice(1)); } catch { return ""; }
+}
+addEventListener("hashchange", () => reveal(target(location.hash)));
 document.addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#"]');
-  if (link) reveal(decodeURIComponent(link.hash.slice(1)));
+  if (link) reveal(target(link.hash));
 });
 
 // Everything is printed, or the first page alone: ?pages=first
@@ -91,7 +94,10 @@ for (const gallery of all(".gallery")) {
   const search = gallery.querySelector("input"), order = gallery.querySelector("select");
   const update = () => {
     const [key, direction] = order.value.split(" ");
-    const cards = [...list.children].sort((a, b) => (direction === "up" ? 1 : -1) * (a.dataset[key] - b.dataset[key]));
+    const cards = [...list.children].sort((a, b) => {
+      const [x, y] = [a.dataset[key], b.dataset[key]], order = compare(x, y, true);
+      return direction === "up" || x === "" || y === "" ? order : -order;
+    });
     const wanted = search.value.toLowerCase().split(/\s+/);
     for (const card of cards) card.hidden = !wanted.every((word) => card.dataset.text.includes(word));
     list.append(...cards);
@@ -113,4 +119,4 @@ const watch = new IntersectionObserver((changes) => {
   entries.get(current.id)?.setAttribute("aria-current", "true");
 }, { rootMargin: "0px 0px -75% 0px" });
 all("[data-section]").forEach((section) => watch.observe(section));
-reveal(decodeURIComponent(location.hash.slice(1)));
+reveal(target(location.hash));

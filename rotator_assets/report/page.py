@@ -201,5 +201,6 @@ _IN_TEMPLATES = {
     "max_rows": MAX_ROWS,
     "paragraphs": _paragraphs,
     "in_numbers": in_numbers,
+    "known": lambda value: "" if value != value else value,
 }
 """What the template uses besides the values of a report."""

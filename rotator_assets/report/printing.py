@@ -55,7 +55,9 @@ def print_report(html: Path, pdf: Path, pages: Pages) -> Path:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=SECONDS, check=False, env=_with_home(profile)
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except subprocess.TimeoutExpired:
+            raise InputError(f"{browser}: does not print the report within {SECONDS} s") from None
+        except OSError as error:
             raise InputError(f"{browser}: does not print the report: {error}") from error
         if done.returncode != 0 or not temporary.is_file() or not temporary.stat().st_size:
             last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

@@ -150,19 +150,24 @@ def _superseded(folder: Path) -> list[Path]:
 
 
 def open_tensor(folder: Path) -> ImageTensor:
-    """Open the folder's tensor. Raises FileNotFoundError where none was written."""
+    """Open the folder's tensor. Raises FileNotFoundError where none was written, InputError for damaged files."""
     manifest_path = folder / _MANIFEST
     for attempt in range(3):
         if not manifest_path.is_file():
             raise FileNotFoundError(f"{folder} holds no image tensor; materialize image_tensors first")
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
         try:
+            manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
             images = _open_array(folder / manifest["file"])
+            return ImageTensor(images, tuple(manifest["galaxy_ids"]), manifest["version"], manifest["synthetic"])
         except FileNotFoundError:
             if attempt == 2:
                 raise
             continue  # another run has replaced the tensor between the two reads
-        return ImageTensor(images, tuple(manifest["galaxy_ids"]), manifest["version"], manifest["synthetic"])
+        except (ValueError, KeyError, EOFError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"{folder}: the image tensor is damaged ({reason}); materialize image_tensors again"
+            ) from error
     raise AssertionError("unreachable")
 
 

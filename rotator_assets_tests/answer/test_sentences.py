@@ -57,6 +57,7 @@ def test_the_main_number_of_a_sentence_is_within_its_interval():
         ((0.53, 0.50, 0.56), "is consistent with chance"),
         ((0.44, 0.40, 0.48), "the wrong way round"),
         ((0.9, np.nan, np.nan), "reaches AUC 0.900 (840 early-type galaxies"),
+        ((1.0, 1.0, 1.0), "its interval has no width with so few galaxies"),
     ],
 )
 def test_the_network_is_judged_by_its_interval(auc, claim):
@@ -95,6 +96,13 @@ def test_real_galaxies_the_study_and_early_types_come_first():
     for kept, expected in cases:
         first = key_results(results(model_metrics=kept), DATASETS)[0]
         assert (first.dataset, first.recipe) == expected
+
+
+def test_a_fusion_answers_only_where_no_network_uses_images_alone():
+    fused = {"fusion_parts": EVERYTHING["fusion_parts"]}
+    rows = [training("fusion", (0.852, 0.82, 0.88)), training("log")]
+    assert said("network", model_metrics=rows, **fused).startswith("From images alone, the network of log")
+    assert said("network", model_metrics=rows[:1], **fused).startswith("From images and columns, the network of fusion")
 
 
 SERSIC = "ellipticity and Sersic index"
@@ -167,7 +175,11 @@ def test_the_best_network_on_images_alone_is_compared_with_baselines():
     [
         (0.001, "Of 2 other recipes trained on images alone, 1 is significantly better; the best, every-galaxy,"),
         (0.2, "Of 2 other recipes trained on images alone, none is significantly better; the best, every-galaxy,"),
-        (np.nan, "none is significantly better"),
+        (
+            np.nan,
+            "none is significantly better; the best, every-galaxy, reaches AUC 0.819 [0.787, 0.848] (difference "
+            "+0.045 [+0.020, +0.070], no test)",
+        ),
     ],
 )
 def test_recipes_are_counted_by_their_corrected_p_value(p_value, claim):
@@ -177,6 +189,17 @@ def test_recipes_are_counted_by_their_corrected_p_value(p_value, claim):
     ]
     sentence = said("recipes", **{**EVERYTHING, "classifier_comparison": rows})
     assert claim in sentence and "fusion" not in sentence
+
+
+def test_the_best_is_a_significantly_better_one():
+    rows = [recipe("max-g", (0.83, 0.76, 0.88), (0.05, -0.01, 0.11), 0.2), EVERYTHING["classifier_comparison"][0]]
+    sentence = said("recipes", **{**EVERYTHING, "classifier_comparison": rows})
+    assert "1 is significantly better; the best, every-galaxy, reaches" in sentence
+
+
+def test_a_single_recipe_without_a_test_is_not_judged():
+    sentence = said("recipes", classifier_comparison=[recipe("log", (0.8, 0.7, 0.9), (0.03, np.nan, np.nan), np.nan)])
+    assert "log, was not tested: it reaches AUC 0.8" in sentence
 
 
 def test_a_recipe_that_is_significantly_worse_is_not_better():
@@ -205,6 +228,7 @@ def test_what_the_network_adds_is_judged_by_the_paired_test(difference, p_value,
     [
         (0.066, 0.125, "it is more central in slow rotators (difference +9.5 percentage points [+6.6, +12.5])"),
         (-0.03, 0.2, "the classes do not differ significantly"),
+        (np.nan, np.nan, "whether the classes differ was not tested"),
         (-0.125, -0.066, "it is less central in slow rotators"),
     ],
 )
@@ -231,12 +255,22 @@ def test_attribution_is_compared_with_area_and_light():
         ({}, "On tng100-noisy-64, the same recipe reaches AUC 0.690; the difference from manga-observed-64, "
              "-0.080 [-0.120, -0.040], is significant (p = 0.001)"),
         ({"p_value_adjusted": 0.11}, "is not significant (p = 0.11)"),
+        ({"p_value_adjusted": np.nan}, "-0.080 [-0.120, -0.040], was not tested."),
         ({"dataset": DATASET, "reference_dataset": OTHER, "auc": 0.774, "reference_auc": 0.69, "difference": 0.08,
           "low": 0.04, "high": 0.12}, "the difference from manga-observed-64, -0.080 [-0.120, -0.040], is significant"),
     ],
 )  # fmt: skip
 def test_datasets_are_compared_with_that_of_the_main_training(more, claim):
     assert claim in said("datasets", dataset_comparison=[pair((-0.08, -0.12, -0.04), 0.001, **more)])
+
+
+def test_numbers_that_are_missing_are_not_said():
+    rows = [
+        attribution(name, "fraction_within_r_eff", np.nan, np.nan, np.nan)
+        for name in ("slow", "fast", "slow minus fast")
+    ]
+    assert said("pixels", attribution_summary=rows) == ""
+    assert said("datasets", dataset_comparison=[pair((-0.08, -0.12, -0.04), 0.001, auc=np.nan)]) == ""
 
 
 def test_synthetic_results_say_so():

@@ -37,6 +37,9 @@ def test_rounding_changes_a_value_by_less_than_half_its_error(error):
         ((0.0821, -0.0185, 0.1827), True, "+0.08 [-0.02, +0.18]"),
         ((-0.0001, -0.08, 0.08), True, "+0.00 [-0.08, +0.08]"),
         ((0.5, math.nan, math.nan), False, "0.500"),
+        ((0.62, 0.5021, 0.73), False, "0.620 [0.502, 0.730]"),
+        ((-0.08, -0.15, 0.0021), True, "-0.080 [-0.150, +0.002]"),
+        ((0.08, 0.0, 0.16), True, "+0.08 [+0.00, +0.16]"),
         ((math.nan, 0.1, 0.2), False, "not defined"),
     ],
 )
@@ -46,7 +49,15 @@ def test_values_have_the_digits_that_their_interval_allows(numbers, signed, text
 
 @pytest.mark.parametrize(
     ("p_value", "text"),
-    [(0.109, "p = 0.11"), (0.0449, "p = 0.04"), (8.4e-4, "p = 0.0008"), (4e-6, "p < 0.0001"), (math.nan, "no test")],
+    [
+        (0.109, "p = 0.11"),
+        (0.0449, "p = 0.04"),
+        (8.4e-4, "p = 0.0008"),
+        (4e-6, "p < 0.0001"),
+        (math.nan, "no test"),
+        (0.0496, "p = 0.0496"),
+        (0.0504, "p = 0.0504"),
+    ],
 )
 def test_p_values(p_value, text):
     assert p_text(p_value) == text

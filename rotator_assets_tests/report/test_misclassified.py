@@ -68,7 +68,7 @@ def test_misclassified_galaxies_are_shown_furthest_from_the_threshold_first(stor
     assert [card.galaxy_id for card in misclassified(store, TRAINING, "manga", 1).cards] == ["8000-3"]
     card = gallery.cards[0]
     assert (card.probability_slow, card.threshold_slow, card.fold) == (pytest.approx(0.8), pytest.approx(0.4), 0)
-    assert (card.lambda_r, card.ellipticity, card.x, card.y) == (0.5, 0.3, 30.0, 50.0)
+    assert (card.lambda_r, card.ellipticity, card.place) == (0.5, 0.3, (30.0, 50.0))
     assert card.spin_threshold == pytest.approx(0.31 * 0.3**0.5)
 
 
@@ -96,6 +96,21 @@ def test_the_boundary_is_that_of_the_labels(store):
 def test_without_maps_there_are_images(store):
     (store.root.attributions / DATASET / "thesis" / "maps.npy").unlink()
     assert {card.attribution for card in misclassified(store, TRAINING, "manga", 9).cards} == {""}
+
+
+@pytest.mark.parametrize("damage", [b"", b"no maps", b"\x93NUMPY\x01\x00"])
+def test_damaged_maps_count_as_none(store, damage):
+    (store.root.attributions / DATASET / "thesis" / "maps.npy").write_bytes(damage)
+    assert {card.attribution for card in misclassified(store, TRAINING, "manga", 9).cards} == {""}
+
+
+def test_a_galaxy_without_spin_has_no_place(store):
+    known = store.read("labeled_galaxies", "manga")
+    store.write(
+        "labeled_galaxies", "manga", known.assign(lambda_r=known["lambda_r"].where(known["galaxy_id"] != "8000-3"))
+    )
+    gallery = misclassified(store, TRAINING, "manga", 9)
+    assert [card.place is None for card in gallery.cards] == [True, False] and len(gallery.points) == 3
 
 
 def test_a_galaxy_that_left_the_tensor_is_counted_and_not_shown(store):

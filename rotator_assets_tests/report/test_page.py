@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from rotator_assets.answer.funnel import FunnelStep
+from rotator_assets.core.errors import InputError
 from rotator_assets.report import page as report
 from rotator_assets.report.embedding import largest_size
 from rotator_assets.report.page import Answer, FirstPage, ReportContext, ReportFigure, ReportSection, ReportTable
@@ -229,6 +230,13 @@ def test_other_formats_and_repeated_anchors_are_refused(context):
     for anchors in (["a", "a"], ["answer"], ["a b"], ["1"], [""]):
         with pytest.raises(ValueError, match="anchor"):
             report.render_report(replace(context, sections=[ReportSection("t", anchor) for anchor in anchors]))
+
+
+@pytest.mark.parametrize("damage", [b"", _png()[:-4], b"<svg/>"])
+def test_a_damaged_picture_is_named_with_what_to_do(context, tmp_path, damage):
+    (tmp_path / "scores.png").write_bytes(damage)
+    with pytest.raises(InputError, match=r"scores.png: is damaged or no PNG; materialize"):
+        report.render_report(context)
 
 
 def test_the_saved_report_is_the_rendered_one(context, tmp_path):
