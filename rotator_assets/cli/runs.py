@@ -193,9 +193,8 @@ def report(data: str | None, pdf: bool, verbosity: Verbosity) -> None:
 
     root = data_root(data)
     if not open_store(root).partitions("model_metrics"):
-        raise InputError(
-            f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {shlex.quote(str(root.path))}` first"
-        )
+        here = shlex.quote(str(root.path))
+        raise InputError(f"{root.path}: nothing to report yet; run `rotators run --dataset … --data {here}` first")
     root.require_writable()
     with open_runner(root, verbosity.log_level) as runner:
         try:

@@ -58,7 +58,7 @@ def with_interval(value: float, low: float, high: float, *, signed: bool = False
 
 
 def _hides_side(end: float, decimals: int) -> bool:
-    """Return True if rounding hides on which side of no difference (0), or of chance (0.5), the end of an interval is."""
+    """Return True if rounding hides on which side of no difference (0) or of chance (0.5) an end is."""
     return any(round(end, decimals) == value != end for value in (0.0, 0.5))
 
 
