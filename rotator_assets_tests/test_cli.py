@@ -222,6 +222,19 @@ def test_a_missing_root_is_an_error(tmp_path):
     assert "no such data root" in complaint(rotators("query", "SELECT 1", data=tmp_path / "nowhere"))
 
 
+@pytest.mark.parametrize("command", [("summary",), ("compare", "manga-observed-64/thesis", "log")])
+def test_reading_leaves_an_empty_root_as_it_is(tmp_path, command):
+    complaint(rotators(*command, data=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_default_recipe_another_one_is_named(small_demo_root, tmp_path, monkeypatch):
+    (tmp_path / "recipes.yaml").write_text("recipes:\n  mine:\n    epochs: 2\n")
+    monkeypatch.setenv("ROTATORS_RECIPES", str(tmp_path / "recipes.yaml"))
+    done = rotators("run", "-d", "manga-observed-64", "--dry-run", data=small_demo_root)
+    assert "there is no recipe 'thesis', the default; name one of: mine" in complaint(done)
+
+
 def test_bad_settings_are_reported_before_anything_runs(tmp_path):
     (tmp_path / "manga").mkdir()
     (tmp_path / "settings.yaml").write_text("manga: {labels: {ttype: 3}}")

@@ -96,6 +96,17 @@ def test_a_missing_tensor_says_what_to_do(tmp_path):
         open_tensor(tmp_path)
 
 
+@pytest.mark.parametrize("file", ["*.json", "*.npy"])
+@pytest.mark.parametrize("kept", [0, 20])
+def test_a_damaged_tensor_says_what_to_do(tmp_path, file, kept):
+    with writing_tensor(tmp_path, 4) as writer:
+        writer.append("a", np.zeros((4, 4, 3), dtype=np.float32))
+    (path,) = tmp_path.glob(file)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"the image tensor is damaged .*; materialize image_tensors again"):
+        open_tensor(tmp_path)
+
+
 def test_memory_stays_flat(tmp_path):
     """Writing 400 MB of images needs no more memory than writing 4 MB."""
     code = """
