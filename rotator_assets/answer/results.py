@@ -58,13 +58,14 @@ class Results:
         return bool(_of(self.fusion_parts, training).any())
 
     def image_only(self, main: Any) -> list[Any]:
-        """Return other recipes on the same dataset and population that use images alone, as compared with the study's.
+        """Return other recipes that use images alone and are tested on the same sample, as compared with the study's.
 
-        Rows of ``classifier_comparison``, best first.
+        Rows of ``classifier_comparison``, best first. Recipes with other labels or fewer galaxies are left out: their
+        AUCs are of an easier or harder sample.
         """
         rows = self.classifier_comparison
         fusing = set(self.fusion_parts["recipe"])
-        same = rows[(rows["dataset"] == main.dataset) & (rows["population"] == main.population)]
+        same = rows[_same_sample(rows, main) & (rows["population"] == main.population)]
         chosen = same[(same["kind"] == "recipe") & ~same["classifier"].isin({main.recipe, *fusing})]
         return list(rows_of(chosen.dropna(subset=["auc", "auc_difference"]).sort_values("auc", ascending=False)))
 
@@ -112,7 +113,7 @@ class Results:
     def fusion(self, main: Any) -> pd.DataFrame:
         """Return the rows of ``fusion_parts`` of the best fusion on the dataset and population; none without one."""
         tested = self.model_metrics
-        same = tested[(tested["dataset"] == main.dataset) & (tested["population"] == main.population)]
+        same = tested[_same_sample(tested, main) & (tested["population"] == main.population)]
         rows = self.fusion_parts
         rows = rows[(rows["dataset"] == main.dataset) & rows["recipe"].isin(same["recipe"])]
         if rows.empty:
@@ -129,6 +130,12 @@ def is_above(difference: float, p_value_adjusted: float) -> bool:
 def _up_to(features: str) -> str:
     """Return the name of a nested feature set, which contains those before it."""
     return f"features up to {added}" if (added := features.removeprefix("+ ")) != features else features
+
+
+def _same_sample(table: pd.DataFrame, main: Any) -> pd.Series:
+    """Return True for rows of the same dataset with as many galaxies and slow rotators."""
+    sizes = (table["n_galaxies"] == main.n_galaxies) & (table["n_slow"] == main.n_slow)
+    return (table["dataset"] == main.dataset) & sizes
 
 
 def _of(table: pd.DataFrame, training: Any) -> pd.Series:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rotator_assets.core.frames import row_at
-from rotator_assets.plots.galleries import rgb
+from rotator_assets.plots.galleries import rgb, small_picture
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import open_tensor
-
-_QUALITY = 80
-"""Of the pictures (WebP)."""
 
 
 class PicturedGalaxies:
@@ -42,9 +37,5 @@ class PicturedGalaxies:
         known = self.properties(galaxy_id)
         if known is None or galaxy_id not in self._numbers:
             return None
-        from PIL import Image
-
-        pixels = rgb(self._images[self._numbers[galaxy_id]], calibrated=known["image_unit"] == "nanomaggies")
-        buffer = io.BytesIO()
-        Image.fromarray((255 * pixels[::-1]).round().astype(np.uint8)).save(buffer, "WEBP", quality=_QUALITY)
-        return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+        image = self._images[self._numbers[galaxy_id]]
+        return small_picture(rgb(image, calibrated=known["image_unit"] != "colour"))

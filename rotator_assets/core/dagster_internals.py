@@ -103,7 +103,7 @@ def dagster_dev(arguments: Sequence[str], webserver: str) -> None:
 def serve_with_file(address: str, file: Path) -> None:
     """Run ``dagster-webserver`` with the arguments of this process; it also serves one HTML file, at an address.
 
-    The page gets an origin of its own, so that its scripts have no access to the server.
+    The page has its own origin, so its scripts cannot reach the server.
     """
     from dagster_webserver import app, cli
     from starlette.requests import Request

@@ -30,7 +30,7 @@ _HELD_OUT = 0.2
 
 
 def image_passes(recipe: Recipe, n_images: float, n_tested: float | None = None) -> float:
-    """Return how many times an image passes through a network of the study's size during a training.
+    """Return the number of passes of an image through a network of the study's size during a training.
 
     Early stopping is not counted.
 

@@ -22,6 +22,6 @@ class Verbosity(Enum):
         return "INFO" if self is Verbosity.VERBOSE else LOG_LEVEL
 
     def apply(self) -> None:
-        """Let TensorFlow, which is imported later, log what is asked for, here and in child processes."""
+        """Set the log level of TensorFlow, which is imported later, here and in child processes."""
         if self is Verbosity.VERBOSE:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"

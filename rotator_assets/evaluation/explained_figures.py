@@ -79,7 +79,7 @@ def roc_of_scores_figure() -> Figure:
     axes.plot([x], [y], "D", ms=8, mfc="white", mec=style.INK, mew=1.8, label=label)
     chance_line(axes)
     style.dress(axes, x=FALSE_POSITIVES, y=TRUE_POSITIVES)
-    legends.beside(axes, labelspacing=0.8)
+    legends.right_of(axes, labelspacing=0.8)
     return figure
 
 

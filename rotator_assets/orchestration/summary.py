@@ -6,9 +6,10 @@ from textwrap import fill
 
 import pandas as pd
 
+from rotator_assets.answer.results import Results
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.keys import WHOLE
-from rotator_assets.orchestration.terminal import output_console
+from rotator_assets.orchestration.terminal import output_console, print_wrapped
 from rotator_assets.store.table_store import TableStore
 
 
@@ -25,3 +26,5 @@ def print_summary(store: TableStore) -> None:
     for position, sentence in zip(found["position"], found["sentence"], strict=True):
         print(fill(f"{position}. {sentence}", width, subsequent_indent="   "))
     print(f"report: {store.root.report}")
+    if store.newest_version(Results.__dataclass_fields__) > store.newest_version(["key_results"]):
+        print_wrapped("notice: results are newer than this answer: `rotators report` makes it again")

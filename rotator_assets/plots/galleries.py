@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -18,6 +20,8 @@ BAND_WEIGHTS = np.array([7.8, 5.7, 4.9]) / 5.7
 """Weights of g, r, i in colour pictures relative to r, as in the colour images of SDSS."""
 SOFTENING = 30.0
 """Softening of the asinh stretch, which is linear below about peak / 30."""
+_QUALITY = 80
+"""Of small pictures (WebP)."""
 
 
 def rgb(image: ArrayLike, *, calibrated: bool = True) -> NDArray[np.float32]:
@@ -161,3 +165,18 @@ def galaxy_label(galaxy: pd.Series) -> str:
     sign = "≥" if score >= threshold else "<"
     digits = next((n for n in (2, 3, 4) if round(score, n) != round(threshold, n)), 2 if sign == "≥" else 6)
     return f"{galaxy['galaxy_id']}\nP(fast) {score:.{digits}f} {sign} {threshold:.{digits}f}"
+
+
+def small_picture(colours: NDArray[np.float32], side_px: int | None = None) -> str:
+    """Return red, green, blue in 0..1, shape (ny, nx, 3), as a data URL (WebP) with row 0 at the bottom.
+
+    ``side_px`` limits its sides.
+    """
+    from PIL import Image
+
+    picture = Image.fromarray((255 * colours[::-1]).round().astype(np.uint8))
+    if side_px is not None:
+        picture.thumbnail((side_px, side_px))
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=_QUALITY)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -47,7 +47,7 @@ def above(axes: Axes, columns: int = 2, **options: Any) -> None:
     _draw(axes, (0, _PAD), {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": columns, **options})
 
 
-def beside(axes: Axes, **options: Any) -> None:
+def right_of(axes: Axes, **options: Any) -> None:
     """Draw the legend to the right of the axes, which move to the left; ``options`` are those of ``Axes.legend``."""
     axes.set_anchor("W")
     _draw(axes, (2 * _PAD, 0), {"loc": "upper left", "bbox_to_anchor": (1, 1), **options})

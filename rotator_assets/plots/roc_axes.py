@@ -92,7 +92,7 @@ def finish(axes: Axes, drawn: bool) -> None:
     chance_line(axes)
     if not drawn:
         style.say(axes, UNDEFINED)
-    legends.beside(axes, title="AUC with 95 % interval", alignment="left", labelspacing=1)
+    legends.right_of(axes, title="AUC with 95 % interval", alignment="left", labelspacing=1)
 
 
 def look_of(number: int) -> tuple[str, object]:

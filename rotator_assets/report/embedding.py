@@ -38,11 +38,6 @@ def embedded(pictures: Sequence[bytes | Path], room: int) -> list[Embedded]:
         return list(pool.map(lambda data: Embedded(_data_url(data, limit), shown_width(data)), loaded))
 
 
-def webp_url(data: bytes) -> str:
-    """Return the data URL of a WebP picture."""
-    return f"data:image/webp;base64,{base64.b64encode(data).decode('ascii')}"
-
-
 def largest_size(sizes: Sequence[int], room: int) -> int:
     """Return the size to which pictures must be limited so that all fit into ``room`` bytes together."""
     for position, size in enumerate(sorted(sizes)):
@@ -65,7 +60,7 @@ def _load(picture: bytes | Path) -> bytes:
 def _data_url(data: bytes, max_bytes: int) -> str:
     if len(data) <= max_bytes:
         return f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
-    return webp_url(_compress(data, max_bytes))
+    return f"data:image/webp;base64,{base64.b64encode(_compress(data, max_bytes)).decode('ascii')}"
 
 
 def _compress(data: bytes, max_bytes: int) -> bytes:

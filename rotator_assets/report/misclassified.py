@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,11 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.frames import rows_of
 from rotator_assets.core.number_text import MISSING
 from rotator_assets.kinematics.spin import boundary_of, spin_threshold
-from rotator_assets.report.embedding import webp_url
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import open_tensor
 from rotator_assets.surveys import SURVEYS
 
 _SIDE_PX = 96
-_QUALITY = 72
 _MOST_POINTS = 400
 PLANE = 100
 """Side of the spin plane in units of its drawing: ellipticity 0 to 1 to the right, lambda_R 0 to 1 upwards."""
@@ -77,6 +74,8 @@ class Gallery:
     boundary: str
     points: Sequence[tuple[float, float]]
     synthetic: bool
+    problem: str = ""
+    """Why attribution maps that exist are not shown."""
 
 
 def misclassified(tables: TableStore, training: Any, survey: str, most: int) -> Gallery | None:
@@ -116,6 +115,7 @@ def misclassified(tables: TableStore, training: Any, survey: str, most: int) -> 
         boundary=_boundary(everything),
         points=[place for row in rows_of(some) if (place := _place(row)) is not None],
         synthetic=bool(training.synthetic),
+        problem=pictures.problem,
     )
 
 
@@ -126,6 +126,7 @@ class _Pictures:
     images: NDArray[np.float32]
     row_of: dict[str, int]
     maps: NDArray[np.float32] | None
+    problem: str = ""
 
     @classmethod
     def open(cls, root: DataRoot, dataset: str, recipe: str) -> _Pictures | None:
@@ -136,7 +137,9 @@ class _Pictures:
             return None
         path = root.attributions / dataset / recipe / "maps.npy"
         row_of = {galaxy_id: row for row, galaxy_id in enumerate(tensor.galaxy_ids)}
-        return cls(tensor.images, row_of, _open_maps(path))
+        maps = _open_maps(path)
+        damaged = f"{path} is damaged; materialize attribution_maps again." if maps is None and path.exists() else ""
+        return cls(tensor.images, row_of, maps, damaged)
 
     def map_of(self, row: Any) -> NDArray[np.float32] | None:
         """Return the attribution map of a galaxy; None without one."""
@@ -161,7 +164,7 @@ def _open_maps(path: Path) -> NDArray[np.float32] | None:
 
 def _card(row: Any, pictures: _Pictures, limit: float, survey: str, synthetic: bool) -> GalaxyCard:
     from rotator_assets.attribution.map_panels import map_colours
-    from rotator_assets.plots.galleries import rgb
+    from rotator_assets.plots.galleries import rgb, small_picture
 
     attribution = pictures.map_of(row)
     image = rgb(pictures.images[pictures.row_of[row.galaxy_id]], calibrated=row.image_unit != "colour")
@@ -176,20 +179,9 @@ def _card(row: Any, pictures: _Pictures, limit: float, survey: str, synthetic: b
         ellipticity=row.ellipticity,
         place=_place(row),
         page="" if synthetic else SURVEYS[survey].page(row.galaxy_id, row.ra, row.dec),
-        image=_picture(image),
-        attribution="" if attribution is None else _picture(map_colours(attribution, limit)),
+        image=small_picture(image, _SIDE_PX),
+        attribution="" if attribution is None else small_picture(map_colours(attribution, limit), _SIDE_PX),
     )
-
-
-def _picture(colours: NDArray[np.float32]) -> str:
-    """Return an image with values in 0..1, row 0 at the bottom, as a data URL."""
-    from PIL import Image
-
-    picture = Image.fromarray((255 * colours[::-1]).round().astype(np.uint8))
-    picture.thumbnail((_SIDE_PX, _SIDE_PX))
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=_QUALITY, method=2)
-    return webp_url(buffer.getvalue())
 
 
 def _place(row: Any) -> tuple[float, float] | None:

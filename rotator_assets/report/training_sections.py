@@ -84,7 +84,7 @@ def gallery_section(content: ReportContent, trained: Sequence[Training]) -> Repo
         anchor="misclassified",
         intro=(
             "Image, attribution map, and place among all tested galaxies (lambda_R against ellipticity, with the "
-            "boundary between slow and fast rotators). In a map, red pixels favour slow and blue ones fast; all maps "
+            "boundary that the settings set). In a map, red pixels favour slow and blue ones fast; all maps "
             "of a training share a scale. P(slow) is the network's probability before calibration, as the threshold is."
         ),
         subsections=[

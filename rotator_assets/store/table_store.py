@@ -193,6 +193,10 @@ class TableStore:
         files = sorted((self.root.tables / table).glob("[!_.]*.parquet"))  # versions of a partition in order
         return {path.name.rsplit(".", 2)[0].replace("__", "|"): path for path in files}
 
+    def newest_version(self, tables: Iterable[str]) -> int:
+        """Return the version of the partition of these tables that was written last; 0 without any. Reads no file."""
+        return max((_version(path) for table in tables for path in self.latest_files(table).values()), default=0)
+
     def _versions(self, table: str, partition: str) -> list[Path]:
         """Return the files of a partition, the latest last."""
         digits = "[0-9]" * _VERSION_DIGITS

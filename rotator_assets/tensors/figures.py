@@ -79,9 +79,9 @@ def examples_figure(images: Images, galaxies: pd.DataFrame, *, dataset: str, syn
     )
     across = (style.WIDE - 2 * _EDGE - _GAP - 2 * COLUMNS * _SIDE) / (2 * (COLUMNS - 1))
     for (is_early, value), rows in examples_of_groups(galaxies).items():
-        below, beside = int(is_early == 0), int(value == style.FAST)
-        left = _EDGE + beside * (COLUMNS * _SIDE + (COLUMNS - 1) * across + _GAP)
-        top = height - _TOP - below * group_height
+        row, column = int(is_early == 0), int(value == style.FAST)
+        left = _EDGE + column * (COLUMNS * _SIDE + (COLUMNS - 1) * across + _GAP)
+        top = height - _TOP - row * group_height
         look = CLASSES[value]
         shown = f"{len(rows)} of {len(groups[is_early, value])}" if len(rows) else "none"
         title = f"{dict(TYPES)[is_early]}, {look.name} rotators: {shown}"

@@ -34,7 +34,8 @@ def recipe(name: str, auc, difference, p_value: float, **more) -> dict:
     """A row of ``classifier_comparison``."""
     numbers = dict(zip(("auc", "auc_low", "auc_high"), auc, strict=True))
     ends = dict(zip(("auc_difference", "auc_difference_low", "auc_difference_high"), difference, strict=True))
-    return {"dataset": DATASET, "population": "early", "classifier": name, "kind": "recipe", **numbers, **ends,
+    return {"dataset": DATASET, "population": "early", "classifier": name, "kind": "recipe", "n_galaxies": 840,
+            "n_slow": 241, **numbers, **ends,
             "p_value": p_value, "p_value_adjusted": p_value, **more}  # fmt: skip
 
 

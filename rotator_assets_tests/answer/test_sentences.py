@@ -197,6 +197,13 @@ def test_the_best_is_a_significantly_better_one():
     assert "1 is significantly better; the best, every-galaxy, reaches" in sentence
 
 
+@pytest.mark.parametrize("other", [{"n_galaxies": 700, "n_slow": 200}, {"n_slow": 262}])
+def test_a_recipe_with_other_labels_or_fewer_galaxies_does_not_compete(other):
+    easier = recipe("clear-cut", (0.9, 0.88, 0.92), (0.1, 0.05, 0.15), 1e-6, **other)
+    rows = {**EVERYTHING, "classifier_comparison": [*EVERYTHING["classifier_comparison"], easier]}
+    assert "clear-cut" not in " ".join(one.sentence for one in key_results(results(**rows), DATASETS))
+
+
 def test_a_single_recipe_without_a_test_is_not_judged():
     sentence = said("recipes", classifier_comparison=[recipe("log", (0.8, 0.7, 0.9), (0.03, np.nan, np.nan), np.nan)])
     assert "log, was not tested: it reaches AUC 0.8" in sentence

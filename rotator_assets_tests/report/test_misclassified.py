@@ -99,9 +99,11 @@ def test_without_maps_there_are_images(store):
 
 
 @pytest.mark.parametrize("damage", [b"", b"no maps", b"\x93NUMPY\x01\x00"])
-def test_damaged_maps_count_as_none(store, damage):
+def test_damaged_maps_are_named(store, damage):
     (store.root.attributions / DATASET / "thesis" / "maps.npy").write_bytes(damage)
-    assert {card.attribution for card in misclassified(store, TRAINING, "manga", 9).cards} == {""}
+    gallery = misclassified(store, TRAINING, "manga", 9)
+    assert {card.attribution for card in gallery.cards} == {""}
+    assert gallery.problem.endswith("thesis/maps.npy is damaged; materialize attribution_maps again.")
 
 
 def test_a_galaxy_without_spin_has_no_place(store):
