@@ -92,6 +92,8 @@ class Snapshot:
                 found[dataset] = open_tensor(self._root.tensors / dataset).version
             except FileNotFoundError:
                 continue
+            except InputError:  # a damaged tensor must not stop what makes it again
+                found[dataset] = "damaged"
         return found
 
 

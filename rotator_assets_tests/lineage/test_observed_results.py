@@ -3,6 +3,7 @@
 import shutil
 
 import dagster as dg
+import numpy as np
 import pytest
 
 from rotator_assets.core.data_root import DataRoot
@@ -11,6 +12,7 @@ from rotator_assets.lineage.observed_results import read_results
 from rotator_assets.lineage.observing import observe
 from rotator_assets.orchestration.plans import Step, plan_stale
 from rotator_assets.running import open_runner
+from rotator_assets.store.tensors import writing_tensor
 from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.tables import open_store
 from rotator_assets_tests.comparison.test_comparisons import NOISY, SMALL, trained
@@ -45,6 +47,16 @@ def test_a_comparison_is_stale_from_a_changed_score_until_it_is_rebuilt(runner):
 def test_scores_that_come_out_the_same_make_nothing_stale(runner):
     trained(runner.root, NOISY, "thesis")
     assert _stale(runner) == []
+
+
+def test_a_damaged_tensor_can_be_made_again(tmp_path):
+    store = open_store(DataRoot(tmp_path))
+    with writing_tensor(store.root.tensors / SMALL, 4) as writer:
+        writer.append("a", np.zeros((4, 4, 3), dtype=np.float32))
+    (manifest,) = (store.root.tensors / SMALL).glob("*.json")
+    manifest.write_text("{")
+    (everything,) = (now for now in read_results(store) if now.asset == "all_results")
+    assert everything.content[SMALL]["image_tensors"] == "damaged"
 
 
 def test_only_scores_of_a_dataset_make_its_recipe_comparison_stale(runner):
