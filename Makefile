@@ -10,7 +10,7 @@ RUN := $(UV) run --frozen
 # The tests start hundreds of processes, which share the compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test fuzz coverage lint types processors ui clean
+.PHONY: help demo check test fuzz coverage lint types processors bench ui clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -45,6 +45,9 @@ types: .venv/.synced ## pyright
 
 processors: .venv/.synced ## the numerical tests in float32 and bfloat16, with other kernels
 	$(RUN) python benchmarks/processors.py
+
+bench: .venv/.synced ## speed and memory next to plain scripts that do the same work: make bench STAGES="ingest training"
+	$(RUN) python -m benchmarks $(STAGES)
 
 clean: ## remove the environment and the demo
 	rm -rf .venv .uv data/demo
