@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import t as student_t
 
 from rotator_assets.candidates.domain import Domain
 from rotator_assets.candidates.networks import NetworkOutputs
@@ -115,7 +114,7 @@ def per_galaxy(
         return _mixed(each[0], each[1], weight[:, None])
 
     mean = pd.Series(calibrated(own[["logit"]].to_numpy(float))[:, 0]).groupby(own["galaxy_id"].to_numpy(), sort=False)
-    found = pd.DataFrame({"probability_slow": 1 - expit(mean.mean())})
+    found = pd.DataFrame({"probability_slow": 1 - scipy.special.expit(mean.mean())})
     found[["probability_slow_low", "probability_slow_high"]] = _intervals(
         own["galaxy_id"], calibrated(members), mean.mean()
     )
@@ -148,7 +147,7 @@ def prior_shift(fraction_slow: float, prior: float) -> float:
     ----------
     Saerens, Latinne & Decaestecker 2002, Neural Computation 14, 21, eq. 2.4.
     """
-    return float(logit(prior) - logit(fraction_slow))
+    return float(scipy.special.logit(prior) - scipy.special.logit(fraction_slow))
 
 
 def _early_weight(known: pd.Series, probability_early: pd.Series) -> pd.Series:
@@ -163,7 +162,8 @@ def _calibrated(rows: pd.DataFrame, logits: NDArray[np.float64]) -> NDArray[np.f
 
 def _mixed(own: NDArray[np.float64], outside: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the logit of the weighted mean of two probabilities; the one itself where its weight is 1."""
-    mixed = logit(np.clip(weight * expit(own) + (1 - weight) * expit(outside), 1e-15, 1 - 1e-15))
+    probability = weight * scipy.special.expit(own) + (1 - weight) * scipy.special.expit(outside)
+    mixed = scipy.special.logit(np.clip(probability, 1e-15, 1 - 1e-15))
     return np.where(weight == 1, own, np.where(weight == 0, outside, mixed))
 
 
@@ -175,5 +175,5 @@ def _intervals(galaxy_ids: pd.Series, logits: NDArray[np.float64], mean: pd.Seri
     """
     each = pd.Series(logits.ravel()).groupby(np.repeat(galaxy_ids.to_numpy(), logits.shape[1]), sort=False)
     n = each.size()
-    half: pd.Series = student_t.ppf(0.5 + COVERAGE / 2, n - 1) * each.std(ddof=1) / np.sqrt(n)
-    return pd.DataFrame({"low": expit(-(mean + half)), "high": expit(-(mean - half))})
+    half: pd.Series = scipy.stats.t.ppf(0.5 + COVERAGE / 2, n - 1) * each.std(ddof=1) / np.sqrt(n)
+    return pd.DataFrame({"low": scipy.special.expit(-(mean + half)), "high": scipy.special.expit(-(mean - half))})

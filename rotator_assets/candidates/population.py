@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import expit
 
 LEAST_PER_TYPE = 10
 """Smallest number of galaxies of each type to which the regression is fitted."""
@@ -49,7 +49,7 @@ class EarlyTypeClassifier:
     def probability_early(self, features: NDArray) -> NDArray[np.float64]:
         """Return the probability of being an early type, float64 (n,), from features (n, k)."""
         standard = (np.asarray(features, np.float64) - self.mean) / self.scale
-        return expit(standard @ self.coefficients + self.intercept)
+        return scipy.special.expit(standard @ self.coefficients + self.intercept)
 
 
 def fit_early_types(early: NDArray[np.float64], features: NDArray) -> EarlyTypeClassifier | None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+import scipy
 
 from rotator_assets.comparison.differences import in_both, with_pairs
 from rotator_assets.comparison.kept_trainings import KeptTraining
@@ -53,7 +53,7 @@ class ChangedClasses:
         """Count them among `galaxies_of_both`; the p-value is not corrected."""
         changed = galaxies[galaxies["changed"]]
         right = changed["predicted_type"] == changed["rotator_type"]
-        p_value = float(binomtest(int(right.sum()), len(changed)).pvalue) if len(changed) else 1.0
+        p_value = float(scipy.stats.binomtest(int(right.sum()), len(changed)).pvalue) if len(changed) else 1.0
         to_slow, to_fast = (changed["predicted_type"] == kind for kind in (0, 1))
         return cls(
             to_slow_right=int((to_slow & right).sum()),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import tempfile
 import zipfile
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import IO, Literal, Protocol
+from typing import IO, Any, Literal, Protocol
 
 MAX_UNPACKED_BYTES = 2**32
 """Files that unpack to more are refused: the largest catalogue, dapall of DR17, has 0.6 GB."""
@@ -54,6 +55,24 @@ def unpacked(file: Openable, max_bytes: int = MAX_UNPACKED_BYTES) -> Generator[I
                 break
             stream = stack.enter_context(_copy(opener, stream, max_bytes))
         yield stream
+
+
+def beginning(file: Openable, n_bytes: int) -> bytes:
+    """Return the first bytes of the uncompressed content of a file, without unpacking the rest of it.
+
+    Raises what `unpacked` raises.
+    """
+    with ExitStack() as stack:
+        stream: Any = stack.enter_context(file.open("rb"))
+        start = stream.read(n_bytes)
+        for _ in range(_MAX_LAYERS):
+            opener = _opener(io.BytesIO(start))
+            if opener is None:
+                break
+            stream.seek(0)
+            stream = stack.enter_context(opener(stream))
+            start = stream.read(n_bytes)
+        return start
 
 
 class _Packed(Protocol):

@@ -30,10 +30,6 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
-from dagster._core.storage.event_log.sqlite import sqlite_event_log
-from dagster._core.storage.runs.sqlite import sqlite_run_storage
-from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
-from dagster._core.storage.sql import ScriptDirectory, create_engine  # pyright: ignore[reportPrivateImportUsage]
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 __all__ = [
@@ -69,10 +65,18 @@ def keep_engines() -> None:
     Dagster makes an engine for each query. Compiling every statement again takes a quarter of the time of a run without
     trainings. It also loads its ninety migrations whenever it opens or makes a database; they are kept, too.
     """
+    # Imported here, as the code location needs no database until Dagster opens its instance.
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+    from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+    from dagster._core.storage.sql import ScriptDirectory  # pyright: ignore[reportPrivateImportUsage]
+
     sqlite_event_log.create_engine = _engine  # pyright: ignore[reportPrivateImportUsage]
     sqlite_run_storage.create_engine = _engine  # pyright: ignore[reportPrivateImportUsage]
     sqlite_schedule_storage.create_engine = _engine  # pyright: ignore[reportPrivateImportUsage]
-    ScriptDirectory.from_config = _migrations  # pyright: ignore[reportAttributeAccessIssue]  # replaces a method
+    migrations = ScriptDirectory.from_config
+    if not hasattr(migrations, "cache_info"):  # a second call would keep what is kept
+        ScriptDirectory.from_config = lru_cache(maxsize=4)(migrations)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _engine(url: str, poolclass: type, connect_args: dict[str, Any] | None = None) -> Any:
@@ -81,10 +85,9 @@ def _engine(url: str, poolclass: type, connect_args: dict[str, Any] | None = Non
 
 @lru_cache(maxsize=16)
 def _kept_engine(url: str, poolclass: type, connect_args: tuple[tuple[str, Any], ...]) -> Any:
+    from sqlalchemy import create_engine
+
     return create_engine(url, poolclass=poolclass, connect_args=dict(connect_args))
-
-
-_migrations = lru_cache(maxsize=4)(ScriptDirectory.from_config)
 
 
 def dagster_dev(arguments: Sequence[str], webserver: str) -> None:

@@ -30,17 +30,16 @@ def walk_files(folder: Path) -> Iterator[Path]:
     Hidden names and dangling links are left out. Memory holds the names of one folder. Raises InputError for a folder
     without read permission, because its files would be missing silently.
     """
-    seen = set()
-    for path, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_closed_folder):
+    seen: set[str] = set()
+    waiting = [os.fspath(folder)]
+    while waiting:
+        path = waiting.pop()
         real = os.path.realpath(path)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        for name in sorted(names):
-            if not name.startswith(".") and _exists(file := Path(path, name)):
-                yield file
+        if real not in seen:
+            seen.add(real)
+            folders, files = _listed(path)
+            yield from map(Path, files)
+            waiting += reversed(folders)
 
 
 def nearest_existing(path: Path) -> Path:
@@ -48,17 +47,28 @@ def nearest_existing(path: Path) -> Path:
     return next(one for one in (path, *path.parents) if one.exists())
 
 
-def _exists(file: Path) -> bool:
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """Return the folders and the other files in a folder, sorted; nothing where there is no such folder.
+
+    Only links are looked up: the folder itself says what its other entries are.
+    """
+    folders, files = [], []
     try:
-        return file.exists()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.path)
+                elif not entry.is_symlink() or Path(entry.path).exists():
+                    files.append(entry.path)
+        if files:
+            Path(files[0]).stat()  # a folder may be listed and yet closed
     except PermissionError as error:
-        _refuse_closed_folder(error)
-        raise
-
-
-def _refuse_closed_folder(error: OSError) -> None:
-    if isinstance(error, PermissionError):
         raise InputError(f"{error.filename}: {error.strerror}; check the permissions of the folder") from None
+    except OSError:
+        return [], []
+    return sorted(folders), sorted(files)
 
 
 @contextmanager

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import binomtest, norm, rankdata
 
 from rotator_assets.evaluation.network_scores import NetworkScores, sizes
 
@@ -64,7 +63,7 @@ def auc_interval(scored: NetworkScores, level: float = 0.95) -> AucInterval:
         trials = min(scored.select(scored.labels == label).n_galaxies for label in (0, 1))
         return AucInterval(auc, *_clopper_pearson(trials if auc else 0, trials, level), error)
     half_width = _normal_quantile(level) * error / (auc * (1 - auc))
-    low, high = expit(logit(auc) + np.array([-half_width, half_width]))
+    low, high = scipy.special.expit(scipy.special.logit(auc) + np.array([-half_width, half_width]))
     return AucInterval(auc, float(low), float(high), error)
 
 
@@ -101,7 +100,7 @@ def auc_difference(a: NetworkScores, b: NetworkScores, *, paired: bool = True, l
         return AucDifference(difference, -1.0, 1.0, float("nan"))
     deviation = influence_a.sub(influence_b, fill_value=0.0) if paired else pd.concat([influence_a, influence_b])
     error = float(np.sqrt(np.sum(deviation.to_numpy() ** 2)))
-    p_value = 2 * norm.sf(abs(difference) / error) if error > 0 else float(difference == 0)
+    p_value = 2 * scipy.stats.norm.sf(abs(difference) / error) if error > 0 else float(difference == 0)
     half_width = _normal_quantile(level) * error
     low, high = max(difference - half_width, -1.0), min(difference + half_width, 1.0)
     return AucDifference(difference, low, high, float(p_value))
@@ -151,7 +150,7 @@ def aucs_of_labelings(scored: NetworkScores, is_fast: NDArray[np.bool_]) -> NDAr
         members = scored.networks == network
         fast = is_fast[:, members]
         n_fast = fast.sum(axis=1)
-        won += fast @ rankdata(scored.scores[members]) - n_fast * (n_fast + 1) / 2
+        won += fast @ scipy.stats.rankdata(scored.scores[members]) - n_fast * (n_fast + 1) / 2
         pairs += n_fast * (fast.shape[1] - n_fast)
     return np.divide(won, pairs, out=np.full(len(is_fast), np.nan), where=pairs > 0)
 
@@ -179,10 +178,10 @@ def _influence(scored: NetworkScores) -> tuple[float, pd.Series]:
     parts: list[_ClassMembers] = []
     for members in scored.by_network():
         is_fast = scored.labels[members] == 1
-        ranks = rankdata(scored.scores[members])
+        ranks = scipy.stats.rankdata(scored.scores[members])
         fast, slow = members[is_fast], members[~is_fast]
-        fractions[fast] = (ranks[is_fast] - rankdata(scored.scores[fast])) / len(slow)
-        fractions[slow] = 1 - (ranks[~is_fast] - rankdata(scored.scores[slow])) / len(fast)
+        fractions[fast] = (ranks[is_fast] - scipy.stats.rankdata(scored.scores[fast])) / len(slow)
+        fractions[slow] = 1 - (ranks[~is_fast] - scipy.stats.rankdata(scored.scores[slow])) / len(fast)
         auc = float(fractions[fast].mean())
         parts += [_ClassMembers(fast, len(slow), auc), _ClassMembers(slow, len(fast), auc)]
     if not parts:
@@ -205,10 +204,10 @@ def _influence(scored: NetworkScores) -> tuple[float, pd.Series]:
 
 def _clopper_pearson(successes: int, n: int, level: float) -> tuple[float, float]:
     """Exact confidence interval of a fraction (Clopper & Pearson 1934, Biometrika 26, 404)."""
-    interval = binomtest(successes, n).proportion_ci(level, method="exact")
+    interval = scipy.stats.binomtest(successes, n).proportion_ci(level, method="exact")
     return float(interval.low), float(interval.high)
 
 
 def _normal_quantile(level: float) -> float:
     """Half width, in standard deviations, of the central interval of a normal distribution that holds ``level``."""
-    return float(norm.ppf((1 + level) / 2))
+    return float(scipy.stats.norm.ppf((1 + level) / 2))

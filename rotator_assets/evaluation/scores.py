@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 
 from rotator_assets.core.statistics import Estimate, checked_scores
 
@@ -137,7 +137,7 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Estimate:
     """
     if n == 0:
         return Estimate(float("nan"), 0.0, 1.0)
-    interval = binomtest(successes, n).proportion_ci(level, method="wilson")
+    interval = scipy.stats.binomtest(successes, n).proportion_ci(level, method="wilson")
     return Estimate(successes / n, float(interval.low), float(interval.high))
 
 

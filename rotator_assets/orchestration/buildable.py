@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.surveys.image_sizes import image_shapes, too_small
-from rotator_assets.surveys.inventory import inventory, lacking
+from rotator_assets.surveys.inventory import FoundInput, inventory, lacking
 
 
 @dataclass
@@ -30,15 +31,16 @@ class Buildable:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def buildable(root: DataRoot) -> Buildable:
+def buildable(root: DataRoot, inputs: Mapping[str, list[FoundInput]] | None = None) -> Buildable:
     """Return what the files of a data root allow. Only the names of files and the headers of a few images are read.
 
-    An observed image must be as large as the crop; a simulated one is padded.
+    An observed image must be as large as the crop; a simulated one is padded. ``inputs`` is the `inventory` of each
+    survey, if the caller has it already.
     """
     found = Buildable()
     for key, survey in SURVEYS.items():
         folder = root.survey(key)
-        if missing := lacking(inventory(survey, folder)):
+        if missing := lacking(inventory(survey, folder) if inputs is None else inputs[key]):
             found.left_out[key] = f"lacks {', '.join(missing)}"
             continue
         if not survey.noises:

@@ -28,13 +28,16 @@ def print_status(store: TableStore, open_runner: Callable[[DataRoot], Runner]) -
     """
     root = store.root
     print(f"data root: {root.path}{'' if root.path.is_dir() else ' (does not exist)'}")
-    _print_inputs(root)
+    inputs = _inputs(root)
+    for key, of_survey in inputs.items():
+        _print_inputs(root, key, of_survey)
+    print()
 
     from rotator_assets.lineage.settings_file import load_settings
     from rotator_assets.orchestration.buildable import buildable  # reads recipes.yaml and fails where it has an error
 
     load_settings(root)
-    found = buildable(root)
+    found = buildable(root, inputs)
     ready = [*found.datasets, *(f"{key} (catalogues only)" for key in found.catalogs_only)]
     print_wrapped(f"datasets that can be built now: {', '.join(ready) or 'none'}", hanging=_INDENT)
     for key, why in found.left_out.items():
@@ -98,28 +101,30 @@ def _listed(subject: str, partitions: Sequence[str]) -> str:
     return f"{subject}: {len(partitions)} ({', '.join(partition.split('|')[0] for partition in partitions)})"
 
 
-def _print_inputs(root: DataRoot) -> None:
-    """Print the files found, and those that are needed or could be added, per survey."""
+def _inputs(root: DataRoot) -> dict[str, list[FoundInput]]:
+    """Return the files that each survey can use."""
     from rotator_assets.surveys import SURVEYS
     from rotator_assets.surveys.inventory import inventory
 
-    for key, survey in SURVEYS.items():
-        print(f"\n{key}: {root.survey(key)}")
-        inputs = inventory(survey, root.survey(key))
-        found = [one for one in inputs if one.paths]
-        settled = {one.expected.needed for one in found} - {"required"}
-        absent = [one.expected for one in inputs if not one.paths]
-        needed = [one for one in absent if one.needed != "optional" and one.needed not in settled]
-        if found:
-            print("found:")
-        for one in found:
-            _print_found(one)
-        for title, some in (("needed:", needed), ("optional:", [one for one in absent if one not in needed])):
-            if some:
-                print(title)
-            for one in some:
-                _print_absent(one, is_needed=some is needed)
-    print()
+    return {key: inventory(survey, root.survey(key)) for key, survey in SURVEYS.items()}
+
+
+def _print_inputs(root: DataRoot, key: str, inputs: Sequence[FoundInput]) -> None:
+    """Print a survey's files, and those that are needed or could be added."""
+    print(f"\n{key}: {root.survey(key)}")
+    found = [one for one in inputs if one.paths]
+    settled = {one.expected.needed for one in found} - {"required"}
+    absent = [one.expected for one in inputs if not one.paths]
+    needed = [one for one in absent if one.needed != "optional" and one.needed not in settled]
+    if found:
+        print("found:")
+    for one in found:
+        _print_found(one)
+    for title, some in (("needed:", needed), ("optional:", [one for one in absent if one not in needed])):
+        if some:
+            print(title)
+        for one in some:
+            _print_absent(one, is_needed=some is needed)
 
 
 def _print_found(found: FoundInput) -> None:

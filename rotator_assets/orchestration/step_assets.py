@@ -13,13 +13,14 @@ from rotator_assets.lineage.groups import STEP_TAG
 def assets_by_step(assets: Sequence[dg.AssetsDefinition]) -> dict[str, tuple[str, ...]]:
     """Asset names by step, each after those it depends on, and otherwise in the order given."""
     by_key = {asset.key: asset for asset in assets}
+    upstream = {key: set(asset.dependency_keys) for key, asset in by_key.items()}
     ordered: dict[dg.AssetKey, None] = {}
 
     def add(key: dg.AssetKey) -> None:
-        for upstream in by_key:
-            if upstream in by_key[key].dependency_keys and upstream not in ordered:
-                add(upstream)
-        ordered[key] = None
+        if key not in ordered:
+            for other in filter(upstream[key].__contains__, by_key):
+                add(other)
+            ordered[key] = None
 
     for key in by_key:
         add(key)

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from pathlib import Path
 from types import MappingProxyType
 
@@ -152,13 +152,12 @@ class ExpectedInput:
         names: dict[tuple[str, bool], list[str]] = {}
         for pattern in self.patterns:
             top, _, name = pattern.rpartition("/")
-            names.setdefault((top.removesuffix("/**"), top.endswith("/**")), []).append(name.casefold())
-        paths = {
-            path
-            for (top, deep), wanted in names.items()
-            for path in (walk_files(folder / top) if deep else _files_in(folder / top))
-            if any(fnmatchcase(name, pattern) for name in _names(path) for pattern in wanted)
-        }
+            names.setdefault((top.removesuffix("/**"), top.endswith("/**")), []).append(translate(name.casefold()))
+        paths: set[Path] = set()
+        for (top, deep), patterns in names.items():
+            wanted = re.compile("|".join(patterns)).match
+            files = walk_files(folder / top) if deep else _files_in(folder / top)
+            paths.update(path for path in files if any(map(wanted, _names(path))))
         return sorted(paths, key=lambda path: (_numbers(path), path.name), reverse=True)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from rotator_assets.core.compressed import unpacked
+from rotator_assets.core.compressed import beginning, unpacked
 from rotator_assets.core.files import walk_files
 from rotator_assets.surveys.base import ONE_OF, ExpectedInput, Survey, release_of
 from rotator_assets.surveys.text_tables import read_blank_separated, read_csv
@@ -16,6 +17,8 @@ _KILO = 1000
 _CLUTTER = ("readme", "thumbs.db", "desktop.ini")
 """Beginnings, in lower case, of the names of files that lie among catalogues and are ignored."""
 _NO_SUCH_NAME = "no input has this name, see `rotators status` for those looked for"
+_HEADER_BYTES = 2**20
+"""Length of the beginning of a file in which the headers of a FITS catalogue are looked for."""
 _FITS_MAGIC, _HDF5_MAGIC = b"SIMPLE", b"\x89HDF\r\n\x1a\n"
 
 
@@ -115,19 +118,27 @@ def not_measured(survey: Survey, folder: Path, used: Collection[Path]) -> list[s
 def _rows(path: Path, id_names: tuple[str, ...]) -> int | None:
     """Return the number of rows of the file's first table, in the format of its content; None for unreadable files."""
     try:
-        with unpacked(path) as content:
-            start = content.read(len(_HDF5_MAGIC))
-            content.seek(0)
-            if start.startswith(_FITS_MAGIC):
-                from astropy.io import fits
-
-                return int(fits.getheader(content, 1)["NAXIS2"])
-            if start == _HDF5_MAGIC:
+        start = beginning(path, _HEADER_BYTES)
+        if start.startswith(_FITS_MAGIC):
+            return _fits_rows(path, start)
+        if start.startswith(_HDF5_MAGIC):
+            with unpacked(path) as content:
                 return _hdf5_rows(content)
         table = read_csv(path, id_names) if ".csv" in path.name.casefold() else read_blank_separated(path)
         return len(table.rows)
     except Exception:  # parsers of damaged files raise nearly anything; a run reports the reason
         return None
+
+
+def _fits_rows(path: Path, start: bytes) -> int:
+    """Length of the first extension, whose header usually is in the beginning of the file."""
+    from astropy.io import fits
+
+    try:
+        return int(fits.getheader(io.BytesIO(start), 1)["NAXIS2"])
+    except (IndexError, KeyError, OSError):
+        with unpacked(path) as content:
+            return int(fits.getheader(content, 1)["NAXIS2"])
 
 
 def _hdf5_rows(content: IO[bytes]) -> int | None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
 from rotator_assets.core.backend import compute_policy, device_name
 from rotator_assets.core.files import replacing
@@ -266,7 +266,7 @@ def _decision(labels: NDArray[np.int8], logits: NDArray[np.float64], ending: str
     """Threshold and calibration from the validation part, by their column names with this ending."""
     calibration = fit_calibration(labels, logits)
     return {
-        f"threshold{ending}": youden_threshold(labels, expit(logits)),
+        f"threshold{ending}": youden_threshold(labels, scipy.special.expit(logits)),
         f"calibration_slope{ending}": calibration.slope,
         f"calibration_offset{ending}": calibration.offset,
     }
@@ -288,8 +288,8 @@ def out_of_fold_predictions(tested: pd.DataFrame, averaged: bool = False) -> pd.
     ).groupby("galaxy_id", sort=False)
     mean = by_galaxy[["logit", "calibrated", "threshold"]].mean()
     frame = by_galaxy[["object_id", "rotator_type", "fold"]].first().assign(threshold=mean["threshold"])
-    frame["probability_fast"] = expit(mean["logit"])
-    frame["probability_fast_calibrated"] = expit(mean["calibrated"])
+    frame["probability_fast"] = scipy.special.expit(mean["logit"])
+    frame["probability_fast_calibrated"] = scipy.special.expit(mean["calibrated"])
     frame["predicted_type"] = (frame["probability_fast"] >= frame["threshold"]).astype(np.int8)
     return frame.reset_index()
 

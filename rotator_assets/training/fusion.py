@@ -15,8 +15,8 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from rotator_assets.core.recipes import SPIN, Recipe
 from rotator_assets.core.statistics import youden_threshold
@@ -134,7 +134,9 @@ def fuse(
             nested |= {} if of_spin is None or SPIN not in names else {"spin_weight": of_spin}
             nested |= {"features_weight": of_sets[sets]} if sets else {}
             logits, of_folds = combine(list(nested.values()), labels, folds)
-            predictions.append(rows.assign(part=part, logit=logits, probability_fast=expit(logits))[_PREDICTIONS])
+            predictions.append(
+                rows.assign(part=part, logit=logits, probability_fast=scipy.special.expit(logits))[_PREDICTIONS]
+            )
             for fold, model in of_folds.items():
                 weights = dict(zip(nested, model.combination.weights, strict=True))
                 decides = {"intercept": model.combination.offset, "threshold": model.threshold}
@@ -247,6 +249,6 @@ def combine(
             held = folds == inner
             seen = ~test & ~held
             unseen[held] = fit_combination(labels[seen], logits[seen], lowest)(logits[held])
-        threshold = youden_threshold(labels[~test], expit(unseen[~test]))
+        threshold = youden_threshold(labels[~test], scipy.special.expit(unseen[~test]))
         models[int(fold)] = FoldModel(whole, threshold)
     return combined, models

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from rotator_assets.training.calibration import Calibration, fit_calibration, interval_margin
 from rotator_assets.training.targets import OUTPUTS
@@ -74,8 +74,8 @@ def mean_predictions(calibrated: pd.DataFrame) -> pd.DataFrame:
     by_galaxy = found.groupby("galaxy_id", sort=False)
     mean = by_galaxy[["logit", "calibrated", *OUTPUTS[1:]]].mean()
     frame = by_galaxy[["object_id", "fold", "tested"]].first()
-    frame["probability_fast"] = expit(mean["logit"])
-    frame["probability_fast_calibrated"] = expit(mean["calibrated"])
+    frame["probability_fast"] = scipy.special.expit(mean["logit"])
+    frame["probability_fast_calibrated"] = scipy.special.expit(mean["calibrated"])
     for name in OUTPUTS[1:]:
         frame[name] = np.clip(mean[name], 0.0, 1.0)
     return frame.reset_index()

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import trapezoid
-from scipy.stats import rankdata
 
 from rotator_assets.attribution.other_methods import Explainer
 from rotator_assets.core.recipes import Recipe
@@ -205,7 +204,7 @@ def replacement_curve(
 
 def area_under(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the area under replacement curves (n, len(FRACTIONS)), which is their mean logit, float64 (n,)."""
-    return trapezoid(curves, FRACTIONS, axis=1)
+    return scipy.integrate.trapezoid(curves, FRACTIONS, axis=1)
 
 
 def fraction_within(maps: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -226,7 +225,7 @@ def _in_patches(maps: NDArray) -> NDArray[np.float64]:
 
 def _spearman(a: NDArray, b: NDArray) -> NDArray[np.float64]:
     """Return Spearman's rank correlation along the second axis, (n,); NaN if one of the two is constant."""
-    a, b = (rankdata(values, axis=1) for values in (a, b))
+    a, b = (scipy.stats.rankdata(values, axis=1) for values in (a, b))
     a, b = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (a, b))
     spread = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     return np.divide((a * b).sum(axis=1), spread, out=np.full(len(a), np.nan), where=spread > 0)

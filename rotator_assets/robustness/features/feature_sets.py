@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.special import logit
 
 from rotator_assets.core.statistics import holm
 from rotator_assets.evaluation.auc import auc_difference, auc_interval, size_and_auc
@@ -77,7 +77,7 @@ def compare_feature_sets(
     truth, folds = sample["rotator_type"].to_numpy(int), sample["fold"].to_numpy()
     network = NetworkScores.of(repeats)
     calibrated = sample["probability_fast_calibrated"].to_numpy(float)
-    logits = logit(np.clip(calibrated, _MOST_CERTAIN, 1 - _MOST_CERTAIN))[:, None]
+    logits = scipy.special.logit(np.clip(calibrated, _MOST_CERTAIN, 1 - _MOST_CERTAIN))[:, None]
     steps = feature_sets_of(sample).columns
     everything = list(steps.values())[-1]
     tried = [(name, columns, None) for name, columns in steps.items()] + [(PIXEL_STEP, everything, pixels)]
