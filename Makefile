@@ -6,7 +6,7 @@ PYTHON ?= python3
 
 # uv from the PATH, else our own copy under .uv/.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
-RUN := $(UV) run --frozen
+RUN := $(UV) run --no-sync
 # The tests start hundreds of processes, which share the compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -16,10 +16,10 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/.synced ## synthetic galaxies from catalogue files to the report, in data/demo
+demo: .venv/.ready ## synthetic galaxies from catalogue files to the report, in data/demo
 	@$(RUN) rotators demo
 
-ui: .venv/.synced ## the Dagster UI and daemon on a data root: make ui DATA=data PORT=3000
+ui: .venv/.ready ## the Dagster UI and daemon on a data root: make ui DATA=data PORT=3000
 	@ROTATORS_DATA="$(abspath $(DATA))" PORT="$(PORT)" $(RUN) rotators ui
 
 check: lint .venv/.synced ## lint and the fast tests
@@ -58,6 +58,11 @@ clean: ## remove the environment and the demo
 	  || { rm -rf .uv && $(PYTHON) -m pip install --quiet --target .uv uv 2>/dev/null; } \
 	  || { echo "make: could not install uv: install it from https://docs.astral.sh/uv/ and try again" >&2; exit 2; }
 
+# What the program needs; .synced adds what developers need.
+.venv/.ready: $(filter .uv/bin/uv,$(UV)) pyproject.toml uv.lock
+	@$(UV) sync --frozen --quiet --inexact --no-default-groups
+	@touch $@
+
 .venv/.synced: $(filter .uv/bin/uv,$(UV)) pyproject.toml uv.lock
 	@$(UV) sync --frozen --quiet
-	@touch $@
+	@touch .venv/.ready $@
