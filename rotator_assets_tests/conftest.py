@@ -26,8 +26,12 @@ SLOW_NAMES = {
     *("multiprocessing", "real_data", "subprocess", "write_demo"),
 }
 """What trains networks, runs assets or starts processes: a test that uses one of these names is slow."""
-LONGEST_FIRST = ("browser", "chain", "slow")
-"""Marks in the order in which their files start; other files follow."""
+TURNS = {"browser": 1, "chain": 3, "slow": 2}
+"""When the files with tests of a mark start; the first mark of a file counts, and files without any start last.
+
+The tests of the UI take longest. They and most chains need `finished_root`: while one process makes it, others run the
+slow tests that do not wait for it. Fast tests come last, so that all processes end at the same time.
+"""
 MEMORY_FILES = Path("/dev/shm")
 MEMORY_NEEDED_GB = 12
 """Available memory from which on the files of tests are kept in memory; they take about 2 GB, the tests 4 GB."""
@@ -60,15 +64,15 @@ def _keep_files_in_memory() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark slow tests, and start the files with the longest tests first."""
+    """Mark slow tests, and put the files in the order of their turns."""
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
-    ranks: dict[Path, int] = {}
+    marks: dict[Path, set[str]] = {}
     for item in items:
-        rank = next((n for n, name in enumerate(LONGEST_FIRST) if item.get_closest_marker(name)), len(LONGEST_FIRST))
-        ranks[item.path] = min(rank, ranks.get(item.path, rank))
-    items.sort(key=lambda item: ranks[item.path])
+        marks.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
+    turns = {path: next((TURNS[name] for name in TURNS if name in names), 4) for path, names in marks.items()}
+    items.sort(key=lambda item: turns[item.path])
 
 
 @pytest.hookimpl(optionalhook=True)

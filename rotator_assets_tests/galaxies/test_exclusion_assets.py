@@ -1,12 +1,14 @@
 """Excluded galaxies through Dagster: what is stale, what is in the tables and images, and what is reported."""
 
 import shutil
+from collections.abc import Iterator
 
 import dagster as dg
 import pytest
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS, Step
+from rotator_assets.orchestration.runner import Runner
 from rotator_assets.orchestration.status import print_status
 from rotator_assets.running import open_runner
 from rotator_assets.store.tensors import open_tensor
@@ -21,19 +23,17 @@ IMAGED = ["8000-1901", "8000-1902", "8001-3702"]
 """Galaxies with an image; the first and last are one object."""
 
 
-def _run(root: DataRoot, *steps: Step) -> None:
-    with open_runner(root) as runner:
-        for step in steps:
-            runner.materialize(step)
+def _run(runner: Runner, *steps: Step) -> None:
+    for step in steps:
+        runner.materialize(step)
 
 
-def _stale(root: DataRoot) -> set[str]:
-    with open_runner(root) as runner:
-        runner.observe()
-        return {one.asset for one in runner.staleness().stale()}
+def _stale(runner: Runner) -> set[str]:
+    runner.observe()
+    return {one.asset for one in runner.staleness().stale()}
 
 
-def _versions(root: DataRoot) -> dict[str, str]:
+def _versions(runner: Runner) -> dict[str, str]:
     """Data versions of the assets of galaxies and images."""
     assets = (
         "galaxies",
@@ -43,8 +43,7 @@ def _versions(root: DataRoot) -> dict[str, str]:
         "labeled_images",
         "imaged_galaxies",
     )
-    with open_runner(root) as runner:
-        events = {name: runner.instance.get_latest_materialization_event(dg.AssetKey(name)) for name in assets}
+    events = {name: runner.instance.get_latest_materialization_event(dg.AssetKey(name)) for name in assets}
     return {name: event.asset_materialization.tags["dagster/data_version"] for name, event in events.items()}
 
 
@@ -60,7 +59,8 @@ def made(tmp_path_factory, observed_root) -> DataRoot:
     folder = write_manga_catalogs(root.survey("manga"))
     for name in IMAGED:
         write_cube(folder / "images" / f"{name}.fits", picture(128), wcs=False)
-    _run(root, CATALOGUES, IMAGES)
+    with open_runner(root) as runner:
+        _run(runner, CATALOGUES, IMAGES)
     return root
 
 
@@ -70,13 +70,19 @@ def root(made, tmp_path) -> DataRoot:
     return DataRoot(tmp_path / "root")
 
 
-def test_excluded_from_everything(root):
-    versions = _versions(root)
+@pytest.fixture
+def runner(root) -> Iterator[Runner]:
+    with open_runner(root) as runner:
+        yield runner
+
+
+def test_excluded_from_everything(root, runner):
+    versions = _versions(runner)
     root.settings.write_text("manga: {exclude: [{galaxy_id: 8001-3702, reason: a star}]}")
-    assert _stale(root) == {*SETTINGS_DECIDE, "image_tensors"}
+    assert _stale(runner) == {*SETTINGS_DECIDE, "image_tensors"}
     before = _rows(root, "labeled_galaxies")
-    _run(root, CATALOGUES, IMAGES)
-    assert _stale(root) == set()
+    _run(runner, CATALOGUES, IMAGES)
+    assert _stale(runner) == set()
     galaxies, labeled = _rows(root, "galaxies"), _rows(root, "labeled_galaxies")
     assert len(galaxies) == len(labeled) == 5
     lost = ["8000-1901", "8001-3702"]
@@ -93,22 +99,22 @@ def test_excluded_from_everything(root):
         "exclude", 5, 3, "setting exclude: a star",
     ]  # fmt: skip
 
-    assert all(_versions(root)[name] != version for name, version in versions.items() if name != "galaxies")
+    assert all(_versions(runner)[name] != version for name, version in versions.items() if name != "galaxies")
     root.settings.unlink()
-    _run(root, CATALOGUES, IMAGES)
-    assert _versions(root) == versions  # as if there had never been an exclusion
+    _run(runner, CATALOGUES, IMAGES)
+    assert _versions(runner) == versions  # as if there had never been an exclusion
 
 
-def test_excluded_from_training(root):
+def test_excluded_from_training(root, runner):
     """The images are not made again; the galaxy stays among those that a network may be asked about."""
     entry = "{object_id: 1-200, excluded_from: training, reason: merger}"
     root.settings.write_text(f"manga: {{exclude: [{entry}]}}")
-    assert _stale(root) == SETTINGS_DECIDE
-    tensor = _versions(root)["image_tensors"]
-    _run(root, CATALOGUES)
-    assert _stale(root) == {"labeled_images", "imaged_galaxies"}
-    _run(root, IMAGES)
-    assert _versions(root)["image_tensors"] == tensor
+    assert _stale(runner) == SETTINGS_DECIDE
+    tensor = _versions(runner)["image_tensors"]
+    _run(runner, CATALOGUES)
+    assert _stale(runner) == {"labeled_images", "imaged_galaxies"}
+    _run(runner, IMAGES)
+    assert _versions(runner)["image_tensors"] == tensor
     row = _rows(root, "labeled_galaxies").loc["8000-1902"]
     assert row["rotator_type"] in (0, 1) and row["excluded_from"] == "training"
     assert list(_rows(root, "labeled_images").index) == ["8000-1901", "8001-3702"]
@@ -119,11 +125,11 @@ def test_excluded_from_training(root):
     assert funnel["reason"].tolist()[-1] == "setting exclude: merger" and funnel["rows_dropped"].tolist()[-1] == 1
 
 
-def test_entries_without_a_galaxy_are_reported_and_change_nothing(root, capsys):
-    versions = _versions(root)
+def test_entries_without_a_galaxy_are_reported_and_change_nothing(root, runner, capsys):
+    versions = _versions(runner)
     root.settings.write_text("manga: {exclude: [{galaxy_id: 1-1, reason: a}, {ra: 1, dec: 1, reason: b}]}")
-    _run(root, CATALOGUES, IMAGES)
-    assert _versions(root) == versions
+    _run(runner, CATALOGUES, IMAGES)
+    assert _versions(runner) == versions
     print_status(open_store(root), open_runner)
     told = [line for line in capsys.readouterr().out.splitlines() if "exclude" in line]
     assert told == [

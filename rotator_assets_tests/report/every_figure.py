@@ -191,9 +191,8 @@ def of_synthetic_galaxies() -> dict[str, partial]:
     }
 
 
-def every_figure() -> dict[str, partial]:
-    """Return every figure function with all its arguments; those of galaxies are stamped as synthetic."""
-    real = {**of_galaxies(made_up.galaxies()), **of_tables()}
+def every_figure(real: dict[str, partial]) -> dict[str, partial]:
+    """Return every figure function with all its arguments; those of galaxies and tables are stamped as synthetic."""
     explained = {name: partial(draw) for name, draw in explained_figures.FIGURES.items()}
     synthetic = {name: partial(draw, synthetic=True) for name, draw in real.items()}
     return {**synthetic, **of_synthetic_galaxies(), **explained}

@@ -147,6 +147,11 @@ def attribution_shapes(count: int, seed: int = 6) -> pd.DataFrame:
 def assert_header_is_free(figure) -> None:
     """Check that title, subtitle and stamp overlap neither each other nor a panel."""
     figure.canvas.draw()
+    assert_header_of_drawn_is_free(figure)
+
+
+def assert_header_of_drawn_is_free(figure) -> None:
+    """Check the same of a figure that has been drawn."""
     title, subtitle = (text.get_window_extent() for text in figure.texts[:2])
     stamps = [text.get_window_extent() for text in figure.texts if text.get_gid() == "synthetic"]
     assert not any(stamp.overlaps(subtitle) or stamp.overlaps(title) for stamp in stamps)

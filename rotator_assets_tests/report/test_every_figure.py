@@ -2,7 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,9 @@ from rotator_assets_tests.report.every_figure import every_figure, of_galaxies, 
 
 pytestmark = pytest.mark.slow
 
-EVERY = every_figure()
 GALAXIES = of_galaxies(made_up.galaxies())
 REAL = {**GALAXIES, **of_tables()}
+EVERY = every_figure(REAL)
 
 
 @cache
@@ -34,7 +34,7 @@ def drawn(name: str) -> Figure:
 
 @pytest.mark.parametrize("name", REAL)
 def test_synthetic_data_is_stamped_and_real_data_is_not(name):
-    stamped, clean = REAL[name](synthetic=True), REAL[name](synthetic=False)
+    stamped, clean = drawn(name), REAL[name](synthetic=False)
     assert isinstance(stamped, Figure)
     assert style.STAMP in made_up.texts(stamped)
     assert style.STAMP not in made_up.texts(clean)
@@ -74,6 +74,8 @@ def test_legends_cover_nothing(name):
     for legend in figure.findobj(Legend):
         boxes.append(legend.get_window_extent().padded(-1).extents.round().astype(int))
         legend.set_visible(False)
+    if not boxes:
+        return
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[::-1, :, :3]
     for legend in figure.findobj(Legend):
@@ -91,7 +93,7 @@ def test_the_stamp_appears_once():
 @pytest.mark.parametrize("name", EVERY)
 def test_texts_stay_inside_the_figure_and_do_not_overlap(name):
     figure = drawn(name)
-    made_up.assert_header_is_free(figure)
+    made_up.assert_header_of_drawn_is_free(figure)
     tight = figure.get_tightbbox()
     width, height = figure.get_size_inches()
     assert tight.x0 > -0.05 and tight.y0 > -0.05 and tight.x1 < width + 0.05 and tight.y1 < height + 0.05
@@ -106,9 +108,9 @@ def test_axes_with_data_are_labelled(name):
         assert axes.get_xlabel() or any(tick.get_text() for tick in axes.get_xticklabels()) or axes.child_axes or named
 
 
-@pytest.mark.parametrize("name", GALAXIES)
-@pytest.mark.parametrize("sample", ["none", "one", "one class", "all missing"])
-def test_figures_of_small_samples_have_a_message(name, sample):
+@cache
+def of_sample(sample: str) -> dict[str, partial]:
+    """Figures of few galaxies, of one class, or without measurements."""
     frame = made_up.galaxies(40)
     if sample == "none":
         frame = frame.iloc[:0]
@@ -118,7 +120,13 @@ def test_figures_of_small_samples_have_a_message(name, sample):
         frame = frame[frame["rotator_type"] == 1]
     else:
         frame = frame.assign(lambda_r=np.nan, ellipticity=np.nan, rotator_type=pd.array([pd.NA] * 40, dtype="Int64"))
-    figure = of_galaxies(frame)[name](synthetic=True)
+    return of_galaxies(frame)
+
+
+@pytest.mark.parametrize("name", GALAXIES)
+@pytest.mark.parametrize("sample", ["none", "one", "one class", "all missing"])
+def test_figures_of_small_samples_have_a_message(name, sample):
+    figure = of_sample(sample)[name](synthetic=True)
     assert style.render(figure, dpi=50).startswith(b"\x89PNG")
     says_so = {"none": set(GALAXIES), "one": {"roc", "gallery", "attribution", "mean", "examples"}}
     says_so["one class"], says_so["all missing"] = says_so["one"], set(GALAXIES) - {"match", "history", "comparison"}
