@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from rotator_assets.core.recipes import Augmentation, Recipe
 from rotator_assets.training.encoders import encoder_layers
+from rotator_assets.training.fused import new_optimizer
 
 if TYPE_CHECKING:
     import keras
@@ -23,8 +24,6 @@ NOT_COMPILED: dict[str, Any] = {
     **{"members": 1, "patience": 8, "fusion": "none", "test_time_averaging": False},
 }
 """Settings that change neither a network nor its optimizer nor its loss, at any value."""
-NO_WEIGHT_DECAY = ("bias", "gamma", "beta")
-"""Variables without weight decay: offsets, and the scales of batch normalization."""
 
 
 class Phase:
@@ -104,17 +103,6 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
     if recipe.schedule == "constant":
         return rate
     return rate * 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
-
-
-def new_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Return Adam, with decoupled weight decay (Loshchilov & Hutter 2019, ICLR, arXiv:1711.05101) if there is any."""
-    from keras import optimizers
-
-    if not recipe.weight_decay:
-        return optimizers.Adam(recipe.learning_rate)
-    optimizer = optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=list(NO_WEIGHT_DECAY))
-    return optimizer
 
 
 def assign(variables: Sequence[Any], values: Sequence[ArrayLike]) -> None:

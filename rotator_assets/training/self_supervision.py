@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.training.architectures import Maker
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.training.folds import Split
+from rotator_assets.training.fused import TrainingMaker
 from rotator_assets.training.network import build_network, settle_batchnorm, weights_by_layer
 from rotator_assets.training.phases import NOT_COMPILED, Phase, assign, learning_rate
 from rotator_assets.training.pipeline import Images, augmented, prepared
@@ -211,7 +211,7 @@ class SelfSupervision:
         )
 
 
-class _ProjectionMaker(Maker):
+class _ProjectionMaker(TrainingMaker):
     """Makes the layers of a network whose outputs are projections of its features."""
 
     def outputs(self, features: keras.KerasTensor, name: str = "") -> keras.KerasTensor:

@@ -16,6 +16,7 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.training.folds import Split, member_seed
+from rotator_assets.training.fused import TrainingMaker
 from rotator_assets.training.imbalance import class_weights, mean_loss, training_loss, training_weights
 from rotator_assets.training.network import (
     averaged_network,
@@ -57,7 +58,7 @@ class _Compiled:
 
     @classmethod
     def of(cls, recipe: Recipe, size_px: int, policy: str, encoder: keras.Model | None = None) -> _Compiled:
-        network = build_network(recipe, size_px, policy=policy, encoder=encoder)
+        network = build_network(recipe, size_px, policy=policy, encoder=encoder, maker=TrainingMaker)
         loss = combined_loss(recipe) if recipe.learns_more else training_loss(recipe)
         metrics = [class_loss(recipe)] if recipe.learns_more else None
         its_phases = phases(network, recipe, loss, metrics)
