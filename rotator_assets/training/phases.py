@@ -43,6 +43,8 @@ class Phase:
         Number of epochs after this phase.
     frozen
         Whether the encoder stays as it is.
+    feeding
+        Returns the model that is fitted, with the layers of the network behind another input; None: the network.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class Phase:
         metrics: list[Callable] | None = None,
         *,
         frozen: bool = False,
+        feeding: Callable[[keras.Model], keras.Model] | None = None,
     ) -> None:
         from keras import Model
 
         self.end, self._encoder, self._learns = end, encoder_layers(network), not frozen
-        self.network = Model(network.inputs, network.outputs, name=network.name) if frozen else network
+        own = Model(network.inputs, network.outputs, name=network.name) if frozen else network
+        self.network = own if feeding is None else feeding(own)
         self.network.compile(optimizer=new_optimizer(recipe), loss=loss, metrics=metrics, jit_compile=False)
         self._set_trainable()
         self.network.optimizer.build(self.network.trainable_variables)
@@ -83,12 +87,18 @@ class Phase:
             layer.trainable = self._learns
 
 
-def phases(network: keras.Model, recipe: Recipe, loss: Callable, metrics: list[Callable] | None) -> list[Phase]:
-    """Return the phases of a recipe's training in order: usually one."""
+def phases(
+    network: keras.Model,
+    recipe: Recipe,
+    loss: Callable,
+    metrics: list[Callable] | None,
+    feeding: Callable[[keras.Model], keras.Model] | None = None,
+) -> list[Phase]:
+    """Return the phases of a recipe's training in order, usually one; parameters as for `Phase`."""
     frozen = min(recipe.frozen_epochs, recipe.epochs)
-    found = [Phase(network, recipe, loss, frozen, metrics, frozen=True)] if frozen else []
+    found = [Phase(network, recipe, loss, frozen, metrics, frozen=True, feeding=feeding)] if frozen else []
     if frozen < recipe.epochs:
-        found.append(Phase(network, recipe, loss, recipe.epochs, metrics))
+        found.append(Phase(network, recipe, loss, recipe.epochs, metrics, feeding=feeding))
     return found
 
 
