@@ -119,7 +119,7 @@ def _make_batches(images: np.ndarray, labels: np.ndarray, recipe: Recipe) -> dic
     """Make the batches of all epochs without a training."""
     from rotator_assets.training.pipeline import TrainingBatches
 
-    batches = TrainingBatches(images, np.arange(len(labels)), labels, np.ones(len(labels)), recipe, (1,))
+    batches = TrainingBatches(images, np.arange(len(labels)), labels, np.ones(len(labels), np.float32), recipe, (1,))
     dataset = batches.dataset()
     next(iter(dataset))
     started = time.perf_counter()
