@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -29,6 +30,8 @@ _SET = {
     "TF2_BEHAVIOR": "1",  # TensorFlow sets this itself, for its child processes
 }
 _DEFAULTS = {
+    # Kernels that are a third faster in training also on processors on which TensorFlow leaves them out.
+    **({"TF_ENABLE_ONEDNN_OPTS": "1"} if platform.machine() in ("x86_64", "AMD64") else {}),
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     # Keeps the font cache in its usual place; Matplotlib would create a folder in XDG_CONFIG_HOME.

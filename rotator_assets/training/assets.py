@@ -36,7 +36,7 @@ from rotator_assets.training.targets import MARGINS, OUTPUTS, PREDICTED_SPIN
 if TYPE_CHECKING:
     from rotator_assets.training.cross_validation import EpochLog
 
-_CODE_VERSION = "4"
+_CODE_VERSION = "5"
 TRAINING_POOL = "training"
 RETRIES, RETRY_SECONDS = 2, 10.0
 

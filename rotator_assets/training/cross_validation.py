@@ -22,7 +22,7 @@ from rotator_assets.training.calibration import fit_calibration, interval_margin
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog
 from rotator_assets.training.folds import Split
 from rotator_assets.training.material import Material
-from rotator_assets.training.network import inference_function, logits_of, outputs_of
+from rotator_assets.training.network import inference_function, logits_of, outputs_of, plain_and_averaged
 from rotator_assets.training.other_survey import OtherGalaxies
 from rotator_assets.training.pipeline import Images
 from rotator_assets.training.self_supervision import SelfSupervision
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import keras
 
 
+_ENDINGS = ("", "_averaged")
+"""Endings of the columns from single outputs, and from means over eight copies of an image."""
 _UNSEEN = ["galaxy_id", "object_id", "repeat", "fold", "tested", *MARGINS]
 _INNER = [
     *("galaxy_id", "object_id", "repeat", "fold", "outer_fold", "logit", "logit_averaged"),
@@ -233,8 +235,8 @@ def _evaluated(
     labels, lambda_r = material.labels[split.validation], material.answers.lambda_r[split.validation]
     decisions: dict[str, float] = {}
     margins: dict[str, float] = {}
-    for averaged, ending in ((False, ""), (True, "_averaged")):
-        validated = outputs_of(infer, images, rows[split.validation], recipe, averaged=averaged).astype(np.float64)
+    both = plain_and_averaged(infer, images, rows[split.validation], recipe)
+    for validated, ending in zip(both, _ENDINGS, strict=True):
         decisions |= _decision(labels, validated[:, 0], ending)
         known = recipe.lambda_r_interval > 0
         margins[f"{MARGINS[0]}{ending}"] = interval_margin(lambda_r, validated[:, 1:]) if known else np.nan
@@ -247,11 +249,8 @@ def _inner_logits(network: keras.Model, material: Material, split: Split, recipe
     """Return the rows of `CrossValidation.inner` of a network trained without two folds."""
     infer, images, rows = inference_function(network), material.images, material.rows
     frame = material.tested.iloc[split.test][["galaxy_id", "object_id"]].assign(repeat=split.repeat)
-    for averaged, ending in ((False, ""), (True, "_averaged")):
-        validated, tested = (
-            outputs_of(infer, images, rows[part], recipe, averaged=averaged).astype(np.float64)
-            for part in (split.validation, split.test)
-        )
+    parts = (plain_and_averaged(infer, images, rows[part], recipe) for part in (split.validation, split.test))
+    for validated, tested, ending in zip(*parts, _ENDINGS, strict=True):
         calibrate = fit_calibration(material.labels[split.validation], validated[:, 0])
         frame[f"logit{ending}"] = calibrate(tested[:, 0])
         if recipe.lambda_r_interval:

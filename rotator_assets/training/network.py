@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -220,9 +220,34 @@ def outputs_of(
     -------
     float32 (n, n_outputs).
     """
-    found = []
+    views = _outputs_of_views(infer, images, rows, recipe, symmetries if averaged else lambda seen: [seen], batch_size)
+    return np.concatenate([np.mean(outputs, axis=0) for outputs in views])
+
+
+def plain_and_averaged(
+    infer: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    images: Images,
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    batch_size: int = 64,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the outputs of a network, and their means over the eight `symmetries`, float64 (n, n_outputs).
+
+    They are those of `outputs_of` with the same parameters; an image itself is computed once for both.
+    """
+    views = list(_outputs_of_views(infer, images, rows, recipe, symmetries, batch_size))
+    plain, averaged = [outputs[0] for outputs in views], [np.mean(outputs, axis=0) for outputs in views]
+    return np.concatenate(plain).astype(np.float64), np.concatenate(averaged).astype(np.float64)
+
+
+def _outputs_of_views(
+    infer: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    images: Images,
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    views: Callable[[NDArray[np.float32]], list[NDArray[np.float32]]],
+    batch_size: int,
+) -> Iterator[list[NDArray[np.float32]]]:
+    """Yield the outputs of the views of each batch, at least once."""
     for start in range(0, max(len(rows), 1), batch_size):
-        seen = network_input(images, rows[start : start + batch_size], recipe)
-        views = symmetries(seen) if averaged else [seen]
-        found.append(np.mean([infer(view) for view in views], axis=0))
-    return np.concatenate(found)
+        yield [infer(view) for view in views(network_input(images, rows[start : start + batch_size], recipe))]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from rotator_assets.core.recipes import Augmentation, Recipe
 from rotator_assets.training.encoders import encoder_layers
+from rotator_assets.training.fused import new_optimizer
 
 if TYPE_CHECKING:
     import keras
@@ -23,8 +24,6 @@ NOT_COMPILED: dict[str, Any] = {
     **{"members": 1, "patience": 8, "fusion": "none", "test_time_averaging": False},
 }
 """Settings that change neither a network nor its optimizer nor its loss, at any value."""
-NO_WEIGHT_DECAY = ("bias", "gamma", "beta")
-"""Variables without weight decay: offsets, and the scales of batch normalization."""
 
 
 class Phase:
@@ -44,6 +43,8 @@ class Phase:
         Number of epochs after this phase.
     frozen
         Whether the encoder stays as it is.
+    feeding
+        Returns the model that is fitted, with the layers of the network behind another input; None: the network.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Phase:
         metrics: list[Callable] | None = None,
         *,
         frozen: bool = False,
+        feeding: Callable[[keras.Model], keras.Model] | None = None,
     ) -> None:
         from keras import Model
 
         self.end, self._encoder, self._learns = end, encoder_layers(network), not frozen
-        self.network = Model(network.inputs, network.outputs, name=network.name) if frozen else network
+        own = Model(network.inputs, network.outputs, name=network.name) if frozen else network
+        self.network = own if feeding is None else feeding(own)
         self.network.compile(optimizer=new_optimizer(recipe), loss=loss, metrics=metrics, jit_compile=False)
         self._set_trainable()
         self.network.optimizer.build(self.network.trainable_variables)
@@ -84,12 +87,18 @@ class Phase:
             layer.trainable = self._learns
 
 
-def phases(network: keras.Model, recipe: Recipe, loss: Callable, metrics: list[Callable] | None) -> list[Phase]:
-    """Return the phases of a recipe's training in order: usually one."""
+def phases(
+    network: keras.Model,
+    recipe: Recipe,
+    loss: Callable,
+    metrics: list[Callable] | None,
+    feeding: Callable[[keras.Model], keras.Model] | None = None,
+) -> list[Phase]:
+    """Return the phases of a recipe's training in order, usually one; parameters as for `Phase`."""
     frozen = min(recipe.frozen_epochs, recipe.epochs)
-    found = [Phase(network, recipe, loss, frozen, metrics, frozen=True)] if frozen else []
+    found = [Phase(network, recipe, loss, frozen, metrics, frozen=True, feeding=feeding)] if frozen else []
     if frozen < recipe.epochs:
-        found.append(Phase(network, recipe, loss, recipe.epochs, metrics))
+        found.append(Phase(network, recipe, loss, recipe.epochs, metrics, feeding=feeding))
     return found
 
 
@@ -104,17 +113,6 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
     if recipe.schedule == "constant":
         return rate
     return rate * 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
-
-
-def new_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Return Adam, with decoupled weight decay (Loshchilov & Hutter 2019, ICLR, arXiv:1711.05101) if there is any."""
-    from keras import optimizers
-
-    if not recipe.weight_decay:
-        return optimizers.Adam(recipe.learning_rate)
-    optimizer = optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=list(NO_WEIGHT_DECAY))
-    return optimizer
 
 
 def assign(variables: Sequence[Any], values: Sequence[ArrayLike]) -> None:

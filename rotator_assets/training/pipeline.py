@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ def network_input(images: Images, rows: NDArray[np.int64], recipe: Recipe) -> ND
     -------
     float32 (n, ny, nx, n_bands).
     """
-    return normalize(_raw(images, rows, recipe), recipe.normalization, recipe.bands)
+    return normalize(raw_fluxes(images, rows, recipe), recipe.normalization, recipe.bands)
 
 
 def symmetries(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -126,16 +126,20 @@ def transform(images: NDArray[np.float32], transforms: NDArray[np.float32]) -> N
     the same kind they reach 0.758 bilinearly, 0.757 with cubic splines and 0.753 with nearest pixels. Networks trained
     with cubic splines reach 0.757 (difference -0.007 +- 0.008, bootstrap within folds) and take three times as long.
     """
-    tf = tensorflow()
-    with tf.device("CPU:0"):
-        return tf.raw_ops.ImageProjectiveTransformV3(
-            images=images,
-            transforms=transforms,
-            output_shape=images.shape[1:3],
-            fill_value=0.0,
-            interpolation="BILINEAR",
-            fill_mode="NEAREST",
-        ).numpy()
+    with tensorflow().device("CPU:0"):
+        return transformed(images, transforms).numpy()
+
+
+def transformed(images: Any, transforms: Any) -> tf.Tensor:
+    """Return what `transform` does as a tensor, on the device of the caller."""
+    return tensorflow().raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=images.shape[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
 
 
 class TrainingBatches:
@@ -161,6 +165,8 @@ class TrainingBatches:
         Seed of orders and transformations.
     answers
         What the loss compares with the outputs of the network, float32 (n, n_answers); default the labels.
+    epochs_done
+        Completed epochs; the batch after them has number 0.
     """
 
     def __init__(
@@ -172,56 +178,72 @@ class TrainingBatches:
         recipe: Recipe,
         seed: Sequence[int],
         answers: NDArray[np.float32] | None = None,
+        epochs_done: int = 0,
     ) -> None:
         self.images, self.rows, self.recipe, self.seed = images, rows, recipe, tuple(seed)
         self.labels, self.weights = labels, weights.astype(np.float32)
         self.answers = (labels[:, None] if answers is None else answers).astype(np.float32)
         self.images_per_epoch = images_per_epoch(labels, recipe)
         self.per_epoch = -(-self.images_per_epoch // recipe.batch_size)
+        self._first = epochs_done * self.per_epoch
+        self.n_batches = self.per_epoch * recipe.epochs - self._first
 
     def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Return batch ``number``, from 0 over all epochs: images (b, ny, nx, bands), answers and weights (b, 1)."""
-        epoch, position = divmod(int(number), self.per_epoch)
+        """Return images (b, ny, nx, bands), answers and weights (b, 1) of a batch, from 0 over the epochs to do."""
+        chosen, transforms = self.drawn(number)
+        return augmented(self.images, self.rows[chosen], self.recipe, transforms), *self.compared(chosen)
+
+    def drawn(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the galaxies of batch ``number``, and their random transforms."""
+        number = self._first + int(number)
+        epoch, position = divmod(number, self.per_epoch)
         order = epoch_order(self.labels, self.recipe, np.random.default_rng((*self.seed, 0, epoch)))
         chosen = np.array_split(order, self.per_epoch)[position]
         generator = np.random.default_rng((*self.seed, 1, number))
-        seen = augmented(self.images, self.rows[chosen], self.recipe, generator)
-        return seen, self.answers[chosen], self.weights[chosen, None]
+        return chosen, random_transforms(self.recipe.augmentation, len(chosen), self.images.shape[1], generator)
+
+    def compared(self, chosen: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return answers and weights of galaxies, (b, n_answers) and (b, 1)."""
+        return self.answers[chosen], self.weights[chosen, None]
 
     def dataset(self) -> tf.data.Dataset:
-        """Return all batches of the recipe's epochs, prepared in a thread alongside the training."""
+        """Return the batches of all epochs to do, prepared in a thread alongside the training."""
         size, bands = self.images.shape[1], len(self.recipe.bands)
         shapes = ((None, size, size, bands), (None, self.answers.shape[1]), (None, 1))
-        return prepared(self.__getitem__, self.per_epoch * self.recipe.epochs, shapes)
+        return prepared(self.__getitem__, self.n_batches, shapes)
 
 
 def augmented(
-    images: Images, rows: NDArray[np.int64], recipe: Recipe, generator: np.random.Generator
+    images: Images, rows: NDArray[np.int64], recipe: Recipe, transforms: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return the input of the recipe's network for some images, as `network_input`, after random transformations."""
-    flux = _raw(images, rows, recipe)
-    flux = transform(flux, random_transforms(recipe.augmentation, len(flux), flux.shape[1], generator))
-    return normalize(flux, recipe.normalization, recipe.bands)
+    """Return the input of the recipe's network for some images, as `network_input`, after their transforms."""
+    return normalize(transform(raw_fluxes(images, rows, recipe), transforms), recipe.normalization, recipe.bands)
 
 
 def prepared(
-    batch: Callable[[int], tuple[NDArray[np.float32], ...]], n_batches: int, shapes: Sequence[tuple[int | None, ...]]
+    batch: Callable[[int], tuple[NDArray, ...]],
+    n_batches: int,
+    shapes: Sequence[tuple[int | None, ...]],
+    types: Sequence[str] | None = None,
 ) -> tf.data.Dataset:
     """Return batches in order, prepared in a thread alongside the training.
 
     Parameters
     ----------
     batch
-        Gives the float32 arrays of a batch by its number.
+        Gives the arrays of a batch by its number.
     n_batches
         Number of batches.
     shapes
         Shapes of the arrays; None for the number of images.
+    types
+        Types of the arrays (default: all float32).
     """
     tf = tensorflow()
+    types = types or ["float32"] * len(shapes)
 
     def tensors(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        found = tf.numpy_function(batch, [number], [tf.float32] * len(shapes), stateful=False)
+        found = tf.numpy_function(batch, [number], types, stateful=False)
         return tuple(tf.ensure_shape(tensor, shape) for tensor, shape in zip(found, shapes, strict=True))
 
     options = tf.data.Options()
@@ -230,7 +252,7 @@ def prepared(
     return tf.data.Dataset.range(n_batches).map(tensors).prefetch(2).with_options(options)
 
 
-def _raw(images: Images, rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
+def raw_fluxes(images: Images, rows: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float32]:
     """Return the recipe's bands of these rows as stored, without neighbours if the recipe masks them."""
     flux = images[np.asarray(rows, dtype=np.int64)]
     if recipe.mask_neighbours:

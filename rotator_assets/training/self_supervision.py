@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.training.architectures import Maker
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.training.folds import Split
+from rotator_assets.training.fused import TrainingMaker
 from rotator_assets.training.network import build_network, settle_batchnorm, weights_by_layer
 from rotator_assets.training.phases import NOT_COMPILED, Phase, assign, learning_rate
-from rotator_assets.training.pipeline import Images, augmented, prepared
+from rotator_assets.training.pipeline import Images, augmented, prepared, random_transforms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,8 @@ class PairedViews:
         order = np.random.default_rng((*self.seed, 2, epoch)).permutation(len(self.rows))
         chosen = self.rows[np.array_split(order, self.per_epoch)[position]]
         generator = np.random.default_rng((*self.seed, 3, number))
-        views = augmented(self.images, np.concatenate([chosen, chosen]), self.recipe, generator)
+        transforms = random_transforms(self.recipe.augmentation, 2 * len(chosen), self.images.shape[1], generator)
+        views = augmented(self.images, np.concatenate([chosen, chosen]), self.recipe, transforms)
         return views, np.zeros((len(views), 1), dtype=np.float32)
 
     def dataset(self) -> tf.data.Dataset:
@@ -211,7 +212,7 @@ class SelfSupervision:
         )
 
 
-class _ProjectionMaker(Maker):
+class _ProjectionMaker(TrainingMaker):
     """Makes the layers of a network whose outputs are projections of its features."""
 
     def outputs(self, features: keras.KerasTensor, name: str = "") -> keras.KerasTensor:

@@ -16,6 +16,7 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.checkpoints import Checkpoints, EpochLog, FoldState
 from rotator_assets.training.folds import Split, member_seed
+from rotator_assets.training.fused import TrainingMaker
 from rotator_assets.training.imbalance import class_weights, mean_loss, training_loss, training_weights
 from rotator_assets.training.network import (
     averaged_network,
@@ -25,6 +26,7 @@ from rotator_assets.training.network import (
     set_weights,
     settle_batchnorm,
 )
+from rotator_assets.training.on_card import CardImages, is_possible
 from rotator_assets.training.phases import NOT_COMPILED, Phase, assign, learning_rate, phases
 from rotator_assets.training.pipeline import Images, TrainingBatches
 from rotator_assets.training.self_supervision import SelfSupervision
@@ -34,36 +36,32 @@ if TYPE_CHECKING:
     import keras
 
 
-class _LaterBatches(TrainingBatches):
-    """The batches of a network after its completed epochs; the first has number 0."""
-
-    def __init__(self, epochs_done: int, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._first = epochs_done * self.per_epoch
-
-    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        return super().__getitem__(self._first + int(number))
-
-
 @dataclass(frozen=True)
 class _Compiled:
-    """A network with the phases of its training and its inference, and the initial variables of its optimizers."""
+    """A network with the phases of its training and its inference, and the initial variables of its optimizers.
+
+    ``card`` holds the training images where there is a GPU.
+    """
 
     network: keras.Model
     phases: list[Phase]
     infer: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     optimizers: list[Any]
     fresh_optimizers: list[NDArray]
+    card: CardImages | None
 
     @classmethod
-    def of(cls, recipe: Recipe, size_px: int, policy: str, encoder: keras.Model | None = None) -> _Compiled:
-        network = build_network(recipe, size_px, policy=policy, encoder=encoder)
+    def of(
+        cls, recipe: Recipe, size_px: int, policy: str, on_card: bool, encoder: keras.Model | None = None
+    ) -> _Compiled:
+        network = build_network(recipe, size_px, policy=policy, encoder=encoder, maker=TrainingMaker)
         loss = combined_loss(recipe) if recipe.learns_more else training_loss(recipe)
         metrics = [class_loss(recipe)] if recipe.learns_more else None
-        its_phases = phases(network, recipe, loss, metrics)
+        card = CardImages(recipe, size_px) if on_card else None
+        its_phases = phases(network, recipe, loss, metrics, None if card is None else card.feeding)
         optimizers = [variable for phase in its_phases for variable in phase.network.optimizer.variables]
         fresh = [variable.numpy() for variable in optimizers]
-        return cls(network, its_phases, inference_function(network), optimizers, fresh)
+        return cls(network, its_phases, inference_function(network), optimizers, fresh, card)
 
 
 _compiled = lru_cache(maxsize=2)(_Compiled.of)
@@ -116,12 +114,17 @@ class Trainer:
         self._encoder, self._pretraining = encoder, pretraining
         self.seconds_before = 0.0
         """Time spent before an interruption on the states that checkpoints hold."""
+        on_card = is_possible(images, len(rows), recipe)
         if encoder is None:
-            structure = recipe.model_copy(update=NOT_COMPILED)
+            drawn = {"normalization": recipe.normalization} if on_card else {}
+            structure = recipe.model_copy(update={**NOT_COMPILED, **drawn})
             # A frozen model is hashable.
-            compiled = _compiled(structure, images.shape[1], policy)  # pyright: ignore[reportArgumentType]
+            compiled = _compiled(structure, images.shape[1], policy, on_card)  # pyright: ignore[reportArgumentType]
         else:
-            compiled = _Compiled.of(recipe, images.shape[1], policy, encoder)
+            compiled = _Compiled.of(recipe, images.shape[1], policy, on_card, encoder)
+        self._card = compiled.card
+        if self._card is not None:
+            self._card.hold(images, rows, recipe)
         self.network, self._phases, self._infer = compiled.network, compiled.phases, compiled.infer
         self._optimizers, self._fresh_optimizers = compiled.optimizers, compiled.fresh_optimizers
         self._initial: list[NDArray] | None = None
@@ -200,7 +203,7 @@ class Trainer:
         else:
             answers, weights = None, of_classes[labels]
         rows = self.rows[split.train]
-        return _LaterBatches(epochs_done, self.images, rows, labels, weights, recipe, seed, answers)
+        return TrainingBatches(self.images, rows, labels, weights, recipe, seed, answers, epochs_done)
 
     def _fit(self, phase: Phase, split: Split, member: int, state: FoldState, started: float) -> None:
         """Train to the end of the phase or of the training, and save the state after every epoch."""
@@ -227,7 +230,7 @@ class Trainer:
                 self.on_epoch(log)
 
         phase.fit(
-            batches.dataset(),
+            batches.dataset() if self._card is None else self._card.dataset(batches, split.train),
             len(state.epochs),
             batches.per_epoch,
             on_epoch_begin=on_epoch_begin,
