@@ -1,17 +1,25 @@
 """Fast gradients of a network's logit, summed along straight paths between images.
 
-The forward pass uses the network's own operations, bit for bit. At a kink of the network (a ReLU at zero, two equal
-pixels in a pooling window) the last bit decides on which side the gradient is taken, and maps that differ there differ
-by a thousandth. Only the backward pass is computed differently; it is linear and therefore insensitive to rounding:
+Only the gradient with respect to the image is computed, in compiled functions that also make the points of the path and
+sum over them. What the first layers do along a path is known from its two ends:
 
-- Only the gradient with respect to the image is computed, in one compiled function that also makes the points of the
-  path and sums over them.
+- A convolution, and batch normalization in inference mode, are affine: their outputs move on a straight line too. So
+  they are computed at both ends, and the path starts behind them. Gradients are summed over the path there, and the sum
+  is propagated back to the image once.
+- A path from an empty image, where every pixel is zero, is still straight behind max pooling of this convolution,
+  because the brightest pixel of each window is the same all along the path.
+
+All other operations of the forward pass are the network's own. Their gradients are linear and therefore insensitive to
+rounding:
+
 - The gradient of a convolution with respect to its input is itself a convolution, with the kernel rotated by 180
   degrees and filters and channels exchanged. Computed this way it is a fifth faster than TensorFlow's operation.
 - Max pooling over 2x2 pixels is the maximum of pairs of columns, then of pairs of rows, each with an elementwise
   gradient; TensorFlow's MaxPoolGrad searches each window again. Both assign ties to the first pixel.
-- If the network begins with a convolution, gradients are summed over the path at the output of this convolution, and
-  the sum is propagated back through it once.
+
+The last bit of a value may differ from the network's own. At a kink (a ReLU at zero, two equal pixels in a pooling
+window) it decides on which side a gradient is taken, so a map may differ by the share of one unit at one point of the
+path; values that are equal in the network, as in a flat sky, stay equal.
 """
 
 from __future__ import annotations
@@ -53,7 +61,7 @@ class PathGradients:
         compiled = _COMPILED[model]
         compiled.clone.set_weights(model.get_weights())
         self.batch_size = batch_size or points_at_once(compiled.clone)
-        self._infer, self._summed = compiled.infer, compiled.summed
+        self._infer, self._way = compiled.infer, compiled.way
 
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the logits of images (n, ny, nx, bands), float64 (n,)."""
@@ -86,10 +94,11 @@ class PathGradients:
             return np.zeros(image.shape)
         n_batches = -(-len(nodes) // self.batch_size)
         parts = zip(np.array_split(nodes, n_batches), np.array_split(weights, n_batches), strict=True)
+        way = self._way(from_empty=not baseline.any() and nodes.min() > 0)  # in the empty image itself, all pixels tie
         with _full_float32():
-            return np.asarray(
-                np.sum([self._summed(image, baseline, *part) for part in parts], axis=0, dtype=np.float64)
-            )
+            ends = way.ends(baseline, image)
+            total = np.sum([way.summed(ends, *part) for part in parts], axis=0, dtype=np.float64)
+            return way.back(image, total)
 
 
 def points_at_once(model: keras.Model, budget: int | None = None) -> int:
@@ -112,41 +121,100 @@ class _Compiled:
     """Compiled functions of a model. They refer only to a clone, so that the model itself can be freed."""
 
     def __init__(self, model: keras.Model) -> None:
-        tf = tensorflow()
         self.clone = _clone(model)
         self.infer = inference_function(self.clone)
-        image, steps = tf.TensorSpec(model.input_shape[1:], tf.float32), tf.TensorSpec((None,), tf.float64)
-        self._signature = (image, image, steps, steps)
-        self._function = tf.function(_sum_along_path(self.clone)).get_concrete_function(*self._signature)
+        self._ways: dict[str, _Way] = {}
 
-    def summed(self, *arrays: NDArray) -> tf.Tensor:
-        """Compute `PathGradients.summed` with all points in one batch, float32."""
+    def way(self, *, from_empty: bool) -> _Way:
+        """Return the way of paths that start at any image, or at an empty one."""
+        straight = _straight_features(self.clone, from_empty=from_empty)
+        if straight.name not in self._ways:
+            self._ways[straight.name] = _Way(self.clone, straight)
+        return self._ways[straight.name]
+
+
+class _Way:
+    """Compiled sums of gradients along paths that are straight in some features of the image, or the image itself."""
+
+    def __init__(self, model: keras.Model, features: keras.KerasTensor) -> None:
         tf = tensorflow()
-        given = zip(arrays, self._signature, strict=True)
-        return self._function(*(tf.constant(array, spec.dtype) for array, spec in given))
+        from keras import Model
+
+        of_image, behind = Model(model.inputs, features), Model(features, model.output)
+        exact = tf.float64 if features is model.inputs[0] else tf.float32  # points of the image as in alibi
+
+        def at(images: tf.Tensor) -> tf.Tensor:
+            return of_image(images, training=False)
+
+        def summed(ends: tf.Tensor, nodes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+            start, end = tf.unstack(tf.cast(ends, exact))
+            steps = tf.reshape(tf.cast(nodes, exact), (-1, *[1] * start.shape.rank))
+            points = tf.cast(start + steps * (end - start), tf.float32)
+            gradient = tf.gradients(behind(points, training=False), points)[0]
+            return tf.tensordot(tf.cast(weights, tf.float32), gradient, 1)
+
+        def back(image: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
+            return tf.gradients(at(image), image, total)[0]
+
+        pixels, values = model.input_shape[1:], features.shape[1:]
+        steps = tf.TensorSpec((None,), tf.float64)
+        self._at = _compiled(at, tf.TensorSpec((2, *pixels)))
+        self._summed = _compiled(summed, tf.TensorSpec((2, *values)), steps, steps)
+        self._back = _compiled(back, tf.TensorSpec((1, *pixels)), tf.TensorSpec((1, *values)))
+
+    def ends(self, baseline: NDArray[np.float32], image: NDArray[np.float32]) -> tf.Tensor:
+        """Return the features at both ends of a path."""
+        return self._at(np.stack([baseline, image]))
+
+    def summed(self, ends: tf.Tensor, nodes: NDArray[np.float64], weights: NDArray[np.float64]) -> tf.Tensor:
+        """Return the sum of weighted gradients with respect to the features, all points in one batch, float32."""
+        return self._summed(ends, nodes, weights)
+
+    def back(self, image: NDArray[np.float32], total: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the gradient with respect to the image whose gradient with respect to the features is ``total``."""
+        return np.asarray(self._back(image[None], total[None])[0], dtype=np.float64)
 
 
-def _sum_along_path(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Return the function of image, baseline, nodes and weights that is compiled."""
+def _compiled(function: Callable[..., tf.Tensor], *signature: tf.TensorSpec) -> Callable[..., tf.Tensor]:
+    """Compile a function of arrays or tensors of these shapes and types once."""
     tf = tensorflow()
-    from keras import Model
+    concrete = tf.function(function).get_concrete_function(*signature)
+    return lambda *given: concrete(
+        *(tf.convert_to_tensor(one, spec.dtype) for one, spec in zip(given, signature, strict=True))
+    )
 
-    first = _first_convolution(model)
-    behind = model if first is None else Model(first.output, model.output)
 
-    def summed(image: tf.Tensor, baseline: tf.Tensor, nodes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        way = tf.cast(image - baseline, tf.float64)
-        points = tf.cast(baseline, tf.float64) + nodes[:, None, None, None] * way  # float64, as in alibi
-        points = tf.cast(points, tf.float32)
-        features = points if first is None else first(points)
-        gradient = tf.gradients(behind(features, training=False), features)[0]
-        total = tf.tensordot(tf.cast(weights, tf.float32), gradient, 1)
-        if first is None:
-            return total
-        anywhere = baseline[None]  # a convolution's gradient is the same at every image
-        return tf.gradients(first(anywhere), anywhere, total[None])[0][0]
+def _straight_features(model: keras.Model, *, from_empty: bool) -> keras.KerasTensor:
+    """Return the last features that move on a straight line while the image does; the image itself if there are none.
 
-    return summed
+    An empty image has the same features everywhere behind a convolution, so which pixel of a window is the brightest
+    does not depend on how far the image has moved from it.
+    """
+    from keras import activations, layers
+
+    image = model.inputs[0]
+    layer = _only_reader(model, image)
+    if not isinstance(layer, layers.Conv2D) or layer.activation is not activations.linear:
+        return image
+    features = layer.output
+    if from_empty and isinstance(layer := _only_reader(model, features), layers.MaxPooling2D):
+        features = layer.output
+    while isinstance(layer := _only_reader(model, features), (layers.BatchNormalization, layers.Dropout)):
+        features = layer.output
+    return features
+
+
+def _only_reader(model: keras.Model, features: keras.KerasTensor) -> keras.Operation | None:
+    """Return the operation that reads these features; None if there are several, or none."""
+    from keras import layers, tree
+
+    readers = [
+        operation
+        for operation in model.operations
+        if not isinstance(operation, layers.InputLayer)
+        and any(tensor is features for tensor in tree.flatten(operation.input))
+    ]
+    return readers[0] if len(readers) == 1 else None
 
 
 def _clone(model: keras.Model) -> keras.Model:
@@ -211,21 +279,6 @@ def _is_plain_pooling(layer: keras.Layer) -> bool:
         and tuple(layer.pool_size) == tuple(layer.strides) == (2, 2)
         and all(side is not None and side % 2 == 0 for side in layer.input.shape[1:3])
     )
-
-
-def _first_convolution(model: keras.Model) -> keras.Layer | None:
-    """Return the convolution that is the only operation on the image and has no activation; None if there is none."""
-    from keras import activations, layers, tree
-
-    seeing = [
-        operation
-        for operation in model.operations
-        if not isinstance(operation, layers.InputLayer)
-        and any(tensor is model.inputs[0] for tensor in tree.flatten(operation.input))
-    ]
-    if len(seeing) != 1 or not isinstance(seeing[0], layers.Conv2D) or seeing[0].activation is not activations.linear:
-        return None
-    return seeing[0]
 
 
 _COMPILED: WeakKeyDictionary[keras.Model, _Compiled] = WeakKeyDictionary()

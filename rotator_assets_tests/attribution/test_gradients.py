@@ -67,7 +67,18 @@ def test_a_network_has_the_gradients_of_a_tape(architecture):
 
 
 def test_networks_with_biases_and_dropout_have_the_gradients_of_a_tape():
-    assert_equal_gradients(settled("thesis", regularization="dropout"), *images())
+    network, (image, baseline) = settled("thesis", regularization="dropout"), images()
+    network.set_weights([weights + 0.01 for weights in network.get_weights()])  # biases begin at zero
+    assert_equal_gradients(network, image, baseline)
+    assert_equal_gradients(network, image, np.zeros_like(image))
+
+
+def test_at_the_empty_image_itself_ties_go_to_the_first_pixel():
+    network, (image, _) = settled("thesis"), images()
+    empty, nodes, weights = np.zeros_like(image), np.array([0.0, 0.5]), np.array([0.6, 0.4])
+    expected = by_tape(network, image, empty, nodes, weights)
+    found = PathGradients(network).summed(image, empty, nodes, weights)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_ties_in_a_flat_sky_go_to_the_first_pixel():
@@ -172,8 +183,8 @@ def test_no_batch_is_larger(monkeypatch):
     network, (image, baseline) = settled("small"), images()
     engine = PathGradients(network, batch_size=4)
     sizes = []
-    summed = engine._summed
-    monkeypatch.setattr(engine, "_summed", lambda *given: (sizes.append(len(given[2])), summed(*given))[1])
+    summed = gradients._Way.summed
+    monkeypatch.setattr(gradients._Way, "summed", lambda *given: (sizes.append(len(given[2])), summed(*given))[1])
     engine.summed(image, baseline, np.linspace(0, 1, 10), np.full(10, 0.1))
     assert sum(sizes) == 10 and max(sizes) <= 4
 
