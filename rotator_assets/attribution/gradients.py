@@ -24,10 +24,11 @@ path; values that are equal in the network, as in a flat sky, stay equal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import json
+from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,23 +52,22 @@ class PathGradients:
     """Logits of a network and its gradients summed along paths, with the model's weights at the time of creation.
 
     ``model``: functional Keras model in float32 from images (n, ny, nx, bands) to one logit; compiled functions are
-    cached as long as the model exists. ``batch_size``: points whose gradients are computed together, by default
-    `points_at_once`.
+    kept for other networks of the same architecture. ``batch_size``: points whose gradients are computed together, by
+    default `points_at_once`.
     """
 
     def __init__(self, model: keras.Model, batch_size: int | None = None) -> None:
-        if model not in _COMPILED:
-            _COMPILED[model] = _Compiled(model)
-        compiled = _COMPILED[model]
-        compiled.clone.set_weights(model.get_weights())
-        self.batch_size = batch_size or points_at_once(compiled.clone)
-        self._infer, self._way = compiled.infer, compiled.way
+        self._compiled, self._weights = _compiled_like(model), model.get_weights()
+        self.batch_size = batch_size or self._compiled.points_at_once
 
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the logits of images (n, ny, nx, bands), float64 (n,)."""
-        parts = np.split(images, range(self.batch_size, len(images), self.batch_size))
-        with _full_float32():
-            return np.concatenate([self._infer(part)[:, 0] for part in parts]).astype(np.float64)
+        """Return the logits of images (n, ny, nx, bands), float64 (n,).
+
+        They are computed one by one, so that equal images have equal logits: within a batch, the order of a sum may
+        depend on the row.
+        """
+        with self._compiled.having(self._weights) as compiled:
+            return np.array([compiled.infer(image[None])[0, 0] for image in images], dtype=np.float64)
 
     def summed(
         self,
@@ -94,8 +94,9 @@ class PathGradients:
             return np.zeros(image.shape)
         n_batches = -(-len(nodes) // self.batch_size)
         parts = zip(np.array_split(nodes, n_batches), np.array_split(weights, n_batches), strict=True)
-        way = self._way(from_empty=not baseline.any() and nodes.min() > 0)  # in the empty image itself, all pixels tie
-        with _full_float32():
+        from_empty = not baseline.any() and nodes.min() > 0  # in the empty image itself, all pixels tie
+        with self._compiled.having(self._weights) as compiled:
+            way = compiled.way(from_empty=from_empty)
             ends = way.ends(baseline, image)
             total = np.sum([way.summed(ends, *part) for part in parts], axis=0, dtype=np.float64)
             return way.back(image, total)
@@ -118,12 +119,24 @@ def points_at_once(model: keras.Model, budget: int | None = None) -> int:
 
 
 class _Compiled:
-    """Compiled functions of a model. They refer only to a clone, so that the model itself can be freed."""
+    """Compiled functions of a clone of a model, which take the weights of any network of the same architecture."""
 
     def __init__(self, model: keras.Model) -> None:
         self.clone = _clone(model)
         self.infer = inference_function(self.clone)
+        self.points_at_once = points_at_once(self.clone)
         self._ways: dict[str, _Way] = {}
+        self._weights: list[NDArray] | None = None
+        self._used = Lock()
+
+    @contextmanager
+    def having(self, weights: list[NDArray]) -> Generator[_Compiled]:
+        """Give the clone these weights, and compute in float32, until the context is left."""
+        with self._used, _full_float32():
+            if self._weights is not weights:
+                self.clone.set_weights(weights)
+                self._weights = weights
+            yield self
 
     def way(self, *, from_empty: bool) -> _Way:
         """Return the way of paths that start at any image, or at an empty one."""
@@ -158,9 +171,9 @@ class _Way:
 
         pixels, values = model.input_shape[1:], features.shape[1:]
         steps = tf.TensorSpec((None,), tf.float64)
-        self._at = _compiled(at, tf.TensorSpec((2, *pixels)))
-        self._summed = _compiled(summed, tf.TensorSpec((2, *values)), steps, steps)
-        self._back = _compiled(back, tf.TensorSpec((1, *pixels)), tf.TensorSpec((1, *values)))
+        self._at = _traced(at, tf.TensorSpec((2, *pixels)))
+        self._summed = _traced(summed, tf.TensorSpec((2, *values)), steps, steps)
+        self._back = _traced(back, tf.TensorSpec((1, *pixels)), tf.TensorSpec((1, *values)))
 
     def ends(self, baseline: NDArray[np.float32], image: NDArray[np.float32]) -> tf.Tensor:
         """Return the features at both ends of a path."""
@@ -175,7 +188,32 @@ class _Way:
         return np.asarray(self._back(image[None], total[None])[0], dtype=np.float64)
 
 
-def _compiled(function: Callable[..., tf.Tensor], *signature: tf.TensorSpec) -> Callable[..., tf.Tensor]:
+def _compiled_like(model: keras.Model) -> _Compiled:
+    """Return the compiled functions of networks of the same architecture, new ones if none are kept."""
+    architecture = _architecture(model)
+    compiled = _COMPILED.pop(architecture, None) or _Compiled(model)
+    _COMPILED[architecture] = compiled  # the last one used is the last one
+    for oldest in list(_COMPILED)[:-_ARCHITECTURES_KEPT]:
+        del _COMPILED[oldest]
+    return compiled
+
+
+def _architecture(model: keras.Model) -> tuple[Hashable, ...]:
+    """Return what determines the outputs besides the weights: the layers with their settings, and their code."""
+
+    def settings(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {
+                key: settings(value)
+                for key, value in node.items()
+                if key != "seed" and not key.endswith("_initializer")
+            }
+        return [settings(one) for one in node] if isinstance(node, list) else node
+
+    return json.dumps(settings(json.loads(model.to_json()))), *map(type, model.operations)
+
+
+def _traced(function: Callable[..., tf.Tensor], *signature: tf.TensorSpec) -> Callable[..., tf.Tensor]:
     """Compile a function of arrays or tensors of these shapes and types once."""
     tf = tensorflow()
     concrete = tf.function(function).get_concrete_function(*signature)
@@ -281,7 +319,8 @@ def _is_plain_pooling(layer: keras.Layer) -> bool:
     )
 
 
-_COMPILED: WeakKeyDictionary[keras.Model, _Compiled] = WeakKeyDictionary()
+_COMPILED: dict[tuple[Hashable, ...], _Compiled] = {}
+_ARCHITECTURES_KEPT = 4
 
 
 @contextmanager
