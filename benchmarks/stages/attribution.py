@@ -7,11 +7,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.harness import Case, Options, Result, Side
 from benchmarks.machine import Machine
+
+if TYPE_CHECKING:
+    import keras
 
 STEPS = 50
 GALAXIES = {64: (1, 20), 128: (1, 5)}
@@ -100,7 +104,7 @@ def _ours(model_file: str, image_file: str, steps: str, output: str) -> dict[str
     }
 
 
-def _gflop(model) -> float:
+def _gflop(model: keras.Model) -> float:
     """Return the operations of one gradient, 10^9: products of all kernels behind the first, forwards and backwards.
 
     The output of the first convolution need not be computed at each step.

@@ -98,8 +98,8 @@ class PathGradients:
         with self._compiled.having(self._weights) as compiled:
             way = compiled.way(from_empty=from_empty)
             ends = way.ends(baseline, image)
-            total = np.sum([way.summed(ends, *part) for part in parts], axis=0, dtype=np.float64)
-            return way.back(image, total)
+            sums = [way.summed(ends, *part) for part in parts]
+            return way.back(image, np.asarray(np.sum(sums, axis=0, dtype=np.float64)))
 
 
 def points_at_once(model: keras.Model, budget: int | None = None) -> int:
@@ -242,7 +242,7 @@ def _straight_features(model: keras.Model, *, from_empty: bool) -> keras.KerasTe
     return features
 
 
-def _only_reader(model: keras.Model, features: keras.KerasTensor) -> keras.Operation | None:
+def _only_reader(model: keras.Model, features: keras.KerasTensor) -> Any:
     """Return the operation that reads these features; None if there are several, or none."""
     from keras import layers, tree
 
