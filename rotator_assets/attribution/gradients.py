@@ -1,25 +1,34 @@
 """Fast gradients of a network's logit, summed along straight paths between images.
 
-The forward pass uses the network's own operations, bit for bit. At a kink of the network (a ReLU at zero, two equal
-pixels in a pooling window) the last bit decides on which side the gradient is taken, and maps that differ there differ
-by a thousandth. Only the backward pass is computed differently; it is linear and therefore insensitive to rounding:
+Only the gradient with respect to the image is computed, in compiled functions that also make the points of the path and
+sum over them. What the first layers do along a path is known from its two ends:
 
-- Only the gradient with respect to the image is computed, in one compiled function that also makes the points of the
-  path and sums over them.
+- A convolution, and batch normalization in inference mode, are affine: their outputs move on a straight line too. So
+  they are computed at both ends, and the path starts behind them. Gradients are summed over the path there, and the sum
+  is propagated back to the image once.
+- A path from an empty image, where every pixel is zero, is still straight behind max pooling of this convolution,
+  because the brightest pixel of each window is the same all along the path.
+
+All other operations of the forward pass are the network's own. Their gradients are linear and therefore insensitive to
+rounding:
+
 - The gradient of a convolution with respect to its input is itself a convolution, with the kernel rotated by 180
   degrees and filters and channels exchanged. Computed this way it is a fifth faster than TensorFlow's operation.
 - Max pooling over 2x2 pixels is the maximum of pairs of columns, then of pairs of rows, each with an elementwise
   gradient; TensorFlow's MaxPoolGrad searches each window again. Both assign ties to the first pixel.
-- If the network begins with a convolution, gradients are summed over the path at the output of this convolution, and
-  the sum is propagated back through it once.
+
+The last bit of a value may differ from the network's own. At a kink (a ReLU at zero, two equal pixels in a pooling
+window) it decides on which side a gradient is taken, so a map may differ by the share of one unit at one point of the
+path; values that are equal in the network, as in a flat sky, stay equal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import json
+from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,23 +52,22 @@ class PathGradients:
     """Logits of a network and its gradients summed along paths, with the model's weights at the time of creation.
 
     ``model``: functional Keras model in float32 from images (n, ny, nx, bands) to one logit; compiled functions are
-    cached as long as the model exists. ``batch_size``: points whose gradients are computed together, by default
-    `points_at_once`.
+    kept for other networks of the same architecture. ``batch_size``: points whose gradients are computed together, by
+    default `points_at_once`.
     """
 
     def __init__(self, model: keras.Model, batch_size: int | None = None) -> None:
-        if model not in _COMPILED:
-            _COMPILED[model] = _Compiled(model)
-        compiled = _COMPILED[model]
-        compiled.clone.set_weights(model.get_weights())
-        self.batch_size = batch_size or points_at_once(compiled.clone)
-        self._infer, self._summed = compiled.infer, compiled.summed
+        self._compiled, self._weights = _compiled_like(model), model.get_weights()
+        self.batch_size = batch_size or self._compiled.points_at_once
 
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the logits of images (n, ny, nx, bands), float64 (n,)."""
-        parts = np.split(images, range(self.batch_size, len(images), self.batch_size))
-        with _full_float32():
-            return np.concatenate([self._infer(part)[:, 0] for part in parts]).astype(np.float64)
+        """Return the logits of images (n, ny, nx, bands), float64 (n,).
+
+        They are computed one by one, so that equal images have equal logits: within a batch, the order of a sum may
+        depend on the row.
+        """
+        with self._compiled.having(self._weights) as compiled:
+            return np.array([compiled.infer(image[None])[0, 0] for image in images], dtype=np.float64)
 
     def summed(
         self,
@@ -86,10 +94,12 @@ class PathGradients:
             return np.zeros(image.shape)
         n_batches = -(-len(nodes) // self.batch_size)
         parts = zip(np.array_split(nodes, n_batches), np.array_split(weights, n_batches), strict=True)
-        with _full_float32():
-            return np.asarray(
-                np.sum([self._summed(image, baseline, *part) for part in parts], axis=0, dtype=np.float64)
-            )
+        from_empty = not baseline.any() and nodes.min() > 0  # in the empty image itself, all pixels tie
+        with self._compiled.having(self._weights) as compiled:
+            way = compiled.way(from_empty=from_empty)
+            ends = way.ends(baseline, image)
+            sums = [way.summed(ends, *part) for part in parts]
+            return way.back(image, np.asarray(np.sum(sums, axis=0, dtype=np.float64)))
 
 
 def points_at_once(model: keras.Model, budget: int | None = None) -> int:
@@ -109,44 +119,140 @@ def points_at_once(model: keras.Model, budget: int | None = None) -> int:
 
 
 class _Compiled:
-    """Compiled functions of a model. They refer only to a clone, so that the model itself can be freed."""
+    """Compiled functions of a clone of a model, which take the weights of any network of the same architecture."""
 
     def __init__(self, model: keras.Model) -> None:
-        tf = tensorflow()
         self.clone = _clone(model)
         self.infer = inference_function(self.clone)
-        image, steps = tf.TensorSpec(model.input_shape[1:], tf.float32), tf.TensorSpec((None,), tf.float64)
-        self._signature = (image, image, steps, steps)
-        self._function = tf.function(_sum_along_path(self.clone)).get_concrete_function(*self._signature)
+        self.points_at_once = points_at_once(self.clone)
+        self._ways: dict[str, _Way] = {}
+        self._weights: list[NDArray] | None = None
+        self._used = Lock()
 
-    def summed(self, *arrays: NDArray) -> tf.Tensor:
-        """Compute `PathGradients.summed` with all points in one batch, float32."""
+    @contextmanager
+    def having(self, weights: list[NDArray]) -> Generator[_Compiled]:
+        """Give the clone these weights, and compute in float32, until the context is left."""
+        with self._used, _full_float32():
+            if self._weights is not weights:
+                self.clone.set_weights(weights)
+                self._weights = weights
+            yield self
+
+    def way(self, *, from_empty: bool) -> _Way:
+        """Return the way of paths that start at any image, or at an empty one."""
+        straight = _straight_features(self.clone, from_empty=from_empty)
+        if straight.name not in self._ways:
+            self._ways[straight.name] = _Way(self.clone, straight)
+        return self._ways[straight.name]
+
+
+class _Way:
+    """Compiled sums of gradients along paths that are straight in some features of the image, or the image itself."""
+
+    def __init__(self, model: keras.Model, features: keras.KerasTensor) -> None:
         tf = tensorflow()
-        given = zip(arrays, self._signature, strict=True)
-        return self._function(*(tf.constant(array, spec.dtype) for array, spec in given))
+        from keras import Model
+
+        of_image, behind = Model(model.inputs, features), Model(features, model.output)
+        exact = tf.float64 if features is model.inputs[0] else tf.float32  # points of the image as in alibi
+
+        def at(images: tf.Tensor) -> tf.Tensor:
+            return of_image(images, training=False)
+
+        def summed(ends: tf.Tensor, nodes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+            start, end = tf.unstack(tf.cast(ends, exact))
+            steps = tf.reshape(tf.cast(nodes, exact), (-1, *[1] * start.shape.rank))
+            points = tf.cast(start + steps * (end - start), tf.float32)
+            gradient = tf.gradients(behind(points, training=False), points)[0]
+            return tf.tensordot(tf.cast(weights, tf.float32), gradient, 1)
+
+        def back(image: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
+            return tf.gradients(at(image), image, total)[0]
+
+        pixels, values = model.input_shape[1:], features.shape[1:]
+        steps = tf.TensorSpec((None,), tf.float64)
+        self._at = _traced(at, tf.TensorSpec((2, *pixels)))
+        self._summed = _traced(summed, tf.TensorSpec((2, *values)), steps, steps)
+        self._back = _traced(back, tf.TensorSpec((1, *pixels)), tf.TensorSpec((1, *values)))
+
+    def ends(self, baseline: NDArray[np.float32], image: NDArray[np.float32]) -> tf.Tensor:
+        """Return the features at both ends of a path."""
+        return self._at(np.stack([baseline, image]))
+
+    def summed(self, ends: tf.Tensor, nodes: NDArray[np.float64], weights: NDArray[np.float64]) -> tf.Tensor:
+        """Return the sum of weighted gradients with respect to the features, all points in one batch, float32."""
+        return self._summed(ends, nodes, weights)
+
+    def back(self, image: NDArray[np.float32], total: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the gradient with respect to the image whose gradient with respect to the features is ``total``."""
+        return np.asarray(self._back(image[None], total[None])[0], dtype=np.float64)
 
 
-def _sum_along_path(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Return the function of image, baseline, nodes and weights that is compiled."""
+def _compiled_like(model: keras.Model) -> _Compiled:
+    """Return the compiled functions of networks of the same architecture, new ones if none are kept."""
+    architecture = _architecture(model)
+    compiled = _COMPILED.pop(architecture, None) or _Compiled(model)
+    _COMPILED[architecture] = compiled  # the last one used is the last one
+    for oldest in list(_COMPILED)[:-_ARCHITECTURES_KEPT]:
+        del _COMPILED[oldest]
+    return compiled
+
+
+def _architecture(model: keras.Model) -> tuple[Hashable, ...]:
+    """Return what determines the outputs besides the weights: the layers with their settings, and their code."""
+
+    def settings(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {
+                key: settings(value)
+                for key, value in node.items()
+                if key != "seed" and not key.endswith("_initializer")
+            }
+        return [settings(one) for one in node] if isinstance(node, list) else node
+
+    return json.dumps(settings(json.loads(model.to_json()))), *map(type, model.operations)
+
+
+def _traced(function: Callable[..., tf.Tensor], *signature: tf.TensorSpec) -> Callable[..., tf.Tensor]:
+    """Compile a function of arrays or tensors of these shapes and types once."""
     tf = tensorflow()
-    from keras import Model
+    concrete = tf.function(function).get_concrete_function(*signature)
+    return lambda *given: concrete(
+        *(tf.convert_to_tensor(one, spec.dtype) for one, spec in zip(given, signature, strict=True))
+    )
 
-    first = _first_convolution(model)
-    behind = model if first is None else Model(first.output, model.output)
 
-    def summed(image: tf.Tensor, baseline: tf.Tensor, nodes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        way = tf.cast(image - baseline, tf.float64)
-        points = tf.cast(baseline, tf.float64) + nodes[:, None, None, None] * way  # float64, as in alibi
-        points = tf.cast(points, tf.float32)
-        features = points if first is None else first(points)
-        gradient = tf.gradients(behind(features, training=False), features)[0]
-        total = tf.tensordot(tf.cast(weights, tf.float32), gradient, 1)
-        if first is None:
-            return total
-        anywhere = baseline[None]  # a convolution's gradient is the same at every image
-        return tf.gradients(first(anywhere), anywhere, total[None])[0][0]
+def _straight_features(model: keras.Model, *, from_empty: bool) -> keras.KerasTensor:
+    """Return the last features that move on a straight line while the image does; the image itself if there are none.
 
-    return summed
+    An empty image has the same features everywhere behind a convolution, so which pixel of a window is the brightest
+    does not depend on how far the image has moved from it.
+    """
+    from keras import activations, layers
+
+    image = model.inputs[0]
+    layer = _only_reader(model, image)
+    if not isinstance(layer, layers.Conv2D) or layer.activation is not activations.linear:
+        return image
+    features = layer.output
+    if from_empty and isinstance(layer := _only_reader(model, features), layers.MaxPooling2D):
+        features = layer.output
+    while isinstance(layer := _only_reader(model, features), (layers.BatchNormalization, layers.Dropout)):
+        features = layer.output
+    return features
+
+
+def _only_reader(model: keras.Model, features: keras.KerasTensor) -> Any:
+    """Return the operation that reads these features; None if there are several, or none."""
+    from keras import layers, tree
+
+    readers = [
+        operation
+        for operation in model.operations
+        if not isinstance(operation, layers.InputLayer)
+        and any(tensor is features for tensor in tree.flatten(operation.input))
+    ]
+    return readers[0] if len(readers) == 1 else None
 
 
 def _clone(model: keras.Model) -> keras.Model:
@@ -213,22 +319,8 @@ def _is_plain_pooling(layer: keras.Layer) -> bool:
     )
 
 
-def _first_convolution(model: keras.Model) -> keras.Layer | None:
-    """Return the convolution that is the only operation on the image and has no activation; None if there is none."""
-    from keras import activations, layers, tree
-
-    seeing = [
-        operation
-        for operation in model.operations
-        if not isinstance(operation, layers.InputLayer)
-        and any(tensor is model.inputs[0] for tensor in tree.flatten(operation.input))
-    ]
-    if len(seeing) != 1 or not isinstance(seeing[0], layers.Conv2D) or seeing[0].activation is not activations.linear:
-        return None
-    return seeing[0]
-
-
-_COMPILED: WeakKeyDictionary[keras.Model, _Compiled] = WeakKeyDictionary()
+_COMPILED: dict[tuple[Hashable, ...], _Compiled] = {}
+_ARCHITECTURES_KEPT = 4
 
 
 @contextmanager

@@ -21,8 +21,8 @@ def images(n=2, seed=0, size_px=PX):
     return np.random.default_rng(seed).random((n, size_px, size_px, 3), dtype=np.float32)
 
 
-def settled(architecture, size_px=PX, **settings):
-    network = build_network(Recipe(name="a", architecture=architecture, **settings), size_px, seed=1)
+def settled(architecture, size_px=PX, seed=1, **settings):
+    network = build_network(Recipe(name="a", architecture=architecture, **settings), size_px, seed=seed)
     settle_batchnorm(network, images(16, seed=9, size_px=size_px))
     return network
 
@@ -67,7 +67,18 @@ def test_a_network_has_the_gradients_of_a_tape(architecture):
 
 
 def test_networks_with_biases_and_dropout_have_the_gradients_of_a_tape():
-    assert_equal_gradients(settled("thesis", regularization="dropout"), *images())
+    network, (image, baseline) = settled("thesis", regularization="dropout"), images()
+    network.set_weights([weights + 0.01 for weights in network.get_weights()])  # biases begin at zero
+    assert_equal_gradients(network, image, baseline)
+    assert_equal_gradients(network, image, np.zeros_like(image))
+
+
+def test_at_the_empty_image_itself_ties_go_to_the_first_pixel():
+    network, (image, _) = settled("thesis"), images()
+    empty, nodes, weights = np.zeros_like(image), np.array([0.0, 0.5]), np.array([0.6, 0.4])
+    expected = by_tape(network, image, empty, nodes, weights)
+    found = PathGradients(network).summed(image, empty, nodes, weights)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_ties_in_a_flat_sky_go_to_the_first_pixel():
@@ -144,13 +155,26 @@ def test_the_current_weights_are_used():
     assert_equal_gradients(network, image, baseline)
 
 
-def test_a_network_can_be_freed():
-    network = of_layers(4)
-    PathGradients(network)
-    gone, size = weakref.ref(network), len(gradients._COMPILED)
+def test_networks_of_one_architecture_share_compiled_functions_but_no_weights():
+    networks, (image, baseline) = [settled("small", seed=seed) for seed in (1, 2)], images()
+    engines = [PathGradients(network) for network in networks]
+    assert engines[0]._compiled is engines[1]._compiled
+    for engine, network in zip(engines, networks, strict=True):
+        expected = by_tape(network, image, baseline)
+        found = engine.summed(image, baseline, NODES, WEIGHTS)
+        np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    larger = build_network(Recipe(name="a", architecture="small", bands="r"), PX)
+    assert PathGradients(larger)._compiled is not engines[0]._compiled
+
+
+def test_a_network_can_be_freed_and_few_compiled_functions_are_kept():
+    for units in range(gradients._ARCHITECTURES_KEPT + 1):
+        network = of_layers(4 + units)
+        PathGradients(network)
+    gone = weakref.ref(network)
     del network
     gc.collect()
-    assert gone() is None and len(gradients._COMPILED) < size
+    assert gone() is None and len(gradients._COMPILED) == gradients._ARCHITECTURES_KEPT
 
 
 def test_batches_fit_into_the_memory_budget():
@@ -172,8 +196,8 @@ def test_no_batch_is_larger(monkeypatch):
     network, (image, baseline) = settled("small"), images()
     engine = PathGradients(network, batch_size=4)
     sizes = []
-    summed = engine._summed
-    monkeypatch.setattr(engine, "_summed", lambda *given: (sizes.append(len(given[2])), summed(*given))[1])
+    summed = gradients._Way.summed
+    monkeypatch.setattr(gradients._Way, "summed", lambda *given: (sizes.append(len(given[2])), summed(*given))[1])
     engine.summed(image, baseline, np.linspace(0, 1, 10), np.full(10, 0.1))
     assert sum(sizes) == 10 and max(sizes) <= 4
 
