@@ -31,7 +31,7 @@ NO_STATMORPH = (
     "because pip cannot install statmorph alongside alibi; everything else works without it"
 )
 SAVE_SECONDS = 60.0
-FEWEST_IN_PARALLEL = 24
+FEWEST_IN_PARALLEL = 20
 """Number of images below which starting processes takes longer than it saves."""
 _CODE = ("morphology.py", "structure.py", "neighbours.py", "cropping.py", "centre.py")
 _LIBRARIES = ("statmorph", "photutils", "scikit-image", "scipy", "numpy", "astropy")

@@ -27,7 +27,7 @@ _GRID_POINTS = 100
 """Number of radii at which statmorph looks for a change of sign before it solves for the root."""
 _TURN = np.array([[math.cos(math.pi), -math.sin(math.pi), 0], [math.sin(math.pi), math.cos(math.pi), 0], [0, 0, 1]])
 _UNDECIDED_PX = 1e-9
-"""Distance from the middle or the edge of a pixel within which rounding could decide."""
+"""Distance in pixels from the middle between two pixels within which rounding decides which of them is nearest."""
 
 
 class Structure(SourceMorphology):
@@ -232,15 +232,15 @@ def _half_turn(center: NDArray[np.float64]) -> NDArray[np.float64]:
 def _turned(mask: NDArray[np.bool_], half_turn: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return a mask after a half turn: each pixel is the nearest one of the mask, and False beyond its edges.
 
-    The matrix differs from an exact half turn by rounding, about 1e-16 per pixel. It matters only if the nearest pixel
-    is undecided, or if a pixel comes to lie on an edge; such cases are left to scikit-image.
+    The matrix differs from an exact half turn by rounding, about 1e-16 per pixel. It matters only if two pixels are
+    equally near; such cases are left to scikit-image.
     """
     ends = half_turn[1::-1, 2]  # where row 0 and column 0 come to lie
-    if np.any(np.abs(2 * ends - np.rint(2 * ends)) < _UNDECIDED_PX):
+    if np.any(np.abs(ends % 1 - 0.5) < _UNDECIDED_PX):
         return warp(mask, ProjectiveTransform(half_turn)) >= 0.5
     to, source = [], []
     for end, n in zip(ends, mask.shape, strict=True):
-        first, last = max(math.floor(end) - n + 2, 0), min(math.floor(end), n - 1)
+        first, last = max(round(end) - n + 1, 0), min(round(end), n - 1)
         to.append(slice(first, last + 1))
         source.append(slice(round(end) - last, round(end) - first + 1))
     turned = np.zeros_like(mask)

@@ -117,6 +117,7 @@ def lopsided_pair():
     """A galaxy that is not round, and a neighbour in front of its outskirts."""
     y, x = np.indices((64, 64)) - 31.5
     star = np.exp(-0.5 * ((x - 14) ** 2 + (y + 6) ** 2) / 1.5**2)[..., None] * COLOUR
+    star += np.exp(-0.5 * ((x + 5) ** 2 + (y + 31) ** 2) / 1.5**2)[..., None] * COLOUR  # on the edge
     return (sersic(2, 6, axis_ratio=0.6, x0=0.3, y0=-0.8) + star + noise(0.002)).astype(np.float32)
 
 
