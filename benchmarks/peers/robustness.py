@@ -35,9 +35,7 @@ def structure(path: str) -> dict:
         sources = detect_sources(smooth, 1.5 * noise / (2 * np.sqrt(np.pi)), n_pixels=9)
         middle = light.shape[0] // 2
         galaxy = SegmentationImage((sources.data == sources.data[middle, middle]).astype(int))
-        measured = statmorph.source_morphology(
-            light, galaxy, weightmap=np.full(light.shape, noise), n_sigma_outlier=-1
-        )
+        measured = statmorph.source_morphology(light, galaxy, weightmap=np.full(light.shape, noise), n_sigma_outlier=-1)
         gini.append(float(measured[0].gini))
     return {"items": len(images), "seconds": time.perf_counter() - started, "gini": gini}
 

@@ -1,4 +1,4 @@
-"""Robustness checks: structure of images, intervals by resampling, and all checks of a training next to the training."""
+"""Robustness checks: structure of images, intervals by resampling, and all checks of a training next to it."""
 
 from __future__ import annotations
 
