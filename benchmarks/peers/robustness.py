@@ -32,7 +32,7 @@ def structure(path: str) -> dict:
         border[4:-4, 4:-4] = False
         noise = mad_std(light[border])
         smooth = gaussian_filter(light, 1)
-        sources = detect_sources(smooth, 1.5 * noise / (2 * np.sqrt(np.pi)), n_pixels=9)
+        sources = detect_sources(smooth, 1.5 * noise / (2 * np.sqrt(np.pi)), 9)
         middle = light.shape[0] // 2
         galaxy = SegmentationImage((sources.data == sources.data[middle, middle]).astype(int))
         measured = statmorph.source_morphology(light, galaxy, weightmap=np.full(light.shape, noise), n_sigma_outlier=-1)

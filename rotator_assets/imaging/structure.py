@@ -3,8 +3,9 @@
 statmorph evaluates apertures and rotations hundreds of times per image, and most of the time goes into preparing them:
 the overlap of an aperture with the pixels is calculated again for each sum, and a rotation is composed of three
 transformations. The methods below replace those that take the time. They make the same floating-point operations in the
-same order, so results are identical; a test compares them with statmorph's own. Only the quantities that are used are
-computed.
+same order, so results are identical to those of statmorph 0.7.2; a test compares them. Only the quantities used
+are computed. With photutils 3.1.1 or later, statmorph 0.7.3 divides fluxes by the whole area of an aperture, also where
+it is masked or beyond the image; here it is the area that was summed.
 
 This module imports statmorph, so it is imported where an image is measured.
 """

@@ -1,5 +1,7 @@
 """Structure of galaxies against values calculated from their profiles, and of other images."""
 
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -129,6 +131,7 @@ AGAINST_STATMORPH = {
 }
 
 
+@pytest.mark.skipif(version("statmorph") != "0.7.2", reason="0.7.3 takes the area of an aperture without its mask")
 @pytest.mark.filterwarnings("ignore")  # statmorph's, which are flags too
 @pytest.mark.parametrize("name", AGAINST_STATMORPH)
 def test_results_equal_those_of_unmodified_statmorph(name):

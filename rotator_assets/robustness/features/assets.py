@@ -23,7 +23,7 @@ from rotator_assets.store.tensors import ImageTensor
 
 
 @robustness_asset(
-    code_version="1",
+    code_version="2",
     tags=step("morphology"),
     partitions_def=dataset_partitions,
     kinds={"duckdb", "parquet"},
