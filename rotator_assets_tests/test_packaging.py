@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rotator_assets.core.errors import InputError
-from rotator_assets.imaging.morphology import measure_all
+from rotator_assets.imaging.morphology_table import measure_all
 
 REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))

@@ -140,18 +140,36 @@ def network_scatter(scored: NetworkScores) -> float:
     return float(np.sqrt(max(excess, 0.0)))
 
 
-def aucs_of_labelings(scored: NetworkScores, is_fast: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the AUC of the same scores (n,) with each of b sets of labels (b, n), float64 (b,).
+def aucs_of_labelings(
+    scored: NetworkScores, is_fast: NDArray[np.bool_], labelled: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """Return the AUC of the same scores with each of b sets of labels: Mann & Whitney's statistic.
 
-    Mann & Whitney's statistic by mid-ranks. NaN for a set in which no network scored both classes.
+    Parameters
+    ----------
+    scored
+        The scores, n entries.
+    is_fast
+        The labels, (b, n).
+    labelled
+        Which galaxies each set has, (b, n); None: all.
+
+    Returns
+    -------
+    float64 (b,); NaN for a set in which no network scored both classes.
     """
     won, pairs = np.zeros(len(is_fast)), np.zeros(len(is_fast))
     for network in np.unique(scored.networks):
-        members = scored.networks == network
+        members = np.flatnonzero(scored.networks == network)
+        members = members[np.argsort(scored.scores[members], kind="stable")]
+        _, first = np.unique(scored.scores[members], return_index=True)
         fast = is_fast[:, members]
-        n_fast = fast.sum(axis=1)
-        won += fast @ scipy.stats.rankdata(scored.scores[members]) - n_fast * (n_fast + 1) / 2
-        pairs += n_fast * (fast.shape[1] - n_fast)
+        slow = ~fast
+        if labelled is not None:
+            fast, slow = fast & labelled[:, members], slow & labelled[:, members]
+        fast, slow = (np.add.reduceat(each, first, axis=1, dtype=np.float64) for each in (fast, slow))
+        won += np.sum(fast * (np.cumsum(slow, axis=1) - slow / 2), axis=1)
+        pairs += fast.sum(axis=1) * slow.sum(axis=1)
     return np.divide(won, pairs, out=np.full(len(is_fast), np.nan), where=pairs > 0)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rotator_assets.evaluation.resampling import bootstrap_replicates
+from rotator_assets.evaluation.resampling import bootstrap_replicates, replicates_at_once
 from rotator_assets.evaluation.scores import CALIBRATION_BINS, equal_count_bins
 
 
@@ -111,6 +111,9 @@ def _errors_by_chance(probability: NDArray[np.float64], n_bins: int, n: int, see
     Their mean is about sqrt(2 / pi) times the standard error of the fraction in a bin.
     """
     generator = np.random.default_rng(seed)
-    one = np.ones((1, len(probability)))
-    drawn = (generator.random(len(probability)) < probability for _ in range(n))
-    return np.array([calibration_errors(labels, probability, one, n_bins)[0] for labels in drawn])
+    bins, errors = equal_count_bins(probability, n_bins), []
+    for count in replicates_at_once(len(probability), n):
+        gaps = probability - (generator.random((count, len(probability))) < probability)
+        of_bins = [np.abs(np.take(gaps, members, axis=1).sum(axis=1)) for members in bins]
+        errors.append(np.column_stack(of_bins).sum(axis=1) / len(probability))
+    return np.concatenate(errors)

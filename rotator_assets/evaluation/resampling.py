@@ -7,7 +7,7 @@ has weight k; all replicates are computed at once from their weights. Labels are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,13 +102,19 @@ def bootstrap_replicates(
     """
     labels = np.asarray(labels)
     generator = np.random.default_rng(seed)
-    at_once = max(1, _VALUES_AT_ONCE // max(len(labels), 1))
     return np.concatenate(
         [
-            statistic(object_weights(labels, object_ids, min(at_once, n - start), generator))
-            for start in range(0, n, at_once)
+            statistic(object_weights(labels, object_ids, count, generator))
+            for count in replicates_at_once(len(labels), n)
         ]
     )
+
+
+def replicates_at_once(n_galaxies: int, n: int) -> Iterator[int]:
+    """Yield numbers of replicates that add up to n, such that their values of all galaxies fit in little memory."""
+    at_once = max(1, _VALUES_AT_ONCE // max(n_galaxies, 1))
+    for start in range(0, n, at_once):
+        yield min(at_once, n - start)
 
 
 def object_weights(

@@ -13,16 +13,12 @@ pictures.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from importlib import import_module
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from rotator_assets.core.errors import InputError
 from rotator_assets.imaging.cropping import border_values
 from rotator_assets.imaging.neighbours import neighbour_mask
 
@@ -41,10 +37,6 @@ MIDDLE_DIVISOR = 8
 """The galaxy's peak is searched for within the side of the image divided by this, from its middle."""
 LEAST_PETROSIAN_PX = 1.0
 """Smallest Petrosian radius of statmorph, which it also returns if there is none."""
-NO_STATMORPH = (
-    "statmorph, which measures the structure of images, does not work here: install this project with `uv sync`, "
-    "because pip cannot install statmorph alongside alibi; everything else works without it"
-)
 _INVALID = -99.0
 """Value that statmorph returns for undefined quantities."""
 
@@ -155,56 +147,6 @@ def colour(
     return float(-2.5 * np.log10(g / i)) if g > 0 and i > 0 else np.nan
 
 
-def measure_all(
-    images: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    are_pictures: NDArray[np.bool_],
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-    workers: int = -1,
-) -> pd.DataFrame:
-    """Measure the structure of many images in parallel.
-
-    Parameters
-    ----------
-    images
-        float32 (n, ny, nx, 3); a memory-mapped array is opened again in each process, not sent.
-    rows
-        Rows of ``images`` to measure, (m,).
-    are_pictures
-        Whether each of them is a colour picture, (m,).
-    on_progress
-        Called with the number of images measured and the total.
-    workers
-        Number of processes; -1 uses every core, 1 measures in this process.
-
-    Returns
-    -------
-    DataFrame
-        Fields of `Morphology`, one row per image, in the order of ``rows``.
-
-    Raises
-    ------
-    InputError
-        If statmorph is not installed, or not with a compatible scikit-image.
-    """
-    try:
-        import_module("statmorph")
-    except ImportError as error:
-        raise InputError(f"{NO_STATMORPH} ({error})") from None
-    from joblib import Parallel, delayed
-
-    tasks = (
-        delayed(measure_morphology)(images[row], bool(is_picture))
-        for row, is_picture in zip(rows, are_pictures, strict=True)
-    )
-    parallel = Parallel(workers, return_as="generator", idle_worker_timeout=20)
-    measured = []
-    for morphology in parallel(tasks):
-        measured.append(asdict(morphology))
-        on_progress(len(measured), len(rows))
-    return pd.DataFrame(measured, columns=list(Morphology.__dataclass_fields__))
-
-
 def _noise(light: NDArray[np.float64]) -> float:
     """Return the standard deviation of the border from its median absolute deviation; 0 without noise."""
     from astropy.stats import mad_std
@@ -236,21 +178,11 @@ def _segments(light: NDArray[np.float64], noise: float, neighbours: NDArray[np.b
 
 def _statistics(light: NDArray[np.float64], segments: SegmentationImage, mask: NDArray[np.bool_], noise: float) -> Any:
     """Return statmorph's measurement of the segment; only the quantities used here are computed."""
-    from statmorph import SourceMorphology
-
-    class Wanted(SourceMorphology):
-        def _calculate_morphology(self) -> None:
-            for name in ("gini", "m20", "concentration", "asymmetry", "sn_per_pixel"):
-                getattr(self, name)
-
-        @property
-        def elongation_asymmetry(self) -> float:
-            """Never quite 1: of a circle that is given as an ellipse, photutils' areas can be NaN."""
-            return max(super().elongation_asymmetry, 1 + 1e-6)
+    from rotator_assets.imaging.structure import Structure
 
     weights = np.full(light.shape, noise or 1.0)
     # n_sigma_outlier=-1: no search for bad pixels, which would reject the sharp peak of a noiseless image.
-    return Wanted(light, segments, 1, mask=mask, weightmap=weights, n_sigma_outlier=-1)
+    return Structure(light, segments, 1, mask=mask, weightmap=weights, n_sigma_outlier=-1)
 
 
 def _number(value: float) -> float:

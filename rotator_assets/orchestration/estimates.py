@@ -46,8 +46,8 @@ IMAGE_SECONDS = 0.003
 """Reading an image and making its cut-out of 64 x 64 pixels."""
 MAPS_SECONDS = 0.1
 """Measuring lambda_R from the kinematic file of a galaxy, unless it was measured before."""
-STRUCTURE_SECONDS = 0.5
-"""Measuring the structure of an image."""
+STRUCTURE_SECONDS = 0.2
+"""Measuring the structure of an image, unless it was measured before."""
 ATTRIBUTION_PASSES = 1.5
 """Gradients per attribution and quadrature point of the recipe, with doublings, as passes of an image in training."""
 PREDICTION_PASSES = 0.3

@@ -46,10 +46,12 @@ def planted():
 
 
 @pytest.fixture(scope="module")
-def measured(planted):
+def measured(planted, tmp_path_factory):
     tensor, labeled, _ = planted
-    some = labeled.iloc[:6]
-    return image_morphology(dg.build_asset_context(partition_key=DATASET), tensor, some)
+    store = open_store(DataRoot(tmp_path_factory.mktemp("measured")))
+    result = image_morphology(dg.build_asset_context(partition_key=DATASET), store, tensor, labeled.iloc[:6])
+    assert [path.name for path in store.root.measured.rglob("*.*")] == [f"{DATASET}.npz"]
+    return result
 
 
 def test_morphology_has_one_row_per_image(measured):

@@ -23,17 +23,20 @@ from rotator_assets.store.tensors import ImageTensor
 
 
 @robustness_asset(
-    code_version="1",
+    code_version="2",
     tags=step("morphology"),
     partitions_def=dataset_partitions,
     kinds={"duckdb", "parquet"},
     description="Gini, M20, concentration, asymmetry and colour of every labelled image, by statmorph.",
 )
 def image_morphology(
-    context: dg.AssetExecutionContext, image_tensors: ImageTensor, labeled_images: pd.DataFrame
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[TableStore],
+    image_tensors: ImageTensor,
+    labeled_images: pd.DataFrame,
 ) -> dg.MaterializeResult:
-    """Measure the structure of every labelled image."""
-    from rotator_assets.imaging.morphology import measure_all
+    """Measure the structure of every labelled image that was not measured before."""
+    from rotator_assets.imaging.morphology_table import measure_all
 
     dataset = context.partition_key
     measured = measure_all(
@@ -41,6 +44,7 @@ def image_morphology(
         image_tensors.rows_of(labeled_images["galaxy_id"]),
         (labeled_images["image_unit"] == "colour").to_numpy(),
         lambda done, total: progress.report(f"morphology of {dataset}", done, total),
+        kept=store.root.measured / "image_morphology" / f"{dataset}.npz",
     )
     frame = measured.assign(
         dataset=dataset, galaxy_id=labeled_images["galaxy_id"].to_numpy(), synthetic=image_tensors.synthetic

@@ -135,13 +135,7 @@ def auc_by_definition(
     generator = np.random.default_rng(seed)
     _, first, galaxy = np.unique(scored.galaxy_ids, return_index=True, return_inverse=True)
     drawn = np.array([generator.permutation(spin[first]) for _ in range(n_permutations)])[:, galaxy]
-    is_fast = drawn >= threshold
-    labelled = np.abs(drawn - threshold) >= boundary_gap
-    if labelled.all():
-        aucs = aucs_of_labelings(scored, is_fast)
-    else:
-        rows = zip(is_fast, labelled, strict=True)
-        aucs = np.concatenate([aucs_of_labelings(scored.select(known), row[None, known]) for row, known in rows])
+    aucs = aucs_of_labelings(scored, drawn >= threshold, np.abs(drawn - threshold) >= boundary_gap)
     if np.isnan(aucs).all():
         return Estimate(np.nan, np.nan, np.nan)
     low, high = np.nanquantile(aucs, [0.025, 0.975])
