@@ -21,7 +21,7 @@ def test_round_trip(tmp_path):
     images = np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype(np.float32)
     writer = write(tmp_path, images)
     tensor = open_tensor(tmp_path)
-    assert tensor.images.dtype == np.float32 and isinstance(tensor.images, np.memmap)
+    assert tensor.images.dtype == np.float32
     np.testing.assert_array_equal(tensor.images, images)
     assert tensor.galaxy_ids == ("g0", "g1", "g2", "g3", "g4")
     assert (tensor.size_px, tensor.synthetic, tensor.version) == (8, True, writer.version)
@@ -58,7 +58,7 @@ def test_a_failed_write_leaves_the_old_tensor_and_no_rubbish(tmp_path):
     with pytest.raises(RuntimeError), writing_tensor(tmp_path, 4, True) as tensor:
         tensor.append("x", np.zeros((4, 4, 3), np.float32))
         raise RuntimeError
-    assert open_tensor(tmp_path).images.sum() == 2 * 4 * 4 * 3
+    assert np.asarray(open_tensor(tmp_path).images).sum() == 2 * 4 * 4 * 3
     assert len(list(tmp_path.glob("images-*.npy"))) == 1
 
 
@@ -74,7 +74,7 @@ def test_a_replaced_tensor_stays_readable_while_open(tmp_path):
     write(tmp_path, np.ones((2, 4, 4, 3), np.float32))
     old = open_tensor(tmp_path)
     write(tmp_path, np.zeros((3, 4, 4, 3), np.float32))
-    assert old.images.sum() == 2 * 4 * 4 * 3
+    assert np.asarray(old.images).sum() == 2 * 4 * 4 * 3
     assert len(open_tensor(tmp_path).images) == 3
     assert old.version != open_tensor(tmp_path).version
 
