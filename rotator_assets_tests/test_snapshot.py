@@ -7,6 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -85,7 +86,10 @@ def results(root: DataRoot) -> dict[str, object]:
         frame = store.query(f'FROM "{name}"')
         found[name] = _numbers(frame) if untrained.issuperset(TABLES[name].made_by) else {"rows": len(frame)}
     tensor = open_tensor(root.tensors / DATASET)
-    found["image_tensors"] = {"shape": list(tensor.images.shape), "means": tensor.images.mean((0, 1, 2)).tolist()}
+    found["image_tensors"] = {
+        "shape": list(tensor.images.shape),
+        "means": np.asarray(tensor.images).mean((0, 1, 2)).tolist(),
+    }
     return found
 
 

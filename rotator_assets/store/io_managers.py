@@ -64,7 +64,7 @@ class TableIOManager(_TableWriter):
 
 
 class TensorIOManager(_TableWriter):
-    """Stores the ``images`` table; the asset itself has written the tensor, which is loaded memory-mapped."""
+    """Stores the ``images`` table; the asset itself has written the tensor, of which readers load rows."""
 
     def load_input(self, context: dg.InputContext) -> ImageTensor:
         """Open the tensor of the dataset."""

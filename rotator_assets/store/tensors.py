@@ -1,35 +1,46 @@
-"""Image tensors: one memory-mapped ``.npy`` file per dataset, written image by image, and a manifest that names it.
+"""Image tensors: the images of a dataset in shards (`shards`), and a manifest that names these in order.
 
 The manifest is replaced last and atomically, so a reader opens either the old or the new tensor. Memory use does not
-grow with the number of galaxies, and reading a batch reads only its part of the file.
+grow with the number of images: writing holds one image, and reading a batch reads only the batch.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import uuid
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import is_abandoned, replacing
+from rotator_assets.store.shard_records import Contents, KeptImages, Record, Shard, ShardWriter, pixels_hash
+from rotator_assets.store.shards import ShardedImages, ShardFile, stored_shape
 
+SHARD_ROWS = 4096
+"""Galaxies per shard: 200 MB of images of 64 pixels. A shard is the least that is written again, and a process that
+reads a tensor has each of its shards open."""
 _MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
 class ImageTensor:
-    """The images of a dataset: float32 (n, size, size, 3) in bands g, r, i, memory-mapped read-only."""
+    """The images of a dataset: float32 (n, size, size, 3) in bands g, r, i, of which only requested rows are read.
 
-    images: np.ndarray
+    ``images`` is declared as an array, because it stands for one wherever rows of images are used (`ShardedImages`).
+    ``version`` is a hash of the images, `shard_records.Contents` if ``is_hashed``: earlier versions of this program
+    computed another one.
+    """
+
+    images: NDArray[np.float32]
     galaxy_ids: tuple[str, ...]
     version: str
     synthetic: bool
+    is_hashed: bool = False
 
     @property
     def size_px(self) -> int:
@@ -54,59 +65,168 @@ class ImageTensor:
 
 @dataclass(frozen=True)
 class SelectedImages:
-    """A sequence of images (size, size, 3) of a memory map, each read on access."""
+    """A sequence of images (size, size, 3) of a tensor, each read on access."""
 
-    images: np.ndarray
+    images: NDArray[np.float32]
     rows: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, item: int) -> np.ndarray:
-        return self.images[self.rows[item]]
+        return self.images[int(self.rows[item])]
 
 
 class TensorWriter:
-    """Appends images of one size to a ``.npy`` file, whose final length is written on closing."""
+    """Writes the images of a tensor in order, into new shards or, where nothing has changed, not at all.
 
-    def __init__(self, path: Path, size_px: int, synthetic: bool) -> None:
-        self._path = path
-        self._shape = (size_px, size_px, 3)
-        self._file = path.open("wb")
-        self._digest = hashlib.sha256()
+    Parameters
+    ----------
+    folder
+        Folder of the tensor.
+    size_px
+        Side of the images in pixels.
+    synthetic
+        Whether the tensor is synthetic.
+    kept
+        Images of earlier builds.
+    """
+
+    def __init__(self, folder: Path, size_px: int, synthetic: bool, kept: KeptImages | None = None) -> None:
+        self._folder, self._shape, self._kept = folder, (size_px, size_px, 3), kept
+        self._shards: list[Shard] = []
+        self._part: int | None = None
+        self._writer: ShardWriter | None = None
+        self._adopted: tuple[int, int] | None = None
+        """Number and rows of an earlier shard that begins like the current one, of which nothing is written yet."""
+        self._contents = Contents()
         self.galaxy_ids: list[str] = []
         self.synthetic = synthetic
         self.version: str | None = None
-        self._write_header()
+        """Hash of all images and their order, once the tensor is complete."""
 
-    def append(self, galaxy_id: str, pixels: np.ndarray) -> int:
-        """Add one image (size, size, 3) and return its row. Raises ValueError for another shape."""
+    def append(
+        self,
+        galaxy_id: str,
+        pixels: NDArray[np.float32],
+        part: int | None = None,
+        key: str = "",
+        facts: dict[str, Any] | None = None,
+    ) -> int:
+        """Add one image.
+
+        Parameters
+        ----------
+        galaxy_id
+            The galaxy.
+        pixels
+            Its image, float32 (size, size, 3).
+        part
+            Number of the shard, not smaller than before; by default a shard has ``SHARD_ROWS`` images.
+        key, facts
+            As in `shard_records.Record`, for later builds.
+
+        Returns
+        -------
+        int
+            Row of the image.
+
+        Raises
+        ------
+        ValueError
+            For an image of another shape.
+        """
         if pixels.shape != self._shape:
             raise ValueError(f"expected an image of shape {self._shape}, got {pixels.shape}")
-        data = np.ascontiguousarray(pixels, dtype="<f4").tobytes()
-        self._file.write(data)
-        self._digest.update(galaxy_id.encode())
-        self._digest.update(data)
-        self.galaxy_ids.append(galaxy_id)
-        return len(self.galaxy_ids) - 1
+        self._enter(part)
+        record = Record(galaxy_id, pixels_hash(pixels), key, facts or {})
+        self._open().add(pixels, record)
+        return self._added(record)
+
+    def keep(self, number: int, part: int | None = None) -> Record:
+        """Add the image that an earlier build made of a galaxy, given by its number; return its record.
+
+        Raises InputError if the image is damaged.
+        """
+        assert self._kept is not None
+        self._enter(part)
+        record, (shard, row) = self._kept.record(number), self._kept.place(number)
+        begins = self._writer is None and self._adopted is None and row == 0
+        if (begins or self._adopted == (shard, row)) and self._kept.whole(shard):
+            self._adopted = (shard, row + 1)
+        else:
+            self._open().add(self._kept.pixels(shard, row, record), record)
+        self._added(record)
+        return record
 
     def close(self) -> None:
-        """Write the final header and set ``version``, a hash of all images and their order."""
-        if self._file.closed:
-            return
-        self._write_header()
-        self._file.close()
-        self.version = self._digest.hexdigest()[:16]
+        """Complete the last shard and set ``version``."""
+        self._finish()
+        self.version = self._contents.hash()
 
-    def _write_header(self) -> None:
-        """Write the header; NumPy pads it for a longer first axis, so the final one fits in the same place."""
-        self._file.seek(0)
-        header = {"descr": "<f4", "fortran_order": False, "shape": (len(self.galaxy_ids), *self._shape)}
-        np.lib.format.write_array_header_1_0(self._file, header)
+    def interrupt(self) -> None:
+        """Close the files without completing the tensor; a later build continues from them."""
+        if self._writer:
+            self._writer.interrupt()
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the content of the manifest. Raises InputError if another process has removed a shard."""
+        for shard in self._shards:
+            if not (self._folder / shard.file).is_file():
+                raise InputError(
+                    f"{self._folder}: another run has removed {shard.file}; materialize image_tensors again"
+                )
+        return {
+            "shards": [shard.described() for shard in self._shards],
+            "size_px": self._shape[0],
+            "version": self.version,
+            "synthetic": self.synthetic,
+            "bands": "gri",
+            "galaxy_ids": self.galaxy_ids,
+        }
+
+    def _enter(self, part: int | None) -> None:
+        """Complete the current shard if the next image belongs to another one."""
+        part = len(self.galaxy_ids) // SHARD_ROWS if part is None else part
+        if part != self._part:
+            self._finish()
+            self._part = part
+
+    def _open(self) -> ShardWriter:
+        """Return the writer of the current shard; an adopted one is copied up to here first."""
+        if self._writer is None:
+            self._writer = ShardWriter(self._folder, self._shape)
+            if self._adopted and self._kept:
+                shard, rows = self._adopted
+                self._adopted = None
+                for pixels, record in self._kept.first(shard, rows):
+                    self._writer.add(pixels, record)
+        return self._writer
+
+    def _added(self, record: Record) -> int:
+        self._contents.add(record.galaxy_id, record.pixels)
+        self.galaxy_ids.append(record.galaxy_id)
+        return len(self.galaxy_ids) - 1
+
+    def _finish(self) -> None:
+        """Complete the current shard, if it has any images."""
+        if self._adopted and self._kept:
+            shard, rows = self._adopted
+            whole = self._kept.whole(shard)
+            if whole and whole.rows == rows:
+                self._shards.append(whole)
+                self._adopted = None
+            else:
+                self._open()
+        if self._writer:
+            self._shards.append(self._writer.finish())
+            self._writer = None
 
 
 @contextmanager
-def writing_tensor(folder: Path, size_px: int, synthetic: bool = False) -> Generator[TensorWriter]:
+def writing_tensor(
+    folder: Path, size_px: int, synthetic: bool = False, kept: KeptImages | None = None
+) -> Generator[TensorWriter]:
     """Provide a writer whose images become the folder's tensor if the block succeeds.
 
     Parameters
@@ -117,36 +237,40 @@ def writing_tensor(folder: Path, size_px: int, synthetic: bool = False) -> Gener
         Side of the images in pixels.
     synthetic
         True marks the tensor as synthetic; the block may also set this attribute of the writer.
+    kept
+        Images of earlier builds, which the block may keep.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"images-{uuid.uuid4().hex[:12]}.npy"
-    writer = TensorWriter(path, size_px, synthetic)
+    writer = TensorWriter(folder, size_px, synthetic, kept)
     try:
         yield writer
         writer.close()
-        manifest = {
-            "file": path.name,
-            "version": writer.version,
-            "synthetic": writer.synthetic,
-            "bands": "gri",
-            "galaxy_ids": writer.galaxy_ids,
-        }
-        superseded = _superseded(folder)
-        with replacing(folder / _MANIFEST) as temporary:
-            temporary.write_text(json.dumps(manifest), encoding="utf-8")
-    except BaseException:
-        writer.close()
-        path.unlink(missing_ok=True)
-        raise
-    for old in superseded:
-        old.unlink(missing_ok=True)
+    finally:
+        writer.interrupt()
+    superseded = _named(folder)
+    manifest = writer.manifest()
+    with replacing(folder / _MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest), encoding="utf-8")
+    current = {shard["file"] for shard in manifest["shards"]}
+    for path in folder.glob("*.npy"):
+        if path.name not in current and (path.name in superseded or is_abandoned(path)):
+            path.unlink(missing_ok=True)
+            path.with_suffix(".jsonl").unlink(missing_ok=True)
 
 
-def _superseded(folder: Path) -> list[Path]:
-    """Return the current tensor file and files left by killed runs, but none that another run may be writing."""
-    manifest_path = folder / _MANIFEST
-    current = json.loads(manifest_path.read_text(encoding="utf-8"))["file"] if manifest_path.is_file() else None
-    return [p for p in folder.glob("images-*.npy") if p.name == current or is_abandoned(p)]
+def _named(folder: Path) -> set[str]:
+    """Return the names of the files of the current tensor; none if there is no readable manifest."""
+    try:
+        return {shard["file"] for shard in _shards(json.loads((folder / _MANIFEST).read_text(encoding="utf-8")))}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _shards(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the shards of a manifest; a tensor of an earlier version of this program has one file."""
+    if "file" in manifest:
+        return [{"file": manifest["file"], "rows": len(manifest["galaxy_ids"]), "content": ""}]
+    return manifest["shards"]
 
 
 def open_tensor(folder: Path) -> ImageTensor:
@@ -157,8 +281,15 @@ def open_tensor(folder: Path) -> ImageTensor:
             raise FileNotFoundError(f"{folder} holds no image tensor; materialize image_tensors first")
         try:
             manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-            images = _open_array(folder / manifest["file"])
-            return ImageTensor(images, tuple(manifest["galaxy_ids"]), manifest["version"], manifest["synthetic"])
+            files = [ShardFile(folder / shard["file"], shard["rows"]) for shard in _shards(manifest)]
+            shape = stored_shape(files[0].path) if "file" in manifest else (manifest["size_px"], manifest["size_px"], 3)
+            images = cast("NDArray[np.float32]", ShardedImages(files, shape))
+            galaxy_ids = tuple(manifest["galaxy_ids"])
+            if len(galaxy_ids) != len(images):
+                raise ValueError(f"{len(images)} images of {len(galaxy_ids)} galaxies")
+            return ImageTensor(
+                images, galaxy_ids, manifest["version"], manifest["synthetic"], is_hashed="shards" in manifest
+            )
         except FileNotFoundError:
             if attempt == 2:
                 raise
@@ -169,12 +300,3 @@ def open_tensor(folder: Path) -> ImageTensor:
                 f"{folder}: the image tensor is damaged ({reason}); materialize image_tensors again"
             ) from error
     raise AssertionError("unreachable")
-
-
-def _open_array(path: Path) -> np.ndarray:
-    with path.open("rb") as file:
-        np.lib.format.read_magic(file)
-        shape, _, _ = np.lib.format.read_array_header_1_0(file)
-    if shape[0] == 0:  # an empty region cannot be mapped
-        return np.zeros(shape, np.float32)
-    return np.load(path, mmap_mode="r", allow_pickle=False)

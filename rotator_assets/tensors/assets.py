@@ -24,14 +24,19 @@ from rotator_assets.lineage.notices import noticed
 from rotator_assets.lineage.partitions import survey_to_dataset
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.rows import Rows
 from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor, writing_tensor
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS, Dataset
+from rotator_assets.tensors.building import Imaged, Plan
 from rotator_assets.tensors.exhibits import EXHIBITS
+from rotator_assets.tensors.image_keys import image_keys
 from rotator_assets.tensors.image_notices import file_notices, idle_image_settings, image_notices
 from rotator_assets.tensors.tables import PROVENANCE, TABLES
 
+_NEEDED = ("galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec")
+"""Columns of the galaxies that their rows of table ``images`` need."""
 _CHUNK = 64
 """Number of images read ahead, which limits the memory for any number of galaxies."""
 
@@ -58,26 +63,30 @@ def image_tensors(
     treatment = _treatment(dataset, settings, folder)
     lost = unreadable_archives(folder / "images")
     excluded = left_out(galaxies, settings.exclude)
-    rows = []
-    with writing_tensor(store.root.tensors / dataset.key, dataset.crop_px, bool(galaxies["synthetic"].any())) as tensor:
-        for galaxy, cutout in _cutouts(galaxies, sources, treatment, lost, excluded):
+    tensor_folder = store.root.tensors / dataset.key
+    keys = image_keys(galaxies, sources, treatment, excluded.keys())
+    plan = Plan.of(tensor_folder, dataset.crop_px, galaxies[list(_NEEDED)], keys)
+    table = Rows(TABLES["images"])
+    with writing_tensor(tensor_folder, dataset.crop_px, bool(galaxies["synthetic"].any()), plan.kept) as tensor:
+        made = _cutouts(plan.missing, sources, treatment, lost, excluded)
+        for galaxy, image in plan.fill(tensor, made):
             source = sources.get(galaxy.galaxy_id)
             row = {
                 "dataset": dataset.key,
                 "galaxy_id": galaxy.galaxy_id,
                 "object_id": galaxy.object_id,
                 "path": source.described(folder) if source else None,
-                "usable": isinstance(cutout, Cutout),
+                "usable": isinstance(image, Imaged),
             }
-            if isinstance(cutout, Cutout):
-                tensor.synthetic |= cutout.synthetic
-                row["tensor_row"] = tensor.append(galaxy.galaxy_id, cutout.pixels)
-                row["r_eff_pixels"] = _r_eff_pixels(galaxy.r_eff_arcsec, cutout, settings.images)
-                row |= cutout.conditions
+            if isinstance(image, Imaged):
+                tensor.synthetic |= image.synthetic
+                row["tensor_row"] = image.tensor_row
+                row["r_eff_pixels"] = _r_eff_pixels(galaxy.r_eff_arcsec, image, settings.images)
+                row |= image.conditions
             else:
-                row["reason"] = cutout
-            rows.append(row)
-    images = pd.DataFrame(rows).assign(synthetic=tensor.synthetic).reindex(columns=TABLES["images"].column_names)
+                row["reason"] = image
+            table.add(row)
+    images = table.frame().assign(synthetic=tensor.synthetic)
     usable = len(tensor.galaxy_ids)
     context.log.info(f"{usable} usable images of {len(images)} galaxies")
     strangers = sorted(sources.keys() - set(galaxies["galaxy_id"]))
@@ -209,7 +218,7 @@ def _cutouts(
         except UnusableImage as reason:
             return str(reason)
 
-    every = list(galaxies[["galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec"]].itertuples(index=False))
+    every = list(galaxies[list(_NEEDED)].itertuples(index=False))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(every), _CHUNK):
             chunk = every[start : start + _CHUNK]
@@ -217,7 +226,7 @@ def _cutouts(
             progress.report(f"images of {treatment.survey}", start + len(chunk), len(every))
 
 
-def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) -> float:
+def _r_eff_pixels(r_eff_arcsec: float, cutout: Imaged, settings: ImageSettings) -> float:
     """Return the half-light semi-major axis in pixels, by the file's own scale or the setting; NaN without either."""
     scale = cutout.conditions["arcsec_per_pixel"]
     if scale is None and cutout.conditions["image_unit"] == "colour":

@@ -1,5 +1,7 @@
-"""Image tensors: round trip, constant memory use, and interrupted writes."""
+"""Image tensors: round trip, any rows of several shards, constant memory use, and interrupted writes."""
 
+import json
+import pickle
 import subprocess
 import sys
 
@@ -21,12 +23,69 @@ def test_round_trip(tmp_path):
     images = np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype(np.float32)
     writer = write(tmp_path, images)
     tensor = open_tensor(tmp_path)
-    assert tensor.images.dtype == np.float32 and isinstance(tensor.images, np.memmap)
+    assert tensor.images.dtype == np.float32
     np.testing.assert_array_equal(tensor.images, images)
     assert tensor.galaxy_ids == ("g0", "g1", "g2", "g3", "g4")
     assert (tensor.size_px, tensor.synthetic, tensor.version) == (8, True, writer.version)
     np.testing.assert_array_equal(tensor.select(["g3", "g1"])[0], images[3])
     assert tensor.rows_of(["g4", "g0"]).tolist() == [4, 0]
+
+
+@pytest.fixture(scope="module")
+def in_shards(tmp_path_factory):
+    """Images, and the tensor with them in shards of 3, 2 and 4 images."""
+    images = np.random.default_rng(0).normal(size=(9, 4, 4, 3)).astype(np.float32)
+    folder = tmp_path_factory.mktemp("tensor")
+    with writing_tensor(folder, 4) as writer:
+        for row, part in enumerate((0, 0, 0, 3, 3, 7, 7, 7, 7)):
+            writer.append(f"g{row}", images[row], part)
+    assert len(list(folder.glob("images-*.npy"))) == 3
+    return images, open_tensor(folder).images
+
+
+@pytest.mark.parametrize(
+    "key",
+    [0, 4, -1, np.int64(8), slice(None), slice(2, 6), slice(4, 4), slice(-2, 99), slice(7, 1, -2), [3], [8, 0, 3, 3, -9],
+     np.arange(9)[::-1], np.array([], dtype=np.int64), np.arange(9) % 2 == 0],
+)  # fmt: skip
+def test_rows_of_shards_are_those_of_one_array(in_shards, key):
+    images, sharded = in_shards
+    np.testing.assert_array_equal(sharded[key], images[key])
+    assert sharded[key].dtype == np.float32 and sharded[key].flags.writeable
+
+
+def test_shards_have_the_measures_of_one_array(in_shards):
+    images, sharded = in_shards
+    assert (sharded.shape, len(sharded), sharded.nbytes) == (images.shape, len(images), images.nbytes)
+    np.testing.assert_array_equal(np.asarray(sharded), images)
+    np.testing.assert_array_equal(list(sharded), images)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(sharded))[[8, 1]], images[[8, 1]])
+
+
+@pytest.mark.parametrize("key", [9, -10, [0, 9], (0, 1), [0.5], [[0], [1]], np.array([True])])
+def test_rows_that_are_none_are_refused(in_shards, key):
+    with pytest.raises(IndexError):
+        in_shards[1][key]
+
+
+def test_a_tensor_of_an_earlier_version_opens_and_is_replaced(tmp_path):
+    """It had one file and no record of the images."""
+    images = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    np.save(tmp_path / "images-0123456789ab.npy", images)
+    manifest = {"file": "images-0123456789ab.npy", "version": "v", "synthetic": True, "galaxy_ids": ["a", "b"]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    tensor = open_tensor(tmp_path)
+    np.testing.assert_array_equal(tensor.images[[1, 0]], images[[1, 0]])
+    assert (tensor.galaxy_ids, tensor.version, tensor.synthetic, tensor.size_px) == (("a", "b"), "v", True, 4)
+    write(tmp_path, images)
+    assert not (tmp_path / "images-0123456789ab.npy").exists()
+
+
+def test_a_shard_that_another_run_has_removed_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="another run has removed"), writing_tensor(tmp_path, 4) as writer:
+        writer.append("a", np.ones((4, 4, 3), np.float32), part=0)
+        writer.append("b", np.ones((4, 4, 3), np.float32), part=1)
+        next(tmp_path.glob("images-*.npy")).unlink()
 
 
 def test_a_galaxy_missing_from_the_tensor_is_an_error(tmp_path):
@@ -58,8 +117,8 @@ def test_a_failed_write_leaves_the_old_tensor_and_no_rubbish(tmp_path):
     with pytest.raises(RuntimeError), writing_tensor(tmp_path, 4, True) as tensor:
         tensor.append("x", np.zeros((4, 4, 3), np.float32))
         raise RuntimeError
-    assert open_tensor(tmp_path).images.sum() == 2 * 4 * 4 * 3
-    assert len(list(tmp_path.glob("images-*.npy"))) == 1
+    assert np.asarray(open_tensor(tmp_path).images).sum() == 2 * 4 * 4 * 3
+    assert len(list(tmp_path.glob("*.npy"))) == 1
 
 
 def test_two_runs_at_once_do_not_take_each_others_files(tmp_path):
@@ -74,7 +133,7 @@ def test_a_replaced_tensor_stays_readable_while_open(tmp_path):
     write(tmp_path, np.ones((2, 4, 4, 3), np.float32))
     old = open_tensor(tmp_path)
     write(tmp_path, np.zeros((3, 4, 4, 3), np.float32))
-    assert old.images.sum() == 2 * 4 * 4 * 3
+    assert np.asarray(old.images).sum() == 2 * 4 * 4 * 3
     assert len(open_tensor(tmp_path).images) == 3
     assert old.version != open_tensor(tmp_path).version
 
