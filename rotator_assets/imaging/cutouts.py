@@ -169,7 +169,8 @@ def _middle_of(image: GalaxyImage) -> tuple[float, float] | None:
 def _place(image: GalaxyImage, place: tuple[float, float] | None, crop_px: int) -> dict[str, float]:
     """Return the position of the galaxy in the crop (see `centre`) as columns of table ``images``.
 
-    ``place`` is where the coordinates put it. Without the check of the centre, coordinates may put the galaxy far from the middle. They are ignored then.
+    ``place`` is where the file's coordinates put it; without the check of the centre, that may be far from the middle,
+    and is ignored then.
     """
     ny, nx = image.pixels.shape[:2]
     x, y = middle(nx), middle(ny)

@@ -1,23 +1,16 @@
 """Group ``images``: every usable image of a dataset as one tensor, and the labelled galaxies in it."""
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 
-from rotator_assets.core import progress
 from rotator_assets.core.archives import unreadable_archives
-from rotator_assets.core.errors import UnusableImage
 from rotator_assets.core.settings import ImageSettings
 from rotator_assets.galaxies.exclusion import left_out, without_empty
-from rotator_assets.imaging.cutouts import Cutout, Treatment, make_cutout, read_sky_stamps
-from rotator_assets.imaging.images import ImageSource
+from rotator_assets.imaging.cutouts import Cutout, Treatment, read_sky_stamps
 from rotator_assets.lineage.groups import described, image_asset
 from rotator_assets.lineage.inputs import image_files, image_settings
 from rotator_assets.lineage.notices import noticed
@@ -30,10 +23,8 @@ from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS, Dataset
 from rotator_assets.tensors.exhibits import EXHIBITS
 from rotator_assets.tensors.image_notices import file_notices, idle_image_settings, image_notices
+from rotator_assets.tensors.reading import cutouts
 from rotator_assets.tensors.tables import PROVENANCE, TABLES
-
-_CHUNK = 64
-"""Number of images read ahead, which limits the memory for any number of galaxies."""
 
 
 @image_asset(
@@ -60,7 +51,7 @@ def image_tensors(
     excluded = left_out(galaxies, settings.exclude)
     rows = []
     with writing_tensor(store.root.tensors / dataset.key, dataset.crop_px, bool(galaxies["synthetic"].any())) as tensor:
-        for galaxy, cutout in _cutouts(galaxies, sources, treatment, lost, excluded):
+        for galaxy, cutout in cutouts(galaxies, sources, treatment, lost, excluded):
             source = sources.get(galaxy.galaxy_id)
             row = {
                 "dataset": dataset.key,
@@ -180,41 +171,6 @@ def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Tre
         stamps,
         arcsec_per_pixel=SURVEYS[dataset.survey].arcsec_per_pixel,
     )
-
-
-def _cutouts(
-    galaxies: pd.DataFrame,
-    sources: dict[str, ImageSource],
-    treatment: Treatment,
-    lost: list[str],
-    excluded: dict[str, str],
-) -> Iterator[tuple[Any, Cutout | str]]:
-    """Yield each galaxy with its cut-out, or the reason why it has none, in the catalogue's order.
-
-    ``lost`` says why archives of images cannot be read, ``excluded`` why galaxies are left out, by galaxy_id.
-    """
-
-    def cutout(galaxy: Any) -> Cutout | str:
-        if galaxy.galaxy_id in excluded:
-            return excluded[galaxy.galaxy_id]
-        source = sources.get(galaxy.galaxy_id)
-        if source is None:
-            unplaced = treatment.noise == "observed" and pd.isna(galaxy.ra)
-            archives = f"; an archive there cannot be read: {lost[0]}" if lost else ""
-            return (
-                f"no image file in {treatment.survey}/images{', no position to cut from frames' * unplaced}{archives}"
-            )
-        try:
-            return make_cutout(source, galaxy.galaxy_id, treatment, galaxy.ra, galaxy.dec)
-        except UnusableImage as reason:
-            return str(reason)
-
-    every = list(galaxies[["galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec"]].itertuples(index=False))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(every), _CHUNK):
-            chunk = every[start : start + _CHUNK]
-            yield from zip(chunk, pool.map(cutout, chunk), strict=True)
-            progress.report(f"images of {treatment.survey}", start + len(chunk), len(every))
 
 
 def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) -> float:

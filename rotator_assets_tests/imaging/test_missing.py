@@ -10,9 +10,9 @@ from scipy.ndimage import gaussian_filter
 
 from rotator_assets.core.errors import InputError, UnusableImage
 from rotator_assets.core.settings import ImageSettings
+from rotator_assets.imaging import missing
 from rotator_assets.imaging.cutouts import OBSERVED_PX, Treatment, make_cutout, read_sky_stamps
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.imaging import missing
 from rotator_assets.imaging.missing import Missing, missing_pixels, surely_complete
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, write_cube
 
