@@ -79,10 +79,13 @@ def image_files(folder: Path) -> Iterator[ImageFile]:
     each name therefore prefers plain files. Compressed and damaged archives are skipped; `unreadable_archives` lists
     them.
     """
+    archives = []
     for path in walk_files(folder):
-        if not is_archive(path):
+        if is_archive(path):
+            archives.append(path)
+        else:
             yield path
-    for archive in filter(is_archive, walk_files(folder)):
+    for archive in archives:
         with suppress(InputError):
             yield from tar_members(archive)
 

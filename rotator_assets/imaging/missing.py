@@ -188,9 +188,9 @@ def _has_flat_square(plane: NDArray[np.float32]) -> bool:
         return extreme(extreme(of_rows[: -2 * width], of_rows[width:-width]), of_rows[2 * width :])
 
     smallest = float((of_squares(np.maximum) - of_squares(np.minimum)).min())
-    of_steps = _sigma(_steps(plane))
-    below = np.count_nonzero(of_steps < smallest / _FLAT * (1 - 1e-5))  # rounding
-    return below <= of_steps.size // 2
+    steps = _steps(plane)
+    limit = smallest / _FLAT / _sigma(1.0) * (1 - 1e-5)  # rounding
+    return np.count_nonzero(steps < limit) <= steps.size // 2
 
 
 def _may_repeat(ordered: NDArray[Any]) -> bool:

@@ -67,7 +67,8 @@ def cutouts(
     tuple
         A row of ``galaxies`` as a named tuple, and its cut-out or reason.
     """
-    every = list(galaxies[["galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec"]].itertuples(index=False))
+    columns = galaxies[["galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec"]]
+    every: list[Any] = list(columns.itertuples(index=False))
     tasks = [
         Task(galaxy.galaxy_id, sources[galaxy.galaxy_id], galaxy.ra, galaxy.dec)
         for galaxy in every
@@ -165,19 +166,25 @@ def by_processes(tasks: Sequence[Task], treatment: Treatment, workers: int, size
                 waiting.popleft()
                 if first.answer is not None:
                     pixels = slot_pixels(memory, first.slot, len(first.tasks), treatment.crop_px)
-                    first.cutouts = _received(first, pixels, pool, treatment)
+                    first.cutouts = _received(first, first.answer, pixels, pool, treatment)
                     free.append(first.slot)
                 yield from first.cutouts or ()
 
 
-def _received(part: _Part, pixels: NDArray[np.float32], pool: ProcessPool, treatment: Treatment) -> list[Cutout | str]:
-    """Return the cut-outs of a part from its worker.
+def _received(
+    part: _Part,
+    answer: Future[dict[str, Any]],
+    pixels: NDArray[np.float32],
+    pool: ProcessPool,
+    treatment: Treatment,
+) -> list[Cutout | str]:
+    """Return the cut-outs of a part from the answer of its worker.
 
     If the worker raised an error, the part is made here, to raise it again. If it was killed or has crashed, its
     galaxies are tried one by one; one that ends another worker is unusable.
     """
     try:
-        return answered(part.answer.result(), pixels)
+        return answered(answer.result(), pixels)
     except ProcessEnded as ended:
         if ended.status >= 0:
             return [made(task, treatment) for task in part.tasks]
