@@ -47,8 +47,8 @@ def pictures(folder: Path, galaxies: pd.DataFrame, images: np.ndarray) -> None:
 def members(folder: Path, galaxies: pd.DataFrame, images: np.ndarray) -> None:
     with tarfile.open(folder / "images" / "cutouts.tar") as archive:
         for number, galaxy in enumerate(galaxies["galaxy_id"]):
-            content = archive.extractfile(f"cutouts/{galaxy}.fits")
-            images[number] = crop(fits.getdata(io.BytesIO(content.read())))
+            with archive.extractfile(f"cutouts/{galaxy}.fits") as member:
+                images[number] = crop(fits.getdata(io.BytesIO(member.read())))
 
 
 def simulated(folder: Path, galaxies: pd.DataFrame, images: np.ndarray) -> None:

@@ -7,6 +7,7 @@ of the files from memory.
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -183,8 +184,8 @@ _WRITERS = {
 
 def main(kind: str, folder: Path, output: Path) -> None:
     """Read the images of a folder, as the asset ``image_tensors`` does, and save them as an array."""
-    import scipy.ndimage  # noqa: F401
-
+    for name in ("astropy.io.fits", "astropy.units", "PIL.Image", "scipy.ndimage"):  # imported late by the project
+        importlib.import_module(name)
     from rotator_assets.imaging.cutouts import Cutout, Treatment
     from rotator_assets.surveys import SURVEYS
     from rotator_assets.tensors.reading import cutouts

@@ -137,7 +137,7 @@ class TangentPlane:
 @lru_cache(maxsize=64)
 def _inverse(matrix: Matrix) -> NDArray[np.float64]:
     """Return pixels per degree; the images of a survey usually have the same matrix."""
-    return np.linalg.inv(np.array(matrix, dtype=np.float64))
+    return np.asarray(np.linalg.inv(np.array(matrix)), dtype=np.float64)
 
 
 @lru_cache(maxsize=64)

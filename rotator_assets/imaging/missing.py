@@ -190,7 +190,7 @@ def _has_flat_square(plane: NDArray[np.float32]) -> bool:
     smallest = float((of_squares(np.maximum) - of_squares(np.minimum)).min())
     steps = _steps(plane)
     limit = smallest / _FLAT / _sigma(1.0) * (1 - 1e-5)  # rounding
-    return np.count_nonzero(steps < limit) <= steps.size // 2
+    return int(np.count_nonzero(steps < limit)) <= steps.size // 2
 
 
 def _may_repeat(ordered: NDArray[Any]) -> bool:
