@@ -8,6 +8,7 @@ mirrored back, so position angles mean the same in every image. Every problem wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ from rotator_assets.imaging.planes import Plane, calibrated, joined
 
 MAX_BYTES = 2**29
 """Files that unpack to more than this are not images of one galaxy."""
+_STREAM = re.compile(r"<_io\..*>")
+"""Pillow names the open file by its full path, or by an address that differs from run to run."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPG = b"\xff\xd8\xff"
 
@@ -128,7 +131,7 @@ def reading(file: ImageFile) -> Generator[None]:
     except UnusableImage as error:
         raise UnusableImage(f"{label(file)}: {error}") from None
     except Exception as error:  # parsers of damaged files raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(_STREAM.sub("", str(error)).split()) or type(error).__name__
         raise UnusableImage(f"{label(file)}: cannot be read ({reason})") from error
 
 

@@ -37,6 +37,8 @@ def sources(tmp_path_factory) -> dict[str, ImageSource]:
     sources["1-png"] = ImageSource("colour", (folder / "p.png",))
     bands = [write_cube(folder / f"b_{band}.fits", plane) for band, plane in zip("gri", picture(SIDE), strict=True)]
     sources["1-bands"] = ImageSource("bands", tuple(bands))
+    (folder / "damaged.png").write_bytes((folder / "p.png").read_bytes()[:12])
+    sources["1-damaged"] = ImageSource("colour", (folder / "damaged.png",))
     sources["1-absent"] = ImageSource("cube", (folder / "absent.fits",))
     return sources
 
@@ -64,7 +66,8 @@ def test_every_galaxy_in_its_order(sources):
     found = list(reading.cutouts(galaxies, sources, OBSERVED, ["cut short"], {"1-1": "blended"}))
     assert [galaxy.galaxy_id for galaxy, _ in found] == list(galaxies["galaxy_id"])
     reasons = {galaxy.galaxy_id: cutout for galaxy, cutout in found if isinstance(cutout, str)}
-    assert set(reasons) == {"2-9", "2-8", "1-1", "1-3", "1-8", "1-absent"}
+    assert set(reasons) == {"2-9", "2-8", "1-1", "1-3", "1-8", "1-damaged", "1-absent"}
+    assert reasons["1-damaged"] == "damaged.png: cannot be read (cannot identify image file)"
     assert reasons["1-1"] == "blended" and reasons["1-3"].startswith("3.fits: cannot be read (cut short")
     archives = "; an archive there cannot be read: cut short"
     assert reasons["2-8"] == f"no image file in manga/images{archives}"
