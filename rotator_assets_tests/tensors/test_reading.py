@@ -92,6 +92,7 @@ def test_a_treatment_reaches_the_worker_unchanged():
         assert _treatment(written(treatment)) == treatment
 
 
+@pytest.mark.slow
 def test_no_galaxy_is_lost_with_a_worker(sources, monkeypatch):
     """The worker is killed at one image, and raises an error at another, which is read here then."""
     program = (
