@@ -40,6 +40,7 @@ class ProcessPool:
         max_workers: int,
         limit_seconds: float | None = None,
         stop_seconds: float = 0.0,
+        files: Sequence[int] = (),
     ) -> None:
         """Prepare the pool without starting a process.
 
@@ -53,8 +54,10 @@ class ProcessPool:
             A process is killed when a request takes longer.
         stop_seconds
             Time that a process has on shutdown, after the end of its input and before it is killed.
+        files
+            Numbers of open files that a process inherits.
         """
-        self._workers = [_Worker(command, limit_seconds) for _ in range(max_workers)]
+        self._workers = [_Worker(command, limit_seconds, files) for _ in range(max_workers)]
         self._idle: LifoQueue[_Worker] = LifoQueue()  # a process that runs already comes first
         for worker in self._workers:
             self._idle.put(worker)
@@ -105,8 +108,8 @@ class ProcessPool:
 class _Worker:
     """A process that answers one request after another, and is started again after it has ended."""
 
-    def __init__(self, command: Sequence[str], limit_seconds: float | None) -> None:
-        self._command, self._limit_seconds = command, limit_seconds
+    def __init__(self, command: Sequence[str], limit_seconds: float | None, files: Sequence[int]) -> None:
+        self._command, self._limit_seconds, self._files = command, limit_seconds, files
         self._starting = threading.Lock()
         self._closed = False
         self.process: subprocess.Popen[str] | None = None
@@ -144,6 +147,7 @@ class _Worker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     encoding="utf-8",
+                    pass_fds=self._files,
                     start_new_session=True,  # the parent handles interrupts and stops this process
                 )
             return self.process

@@ -14,9 +14,10 @@ columns ``galaxy_x_pixels`` and ``galaxy_y_pixels`` of table ``images`` hold the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def middle(n: int) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,14 @@ from rotator_assets.imaging.redshifting import angular_diameter_distance_mpc
 _PLANES = ("TAN", "SIN", "ARC", "STG", "ZEA", "TPV")
 """Projections that equal the gnomonic one (TAN) to 0.001 arcsec within 0.1 degrees of their reference point."""
 _STEP_DEG = 1e-4
+_COS_89_DEG = np.cos(np.radians(89))
 SQUARE_WITHIN = 1.02
 """Largest ratio of the longer to the shorter side of a pixel."""
 _SCALES = ("PIXSCALE", "PIXSCAL1", "PIXSCAL2", "PIXSCL", "SECPIX", "SECPIX1", "SECPIX2", "PIXELSCL", "PLTSCALE")
 """Keywords that hold the side of a pixel in arcsec."""
+
+
+Matrix = tuple[tuple[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class TangentPlane:
     dec: float
     x: float
     y: float
-    matrix: tuple[tuple[float, float], tuple[float, float]]
+    matrix: Matrix
 
     @classmethod
     def from_header(cls, header: Keywords) -> TangentPlane | None:
@@ -67,8 +72,7 @@ class TangentPlane:
         pixel = [float(header.get(f"CRPIX{i}", 0.0)) - 1 for i in (1, 2)]
         if not np.isfinite([*reference, *pixel]).all() or abs(reference[1]) > 90:
             raise UnusableImage("its celestial coordinates (CRVAL, CRPIX) are not a position")
-        (a, b), (c, d) = matrix.tolist()
-        return cls(reference[0], reference[1], pixel[0], pixel[1], ((a, b), (c, d)))
+        return cls(reference[0], reference[1], pixel[0], pixel[1], _tuple(matrix))
 
     @property
     def arcsec_per_pixel(self) -> float:
@@ -81,7 +85,7 @@ class TangentPlane:
     @property
     def is_mirrored(self) -> bool:
         """True if east is to the right of north, unlike the sky as seen from Earth."""
-        return bool(np.linalg.det(self.matrix) > 0)
+        return _determinant(self.matrix) > 0
 
     def mirrored(self, nx: int) -> TangentPlane:
         """Return the coordinates of ``image[:, ::-1]`` for an image with ``nx`` columns."""
@@ -98,11 +102,13 @@ class TangentPlane:
         NaN more than 89 degrees from the reference.
         """
         ra, dec, ra0, dec0 = (np.radians(value) for value in (ra, dec, self.ra, self.dec))
-        height = np.sin(dec0) * np.sin(dec) + np.cos(dec0) * np.cos(dec) * np.cos(ra - ra0)
-        height = np.where(height > np.cos(np.radians(89)), height, np.nan)
-        east = np.cos(dec) * np.sin(ra - ra0) / height
-        north = (np.cos(dec0) * np.sin(dec) - np.sin(dec0) * np.cos(dec) * np.cos(ra - ra0)) / height
-        dx, dy = np.tensordot(np.linalg.inv(self.matrix), np.degrees([east, north]), axes=1)
+        sin0, cos0, sin, cos, along = np.sin(dec0), np.cos(dec0), np.sin(dec), np.cos(dec), np.cos(ra - ra0)
+        height = sin0 * sin + cos0 * cos * along
+        height = np.where(height > _COS_89_DEG, height, np.nan)
+        east = cos * np.sin(ra - ra0) / height
+        north = (cos0 * sin - sin0 * cos * along) / height
+        sky = np.degrees([east, north])
+        dx, dy = np.dot(_inverse(self.matrix), sky.reshape(2, -1)).reshape(sky.shape)
         return self.x + dx, self.y + dy
 
     def sky(self, x: float, y: float) -> tuple[float, float]:
@@ -126,6 +132,17 @@ class TangentPlane:
         north = np.arctan2((y1 - y0) * inwards, (x1 - x0) * inwards)
         angle = 90 - np.degrees(north)
         return float((-angle if self.is_mirrored else angle) % 360)
+
+
+@lru_cache(maxsize=64)
+def _inverse(matrix: Matrix) -> NDArray[np.float64]:
+    """Return pixels per degree; the images of a survey usually have the same matrix."""
+    return np.asarray(np.linalg.inv(np.array(matrix)), dtype=np.float64)
+
+
+@lru_cache(maxsize=64)
+def _determinant(matrix: Matrix) -> float:
+    return float(np.linalg.det(matrix))
 
 
 def pixel_matrix(header: Keywords) -> NDArray[np.float64]:
@@ -167,13 +184,14 @@ def _degrees(header: Keywords, axis: int) -> float:
     return float(unit.to("deg"))
 
 
-def side_arcsec(matrix: ArrayLike) -> float:
+@lru_cache(maxsize=64)
+def side_arcsec(matrix: Matrix) -> float:
     """Return the side of a square pixel in arcsec, for a matrix in degrees per pixel.
 
     Raises UnusableImage if not square.
     """
     sides = np.hypot(*np.asarray(matrix)) * 3600
-    area = abs(np.linalg.det(np.asarray(matrix))) * 3600**2
+    area = abs(_determinant(matrix)) * 3600**2
     if sides.max() > SQUARE_WITHIN * sides.min() or sides.prod() > SQUARE_WITHIN * area:
         raise UnusableImage(f"its pixels are not square: {sides[0]:.3g} x {sides[1]:.3g} arcsec")
     return float(np.sqrt(area))
@@ -189,16 +207,21 @@ def pixel_scale_arcsec(header: Keywords) -> float | None:
     square.
     """
     if any(re.match(r"RA--|DEC-|[A-Z]LON|[A-Z]LAT", text(header, f"CTYPE{i}")) for i in (1, 2)):
-        return side_arcsec(pixel_matrix(header))
+        return side_arcsec(_tuple(pixel_matrix(header)))
     named, linear = _named_scale(header), None
     unit = _linear_unit(header)
     if unit is not None and unit.physical_type == "angle":
-        linear = side_arcsec(_matrix(header) * unit.to("deg"))
+        linear = side_arcsec(_tuple(_matrix(header) * unit.to("deg")))
     if named is not None and linear is not None and abs(named / linear - 1) > SQUARE_WITHIN - 1:
         raise UnusableImage(f"its header has pixels of {linear:.3g} arcsec (CDELT) and {named:.3g} arcsec (PIXSCALE)")
     if named is None and unit is not None and unit.physical_type == "length":
-        return side_arcsec(np.degrees(_matrix(header) * unit.to("Mpc") / _distance_mpc(header)))
+        return side_arcsec(_tuple(np.degrees(_matrix(header) * unit.to("Mpc") / _distance_mpc(header))))
     return linear if named is None else named
+
+
+def _tuple(matrix: NDArray[np.float64]) -> Matrix:
+    (a, b), (c, d) = matrix.tolist()
+    return (a, b), (c, d)
 
 
 def _linear_unit(header: Keywords) -> Any:

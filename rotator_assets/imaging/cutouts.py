@@ -22,7 +22,6 @@ from rotator_assets.imaging.image_checks import (
     check_not_white,
     check_usable,
     offset_px,
-    pixel_of,
 )
 from rotator_assets.imaging.image_names import is_fits_name
 from rotator_assets.imaging.images import GalaxyImage, ImageSource
@@ -140,7 +139,7 @@ def make_cutout(
     image = source.read()
     if treatment.noise == "observed":
         check_size(image.pixels, treatment.crop_px)
-    check_matches(
+    place = check_matches(
         image,
         ra,
         dec,
@@ -152,7 +151,7 @@ def make_cutout(
         "arcsec_per_pixel": image.arcsec_per_pixel,
         "north_angle_deg": image.north_angle_deg,
         "unread_extensions": ", ".join(image.unread) or None,
-        **_place(image, ra, dec, treatment.crop_px),
+        **_place(image, place, treatment.crop_px),
     }
     if not treatment.images.check_saturation and image.missing is not None:
         image = replace(image, missing=np.where(image.missing == Missing.SATURATED, 0, image.missing))
@@ -167,14 +166,14 @@ def _middle_of(image: GalaxyImage) -> tuple[float, float] | None:
     return image.coordinates.sky(middle(nx), middle(ny)) if image.coordinates else None
 
 
-def _place(image: GalaxyImage, ra: float | None, dec: float | None, crop_px: int) -> dict[str, float]:
+def _place(image: GalaxyImage, place: tuple[float, float] | None, crop_px: int) -> dict[str, float]:
     """Return the position of the galaxy in the crop (see `centre`) as columns of table ``images``.
 
-    Without the check of the centre, coordinates may put the galaxy far from the middle. They are ignored then.
+    ``place`` is where the file's coordinates put it; without the check of the centre, that may be far from the middle,
+    and is ignored then.
     """
     ny, nx = image.pixels.shape[:2]
     x, y = middle(nx), middle(ny)
-    place = pixel_of(image, ra, dec)
     if place is not None and offset_px(image, place) <= MAX_OFFSET_PX:
         x, y = place
     return {"galaxy_x_pixels": x - crop_start(nx, crop_px), "galaxy_y_pixels": y - crop_start(ny, crop_px)}
@@ -188,6 +187,7 @@ def _observed(image: GalaxyImage, treatment: Treatment, conditions: Conditions) 
     if missing is not None and conditions["filled_fraction"]:
         pixels = filled(pixels, missing)
     check_usable(pixels)
+    pixels = np.ascontiguousarray(pixels)
     if image.unit == "colour" and treatment.images.check_saturation:
         check_not_white(pixels)
     return Cutout(pixels, conditions, image.synthetic)
@@ -199,6 +199,7 @@ def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditi
     if options.redshift is not None and image.redshift is None:
         raise UnusableImage("its header has no redshift (USE_Z, REDSHIFT), so mock.redshift cannot move it")
     source_redshift = image.redshift or SKIRT_REDSHIFT
+    image = replace(image, pixels=np.ascontiguousarray(image.pixels))
     missing = image.missing
     if missing is not None and options.redshift is None:
         missing = pad_or_crop(missing, crop_px)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import IO, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from rotator_assets.imaging.bands import BANDS, band_letter, extension_band, is_
 from rotator_assets.imaging.coordinates import TangentPlane
 from rotator_assets.imaging.keywords import Keywords, inherited, number, own_keywords, text
 from rotator_assets.imaging.photometric_units import parse_unit
+from rotator_assets.imaging.plain_fits import PlainHeader, PlainImage, read_plain
 
 MAX_VALUES = 4096 * 4096 * 3
 """Larger images are refused before their pixels are read. A cut-out of one galaxy is a few hundred pixels wide."""
@@ -50,6 +52,8 @@ class FitsImage:
         Names of extensions with masks or flags that are not read.
     synthetic
         Whether the file is marked as synthetic.
+    header
+        The same object for plain files whose headers differ only in the position of the galaxy; None for others.
     """
 
     planes: NDArray[Any]
@@ -59,6 +63,7 @@ class FitsImage:
     weights: NDArray[Any] | None
     unread: tuple[str, ...]
     synthetic: bool
+    header: PlainHeader | None = None
 
 
 def read_fits(content: IO[bytes]) -> FitsImage | dict[str, FitsImage]:
@@ -67,6 +72,15 @@ def read_fits(content: IO[bytes]) -> FitsImage | dict[str, FitsImage]:
     Integers become floats, with NaN in place of ``BLANK``. Raises UnusableImage with the reason, and any error that
     astropy raises on damaged files.
     """
+    plain = read_plain(content, MAX_VALUES)
+    if plain is not None:
+        return _of_plain(plain)
+    content.seek(0)
+    return read_any(content)
+
+
+def read_any(content: IO[bytes]) -> FitsImage | dict[str, FitsImage]:
+    """Do the work of `read_fits` for any file, by astropy."""
     from astropy.io import fits
 
     with fits.open(content, memmap=False, do_not_scale_image_data=True) as hdus:
@@ -86,6 +100,41 @@ def fits_shape(content: IO[bytes]) -> tuple[int, int]:
     with fits.open(content, memmap=False, do_not_scale_image_data=True) as hdus:
         ny, nx = _images(hdus)[0].shape[-2:]
         return int(ny), int(nx)
+
+
+def _of_plain(image: PlainImage) -> FitsImage:
+    """Return a plain image as `read_any` does. Raises UnusableImage for the same reasons."""
+    keywords = image.header.keywords | image.position
+    planes = image.values if image.values.ndim == 3 else image.values[None]
+    coordinates = _coordinates(image, keywords)
+    if coordinates is not None and coordinates.is_mirrored:
+        planes, coordinates = planes[..., ::-1], coordinates.mirrored(planes.shape[-1])
+    wavelengths = _wavelengths_of(image.header) if len(planes) > 1 else None
+    synthetic = keywords.get(SYNTHETIC_KEYWORD) is True
+    return FitsImage(planes, keywords, coordinates, wavelengths, None, (), synthetic, image.header)
+
+
+def _coordinates(image: PlainImage, keywords: Keywords) -> TangentPlane | None:
+    """Do the work of `TangentPlane.from_header`, once for all headers that differ only in the position, in degrees."""
+    ra, dec = (image.position.get(key) for key in ("CRVAL1", "CRVAL2"))
+    common = _coordinates_of(image.header)
+    if common is None or not (type(ra) is float and type(dec) is float and abs(dec) <= 90):
+        return TangentPlane.from_header(keywords)
+    return replace(common, ra=ra, dec=dec)
+
+
+@lru_cache(maxsize=64)
+def _coordinates_of(header: PlainHeader) -> TangentPlane | None:
+    """Return the coordinates in a header without a position; None if its axes are not RA and Dec in degrees."""
+    in_degrees = all(text(header.keywords, key) in ("", "deg") for key in ("CUNIT1", "CUNIT2"))
+    if not (in_degrees and text(header.keywords, "CTYPE1").startswith("RA")):
+        return None
+    return TangentPlane.from_header(header.keywords)
+
+
+@lru_cache(maxsize=64)
+def _wavelengths_of(header: PlainHeader) -> tuple[float, ...] | None:
+    return _wavelengths_um(header.keywords, (), header.shape[0])
 
 
 def _images(hdus: Any) -> list[Any]:

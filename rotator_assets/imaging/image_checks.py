@@ -28,7 +28,7 @@ def check_matches(
     dec: float | None,
     arcsec_per_pixel: float | None = SDSS_ARCSEC_PER_PIXEL,
     max_offset_px: float | None = MAX_OFFSET_PX,
-) -> None:
+) -> tuple[float, float] | None:
     """Check that the galaxy is in the middle of the image and that pixels have the expected side within 2 %.
 
     The middle is anything within half a pixel of the geometric centre along each axis. This covers the common
@@ -46,6 +46,11 @@ def check_matches(
     max_offset_px
         Largest offset beyond half a pixel, in pixels; None skips the check.
 
+    Returns
+    -------
+    tuple of float, or None
+        Place of the galaxy (see `pixel_of`).
+
     Raises
     ------
     UnusableImage
@@ -60,6 +65,7 @@ def check_matches(
         if offset > max_offset_px:
             where = f"{np.ceil(offset):.0f} pixels off the centre" if np.isfinite(offset) else "far outside the image"
             raise UnusableImage(f"the galaxy is {where}, by the file's celestial coordinates")
+    return place
 
 
 def pixel_of(image: GalaxyImage, ra: float | None, dec: float | None) -> tuple[float, float] | None:
@@ -84,11 +90,11 @@ def check_usable(pixels: NDArray[np.float32]) -> None:
     """Raise UnusableImage if pixels, usually a crop, have the wrong shape, are not finite, or have a constant band."""
     if pixels.ndim != 3 or pixels.shape[2] != len(BANDS) or pixels.size == 0:
         raise UnusableImage(f"image has shape {pixels.shape}, (ny, nx, 3) is needed")
-    invalid = int(np.count_nonzero(~np.isfinite(pixels)))
-    if invalid:
+    if not np.isfinite(pixels).all():
+        invalid = int(np.count_nonzero(~np.isfinite(pixels)))
         raise UnusableImage(f"{invalid} of {pixels.size} values in the crop are NaN or infinite")
     for band, plane in zip(BANDS, np.moveaxis(pixels, 2, 0), strict=True):
-        if plane.min() == plane.max():
+        if plane[0, 0] == plane[-1, -1] and plane.min() == plane.max():
             value = "all zero" if plane.max() == 0 else f"constant ({plane.max():g})"
             raise UnusableImage(f"band {band} is {value} in the crop")
 

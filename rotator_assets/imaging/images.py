@@ -8,11 +8,13 @@ mirrored back, so position angles mean the same in every image. Every problem wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +23,10 @@ from rotator_assets.core.archives import ImageFile, described, label
 from rotator_assets.core.compressed import unpacked
 from rotator_assets.core.errors import UnusableImage
 from rotator_assets.imaging.bands import BANDS, band_planes, check_band, named_bands
-from rotator_assets.imaging.coordinates import SQUARE_WITHIN, TangentPlane, pixel_scale_arcsec
+from rotator_assets.imaging.coordinates import SQUARE_WITHIN, Matrix, TangentPlane, pixel_scale_arcsec, side_arcsec
 from rotator_assets.imaging.fits_images import MAX_VALUES, FitsImage, fits_shape, read_fits
 from rotator_assets.imaging.image_names import band_of
-from rotator_assets.imaging.keywords import number
+from rotator_assets.imaging.keywords import Keywords, number
 from rotator_assets.imaging.missing import Missing
 from rotator_assets.imaging.photometric_units import (
     NANOMAGGIES_PER_SKIRT_COUNT,
@@ -32,10 +34,13 @@ from rotator_assets.imaging.photometric_units import (
     is_counts_per_second,
     nanomaggies_per_unit,
 )
+from rotator_assets.imaging.plain_fits import PlainHeader
 from rotator_assets.imaging.planes import Plane, calibrated, joined
 
 MAX_BYTES = 2**29
 """Files that unpack to more than this are not images of one galaxy."""
+_STREAM = re.compile(r"<_io\..*>")
+"""Pillow names the open file by its full path, or by an address that differs from run to run."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPG = b"\xff\xd8\xff"
 
@@ -126,7 +131,7 @@ def reading(file: ImageFile) -> Generator[None]:
     except UnusableImage as error:
         raise UnusableImage(f"{label(file)}: {error}") from None
     except Exception as error:  # parsers of damaged files raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(_STREAM.sub("", str(error)).split()) or type(error).__name__
         raise UnusableImage(f"{label(file)}: cannot be read ({reason})") from error
 
 
@@ -163,22 +168,36 @@ def _read_cube(content: IO[bytes], simulated: bool) -> GalaxyImage:
     image = read_fits(content)
     if isinstance(image, dict):
         return _of_flat(image, [_flat_plane(image, band, simulated) for band in BANDS])
-    n_planes = len(image.planes)
-    if n_planes == 1:
+    if len(image.planes) == 1:
         raise UnusableImage(f"has shape {image.planes.shape[1:]}, a cube (band, y, x) is needed")
-    skirt_counts = simulated and is_counts_per_second(image.keywords)
-    names = named_bands(image.keywords, n_planes)
-    order = band_planes(names, image.wavelengths_um, n_planes, unnamed=4 if skirt_counts else 3)
+    matrix = None if image.coordinates is None else image.coordinates.matrix
+    if image.header is not None:
+        bands = _bands_of(image.header, image.wavelengths_um, matrix, simulated)
+    else:
+        bands = _bands(image.keywords, len(image.planes), image.wavelengths_um, matrix, simulated)
+    planes = [_calibrated(image, n, factor, simulated) for n, factor in bands]
+    return _galaxy_image(planes, image, image.synthetic, image.unread)
+
+
+@lru_cache(maxsize=64)
+def _bands_of(header: PlainHeader, *of_image: Any) -> list[tuple[int, float]]:
+    """Do the work of `_bands` once for all plain files with the same header, apart from the position."""
+    return _bands(header.keywords, header.shape[0], *of_image)
+
+
+def _bands(
+    keywords: Keywords, n_planes: int, wavelengths_um: tuple[float, ...] | None, matrix: Matrix | None, simulated: bool
+) -> list[tuple[int, float]]:
+    """Return the plane of g, r and i in a cube, and nanomaggies per unit of each; see `_read_cube`."""
+    skirt_counts = simulated and is_counts_per_second(keywords)
+    names = named_bands(keywords, n_planes)
+    order = band_planes(names, wavelengths_um, n_planes, unnamed=4 if skirt_counts else 3)
     if skirt_counts:
         check_skirt_bands([names[n] for n in order if n in names])
-        factors = NANOMAGGIES_PER_SKIRT_COUNT
-    else:
-        scale, um = _scale(image), image.wavelengths_um or [None] * n_planes
-        of_all = {key: value for key, value in image.keywords.items() if key != "PHOTPLAM"}  # valid for one band only
-        of_bands = zip(BANDS, order, strict=True)
-        factors = [nanomaggies_per_unit(of_all, band, scale, um[n]) for band, n in of_bands]
-    planes = [_calibrated(image, n, factor, simulated) for n, factor in zip(order, factors, strict=True)]
-    return _galaxy_image(planes, image, image.synthetic, image.unread)
+        return list(zip(order, NANOMAGGIES_PER_SKIRT_COUNT, strict=True))
+    scale, um = _scale(keywords, matrix), wavelengths_um or [None] * n_planes
+    of_all = {key: value for key, value in keywords.items() if key != "PHOTPLAM"}  # valid for one band only
+    return [(n, nanomaggies_per_unit(of_all, band, scale, um[n])) for band, n in zip(BANDS, order, strict=True)]
 
 
 def _read_bands(files: tuple[ImageFile, ...]) -> GalaxyImage:
@@ -210,7 +229,7 @@ def _flat_plane(images: dict[str, FitsImage], band: str, simulated: bool = False
     """Return one band of flat images, calibrated by its own header."""
     image = images[band]
     _check_fits_to(images["g"], image)
-    return _calibrated(image, 0, nanomaggies_per_unit(image.keywords, band, _scale(image)), simulated)
+    return _calibrated(image, 0, nanomaggies_per_unit(image.keywords, band, _scale_of(image)), simulated)
 
 
 def _of_flat(images: dict[str, FitsImage], planes: list[Plane]) -> GalaxyImage:
@@ -229,7 +248,7 @@ def _check_fits_to(first: FitsImage, other: FitsImage) -> None:
     """Raise UnusableImage if a band differs from g in shape, in pixel scale or in the part of the sky it shows."""
     if other.planes.shape[1:] != first.planes.shape[1:]:
         raise UnusableImage(f"has shape {other.planes.shape[1:]}, the g band has {first.planes.shape[1:]}")
-    of_g, own = _scale(first), _scale(other)
+    of_g, own = _scale_of(first), _scale_of(other)
     if of_g is not None and own is not None and abs(own / of_g - 1) > SQUARE_WITHIN - 1:
         raise UnusableImage(f"has pixels of {own:.3f} arcsec, the g band has {of_g:.3f}")
     if first.coordinates is None or other.coordinates is None:
@@ -241,9 +260,13 @@ def _check_fits_to(first: FitsImage, other: FitsImage) -> None:
         raise UnusableImage(f"is offset by {offset:.1f} pixels on the sky from the g band")
 
 
-def _scale(image: FitsImage) -> float | None:
-    """Return the side of a pixel in arcsec."""
-    return pixel_scale_arcsec(image.keywords) if image.coordinates is None else image.coordinates.arcsec_per_pixel
+def _scale(keywords: Keywords, matrix: Matrix | None) -> float | None:
+    """Return the side of a pixel in arcsec, from celestial coordinates if there are any."""
+    return pixel_scale_arcsec(keywords) if matrix is None else side_arcsec(matrix)
+
+
+def _scale_of(image: FitsImage) -> float | None:
+    return _scale(image.keywords, None if image.coordinates is None else image.coordinates.matrix)
 
 
 def _galaxy_image(planes: list[Plane], image: FitsImage, synthetic: bool, unread: tuple[str, ...]) -> GalaxyImage:
@@ -255,7 +278,7 @@ def _galaxy_image(planes: list[Plane], image: FitsImage, synthetic: bool, unread
     else:
         placed = number(image.keywords, "USE_Z") or number(image.keywords, "REDSHIFT")
         redshift = placed if placed is not None and placed > 0 else None
-    scale, coordinates = _scale(image), image.coordinates
+    scale, coordinates = _scale_of(image), image.coordinates
     return GalaxyImage(pixels, scale, "nanomaggies", synthetic, north, coordinates, redshift, missing, unread)
 
 

@@ -44,6 +44,11 @@ _NEARLY = 1e-3
 """Relative deviation from a negative sentinel that lossy compression can cause."""
 _MAX_INTEGERS = 0.5
 """If a larger fraction of the fluxes are integers, the values of ``_BRIGHT_SENTINELS`` are fluxes."""
+_SMALLEST_SENTINEL = 98.0
+"""Below the absolute values of all sentinels, and of values nearly like them."""
+_LEAST_PX = 11
+_LAST_BITS = 2**14 - 1
+"""The last bits of the noise are random: of 128 x 128 pixels, hardly ever do nine have the same fourteen."""
 _NO_FLUX = 1e15
 """1e20, 1e30, 9.9e37 and the largest float are sentinels. No image has such large values in any supported unit."""
 
@@ -134,6 +139,8 @@ def filled(pixels: NDArray[np.float32], missing: NDArray[np.uint8]) -> NDArray[n
 
 
 def _of_values(plane: NDArray[Any], noiseless: bool) -> NDArray[np.uint8] | None:
+    if surely_complete(plane, noiseless):
+        return None
     ordered = np.sort(plane, axis=None)  # NaN last, equal values adjacent
     invalid = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or _holds_sentinels(ordered)
     if not invalid and (noiseless or not (_may_repeat(ordered) or _may_be_flat(plane))):
@@ -143,6 +150,47 @@ def _of_values(plane: NDArray[Any], noiseless: bool) -> NDArray[np.uint8] | None
     if not noiseless:
         _mark_repeated(plane, why)
     return why if why.any() else None
+
+
+def surely_complete(plane: NDArray[Any], noiseless: bool) -> bool:
+    """Return True only if the slower tests of `missing_pixels` cannot find a missing pixel; a fast test for floats."""
+    if plane.dtype != np.float32 or not plane.flags.c_contiguous or min(plane.shape) < _LEAST_PX:
+        return False
+    lowest, highest = plane.min(), plane.max()
+    if not (lowest > -_NO_FLUX and highest < _NO_FLUX):  # or NaN
+        return False
+    if lowest <= -_SMALLEST_SENTINEL or highest >= _SMALLEST_SENTINEL:
+        beyond = plane[np.abs(plane) >= _SMALLEST_SENTINEL]
+        if _holds_sentinels(np.sort(beyond)):
+            return False
+    return noiseless or not (_repeats(plane, highest) or _has_flat_square(plane))
+
+
+def _repeats(plane: NDArray[np.float32], highest: np.float32) -> bool:
+    """Return False only if `_may_repeat` would do so: counts of the last bits bound those of values."""
+    if np.count_nonzero(plane == 0) >= MIN_ZEROS or np.count_nonzero(plane == highest) >= MIN_SATURATED:
+        return True
+    last_bits = np.bitwise_and(plane.view(np.uint32).ravel(), _LAST_BITS, dtype=np.intp)
+    return bool(np.bincount(last_bits).max() >= MIN_REPEATS)
+
+
+def _has_flat_square(plane: NDArray[np.float32]) -> bool:
+    """Return False only if `_may_be_flat` would do so.
+
+    Squares are taken in the flattened image, where some run over its edge. The noise is not computed; it is compared
+    with the smallest range of a square.
+    """
+    pixels = plane[::2, ::2]
+    width, pixels = pixels.shape[1], pixels.ravel()
+
+    def of_squares(extreme: np.ufunc) -> NDArray[np.float32]:
+        of_rows = extreme(extreme(pixels[:-2], pixels[1:-1]), pixels[2:])
+        return extreme(extreme(of_rows[: -2 * width], of_rows[width:-width]), of_rows[2 * width :])
+
+    smallest = float((of_squares(np.maximum) - of_squares(np.minimum)).min())
+    steps = _steps(plane)
+    limit = smallest / _FLAT / _sigma(1.0) * (1 - 1e-5)  # rounding
+    return int(np.count_nonzero(steps < limit)) <= steps.size // 2
 
 
 def _may_repeat(ordered: NDArray[Any]) -> bool:
@@ -169,10 +217,20 @@ def _may_be_flat(plane: NDArray[Any]) -> bool:
 def _noise(plane: NDArray[Any]) -> float:
     """Return the standard deviation of the noise, from second differences along every tenth row."""
     with np.errstate(invalid="ignore", over="ignore"):
-        steps = np.abs(np.diff(plane[::10].astype(np.float64), n=2, axis=1))
+        steps = _steps(plane)
     steps = steps[np.isfinite(steps)]
     middle = steps.size // 2  # np.partition is ten times faster than np.median
-    return float(np.partition(steps, middle)[middle]) * 1.4826 / np.sqrt(6) if steps.size else 0.0
+    return _sigma(float(np.partition(steps, middle)[middle])) if steps.size else 0.0
+
+
+def _steps(plane: NDArray[Any]) -> NDArray[np.float64]:
+    rows = plane[::10].astype(np.float64)
+    return np.abs((rows[:, 2:] - rows[:, 1:-1]) - (rows[:, 1:-1] - rows[:, :-2]))
+
+
+def _sigma(median_step: Any) -> Any:
+    """Return the standard deviation of noise whose second differences have this median of absolute values."""
+    return median_step * 1.4826 / np.sqrt(6)
 
 
 def _holds_sentinels(ordered: NDArray[Any]) -> bool:

@@ -57,8 +57,11 @@ def calibrated(
 
 
 def joined(planes: Sequence[Plane]) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
-    """Return the pixels of several bands, and why they are missing, both (ny, nx, bands); None if none is missing."""
-    pixels = np.stack([plane.pixels for plane in planes], axis=2).astype(np.float32, copy=False)
+    """Return the pixels of several bands, and why they are missing, both (ny, nx, bands); None if none is missing.
+
+    In memory, pixels remain one band after the other: bands are interleaved in the crop alone, which takes less time.
+    """
+    pixels = np.moveaxis(np.stack([plane.pixels for plane in planes]).astype(np.float32, copy=False), 0, 2)
     if all(plane.missing is None for plane in planes):
         return pixels, None
     there = np.zeros(pixels.shape[:2], np.uint8)

@@ -1,23 +1,16 @@
 """Group ``images``: every usable image of a dataset as one tensor, and the labelled galaxies in it."""
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 
-from rotator_assets.core import progress
 from rotator_assets.core.archives import unreadable_archives
-from rotator_assets.core.errors import UnusableImage
 from rotator_assets.core.settings import ImageSettings
 from rotator_assets.galaxies.exclusion import left_out, without_empty
-from rotator_assets.imaging.cutouts import Cutout, Treatment, make_cutout, read_sky_stamps
-from rotator_assets.imaging.images import ImageSource
+from rotator_assets.imaging.cutouts import Cutout, Treatment, read_sky_stamps
 from rotator_assets.lineage.groups import described, image_asset
 from rotator_assets.lineage.inputs import image_files, image_settings
 from rotator_assets.lineage.notices import noticed
@@ -33,13 +26,17 @@ from rotator_assets.tensors.building import Imaged, Plan
 from rotator_assets.tensors.exhibits import EXHIBITS
 from rotator_assets.tensors.image_keys import image_keys
 from rotator_assets.tensors.image_notices import file_notices, idle_image_settings, image_notices
+from rotator_assets.tensors.reading import cutouts
 from rotator_assets.tensors.tables import PROVENANCE, TABLES
 
+<<<<<<< HEAD
 _NEEDED = ("galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec")
 """Columns of the galaxies that their rows of table ``images`` need."""
 _CHUNK = 64
 """Number of images read ahead, which limits the memory for any number of galaxies."""
 
+=======
+>>>>>>> ingest
 
 @image_asset(
     code_version="4",
@@ -63,6 +60,7 @@ def image_tensors(
     treatment = _treatment(dataset, settings, folder)
     lost = unreadable_archives(folder / "images")
     excluded = left_out(galaxies, settings.exclude)
+<<<<<<< HEAD
     tensor_folder = store.root.tensors / dataset.key
     keys = image_keys(galaxies, sources, treatment, excluded.keys())
     plan = Plan.of(tensor_folder, dataset.crop_px, galaxies[list(_NEEDED)], keys)
@@ -70,6 +68,11 @@ def image_tensors(
     with writing_tensor(tensor_folder, dataset.crop_px, bool(galaxies["synthetic"].any()), plan.kept) as tensor:
         made = _cutouts(plan.missing, sources, treatment, lost, excluded)
         for galaxy, image in plan.fill(tensor, made):
+=======
+    rows = []
+    with writing_tensor(store.root.tensors / dataset.key, dataset.crop_px, bool(galaxies["synthetic"].any())) as tensor:
+        for galaxy, cutout in cutouts(galaxies, sources, treatment, lost, excluded):
+>>>>>>> ingest
             source = sources.get(galaxy.galaxy_id)
             row = {
                 "dataset": dataset.key,
@@ -191,6 +194,7 @@ def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Tre
     )
 
 
+<<<<<<< HEAD
 def _cutouts(
     galaxies: pd.DataFrame,
     sources: dict[str, ImageSource],
@@ -227,6 +231,9 @@ def _cutouts(
 
 
 def _r_eff_pixels(r_eff_arcsec: float, cutout: Imaged, settings: ImageSettings) -> float:
+=======
+def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) -> float:
+>>>>>>> ingest
     """Return the half-light semi-major axis in pixels, by the file's own scale or the setting; NaN without either."""
     scale = cutout.conditions["arcsec_per_pixel"]
     if scale is None and cutout.conditions["image_unit"] == "colour":

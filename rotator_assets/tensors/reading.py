@@ -1,0 +1,197 @@
+"""Cut-outs of all galaxies of a survey, in the catalogue's order, made by several processes.
+
+The first galaxies are read in this process. If the others would take long, worker processes help: threads would wait
+for one another, because most of a small image's time goes into Python code. Whoever reads a galaxy, its cut-out or
+reason is the same.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rotator_assets.core import progress
+from rotator_assets.core.archives import label
+from rotator_assets.core.processes import ProcessEnded, ProcessPool
+from rotator_assets.imaging.cutout_worker import MOST, Task, answered, made, request, slot_bytes, slot_pixels, written
+from rotator_assets.imaging.cutouts import Cutout, Treatment
+from rotator_assets.imaging.frames import FrameSource
+from rotator_assets.imaging.images import ImageSource
+
+WORKER = (sys.executable, "-P", "-m", "rotator_assets.imaging.cutout_worker")
+WORTH_SECONDS = 1.0
+"""Workers are started if the remaining galaxies would take this process longer: a worker starts in half a second."""
+TRIED = 32
+"""Galaxies that are read before this is estimated."""
+_REQUEST_SECONDS = 0.02
+_AHEAD = 2
+"""Requests of each worker that are sent or waiting, which limits the memory for any number of galaxies."""
+
+
+def cutouts(
+    galaxies: pd.DataFrame,
+    sources: dict[str, ImageSource],
+    treatment: Treatment,
+    lost: list[str],
+    excluded: dict[str, str],
+) -> Iterator[tuple[Any, Cutout | str]]:
+    """Yield each galaxy with its cut-out, or the reason why it has none, in the catalogue's order.
+
+    Parameters
+    ----------
+    galaxies
+        The catalogue: ``galaxy_id``, ``object_id``, ``ra``, ``dec`` (degrees) and ``r_eff_arcsec``.
+    sources
+        Image of each galaxy, by galaxy_id.
+    treatment
+        How the images of the dataset are made.
+    lost
+        Why archives of images cannot be read.
+    excluded
+        Why galaxies are left out, by galaxy_id.
+
+    Yields
+    ------
+    tuple
+        A row of ``galaxies`` as a named tuple, and its cut-out or reason.
+    """
+    columns = galaxies[["galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec"]]
+    every: list[Any] = list(columns.itertuples(index=False))
+    tasks = [
+        Task(galaxy.galaxy_id, sources[galaxy.galaxy_id], galaxy.ra, galaxy.dec)
+        for galaxy in every
+        if galaxy.galaxy_id in sources and galaxy.galaxy_id not in excluded
+    ]
+    of_tasks = _made(tasks, treatment)
+    for number, galaxy in enumerate(every):
+        if galaxy.galaxy_id in excluded:
+            yield galaxy, excluded[galaxy.galaxy_id]
+        elif galaxy.galaxy_id not in sources:
+            yield galaxy, _no_image(galaxy, treatment, lost)
+        else:
+            yield galaxy, next(of_tasks)
+        if (number + 1) % MOST == 0 or number + 1 == len(every):
+            progress.report(f"images of {treatment.survey}", number + 1, len(every))
+
+
+def _no_image(galaxy: Any, treatment: Treatment, lost: list[str]) -> str:
+    unplaced = treatment.noise == "observed" and pd.isna(galaxy.ra)
+    archives = f"; an archive there cannot be read: {lost[0]}" if lost else ""
+    return f"no image file in {treatment.survey}/images{', no position to cut from frames' * unplaced}{archives}"
+
+
+def _made(tasks: Sequence[Task], treatment: Treatment) -> Iterator[Cutout | str]:
+    """Yield the cut-out or reason of each task, in their order."""
+    if treatment.stamps is not None or any(isinstance(task.source, FrameSource) for task in tasks):
+        yield from _by_threads(tasks, treatment)
+        return
+    workers = (os.cpu_count() or 1) - 1
+    started = time.perf_counter()
+    for done, task in enumerate(tasks):
+        each = (time.perf_counter() - started) / max(done, 1)
+        if workers and done >= TRIED and each * (len(tasks) - done) > WORTH_SECONDS:
+            size = int(np.clip(_REQUEST_SECONDS / each, 1, MOST))
+            yield from by_processes(tasks[done:], treatment, workers, size)
+            return
+        yield made(task, treatment)
+
+
+def _by_threads(tasks: Sequence[Task], treatment: Treatment) -> Iterator[Cutout | str]:
+    """Make cut-outs in threads, which share frames and stamps of the sky, and rarely hold Python's lock there."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(tasks), MOST):
+            yield from pool.map(lambda task: made(task, treatment), tasks[start : start + MOST])
+
+
+@dataclass
+class _Part:
+    """Consecutive tasks; made here, or by a worker that writes pixels to a slot of the shared memory."""
+
+    tasks: Sequence[Task]
+    cutouts: list[Cutout | str] | None = None
+    answer: Future[dict[str, Any]] | None = None
+    slot: int = 0
+
+
+def by_processes(tasks: Sequence[Task], treatment: Treatment, workers: int, size: int = MOST) -> Iterator[Cutout | str]:
+    """Yield cut-outs and reasons in the order of the tasks, made by this process and by workers.
+
+    Parameters
+    ----------
+    tasks
+        Galaxies with their images.
+    treatment
+        How the images of the dataset are made.
+    workers
+        Number of further processes.
+    size
+        Galaxies of a request.
+
+    Yields
+    ------
+    Cutout or str
+        The cut-out, or the reason why the image is unusable.
+    """
+    free = list(range(_AHEAD * workers))
+    parts = iter([tasks[start : start + size] for start in range(0, len(tasks), size)])
+    waiting: deque[_Part] = deque()
+    with tempfile.TemporaryFile() as file:
+        file.truncate(len(free) * slot_bytes(treatment.crop_px))
+        memory = mmap.mmap(file.fileno(), 0)
+        described = written(treatment)
+        with ProcessPool([*WORKER, str(file.fileno())], workers, files=[file.fileno()]) as pool:
+            while True:
+                while free and (part := next(parts, None)):
+                    slot = free.pop()
+                    waiting.append(_Part(part, None, pool.submit(request(part, described, slot)), slot))
+                if not waiting:
+                    return
+                first = waiting[0]
+                ready = first.answer is None or first.answer.done()
+                if not ready and len(waiting) < 2 * _AHEAD * (workers + 1) and (part := next(parts, None)):
+                    waiting.append(_Part(part, [made(task, treatment) for task in part]))
+                    continue
+                waiting.popleft()
+                if first.answer is not None:
+                    pixels = slot_pixels(memory, first.slot, len(first.tasks), treatment.crop_px)
+                    first.cutouts = _received(first, first.answer, pixels, pool, treatment)
+                    free.append(first.slot)
+                yield from first.cutouts or ()
+
+
+def _received(
+    part: _Part,
+    answer: Future[dict[str, Any]],
+    pixels: NDArray[np.float32],
+    pool: ProcessPool,
+    treatment: Treatment,
+) -> list[Cutout | str]:
+    """Return the cut-outs of a part from the answer of its worker.
+
+    If the worker raised an error, the part is made here, to raise it again. If it was killed or has crashed, its
+    galaxies are tried one by one; one that ends another worker is unusable.
+    """
+    try:
+        return answered(answer.result(), pixels)
+    except ProcessEnded as ended:
+        if ended.status >= 0:
+            return [made(task, treatment) for task in part.tasks]
+    again = []
+    for task in part.tasks:
+        try:
+            again += answered(pool.submit(request([task], written(treatment), part.slot)).result(), pixels[:1])
+        except ProcessEnded as ended:
+            again.append(f"{label(task.source.paths[0])}: reading it ended the process (status {ended.status})")
+    return again
