@@ -117,6 +117,4 @@ if __name__ == "__main__":
     began = time.process_time()
     stages = build(path)
     items = sum(1 for _ in (path / "manga" / "images").iterdir())
-    print(
-        json.dumps({"items": items, "stages": stages, "processor": time.process_time() - began, "MB": _sizes(path)})
-    )
+    print(json.dumps({"items": items, "stages": stages, "processor": time.process_time() - began, "MB": _sizes(path)}))

@@ -29,14 +29,9 @@ from rotator_assets.tensors.image_notices import file_notices, idle_image_settin
 from rotator_assets.tensors.reading import cutouts
 from rotator_assets.tensors.tables import PROVENANCE, TABLES
 
-<<<<<<< HEAD
 _NEEDED = ("galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec")
 """Columns of the galaxies that their rows of table ``images`` need."""
-_CHUNK = 64
-"""Number of images read ahead, which limits the memory for any number of galaxies."""
 
-=======
->>>>>>> ingest
 
 @image_asset(
     code_version="4",
@@ -60,19 +55,13 @@ def image_tensors(
     treatment = _treatment(dataset, settings, folder)
     lost = unreadable_archives(folder / "images")
     excluded = left_out(galaxies, settings.exclude)
-<<<<<<< HEAD
     tensor_folder = store.root.tensors / dataset.key
     keys = image_keys(galaxies, sources, treatment, excluded.keys())
     plan = Plan.of(tensor_folder, dataset.crop_px, galaxies[list(_NEEDED)], keys)
     table = Rows(TABLES["images"])
     with writing_tensor(tensor_folder, dataset.crop_px, bool(galaxies["synthetic"].any()), plan.kept) as tensor:
-        made = _cutouts(plan.missing, sources, treatment, lost, excluded)
+        made = cutouts(plan.missing, sources, treatment, lost, excluded)
         for galaxy, image in plan.fill(tensor, made):
-=======
-    rows = []
-    with writing_tensor(store.root.tensors / dataset.key, dataset.crop_px, bool(galaxies["synthetic"].any())) as tensor:
-        for galaxy, cutout in cutouts(galaxies, sources, treatment, lost, excluded):
->>>>>>> ingest
             source = sources.get(galaxy.galaxy_id)
             row = {
                 "dataset": dataset.key,
@@ -194,46 +183,7 @@ def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Tre
     )
 
 
-<<<<<<< HEAD
-def _cutouts(
-    galaxies: pd.DataFrame,
-    sources: dict[str, ImageSource],
-    treatment: Treatment,
-    lost: list[str],
-    excluded: dict[str, str],
-) -> Iterator[tuple[Any, Cutout | str]]:
-    """Yield each galaxy with its cut-out, or the reason why it has none, in the catalogue's order.
-
-    ``lost`` says why archives of images cannot be read, ``excluded`` why galaxies are left out, by galaxy_id.
-    """
-
-    def cutout(galaxy: Any) -> Cutout | str:
-        if galaxy.galaxy_id in excluded:
-            return excluded[galaxy.galaxy_id]
-        source = sources.get(galaxy.galaxy_id)
-        if source is None:
-            unplaced = treatment.noise == "observed" and pd.isna(galaxy.ra)
-            archives = f"; an archive there cannot be read: {lost[0]}" if lost else ""
-            return (
-                f"no image file in {treatment.survey}/images{', no position to cut from frames' * unplaced}{archives}"
-            )
-        try:
-            return make_cutout(source, galaxy.galaxy_id, treatment, galaxy.ra, galaxy.dec)
-        except UnusableImage as reason:
-            return str(reason)
-
-    every = list(galaxies[list(_NEEDED)].itertuples(index=False))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(every), _CHUNK):
-            chunk = every[start : start + _CHUNK]
-            yield from zip(chunk, pool.map(cutout, chunk), strict=True)
-            progress.report(f"images of {treatment.survey}", start + len(chunk), len(every))
-
-
-def _r_eff_pixels(r_eff_arcsec: float, cutout: Imaged, settings: ImageSettings) -> float:
-=======
 def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) -> float:
->>>>>>> ingest
     """Return the half-light semi-major axis in pixels, by the file's own scale or the setting; NaN without either."""
     scale = cutout.conditions["arcsec_per_pixel"]
     if scale is None and cutout.conditions["image_unit"] == "colour":
