@@ -16,15 +16,14 @@ import numpy as np
 
 def structure(path: str) -> dict:
     """Measure the r band of each image as statmorph's tutorial does."""
+    started = time.perf_counter()
     import statmorph
     from astropy.stats import mad_std
     from photutils.segmentation import SegmentationImage, detect_sources
     from scipy.ndimage import gaussian_filter
 
     warnings.simplefilter("ignore")
-    images = np.load(path)
-    started = time.perf_counter()
-    gini = []
+    images, gini = np.load(path), []
     for image in images:
         light = image[..., 1].astype(float)
         light /= light.max()
