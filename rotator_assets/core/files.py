@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from errno import EACCES
 from pathlib import Path
 
 from rotator_assets.core.errors import InputError
@@ -58,16 +59,17 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir():
+                target = Path(entry.path) if entry.is_symlink() else entry
+                if target.is_dir():
                     folders.append(entry.path)
-                elif not entry.is_symlink() or Path(entry.path).exists():
+                elif target is entry or Path(entry.path).exists():
                     files.append(entry.path)
-        if files:
-            Path(files[0]).stat()  # a folder may be listed and yet closed
+        if files and not os.access(folder, os.X_OK):  # its names can be read, but not its files
+            raise PermissionError(EACCES, os.strerror(EACCES), folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return [], []
     except PermissionError as error:
         raise InputError(f"{error.filename}: {error.strerror}; check the permissions of the folder") from None
-    except OSError:
-        return [], []
     return sorted(folders), sorted(files)
 
 

@@ -180,3 +180,14 @@ def test_status_shows_names_of_files_that_are_not_utf8(tmp_path):
     (tmp_path / "manga" / "images" / NOT_UTF8).with_suffix(".fits").touch()
     done = rotators("status", data=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_links_to_nowhere_and_in_circles_are_left_out(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "a.fits").touch()
+    (tmp_path / "b.fits").symlink_to(tmp_path / "there" / "a.fits")
+    (tmp_path / "broken.fits").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "there" / "back").symlink_to(tmp_path)
+    (tmp_path / "twice").symlink_to(tmp_path / "there")
+    assert list(walk_files(tmp_path)) == [tmp_path / "b.fits", tmp_path / "there" / "a.fits"]
