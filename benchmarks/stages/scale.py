@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness import Case, Options, Side
+from rotator_assets.core.data_root import DataRoot
 
 DATASET = "manga-observed-64"
 DISTINCT = 300
@@ -63,7 +64,6 @@ def make_root(root: Path, n_galaxies: int) -> None:
 
 def build(root: Path) -> dict:
     """Run every stage and return its seconds."""
-    from rotator_assets.core.data_root import DataRoot
     from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS, Step
     from rotator_assets.running import open_runner
 
@@ -76,7 +76,7 @@ def build(root: Path) -> dict:
     return {**seconds, **predictions_and_queries(data)}
 
 
-def predictions_and_queries(data) -> dict:
+def predictions_and_queries(data: DataRoot) -> dict:
     """Write predictions of every labelled galaxy and ask for them."""
     from rotator_assets.tables import open_store
 

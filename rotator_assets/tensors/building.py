@@ -85,7 +85,7 @@ class Plan:
                 yield galaxy, cutout
                 continue
             facts = _facts(cutout)
-            row = tensor.append(galaxy.galaxy_id, cutout.pixels, part, self.keys[number], facts)
+            row = tensor.append(str(galaxy.galaxy_id), cutout.pixels, part, self.keys[number], facts)
             yield galaxy, Imaged(row, **facts)
 
 

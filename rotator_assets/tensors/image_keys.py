@@ -8,6 +8,7 @@ enters by its content, whatever its time. The code of the readers and the versio
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 from collections.abc import Mapping, Set
@@ -28,7 +29,6 @@ from rotator_assets.imaging.images import ImageSource
 from rotator_assets.imaging.sky import SkyStamps
 
 _LIBRARIES = ("astropy", "galsim", "numpy", "pillow", "scipy")
-_CHUNK = 1024
 
 
 def image_keys(
@@ -76,10 +76,12 @@ def _state(file: ImageFile, by_content: bool) -> list:
     """Return what identifies a file in its present state. Raises OSError if it cannot be read."""
     if by_content:
         with file.open("rb") as content:
-            return [file.name, hashlib.file_digest(content, "sha256").hexdigest()]
-    member = isinstance(file, ArchiveMember)
-    stat = (file.archive if member else file).stat()
-    return [file.name, stat.st_size, stat.st_mtime_ns, *([file.offset, file.size] if member else [])]
+            return [file.name, hashlib.sha256(content.read()).hexdigest()]
+    if isinstance(file, ArchiveMember):
+        stat = file.archive.stat()
+        return [file.name, stat.st_size, stat.st_mtime_ns, file.offset, file.size]
+    stat = file.stat()
+    return [file.name, stat.st_size, stat.st_mtime_ns]
 
 
 def _content_of(treatment: Treatment) -> list:
@@ -98,8 +100,8 @@ def _as_json(value: Any) -> Any:
 @cache
 def _code() -> str:
     """Return the hash of the code that makes images, and of the versions of the libraries it uses."""
-    modules = sorted(Path(cutouts.__file__).parent.glob("*.py"))
-    modules += [Path(module.__file__) for module in (archives, compressed)]
+    modules = sorted(Path(inspect.getfile(cutouts)).parent.glob("*.py"))
+    modules += [Path(inspect.getfile(module)) for module in (archives, compressed)]
     return _hash([_version(name) for name in _LIBRARIES] + [module.read_text("utf-8") for module in modules])
 
 
