@@ -10,7 +10,7 @@ import pandas as pd
 from rotator_assets.core.archives import unreadable_archives
 from rotator_assets.core.settings import ImageSettings
 from rotator_assets.galaxies.exclusion import left_out, without_empty
-from rotator_assets.imaging.cutouts import Cutout, Treatment, read_sky_stamps
+from rotator_assets.imaging.cutouts import Treatment, read_sky_stamps
 from rotator_assets.lineage.groups import described, image_asset
 from rotator_assets.lineage.inputs import image_files, image_settings
 from rotator_assets.lineage.notices import noticed
@@ -183,16 +183,16 @@ def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Tre
     )
 
 
-def _r_eff_pixels(r_eff_arcsec: float, cutout: Cutout, settings: ImageSettings) -> float:
+def _r_eff_pixels(r_eff_arcsec: float, image: Imaged, settings: ImageSettings) -> float:
     """Return the half-light semi-major axis in pixels, by the file's own scale or the setting; NaN without either."""
-    scale = cutout.conditions["arcsec_per_pixel"]
-    if scale is None and cutout.conditions["image_unit"] == "colour":
+    scale = image.conditions["arcsec_per_pixel"]
+    if scale is None and image.conditions["image_unit"] == "colour":
         if settings.pixels_per_r_eff is not None:
             return settings.pixels_per_r_eff
         scale = settings.arcsec_per_pixel
     if scale is None or pd.isna(r_eff_arcsec):
         return np.nan
-    return r_eff_arcsec * cutout.angular_scale / float(scale)
+    return r_eff_arcsec * image.angular_scale / float(scale)
 
 
 def _reasons(reasons: pd.Series) -> str:
