@@ -1,25 +1,19 @@
 """Fast gradients of a network's logit, summed along straight paths between images.
 
-Only the gradient with respect to the image is computed, in compiled functions that also make the points of the path and
-sum over them. What the first layers do along a path is known from its two ends:
+The forward pass uses the network's own operations, bit for bit. At a kink of the network (a ReLU at zero, two equal
+pixels in a pooling window) the last bit decides on which side the gradient is taken, and maps that differ there differ
+by a thousandth. Only the backward pass is computed differently; it is linear and therefore insensitive to rounding:
 
-- A convolution, and batch normalization in inference mode, are affine: their outputs move on a straight line too. So
-  they are computed at both ends, and the path starts behind them. Gradients are summed over the path there, and the sum
-  is propagated back to the image once.
-- A path from an empty image, where every pixel is zero, is still straight behind max pooling of this convolution,
+- Only the gradient with respect to the image is computed, in compiled functions that also make the points of the path
+  and sum over them.
+- A convolution, and batch normalization in inference mode, are affine: their gradient is the same all along the path.
+  If a network begins with them, gradients are summed behind them, and the sum is propagated back to the image once. On
+  a path from an empty image, where every pixel is zero, this also holds for max pooling of the first convolution,
   because the brightest pixel of each window is the same all along the path.
-
-All other operations of the forward pass are the network's own. Their gradients are linear and therefore insensitive to
-rounding:
-
 - The gradient of a convolution with respect to its input is itself a convolution, with the kernel rotated by 180
   degrees and filters and channels exchanged. Computed this way it is a fifth faster than TensorFlow's operation.
 - Max pooling over 2x2 pixels is the maximum of pairs of columns, then of pairs of rows, each with an elementwise
   gradient; TensorFlow's MaxPoolGrad searches each window again. Both assign ties to the first pixel.
-
-The last bit of a value may differ from the network's own. At a kink (a ReLU at zero, two equal pixels in a pooling
-window) it decides on which side a gradient is taken, so a map may differ by the share of one unit at one point of the
-path; values that are equal in the network, as in a flat sky, stay equal.
 """
 
 from __future__ import annotations
@@ -97,8 +91,7 @@ class PathGradients:
         from_empty = not baseline.any() and nodes.min() > 0  # in the empty image itself, all pixels tie
         with self._compiled.having(self._weights) as compiled:
             way = compiled.way(from_empty=from_empty)
-            ends = way.ends(baseline, image)
-            sums = [way.summed(ends, *part) for part in parts]
+            sums = [way.summed(baseline, image, *part) for part in parts]
             return way.back(image, np.asarray(np.sum(sums, axis=0, dtype=np.float64)))
 
 
@@ -154,34 +147,30 @@ class _Way:
         from keras import Model
 
         of_image, behind = Model(model.inputs, features), Model(features, model.output)
-        exact = tf.float64 if features is model.inputs[0] else tf.float32  # points of the image as in alibi
 
-        def at(images: tf.Tensor) -> tf.Tensor:
-            return of_image(images, training=False)
-
-        def summed(ends: tf.Tensor, nodes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-            start, end = tf.unstack(tf.cast(ends, exact))
-            steps = tf.reshape(tf.cast(nodes, exact), (-1, *[1] * start.shape.rank))
-            points = tf.cast(start + steps * (end - start), tf.float32)
-            gradient = tf.gradients(behind(points, training=False), points)[0]
+        def summed(baseline: tf.Tensor, image: tf.Tensor, nodes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+            way = tf.cast(image - baseline, tf.float64)
+            points = tf.cast(baseline, tf.float64) + nodes[:, None, None, None] * way  # float64, as in alibi
+            values = of_image(tf.cast(points, tf.float32), training=False)
+            gradient = tf.gradients(behind(values, training=False), values)[0]
             return tf.tensordot(tf.cast(weights, tf.float32), gradient, 1)
 
         def back(image: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
-            return tf.gradients(at(image), image, total)[0]
+            return tf.gradients(of_image(image, training=False), image, total)[0]
 
-        pixels, values = model.input_shape[1:], features.shape[1:]
-        steps = tf.TensorSpec((None,), tf.float64)
-        self._at = _traced(at, tf.TensorSpec((2, *pixels)))
-        self._summed = _traced(summed, tf.TensorSpec((2, *values)), steps, steps)
-        self._back = _traced(back, tf.TensorSpec((1, *pixels)), tf.TensorSpec((1, *values)))
+        pixels, steps = model.input_shape[1:], tf.TensorSpec((None,), tf.float64)
+        self._summed = _traced(summed, tf.TensorSpec(pixels), tf.TensorSpec(pixels), steps, steps)
+        self._back = _traced(back, tf.TensorSpec((1, *pixels)), tf.TensorSpec((1, *features.shape[1:])))
 
-    def ends(self, baseline: NDArray[np.float32], image: NDArray[np.float32]) -> tf.Tensor:
-        """Return the features at both ends of a path."""
-        return self._at(np.stack([baseline, image]))
-
-    def summed(self, ends: tf.Tensor, nodes: NDArray[np.float64], weights: NDArray[np.float64]) -> tf.Tensor:
+    def summed(
+        self,
+        baseline: NDArray[np.float32],
+        image: NDArray[np.float32],
+        nodes: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> tf.Tensor:
         """Return the sum of weighted gradients with respect to the features, all points in one batch, float32."""
-        return self._summed(ends, nodes, weights)
+        return self._summed(baseline, image, nodes, weights)
 
     def back(self, image: NDArray[np.float32], total: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the gradient with respect to the image whose gradient with respect to the features is ``total``."""
