@@ -16,7 +16,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK_BYTES = 2880
+from rotator_assets.core.fits_files import BLOCK_BYTES
+
 _CARD_BYTES = 80
 _MAX_HEADER_BYTES = 8 * BLOCK_BYTES
 _END = b"END".ljust(_CARD_BYTES)
