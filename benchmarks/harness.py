@@ -26,7 +26,7 @@ _REPOSITORY = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Options:
-    """What a stage may use: a folder for generated input, and whether large sizes are asked for."""
+    """Options of all stages: the folder for generated input, and whether the large sizes are run (``full``)."""
 
     folder: Path
     full: bool = False

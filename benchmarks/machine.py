@@ -50,7 +50,7 @@ class Machine:
     @classmethod
     def measured(cls, folder: Path) -> Machine:
         """Measure the limits; files go to ``folder``."""
-        # TensorFlow in a process of its own: its threads would disturb the programs that are measured later.
+        # TensorFlow runs in a separate process, because its threads would disturb later measurements.
         program = [sys.executable, "-m", "benchmarks.machine"]
         products = subprocess.run(program, check=True, capture_output=True, text=True).stdout.split()
         matrix, bfloat16 = map(float, products[-2:])

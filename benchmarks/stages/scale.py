@@ -1,7 +1,7 @@
 """Time and memory per galaxy, from catalogue files to a labelled tensor, predictions and queries, as samples grow.
 
-The catalogues have as many synthetic galaxies as asked for. Their images are hard links to a few hundred files, so that
-any number fits on a disk; each is read and treated as a file of its own.
+The catalogues list the requested number of synthetic galaxies. Their images are hard links to a few hundred files, so
+any number of them fits on a disk. Each link is read and processed as a separate file.
 """
 
 from __future__ import annotations

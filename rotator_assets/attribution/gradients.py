@@ -140,7 +140,11 @@ class _Compiled:
 
 
 class _Way:
-    """Compiled sums of gradients along paths that are straight in some features of the image, or the image itself."""
+    """Compiled sums of gradients along paths that are straight in some features of the image, or the image itself.
+
+    ``summed`` returns the sum of weighted gradients with respect to the features, float32, from baseline, image, nodes
+    and weights; all points are one batch.
+    """
 
     def __init__(self, model: keras.Model, features: keras.KerasTensor) -> None:
         tf = tensorflow()
@@ -159,18 +163,8 @@ class _Way:
             return tf.gradients(of_image(image, training=False), image, total)[0]
 
         pixels, steps = model.input_shape[1:], tf.TensorSpec((None,), tf.float64)
-        self._summed = _traced(summed, tf.TensorSpec(pixels), tf.TensorSpec(pixels), steps, steps)
+        self.summed = _traced(summed, tf.TensorSpec(pixels), tf.TensorSpec(pixels), steps, steps)
         self._back = _traced(back, tf.TensorSpec((1, *pixels)), tf.TensorSpec((1, *features.shape[1:])))
-
-    def summed(
-        self,
-        baseline: NDArray[np.float32],
-        image: NDArray[np.float32],
-        nodes: NDArray[np.float64],
-        weights: NDArray[np.float64],
-    ) -> tf.Tensor:
-        """Return the sum of weighted gradients with respect to the features, all points in one batch, float32."""
-        return self._summed(baseline, image, nodes, weights)
 
     def back(self, image: NDArray[np.float32], total: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the gradient with respect to the image whose gradient with respect to the features is ``total``."""

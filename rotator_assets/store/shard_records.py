@@ -193,7 +193,10 @@ class KeptImages:
                 yield self.pixels(shard, row, record), record
 
     def _add(self, path: Path, shape: tuple[int, ...], number_of: dict[str, int], keys: Sequence[str]) -> None:
-        """Add the images of a shard that were made from the same, except those that are damaged or incomplete."""
+        """Add the images of a shard that were made from the same, except those that are damaged or incomplete.
+
+        Every pixel is compared with its hash: else a damaged image would be kept for ever.
+        """
         finished = path.name.startswith(FINISHED)
         lines = list(_lines(path))
         try:
@@ -209,7 +212,7 @@ class KeptImages:
             number = number_of.get(record.galaxy_id)
             if number is None or not record.key or record.key != keys[number]:
                 continue
-            if finished or pixels_hash(images[row]) == record.pixels:
+            if pixels_hash(images[row]) == record.pixels:
                 self._shard[number], self._row[number], self._line[number] = len(self._paths) - 1, row, offset
 
 

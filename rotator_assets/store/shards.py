@@ -1,7 +1,7 @@
 """Images in shards: plain ``.npy`` files of a few thousand images each, of which only the requested rows are read.
 
-Reads go through the file, not through a memory map: a process has no pages of images but those it asked for, and a
-file that was cut short raises an error instead of ending the process.
+Files are read, not mapped into memory: a process holds only the images that it has requested, and a truncated file
+raises an error instead of ending the process.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Plan:
 
 
 def _facts(cutout: Cutout) -> dict[str, Any]:
-    """Return what is known of a cut-out as it comes back from JSON, so that kept and new images are described alike."""
+    """Return the conditions of a cut-out in the types that JSON returns, so that kept and new images do not differ."""
     facts = {
         "conditions": cutout.conditions,
         "synthetic": bool(cutout.synthetic),

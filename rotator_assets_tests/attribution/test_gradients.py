@@ -196,8 +196,9 @@ def test_no_batch_is_larger(monkeypatch):
     network, (image, baseline) = settled("small"), images()
     engine = PathGradients(network, batch_size=4)
     sizes = []
-    summed = gradients._Way.summed
-    monkeypatch.setattr(gradients._Way, "summed", lambda *given: (sizes.append(len(given[3])), summed(*given))[1])
+    way = engine._compiled.way(from_empty=False)
+    summed = way.summed
+    monkeypatch.setattr(way, "summed", lambda *given: (sizes.append(len(given[2])), summed(*given))[1])
     engine.summed(image, baseline, np.linspace(0, 1, 10), np.full(10, 0.1))
     assert sum(sizes) == 10 and max(sizes) <= 4
 

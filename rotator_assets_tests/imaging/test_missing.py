@@ -10,10 +10,9 @@ from scipy.ndimage import gaussian_filter
 
 from rotator_assets.core.errors import InputError, UnusableImage
 from rotator_assets.core.settings import ImageSettings
-from rotator_assets.imaging import missing
 from rotator_assets.imaging.cutouts import OBSERVED_PX, Treatment, make_cutout, read_sky_stamps
 from rotator_assets.imaging.images import ImageSource
-from rotator_assets.imaging.missing import Missing, missing_pixels, surely_complete
+from rotator_assets.imaging.missing import Missing, missing_pixels
 from rotator_assets_tests.surveys.files import BROADBAND_HEADER, write_cube
 
 SIZE = 64
@@ -46,27 +45,6 @@ def test_no_pixel_of_a_noisy_frame_is_missing(rounded_to):
     """Rounded to twice the noise, two of three pixels are exact zeros."""
     for seed in range(20):
         assert missing_pixels(frame(seed, rounded_to)) is None
-
-
-@pytest.mark.parametrize("noiseless", [False, True])
-def test_the_fast_test_says_complete_only_where_the_slow_ones_do(noiseless, monkeypatch):
-    rng = np.random.default_rng(5)
-    planes, fast = [], 0
-    for number in range(60):
-        plane = frame(number, rounded_to=[None, None, 0.001][number % 3])
-        where = rng.integers(SIZE**2, size=int(rng.integers(1, 12)))
-        value = rng.choice([0.0, plane.max(), 0.01, -98.5, -99.0, 98.0, 99.0, 150.0, 1e15, np.nan, np.inf])
-        plane.flat[where[: number % 12]] = value
-        if number % 4 == 0:
-            y, x, side = rng.integers(SIZE - 9), rng.integers(SIZE - 9), rng.integers(5, 9)
-            plane[y : y + side, x : x + side] = 0.5 + rng.uniform(-1, 1, (side, side)) * rng.choice([1e-3, 2e-3, 3e-3])
-        planes.append(plane)
-        fast += surely_complete(plane, noiseless)
-    assert fast >= 10
-    fast_way = [missing_pixels(plane, noiseless) for plane in planes]
-    monkeypatch.setattr(missing, "surely_complete", lambda *_: False)
-    for plane, found in zip(planes, fast_way, strict=True):
-        np.testing.assert_equal(found, missing_pixels(plane, noiseless))
 
 
 def test_rows_without_one_pixel_next_to_padding():

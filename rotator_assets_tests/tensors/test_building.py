@@ -143,6 +143,17 @@ def test_the_version_does_not_depend_on_the_shards(tmp_path, images, monkeypatch
     np.testing.assert_array_equal(small.images, large.images)
 
 
+def test_an_image_with_one_changed_bit_is_made_again(tmp_path, images):
+    build(tmp_path / "tensor", images)
+    whole = content(tmp_path / "tensor")
+    for path in (tmp_path / "tensor").glob("*.npy"):
+        stored = bytearray(path.read_bytes())
+        stored[-5] ^= 1
+        path.write_bytes(stored)
+    assert build(tmp_path / "tensor", images) == ["c", "f", "g"]  # the last images of their shards
+    assert content(tmp_path / "tensor") == whole
+
+
 def test_a_damaged_shard_that_is_removed_is_made_again(tmp_path, images):
     build(tmp_path / "tensor", images)
     whole = content(tmp_path / "tensor")

@@ -34,7 +34,7 @@ _SEED, _STEPS = 2020, 16
 
 
 @robustness_asset(
-    code_version="3",
+    code_version="4",
     tags=step("planted_truth"),
     deps=[planted_recipe],
     pool="training",
