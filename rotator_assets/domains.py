@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -29,10 +30,11 @@ DOMAINS = (
 )
 
 
-def modules(name: str) -> list[ModuleType]:
+@cache
+def modules(name: str) -> tuple[ModuleType, ...]:
     """Return the modules of this name (``assets``, ``checks``, ``exhibits`` or ``tables``) of all domains."""
     names = [f"rotator_assets.{domain}.{name}" for domain in DOMAINS]
-    return [import_module(found) for found in names if find_spec(found)]
+    return tuple(import_module(found) for found in names if find_spec(found))
 
 
 def exhibits() -> tuple[Exhibit, ...]:

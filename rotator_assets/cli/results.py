@@ -15,6 +15,7 @@ from rotator_assets.core.errors import InputError
 
 if TYPE_CHECKING:
     from rotator_assets.orchestration.runner import Runner
+    from rotator_assets.store.table_store import TableStore
 
 
 @click.command(epilog=examples("rotators status", "rotators status --data data/demo"))
@@ -26,15 +27,19 @@ def status(data: str | None) -> None:
     them, and the results that are out of date and why.
     """
     from rotator_assets.orchestration.status import print_status
-    from rotator_assets.tables import open_store
+
+    # Imported where they are needed: the code location reads recipes.yaml, which may contain an error.
+    def open_store(root: DataRoot) -> TableStore:
+        from rotator_assets.tables import open_store
+
+        return open_store(root)
 
     def open_runner(root: DataRoot) -> Runner:
-        # Imported after the inputs are listed: it reads recipes.yaml, which may contain an error.
         from rotator_assets.running import open_runner
 
         return open_runner(root)
 
-    print_status(open_store(data_root(data)), open_runner)
+    print_status(data_root(data), open_store, open_runner)
 
 
 @click.command(epilog=examples("rotators summary", "rotators summary --data data/demo"))

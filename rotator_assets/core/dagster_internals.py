@@ -22,7 +22,6 @@ from dagster._core.definitions.data_version import (
 from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.errors import DagsterExecutionInterruptedError, DagsterInvalidPropertyError
-from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from dagster._core.loader import LoadingContext
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -39,8 +38,6 @@ __all__ = [
     "SINGLETON_REPOSITORY_NAME",
     "AssetKeyPartitionKey",
     "BaseAssetGraph",
-    "BulkActionStatus",
-    "BulkActionsFilter",
     "DagsterExecutionInterruptedError",
     "DagsterInvalidPropertyError",
     "DataProvenance",
@@ -55,6 +52,7 @@ __all__ = [
     "StaleStatusResolver",
     "dagster_dev",
     "keep_engines",
+    "requested_backfills",
     "serve_with_file",
 ]
 
@@ -88,6 +86,15 @@ def _kept_engine(url: str, poolclass: type, connect_args: tuple[tuple[str, Any],
     from sqlalchemy import create_engine
 
     return create_engine(url, poolclass=poolclass, connect_args=dict(connect_args))
+
+
+def requested_backfills(instance: dg.DagsterInstance) -> Sequence[str]:
+    """Return the identifiers of the backfills in progress."""
+    # Imported here, as it loads Dagster's interface to code servers.
+    from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+
+    wanted = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
+    return [backfill.backfill_id for backfill in instance.get_backfills(filters=wanted)]
 
 
 def dagster_dev(arguments: Sequence[str], webserver: str) -> None:

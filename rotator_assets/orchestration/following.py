@@ -8,12 +8,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from rotator_assets.core.dagster_internals import (
-    FINISHED_STATUSES,
-    NOT_FINISHED_STATUSES,
-    BulkActionsFilter,
-    BulkActionStatus,
-)
+from rotator_assets.core.dagster_internals import FINISHED_STATUSES, NOT_FINISHED_STATUSES, requested_backfills
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.keys import WHOLE
@@ -90,8 +85,8 @@ def _waits_for(instance: dg.DagsterInstance, root: DataRoot) -> str:
             filter(None, (first.job_name, first.tags.get("dagster/partition")))
         )
         return f"{len(runs)} run{'s' if len(runs) > 1 else ''} in progress or queued ({first.run_id[:8]}: {what})"
-    if backfills := instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])):
-        return f"backfill {backfills[0].backfill_id}"
+    if backfills := requested_backfills(instance):
+        return f"backfill {backfills[0]}"
     finished = instance.get_run_records(
         dg.RunsFilter(statuses=list(FINISHED_STATUSES)), limit=10, order_by="update_timestamp"
     )

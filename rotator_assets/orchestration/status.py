@@ -5,46 +5,57 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.orchestration.terminal import output_console, print_notices, print_table, print_wrapped
+from rotator_assets.core.encoder_files import encoder_file
+from rotator_assets.orchestration.remembered import last_event, remember, remembered, state_of_files
+from rotator_assets.orchestration.terminal import output_console, print_table, print_wrapped
 
 if TYPE_CHECKING:
     from rotator_assets.orchestration.runner import Runner
     from rotator_assets.store.table_store import TableStore
-    from rotator_assets.surveys import ExpectedInput
     from rotator_assets.surveys.inventory import FoundInput
 
 _INDENT = "  "
 _LINK = re.compile(r"(https?://\S*[^\s,;.)])")
 
 
-def print_status(store: TableStore, open_runner: Callable[[DataRoot], Runner]) -> None:
+class _Input(NamedTuple):
+    """An input of a survey: what it is, and either the files found or how to get it."""
+
+    what: str
+    needed: str
+    size: str
+    pattern: str
+    where: str
+    found: str
+    """Empty without files."""
+
+
+def print_status(
+    root: DataRoot, open_store: Callable[[DataRoot], TableStore], open_runner: Callable[[DataRoot], Runner]
+) -> None:
     """Print inputs found and missing by survey, datasets that can be built, notices, and stale partitions.
 
     Raises InputError, after printing the inputs, where ``settings.yaml`` or ``recipes.yaml`` has an error or the
     results are not writable.
     """
-    root = store.root
     print(f"data root: {root.path}{'' if root.path.is_dir() else ' (does not exist)'}")
-    inputs = _inputs(root)
-    for key, of_survey in inputs.items():
-        _print_inputs(root, key, of_survey)
+    kept = remembered(root)
+    parts = iter(kept) if kept else _parts(root, open_store, open_runner)
+    for key, of_survey in next(parts).items():
+        _print_inputs(root, key, [_Input(*one) for one in of_survey])
     print()
-
-    from rotator_assets.lineage.settings_file import load_settings
-    from rotator_assets.orchestration.buildable import buildable  # reads recipes.yaml and fails where it has an error
-
-    load_settings(root)
-    found = buildable(root, inputs)
-    ready = [*found.datasets, *(f"{key} (catalogues only)" for key in found.catalogs_only)]
+    ready, left_out, notices = next(parts)
     print_wrapped(f"datasets that can be built now: {', '.join(ready) or 'none'}", hanging=_INDENT)
-    for key, why in found.left_out.items():
+    for key, why in left_out.items():
         print_wrapped(f"not offered: {key}: {why}", hanging=_INDENT)
-    print_notices(store)
+    for survey, notice in notices:
+        print(f"notice: {survey}: {notice}")
     if root.dagster_home.is_dir():
-        _print_stale(root, open_runner)
+        root.require_writable()  # changes are recorded in the Dagster instance
+        _print_stale(root, next(parts))
     else:
         print("nothing was materialized yet")
 
@@ -101,25 +112,63 @@ def _listed(subject: str, partitions: Sequence[str]) -> str:
     return f"{subject}: {len(partitions)} ({', '.join(partition.split('|')[0] for partition in partitions)})"
 
 
-def _inputs(root: DataRoot) -> dict[str, list[FoundInput]]:
-    """Return the files that each survey can use."""
+def _parts(
+    root: DataRoot, open_store: Callable[[DataRoot], TableStore], open_runner: Callable[[DataRoot], Runner]
+) -> Iterator[Any]:
+    """Find out and yield the inputs by survey; what can be built, what not, and notices; and what is stale.
+
+    All of it is remembered.
+    """
+    from rotator_assets.core.recipes_file import load_recipes, recipes_file
     from rotator_assets.surveys import SURVEYS
     from rotator_assets.surveys.inventory import inventory
 
-    return {key: inventory(survey, root.survey(key)) for key, survey in SURVEYS.items()}
+    folders = [*map(root.survey, SURVEYS), root.encoders, root.tables, root.tensors, root.figures]
+    files = [str(path) for path in (*folders, recipes_file())]
+    state = state_of_files(root, files)
+    inputs = {key: inventory(survey, root.survey(key)) for key, survey in SURVEYS.items()}
+    listed = {key: [_listed_input(one) for one in of_survey] for key, of_survey in inputs.items()}
+    yield listed
+
+    from rotator_assets.lineage.notices import notices_of  # these read recipes.yaml and fail where it has an error
+    from rotator_assets.lineage.settings_file import load_settings
+    from rotator_assets.orchestration.buildable import buildable
+
+    load_settings(root)
+    found = buildable(root, inputs)
+    ready = [*found.datasets, *(f"{key} (catalogues only)" for key in found.catalogs_only)]
+    buildable_and_notices = ready, found.left_out, notices_of(open_store(root))
+    yield buildable_and_notices
+
+    with open_runner(root) as runner:
+        runner.observe()
+        event = last_event(root)
+        stale = list(runner.staleness().stale())
+    encoders = [encoder_file(one.pretrained, root.encoders) for one in load_recipes().values() if one.pretrained]
+    if all(path.is_relative_to(root.encoders) for path in encoders):  # others are not among the files
+        remember(root, [listed, buildable_and_notices, stale], files, state, event)
+    yield stale
 
 
-def _print_inputs(root: DataRoot, key: str, inputs: Sequence[FoundInput]) -> None:
+def _listed_input(found: FoundInput) -> _Input:
+    expected = found.expected
+    content = ", ".join(filter(None, (found.release, found.rows, found.size)))
+    shown = f"{found.summary} ({content})" if found.paths else ""
+    return _Input(expected.what, expected.needed, expected.size, expected.patterns[0], expected.where, shown)
+
+
+def _print_inputs(root: DataRoot, key: str, inputs: Sequence[_Input]) -> None:
     """Print a survey's files, and those that are needed or could be added."""
     print(f"\n{key}: {root.survey(key)}")
-    found = [one for one in inputs if one.paths]
-    settled = {one.expected.needed for one in found} - {"required"}
-    absent = [one.expected for one in inputs if not one.paths]
+    found = [one for one in inputs if one.found]
+    settled = {one.needed for one in found} - {"required"}
+    absent = [one for one in inputs if not one.found]
     needed = [one for one in absent if one.needed != "optional" and one.needed not in settled]
     if found:
         print("found:")
     for one in found:
-        _print_found(one)
+        print_wrapped(f"{one.what}:", "- ")
+        print_wrapped(one.found, _INDENT)
     for title, some in (("needed:", needed), ("optional:", [one for one in absent if one not in needed])):
         if some:
             print(title)
@@ -127,30 +176,20 @@ def _print_inputs(root: DataRoot, key: str, inputs: Sequence[FoundInput]) -> Non
             _print_absent(one, is_needed=some is needed)
 
 
-def _print_found(found: FoundInput) -> None:
-    print_wrapped(f"{found.expected.what}:", "- ")
-    content = ", ".join(filter(None, (found.release, found.rows, found.size)))
-    print_wrapped(f"{found.summary} ({content})", _INDENT)
-
-
-def _print_absent(expected: ExpectedInput, is_needed: bool) -> None:
+def _print_absent(absent: _Input, is_needed: bool) -> None:
     """Print an input that is not here: what it is, its name, and where to get it."""
-    which = f", {expected.needed}" if is_needed and expected.needed != "required" else ""
-    print_wrapped(f"{expected.what}{which} ({expected.size})", "- ")
-    print(f"{_INDENT}{expected.patterns[0]}")
-    for line in link_lines(expected.where, output_console().width - len(_INDENT)):
+    which = f", {absent.needed}" if is_needed and absent.needed != "required" else ""
+    print_wrapped(f"{absent.what}{which} ({absent.size})", "- ")
+    print(f"{_INDENT}{absent.pattern}")
+    for line in link_lines(absent.where, output_console().width - len(_INDENT)):
         if _LINK.match(line):
             print(f"{_INDENT}{line}")
         else:
             print_wrapped(line.strip(), _INDENT + " " * (len(line) - len(line.lstrip())))
 
 
-def _print_stale(root: DataRoot, open_runner: Callable[[DataRoot], Runner]) -> None:
+def _print_stale(root: DataRoot, stale: Sequence[tuple[str, str, str]]) -> None:
     """Print the stale partitions, the reasons, and how to rebuild them."""
-    root.require_writable()  # changes are recorded in the Dagster instance
-    with open_runner(root) as runner:
-        runner.observe()
-        stale = list(runner.staleness().stale())
     if not stale:
         print("nothing is stale")
         return

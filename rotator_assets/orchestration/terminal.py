@@ -223,10 +223,10 @@ def print_wrapped(text: str, indent: str = "", hanging: str | None = None) -> No
     )
 
 
-def print_notices(store: TableStore, steps: Iterable[Step] | None = None) -> None:
-    """Print the notices of some steps or of all: inputs that are not used as the user may expect."""
+def print_notices(store: TableStore, steps: Iterable[Step]) -> None:
+    """Print the notices of some steps: inputs that are not used as the user may expect."""
     from rotator_assets.lineage.notices import notices_of
 
-    made = None if steps is None else [(asset, step.partition or WHOLE) for step in steps for asset in step.assets]
+    made = [(asset, step.partition or WHOLE) for step in steps for asset in step.assets]
     for survey, notice in notices_of(store, made):
         print(f"notice: {survey}: {notice}")

@@ -10,8 +10,6 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-import duckdb
-
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.files import walk_files
 from rotator_assets.store.columns import Table
@@ -51,6 +49,8 @@ def _read(table: Table, files: list[Path]) -> dict[Path, str]:
     A column missing in an older file is read as NULL and does not change the fingerprint. Raises InputError for a
     damaged file.
     """
+    import duckdb
+
     source = ", ".join(quoted(literal_path(str(path))) for path in files)
     source = f"read_parquet([{source}], union_by_name = true, filename = true)"
     with reporting_damage(), session() as connection:

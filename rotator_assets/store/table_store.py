@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pandas as pd
 
@@ -28,6 +28,9 @@ from rotator_assets.core.data_root import DataRoot, database_problem
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
 from rotator_assets.store.columns import Table
+
+if TYPE_CHECKING:
+    import duckdb
 
 STORAGE_VERSION = "v1.4.0"
 """Oldest DuckDB that can open the database files: the lowest version that pyproject.toml allows."""
@@ -59,6 +62,8 @@ def _empty_select(table: Table) -> str:
 @cache
 def _memory(process_id: int) -> duckdb.DuckDBPyConnection:
     """Open the in-memory database of this process, which is not shared with forked ones."""
+    import duckdb
+
     return duckdb.connect(config={"enable_external_file_cache": "false"})
 
 
@@ -87,6 +92,8 @@ def session() -> Generator[duckdb.DuckDBPyConnection]:
 @contextmanager
 def reporting_damage() -> Generator[None]:
     """Turn DuckDB's errors on a damaged table file into an InputError."""
+    import duckdb
+
     try:
         yield
     except duckdb.Error as error:
@@ -217,6 +224,8 @@ class TableStore:
 
         Raises InputError where a table's file is damaged.
         """
+        import duckdb
+
         self._write_schema_files(self.tables.values())
         connection = duckdb.connect()
         with reporting_damage():
@@ -228,6 +237,8 @@ class TableStore:
 
         The file is replaced only where its views would change, after a change of the schema or a moved root.
         """
+        import duckdb
+
         self._write_schema_files(self.tables.values())
         statements = self._view_statements()
         stamp = self.root.tables / ".published"
@@ -246,6 +257,8 @@ class TableStore:
         Raises InputError where the target cannot be written or is not an earlier export, and where a table's file is
         damaged.
         """
+        import duckdb
+
         if problem := database_problem(target) or _loss(target, self.tables):
             raise InputError(f"{target}: {problem}; name another file")
         rows = {}
@@ -293,6 +306,8 @@ class TableStore:
 
 def _loss(target: Path, tables: Mapping[str, Table]) -> str | None:
     """Return why a file must not be overwritten; None where it does not exist or is an earlier export."""
+    import duckdb
+
     if not target.exists():
         return None
     names = "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal"

@@ -130,7 +130,7 @@ def test_entries_without_a_galaxy_are_reported_and_change_nothing(root, runner, 
     root.settings.write_text("manga: {exclude: [{galaxy_id: 1-1, reason: a}, {ra: 1, dec: 1, reason: b}]}")
     _run(runner, CATALOGUES, IMAGES)
     assert _versions(runner) == versions
-    print_status(open_store(root), open_runner)
+    print_status(root, open_store, open_runner)
     told = [line for line in capsys.readouterr().out.splitlines() if "exclude" in line]
     assert told == [
         "notice: manga: setting exclude: no galaxy of the morphology catalogue matches galaxy_id 1-1; "

@@ -52,7 +52,7 @@ def test_an_unused_file_is_reported_until_it_is_removed(root, capsys):
     _execute(root, [CATALOGUES], jobs=1)
     output = capsys.readouterr().out
     assert "fresh" in output and told(output) == [line]
-    print_status(open_store(root), open_runner)
+    print_status(root, open_store, open_runner)
     assert told(capsys.readouterr().out) == [line]
     row = open_store(root).query("FROM notices WHERE notice LIKE 'lambda_r%'").to_dict("records")[0]
     assert row == {
@@ -202,7 +202,7 @@ def test_labels_that_a_factor_changes_are_reported(root, capsys):
     )
     _execute(root, [LABELLED], jobs=1)
     assert told(capsys.readouterr().out) == [line]
-    print_status(open_store(root), open_runner)
+    print_status(root, open_store, open_runner)
     assert told(capsys.readouterr().out) == [line]
     root.settings.unlink()
     _execute(root, [LABELLED], jobs=1)

@@ -49,7 +49,7 @@ def test_no_known_link_is_wider_than_a_terminal(link):
 def test_in_a_pipe_links_are_whole_and_what_is_needed_comes_first(tmp_path, capsys):
     (tmp_path / "manga" / "catalogs").mkdir(parents=True)
     (tmp_path / "manga" / "catalogs" / "lambda_r.csv").write_text("plateifu,lambda_r\n8000-1901,0.3\n")
-    print_status(open_store(DataRoot(tmp_path)), _no_runner)
+    print_status(DataRoot(tmp_path), open_store, _no_runner)
     shown = capsys.readouterr().out
     lines = [line.strip() for line in shown.splitlines()]
     assert {link.rstrip(",;") for link in LINKS} <= set(lines)
