@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from rotator_assets.core import progress
+from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.orchestration.runner import input_error
@@ -46,6 +48,7 @@ def _run(root: DataRoot, log_level: str, lines: Iterator[str]) -> None:
         answer(stage=stage, done=done, total=total, note=note)
 
     with open_runner(root, log_level) as runner, progress.listening(report):
+        _load_libraries()
         for line in lines:
             step = Step(**{name: _tuple(value) for name, value in json.loads(line).items()})
             try:
@@ -55,6 +58,13 @@ def _run(root: DataRoot, log_level: str, lines: Iterator[str]) -> None:
                 answer(state="bad input" if bad else "failed", error=str(bad or repr(error)))
             else:
                 answer(state="done")
+
+
+def _load_libraries() -> None:
+    """Import the libraries of trainings, which takes longer than anything else that precedes the first one."""
+    tensorflow()
+    for name in ("alibi.explainers", "photutils.segmentation"):
+        importlib.import_module(name)
 
 
 def _listen(lines: SimpleQueue[str]) -> None:

@@ -70,6 +70,11 @@ class ProcessPool:
     def __exit__(self, *error: object) -> None:
         self.shutdown()
 
+    def start(self) -> None:
+        """Start all processes at once, so that they are ready for the first requests."""
+        for worker in self._workers:
+            worker.start()
+
     def submit(
         self, request: dict[str, Any], on_progress: Callable[..., None] = progress.report
     ) -> Future[dict[str, Any]]:
@@ -116,7 +121,7 @@ class _Worker:
 
     def answer(self, request: str, on_progress: Callable[..., None]) -> dict[str, Any]:
         """Send the request and wait for the answer. Raises ProcessEnded without one."""
-        process = self._start()
+        process = self.start()
         requests, answers = _pipes(process)
         limit = threading.Timer(self._limit_seconds, process.kill) if self._limit_seconds else None
         try:
@@ -137,7 +142,8 @@ class _Worker:
         _kill(process)
         raise ProcessEnded(process.returncode)
 
-    def _start(self) -> subprocess.Popen[str]:
+    def start(self) -> subprocess.Popen[str]:
+        """Start the process if none is running; return it."""
         with self._starting:
             if self._closed:
                 raise ProcessEnded(0)

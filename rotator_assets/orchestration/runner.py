@@ -149,6 +149,8 @@ class Runner:
             settle(step, "done" if error is None else "failed")
 
         with at_work(self.root), Workers(self.root, jobs if jobs > 1 else 0, self.log_level) as workers:
+            if any(step.is_training and step.requested for step in steps):
+                workers.prepare()
             while waiting or workers.running:
                 step = next_step(waiting, workers.running, may_train=jobs == 1 or workers.idle)
                 if step is None:

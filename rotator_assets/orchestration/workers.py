@@ -63,6 +63,10 @@ class Workers:
         """True where another step can start."""
         return len(self._steps) < self._jobs
 
+    def prepare(self) -> None:
+        """Start the processes, which load their libraries while other steps run here."""
+        self._pool.start()
+
     def start(self, step: Step) -> None:
         """Start the step in a worker."""
         self._steps[self._pool.submit(asdict(step))] = step

@@ -247,7 +247,7 @@ class TableStore:
             return
         with replacing(self.root.database) as temporary, duckdb.connect() as connection:
             connection.execute(f"{_attach(temporary, 'published')}; USE published")
-            connection.execute(statements)
+            connection.execute(_at_once(statements))
         with replacing(stamp) as temporary:
             temporary.write_text(f"{version} {_identity(self.root.database)}")
 
@@ -267,10 +267,10 @@ class TableStore:
                 source.execute(_attach(temporary, "exported"))
                 for table in self.tables.values():
                     source.execute(f'CREATE TABLE exported."{table.name}" AS SELECT * FROM "{table.name}"')
-                    source.execute(_comments(table, "TABLE", "exported."))
                     count = source.sql(f'SELECT count(*) FROM exported."{table.name}"').fetchall()[0][0]
                     rows[table.name] = count
-                source.execute("DETACH exported")
+                comments = "\n".join(_comments(table, "TABLE", "exported.") for table in self.tables.values())
+                source.execute(f"{_at_once(comments)} DETACH exported")
         except (OSError, duckdb.Error) as error:
             raise InputError(f"{target}: cannot be written: {str(error).splitlines()[0]}") from None
         return rows
@@ -323,6 +323,11 @@ def _loss(target: Path, tables: Mapping[str, Table]) -> str | None:
 def _attach(path: Path, name: str) -> str:
     """Return the statement that creates a database file."""
     return f"ATTACH {quoted(str(path))} AS {name} (STORAGE_VERSION {quoted(STORAGE_VERSION)})"
+
+
+def _at_once(statements: str) -> str:
+    """Return the statements as one transaction: DuckDB would write each of a thousand comments to the disk."""
+    return f"BEGIN; {statements} COMMIT;"
 
 
 def _identity(path: Path) -> str:
