@@ -58,11 +58,12 @@ clean: ## remove the environment and the demo
 	  || { rm -rf .uv && $(PYTHON) -m pip install --quiet --target .uv uv 2>/dev/null; } \
 	  || { echo "make: could not install uv: install it from https://docs.astral.sh/uv/ and try again" >&2; exit 2; }
 
-# What the program needs; .synced adds what developers need.
+# What the program needs, compiled when it is imported; .synced adds what developers need, and compiles all of it, which takes
+# half a minute: hundreds of test processes would do so at once.
 .venv/.ready: $(filter .uv/bin/uv,$(UV)) pyproject.toml uv.lock
 	@$(UV) sync --frozen --quiet --inexact --no-default-groups
 	@touch $@
 
 .venv/.synced: $(filter .uv/bin/uv,$(UV)) pyproject.toml uv.lock
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --quiet --compile-bytecode
 	@touch .venv/.ready $@

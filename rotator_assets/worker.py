@@ -19,7 +19,7 @@ from rotator_assets.core import progress
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.orchestration.plans import Step
-from rotator_assets.orchestration.runner import input_error
+from rotator_assets.orchestration.runner import Runner, input_error
 from rotator_assets.orchestration.workers import STOP_SECONDS
 from rotator_assets.running import open_runner
 
@@ -47,9 +47,11 @@ def _run(root: DataRoot, log_level: str, lines: Iterator[str]) -> None:
     def report(stage: str, done: int, total: int, note: str) -> None:
         answer(stage=stage, done=done, total=total, note=note)
 
-    with open_runner(root, log_level) as runner, progress.listening(report):
+    with contextlib.ExitStack() as until_the_end, progress.listening(report):
         _load_libraries()
+        runner: Runner | None = None  # opened when the parent has made the instance of the root
         for line in lines:
+            runner = runner or until_the_end.enter_context(open_runner(root, log_level))
             step = Step(**{name: _tuple(value) for name, value in json.loads(line).items()})
             try:
                 runner.materialize(step)

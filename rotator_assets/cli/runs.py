@@ -23,6 +23,7 @@ from rotator_assets.core.verbosity import Verbosity
 
 if TYPE_CHECKING:
     from rotator_assets.orchestration.plans import Step
+    from rotator_assets.orchestration.workers import Workers
 
 DEMO_ROOT = Path("data/demo")
 
@@ -52,14 +53,17 @@ def demo(data: str | None, galaxies: int | None, seed: int, verbosity: Verbosity
 
     root = data_root(DEMO_ROOT if data is None and not os.environ.get(ENVIRONMENT_VARIABLE) else data)
     root.require_writable()
-    with Progress(verbosity) as progress:
-        write_demo(
-            root.path,
-            n_galaxies=galaxies or DEFAULT_GALAXIES,
-            seed=seed,
-            on_progress=lambda stage, done, total: progress.stage(f"synthetic {stage}", done, total),
-        )
-    _execute(root, plan(["manga-observed-64", "tng100-noisy-64"], ["thesis"]), jobs=None, verbosity=verbosity)
+    steps = plan(["manga-observed-64", "tng100-noisy-64"], ["thesis"])
+    with _workers(root, steps, None, verbosity) or nullcontext() as workers:
+
+        def report(stage: str, done: int, total: int) -> None:
+            if workers and not done:
+                workers.prepare()
+            progress.stage(f"synthetic {stage}", done, total)
+
+        with Progress(verbosity) as progress:
+            write_demo(root.path, n_galaxies=galaxies or DEFAULT_GALAXIES, seed=seed, on_progress=report)
+        _execute(root, steps, workers, verbosity)
 
 
 @click.command(
@@ -174,7 +178,10 @@ def run(
     if dry_run:
         _preview(root, steps)
     else:
-        _execute(root, steps, jobs, verbosity)
+        workers = _workers(root, steps, jobs, verbosity)
+        if workers and any(step.is_training and step.requested for step in steps):
+            workers.prepare()
+        _execute(root, steps, workers, verbosity)
 
 
 @click.command(epilog=examples("rotators report", "rotators report --pdf --data data/demo"))
@@ -295,17 +302,24 @@ def _preview(root: DataRoot, steps: list[Step]) -> None:
     print_preview(root, preview(root, steps, open_runner))
 
 
-def _execute(root: DataRoot, steps: list[Step], jobs: int | None, verbosity: Verbosity = Verbosity.NORMAL) -> None:
+def _workers(root: DataRoot, steps: list[Step], jobs: int | None, verbosity: Verbosity) -> Workers | None:
+    """Return the processes for the trainings among the steps; None where they run one after another."""
+    from rotator_assets.orchestration.workers import Workers, default_jobs
+
+    jobs = min(jobs or default_jobs(), sum(step.is_training for step in steps))
+    return Workers(root, jobs, verbosity.log_level) if jobs > 1 else None
+
+
+def _execute(
+    root: DataRoot, steps: list[Step], workers: Workers | None = None, verbosity: Verbosity = Verbosity.NORMAL
+) -> None:
     from rotator_assets.orchestration.runner import input_error
     from rotator_assets.orchestration.terminal import Progress, print_notices
-    from rotator_assets.orchestration.workers import default_jobs
     from rotator_assets.running import open_runner
     from rotator_assets.tables import open_store
 
-    jobs = min(jobs or default_jobs(), max(1, sum(step.is_training for step in steps)))
-
     with Progress(verbosity, logged=True) as progress, open_runner(root, verbosity.log_level) as runner:
-        outcome = runner.run(steps, lambda step, n, state: progress.step(step, n, len(steps), state), jobs)
+        outcome = runner.run(steps, lambda step, n, state: progress.step(step, n, len(steps), state), workers)
     settled = {*outcome.done, *outcome.fresh}
     if verbosity is not Verbosity.QUIET:
         print_notices(open_store(root), [step for step in steps if step.title in settled])

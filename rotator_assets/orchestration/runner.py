@@ -118,7 +118,12 @@ class Runner:
         for observation in observe(self.instance, self.store):
             self.instance.report_runless_asset_event(observation)
 
-    def run(self, steps: list[Step], on_step: Callable[[Step, int, str], None] | None = None, jobs: int = 1) -> Outcome:
+    def run(
+        self,
+        steps: list[Step],
+        on_step: Callable[[Step, int, str], None] | None = None,
+        workers: Workers | None = None,
+    ) -> Outcome:
         """Run the steps of a plan; after a failure only the steps that depend on it are skipped.
 
         Parameters
@@ -127,8 +132,9 @@ class Runner:
             The steps, each after those it needs.
         on_step
             Called with a step, the number of settled steps, and one of start, done, fresh, failed and skipped.
-        jobs
-            Trainings at a time. With more than one, trainings run in worker processes and other steps in this one.
+        workers
+            Worker processes for the trainings, which end with this call; other steps run in this process. By default,
+            all of them do.
 
         Returns
         -------
@@ -136,6 +142,7 @@ class Runner:
             Results and errors of the steps.
         """
         notify = on_step or (lambda *_: None)
+        here, workers = workers is None, workers or Workers(self.root, 0)
         outcome, waiting = Outcome(), list(steps)
 
         def settle(step: Step, state: str) -> None:
@@ -148,11 +155,9 @@ class Runner:
                 outcome.failed[step.title] = error
             settle(step, "done" if error is None else "failed")
 
-        with at_work(self.root), Workers(self.root, jobs if jobs > 1 else 0, self.log_level) as workers:
-            if any(step.is_training and step.requested for step in steps):
-                workers.prepare()
+        with at_work(self.root), workers:
             while waiting or workers.running:
-                step = next_step(waiting, workers.running, may_train=jobs == 1 or workers.idle)
+                step = next_step(waiting, workers.running, may_train=here or workers.idle)
                 if step is None:
                     end(*workers.wait())
                     continue
@@ -168,7 +173,7 @@ class Runner:
                     settle(step, "fresh")
                 else:
                     settle(step, "start")
-                    if step.is_training and jobs > 1:
+                    if step.is_training and not here:
                         workers.start(step)
                     else:
                         end(step, self._attempt(step))

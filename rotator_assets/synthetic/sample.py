@@ -36,8 +36,8 @@ _OF_USER = ("settings.yaml", "encoders", ".DS_Store")
 """What a folder without a sample may hold."""
 
 CHUNK = 10
-FEW_GALAXIES = 60
-"""Starting processes takes longer than drawing this many galaxies."""
+FEW_GALAXIES = 300
+"""Processes for fewer galaxies gain nothing: they take two seconds to start, while `rotators demo` starts others."""
 
 README = f"""{SYNTHETIC_LINE}
 

@@ -47,9 +47,9 @@ def test_an_unused_file_is_reported_until_it_is_removed(root, capsys):
     for name in ("lambda_r_1.csv", "lambda_r_2.csv"):
         write_text(catalogs / name, "plateifu,lambda_r\n8000-1901,0.3\n8000-1902,0.3\n")
     line = "notice: manga: lambda_r_1.csv is not read, as lambda_r_2.csv is there: keep the one that counts"
-    _execute(root, [CATALOGUES], jobs=1)
+    _execute(root, [CATALOGUES])
     assert told(capsys.readouterr().out) == [line]
-    _execute(root, [CATALOGUES], jobs=1)
+    _execute(root, [CATALOGUES])
     output = capsys.readouterr().out
     assert "fresh" in output and told(output) == [line]
     print_status(root, open_store, open_runner)
@@ -64,7 +64,7 @@ def test_an_unused_file_is_reported_until_it_is_removed(root, capsys):
         assert row["notice"] in event.asset_materialization.metadata["notices"].value
 
     (catalogs / "lambda_r_1.csv").unlink()
-    _execute(root, [CATALOGUES], jobs=1)
+    _execute(root, [CATALOGUES])
     assert told(capsys.readouterr().out) == []
 
 
@@ -73,7 +73,7 @@ def test_unused_rows_of_a_table_are_reported(root, capsys):
         root.survey("manga") / "catalogs" / "lambda_r.csv",
         "plateifu,lambda_r\n8000-1901,0.3\n8000-1901,0.4\n8000-1902,0.2\n,0.1\n,0.2\n",
     )
-    _execute(root, [CATALOGUES], jobs=1)
+    _execute(root, [CATALOGUES])
     assert told(capsys.readouterr().out) == [
         "notice: manga: lambda_r.csv: 1 of 5 rows left out, that repeat an earlier id",
         "notice: manga: lambda_r.csv: 2 of 5 rows left out, without an id",
@@ -101,7 +101,7 @@ def test_identifiers_as_bytes_are_matched(root):
 def test_a_table_without_matching_rows_stops_the_run(root, capsys):
     user_table(root, "plateifu,lambda_r\n1901-8000,0.05\n1902-8000,0.05\n")
     with pytest.raises(SystemExit) as ended:
-        _execute(root, [CATALOGUES], jobs=1)
+        _execute(root, [CATALOGUES])
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "manga/catalogs/lambda_r.csv: no row names a galaxy of the morphology catalogue: column plateifu" in line
@@ -200,12 +200,12 @@ def test_labels_that_a_factor_changes_are_reported(root, capsys):
         "notice: manga: setting lambda_r_scale: lambda_r of pipe3d times 2 changes 1 of 2 labels from slow to fast and "
         "0 from fast to slow; 0 values above 1 are set to 1"
     )
-    _execute(root, [LABELLED], jobs=1)
+    _execute(root, [LABELLED])
     assert told(capsys.readouterr().out) == [line]
     print_status(root, open_store, open_runner)
     assert told(capsys.readouterr().out) == [line]
     root.settings.unlink()
-    _execute(root, [LABELLED], jobs=1)
+    _execute(root, [LABELLED])
     assert not any("times" in notice for notice in told(capsys.readouterr().out))
 
 

@@ -127,7 +127,7 @@ def test_parallel_trainings_give_the_same_results(finished_root, tmp_path, monke
         runner.materialize(steps[0])
         alone = tables.query(asked)
         told.clear()
-        outcome = runner.run(steps, jobs=2)
+        outcome = runner.run(steps, workers=Workers(DataRoot(home), 2))
     assert sorted(outcome.done) == sorted(step.title for step in steps)
     assert tables.query(asked).equals(alone)
     assert {recipe for stage, *_ in told if (recipe := stage.split()[-1])} == {"thesis", "r-band"}
