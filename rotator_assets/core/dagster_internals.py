@@ -51,6 +51,7 @@ __all__ = [
     "StaleStatus",
     "StaleStatusResolver",
     "dagster_dev",
+    "database_of_run",
     "keep_engines",
     "requested_backfills",
     "serve_with_file",
@@ -61,7 +62,9 @@ def keep_engines() -> None:
     """Let the SQLite storages of this process keep an engine for each database, with the statements it has compiled.
 
     Dagster makes an engine for each query. Compiling every statement again takes a quarter of the time of a run without
-    trainings. It also loads its ninety migrations whenever it opens or makes a database; they are kept, too.
+    trainings. It also loads its ninety migrations whenever it opens or makes a database; they are kept, too. Nor does
+    each of the hundred events of a run wait for the disk: after a power failure the last ones may be missing, as if
+    their run had not ended.
     """
     # Imported here, as the code location needs no database until Dagster opens its instance.
     from dagster._core.storage.event_log.sqlite import sqlite_event_log
@@ -83,9 +86,25 @@ def _engine(url: str, poolclass: type, connect_args: dict[str, Any] | None = Non
 
 @lru_cache(maxsize=16)
 def _kept_engine(url: str, poolclass: type, connect_args: tuple[tuple[str, Any], ...]) -> Any:
-    from sqlalchemy import create_engine
+    from sqlalchemy import create_engine, event
 
-    return create_engine(url, poolclass=poolclass, connect_args=dict(connect_args))
+    engine = create_engine(url, poolclass=poolclass, connect_args=dict(connect_args))
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = NORMAL"))
+    return engine
+
+
+def database_of_run(instance: dg.DagsterInstance, run_id: str) -> Path | None:
+    """Return the SQLite database with the events of a run, which is made if it does not exist; None without SQLite.
+
+    Events without a run are in the database of the run with an empty identifier.
+    """
+    from dagster._core.storage.event_log import SqliteEventLogStorage
+
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqliteEventLogStorage):
+        return None
+    with storage.run_connection(run_id):
+        return Path(storage.path_for_shard(run_id))
 
 
 def requested_backfills(instance: dg.DagsterInstance) -> Sequence[str]:

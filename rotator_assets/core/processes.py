@@ -101,11 +101,15 @@ class ProcessPool:
         finally:
             self._idle.put(worker)
 
-    def shutdown(self) -> None:
-        """Drop waiting requests and stop all processes: end their input, and kill those that do not end in time."""
+    def close(self) -> None:
+        """Drop waiting requests and end the input of all processes, which ends these."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:
             worker.close()
+
+    def shutdown(self) -> None:
+        """Close the pool, wait for the processes, and kill those that do not end in time."""
+        self.close()
         for worker in self._workers:
             worker.stop(self._stop_seconds)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import takewhile
@@ -20,6 +22,7 @@ from rotator_assets.core.dagster_internals import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
+    database_of_run,
     keep_engines,
 )
 from rotator_assets.core.data_root import DataRoot
@@ -63,16 +66,18 @@ def open_instance(root: DataRoot) -> dg.DagsterInstance:
     return instance
 
 
-def _open_databases(root: DataRoot) -> list[sqlite3.Connection]:
-    """Open the databases of the instance, to keep them open while it is used.
+@contextmanager
+def _kept_open(database: Path | None) -> Generator[None]:
+    """Keep a database of the instance open, where it has one.
 
     Dagster opens one per query. SQLite writes a database to the disk whenever its last connection is closed.
     """
-    databases = [root.dagster_home / "history" / name for name in ("runs.db", "runs/index.db")]
-    opened = [sqlite3.connect(path, check_same_thread=False) for path in databases if path.is_file()]
-    for connection in opened:
+    if database is None or not database.is_file():
+        yield
+        return
+    with closing(sqlite3.connect(database, check_same_thread=False)) as connection:
         connection.execute("SELECT count(*) FROM sqlite_master")  # opens the file
-    return opened
+        yield
 
 
 _LOCATION = "rotator_assets" if WORKSPACE.is_file() else "rotator_assets.definitions"
@@ -97,7 +102,10 @@ class Runner:
         self._job = self.definitions.resolve_implicit_global_asset_job_def()
         self.instance = _shown_in_the_ui(open_instance(self.root), self._job)
         self._graph = self.definitions.resolve_asset_graph()
-        self._databases = _open_databases(self.root)
+        self._databases = ExitStack()
+        history = self.root.dagster_home / "history"
+        for path in (history / "runs.db", history / "runs" / "index.db", database_of_run(self.instance, "")):
+            self._databases.enter_context(_kept_open(path))
 
     def __enter__(self) -> Runner:
         # Dagster's child processes use the same root and instance.
@@ -106,8 +114,7 @@ class Runner:
         return self
 
     def __exit__(self, *_) -> None:
-        for connection in self._databases:
-            connection.close()
+        self._databases.close()
         self.instance.dispose()
 
     def observe(self) -> None:
@@ -157,6 +164,8 @@ class Runner:
 
         with at_work(self.root), workers:
             while waiting or workers.running:
+                if not (workers.running or any(step.is_training for step in waiting)):
+                    workers.close()
                 step = next_step(waiting, workers.running, may_train=here or workers.idle)
                 if step is None:
                     end(*workers.wait())
@@ -197,14 +206,17 @@ class Runner:
 
     def execute(self, step: Step) -> None:
         """Run the step like `materialize`, but with the inputs as last observed."""
+        run_id = str(uuid.uuid4())
         try:
-            self._job.execute_in_process(
-                instance=self.instance,
-                asset_selection=[dg.AssetKey(name) for name in step.assets],
-                partition_key=step.partition,
-                run_config={"loggers": {"console": {"config": {"log_level": self.log_level}}}},
-                tags={RUN_STEP_TAG: step.title.replace(" ", "_"), **process_tags()},
-            )
+            with _kept_open(database_of_run(self.instance, run_id)):
+                self._job.execute_in_process(
+                    instance=self.instance,
+                    run_id=run_id,
+                    asset_selection=[dg.AssetKey(name) for name in step.assets],
+                    partition_key=step.partition,
+                    run_config={"loggers": {"console": {"config": {"log_level": self.log_level}}}},
+                    tags={RUN_STEP_TAG: step.title.replace(" ", "_"), **process_tags()},
+                )
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
 

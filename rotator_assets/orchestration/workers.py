@@ -67,6 +67,10 @@ class Workers:
         """Start the processes, which load their libraries while other steps run here."""
         self._pool.start()
 
+    def close(self) -> None:
+        """Let the processes end, as no step will follow; this does not wait for them."""
+        self._pool.close()
+
     def start(self, step: Step) -> None:
         """Start the step in a worker."""
         self._steps[self._pool.submit(asdict(step))] = step

@@ -57,3 +57,14 @@ def test_shutdown_drops_waiting_requests_and_kills_running_ones():
     wait([running, waiting], timeout=20)
     assert waiting.cancelled()
     assert isinstance(running.exception(), ProcessEnded)
+
+
+def test_processes_start_before_their_requests_and_end_when_closed():
+    with pool(2) as processes:
+        processes.start()
+        started = {worker.process.pid for worker in processes._workers}
+        assert processes.submit({"number": 1}).result()["pid"] in started
+        processes.close()
+        assert [worker.process.wait(20) for worker in processes._workers] == [0, 0]
+        with pytest.raises(RuntimeError):
+            processes.submit({"number": 1})
