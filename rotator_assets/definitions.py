@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 import dagster as dg
 
 from rotator_assets.core.dagster_internals import BaseAssetGraph
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.domains import exhibits, modules
+from rotator_assets.domains import assets, exhibits, modules
 from rotator_assets.lineage import observing
 from rotator_assets.orchestration import is_current
 from rotator_assets.orchestration.following import report_sensor
 from rotator_assets.orchestration.jobs import JOBS
-from rotator_assets.report.assets import study_report_of
 from rotator_assets.store.io_managers import ModelIOManager, TableIOManager, TensorIOManager
 from rotator_assets.tables import open_store
 
@@ -22,11 +20,8 @@ from rotator_assets.tables import open_store
 def definitions(root: DataRoot) -> dg.Definitions:
     """Return the code location for a data root."""
     store = open_store(root)
-    assets = [
-        asset for asset in dg.load_assets_from_modules(modules("assets")) if isinstance(asset, dg.AssetsDefinition)
-    ]
     return dg.Definitions(
-        assets=[*observing.OBSERVED, *assets, study_report_of(_followed_by_none(assets))],
+        assets=[*observing.OBSERVED, *assets()],
         asset_checks=[
             *dg.load_asset_checks_from_modules(modules("checks")),
             *is_current.currency_checks(asset_graph),
@@ -43,12 +38,6 @@ def definitions(root: DataRoot) -> dg.Definitions:
         # Each partition is a run in its own process already.
         executor=dg.in_process_executor,
     )
-
-
-def _followed_by_none(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """Return the ends of the graph: what they show includes everything upstream."""
-    followed = {key for asset in assets for key in asset.dependency_keys}
-    return [asset for asset in assets if asset.key not in followed]
 
 
 @cache
