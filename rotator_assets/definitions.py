@@ -8,7 +8,7 @@ import dagster as dg
 
 from rotator_assets.core.dagster_internals import BaseAssetGraph
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.domains import exhibits, modules
+from rotator_assets.domains import assets, exhibits, modules
 from rotator_assets.lineage import observing
 from rotator_assets.orchestration import is_current
 from rotator_assets.orchestration.following import report_sensor
@@ -21,7 +21,7 @@ def definitions(root: DataRoot) -> dg.Definitions:
     """Return the code location for a data root."""
     store = open_store(root)
     return dg.Definitions(
-        assets=[*observing.OBSERVED, *dg.load_assets_from_modules(modules("assets"))],
+        assets=[*observing.OBSERVED, *assets()],
         asset_checks=[
             *dg.load_asset_checks_from_modules(modules("checks")),
             *is_current.currency_checks(asset_graph),

@@ -7,7 +7,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
+import dagster as dg
+
 from rotator_assets.plots.exhibit import Exhibit
+from rotator_assets.report.assets import study_report_of
 
 DOMAINS = (
     "lineage",
@@ -35,6 +38,15 @@ def modules(name: str) -> tuple[ModuleType, ...]:
     """Return the modules of this name (``assets``, ``checks``, ``exhibits`` or ``tables``) of all domains."""
     names = [f"rotator_assets.{domain}.{name}" for domain in DOMAINS]
     return tuple(import_module(found) for found in names if find_spec(found))
+
+
+@cache
+def assets() -> tuple[dg.AssetsDefinition, ...]:
+    """Return every asset, domain by domain; the study report follows those that no other asset follows."""
+    found = (value for module in modules("assets") for value in vars(module).values())
+    shown = tuple(dict.fromkeys(value for value in found if isinstance(value, dg.AssetsDefinition)))
+    followed = {key for asset in shown for key in asset.dependency_keys}
+    return *shown, study_report_of([asset for asset in shown if asset.key not in followed])
 
 
 def exhibits() -> tuple[Exhibit, ...]:

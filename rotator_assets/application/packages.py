@@ -22,6 +22,7 @@ from rotator_assets.application.card import FORMAT, Card
 from rotator_assets.candidates.interpretation_file import NAME as INTERPRETATION
 from rotator_assets.candidates.interpretation_file import Interpretation
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import onto_disk
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.imaging.cutouts import Treatment
 from rotator_assets.store.models import read_model
@@ -140,7 +141,9 @@ def writing_package(folder: Path) -> Generator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        onto_disk(*temporary.iterdir(), temporary)
         temporary.replace(folder)
+        onto_disk(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from errno import EACCES
+from errno import EACCES, EBADF, EINVAL, ENOTSUP
 from pathlib import Path
 
 from rotator_assets.core.errors import InputError
@@ -78,15 +78,34 @@ def replacing(target: Path, ending: str = ".part") -> Generator[Path]:
     """Provide a temporary path next to ``target`` that replaces it atomically when the block succeeds.
 
     The block writes a file at this path, whose hidden name ends in ``ending``. A reader sees either the old or the new
-    file, never part of one; after an exception or a kill the old file remains. Folders are created as needed.
+    file, never part of one; after an exception, a kill or a power loss the old file remains, and once the block has
+    succeeded the new one survives all of these. Folders are created as needed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(_hidden_name(target.name, f".{uuid.uuid4().hex[:8]}{ending}"))
     try:
         yield temporary
+        onto_disk(temporary)
         temporary.replace(target)
+        onto_disk(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def onto_disk(*paths: Path) -> None:
+    """Wait until these files, and the names in these folders, are on the disk and survive a power loss.
+
+    File systems that cannot do this for a folder are trusted to do it by themselves.
+    """
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in (EBADF, EINVAL, ENOTSUP):
+                raise
+        finally:
+            os.close(descriptor)
 
 
 def _hidden_name(name: str, ending: str) -> str:

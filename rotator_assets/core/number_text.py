@@ -79,3 +79,10 @@ def p_number(p_value: float) -> str:
     if f"{p_value:.1g}" == "0.05":
         return f"{p_value:.4f}"  # on one side of the usual limit
     return f"{p_value:.1g}" if p_value < 0.1 else f"{p_value:.2f}"
+
+
+def size_text(n_bytes: float) -> str:
+    """Return a size in MB or GB; less than half a MB is rounded up unless it is nothing."""
+    if n_bytes < 1e9:
+        return f"{max(n_bytes > 0, n_bytes / 1e6):.0f} MB"
+    return f"{n_bytes / 1e9:.3g} GB"

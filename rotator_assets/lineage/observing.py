@@ -23,7 +23,8 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
 from rotator_assets.core.recipes import kept_settings
 from rotator_assets.lineage.inputs import FOLDERS, INPUT_SPECS, RECIPES, Input, read_inputs
-from rotator_assets.lineage.observed_results import RESULTS, Snapshot, partition_for, read_results
+from rotator_assets.lineage.observed_results import RESULTS, partition_for, read_results
+from rotator_assets.lineage.snapshot import Snapshot
 from rotator_assets.store.table_store import TableStore
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*(multi_observable_source_asset|include_sources)")

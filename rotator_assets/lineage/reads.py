@@ -19,9 +19,10 @@ import pandas as pd
 from rotator_assets.core.keys import WHOLE, split_training_key
 from rotator_assets.core.recipes import Recipe, Stage
 from rotator_assets.lineage.inputs import RECIPES, SETTINGS
-from rotator_assets.lineage.observed_results import RESULTS, Snapshot, partition_for
+from rotator_assets.lineage.observed_results import RESULTS, partition_for
 from rotator_assets.lineage.observing import observe_before_reading
 from rotator_assets.lineage.settings_file import Settings
+from rotator_assets.lineage.snapshot import Snapshot
 from rotator_assets.store.models import TrainedModels, open_models
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor, open_tensor

@@ -19,6 +19,7 @@ import dagster as dg
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.files import nearest_existing
+from rotator_assets.core.number_text import size_text
 from rotator_assets.orchestration.at_work import RUN_STEP_TAG
 from rotator_assets.orchestration.estimates import Estimate, Estimates, Measured
 from rotator_assets.orchestration.plans import Step
@@ -101,7 +102,7 @@ def print_preview(root: DataRoot, found: Sequence[tuple[Step, str, Estimate]]) -
     n_measured = sum(guess.measured for _, _, guess in found)
     free = shutil.disk_usage(nearest_existing(root.path)).free
     print_wrapped(
-        f"estimates: {_duration(seconds)} if one step runs after the other, {_size(n_bytes) or '0 MB'} "
+        f"estimates: {_duration(seconds)} if one step runs after the other, {size_text(n_bytes)} "
         f"of {_size(free)} free. "
         + (
             f"Times of {n_measured} steps are those of their last run; others are rough."
@@ -176,6 +177,4 @@ def _duration(seconds: float) -> str:
 
 
 def _size(n_bytes: float) -> str:
-    if not n_bytes:
-        return ""
-    return f"{max(1, n_bytes / 1e6):.0f} MB" if n_bytes < 1e9 else f"{n_bytes / 1e9:.3g} GB"
+    return size_text(n_bytes) if n_bytes else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from rotator_assets.domains import modules
+from rotator_assets.domains import assets
 from rotator_assets.lineage.groups import STEP_TAG
 
 
@@ -31,11 +31,5 @@ def assets_by_step(assets: Sequence[dg.AssetsDefinition]) -> dict[str, tuple[str
     return steps
 
 
-def _project_assets() -> list[dg.AssetsDefinition]:
-    """Every asset of the domains in the order of the source code; slow ones, which run networks, come last."""
-    found = [value for module in modules("assets") for value in vars(module).values()]
-    assets = dict.fromkeys(value for value in found if isinstance(value, dg.AssetsDefinition))
-    return sorted(assets, key=lambda asset: "keras" in asset.get_asset_spec().kinds)
-
-
-STEP_ASSETS = assets_by_step(_project_assets())
+STEP_ASSETS = assets_by_step(sorted(assets(), key=lambda asset: "keras" in asset.get_asset_spec().kinds))
+"""Slow assets, which run networks, come last."""

@@ -1,28 +1,19 @@
 """Group ``reports``: the study report, one HTML file with every figure and table made so far."""
 
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 import dagster as dg
 
 from rotator_assets.answer.tables import TABLES
-from rotator_assets.attribution.assets import attribution_maps
-from rotator_assets.attribution.faithfulness.assets import attribution_tests
-from rotator_assets.comparison.assets import dataset_comparison, recipe_comparison
 from rotator_assets.core.keys import WHOLE
-from rotator_assets.evaluation.assets import galaxy_report, intervals_report, roc_report
-from rotator_assets.galaxies.assets import early_type_galaxies, label_sensitivity, labeled_galaxies, lambda_r_agreement
 from rotator_assets.lineage.groups import described, study_asset
 from rotator_assets.lineage.observed_results import all_results
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.exhibit import Exhibit
 from rotator_assets.report.links import REPORT_ADDRESS
-from rotator_assets.robustness.features.assets import ellipticity_report
-from rotator_assets.robustness.injection.assets import planted_truth
-from rotator_assets.robustness.label_noise.assets import label_noise_report
-from rotator_assets.robustness.learning_curve.assets import learning_curve
-from rotator_assets.robustness.transfer.assets import transfer_report
 from rotator_assets.store.table_metadata import main_table_metadata
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
@@ -31,31 +22,18 @@ from rotator_assets.surveys.datasets import DATASETS
 SOFTWARE = ("dagster", "tensorflow", "keras", "scikit-learn", "alibi", "astropy", "numpy", "pandas", "duckdb", "galsim")
 
 
-@study_asset(
-    code_version="5",
-    deps=[
-        all_results,
-        labeled_galaxies,
-        early_type_galaxies,
-        lambda_r_agreement,
-        label_sensitivity,
-        roc_report,
-        galaxy_report,
-        attribution_maps,
-        recipe_comparison,
-        dataset_comparison,
-        ellipticity_report,
-        intervals_report,
-        label_noise_report,
-        attribution_tests,
-        learning_curve,
-        transfer_report,
-        planted_truth,
-    ],
-    kinds={"html", "matplotlib"},
-    description="The answer in a few sentences, and every figure and table, in one HTML file that opens offline.",
-)
-def study_report(
+def study_report_of(shown: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    """Return the asset ``study_report``, which follows the assets whose results it shows."""
+    return study_asset(
+        name="study_report",
+        code_version="5",
+        deps=[all_results, *shown],
+        kinds={"html", "matplotlib"},
+        description="The answer in a few sentences, and every figure and table, in one HTML file that opens offline.",
+    )(_study_report)
+
+
+def _study_report(
     context: dg.AssetExecutionContext,
     store: dg.ResourceParam[TableStore],
     exhibits: dg.ResourceParam[tuple[Exhibit, ...]],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.files import is_abandoned, replacing
+from rotator_assets.core.files import is_abandoned, onto_disk, replacing
 from rotator_assets.core.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -92,8 +92,20 @@ def checkpoint_folder(parent: Path, training: str) -> Path:
     Checkpoints of other trainings are deleted a day after they were last written, because they may still be in use.
     """
     chosen = parent / f".checkpoints-{training}"
-    _remove_abandoned(parent, ".checkpoints-*", keep=chosen)
+    _remove(path for path in abandoned_checkpoints(parent) if path != chosen)
     return chosen
+
+
+def abandoned_checkpoints(parent: Path) -> list[Path]:
+    """Return the folders of checkpoints that have not been written to for a day."""
+    return [path for path in parent.glob(".checkpoints-*") if is_abandoned(path)]
+
+
+def abandoned_models(parent: Path) -> list[Path]:
+    """Return the folders of networks that are not the current ones and have not been written to for a day."""
+    manifest = parent / _MANIFEST
+    current = json.loads(manifest.read_text(encoding="utf-8"))["folder"] if manifest.is_file() else None
+    return [path for path in parent.glob("training-*") if path.name != current and is_abandoned(path)]
 
 
 def commit_models(models: TrainedModels) -> None:
@@ -112,10 +124,11 @@ def commit_models(models: TrainedModels) -> None:
         "training": models.training,
         "parameters": models.parameters,
     }
+    onto_disk(*models.folder.iterdir(), models.folder)
     with replacing(parent / _MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     shutil.rmtree(checkpoint_folder(parent, models.training), ignore_errors=True)
-    _remove_abandoned(parent, "training-*", keep=models.folder)
+    _remove(abandoned_models(parent))
 
 
 def open_models(parent: Path) -> TrainedModels:
@@ -146,11 +159,9 @@ def open_models(parent: Path) -> TrainedModels:
     )
 
 
-def _remove_abandoned(parent: Path, pattern: str, keep: Path) -> None:
-    """Remove the folders of the pattern, except one, that have not been written to for a day."""
-    for old in parent.glob(pattern):
-        if old != keep and is_abandoned(old):
-            shutil.rmtree(old, ignore_errors=True)
+def _remove(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def load_model(path: Path) -> keras.Model:

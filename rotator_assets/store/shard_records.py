@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import onto_disk
 from rotator_assets.store.shards import DTYPE, ShardedImages, ShardFile, stored_rows
 
 FINISHED, UNFINISHED = "images-", "unfinished-"
@@ -113,6 +114,7 @@ class ShardWriter:
         self._records.close()
         shard = Shard(f"{FINISHED}{self._contents.hash()}.npy", self.rows, self._contents.hash())
         for ending in (".jsonl", ".npy"):
+            onto_disk(self._stem.with_suffix(ending))
             self._stem.with_suffix(ending).replace(self._stem.with_name(shard.file).with_suffix(ending))
         return shard
 

@@ -14,10 +14,10 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,10 +146,18 @@ class TableStore:
                 f"COPY (SELECT {rows}, {stamp}, true AS _is_row FROM frame UNION ALL SELECT {mark}, {stamp}, false) "
                 f"TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
             )
-        for superseded, newer in pairwise(older):
-            if _age_seconds(newer) > SUPERSEDED_SECONDS:
-                superseded.unlink(missing_ok=True)
+        for path in _superseded(older):
+            path.unlink(missing_ok=True)
         return content_hash(frame)
+
+    def superseded(self) -> list[Path]:
+        """Return the files of earlier versions that no query can be reading any more."""
+        found = []
+        for table in self.tables:
+            files = sorted((self.root.tables / table).glob("[!_.]*.parquet"))
+            for _, versions in groupby(files, key=lambda path: path.name.rsplit(".", 2)[0]):
+                found += _superseded(list(versions))
+        return found
 
     def keep(self, table: str, partition: str, frame: pd.DataFrame) -> bool:
         """Write a partition of a history table, which is never replaced.
@@ -302,6 +310,13 @@ class TableStore:
             f"SELECT *, max(_version) OVER (PARTITION BY _partition) AS _latest "
             f"FROM read_parquet({pattern}, union_by_name = true)) WHERE _version = _latest AND _is_row;"
         )
+
+
+def _superseded(versions: Sequence[Path]) -> Iterator[Path]:
+    """Iterate over those versions of a partition, the latest last, that were replaced long enough ago."""
+    for path, newer in pairwise(versions):
+        if _age_seconds(newer) > SUPERSEDED_SECONDS:
+            yield path
 
 
 def _loss(target: Path, tables: Mapping[str, Table]) -> str | None:

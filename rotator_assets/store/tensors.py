@@ -258,6 +258,13 @@ def writing_tensor(
             path.with_suffix(".jsonl").unlink(missing_ok=True)
 
 
+def abandoned_shards(folder: Path) -> list[Path]:
+    """Return the files of images that are not part of the current tensor and have not been written to for a day."""
+    named = _named(folder)
+    files = [*folder.glob("*.npy"), *folder.glob("*.jsonl")]
+    return [path for path in files if path.with_suffix(".npy").name not in named and is_abandoned(path)]
+
+
 def _named(folder: Path) -> set[str]:
     """Return the names of the files of the current tensor; none if there is no readable manifest."""
     try:

@@ -16,7 +16,7 @@ from rotator_assets.attribution.integrated_gradients import Attributions
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.lineage import observed_results as results
+from rotator_assets.lineage import snapshot
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.report.content import ReportContent, Subject
@@ -60,7 +60,7 @@ def made_up_explanation():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attribution, "explain", explained)
         patch.setattr(attributions, "_EXPLAINED_AT_ONCE", 3)
-        patch.setattr(results, "load_recipes", lambda: {RECIPE: IN_THE_FILE})
+        patch.setattr(snapshot, "load_recipes", lambda: {RECIPE: IN_THE_FILE})
         yield
 
 

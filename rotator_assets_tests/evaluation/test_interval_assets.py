@@ -14,7 +14,7 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.evaluation.assets import galaxy_report, intervals_report
 from rotator_assets.kinematics.spin import spin_threshold
-from rotator_assets.lineage import observed_results as results
+from rotator_assets.lineage import snapshot
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.robustness.label_noise.assets import label_noise_report
 from rotator_assets.robustness.learning_curve.assets import learning_curve
@@ -206,7 +206,7 @@ def fractions(monkeypatch):
         )
         for percent in (10, 30, 60)
     }
-    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, **less})
+    monkeypatch.setattr(snapshot, "load_recipes", lambda: {**recipes, **less})
     return list(less)
 
 

@@ -14,7 +14,7 @@ from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.definitions import asset_graph
 from rotator_assets.domains import modules
 from rotator_assets.galaxies.assets import galaxies
-from rotator_assets.lineage import observed_results as results
+from rotator_assets.lineage import snapshot
 from rotator_assets.lineage.inputs import label_settings, of_recipe
 from rotator_assets.lineage.observed_results import RESULTS, dataset_scores, read_results, survey_kinematics
 from rotator_assets.lineage.partitions import (
@@ -332,7 +332,7 @@ def test_a_change_makes_exactly_its_readers_stale(runner, change):
 def test_settings_of_recipes_make_their_readers_stale(runner, monkeypatch, recipe, changed, expected):
     recipes = load_recipes()
     monkeypatch.setattr(
-        results, "load_recipes", lambda: {**recipes, recipe: recipes[recipe].model_copy(update=changed)}
+        snapshot, "load_recipes", lambda: {**recipes, recipe: recipes[recipe].model_copy(update=changed)}
     )
     runner.observe()
     found = {one.asset for one in runner.staleness().stale()}
@@ -352,7 +352,7 @@ def _survey(root: DataRoot, dataset: str, seed: int) -> None:
 def test_galaxies_of_another_survey_make_only_its_networks_stale(tmp_path, monkeypatch):
     name, recipes = "tng-before", load_recipes()
     short = {"name": name, "folds": 2, "epochs": 1, "other_survey": recipes[name].other_survey}
-    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, name: TINY.model_copy(update=short)})
+    monkeypatch.setattr(snapshot, "load_recipes", lambda: {**recipes, name: TINY.model_copy(update=short)})
     root = DataRoot(tmp_path)
     for seed, dataset in enumerate((OWN, OTHER, NOISELESS)):
         _survey(root, dataset, seed)

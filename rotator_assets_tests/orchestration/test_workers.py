@@ -72,17 +72,6 @@ def test_a_worker_that_is_killed_fails_its_step_alone_and_another_one_goes_on(ro
     assert len(open_store(root).read("galaxies", "manga")) == 90
 
 
-def test_leaving_interrupts_running_steps(new_root, monkeypatch, capfd):
-    monkeypatch.setattr("rotator_assets.orchestration.workers.WORKER", SLEEPING)
-    with Workers(new_root, 1) as workers:
-        workers.start(SLEEPY)
-        process = process_of(workers)
-        while "thesis sleeps" not in capfd.readouterr().err:
-            time.sleep(0.1)
-    assert process.returncode == 0
-    assert capfd.readouterr().err.splitlines() == ["thesis is interrupted"]
-
-
 @pytest.mark.parametrize(
     ("end", "status", "last_words"),
     [

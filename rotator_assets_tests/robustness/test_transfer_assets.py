@@ -7,7 +7,7 @@ import pytest
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.lineage import observed_results as results
+from rotator_assets.lineage import snapshot
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.robustness.injection import assets as planted
 from rotator_assets.robustness.injection.assets import planted_truth
@@ -87,7 +87,7 @@ def test_without_transferred_networks_the_table_is_empty(root):
 
 def test_planted_truth_is_a_table_and_a_picture_without_partitions(root, monkeypatch):
     tiny = Recipe(name="thesis", folds=2, epochs=1, batch_size=16)
-    monkeypatch.setattr(results, "load_recipes", lambda: {"thesis": tiny})
+    monkeypatch.setattr(snapshot, "load_recipes", lambda: {"thesis": tiny})
     monkeypatch.setattr(planted, "STRENGTHS", (0.0, 3.0))
     monkeypatch.setattr(planted, "N_GALAXIES", 40)
     monkeypatch.setattr(planted, "N_MARKED", 24)

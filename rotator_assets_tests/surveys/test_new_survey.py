@@ -80,16 +80,16 @@ from added_survey.toy import TOY
 SURVEYS[TOY.key] = TOY
 
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.lineage import observed_results
+from rotator_assets.lineage import snapshot
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS, Step
 from rotator_assets.running import open_runner
 from rotator_assets.training import assets as training
 from rotator_assets_tests.training.made_up_training import TINY
 
-recipes = observed_results.load_recipes()
+recipes = snapshot.load_recipes()
 tiny = TINY.model_copy(update={"name": "thesis", "folds": 2, "epochs": 1})
-observed_results.load_recipes = lambda: {**recipes, "thesis": tiny}
+snapshot.load_recipes = lambda: {**recipes, "thesis": tiny}
 training.reduced = lambda recipe, crop_px: recipe
 with open_runner(DataRoot(Path(sys.argv[1]))) as runner:
     runner.materialize(Step("catalogues", SURVEY_ASSETS, "toy"))

@@ -10,7 +10,7 @@ from rotator_assets.candidates.follow_up import MEASURED
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.kinematics.spin import spin_threshold
-from rotator_assets.lineage import observed_results as results
+from rotator_assets.lineage import snapshot
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.running import open_runner
@@ -58,7 +58,7 @@ def galaxies(new_root, monkeypatch):
     written(new_root, "labeled_images", DATASET, frame[frame["rotator_type"].notna()])
     written(new_root, "kinematics_catalog", "manga", frame.assign(survey="manga", lambda_r_source="pipe3d").dropna())
     recipes = load_recipes()
-    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: SHORT})
+    monkeypatch.setattr(snapshot, "load_recipes", lambda: {**recipes, RECIPE: SHORT})
     monkeypatch.setattr("rotator_assets.core.profiles.reduced", lambda recipe, crop_px: recipe)
     return frame
 

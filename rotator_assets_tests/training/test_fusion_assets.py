@@ -10,7 +10,8 @@ import pytest
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes_file import load_recipes
-from rotator_assets.lineage import observed_results as results
+from rotator_assets.lineage import snapshot
+from rotator_assets.lineage.observed_results import RESULTS, fused_features
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.tensors import ImageTensor
@@ -37,7 +38,7 @@ def root(tmp_path, monkeypatch) -> DataRoot:
     written(root, "inner_predictions", KEY, inner)
     for table in ("imaged_galaxies", "image_morphology"):
         written(root, table, DATASET, features.assign(galaxy_id=tested["galaxy_id"], dataset=DATASET))
-    monkeypatch.setattr(results, "load_recipes", lambda: {**load_recipes(), NAME: RECIPE})
+    monkeypatch.setattr(snapshot, "load_recipes", lambda: {**load_recipes(), NAME: RECIPE})
     monkeypatch.setattr(TrainedModels, "load_outputs", lambda self, fold: fold)
     monkeypatch.setattr(layers, "network_layers", lambda model: NETWORK)
     logits = tested["logit"].to_numpy(np.float32)[:, None]
@@ -96,7 +97,7 @@ def test_columns_without_values_are_named(root, capsys):
 
 def test_without_a_fusion_no_other_table_is_read(root, monkeypatch):
     plain = RECIPE.model_copy(update={"fusion": "none"})
-    monkeypatch.setattr(results, "load_recipes", lambda: {**load_recipes(), NAME: plain})
+    monkeypatch.setattr(snapshot, "load_recipes", lambda: {**load_recipes(), NAME: plain})
     for table in ("inner_predictions", "imaged_galaxies", "image_morphology"):
         for path in (root.tables / table).iterdir():
             path.unlink()
@@ -120,10 +121,10 @@ def test_missing_properties_are_one_clear_error(root):
 def test_changed_properties_change_the_observed_result_of_fusions_alone(root, monkeypatch):
     def observed(**changes):
         recipe = RECIPE.model_copy(update=changes)
-        monkeypatch.setattr(results, "load_recipes", lambda: {**load_recipes(), NAME: recipe})
-        snapshot = results.Snapshot(open_store(root))
-        (result,) = (one for one in results.RESULTS if one.spec == results.fused_features)
-        return result.now(snapshot, KEY).content, result.now(snapshot, str(training_key(DATASET, "thesis"))).content
+        monkeypatch.setattr(snapshot, "load_recipes", lambda: {**load_recipes(), NAME: recipe})
+        now = snapshot.Snapshot(open_store(root))
+        (result,) = (one for one in RESULTS if one.spec == fused_features)
+        return result.now(now, KEY).content, result.now(now, str(training_key(DATASET, "thesis"))).content
 
     before, other = observed()
     assert set(before[DATASET]) == {"imaged_galaxies", "image_morphology"} and other == {}

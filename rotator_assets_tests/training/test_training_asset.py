@@ -16,8 +16,7 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipe_fields import Targets
 from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.definitions import definitions
-from rotator_assets.lineage import inputs
-from rotator_assets.lineage import observed_results as results
+from rotator_assets.lineage import inputs, snapshot
 from rotator_assets.lineage.notices import notices_of
 from rotator_assets.lineage.partitions import training_key
 from rotator_assets.orchestration.plans import Step
@@ -56,7 +55,7 @@ def root(new_root, monkeypatch) -> DataRoot:
     open_store(root).write("labeled_images", DATASET, frame)
     recipes = load_recipes()
     short = TINY.model_copy(update={"name": RECIPE, "folds": 2, "epochs": 2})
-    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: short})
+    monkeypatch.setattr(snapshot, "load_recipes", lambda: {**recipes, RECIPE: short})
     monkeypatch.setattr(learning, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(checkpoints_module, "MOST_TIME_WRITING", 1.0)
     return root
@@ -102,9 +101,9 @@ def left_behind(root: DataRoot) -> list[str]:
 
 
 def test_repeats_are_stored_separately_and_predicted_together(root, monkeypatch):
-    recipes = results.load_recipes()
+    recipes = snapshot.load_recipes()
     changed = recipes[RECIPE].model_copy(update={"repeats": 2, "epochs": 1})
-    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: changed})
+    monkeypatch.setattr(snapshot, "load_recipes", lambda: {**recipes, RECIPE: changed})
     monkeypatch.setattr("rotator_assets.core.profiles.reduced", lambda recipe, crop_px: recipe)
     with open_runner(root) as runner:
         materialize_inputs(runner)
@@ -129,13 +128,13 @@ def test_repeats_are_stored_separately_and_predicted_together(root, monkeypatch)
 def test_prediction_settings_change_without_another_training(root, monkeypatch):
     ask = Step("ask", ("predictions",), TRAINING.partition)
     tables, found = open_store(root), {}
-    recipes = results.load_recipes()
+    recipes = snapshot.load_recipes()
     with open_runner(root) as runner:
         materialize_inputs(runner)
         runner.materialize(TRAINING)
         for averaged in (False, True):
             changed = recipes[RECIPE].model_copy(update={"test_time_averaging": averaged})
-            monkeypatch.setattr(results, "load_recipes", lambda changed=changed: {**recipes, RECIPE: changed})
+            monkeypatch.setattr(snapshot, "load_recipes", lambda changed=changed: {**recipes, RECIPE: changed})
             runner.materialize(ask)
             found[averaged] = tables.read("predictions", str(TRAINING.partition))
             assert (tables.read("repeat_predictions", str(TRAINING.partition))["averaged"] == averaged).all()
@@ -161,7 +160,7 @@ def test_notices_of_a_training_are_in_the_table_of_notices(root, monkeypatch):
     galaxies = store.read("labeled_images", DATASET).reindex(columns=TABLES["imaged_galaxies"].column_names)
     store.write("imaged_galaxies", DATASET, galaxies)
     learns = TINY.model_copy(update={"name": RECIPE, "folds": 2, "epochs": 1, "targets": Targets(t_type=0.3)})
-    monkeypatch.setattr(results, "load_recipes", lambda: {**recipes, RECIPE: learns})
+    monkeypatch.setattr(snapshot, "load_recipes", lambda: {**recipes, RECIPE: learns})
     with open_runner(root) as runner:
         materialize_inputs(runner)
         runner.materialize(TRAINING)
@@ -191,9 +190,9 @@ def test_each_epoch_is_logged_once_and_nothing_is_stale_after(root):
 
 def test_an_encoder_and_self_supervised_training_are_part_of_a_training(root, monkeypatch):
     """Their epochs are logged; another file under the same name makes the training stale."""
-    recipes = results.load_recipes()
+    recipes = snapshot.load_recipes()
     settings = {"pretrained": "tiny.keras", "frozen_epochs": 1, "pretraining": "vicreg", "pretraining_epochs": 2}
-    for module in (results, inputs):
+    for module in (snapshot, inputs):
         changed = {**recipes, RECIPE: recipes[RECIPE].model_copy(update=settings)}
         monkeypatch.setattr(module, "load_recipes", lambda changed=changed: changed)
     with open_runner(root) as runner:

@@ -10,9 +10,10 @@ from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.study import LEARNING_CURVES
 from rotator_assets.evaluation.assets import roc_report
 from rotator_assets.lineage.groups import all_trainings, described, robustness_asset, step
-from rotator_assets.lineage.observed_results import fractions, learning_curve_sources
+from rotator_assets.lineage.observed_results import learning_curve_sources
 from rotator_assets.lineage.partitions import dataset_partitions
 from rotator_assets.lineage.reads import Reads
+from rotator_assets.lineage.snapshot import training_fractions
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.learning_curve.exhibits import EXHIBITS
 from rotator_assets.robustness.learning_curve.tables import TABLES
@@ -50,7 +51,7 @@ def learning_curve(context: dg.AssetExecutionContext, store: dg.ResourceParam[Ta
         if points["n_train"].nunique() >= FEWEST_POINTS:
             fit = fit_learning_curve(points["n_train"], points["auc"], points["auc_error"], seed=_SEED)
         else:
-            missing = [name for name in fractions(recipes, reference) if name not in set(points["recipe"])]
+            missing = [name for name in training_fractions(recipes, reference) if name not in set(points["recipe"])]
             needs = f"{reference} needs trainings with {FEWEST_POINTS} different numbers of galaxies"
             needs += f"; not trained: {', '.join(missing)}" if missing else "; recipes that differ in training_fraction"
         fits.append(Curve(reference, points, fit, needs))
@@ -85,7 +86,7 @@ def _curve_points(metrics: pd.DataFrame, recipes: dict[str, Recipe]) -> pd.DataF
     # The interval is symmetric in logit(AUC); its half width there is that of AUC over AUC (1 - AUC).
     width = logit(metrics["auc_high"].astype(float)) - logit(metrics["auc_low"].astype(float))
     auc = metrics["auc"].astype(float)
-    reference = {name: of for of in LEARNING_CURVES for name in fractions(recipes, of)}
+    reference = {name: of for of in LEARNING_CURVES for name in training_fractions(recipes, of)}
     points = metrics.assign(
         reference=metrics["recipe"].map(reference),
         training_fraction=fraction,
