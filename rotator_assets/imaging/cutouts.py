@@ -14,7 +14,7 @@ from rotator_assets.core.files import walk_files
 from rotator_assets.core.settings import ImageSettings, MockSettings
 from rotator_assets.imaging.bands import BANDS
 from rotator_assets.imaging.centre import crop_start, middle
-from rotator_assets.imaging.cropping import centre_crop, check_size, pad_or_crop
+from rotator_assets.imaging.cropping import centre_crop, check_size, interleaved, pad_or_crop
 from rotator_assets.imaging.image_checks import (
     MAX_OFFSET_PX,
     SCALE_TOLERANCE,
@@ -65,7 +65,8 @@ class Cutout:
         Apparent size of the galaxy over that in its file: 1 unless the galaxy was moved to another redshift. Sizes from
         the survey's catalogues have to be multiplied by it.
     sky
-        Right ascension and declination of the middle of the image, degrees; None if the file has no coordinates.
+        Right ascension and declination of the middle of an observed image, degrees, if the position of the galaxy was
+        not given; None if the file has no coordinates.
     """
 
     pixels: NDArray[np.float32]
@@ -136,7 +137,7 @@ def make_cutout(
     InputError
         If sky stamps are needed but missing or too small.
     """
-    image = source.read()
+    image = source.read(treatment.crop_px) if treatment.noise == "observed" else source.read()
     if treatment.noise == "observed":
         check_size(image.pixels, treatment.crop_px)
     place = check_matches(
@@ -156,7 +157,7 @@ def make_cutout(
     if not treatment.images.check_saturation and image.missing is not None:
         image = replace(image, missing=np.where(image.missing == Missing.SATURATED, 0, image.missing))
     if treatment.noise == "observed":
-        return replace(_observed(image, treatment, conditions), sky=_middle_of(image))
+        return _observed(image, treatment, conditions, None if place else _middle_of(image))
     return _simulated(image, galaxy_id, treatment, conditions)
 
 
@@ -179,18 +180,20 @@ def _place(image: GalaxyImage, place: tuple[float, float] | None, crop_px: int) 
     return {"galaxy_x_pixels": x - crop_start(nx, crop_px), "galaxy_y_pixels": y - crop_start(ny, crop_px)}
 
 
-def _observed(image: GalaxyImage, treatment: Treatment, conditions: Conditions) -> Cutout:
+def _observed(
+    image: GalaxyImage, treatment: Treatment, conditions: Conditions, sky: tuple[float, float] | None
+) -> Cutout:
     """Return the centre of an observed image."""
     pixels = centre_crop(image.pixels, treatment.crop_px)
     missing = None if image.missing is None else centre_crop(image.missing, treatment.crop_px)
     conditions["filled_fraction"] = check_complete(missing, treatment.images.max_missing_fraction)
     if missing is not None and conditions["filled_fraction"]:
         pixels = filled(pixels, missing)
+    pixels = interleaved(pixels)
     check_usable(pixels)
-    pixels = np.ascontiguousarray(pixels)
     if image.unit == "colour" and treatment.images.check_saturation:
         check_not_white(pixels)
-    return Cutout(pixels, conditions, image.synthetic)
+    return Cutout(pixels, conditions, image.synthetic, sky=sky)
 
 
 def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditions: Conditions) -> Cutout:

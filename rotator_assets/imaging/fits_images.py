@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import IO, Any
 
@@ -108,7 +108,7 @@ def _of_plain(image: PlainImage) -> FitsImage:
     planes = image.values if image.values.ndim == 3 else image.values[None]
     coordinates = _coordinates(image, keywords)
     if coordinates is not None and coordinates.is_mirrored:
-        planes, coordinates = planes[..., ::-1], coordinates.mirrored(planes.shape[-1])
+        planes, coordinates = np.ascontiguousarray(planes[..., ::-1]), coordinates.mirrored(planes.shape[-1])
     wavelengths = _wavelengths_of(image.header) if len(planes) > 1 else None
     synthetic = keywords.get(SYNTHETIC_KEYWORD) is True
     return FitsImage(planes, keywords, coordinates, wavelengths, None, (), synthetic, image.header)
@@ -120,7 +120,7 @@ def _coordinates(image: PlainImage, keywords: Keywords) -> TangentPlane | None:
     common = _coordinates_of(image.header)
     if common is None or not (type(ra) is float and type(dec) is float and abs(dec) <= 90):
         return TangentPlane.from_header(keywords)
-    return replace(common, ra=ra, dec=dec)
+    return TangentPlane(ra, dec, common.x, common.y, common.matrix)
 
 
 @lru_cache(maxsize=64)

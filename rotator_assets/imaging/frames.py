@@ -98,7 +98,7 @@ class FrameSource(ImageSource):
         """Return the shape of the cut-out away from the edges of the field."""
         return self.size_px, self.size_px
 
-    def read(self) -> GalaxyImage:
+    def read(self, crop_px: int | None = None) -> GalaxyImage:
         """Read the cut-out, with the galaxy within half a pixel of the middle.
 
         Scale, direction of north and coordinates are those of the r band. Near the edge of a frame the cut-out is as
@@ -114,7 +114,8 @@ class FrameSource(ImageSource):
                 sizes.append(_largest_cut(whole[band], self.ra, self.dec))
         size = min(self.size_px, *sizes)
         cuts = {band: _cut(frame, self.ra, self.dec, size) for band, frame in whole.items()}
-        pixels, missing = joined([calibrated(cuts[band].pixels, cuts[band].nanomaggies) for band in BANDS])
+        stored = np.stack([cuts[band].pixels for band in BANDS])
+        pixels, missing = joined([calibrated(stored, [cuts[band].nanomaggies for band in BANDS], crop_px=crop_px)])
         r = cuts["r"].coordinates
         return GalaxyImage(
             pixels=pixels,

@@ -5,6 +5,8 @@ Each check raises UnusableImage with the reason. A limit of None skips its check
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,17 +65,16 @@ def check_matches(
     if max_offset_px is not None and place is not None:
         offset = offset_px(image, place)
         if offset > max_offset_px:
-            where = f"{np.ceil(offset):.0f} pixels off the centre" if np.isfinite(offset) else "far outside the image"
+            where = f"{math.ceil(offset)} pixels off the centre" if math.isfinite(offset) else "far outside the image"
             raise UnusableImage(f"the galaxy is {where}, by the file's celestial coordinates")
     return place
 
 
 def pixel_of(image: GalaxyImage, ra: float | None, dec: float | None) -> tuple[float, float] | None:
     """Return column and row of a position in degrees, NaN far from the image; None without position or coordinates."""
-    if image.coordinates is None or ra is None or dec is None or not np.isfinite([ra, dec]).all():
+    if image.coordinates is None or ra is None or dec is None or not (math.isfinite(ra) and math.isfinite(dec)):
         return None
-    x, y = image.coordinates.pixel(ra, dec)
-    return float(x), float(y)
+    return image.coordinates.pixel(ra, dec)
 
 
 def offset_px(image: GalaxyImage, place: tuple[float, float]) -> float:
@@ -81,9 +82,11 @@ def offset_px(image: GalaxyImage, place: tuple[float, float]) -> float:
 
     The distance is in pixels, beyond half a pixel along each axis.
     """
+    if not all(map(math.isfinite, place)):
+        return math.inf
     ny, nx = image.pixels.shape[:2]
     across, along = (max(abs(p - middle(n)) - 0.5, 0.0) for p, n in zip(place, (nx, ny), strict=True))
-    return float(np.hypot(across, along)) if np.isfinite(place).all() else np.inf
+    return math.hypot(across, along)
 
 
 def check_usable(pixels: NDArray[np.float32]) -> None:
@@ -93,8 +96,9 @@ def check_usable(pixels: NDArray[np.float32]) -> None:
     if not np.isfinite(pixels).all():
         invalid = int(np.count_nonzero(~np.isfinite(pixels)))
         raise UnusableImage(f"{invalid} of {pixels.size} values in the crop are NaN or infinite")
-    for band, plane in zip(BANDS, np.moveaxis(pixels, 2, 0), strict=True):
-        if plane[0, 0] == plane[-1, -1] and plane.min() == plane.max():
+    for n in np.flatnonzero(pixels[0, 0] == pixels[-1, -1]):
+        band, plane = BANDS[n], pixels[..., n]
+        if plane.min() == plane.max():
             value = "all zero" if plane.max() == 0 else f"constant ({plane.max():g})"
             raise UnusableImage(f"band {band} is {value} in the crop")
 
