@@ -102,8 +102,12 @@ class TangentPlane:
 
         NaN more than 89 degrees from the reference.
         """
-        (dx,), (dy,) = np.dot(_inverse(self.matrix), np.transpose([self._offset(ra, dec)])).tolist()
-        return self.x + dx, self.y + dy
+        return self._pixels((ra, dec))[0]
+
+    def _pixels(self, *positions: tuple[float, float]) -> list[tuple[float, float]]:
+        offsets = [self._offset(ra, dec) for ra, dec in positions]
+        x, y = np.dot(_inverse(self.matrix), list(zip(*offsets, strict=True))).tolist()
+        return [(self.x + dx, self.y + dy) for dx, dy in zip(x, y, strict=True)]
 
     def _offset(self, ra: float, dec: float) -> tuple[float, float]:
         """Return the place of a position in the plane of the projection, in degrees to the east and north."""
@@ -134,8 +138,7 @@ class TangentPlane:
         """
         ra, dec = (self.ra, self.dec) if ra is None or dec is None else (ra, dec)
         inwards = -_STEP_DEG if dec > 0 else _STEP_DEG  # never across a pole
-        places = [self._offset(ra, dec), self._offset(ra, dec + inwards)]
-        (x0, x1), (y0, y1) = np.dot(_inverse(self.matrix), np.transpose(places)).tolist()
+        (x0, y0), (x1, y1) = self._pixels((ra, dec), (ra, dec + inwards))
         north = np.arctan2((y1 - y0) * inwards, (x1 - x0) * inwards)
         angle = 90 - math.degrees(north)
         return (-angle if self.is_mirrored else angle) % 360
