@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.core.errors import UnusableImage
 from rotator_assets.imaging.keywords import Keywords, number, text
@@ -40,7 +40,7 @@ class TangentPlane:
     Attributes
     ----------
     ra, dec
-        Reference point in degrees.
+        Reference point in degrees; arrays for images that differ only in it.
     x, y
         Pixel of the reference point: column and row, counted from 0 at the centre of the first.
     matrix
@@ -97,28 +97,23 @@ class TangentPlane:
         """Return the coordinates of ``image[y:, x:]``."""
         return replace(self, x=self.x - x, y=self.y - y)
 
-    def pixel(self, ra: float, dec: float) -> tuple[float, float]:
-        """Return x and y (column and row from 0) of a position in degrees.
+    def pixel(self, ra: ArrayLike, dec: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return x and y (columns and rows from 0) of positions in degrees.
 
         NaN more than 89 degrees from the reference.
         """
-        return self._pixels((ra, dec))[0]
+        moved = _inverse(self.matrix) @ np.stack(self._offset(ra, dec), axis=-1)[..., None]
+        return self.x + moved[..., 0, 0], self.y + moved[..., 1, 0]
 
-    def _pixels(self, *positions: tuple[float, float]) -> list[tuple[float, float]]:
-        offsets = [self._offset(ra, dec) for ra, dec in positions]
-        x, y = np.dot(_inverse(self.matrix), list(zip(*offsets, strict=True))).tolist()
-        return [(self.x + dx, self.y + dy) for dx, dy in zip(x, y, strict=True)]
-
-    def _offset(self, ra: float, dec: float) -> tuple[float, float]:
-        """Return the place of a position in the plane of the projection, in degrees to the east and north."""
-        ra, dec, ra0, dec0 = math.radians(ra), math.radians(dec), math.radians(self.ra), math.radians(self.dec)
+    def _offset(self, ra: ArrayLike, dec: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return where positions lie in the plane of the projection, in degrees to the east and north."""
+        ra, dec, ra0, dec0 = np.radians(ra), np.radians(dec), np.radians(self.ra), np.radians(self.dec)
         sin0, cos0, sin, cos, along = np.sin(dec0), np.cos(dec0), np.sin(dec), np.cos(dec), np.cos(ra - ra0)
         height = sin0 * sin + cos0 * cos * along
-        if not height > _COS_89_DEG:
-            return math.nan, math.nan
+        height = np.where(height > _COS_89_DEG, height, np.nan)
         east = cos * np.sin(ra - ra0) / height
         north = (cos0 * sin - sin0 * cos * along) / height
-        return math.degrees(east), math.degrees(north)
+        return np.degrees(east), np.degrees(north)
 
     def sky(self, x: float, y: float) -> tuple[float, float]:
         """Return right ascension and declination, in degrees, of a place in pixels (column and row from 0)."""
@@ -129,18 +124,20 @@ class TangentPlane:
         dec = np.arctan2(north * cos0 + sin0, np.hypot(east, cos0 - north * sin0))
         return math.degrees(ra) % 360, math.degrees(dec)
 
-    def north_angle_deg(self, ra: float | None = None, dec: float | None = None) -> float:
-        """Return the position angle of the +y axis at a position (default: the reference point).
+    def north_angle_deg(self, ra: ArrayLike | None = None, dec: ArrayLike | None = None) -> NDArray[np.float64]:
+        """Return the position angle of the +y axis at positions (default: the reference point).
 
         The angle is in degrees east of north, in [0, 360). With east to the left of north it is the angle from north to
         +y, counterclockwise in the picture. A position angle on the sky minus this angle is the angle in the picture,
         counterclockwise from +y.
         """
         ra, dec = (self.ra, self.dec) if ra is None or dec is None else (ra, dec)
-        inwards = -_STEP_DEG if dec > 0 else _STEP_DEG  # never across a pole
-        (x0, y0), (x1, y1) = self._pixels((ra, dec), (ra, dec + inwards))
-        north = np.arctan2((y1 - y0) * inwards, (x1 - x0) * inwards)
-        angle = 90 - math.degrees(north)
+        inwards = np.where(np.greater(dec, 0), -_STEP_DEG, _STEP_DEG)  # never across a pole
+        ends = [self._offset(ra, dec), self._offset(ra, dec + inwards)]
+        moved = _inverse(self.matrix) @ np.stack([np.stack(end, axis=-1) for end in ends], axis=-1)
+        x, y = self.x + moved[..., 0, :], self.y + moved[..., 1, :]
+        north = np.arctan2((y[..., 1] - y[..., 0]) * inwards, (x[..., 1] - x[..., 0]) * inwards)
+        angle = 90 - np.degrees(north)
         return (-angle if self.is_mirrored else angle) % 360
 
 

@@ -144,16 +144,15 @@ def make_cutout(
         image,
         ra,
         dec,
-        arcsec_per_pixel=treatment.arcsec_per_pixel if treatment.images.check_pixel_scale else None,
+        arcsec_per_pixel=expected_scale(treatment),
         max_offset_px=MAX_OFFSET_PX if treatment.images.check_centre else None,
     )
-    conditions = {
-        "image_unit": image.unit,
-        "arcsec_per_pixel": image.arcsec_per_pixel,
-        "north_angle_deg": image.north_angle_deg,
-        "unread_extensions": ", ".join(image.unread) or None,
-        **_place(image, place, treatment.crop_px),
-    }
+    shape = image.pixels.shape[:2]
+    if place is not None and offset_px(shape, *place) > MAX_OFFSET_PX:
+        place = None  # the centre is not checked
+    conditions = conditions_of(
+        image.unit, image.arcsec_per_pixel, image.north_angle_deg, image.unread, place, shape, treatment
+    )
     if not treatment.images.check_saturation and image.missing is not None:
         image = replace(image, missing=np.where(image.missing == Missing.SATURATED, 0, image.missing))
     if treatment.noise == "observed":
@@ -167,17 +166,35 @@ def _middle_of(image: GalaxyImage) -> tuple[float, float] | None:
     return image.coordinates.sky(middle(nx), middle(ny)) if image.coordinates else None
 
 
-def _place(image: GalaxyImage, place: tuple[float, float] | None, crop_px: int) -> dict[str, float]:
-    """Return the position of the galaxy in the crop (see `centre`) as columns of table ``images``.
+def expected_scale(treatment: Treatment) -> float | None:
+    """Return the side of a pixel in arcsec that every file must have; None if any is accepted."""
+    return treatment.arcsec_per_pixel if treatment.images.check_pixel_scale else None
 
-    ``place`` is where the file's coordinates put it; without the check of the centre, that may be far from the middle,
-    and is ignored then.
+
+def conditions_of(
+    unit: str,
+    arcsec_per_pixel: float | None,
+    north_angle_deg: float | None,
+    unread: tuple[str, ...],
+    place: tuple[float, float] | None,
+    shape: tuple[int, ...],
+    treatment: Treatment,
+) -> Conditions:
+    """Return what an image of ``shape`` (ny, nx) is known to show, as columns of table ``images``.
+
+    ``place`` is where the file's coordinates put the galaxy (see `centre`), by default the middle. Without the check of
+    the centre, that may be far from the middle, and is not passed then.
     """
-    ny, nx = image.pixels.shape[:2]
-    x, y = middle(nx), middle(ny)
-    if place is not None and offset_px(image, place) <= MAX_OFFSET_PX:
-        x, y = place
-    return {"galaxy_x_pixels": x - crop_start(nx, crop_px), "galaxy_y_pixels": y - crop_start(ny, crop_px)}
+    ny, nx = shape
+    x, y = place or (middle(nx), middle(ny))
+    return {
+        "image_unit": unit,
+        "arcsec_per_pixel": arcsec_per_pixel,
+        "north_angle_deg": north_angle_deg,
+        "unread_extensions": ", ".join(unread) or None,
+        "galaxy_x_pixels": x - crop_start(nx, treatment.crop_px),
+        "galaxy_y_pixels": y - crop_start(ny, treatment.crop_px),
+    }
 
 
 def _observed(

@@ -122,7 +122,7 @@ class FrameSource(ImageSource):
             arcsec_per_pixel=r.arcsec_per_pixel,
             unit="nanomaggies",
             synthetic=any(cut.synthetic for cut in cuts.values()),
-            north_angle_deg=r.north_angle_deg(self.ra, self.dec),
+            north_angle_deg=float(r.north_angle_deg(self.ra, self.dec)),
             coordinates=r,
             missing=missing,
         )

@@ -5,10 +5,8 @@ Each check raises UnusableImage with the reason. A limit of None skips its check
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.core.errors import UnusableImage
 from rotator_assets.imaging.bands import BANDS
@@ -58,35 +56,38 @@ def check_matches(
     UnusableImage
         If a check fails.
     """
-    scale = image.arcsec_per_pixel
-    if arcsec_per_pixel is not None and scale is not None and not abs(scale / arcsec_per_pixel - 1) <= SCALE_TOLERANCE:
-        raise UnusableImage(f"pixels of {scale:.3f} arcsec, {arcsec_per_pixel:g} arcsec are needed")
+    check_scale(image.arcsec_per_pixel, arcsec_per_pixel)
     place = pixel_of(image, ra, dec)
     if max_offset_px is not None and place is not None:
-        offset = offset_px(image, place)
+        offset = offset_px(image.pixels.shape, *place)
         if offset > max_offset_px:
-            where = f"{math.ceil(offset)} pixels off the centre" if math.isfinite(offset) else "far outside the image"
+            where = f"{np.ceil(offset):.0f} pixels off the centre" if np.isfinite(offset) else "far outside the image"
             raise UnusableImage(f"the galaxy is {where}, by the file's celestial coordinates")
     return place
 
 
+def check_scale(scale: float | None, arcsec_per_pixel: float | None) -> None:
+    """Raise UnusableImage if the side of a pixel in arcsec differs from the expected one by more than 2 %."""
+    if arcsec_per_pixel is not None and scale is not None and not abs(scale / arcsec_per_pixel - 1) <= SCALE_TOLERANCE:
+        raise UnusableImage(f"pixels of {scale:.3f} arcsec, {arcsec_per_pixel:g} arcsec are needed")
+
+
 def pixel_of(image: GalaxyImage, ra: float | None, dec: float | None) -> tuple[float, float] | None:
     """Return column and row of a position in degrees, NaN far from the image; None without position or coordinates."""
-    if image.coordinates is None or ra is None or dec is None or not (math.isfinite(ra) and math.isfinite(dec)):
+    if image.coordinates is None or ra is None or dec is None or not (np.isfinite(ra) and np.isfinite(dec)):
         return None
-    return image.coordinates.pixel(ra, dec)
+    x, y = image.coordinates.pixel(ra, dec)
+    return float(x), float(y)
 
 
-def offset_px(image: GalaxyImage, place: tuple[float, float]) -> float:
-    """Return the distance of a place (column, row) from the middle of an image; infinite if it is not finite.
+def offset_px(shape: tuple[int, ...], x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """Return the distance of places (columns, rows) from the middle of an image (ny, nx, ...); infinite if not finite.
 
     The distance is in pixels, beyond half a pixel along each axis.
     """
-    if not all(map(math.isfinite, place)):
-        return math.inf
-    ny, nx = image.pixels.shape[:2]
-    across, along = (max(abs(p - middle(n)) - 0.5, 0.0) for p, n in zip(place, (nx, ny), strict=True))
-    return math.hypot(across, along)
+    beyond = [np.maximum(np.abs(p - middle(n)) - 0.5, 0.0) for p, n in ((x, shape[1]), (y, shape[0]))]
+    offset = np.hypot(*beyond)
+    return np.where(np.isnan(offset), np.inf, offset)
 
 
 def check_usable(pixels: NDArray[np.float32]) -> None:

@@ -174,13 +174,19 @@ def _read_cube(content: IO[bytes], simulated: bool, crop_px: int | None) -> Gala
         return _of_flat(image, [_flat_plane(image, band, simulated, crop_px) for band in BANDS])
     if len(image.planes) == 1:
         raise UnusableImage(f"has shape {image.planes.shape[1:]}, a cube (band, y, x) is needed")
+    planes = [_calibrated(image, *cube_bands(image, simulated), simulated, crop_px)]
+    return _galaxy_image(planes, image, image.synthetic, image.unread)
+
+
+def cube_bands(image: FitsImage, simulated: bool) -> tuple[list[int], list[float]]:
+    """Return the planes of g, r and i in a cube, and nanomaggies per unit of each; see `_read_cube`.
+
+    Raises UnusableImage if they cannot be determined.
+    """
     matrix = None if image.coordinates is None else image.coordinates.matrix
     if image.header is not None:
-        order, factors = _bands_of(image.header, image.wavelengths_um, matrix, simulated)
-    else:
-        order, factors = _bands(image.keywords, len(image.planes), image.wavelengths_um, matrix, simulated)
-    planes = [_calibrated(image, order, factors, simulated, crop_px)]
-    return _galaxy_image(planes, image, image.synthetic, image.unread)
+        return _bands_of(image.header, image.wavelengths_um, matrix, simulated)
+    return _bands(image.keywords, len(image.planes), image.wavelengths_um, matrix, simulated)
 
 
 @lru_cache(maxsize=64)
@@ -286,7 +292,7 @@ def _galaxy_image(planes: list[Planes], image: FitsImage, synthetic: bool, unrea
     pixels, missing = joined(planes)
     redshift = north = None
     if image.coordinates is not None:
-        north = image.coordinates.north_angle_deg()
+        north = float(image.coordinates.north_angle_deg())
     else:
         placed = number(image.keywords, "USE_Z") or number(image.keywords, "REDSHIFT")
         redshift = placed if placed is not None and placed > 0 else None

@@ -139,7 +139,7 @@ def filled(pixels: NDArray[np.float32], missing: NDArray[np.uint8]) -> NDArray[n
 
 
 def _of_values(plane: NDArray[Any], noiseless: bool) -> NDArray[np.uint8] | None:
-    if surely_complete(plane[None], noiseless):
+    if surely_complete(plane[None, None], noiseless)[0]:
         return None
     ordered = np.sort(plane, axis=None)  # NaN last, equal values adjacent
     invalid = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or _holds_sentinels(ordered)
@@ -152,35 +152,41 @@ def _of_values(plane: NDArray[Any], noiseless: bool) -> NDArray[np.uint8] | None
     return why if why.any() else None
 
 
-def surely_complete(planes: NDArray[Any], noiseless: bool, window: tuple[slice, slice] = (slice(None),) * 2) -> bool:
-    """Return True only if `missing_pixels` finds no missing pixel in a window of the bands; a fast test for floats.
+def surely_complete(
+    images: NDArray[Any], noiseless: bool, window: tuple[slice, slice] = (slice(None),) * 2
+) -> NDArray[np.bool_]:
+    """Return where `missing_pixels` surely finds no missing pixel in a window of any band; a fast test for floats.
 
     Parameters
     ----------
-    planes
-        Fluxes (n, ny, nx) in the unit of the file.
+    images
+        Fluxes (n, bands, ny, nx) in the unit of the files.
     noiseless
-        Whether the image is a simulation without noise.
+        Whether the images are simulations without noise.
     window
         Rows and columns in which pixels may not be missing. A pixel there may repeat those elsewhere.
 
     Returns
     -------
-    bool
+    bool array of shape (n,)
         False if a pixel of the window may be missing.
     """
-    if planes.dtype != np.float32 or not planes.flags.c_contiguous or min(planes.shape[1:]) < _LEAST_PX:
-        return False
-    rows, columns = (_wider(part, side) for part, side in zip(window, planes.shape[1:], strict=True))
-    seen = np.ascontiguousarray(planes[:, rows, columns])
-    lowest, highest = (extreme.reduce(seen.reshape(len(seen), -1), axis=1) for extreme in (np.minimum, np.maximum))
-    if not (lowest.min() > -_NO_FLUX and highest.max() < _NO_FLUX):  # or NaN
-        return False
-    if lowest.min() <= -_SMALLEST_SENTINEL or highest.max() >= _SMALLEST_SENTINEL:
-        beyond = seen[np.abs(seen) >= _SMALLEST_SENTINEL]
-        if _holds_sentinels(np.sort(beyond)):
-            return False
-    return noiseless or not (_repeat(planes, seen, highest) or _have_flat_squares(planes, seen))
+    if images.dtype != np.float32 or not images.flags.c_contiguous or min(images.shape[2:]) < _LEAST_PX:
+        return np.zeros(len(images), bool)
+    rows, columns = (_wider(part, side) for part, side in zip(window, images.shape[2:], strict=True))
+    seen = np.ascontiguousarray(images[..., rows, columns])
+    values = seen.reshape(*seen.shape[:2], -1)
+    lowest, highest = np.minimum.reduce(values, axis=2), np.maximum.reduce(values, axis=2)
+    complete = ((lowest > -_NO_FLUX) & (highest < _NO_FLUX)).all(axis=1)  # False for NaN
+    extreme = ((lowest <= -_SMALLEST_SENTINEL) | (highest >= _SMALLEST_SENTINEL)).any(axis=1)
+    for n in np.flatnonzero(complete & extreme):
+        complete[n] = not _holds_sentinels(np.sort(seen[n][np.abs(seen[n]) >= _SMALLEST_SENTINEL]))
+    if noiseless:
+        return complete
+    complete &= ~_have_flat_squares(images, seen)
+    for n in np.flatnonzero(complete):
+        complete[n] = not _repeat(images[n], seen[n], highest[n])
+    return complete
 
 
 def _wider(part: slice, n: int) -> slice:
@@ -213,15 +219,17 @@ def _ends(values: NDArray[np.float32], n_bits: int) -> NDArray[np.intp]:
     return (values.ravel().view(np.uint32) & np.uint32(2**n_bits - 1)).astype(np.intp)
 
 
-def _have_flat_squares(planes: NDArray[np.float32], seen: NDArray[np.float32]) -> bool:
-    """Return False only if `_may_be_flat` would do so for the part ``seen`` of each plane.
+def _have_flat_squares(images: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return False only where `_may_be_flat` would do so for the part ``seen`` of each band, both (n, bands, ny, nx).
 
     The noise is not computed; it is compared with the smallest range.
     """
     with np.errstate(invalid="ignore"):
-        steps = _steps(planes)
-    limits = _smallest_ranges(seen) / _FLAT / _sigma(1.0) * (1 - 1e-5)  # rounding
-    return any(np.count_nonzero(of < limit) <= of.size // 2 for of, limit in zip(steps, limits, strict=True))
+        steps = _steps(images)
+    ranges = _smallest_ranges(seen.reshape(-1, *seen.shape[2:])).reshape(seen.shape[:2])
+    limits = ranges / _FLAT / _sigma(1.0) * (1 - 1e-5)  # rounding
+    below = np.count_nonzero(steps < limits[..., None, None], axis=(2, 3))
+    return (below <= steps[0, 0].size // 2).any(axis=1)
 
 
 def _may_repeat(ordered: NDArray[Any]) -> bool:
@@ -269,7 +277,7 @@ def _noise(plane: NDArray[Any]) -> float:
 
 
 def _steps(planes: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the absolute second differences along every tenth row of a plane (ny, nx) or several."""
+    """Return the absolute second differences along every tenth row of planes (..., ny, nx)."""
     rows = np.array(planes[..., ::10, :], np.float64, order="C")
     flat = rows.ravel()  # one long row takes less time
     differences = flat[1:] - flat[:-1]

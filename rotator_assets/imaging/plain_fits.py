@@ -64,15 +64,15 @@ class PlainImage:
 
     Attributes
     ----------
-    values
-        float32 (ny, nx) or (n, ny, nx).
+    stored
+        Values as in the file, big-endian float32 (ny, nx) or (n, ny, nx).
     header
         The same object for files that differ only in their position.
     position
         ``CRVAL1`` and ``CRVAL2``, if the header has them.
     """
 
-    values: NDArray[np.float32]
+    stored: NDArray[np.float32]
     header: PlainHeader
     position: dict[str, object]
 
@@ -95,8 +95,7 @@ def read_plain(content: IO[bytes], max_values: int) -> PlainImage | None:
     stored = content.read(n_bytes + BLOCK_BYTES)  # copies nothing of a file in memory that is read to its end
     if not n_bytes <= len(stored) <= n_bytes + -n_bytes % BLOCK_BYTES:
         return None
-    values = np.frombuffer(stored, ">f4", header.size, header_bytes).astype(np.float32).reshape(header.shape)
-    return PlainImage(values, header, position)
+    return PlainImage(np.frombuffer(stored, ">f4", header.size, header_bytes).reshape(header.shape), header, position)
 
 
 def _apart(header: bytes) -> tuple[bytes, list[bytes]]:

@@ -70,7 +70,7 @@ def _missing(
 ) -> NDArray[np.uint8] | None:
     shape = stored.shape[1:]
     size = max(shape) if crop_px is None or crop_px > min(shape) else crop_px
-    if weights is None and surely_complete(stored, simulated, central(shape, size)):
+    if weights is None and surely_complete(stored[None], simulated, central(shape, size))[0]:
         return None
     each = np.broadcast_to(weights, stored.shape) if weights is not None else [None] * len(stored)
     found = [missing_pixels(plane, simulated, weight) for plane, weight in zip(stored, each, strict=True)]
