@@ -106,6 +106,7 @@ def check_usable(pixels: NDArray[np.float32]) -> None:
 
 def check_not_white(pixels: NDArray[np.float32], max_white_fraction: float = MAX_WHITE_FRACTION) -> None:
     """Raise UnusableImage if a larger fraction of a colour picture (ny, nx, 3) is white: it is saturated."""
-    white = float(np.mean((pixels >= 1).all(axis=2)))
+    is_white = pixels >= 1
+    white = float(np.mean(is_white[..., 0] & is_white[..., 1] & is_white[..., 2]))
     if white > max_white_fraction:
         raise UnusableImage(f"saturated: {white:.1%} of the picture is white")

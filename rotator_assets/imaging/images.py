@@ -142,15 +142,27 @@ def reading(file: ImageFile) -> Generator[None]:
 @contextmanager
 def _content(file: ImageFile) -> Generator[tuple[IO[bytes], Literal["FITS", "PNG", "JPG"]]]:
     """Yield a file's unpacked content and its format. Raises UnusableImage."""
-    with reading(file), opened(file) as stream, unpacking(stream, MAX_BYTES) as content:
-        start = content.read(len(_PNG))
-        content.seek(0)
-        if start.startswith(b"SIMPLE"):
-            yield content, "FITS"
-        elif start == _PNG or start.startswith(_JPG):
-            yield content, "PNG" if start == _PNG else "JPG"
-        else:
-            raise UnusableImage("is neither a FITS file nor a PNG or JPG picture" if start else "is empty")
+    with reading(file), opened(file) as stream:
+        if kind := _kind(stream):
+            yield stream, kind
+            return
+        with unpacking(stream, MAX_BYTES) as content:
+            if kind := _kind(content):
+                yield content, kind
+                return
+            empty = not content.read(1)
+            raise UnusableImage("is empty" if empty else "is neither a FITS file nor a PNG or JPG picture")
+
+
+def _kind(content: IO[bytes]) -> Literal["FITS", "PNG", "JPG"] | None:
+    """Return the format of an image by its first bytes, and go back to its beginning."""
+    start = content.read(len(_PNG))
+    content.seek(0)
+    if start.startswith(b"SIMPLE"):
+        return "FITS"
+    if start == _PNG:
+        return "PNG"
+    return "JPG" if start.startswith(_JPG) else None
 
 
 def _read_one(file: ImageFile, simulated: bool, crop_px: int | None) -> GalaxyImage:
@@ -323,11 +335,15 @@ def _read_colour(content: IO[bytes], kind: Literal["PNG", "JPG"]) -> GalaxyImage
             raise UnusableImage(f"is an animation of {n_frames} pictures, one is needed")
         synthetic = str(picture.info.get("synthetic", "")).casefold() == "true"
         transparent = picture.mode == "RGBA" or "transparency" in picture.info
-        upright = ImageOps.exif_transpose(picture).convert("RGBA" if transparent else "RGB")
-    rgba = np.asarray(upright)[::-1]
-    if (rgba[..., :1] == rgba[..., 1:3]).all() and rgba[..., 0].any():
+        ImageOps.exif_transpose(picture, in_place=True)
+        mode = "RGBA" if transparent else "RGB"
+        rgba = np.asarray(picture if picture.mode == mode else picture.convert(mode))[::-1]
+    red, green, blue = (rgba[..., channel] for channel in range(3))
+    if (red == green).all() and (red == blue).all() and red.any():
         raise UnusableImage("has no colours: its three channels are the same")
-    pixels = np.ascontiguousarray(rgba[..., 2::-1], dtype=np.float32) / np.float32(255)
+    planes = np.stack([blue, green, red], dtype=np.float32, casting="unsafe")
+    planes /= np.float32(255)
+    pixels = planes.transpose(1, 2, 0)
     missing = None
     if transparent and not rgba[..., 3].all():
         missing = np.where(rgba[..., 3:] > 0, 0, Missing.TRANSPARENT).astype(np.uint8).repeat(3, axis=2)
