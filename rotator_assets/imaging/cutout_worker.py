@@ -84,8 +84,8 @@ def answer(asked: dict[str, Any], memory: mmap.mmap) -> dict[str, Any]:
 def answered(answer: dict[str, Any], pixels: NDArray[np.float32]) -> list[Cutout | str]:
     """Return the cut-outs of an answer, with a copy of their ``pixels`` (n, size, size, 3)."""
     return [
-        made if isinstance(made, str) else Cutout(one.copy(), made[0], made[1], made[2], made[3] and tuple(made[3]))
-        for made, one in zip(answer["cutouts"], pixels, strict=True)
+        made if isinstance(made, str) else Cutout(one, made[0], made[1], made[2], made[3] and tuple(made[3]))
+        for made, one in zip(answer["cutouts"], pixels.copy(), strict=True)
     ]
 
 

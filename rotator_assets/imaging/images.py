@@ -247,9 +247,7 @@ def _one_plane(images: FitsImage | dict[str, FitsImage], band: str) -> FitsImage
     return image
 
 
-def _flat_plane(
-    images: dict[str, FitsImage], band: str, simulated: bool = False, crop_px: int | None = None
-) -> Planes:
+def _flat_plane(images: dict[str, FitsImage], band: str, simulated: bool = False, crop_px: int | None = None) -> Planes:
     """Return one band of flat images, calibrated by its own header."""
     image = images[band]
     _check_fits_to(images["g"], image)

@@ -85,11 +85,9 @@ def joined(planes: Sequence[Planes]) -> tuple[NDArray[np.float32], NDArray[np.ui
 
     In memory, pixels remain one band after the other: bands are interleaved in the crop alone, which takes less time.
     """
-    first, *others = planes
-    pixels, missing = first.pixels, first.missing
-    if others:
-        pixels = np.concatenate([part.pixels for part in planes])
-        if any(part.missing is not None for part in planes):
-            missing = np.concatenate([np.zeros(part.pixels.shape, np.uint8) if part.missing is None else part.missing for part in planes])
+    pixels = planes[0].pixels if len(planes) == 1 else np.concatenate([part.pixels for part in planes])
     pixels = pixels.astype(np.float32, copy=False).transpose(1, 2, 0)
-    return pixels, None if missing is None else missing.transpose(1, 2, 0)
+    if all(part.missing is None for part in planes):
+        return pixels, None
+    missing = [np.zeros(part.pixels.shape, np.uint8) if part.missing is None else part.missing for part in planes]
+    return pixels, np.concatenate(missing).transpose(1, 2, 0)
