@@ -201,7 +201,7 @@ def main(kind: str, folder: Path, output: Path) -> None:
         np.lib.format.write_array_header_1_0(file, layout)
         for galaxy, cutout in cutouts(galaxies, sources, treatment, [], {}):
             assert isinstance(cutout, Cutout), f"{galaxy.galaxy_id}: {cutout}"
-            file.write(cutout.pixels.data)
+            file.write(np.ascontiguousarray(cutout.pixels).data)
     seconds = time.perf_counter() - started
     print(json.dumps({"items": len(galaxies), "seconds": seconds, "output": str(output)}))
 

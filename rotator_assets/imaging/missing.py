@@ -224,9 +224,9 @@ def _have_flat_squares(images: NDArray[np.float32], seen: NDArray[np.float32]) -
 
     The noise is not computed; it is compared with the smallest range.
     """
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         steps = _steps(images)
-    ranges = _smallest_ranges(seen.reshape(-1, *seen.shape[2:])).reshape(seen.shape[:2])
+        ranges = _smallest_ranges(seen.reshape(-1, *seen.shape[2:])).reshape(seen.shape[:2])
     limits = ranges / _FLAT / _sigma(1.0) * (1 - 1e-5)  # rounding
     below = np.count_nonzero(steps < limits[..., None, None], axis=(2, 3))
     return (below <= steps[0, 0].size // 2).any(axis=1)
