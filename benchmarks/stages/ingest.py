@@ -195,12 +195,13 @@ def main(kind: str, folder: Path, output: Path) -> None:
     galaxies = galaxies.assign(object_id=galaxies["galaxy_id"], r_eff_arcsec=5.0)
     survey = SURVEYS["tng100" if kind == "simulated" else "manga"]
     treatment = Treatment(survey.key, "noisy" if kind == "simulated" else "observed", SIZE)
-    images = np.empty((len(galaxies), SIZE, SIZE, 3), np.float32)
     sources = survey.image_index(folder, galaxies)
-    for number, (galaxy, cutout) in enumerate(cutouts(galaxies, sources, treatment, [], {})):
-        assert isinstance(cutout, Cutout), f"{galaxy.galaxy_id}: {cutout}"
-        images[number] = cutout.pixels
-    np.save(output, images)
+    with output.open("wb") as file:  # written one by one, as in the asset
+        layout = {"descr": "<f4", "fortran_order": False, "shape": (len(galaxies), SIZE, SIZE, 3)}
+        np.lib.format.write_array_header_1_0(file, layout)
+        for galaxy, cutout in cutouts(galaxies, sources, treatment, [], {}):
+            assert isinstance(cutout, Cutout), f"{galaxy.galaxy_id}: {cutout}"
+            file.write(np.ascontiguousarray(cutout.pixels).data)
     seconds = time.perf_counter() - started
     print(json.dumps({"items": len(galaxies), "seconds": seconds, "output": str(output)}))
 

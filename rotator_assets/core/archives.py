@@ -7,6 +7,7 @@ member is read like a separate file. Nothing is extracted, so names inside an ar
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +23,7 @@ COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".
 MAX_MEMBER_BYTES = 2**28
 """Larger members are refused before they are read: the image of one galaxy has a few megabytes."""
 
+_READ_AT_ONCE_BYTES = 2**26
 _MAX_HEADER_BYTES = 2**16
 """Longest header that is read, such as a long name. An archive with a longer one is damaged."""
 
@@ -58,6 +60,20 @@ class ArchiveMember:
 
 
 ImageFile = Path | ArchiveMember
+
+
+def opened(file: ImageFile) -> IO[bytes]:
+    """Open a file; one of the usual size is read at once, which takes half the time."""
+    if isinstance(file, Path):
+        descriptor = os.open(os.fspath(file), os.O_RDONLY)
+        try:
+            size = os.fstat(descriptor).st_size
+            content = os.read(descriptor, size + 1) if size <= _READ_AT_ONCE_BYTES else b""
+        finally:
+            os.close(descriptor)
+        if len(content) == size:
+            return io.BytesIO(content)
+    return file.open("rb")
 
 
 def label(file: ImageFile) -> str:

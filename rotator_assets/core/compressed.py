@@ -47,8 +47,14 @@ def unpacked(file: Openable, max_bytes: int = MAX_UNPACKED_BYTES) -> Generator[I
     Raises ValueError where the content is longer than ``max_bytes``, for a zip archive of several files, and for
     compress (``.Z``) and zstd. Errors of gzip, bz2, lzma and zipfile on damaged files are passed on.
     """
+    with file.open("rb") as stream, unpacking(stream, max_bytes) as content:
+        yield content
+
+
+@contextmanager
+def unpacking(stream: IO[bytes], max_bytes: int = MAX_UNPACKED_BYTES) -> Generator[IO[bytes]]:
+    """Do the work of `unpacked` for an open file."""
     with ExitStack() as stack:
-        stream = stack.enter_context(file.open("rb"))
         for _ in range(_MAX_LAYERS):
             opener = _opener(stream)
             if opener is None:

@@ -6,6 +6,7 @@ reading a small image.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,7 +23,7 @@ from rotator_assets.imaging.redshifting import angular_diameter_distance_mpc
 _PLANES = ("TAN", "SIN", "ARC", "STG", "ZEA", "TPV")
 """Projections that equal the gnomonic one (TAN) to 0.001 arcsec within 0.1 degrees of their reference point."""
 _STEP_DEG = 1e-4
-_COS_89_DEG = np.cos(np.radians(89))
+_COS_89_DEG = math.cos(math.radians(89))
 SQUARE_WITHIN = 1.02
 """Largest ratio of the longer to the shorter side of a pixel."""
 _SCALES = ("PIXSCALE", "PIXSCAL1", "PIXSCAL2", "PIXSCL", "SECPIX", "SECPIX1", "SECPIX2", "PIXELSCL", "PLTSCALE")
@@ -39,7 +40,7 @@ class TangentPlane:
     Attributes
     ----------
     ra, dec
-        Reference point in degrees.
+        Reference point in degrees; arrays for images that differ only in it.
     x, y
         Pixel of the reference point: column and row, counted from 0 at the centre of the first.
     matrix
@@ -101,37 +102,43 @@ class TangentPlane:
 
         NaN more than 89 degrees from the reference.
         """
-        ra, dec, ra0, dec0 = (np.radians(value) for value in (ra, dec, self.ra, self.dec))
+        moved = _inverse(self.matrix) @ np.stack(self._offset(ra, dec), axis=-1)[..., None]
+        return self.x + moved[..., 0, 0], self.y + moved[..., 1, 0]
+
+    def _offset(self, ra: ArrayLike, dec: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return where positions lie in the plane of the projection, in degrees to the east and north."""
+        ra, dec, ra0, dec0 = np.radians(ra), np.radians(dec), np.radians(self.ra), np.radians(self.dec)
         sin0, cos0, sin, cos, along = np.sin(dec0), np.cos(dec0), np.sin(dec), np.cos(dec), np.cos(ra - ra0)
         height = sin0 * sin + cos0 * cos * along
         height = np.where(height > _COS_89_DEG, height, np.nan)
         east = cos * np.sin(ra - ra0) / height
         north = (cos0 * sin - sin0 * cos * along) / height
-        sky = np.degrees([east, north])
-        dx, dy = np.dot(_inverse(self.matrix), sky.reshape(2, -1)).reshape(sky.shape)
-        return self.x + dx, self.y + dy
+        return np.degrees(east), np.degrees(north)
 
     def sky(self, x: float, y: float) -> tuple[float, float]:
         """Return right ascension and declination, in degrees, of a place in pixels (column and row from 0)."""
-        east, north = np.radians(np.asarray(self.matrix) @ (x - self.x, y - self.y))
-        ra0, dec0 = np.radians((self.ra, self.dec))
-        ra = ra0 + np.arctan2(east, np.cos(dec0) - north * np.sin(dec0))
-        dec = np.arctan2(north * np.cos(dec0) + np.sin(dec0), np.hypot(east, np.cos(dec0) - north * np.sin(dec0)))
-        return float(np.degrees(ra) % 360), float(np.degrees(dec))
+        east, north = map(math.radians, (np.array(self.matrix) @ (x - self.x, y - self.y)).tolist())
+        ra0, dec0 = math.radians(self.ra), math.radians(self.dec)
+        sin0, cos0 = np.sin(dec0), np.cos(dec0)
+        ra = ra0 + np.arctan2(east, cos0 - north * sin0)
+        dec = np.arctan2(north * cos0 + sin0, np.hypot(east, cos0 - north * sin0))
+        return math.degrees(ra) % 360, math.degrees(dec)
 
-    def north_angle_deg(self, ra: float | None = None, dec: float | None = None) -> float:
-        """Return the position angle of the +y axis at a position (default: the reference point).
+    def north_angle_deg(self, ra: ArrayLike | None = None, dec: ArrayLike | None = None) -> NDArray[np.float64]:
+        """Return the position angle of the +y axis at positions (default: the reference point).
 
         The angle is in degrees east of north, in [0, 360). With east to the left of north it is the angle from north to
         +y, counterclockwise in the picture. A position angle on the sky minus this angle is the angle in the picture,
         counterclockwise from +y.
         """
         ra, dec = (self.ra, self.dec) if ra is None or dec is None else (ra, dec)
-        inwards = -_STEP_DEG if dec > 0 else _STEP_DEG  # never across a pole
-        (x0, x1), (y0, y1) = self.pixel([ra, ra], [dec, dec + inwards])
-        north = np.arctan2((y1 - y0) * inwards, (x1 - x0) * inwards)
+        inwards = np.where(np.greater(dec, 0), -_STEP_DEG, _STEP_DEG)  # never across a pole
+        ends = [self._offset(ra, dec), self._offset(ra, dec + inwards)]
+        moved = _inverse(self.matrix) @ np.stack([np.stack(end, axis=-1) for end in ends], axis=-1)
+        x, y = self.x + moved[..., 0, :], self.y + moved[..., 1, :]
+        north = np.arctan2((y[..., 1] - y[..., 0]) * inwards, (x[..., 1] - x[..., 0]) * inwards)
         angle = 90 - np.degrees(north)
-        return float((-angle if self.is_mirrored else angle) % 360)
+        return (-angle if self.is_mirrored else angle) % 360
 
 
 @lru_cache(maxsize=64)

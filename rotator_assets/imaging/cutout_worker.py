@@ -21,6 +21,7 @@ from rotator_assets.core.errors import UnusableImage
 from rotator_assets.core.settings import ImageSettings, MockSettings
 from rotator_assets.imaging.cutouts import Cutout, Treatment, make_cutout
 from rotator_assets.imaging.images import ImageSource
+from rotator_assets.imaging.plain_cutouts import plain_cutouts
 
 
 class Task(NamedTuple):
@@ -40,6 +41,15 @@ def made(task: Task, treatment: Treatment) -> Cutout | str:
         return str(reason)
 
 
+def made_together(tasks: Sequence[Task], treatment: Treatment) -> list[Cutout | str]:
+    """Return what `made` returns for each galaxy, in less time for plain cubes."""
+    cubes = [n for n, task in enumerate(tasks) if task.source.form == "cube" and treatment.noise == "observed"]
+    places = np.array([(tasks[n].ra, tasks[n].dec) for n in cubes], np.float64).reshape(-1, 2)
+    plain = plain_cutouts([tasks[n].source.paths[0] for n in cubes], *places.T, treatment)
+    found = dict(zip(cubes, plain, strict=True))
+    return [found.get(n) or made(task, treatment) for n, task in enumerate(tasks)]
+
+
 def written(treatment: Treatment) -> str:
     """Return a treatment without stamps of the sky as text, part of every `request`."""
     values = {"images": treatment.images.model_dump(), "mock": treatment.mock.model_dump()}
@@ -57,10 +67,12 @@ def answer(asked: dict[str, Any], memory: mmap.mmap) -> dict[str, Any]:
     """Make the cut-outs of a request: write their pixels to the shared memory, and return everything else."""
     treatment = _treatment(asked["treatment"])
     pixels = slot_pixels(memory, asked["slot"], len(asked["galaxies"]), treatment.crop_px)
+    tasks = [
+        Task(galaxy_id, ImageSource(form, tuple(map(_file, paths))), ra, dec)
+        for galaxy_id, form, paths, ra, dec in asked["galaxies"]
+    ]
     cutouts = []
-    for place, (galaxy_id, form, paths, ra, dec) in enumerate(asked["galaxies"]):
-        source = ImageSource(form, tuple(_file(path) for path in paths))
-        cutout = made(Task(galaxy_id, source, ra, dec), treatment)
+    for place, cutout in enumerate(made_together(tasks, treatment)):
         if isinstance(cutout, Cutout):
             pixels[place] = cutout.pixels
             cutouts.append([cutout.conditions, cutout.synthetic, cutout.angular_scale, cutout.sky])
@@ -72,8 +84,8 @@ def answer(asked: dict[str, Any], memory: mmap.mmap) -> dict[str, Any]:
 def answered(answer: dict[str, Any], pixels: NDArray[np.float32]) -> list[Cutout | str]:
     """Return the cut-outs of an answer, with a copy of their ``pixels`` (n, size, size, 3)."""
     return [
-        made if isinstance(made, str) else Cutout(one.copy(), made[0], made[1], made[2], made[3] and tuple(made[3]))
-        for made, one in zip(answer["cutouts"], pixels, strict=True)
+        made if isinstance(made, str) else Cutout(one, made[0], made[1], made[2], made[3] and tuple(made[3]))
+        for made, one in zip(answer["cutouts"], pixels.copy(), strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ from rotator_assets.core.files import walk_files
 from rotator_assets.core.settings import ImageSettings, MockSettings
 from rotator_assets.imaging.bands import BANDS
 from rotator_assets.imaging.centre import crop_start, middle
-from rotator_assets.imaging.cropping import centre_crop, check_size, pad_or_crop
+from rotator_assets.imaging.cropping import centre_crop, check_size, interleaved, pad_or_crop
 from rotator_assets.imaging.image_checks import (
     MAX_OFFSET_PX,
     SCALE_TOLERANCE,
@@ -65,7 +65,8 @@ class Cutout:
         Apparent size of the galaxy over that in its file: 1 unless the galaxy was moved to another redshift. Sizes from
         the survey's catalogues have to be multiplied by it.
     sky
-        Right ascension and declination of the middle of the image, degrees; None if the file has no coordinates.
+        Right ascension and declination of the middle of an observed image, degrees, if the position of the galaxy was
+        not given; None if the file has no coordinates.
     """
 
     pixels: NDArray[np.float32]
@@ -136,27 +137,26 @@ def make_cutout(
     InputError
         If sky stamps are needed but missing or too small.
     """
-    image = source.read()
+    image = source.read(treatment.crop_px) if treatment.noise == "observed" else source.read()
     if treatment.noise == "observed":
         check_size(image.pixels, treatment.crop_px)
     place = check_matches(
         image,
         ra,
         dec,
-        arcsec_per_pixel=treatment.arcsec_per_pixel if treatment.images.check_pixel_scale else None,
+        arcsec_per_pixel=expected_scale(treatment),
         max_offset_px=MAX_OFFSET_PX if treatment.images.check_centre else None,
     )
-    conditions = {
-        "image_unit": image.unit,
-        "arcsec_per_pixel": image.arcsec_per_pixel,
-        "north_angle_deg": image.north_angle_deg,
-        "unread_extensions": ", ".join(image.unread) or None,
-        **_place(image, place, treatment.crop_px),
-    }
+    shape = image.pixels.shape[:2]
+    if place is not None and offset_px(shape, *place) > MAX_OFFSET_PX:
+        place = None  # the centre is not checked
+    conditions = conditions_of(
+        image.unit, image.arcsec_per_pixel, image.north_angle_deg, image.unread, place, shape, treatment
+    )
     if not treatment.images.check_saturation and image.missing is not None:
         image = replace(image, missing=np.where(image.missing == Missing.SATURATED, 0, image.missing))
     if treatment.noise == "observed":
-        return replace(_observed(image, treatment, conditions), sky=_middle_of(image))
+        return _observed(image, treatment, conditions, None if place else _middle_of(image))
     return _simulated(image, galaxy_id, treatment, conditions)
 
 
@@ -166,31 +166,51 @@ def _middle_of(image: GalaxyImage) -> tuple[float, float] | None:
     return image.coordinates.sky(middle(nx), middle(ny)) if image.coordinates else None
 
 
-def _place(image: GalaxyImage, place: tuple[float, float] | None, crop_px: int) -> dict[str, float]:
-    """Return the position of the galaxy in the crop (see `centre`) as columns of table ``images``.
+def expected_scale(treatment: Treatment) -> float | None:
+    """Return the side of a pixel in arcsec that every file must have; None if any is accepted."""
+    return treatment.arcsec_per_pixel if treatment.images.check_pixel_scale else None
 
-    ``place`` is where the file's coordinates put it; without the check of the centre, that may be far from the middle,
-    and is ignored then.
+
+def conditions_of(
+    unit: str,
+    arcsec_per_pixel: float | None,
+    north_angle_deg: float | None,
+    unread: tuple[str, ...],
+    place: tuple[float, float] | None,
+    shape: tuple[int, ...],
+    treatment: Treatment,
+) -> Conditions:
+    """Return what an image of ``shape`` (ny, nx) is known to show, as columns of table ``images``.
+
+    ``place`` is where the file's coordinates put the galaxy (see `centre`), by default the middle. Without the check of
+    the centre, that may be far from the middle, and is not passed then.
     """
-    ny, nx = image.pixels.shape[:2]
-    x, y = middle(nx), middle(ny)
-    if place is not None and offset_px(image, place) <= MAX_OFFSET_PX:
-        x, y = place
-    return {"galaxy_x_pixels": x - crop_start(nx, crop_px), "galaxy_y_pixels": y - crop_start(ny, crop_px)}
+    ny, nx = shape
+    x, y = place or (middle(nx), middle(ny))
+    return {
+        "image_unit": unit,
+        "arcsec_per_pixel": arcsec_per_pixel,
+        "north_angle_deg": north_angle_deg,
+        "unread_extensions": ", ".join(unread) or None,
+        "galaxy_x_pixels": x - crop_start(nx, treatment.crop_px),
+        "galaxy_y_pixels": y - crop_start(ny, treatment.crop_px),
+    }
 
 
-def _observed(image: GalaxyImage, treatment: Treatment, conditions: Conditions) -> Cutout:
+def _observed(
+    image: GalaxyImage, treatment: Treatment, conditions: Conditions, sky: tuple[float, float] | None
+) -> Cutout:
     """Return the centre of an observed image."""
     pixels = centre_crop(image.pixels, treatment.crop_px)
     missing = None if image.missing is None else centre_crop(image.missing, treatment.crop_px)
     conditions["filled_fraction"] = check_complete(missing, treatment.images.max_missing_fraction)
     if missing is not None and conditions["filled_fraction"]:
         pixels = filled(pixels, missing)
+    pixels = interleaved(pixels)
     check_usable(pixels)
-    pixels = np.ascontiguousarray(pixels)
     if image.unit == "colour" and treatment.images.check_saturation:
         check_not_white(pixels)
-    return Cutout(pixels, conditions, image.synthetic)
+    return Cutout(pixels, conditions, image.synthetic, sky=sky)
 
 
 def _simulated(image: GalaxyImage, galaxy_id: str, treatment: Treatment, conditions: Conditions) -> Cutout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import IO, Any
 
@@ -74,7 +74,7 @@ def read_fits(content: IO[bytes]) -> FitsImage | dict[str, FitsImage]:
     """
     plain = read_plain(content, MAX_VALUES)
     if plain is not None:
-        return _of_plain(plain)
+        return of_plain(plain)
     content.seek(0)
     return read_any(content)
 
@@ -102,13 +102,14 @@ def fits_shape(content: IO[bytes]) -> tuple[int, int]:
         return int(ny), int(nx)
 
 
-def _of_plain(image: PlainImage) -> FitsImage:
+def of_plain(image: PlainImage) -> FitsImage:
     """Return a plain image as `read_any` does. Raises UnusableImage for the same reasons."""
     keywords = image.header.keywords | image.position
-    planes = image.values if image.values.ndim == 3 else image.values[None]
+    planes = image.stored.astype(np.float32)
+    planes = planes if planes.ndim == 3 else planes[None]
     coordinates = _coordinates(image, keywords)
     if coordinates is not None and coordinates.is_mirrored:
-        planes, coordinates = planes[..., ::-1], coordinates.mirrored(planes.shape[-1])
+        planes, coordinates = np.ascontiguousarray(planes[..., ::-1]), coordinates.mirrored(planes.shape[-1])
     wavelengths = _wavelengths_of(image.header) if len(planes) > 1 else None
     synthetic = keywords.get(SYNTHETIC_KEYWORD) is True
     return FitsImage(planes, keywords, coordinates, wavelengths, None, (), synthetic, image.header)
@@ -117,14 +118,14 @@ def _of_plain(image: PlainImage) -> FitsImage:
 def _coordinates(image: PlainImage, keywords: Keywords) -> TangentPlane | None:
     """Do the work of `TangentPlane.from_header`, once for all headers that differ only in the position, in degrees."""
     ra, dec = (image.position.get(key) for key in ("CRVAL1", "CRVAL2"))
-    common = _coordinates_of(image.header)
+    common = common_coordinates(image.header)
     if common is None or not (type(ra) is float and type(dec) is float and abs(dec) <= 90):
         return TangentPlane.from_header(keywords)
-    return replace(common, ra=ra, dec=dec)
+    return TangentPlane(ra, dec, common.x, common.y, common.matrix)
 
 
 @lru_cache(maxsize=64)
-def _coordinates_of(header: PlainHeader) -> TangentPlane | None:
+def common_coordinates(header: PlainHeader) -> TangentPlane | None:
     """Return the coordinates in a header without a position; None if its axes are not RA and Dec in degrees."""
     in_degrees = all(text(header.keywords, key) in ("", "deg") for key in ("CUNIT1", "CUNIT2"))
     if not (in_degrees and text(header.keywords, "CTYPE1").startswith("RA")):

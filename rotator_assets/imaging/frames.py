@@ -98,7 +98,7 @@ class FrameSource(ImageSource):
         """Return the shape of the cut-out away from the edges of the field."""
         return self.size_px, self.size_px
 
-    def read(self) -> GalaxyImage:
+    def read(self, crop_px: int | None = None) -> GalaxyImage:
         """Read the cut-out, with the galaxy within half a pixel of the middle.
 
         Scale, direction of north and coordinates are those of the r band. Near the edge of a frame the cut-out is as
@@ -110,18 +110,21 @@ class FrameSource(ImageSource):
         whole, sizes = {}, []
         for band in BANDS:
             with reading(frames[band]):
-                whole[band] = _FRAMES(frames[band])
-                sizes.append(_largest_cut(whole[band], self.ra, self.dec))
+                frame = _FRAMES(frames[band])
+                place = frame.coordinates.pixel(self.ra, self.dec)
+                sizes.append(_largest_cut(frame, place, self.ra, self.dec))
+                whole[band] = frame, place
         size = min(self.size_px, *sizes)
-        cuts = {band: _cut(frame, self.ra, self.dec, size) for band, frame in whole.items()}
-        pixels, missing = joined([calibrated(cuts[band].pixels, cuts[band].nanomaggies) for band in BANDS])
+        cuts = {band: _cut(frame, place, size) for band, (frame, place) in whole.items()}
+        stored = np.stack([cuts[band].pixels for band in BANDS])
+        pixels, missing = joined([calibrated(stored, [cuts[band].nanomaggies for band in BANDS], crop_px=crop_px)])
         r = cuts["r"].coordinates
         return GalaxyImage(
             pixels=pixels,
             arcsec_per_pixel=r.arcsec_per_pixel,
             unit="nanomaggies",
             synthetic=any(cut.synthetic for cut in cuts.values()),
-            north_angle_deg=r.north_angle_deg(self.ra, self.dec),
+            north_angle_deg=float(r.north_angle_deg(self.ra, self.dec)),
             coordinates=r,
             missing=missing,
         )
@@ -251,22 +254,22 @@ def _read_frame(path: Path) -> Frame:
         return Frame(pixels, coordinates, nanomaggies, hdus[0].header.get(SYNTHETIC_KEYWORD) is True)
 
 
-def _largest_cut(frame: Frame, ra: float, dec: float) -> int:
-    """Return the side of the largest square around a position, in an even number of pixels.
+def _largest_cut(frame: Frame, place: tuple[ArrayLike, ArrayLike], ra: float, dec: float) -> int:
+    """Return the side of the largest square around a position (x, y in pixels), in an even number of pixels.
 
     Raises UnusableImage if the position is outside the frame.
     """
     ny, nx = frame.pixels.shape
-    edge = np.rint(np.add(frame.coordinates.pixel(ra, dec), 0.5))  # of the pixel after the middle
+    edge = np.rint(np.add(place, 0.5))  # of the pixel after the middle
     half = min(*edge, *(np.array([nx, ny]) - edge)) if np.isfinite(edge).all() else 0
     if half < 1:
         raise UnusableImage(f"the galaxy at RA {ra:.4f}, Dec {dec:.4f} is on the frame's edge or outside")
     return 2 * int(half)
 
 
-def _cut(frame: Frame, ra: float, dec: float, size_px: int) -> Frame:
-    """Return the square of ``size_px`` pixels whose middle is closest to the position; it must fit."""
-    x, y = (int(np.rint(value - middle(size_px))) for value in frame.coordinates.pixel(ra, dec))
+def _cut(frame: Frame, place: tuple[ArrayLike, ArrayLike], size_px: int) -> Frame:
+    """Return the square of ``size_px`` pixels whose middle is closest to the place (x, y in pixels); it must fit."""
+    x, y = (int(np.rint(value - middle(size_px))) for value in place)
     pixels = frame.pixels[y : y + size_px, x : x + size_px].copy()  # a view would keep the frame in memory
     return replace(frame, pixels=pixels, coordinates=frame.coordinates.cut(x, y))
 

@@ -6,7 +6,7 @@ Each check raises UnusableImage with the reason. A limit of None skips its check
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rotator_assets.core.errors import UnusableImage
 from rotator_assets.imaging.bands import BANDS
@@ -56,34 +56,38 @@ def check_matches(
     UnusableImage
         If a check fails.
     """
-    scale = image.arcsec_per_pixel
-    if arcsec_per_pixel is not None and scale is not None and not abs(scale / arcsec_per_pixel - 1) <= SCALE_TOLERANCE:
-        raise UnusableImage(f"pixels of {scale:.3f} arcsec, {arcsec_per_pixel:g} arcsec are needed")
+    check_scale(image.arcsec_per_pixel, arcsec_per_pixel)
     place = pixel_of(image, ra, dec)
     if max_offset_px is not None and place is not None:
-        offset = offset_px(image, place)
+        offset = offset_px(image.pixels.shape, *place)
         if offset > max_offset_px:
             where = f"{np.ceil(offset):.0f} pixels off the centre" if np.isfinite(offset) else "far outside the image"
             raise UnusableImage(f"the galaxy is {where}, by the file's celestial coordinates")
     return place
 
 
+def check_scale(scale: float | None, arcsec_per_pixel: float | None) -> None:
+    """Raise UnusableImage if the side of a pixel in arcsec differs from the expected one by more than 2 %."""
+    if arcsec_per_pixel is not None and scale is not None and not abs(scale / arcsec_per_pixel - 1) <= SCALE_TOLERANCE:
+        raise UnusableImage(f"pixels of {scale:.3f} arcsec, {arcsec_per_pixel:g} arcsec are needed")
+
+
 def pixel_of(image: GalaxyImage, ra: float | None, dec: float | None) -> tuple[float, float] | None:
     """Return column and row of a position in degrees, NaN far from the image; None without position or coordinates."""
-    if image.coordinates is None or ra is None or dec is None or not np.isfinite([ra, dec]).all():
+    if image.coordinates is None or ra is None or dec is None or not (np.isfinite(ra) and np.isfinite(dec)):
         return None
     x, y = image.coordinates.pixel(ra, dec)
     return float(x), float(y)
 
 
-def offset_px(image: GalaxyImage, place: tuple[float, float]) -> float:
-    """Return the distance of a place (column, row) from the middle of an image; infinite if it is not finite.
+def offset_px(shape: tuple[int, ...], x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """Return the distance of places (columns, rows) from the middle of an image (ny, nx, ...); infinite if not finite.
 
     The distance is in pixels, beyond half a pixel along each axis.
     """
-    ny, nx = image.pixels.shape[:2]
-    across, along = (max(abs(p - middle(n)) - 0.5, 0.0) for p, n in zip(place, (nx, ny), strict=True))
-    return float(np.hypot(across, along)) if np.isfinite(place).all() else np.inf
+    beyond = [np.maximum(np.abs(p - middle(n)) - 0.5, 0.0) for p, n in ((x, shape[1]), (y, shape[0]))]
+    offset = np.hypot(*beyond)
+    return np.where(np.isnan(offset), np.inf, offset)
 
 
 def check_usable(pixels: NDArray[np.float32]) -> None:
@@ -93,14 +97,16 @@ def check_usable(pixels: NDArray[np.float32]) -> None:
     if not np.isfinite(pixels).all():
         invalid = int(np.count_nonzero(~np.isfinite(pixels)))
         raise UnusableImage(f"{invalid} of {pixels.size} values in the crop are NaN or infinite")
-    for band, plane in zip(BANDS, np.moveaxis(pixels, 2, 0), strict=True):
-        if plane[0, 0] == plane[-1, -1] and plane.min() == plane.max():
+    for n in np.flatnonzero(pixels[0, 0] == pixels[-1, -1]):
+        band, plane = BANDS[n], pixels[..., n]
+        if plane.min() == plane.max():
             value = "all zero" if plane.max() == 0 else f"constant ({plane.max():g})"
             raise UnusableImage(f"band {band} is {value} in the crop")
 
 
 def check_not_white(pixels: NDArray[np.float32], max_white_fraction: float = MAX_WHITE_FRACTION) -> None:
     """Raise UnusableImage if a larger fraction of a colour picture (ny, nx, 3) is white: it is saturated."""
-    white = float(np.mean((pixels >= 1).all(axis=2)))
+    is_white = pixels >= 1
+    white = float(np.mean(is_white[..., 0] & is_white[..., 1] & is_white[..., 2]))
     if white > max_white_fraction:
         raise UnusableImage(f"saturated: {white:.1%} of the picture is white")

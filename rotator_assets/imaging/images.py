@@ -19,8 +19,8 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rotator_assets.core.archives import ImageFile, described, label
-from rotator_assets.core.compressed import unpacked
+from rotator_assets.core.archives import ImageFile, described, label, opened
+from rotator_assets.core.compressed import unpacking
 from rotator_assets.core.errors import UnusableImage
 from rotator_assets.imaging.bands import BANDS, band_planes, check_band, named_bands
 from rotator_assets.imaging.coordinates import SQUARE_WITHIN, Matrix, TangentPlane, pixel_scale_arcsec, side_arcsec
@@ -35,7 +35,7 @@ from rotator_assets.imaging.photometric_units import (
     nanomaggies_per_unit,
 )
 from rotator_assets.imaging.plain_fits import PlainHeader
-from rotator_assets.imaging.planes import Plane, calibrated, joined
+from rotator_assets.imaging.planes import Planes, calibrated, joined
 
 MAX_BYTES = 2**29
 """Files that unpack to more than this are not images of one galaxy."""
@@ -70,8 +70,8 @@ class GalaxyImage:
     redshift
         Redshift at which a simulated image shows its galaxy (``USE_Z``); None if the file does not give it.
     missing
-        uint8 (ny, nx, 3), why pixels are missing (`missing.Missing`); None if none is missing. Missing pixels are NaN,
-        except for saturated ones.
+        uint8 (ny, nx, 3), why pixels are missing (`missing.Missing`); None if none is missing, or none in the crop that
+        was read for. Missing pixels are NaN, except for saturated ones.
     unread
         Extensions of the file with masks that are not read.
     """
@@ -104,11 +104,15 @@ class ImageSource:
     form: Literal["cube", "bands", "colour", "counts", "frames"]
     paths: tuple[ImageFile, ...]
 
-    def read(self) -> GalaxyImage:
-        """Read the image. Raises UnusableImage with the reason."""
+    def read(self, crop_px: int | None = None) -> GalaxyImage:
+        """Read the image. Raises UnusableImage with the reason.
+
+        With ``crop_px``, the side of the central crop that will be used, pixels outside it may be missing without a
+        record.
+        """
         if self.form == "bands":
-            return _read_bands(self.paths)
-        return _read_one(self.paths[0], simulated=self.form == "counts")
+            return _read_bands(self.paths, crop_px)
+        return _read_one(self.paths[0], self.form == "counts", crop_px)
 
     def shape(self) -> tuple[int, int]:
         """Return (ny, nx) of the (first) file from its header alone. Raises UnusableImage with the reason."""
@@ -138,28 +142,40 @@ def reading(file: ImageFile) -> Generator[None]:
 @contextmanager
 def _content(file: ImageFile) -> Generator[tuple[IO[bytes], Literal["FITS", "PNG", "JPG"]]]:
     """Yield a file's unpacked content and its format. Raises UnusableImage."""
-    with reading(file), unpacked(file, MAX_BYTES) as content:
-        start = content.read(len(_PNG))
-        content.seek(0)
-        if start.startswith(b"SIMPLE"):
-            yield content, "FITS"
-        elif start == _PNG or start.startswith(_JPG):
-            yield content, "PNG" if start == _PNG else "JPG"
-        else:
-            raise UnusableImage("is neither a FITS file nor a PNG or JPG picture" if start else "is empty")
+    with reading(file), opened(file) as stream:
+        if kind := _kind(stream):
+            yield stream, kind
+            return
+        with unpacking(stream, MAX_BYTES) as content:
+            if kind := _kind(content):
+                yield content, kind
+                return
+            empty = not content.read(1)
+            raise UnusableImage("is empty" if empty else "is neither a FITS file nor a PNG or JPG picture")
 
 
-def _read_one(file: ImageFile, simulated: bool) -> GalaxyImage:
+def _kind(content: IO[bytes]) -> Literal["FITS", "PNG", "JPG"] | None:
+    """Return the format of an image by its first bytes, and go back to its beginning."""
+    start = content.read(len(_PNG))
+    content.seek(0)
+    if start.startswith(b"SIMPLE"):
+        return "FITS"
+    if start == _PNG:
+        return "PNG"
+    return "JPG" if start.startswith(_JPG) else None
+
+
+def _read_one(file: ImageFile, simulated: bool, crop_px: int | None) -> GalaxyImage:
     """Read an image in one file. A picture cannot be a simulated image, because those are calibrated."""
     with _content(file) as (content, kind):
         if kind == "FITS":
-            return _read_cube(content, simulated)
+            return _read_cube(content, simulated, crop_px)
         if simulated:
             raise UnusableImage(f"is a {kind} picture, a FITS file of calibrated fluxes is needed")
         return _read_colour(content, kind)
 
 
-def _read_cube(content: IO[bytes], simulated: bool) -> GalaxyImage:
+def _read_cube(content: IO[bytes], simulated: bool, crop_px: int | None) -> GalaxyImage:
     """Read g, r and i from a cube (band, y, x), or from flat images in extensions named after their bands.
 
     ``simulated`` images have no noise. Without a zero point, their counts per second are those of published SKIRT
@@ -167,40 +183,46 @@ def _read_cube(content: IO[bytes], simulated: bool) -> GalaxyImage:
     """
     image = read_fits(content)
     if isinstance(image, dict):
-        return _of_flat(image, [_flat_plane(image, band, simulated) for band in BANDS])
+        return _of_flat(image, [_flat_plane(image, band, simulated, crop_px) for band in BANDS])
     if len(image.planes) == 1:
         raise UnusableImage(f"has shape {image.planes.shape[1:]}, a cube (band, y, x) is needed")
-    matrix = None if image.coordinates is None else image.coordinates.matrix
-    if image.header is not None:
-        bands = _bands_of(image.header, image.wavelengths_um, matrix, simulated)
-    else:
-        bands = _bands(image.keywords, len(image.planes), image.wavelengths_um, matrix, simulated)
-    planes = [_calibrated(image, n, factor, simulated) for n, factor in bands]
+    planes = [_calibrated(image, *cube_bands(image, simulated), simulated, crop_px)]
     return _galaxy_image(planes, image, image.synthetic, image.unread)
 
 
+def cube_bands(image: FitsImage, simulated: bool) -> tuple[list[int], list[float]]:
+    """Return the planes of g, r and i in a cube, and nanomaggies per unit of each; see `_read_cube`.
+
+    Raises UnusableImage if they cannot be determined.
+    """
+    matrix = None if image.coordinates is None else image.coordinates.matrix
+    if image.header is not None:
+        return _bands_of(image.header, image.wavelengths_um, matrix, simulated)
+    return _bands(image.keywords, len(image.planes), image.wavelengths_um, matrix, simulated)
+
+
 @lru_cache(maxsize=64)
-def _bands_of(header: PlainHeader, *of_image: Any) -> list[tuple[int, float]]:
+def _bands_of(header: PlainHeader, *of_image: Any) -> tuple[list[int], list[float]]:
     """Do the work of `_bands` once for all plain files with the same header, apart from the position."""
     return _bands(header.keywords, header.shape[0], *of_image)
 
 
 def _bands(
     keywords: Keywords, n_planes: int, wavelengths_um: tuple[float, ...] | None, matrix: Matrix | None, simulated: bool
-) -> list[tuple[int, float]]:
-    """Return the plane of g, r and i in a cube, and nanomaggies per unit of each; see `_read_cube`."""
+) -> tuple[list[int], list[float]]:
+    """Return the planes of g, r and i in a cube, and nanomaggies per unit of each; see `_read_cube`."""
     skirt_counts = simulated and is_counts_per_second(keywords)
     names = named_bands(keywords, n_planes)
     order = band_planes(names, wavelengths_um, n_planes, unnamed=4 if skirt_counts else 3)
     if skirt_counts:
         check_skirt_bands([names[n] for n in order if n in names])
-        return list(zip(order, NANOMAGGIES_PER_SKIRT_COUNT, strict=True))
+        return order, list(NANOMAGGIES_PER_SKIRT_COUNT)
     scale, um = _scale(keywords, matrix), wavelengths_um or [None] * n_planes
     of_all = {key: value for key, value in keywords.items() if key != "PHOTPLAM"}  # valid for one band only
-    return [(n, nanomaggies_per_unit(of_all, band, scale, um[n])) for band, n in zip(BANDS, order, strict=True)]
+    return order, [nanomaggies_per_unit(of_all, band, scale, um[n]) for band, n in zip(BANDS, order, strict=True)]
 
 
-def _read_bands(files: tuple[ImageFile, ...]) -> GalaxyImage:
+def _read_bands(files: tuple[ImageFile, ...], crop_px: int | None) -> GalaxyImage:
     """Read one file per band, ``<galaxy_id>_g.fits`` and so on; pixel scale and coordinates are those of the r band."""
     by_band = {band_of(file): file for file in files}
     images: dict[str, FitsImage] = {}
@@ -214,7 +236,7 @@ def _read_bands(files: tuple[ImageFile, ...]) -> GalaxyImage:
                 raise UnusableImage(f"is a {kind} picture, a FITS file of one band is needed")
             images[band] = _one_plane(read_fits(content), band)
             check_band(images[band].keywords, band)
-            planes.append(_flat_plane(images, band))
+            planes.append(_flat_plane(images, band, crop_px=crop_px))
     return _of_flat(images, planes)
 
 
@@ -225,23 +247,29 @@ def _one_plane(images: FitsImage | dict[str, FitsImage], band: str) -> FitsImage
     return image
 
 
-def _flat_plane(images: dict[str, FitsImage], band: str, simulated: bool = False) -> Plane:
+def _flat_plane(images: dict[str, FitsImage], band: str, simulated: bool = False, crop_px: int | None = None) -> Planes:
     """Return one band of flat images, calibrated by its own header."""
     image = images[band]
     _check_fits_to(images["g"], image)
-    return _calibrated(image, 0, nanomaggies_per_unit(image.keywords, band, _scale_of(image)), simulated)
+    return _calibrated(image, [0], [nanomaggies_per_unit(image.keywords, band, _scale_of(image))], simulated, crop_px)
 
 
-def _of_flat(images: dict[str, FitsImage], planes: list[Plane]) -> GalaxyImage:
+def _of_flat(images: dict[str, FitsImage], planes: list[Planes]) -> GalaxyImage:
     """Join g, r and i of flat images; scale, coordinates and redshift are those of the r band."""
     synthetic = any(image.synthetic for image in images.values())
     unread = tuple(dict.fromkeys(name for image in images.values() for name in image.unread))
     return _galaxy_image(planes, images["r"], synthetic, unread)
 
 
-def _calibrated(image: FitsImage, n: int, factor: float, simulated: bool) -> Plane:
-    weights = image.weights if image.weights is None or image.weights.ndim == 2 else image.weights[n]
-    return calibrated(image.planes[n], factor, simulated, weights)
+def _calibrated(
+    image: FitsImage, order: list[int], factors: list[float], simulated: bool, crop_px: int | None
+) -> Planes:
+    """Return some planes of an image in nanomaggies, given by their numbers."""
+    planes, weights = image.planes, image.weights
+    if order != list(range(len(planes))):
+        planes = planes[order]
+        weights = weights if weights is None or weights.ndim == 2 else weights[order]
+    return calibrated(planes, factors, simulated, weights, crop_px)
 
 
 def _check_fits_to(first: FitsImage, other: FitsImage) -> None:
@@ -269,12 +297,12 @@ def _scale_of(image: FitsImage) -> float | None:
     return _scale(image.keywords, None if image.coordinates is None else image.coordinates.matrix)
 
 
-def _galaxy_image(planes: list[Plane], image: FitsImage, synthetic: bool, unread: tuple[str, ...]) -> GalaxyImage:
+def _galaxy_image(planes: list[Planes], image: FitsImage, synthetic: bool, unread: tuple[str, ...]) -> GalaxyImage:
     """Join g, r and i; scale, coordinates and redshift are those of ``image``."""
     pixels, missing = joined(planes)
     redshift = north = None
     if image.coordinates is not None:
-        north = image.coordinates.north_angle_deg()
+        north = float(image.coordinates.north_angle_deg())
     else:
         placed = number(image.keywords, "USE_Z") or number(image.keywords, "REDSHIFT")
         redshift = placed if placed is not None and placed > 0 else None
@@ -305,11 +333,15 @@ def _read_colour(content: IO[bytes], kind: Literal["PNG", "JPG"]) -> GalaxyImage
             raise UnusableImage(f"is an animation of {n_frames} pictures, one is needed")
         synthetic = str(picture.info.get("synthetic", "")).casefold() == "true"
         transparent = picture.mode == "RGBA" or "transparency" in picture.info
-        upright = ImageOps.exif_transpose(picture).convert("RGBA" if transparent else "RGB")
-    rgba = np.asarray(upright)[::-1]
-    if (rgba[..., :1] == rgba[..., 1:3]).all() and rgba[..., 0].any():
+        ImageOps.exif_transpose(picture, in_place=True)
+        mode = "RGBA" if transparent else "RGB"
+        rgba = np.asarray(picture if picture.mode == mode else picture.convert(mode))[::-1]
+    red, green, blue = (rgba[..., channel] for channel in range(3))
+    if (red == green).all() and (red == blue).all() and red.any():
         raise UnusableImage("has no colours: its three channels are the same")
-    pixels = np.ascontiguousarray(rgba[..., 2::-1], dtype=np.float32) / np.float32(255)
+    planes = np.stack([blue, green, red], dtype=np.float32, casting="unsafe")
+    planes /= np.float32(255)
+    pixels = planes.transpose(1, 2, 0)
     missing = None
     if transparent and not rgba[..., 3].all():
         missing = np.where(rgba[..., 3:] > 0, 0, Missing.TRANSPARENT).astype(np.uint8).repeat(3, axis=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
 from typing import Any
 
@@ -47,8 +48,7 @@ _MAX_INTEGERS = 0.5
 _SMALLEST_SENTINEL = 98.0
 """Below the absolute values of all sentinels, and of values nearly like them."""
 _LEAST_PX = 11
-_LAST_BITS = 2**14 - 1
-"""The last bits of the noise are random: of 128 x 128 pixels, hardly ever do nine have the same fourteen."""
+_LOW_HALF = 0 if sys.byteorder == "little" else 1
 _NO_FLUX = 1e15
 """1e20, 1e30, 9.9e37 and the largest float are sentinels. No image has such large values in any supported unit."""
 
@@ -139,7 +139,7 @@ def filled(pixels: NDArray[np.float32], missing: NDArray[np.uint8]) -> NDArray[n
 
 
 def _of_values(plane: NDArray[Any], noiseless: bool) -> NDArray[np.uint8] | None:
-    if surely_complete(plane, noiseless):
+    if surely_complete(plane[None, None], noiseless)[0]:
         return None
     ordered = np.sort(plane, axis=None)  # NaN last, equal values adjacent
     invalid = not (ordered[0] > -_NO_FLUX and ordered[-1] < _NO_FLUX) or _holds_sentinels(ordered)
@@ -152,45 +152,84 @@ def _of_values(plane: NDArray[Any], noiseless: bool) -> NDArray[np.uint8] | None
     return why if why.any() else None
 
 
-def surely_complete(plane: NDArray[Any], noiseless: bool) -> bool:
-    """Return True only if the slower tests of `missing_pixels` cannot find a missing pixel; a fast test for floats."""
-    if plane.dtype != np.float32 or not plane.flags.c_contiguous or min(plane.shape) < _LEAST_PX:
-        return False
-    lowest, highest = plane.min(), plane.max()
-    if not (lowest > -_NO_FLUX and highest < _NO_FLUX):  # or NaN
-        return False
-    if lowest <= -_SMALLEST_SENTINEL or highest >= _SMALLEST_SENTINEL:
-        beyond = plane[np.abs(plane) >= _SMALLEST_SENTINEL]
-        if _holds_sentinels(np.sort(beyond)):
-            return False
-    return noiseless or not (_repeats(plane, highest) or _has_flat_square(plane))
+def surely_complete(
+    images: NDArray[Any], noiseless: bool, window: tuple[slice, slice] = (slice(None),) * 2
+) -> NDArray[np.bool_]:
+    """Return where `missing_pixels` surely finds no missing pixel in a window of any band; a fast test for floats.
 
+    Parameters
+    ----------
+    images
+        Fluxes (n, bands, ny, nx) in the unit of the files.
+    noiseless
+        Whether the images are simulations without noise.
+    window
+        Rows and columns in which pixels may not be missing. A pixel there may repeat those elsewhere.
 
-def _repeats(plane: NDArray[np.float32], highest: np.float32) -> bool:
-    """Return False only if `_may_repeat` would do so: counts of the last bits bound those of values."""
-    if np.count_nonzero(plane == 0) >= MIN_ZEROS or np.count_nonzero(plane == highest) >= MIN_SATURATED:
-        return True
-    last_bits = np.bitwise_and(plane.view(np.uint32).ravel(), _LAST_BITS, dtype=np.intp)
-    return bool(np.bincount(last_bits).max() >= MIN_REPEATS)
-
-
-def _has_flat_square(plane: NDArray[np.float32]) -> bool:
-    """Return False only if `_may_be_flat` would do so.
-
-    Squares are taken in the flattened image, where some run over its edge. The noise is not computed; it is compared
-    with the smallest range of a square.
+    Returns
+    -------
+    bool array of shape (n,)
+        False if a pixel of the window may be missing.
     """
-    pixels = plane[::2, ::2]
-    width, pixels = pixels.shape[1], pixels.ravel()
+    if images.dtype != np.float32 or not images.flags.c_contiguous or min(images.shape[2:]) < _LEAST_PX:
+        return np.zeros(len(images), bool)
+    rows, columns = (_wider(part, side) for part, side in zip(window, images.shape[2:], strict=True))
+    seen = np.ascontiguousarray(images[..., rows, columns])
+    values = seen.reshape(*seen.shape[:2], -1)
+    lowest, highest = np.minimum.reduce(values, axis=2), np.maximum.reduce(values, axis=2)
+    complete = ((lowest > -_NO_FLUX) & (highest < _NO_FLUX)).all(axis=1)  # False for NaN
+    extreme = ((lowest <= -_SMALLEST_SENTINEL) | (highest >= _SMALLEST_SENTINEL)).any(axis=1)
+    for n in np.flatnonzero(complete & extreme):
+        complete[n] = not _holds_sentinels(np.sort(seen[n][np.abs(seen[n]) >= _SMALLEST_SENTINEL]))
+    if noiseless:
+        return complete
+    complete &= ~_have_flat_squares(images, seen)
+    for n in np.flatnonzero(complete):
+        complete[n] = not _repeat(images[n], seen[n], highest[n])
+    return complete
 
-    def of_squares(extreme: np.ufunc) -> NDArray[np.float32]:
-        of_rows = extreme(extreme(pixels[:-2], pixels[1:-1]), pixels[2:])
-        return extreme(extreme(of_rows[: -2 * width], of_rows[width:-width]), of_rows[2 * width :])
 
-    smallest = float((of_squares(np.maximum) - of_squares(np.minimum)).min())
-    steps = _steps(plane)
-    limit = smallest / _FLAT / _sigma(1.0) * (1 - 1e-5)  # rounding
-    return int(np.count_nonzero(steps < limit)) <= steps.size // 2
+def _wider(part: slice, n: int) -> slice:
+    """Return a part of ``n`` pixels with the flat squares that overlap it."""
+    first, last, _ = part.indices(n)
+    return slice(max(first - FLAT_SQUARE_PX + 1, 0), last + FLAT_SQUARE_PX - 1)
+
+
+def _repeat(planes: NDArray[np.float32], seen: NDArray[np.float32], highest: NDArray[np.float32]) -> bool:
+    """Return False only if no value repeats that is in the part ``seen``; ``highest`` are the largest of these.
+
+    Counts of the last bits, which are random in noise, bound those of values.
+    """
+    n_bits = max(planes.size.bit_length(), 16)
+    counts = np.zeros(2**n_bits, np.min_scalar_type(planes.size))
+    np.add.at(counts, _ends(planes, n_bits), counts.dtype.type(1))  # faster than np.bincount
+    if counts.max() >= MIN_REPEATS:
+        return True
+    if counts[0] >= MIN_ZEROS and not seen.all() and any(np.count_nonzero(plane == 0) >= MIN_ZEROS for plane in planes):
+        return True
+    return bool(counts[_ends(highest, n_bits)].max() >= MIN_SATURATED) and any(
+        np.count_nonzero(plane == top) >= MIN_SATURATED for plane, top in zip(planes, highest, strict=True)
+    )
+
+
+def _ends(values: NDArray[np.float32], n_bits: int) -> NDArray[np.intp]:
+    """Return the last bits of values, at least 16, as numbers."""
+    if n_bits == 16:
+        return values.ravel().view(np.uint16)[_LOW_HALF::2].astype(np.intp)
+    return (values.ravel().view(np.uint32) & np.uint32(2**n_bits - 1)).astype(np.intp)
+
+
+def _have_flat_squares(images: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return False only where `_may_be_flat` would do so for the part ``seen`` of each band, both (n, bands, ny, nx).
+
+    The noise is not computed; it is compared with the smallest range.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps = _steps(images)
+        ranges = _smallest_ranges(seen.reshape(-1, *seen.shape[2:])).reshape(seen.shape[:2])
+    limits = ranges / _FLAT / _sigma(1.0) * (1 - 1e-5)  # rounding
+    below = np.count_nonzero(steps < limits[..., None, None], axis=(2, 3))
+    return (below <= steps[0, 0].size // 2).any(axis=1)
 
 
 def _may_repeat(ordered: NDArray[Any]) -> bool:
@@ -204,14 +243,28 @@ def _may_repeat(ordered: NDArray[Any]) -> bool:
 
 
 def _may_be_flat(plane: NDArray[Any]) -> bool:
-    """Return whether there may be a flat square; a fast test on every second pixel (3 x 3 of each square)."""
+    """Return whether there may be a flat square: a fast test, because most images have none."""
+    return bool(_smallest_ranges(plane[None])[0] <= _FLAT * _noise(plane))
 
-    def of_squares(extreme: np.ufunc) -> NDArray[Any]:
-        of_columns = extreme(extreme(pixels[:-2], pixels[1:-1]), pixels[2:])
-        return extreme(extreme(of_columns[:, :-2], of_columns[:, 1:-1]), of_columns[:, 2:])
 
-    pixels = plane[::2, ::2].copy()
-    return bool((of_squares(np.maximum) - of_squares(np.minimum) <= _FLAT * _noise(plane)).any())
+def _smallest_ranges(planes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the smallest range of any 2 x 7 pixels in every third row of each plane (n, ny, nx).
+
+    Every flat square holds such pixels. They are taken in the flattened planes, where some run over an edge.
+    """
+    if min(planes.shape[1:]) < FLAT_SQUARE_PX:
+        return np.full(len(planes), np.inf)
+    thinned = np.ascontiguousarray(planes[:, ::3])
+    pixels, width = thinned.ravel(), thinned.shape[2]
+
+    def of_pixels(extreme: np.ufunc) -> NDArray[Any]:
+        of_rows = extreme(pixels[:-width], pixels[width:])
+        of_two = extreme(of_rows[:-1], of_rows[1:])
+        of_four = extreme(of_two[:-2], of_two[2:])
+        return extreme(of_four[:-3], of_four[3:])
+
+    ranges = of_pixels(np.maximum) - of_pixels(np.minimum)
+    return np.minimum.reduceat(ranges, np.arange(len(planes)) * thinned[0].size).astype(np.float64)
 
 
 def _noise(plane: NDArray[Any]) -> float:
@@ -223,9 +276,13 @@ def _noise(plane: NDArray[Any]) -> float:
     return _sigma(float(np.partition(steps, middle)[middle])) if steps.size else 0.0
 
 
-def _steps(plane: NDArray[Any]) -> NDArray[np.float64]:
-    rows = plane[::10].astype(np.float64)
-    return np.abs((rows[:, 2:] - rows[:, 1:-1]) - (rows[:, 1:-1] - rows[:, :-2]))
+def _steps(planes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the absolute second differences along every tenth row of planes (..., ny, nx)."""
+    rows = np.array(planes[..., ::10, :], np.float64, order="C")
+    flat = rows.ravel()  # one long row takes less time
+    differences = flat[1:] - flat[:-1]
+    np.subtract(differences[1:], differences[:-1], out=flat[:-2])
+    return np.abs(rows, out=rows)[..., :-2]
 
 
 def _sigma(median_step: Any) -> Any:

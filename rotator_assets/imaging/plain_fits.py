@@ -52,6 +52,11 @@ class PlainHeader:
     shape: tuple[int, ...]
     keywords: dict[str, object]
 
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
 
 @dataclass(frozen=True)
 class PlainImage:
@@ -59,15 +64,15 @@ class PlainImage:
 
     Attributes
     ----------
-    values
-        float32 (ny, nx) or (n, ny, nx).
+    stored
+        Values as in the file, big-endian float32 (ny, nx) or (n, ny, nx).
     header
         The same object for files that differ only in their position.
     position
         ``CRVAL1`` and ``CRVAL2``, if the header has them.
     """
 
-    values: NDArray[np.float32]
+    stored: NDArray[np.float32]
     header: PlainHeader
     position: dict[str, object]
 
@@ -81,17 +86,29 @@ def read_plain(content: IO[bytes], max_values: int) -> PlainImage | None:
     header_bytes = -(-(end + _CARD_BYTES) // BLOCK_BYTES) * BLOCK_BYTES
     if start[end + _CARD_BYTES : header_bytes].strip(b" ") or len(start) < header_bytes:
         return None
-    cards = [start[place : place + _CARD_BYTES] for place in range(0, end, _CARD_BYTES)]
-    header = _header(b"".join(card for card in cards if not card.startswith(_POSITION)))
-    position = _keywords([card for card in cards if card.startswith(_POSITION)])
-    if header is None or position is None or math.prod(header.shape) > max_values:
+    common, cards = _apart(start[:end])
+    header, position = _header(common), _keywords(cards)
+    if header is None or position is None or header.size > max_values:
         return None
-    n_bytes = 4 * math.prod(header.shape)
-    stored = start[header_bytes:] + content.read(n_bytes + BLOCK_BYTES)
+    n_bytes = header_bytes + 4 * header.size
+    content.seek(0)
+    stored = content.read(n_bytes + BLOCK_BYTES)  # copies nothing of a file in memory that is read to its end
     if not n_bytes <= len(stored) <= n_bytes + -n_bytes % BLOCK_BYTES:
         return None
-    values = np.frombuffer(stored, ">f4", math.prod(header.shape)).astype(np.float32).reshape(header.shape)
-    return PlainImage(values, header, position)
+    return PlainImage(np.frombuffer(stored, ">f4", header.size, header_bytes).reshape(header.shape), header, position)
+
+
+def _apart(header: bytes) -> tuple[bytes, list[bytes]]:
+    """Return the cards of a header, joined, without those of the position, and these."""
+    cards = []
+    for key in _POSITION:
+        place = -1
+        while (place := header.find(key, place + 1)) >= 0:
+            if place % _CARD_BYTES == 0:
+                cards.append(header[place : place + _CARD_BYTES])
+                header = header[:place] + header[place + _CARD_BYTES :]
+                place -= 1
+    return header, cards
 
 
 @lru_cache(maxsize=64)

@@ -25,15 +25,27 @@ from numpy.typing import NDArray
 from rotator_assets.core import progress
 from rotator_assets.core.archives import label
 from rotator_assets.core.processes import ProcessEnded, ProcessPool
-from rotator_assets.imaging.cutout_worker import MOST, Task, answered, made, request, slot_bytes, slot_pixels, written
+from rotator_assets.imaging.cutout_worker import (
+    MOST,
+    Task,
+    answered,
+    made,
+    made_together,
+    request,
+    slot_bytes,
+    slot_pixels,
+    written,
+)
 from rotator_assets.imaging.cutouts import Cutout, Treatment
 from rotator_assets.imaging.frames import FrameSource
 from rotator_assets.imaging.images import ImageSource
+from rotator_assets.imaging.plain_cutouts import AT_ONCE
 
 WORKER = (sys.executable, "-P", "-m", "rotator_assets.imaging.cutout_worker")
-WORTH_SECONDS = 1.0
-"""Workers are started if the remaining galaxies would take this process longer: a worker starts in half a second."""
-TRIED = 32
+WORTH_SECONDS = 0.5
+"""Workers are started if the remaining galaxies would take this process longer: a worker starts in a third of a second,
+and then does half of the work."""
+TRIED = 16
 """Galaxies that are read before this is estimated."""
 _REQUEST_SECONDS = 0.02
 _AHEAD = 2
@@ -99,17 +111,21 @@ def _made(tasks: Sequence[Task], treatment: Treatment) -> Iterator[Cutout | str]
         return
     workers = (os.cpu_count() or 1) - 1
     started = time.perf_counter()
-    for done, task in enumerate(tasks):
+    for done in range(0, len(tasks), AT_ONCE):
         each = (time.perf_counter() - started) / max(done, 1)
         if workers and done >= TRIED and each * (len(tasks) - done) > WORTH_SECONDS:
             size = int(np.clip(_REQUEST_SECONDS / each, 1, MOST))
             yield from by_processes(tasks[done:], treatment, workers, size)
             return
-        yield made(task, treatment)
+        part = tasks[done : done + AT_ONCE]
+        yield from _by_threads(part, treatment) if treatment.noise == "noisy" else made_together(part, treatment)
 
 
 def _by_threads(tasks: Sequence[Task], treatment: Treatment) -> Iterator[Cutout | str]:
-    """Make cut-outs in threads, which share frames and stamps of the sky, and rarely hold Python's lock there."""
+    """Make cut-outs in threads, which share frames and stamps of the sky, and rarely hold Python's lock there.
+
+    Mock observations rarely hold it either.
+    """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(tasks), MOST):
             yield from pool.map(lambda task: made(task, treatment), tasks[start : start + MOST])
@@ -161,7 +177,7 @@ def by_processes(tasks: Sequence[Task], treatment: Treatment, workers: int, size
                 first = waiting[0]
                 ready = first.answer is None or first.answer.done()
                 if not ready and len(waiting) < 2 * _AHEAD * (workers + 1) and (part := next(parts, None)):
-                    waiting.append(_Part(part, [made(task, treatment) for task in part]))
+                    waiting.append(_Part(part, made_together(part, treatment)))
                     continue
                 waiting.popleft()
                 if first.answer is not None:

@@ -81,7 +81,7 @@ def test_a_worker_reads_what_takes_long(sources, monkeypatch):
     here = Treatment("manga", "observed", 36, ImageSettings(check_centre=False), arcsec_per_pixel=None)
     tasks = tasks_of({galaxy_id: sources[galaxy_id] for galaxy_id in ("1-0", "1-2", "1-8", "1-tar")})
     expected = [made(task, here) for task in tasks]
-    monkeypatch.setattr(reading, "made", None)  # none can be read here
+    monkeypatch.setattr(reading, "made_together", None)  # none can be read here
     check_same(list(reading._made(tasks, here)), expected)
 
 
@@ -104,6 +104,7 @@ def test_no_galaxy_is_lost_with_a_worker(sources, monkeypatch):
         "    if galaxy_id == '1-11': raise KeyError('a mistake')\n"
         "    return make(source, galaxy_id, *rest)\n"
         "cutout_worker.make_cutout = failing\n"
+        "cutout_worker.plain_cutouts = lambda files, *_: [None] * len(files)\n"
         "cutout_worker.main()\n"
     )
     monkeypatch.setattr(reading, "WORKER", (sys.executable, "-c", program))
