@@ -143,7 +143,7 @@ class SelfSupervision:
         self.seconds_before = 0.0
         """Time spent before an interruption on the states that checkpoints hold."""
 
-    def weights(self, split: Split, stop: Event) -> dict[str, list[NDArray]]:
+    def weights(self, split: Split, stop: Event | None = None) -> dict[str, list[NDArray]]:
         """Train on the images of the split's training part, and return the weights by the name of the layer.
 
         Raises `Stopped` soon after ``stop`` is set.
@@ -165,7 +165,7 @@ class SelfSupervision:
             assign(live.network, state.network)
             assign(live.optimizer, state.optimizer)
             state.network, state.optimizer = live.network, live.optimizer
-            self._fit(split, views, state, stop)
+            self._fit(split, views, state, stop or Event())
         assign(network.variables, state.kept)
         return weights_by_layer(network)
 
