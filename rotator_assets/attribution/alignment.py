@@ -5,11 +5,16 @@ Parts of a galaxy outside its image are left out of the mean; they do not count 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from rotator_assets.attribution.attribution_shape import Ellipse
 from rotator_assets.imaging.centre import middle
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 REACH_R_EFF = 3.0
 CELLS = 61
@@ -24,24 +29,37 @@ def aligned(values: NDArray[np.float64], ellipse: Ellipse) -> NDArray[np.float64
     Integrals over area are conserved. Cells with a sample point outside the image are NaN, and so are all cells if the
     ellipse is unknown.
     """
-    from scipy.ndimage import map_coordinates
-
     ny, nx, k = values.shape
     if ellipse.unknown is not None:
         return np.full((CELLS, CELLS, k), np.nan)
+    means = _cell_means((ny, nx), ellipse) @ values.reshape(-1, k)
+    return means.reshape(CELLS, CELLS, k) * ellipse.r_eff_pixels**2
+
+
+def _cell_means(shape: tuple[int, int], ellipse: Ellipse) -> csr_array:
+    """Return the matrix (cells, pixels) of means over the sample points of a cell, each interpolated bilinearly.
+
+    It is the same for all images of a galaxy. Between the outermost pixel centres and the edge, values are constant.
+    """
+    from scipy.sparse import csr_array
+
+    ny, nx = shape
     step = 2 * REACH_R_EFF / (CELLS * _POINTS)
-    ticks = (np.arange(CELLS * _POINTS) - (CELLS * _POINTS - 1) / 2) * step * ellipse.r_eff_pixels
-    along, across = np.meshgrid(ticks, ticks)
-    angle = np.radians(ellipse.angle_deg)
+    along = (np.arange(CELLS * _POINTS) - (CELLS * _POINTS - 1) / 2) * step * ellipse.r_eff_pixels
+    across, angle = along[:, None], np.radians(ellipse.angle_deg)
     x = middle(nx) + ellipse.x + along * np.cos(angle) - across * np.sin(angle)
     y = middle(ny) + ellipse.y + along * np.sin(angle) + across * np.cos(angle)
     seen = (x >= -0.5) & (x <= nx - 0.5) & (y >= -0.5) & (y <= ny - 0.5)
-    planes = [
-        np.where(seen, map_coordinates(values[..., plane], (y, x), order=1, mode="nearest"), np.nan)
-        for plane in range(k)
-    ]
-    density = np.stack(planes, axis=-1) * ellipse.r_eff_pixels**2
-    return density.reshape(CELLS, _POINTS, CELLS, _POINTS, k).mean(axis=(1, 3))
+    x, y = x.clip(0, nx - 1), y.clip(0, ny - 1)
+    column, row = np.minimum(x.astype(np.int32), nx - 2), np.minimum(y.astype(np.int32), ny - 2)
+    right, up, first = x - column, y - row, row * nx + column
+    weights = np.stack([(1 - up) * (1 - right), (1 - up) * right, up * (1 - right), up * right], axis=-1)
+    weights[~seen] = np.nan
+    pixels = np.stack([first, first + 1, first + nx, first + nx + 1], axis=-1)
+    per_cell = 4 * _POINTS**2
+    by_cell = [part.reshape(CELLS, _POINTS, CELLS, _POINTS, 4).swapaxes(1, 2).ravel() for part in (weights, pixels)]
+    ends = np.arange(0, weights.size + 1, per_cell, dtype=np.int32)
+    return csr_array((by_cell[0] / _POINTS**2, by_cell[1], ends), shape=(CELLS**2, ny * nx))
 
 
 class RunningMean:

@@ -41,7 +41,7 @@ _EXPLAINED_AT_ONCE = 512
 
 
 @training_report_asset(
-    code_version="6",
+    code_version="7",
     ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction", "attribution"),
     description="Attribution of the logit to the pixels of every galaxy, by the network that was not trained on it.",

@@ -250,18 +250,17 @@ def enclosed(
     float64 (m, k)
         Zero for radius 0.
     """
-    from photutils.aperture import EllipticalAperture
+    from photutils.geometry import elliptical_overlap_grid
 
     ny, nx, k = values.shape
+    left, bottom = -0.5 - middle(nx) - ellipse.x, -0.5 - middle(ny) - ellipse.y
+    edges, angle = (left, left + nx, bottom, bottom + ny), np.radians(ellipse.angle_deg)
     sums = np.zeros((len(radii_r_eff), k))
     for number, radius in enumerate(radii_r_eff):
         if radius > 0:
-            semi_major = radius * ellipse.r_eff_pixels
-            place = (middle(nx) + ellipse.x, middle(ny) + ellipse.y)
-            aperture = EllipticalAperture(
-                place, semi_major, semi_major * ellipse.axis_ratio, theta=np.radians(ellipse.angle_deg)
-            )
-            sums[number] = np.tensordot(aperture.to_mask(method="exact").to_image((ny, nx)), values, axes=2)
+            axes = radius * ellipse.r_eff_pixels * np.array([1, ellipse.axis_ratio])
+            inside = elliptical_overlap_grid(*edges, nx, ny, *axes, angle, use_exact=1, subpixels=1)
+            sums[number] = inside.ravel() @ values.reshape(-1, k)
     return sums
 
 

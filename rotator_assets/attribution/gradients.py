@@ -12,8 +12,6 @@ by a thousandth. Only the backward pass is computed differently; it is linear an
   because the brightest pixel of each window is the same all along the path.
 - The gradient of a convolution with respect to its input is itself a convolution, with the kernel rotated by 180
   degrees and filters and channels exchanged. Computed this way it is a fifth faster than TensorFlow's operation.
-- Max pooling over 2x2 pixels is the maximum of pairs of columns, then of pairs of rows, each with an elementwise
-  gradient; TensorFlow's MaxPoolGrad searches each window again. Both assign ties to the first pixel.
 """
 
 from __future__ import annotations
@@ -53,15 +51,21 @@ class PathGradients:
     def __init__(self, model: keras.Model, batch_size: int | None = None) -> None:
         self._compiled, self._weights = _compiled_like(model), model.get_weights()
         self.batch_size = batch_size or self._compiled.points_at_once
+        self._known: dict[bytes, np.float32] = {}
+        """Logits of the images of the last call."""
 
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the logits of images (n, ny, nx, bands), float64 (n,).
 
         They are computed one by one, so that equal images have equal logits: within a batch, the order of a sum may
-        depend on the row.
+        depend on the row. An image that comes again, as an empty sky does, is not computed again.
         """
+        keys = [image.tobytes() for image in images]
         with self._compiled.having(self._weights) as compiled:
-            return np.array([compiled.infer(image[None])[0, 0] for image in images], dtype=np.float64)
+            new = {key: image for key, image in zip(keys, images, strict=True) if key not in self._known}
+            found = self._known | {key: compiled.infer(image[None])[0, 0] for key, image in new.items()}
+        self._known = {key: found[key] for key in keys}
+        return np.array(list(map(found.get, keys)), dtype=np.float64)
 
     def summed(
         self,
@@ -239,43 +243,29 @@ def _only_reader(model: keras.Model, features: keras.KerasTensor) -> Any:
 
 
 def _clone(model: keras.Model) -> keras.Model:
-    """Clone the model without its weights, with faster gradients for the layers that have one.
+    """Clone the model without its weights, with faster gradients of its convolutions.
 
-    All layers compute the same values; other layers keep TensorFlow's gradient.
+    All layers compute the same values.
     """
     tf = tensorflow()
     from keras import layers, models
 
     @tf.custom_gradient
     def convolved(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        turned = tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
-        return tf.nn.conv2d(x, kernel, 1, "SAME"), lambda upstream: (tf.nn.conv2d(upstream, turned, 1, "SAME"), None)
+        def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
+            turned = tf.transpose(tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))
+            return tf.nn.conv2d(upstream, turned, 1, "SAME"), None
 
-    @tf.custom_gradient
-    def larger(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            to_a = upstream * tf.cast(a >= b, upstream.dtype)
-            return to_a, upstream - to_a
-
-        return tf.maximum(a, b), backward
+        return tf.nn.conv2d(x, kernel, 1, "SAME"), backward
 
     class Convolution(layers.Conv2D):
         def convolution_op(self, inputs: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
             return convolved(inputs, tf.convert_to_tensor(kernel))
 
-    class Pooling(layers.MaxPooling2D):
-        def call(self, inputs: Any) -> tf.Tensor:
-            _, ny, nx, channels = inputs.shape
-            columns = tf.reshape(inputs, (-1, ny, nx // 2, 2, channels))
-            rows = tf.reshape(larger(*tf.unstack(columns, axis=3)), (-1, ny // 2, 2, nx // 2, channels))
-            return larger(*tf.unstack(rows, axis=2))
-
     def faster(layer: keras.Layer) -> keras.Layer:
         kind = type(layer)
         if kind is layers.Conv2D and _is_plain_convolution(layer):
             kind = Convolution
-        elif kind is layers.MaxPooling2D and _is_plain_pooling(layer):
-            kind = Pooling
         return kind.from_config(layer.get_config())
 
     return models.clone_model(model, clone_function=faster)
@@ -290,15 +280,6 @@ def _is_plain_convolution(layer: keras.Layer) -> bool:
         and set(layer.strides) == set(layer.dilation_rate) == {1}
         and layer.groups == 1
         and layer.input.shape[-1] >= _FEWEST_CHANNELS
-    )
-
-
-def _is_plain_pooling(layer: keras.Layer) -> bool:
-    """Return True if the layer pools complete, non-overlapping windows of 2x2 pixels."""
-    return (
-        layer.data_format == "channels_last"
-        and tuple(layer.pool_size) == tuple(layer.strides) == (2, 2)
-        and all(side is not None and side % 2 == 0 for side in layer.input.shape[1:3])
     )
 
 

@@ -120,11 +120,13 @@ class Explainer:
         whole = self.logits(images)
         falls, covers = np.zeros((n, ny, nx)), np.zeros((ny, nx))
         for y in _starts(ny, patch, stride):
-            for x in _starts(nx, patch, stride):
-                place = np.s_[:, y : y + patch, x : x + patch]
-                occluded = images.copy()
-                occluded[place] = baseline[place]
-                falls[place] += (whole - self.logits(occluded))[:, None, None]
+            places = [np.s_[:, y : y + patch, x : x + patch] for x in _starts(nx, patch, stride)]
+            occluded = np.repeat(images[None], len(places), axis=0)
+            for copy, place in zip(occluded, places, strict=True):
+                copy[place] = baseline[place]
+            logits = self.logits(occluded.reshape(-1, *images.shape[1:])).reshape(len(places), n)
+            for place, logit in zip(places, logits, strict=True):
+                falls[place] += (whole - logit)[:, None, None]
                 covers[place[1:]] += 1
         return (falls / covers).astype(np.float32)
 

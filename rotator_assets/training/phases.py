@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from rotator_assets.core.recipes import Augmentation, Recipe
 from rotator_assets.training.encoders import encoder_layers
 from rotator_assets.training.fused import new_optimizer
+from rotator_assets.training.side_by_side import Stopped
 
 if TYPE_CHECKING:
     import keras
@@ -67,9 +69,18 @@ class Phase:
         self._set_trainable()
         self.network.optimizer.build(self.network.trainable_variables)
 
-    def fit(self, batches: tf.data.Dataset, epochs_done: int, steps_per_epoch: int, **callbacks: Callable) -> None:
-        """Train from the epochs done to the end of the phase; ``callbacks`` are those of Keras' LambdaCallback."""
+    def fit(
+        self, batches: tf.data.Dataset, epochs_done: int, steps_per_epoch: int, stop: Event, **callbacks: Callable
+    ) -> None:
+        """Train from the epochs done to the end of the phase, or raise `Stopped` before a batch once ``stop`` is set.
+
+        ``callbacks`` are those of Keras' LambdaCallback.
+        """
         from keras.callbacks import LambdaCallback
+
+        def on_train_batch_begin(batch: int, logs: dict) -> None:
+            if stop.is_set():
+                raise Stopped
 
         self._set_trainable()  # read when the first batch is traced
         self.network.fit(
@@ -79,7 +90,7 @@ class Phase:
             steps_per_epoch=steps_per_epoch,
             shuffle=False,
             verbose=0,
-            callbacks=[LambdaCallback(**callbacks)],
+            callbacks=[LambdaCallback(**callbacks, on_train_batch_begin=on_train_batch_begin)],
         )
 
     def _set_trainable(self) -> None:

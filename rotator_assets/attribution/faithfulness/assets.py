@@ -37,7 +37,7 @@ _SHOWN = 2
 
 
 @robustness_asset(
-    code_version="3",
+    code_version="4",
     partitions_def=training_partitions,
     ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction", "attribution"),

@@ -111,11 +111,11 @@ def examine(
     maps: dict[str, list[NDArray]] = {method: [] for method in METHODS}
     elsewhere: dict[int, dict[str, NDArray]] = {}
     pairs, curves, errors = [], [], []
-    done = 0
+    done, explainer = 0, None
     for fold, tested in parts_of(sample, "fold"):
-        model = load(int(fold))
-        elsewhere[fold] = _Network(model, images, sample["row"].to_numpy(), recipe, seed).coarse_maps()
-        network = _Network(model, images, tested["row"].to_numpy(), recipe, seed)
+        explainer = _explainer_of(load(int(fold)), explainer)
+        elsewhere[fold] = _Network(explainer, images, sample["row"].to_numpy(), recipe, seed).coarse_maps()
+        network = _Network(explainer, images, tested["row"].to_numpy(), recipe, seed)
         names = tested["galaxy_id"].to_numpy()
         found = network.maps()
         for method, values in found.items():
@@ -139,13 +139,21 @@ def _stacked(frames: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFra
     return pd.concat(frames, ignore_index=True)[list(columns)] if frames else pd.DataFrame(columns=list(columns))
 
 
+def _explainer_of(model: keras.Model, compiled: Explainer | None) -> Explainer:
+    """Return an explainer of a network with these weights, the compiled one of another network of this kind if any."""
+    from keras import models
+
+    explainer = compiled or Explainer(models.clone_model(model))
+    explainer.model.set_weights(model.get_weights())
+    return explainer
+
+
 class _Network:
     """A network with the galaxies it explains, always without averaging over views of an image."""
 
-    def __init__(self, model: keras.Model, images: NDArray, rows: NDArray, recipe: Recipe, seed: int) -> None:
-        self.model, self.rows, self.seed = model, rows, seed
+    def __init__(self, explainer: Explainer, images: NDArray, rows: NDArray, recipe: Recipe, seed: int) -> None:
+        self.model, self.explainer, self.rows, self.seed = explainer.model, explainer, rows, seed
         self.recipe = recipe.model_copy(update={"test_time_averaging": False})
-        self.explainer = Explainer(model)
         self._images = images
         self.seen = network_input(images, rows, recipe)
         self.sky = baselines(images, rows, recipe, "sky")[:, 0]
