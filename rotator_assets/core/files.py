@@ -73,15 +73,21 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
     return sorted(folders), sorted(files)
 
 
+def temporary_path(target: Path, ending: str = ".part") -> Path:
+    """Return a new hidden path next to ``target``, whose name ends in ``ending``."""
+    return target.with_name(_hidden_name(target.name, f".{uuid.uuid4().hex[:8]}{ending}"))
+
+
 @contextmanager
-def replacing(target: Path, ending: str = ".part") -> Generator[Path]:
+def replacing(target: Path, ending: str = ".part", temporary: Path | None = None) -> Generator[Path]:
     """Provide a temporary path next to ``target`` that replaces it atomically when the block succeeds.
 
-    The block writes a file at this path, whose hidden name ends in ``ending``. A reader sees either the old or the new
-    file, never part of one; after an exception or a kill the old file remains. Folders are created as needed.
+    The block writes a file at this path: ``temporary``, else one whose hidden name ends in ``ending``. A reader sees
+    either the old or the new file, never part of one; after an exception or a kill the old file remains. Folders are
+    created as needed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(_hidden_name(target.name, f".{uuid.uuid4().hex[:8]}{ending}"))
+    temporary = temporary or temporary_path(target, ending)
     try:
         yield temporary
         temporary.replace(target)

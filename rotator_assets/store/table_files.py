@@ -20,7 +20,9 @@ Writer = Callable[[Path, duckdb.DuckDBPyRelation, Description], int]
 """Writes rows to a path and returns their number."""
 
 
-def write_table(file: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
+def write_table(
+    file: Path, rows: duckdb.DuckDBPyRelation, description: Description, temporary: Path | None = None
+) -> int:
     """Write rows to a file, replacing it as a whole.
 
     Parameters
@@ -31,6 +33,8 @@ def write_table(file: Path, rows: duckdb.DuckDBPyRelation, description: Descript
         A query, or a frame as ``duckdb.from_df`` gives it.
     description
         What the file says of the rows. CSV and JSON have no room for it.
+    temporary
+        Path next to the file to write to first, where the connection of the rows may write to no other.
 
     Returns
     -------
@@ -45,8 +49,8 @@ def write_table(file: Path, rows: duckdb.DuckDBPyRelation, description: Descript
     ending = ending_of(file)
     try:
         _require_different_names(rows.columns)
-        with replacing(file, ending) as temporary:
-            return _written(_WRITERS[ending], temporary, rows, description)
+        with replacing(file, ending, temporary) as written:
+            return _written(_WRITERS[ending], written, rows, description)
     except ValueError as error:
         raise InputError(f"{file}: {error}") from None
     except OSError as error:
