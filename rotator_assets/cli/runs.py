@@ -220,7 +220,9 @@ def report(data: str | None, pdf: bool, verbosity: Verbosity) -> None:
     show_default=True,
     help="Port on 127.0.0.1; else the variable PORT.",
 )
-@click.option("--proxy", metavar="NAME", default="", help="Host name of a reverse proxy in front; see docs/security.md.")
+@click.option(
+    "--proxy", metavar="NAME", default="", help="Host name of a reverse proxy in front; see docs/security.md."
+)
 def ui(data: str | None, port: int, proxy: str) -> None:
     """Start the Dagster UI and daemon on one data root.
 

@@ -28,8 +28,8 @@ def is_abandoned(path: Path) -> bool:
 def walk_files(folder: Path) -> Iterator[Path]:
     """Iterate over the files below a folder, sorted within each folder; linked folders are followed once.
 
-    Hidden names and dangling links are left out. Memory holds the names of one folder. Raises InputError for a folder
-    without read permission, because its files would be missing silently.
+    Hidden names, dangling links, devices and pipes are left out. Memory holds the names of one folder. Raises
+    InputError for a folder without read permission, because its files would be missing silently.
     """
     seen: set[str] = set()
     waiting = [os.fspath(folder)]
@@ -62,7 +62,7 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
                 target = Path(entry.path) if entry.is_symlink() else entry
                 if target.is_dir():
                     folders.append(entry.path)
-                elif target is entry or Path(entry.path).exists():
+                elif target.is_file():  # a pipe would wait for its writer
                     files.append(entry.path)
         if files and not os.access(folder, os.X_OK):  # its names can be read, but not its files
             raise PermissionError(EACCES, os.strerror(EACCES), folder)

@@ -1,7 +1,7 @@
 """Requests that a page of another site makes in the user's browser are refused.
 
-Dagster's webserver answers every request, also a GET that starts a run or deletes results. A page of any site could make
-one, because the browser runs on the machine that the server listens on.
+Dagster's webserver answers every request, also a GET that starts a run or deletes results. A page of any site could
+make one, because the browser runs on the machine that the server listens on.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class SameOrigin:
         receive: Callable[..., Any],
         send: Callable[..., Awaitable[None]],
     ) -> None:
+        """Answer a request."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope.get("headers", ())}
         asked = scope["type"] in ("http", "websocket")
         reason = refusal(scope["path"], headers, self._proxy) if asked else None
