@@ -18,7 +18,7 @@ MAX_UNPACKED_BYTES = 2**32
 _IN_MEMORY_BYTES = 2**26
 """Longer content goes to a temporary file."""
 _CHUNK_BYTES = 2**20
-_SUSPICIOUS_BYTES, _MAX_RATIO = 2**28, 200
+_SUSPICIOUS_BYTES, _MAX_RATIO = 2**27, 200
 """Longer content than this is refused where it is mostly empty: no published file packs better than 1 to 100."""
 _MAX_LAYERS = 3
 """A web server may compress a file that is compressed already."""

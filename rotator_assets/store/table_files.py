@@ -90,7 +90,7 @@ def _written(write: Writer, path: Path, rows: duckdb.DuckDBPyRelation, descripti
 
 
 def _csv(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
-    rows.write_csv(str(path))
+    _without_formulas(rows).write_csv(str(path))
     lines, quotes = 0, 0
     with path.open("rb") as file:
         while block := file.read(2**20):
@@ -98,6 +98,27 @@ def _csv(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) ->
                 lines += part.count(b"\n") * (number % 2 == 0)
             quotes += block.count(b'"')
     return lines - 1
+
+
+def _without_formulas(rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Return rows whose texts are no formulas: spreadsheets would run one, and names may come from other people.
+
+    A text that begins like a formula, and is no number, gets an apostrophe in front.
+    """
+    if "VARCHAR" not in map(str, rows.types):
+        return rows
+    formula = "regexp_matches(#{n}, '^[=+@\\t\\r-]') AND TRY_CAST(#{n} AS DOUBLE) IS NULL"
+    text = f"CASE WHEN {formula} THEN chr(39) || #{{n}} ELSE #{{n}} END"
+    columns = [
+        (text if str(kind) == "VARCHAR" else "#{n}").format(n=number) + f" AS {_identifier(name)}"
+        for number, (name, kind) in enumerate(zip(rows.columns, rows.types, strict=True), start=1)
+    ]
+    return rows.project(", ".join(columns))
+
+
+def _identifier(name: str) -> str:
+    """Quote the name of a column."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _json(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
