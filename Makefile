@@ -10,7 +10,7 @@ RUN := $(UV) run --no-sync
 # The tests start hundreds of processes, which share the compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test fuzz coverage lint types processors bench ui clean
+.PHONY: help demo check test fuzz coverage lint types audit licences processors bench ui clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,20 +28,30 @@ check: lint .venv/.synced ## lint and the fast tests
 test: .venv/.synced ## every test
 	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
 
-fuzz: .venv/.synced ## 10 000 damaged input files
+fuzz: .venv/.synced ## 10 000 damaged and hostile input files
 	ROTATORS_FUZZ=10000 $(RUN) pytest rotator_assets_tests/surveys/test_fuzz.py --timeout 3600
 
 coverage: .venv/.synced ## every test, and the fraction of the package that they run
 	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder --cov
 
-lint: .venv/.synced ## ruff, the import contracts and pyright
+lint: .venv/.synced ## ruff, the import contracts, the dependencies and pyright
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) lint-imports --no-logo
+	$(RUN) deptry rotator_assets
 	$(RUN) pyright
 
 types: .venv/.synced ## pyright
 	$(RUN) pyright
+
+# Fails where the advisories cannot be had, because nothing is known then. Exceptions are given as --ignore-vuln ID, with
+# the reason in docs/security.md.
+audit: .venv/.synced ## known vulnerabilities of the locked dependencies, from pypi.org
+	@$(UV) export --frozen --quiet --no-dev --no-hashes --no-emit-project --output-file .venv/locked.txt
+	$(RUN) pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement .venv/locked.txt
+
+licences: .venv/.synced ## write docs/licences.md, the licences of the locked dependencies
+	$(RUN) python -m rotator_assets_tests.licences
 
 processors: .venv/.synced ## the numerical tests in float32 and bfloat16, with other kernels
 	$(RUN) python benchmarks/processors.py

@@ -42,7 +42,7 @@ def test_csv_of_no_rows_is_the_header(root):
 
 @pytest.mark.parametrize("sql", ["CREATE TABLE t (a INTEGER)", "SET threads = 1", "SELECT 1 AS a WHERE false"])
 def test_json_of_no_rows_is_an_empty_list(root, sql):
-    done = rotators("query", sql, "--format", "json", data=root)
+    done = rotators("query", sql, "--format", "json", "--allow-files", data=root)
     assert (done.returncode, done.stderr, json.loads(done.stdout)) == (0, "", [])
 
 

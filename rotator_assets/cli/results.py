@@ -92,11 +92,17 @@ def recipes(data: str | None) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="File to write instead: .csv, .json, .parquet, .fits, .vot (VOTable) or .ecsv.",
 )
+@click.option(
+    "--allow-files", is_flag=True, help="Allow every statement and any file; do not use it for SQL of others."
+)
 @click.pass_context
-def query(context: click.Context, sql: str, data: str | None, form: str, output: Path | None) -> None:
+def query(
+    context: click.Context, sql: str, data: str | None, form: str, output: Path | None, allow_files: bool
+) -> None:
     """Run SQL on the results.
 
-    It never waits for a run and never blocks one. The tables are listed in docs/tables.md.
+    It never waits for a run and never blocks one. The tables are listed in docs/tables.md. SQL can only read them:
+    other files and statements need --allow-files.
     """
     from rotator_assets.orchestration.answers import answering, write_answer
     from rotator_assets.orchestration.query_output import as_csv, print_answer
@@ -108,15 +114,15 @@ def query(context: click.Context, sql: str, data: str | None, form: str, output:
         if context.get_parameter_source("form") is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError("--format is for the console, the ending of --output for a file: leave out --format")
         require_apart(output, store.root)
-        click.echo(write_answer(store, sql, output))
+        click.echo(write_answer(store, sql, output, allow_files=allow_files))
         return
-    with answering(store, sql) as (_, answer):
+    with answering(store, sql, allow_files=allow_files) as (_, answer, folder):
         if answer is None:
             _write(b"[]\n" if form == "json" else b"")
         elif form == "json":
             _write(as_json(answer).encode())
         elif form == "csv":
-            _write(as_csv(answer))
+            _write(as_csv(answer, folder))
         else:
             print_answer(answer)
 

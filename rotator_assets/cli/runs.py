@@ -19,6 +19,7 @@ from rotator_assets.cli.shell_completion import complete_datasets, complete_reci
 from rotator_assets.core import environment
 from rotator_assets.core.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.same_origin import PROXY_VARIABLE
 from rotator_assets.core.verbosity import Verbosity
 
 if TYPE_CHECKING:
@@ -226,8 +227,14 @@ def report(data: str | None, pdf: bool, verbosity: Verbosity) -> None:
     show_default=True,
     help="Port on 127.0.0.1; else the variable PORT.",
 )
-def ui(data: str | None, port: int) -> None:
-    """Start the Dagster UI and daemon on one data root."""
+@click.option(
+    "--proxy", metavar="NAME", default="", help="Host name of a reverse proxy in front; see docs/security.md."
+)
+def ui(data: str | None, port: int, proxy: str) -> None:
+    """Start the Dagster UI and daemon on one data root.
+
+    The UI has no passwords, so it listens on this machine only (127.0.0.1).
+    """
     root = data_root(data)
     root.require_writable()
     _require_free(port)
@@ -236,7 +243,11 @@ def ui(data: str | None, port: int) -> None:
 
     open_instance(root).dispose()
     os.environ["DAGSTER_HOME"] = str(root.dagster_home)
-    click.echo(f"data root {root.path}: the UI comes up on http://127.0.0.1:{port} in about 20 s")
+    os.environ[PROXY_VARIABLE] = proxy.casefold()
+    click.echo(
+        f"data root {root.path}: the UI comes up on http://127.0.0.1:{port} in about 20 s, for this machine only: "
+        "it has no passwords"
+    )
     workspace = Path(__file__).parents[2] / "workspace.yaml"
     where = ["-w", str(workspace)] if workspace.is_file() else ["-m", "rotator_assets.definitions"]
     environment.leave_working_directory(root.dagster_home)

@@ -31,6 +31,8 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from rotator_assets.core.same_origin import SameOrigin
+
 __all__ = [
     "DATA_VERSION_TAG",
     "FINISHED_STATUSES",
@@ -129,12 +131,14 @@ def dagster_dev(arguments: Sequence[str], webserver: str) -> None:
     dev.dev_command.main(list(arguments), prog_name="dagster dev")
 
 
-def serve_with_file(address: str, file: Path) -> None:
+def serve_with_file(address: str, file: Path, proxy: str = "") -> None:
     """Run ``dagster-webserver`` with the arguments of this process; it also serves one HTML file, at an address.
 
-    The page has its own origin, so its scripts cannot reach the server.
+    The page has its own origin, so its scripts cannot reach the server. Requests from pages of other sites are refused;
+    ``proxy`` is the name under which a reverse proxy serves the UI.
     """
     from dagster_webserver import app, cli
+    from starlette.middleware import Middleware
     from starlette.requests import Request
     from starlette.responses import FileResponse, PlainTextResponse, Response
     from starlette.routing import BaseRoute, Route
@@ -147,6 +151,9 @@ def serve_with_file(address: str, file: Path) -> None:
     class Webserver(app.DagsterWebserver):  # pyright: ignore
         def build_routes(self) -> list[BaseRoute]:  # pyright: ignore[reportIncompatibleMethodOverride]
             return [Route(address, respond, methods=["GET"]), *super().build_routes()]
+
+        def build_middleware(self) -> list[Middleware]:
+            return [Middleware(SameOrigin, proxy), *super().build_middleware()]
 
     app.DagsterWebserver = Webserver  # pyright: ignore[reportPrivateImportUsage]
     cli.main()

@@ -28,8 +28,8 @@ def is_abandoned(path: Path) -> bool:
 def walk_files(folder: Path) -> Iterator[Path]:
     """Iterate over the files below a folder, sorted within each folder; linked folders are followed once.
 
-    Hidden names and dangling links are left out. Memory holds the names of one folder. Raises InputError for a folder
-    without read permission, because its files would be missing silently.
+    Hidden names, dangling links, devices and pipes are left out. Memory holds the names of one folder. Raises
+    InputError for a folder without read permission, because its files would be missing silently.
     """
     seen: set[str] = set()
     waiting = [os.fspath(folder)]
@@ -62,7 +62,7 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
                 target = Path(entry.path) if entry.is_symlink() else entry
                 if target.is_dir():
                     folders.append(entry.path)
-                elif target is entry or Path(entry.path).exists():
+                elif target.is_file():  # a pipe would wait for its writer
                     files.append(entry.path)
         if files and not os.access(folder, os.X_OK):  # its names can be read, but not its files
             raise PermissionError(EACCES, os.strerror(EACCES), folder)
@@ -73,16 +73,21 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
     return sorted(folders), sorted(files)
 
 
+def temporary_path(target: Path, ending: str = ".part") -> Path:
+    """Return a new hidden path next to ``target``, whose name ends in ``ending``."""
+    return target.with_name(_hidden_name(target.name, f".{uuid.uuid4().hex[:8]}{ending}"))
+
+
 @contextmanager
-def replacing(target: Path, ending: str = ".part") -> Generator[Path]:
+def replacing(target: Path, ending: str = ".part", temporary: Path | None = None) -> Generator[Path]:
     """Provide a temporary path next to ``target`` that replaces it atomically when the block succeeds.
 
-    The block writes a file at this path, whose hidden name ends in ``ending``. A reader sees either the old or the new
-    file, never part of one; after an exception, a kill or a power loss the old file remains, and once the block has
-    succeeded the new one survives all of these. Folders are created as needed.
+    The block writes a file at this path: ``temporary``, else one whose hidden name ends in ``ending``. A reader sees
+    either the old or the new file, never part of one; after an exception, a kill or a power loss the old file remains,
+    and once the block has succeeded the new one survives all of these. Folders are created as needed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(_hidden_name(target.name, f".{uuid.uuid4().hex[:8]}{ending}"))
+    temporary = temporary or temporary_path(target, ending)
     try:
         yield temporary
         onto_disk(temporary)

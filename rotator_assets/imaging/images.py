@@ -313,7 +313,7 @@ def _galaxy_image(planes: list[Planes], image: FitsImage, synthetic: bool, unrea
 def _picture_shape(content: IO[bytes]) -> tuple[int, int]:
     from PIL import Image
 
-    with Image.open(content) as picture:
+    with Image.open(content, formats=["PNG", "JPEG"]) as picture:
         return picture.height, picture.width
 
 

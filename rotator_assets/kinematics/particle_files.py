@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rotator_assets.core.compressed import uncompressed_name, unpacked
 from rotator_assets.core.errors import UnusableKinematics
 from rotator_assets.core.files import walk_files
+from rotator_assets.core.hdf5_files import open_hdf5
 from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.kinematics import particle_shape, particles
 from rotator_assets.kinematics.dap_files import naming
@@ -214,7 +215,7 @@ def _cautions(spin: particles.ParticleSpin, aperture: particle_shape.SkyEllipse)
 def _read_stars(path: Path) -> _Stars:
     import h5py
 
-    with unpacked(path, MAX_UNPACKED_BYTES) as content, h5py.File(content, "r") as file:
+    with unpacked(path, MAX_UNPACKED_BYTES) as content, open_hdf5(content) as file:
         if not isinstance(file.get("PartType4"), h5py.Group):
             raise UnusableKinematics(f"has no group PartType4 (star particles); it has: {', '.join(file) or 'nothing'}")
         group, header = file["PartType4"], _header(file)

@@ -2,41 +2,89 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import temporary_path
 from rotator_assets.store.descriptions import describe_answer
+from rotator_assets.store.locked_queries import reading_only
 from rotator_assets.store.table_files import ending_of, write_table
 from rotator_assets.store.table_store import TableStore, interruptible
+
+_FILE = re.compile(r"Table with name \S*[/.\\]\S* does not exist!")
+"""What DuckDB says of a file in FROM that it may not read."""
+
+
+class Answer(NamedTuple):
+    """The answer to a query.
+
+    Attributes
+    ----------
+    connection
+        Where the query runs.
+    rows
+        The rows, which are computed when they are read; the answer of a statement without rows may be None.
+    folder
+        A folder that this connection may write to. It is removed with the connection.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    rows: duckdb.DuckDBPyRelation | None
+    folder: Path
 
 
 @contextmanager
 def answering(
-    store: TableStore, sql: str
-) -> Generator[tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation | None]]:
-    """Run SQL and provide its connection and answer; the answer of a statement without rows may be None.
+    store: TableStore, sql: str, *, allow_files: bool = False, writes: Path | None = None
+) -> Generator[Answer]:
+    """Run SQL and provide its answer.
 
-    Raises InputError for wrong SQL, and where there is no data root.
+    Parameters
+    ----------
+    store
+        The tables.
+    sql
+        One or more statements.
+    allow_files
+        Whether they may do everything. Otherwise they can only read the tables (`reading_only`).
+    writes
+        Path to which the answer will be written.
+
+    Raises
+    ------
+    InputError
+        For wrong SQL, for what is not allowed, and where there is no data root.
     """
     root = store.root
     if not root.path.is_dir():
         raise InputError(f"{root.path}: there is no such data root; name one with --data or run `rotators demo`")
-    has_results = root.tables.is_dir()
-    with interruptible(), store.connect() if has_results else duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory(prefix="rotators-query-") as temporary:
+        folder = Path(temporary).resolve()
         try:
-            if not connection.extract_statements(sql):
-                raise InputError("query: it holds no statement; try: FROM galaxies LIMIT 10")
-            yield connection, connection.sql(sql)
+            opened = _unrestricted(store) if allow_files else reading_only(store, sql, folder, writes)
+            with interruptible(), opened as connection:
+                if not connection.extract_statements(sql):
+                    raise InputError("query: it holds no statement; try: FROM galaxies LIMIT 10")
+                yield Answer(connection, connection.sql(sql), folder)
         except duckdb.Error as error:
-            missing = "" if has_results else f"; {root.path} holds no results yet, see `rotators status`"
-            raise InputError(f"query: {' '.join(str(error).split())}{missing}") from None
+            hint = "" if root.tables.is_dir() else f"; {root.path} holds no results yet, see `rotators status`"
+            if not allow_files and _FILE.search(str(error)):
+                hint = "; a query reads the tables and no other file, unless --allow-files is given"
+            raise InputError(f"query: {' '.join(str(error).split())}{hint}") from None
 
 
-def write_answer(store: TableStore, sql: str, file: Path) -> str:
+def _unrestricted(store: TableStore) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    return store.connect() if store.root.tables.is_dir() else duckdb.connect()
+
+
+def write_answer(store: TableStore, sql: str, file: Path, *, allow_files: bool = False) -> str:
     """Write the answer to a file.
 
     Parameters
@@ -47,6 +95,8 @@ def write_answer(store: TableStore, sql: str, file: Path) -> str:
         The query.
     file
         File to write; its ending selects the format.
+    allow_files
+        As for `answering`.
 
     Returns
     -------
@@ -58,12 +108,12 @@ def write_answer(store: TableStore, sql: str, file: Path) -> str:
     InputError
         For wrong SQL, for a statement without rows, and where the format or the place cannot hold them.
     """
-    ending_of(file)  # a query may take long
-    with answering(store, sql) as (connection, answer):
+    temporary = temporary_path(file.absolute(), ending_of(file))
+    with answering(store, sql, allow_files=allow_files, writes=temporary) as (connection, answer, _):
         if answer is None or not _gives_rows(connection, sql, answer):
             raise InputError("query: the statement gives no rows to write; try: FROM galaxies")
         description = describe_answer(connection, sql, answer, store.tables)
-        rows = write_table(file, answer, description)
+        rows = write_table(file, answer, description, temporary)
         remark = "; made from synthetic galaxies" if description.synthetic else ""
         return f"{file}: {rows} rows, {len(answer.columns)} columns{remark}"
 

@@ -15,12 +15,13 @@ _FLOATS = ("FLOAT", "DOUBLE")
 _NUMBER_TYPE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*|BIGNUM")
 
 
-def as_csv(relation: duckdb.DuckDBPyRelation) -> bytes:
+def as_csv(relation: duckdb.DuckDBPyRelation, folder: Path | None = None) -> bytes:
     """Return a header line and comma-separated rows that end in a line feed, in UTF-8.
 
-    NULL is an empty field, and an empty text is quoted so that it differs from NULL.
+    NULL is an empty field, and an empty text is quoted so that it differs from NULL. DuckDB writes them to a file in
+    ``folder``, else in the folder for temporary files.
     """
-    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+    with tempfile.NamedTemporaryFile(suffix=".csv", dir=folder) as file:
         relation.write_csv(file.name)
         return Path(file.name).read_bytes()
 

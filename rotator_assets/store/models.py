@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 from pydantic import ValidationError
 
@@ -18,6 +17,7 @@ from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import is_abandoned, onto_disk, replacing
 from rotator_assets.core.recipes import Recipe
+from rotator_assets.store.keras_files import require_harmless
 
 if TYPE_CHECKING:
     import keras
@@ -170,7 +170,7 @@ def load_model(path: Path) -> keras.Model:
 
 
 def read_model(path: Path, problem: str, remedy: str) -> keras.Model:
-    """Load a saved network in Keras' safe mode, which runs no code from the file.
+    """Load a saved network, checked by `require_harmless`, in Keras' safe mode: no code from the file runs.
 
     Parameters
     ----------
@@ -183,7 +183,8 @@ def read_model(path: Path, problem: str, remedy: str) -> keras.Model:
     from keras import saving
 
     try:
+        require_harmless(path)
         return saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, BadZipFile) as error:
+    except Exception as error:  # Keras and TensorFlow raise nearly anything on damaged files
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: {problem} ({reason}); {remedy}") from None

@@ -20,7 +20,9 @@ Writer = Callable[[Path, duckdb.DuckDBPyRelation, Description], int]
 """Writes rows to a path and returns their number."""
 
 
-def write_table(file: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
+def write_table(
+    file: Path, rows: duckdb.DuckDBPyRelation, description: Description, temporary: Path | None = None
+) -> int:
     """Write rows to a file, replacing it as a whole.
 
     Parameters
@@ -31,6 +33,8 @@ def write_table(file: Path, rows: duckdb.DuckDBPyRelation, description: Descript
         A query, or a frame as ``duckdb.from_df`` gives it.
     description
         What the file says of the rows. CSV and JSON have no room for it.
+    temporary
+        Path next to the file to write to first, where the connection of the rows may write to no other.
 
     Returns
     -------
@@ -45,8 +49,8 @@ def write_table(file: Path, rows: duckdb.DuckDBPyRelation, description: Descript
     ending = ending_of(file)
     try:
         _require_different_names(rows.columns)
-        with replacing(file, ending) as temporary:
-            return _written(_WRITERS[ending], temporary, rows, description)
+        with replacing(file, ending, temporary) as written:
+            return _written(_WRITERS[ending], written, rows, description)
     except ValueError as error:
         raise InputError(f"{file}: {error}") from None
     except OSError as error:
@@ -86,7 +90,7 @@ def _written(write: Writer, path: Path, rows: duckdb.DuckDBPyRelation, descripti
 
 
 def _csv(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:
-    rows.write_csv(str(path))
+    _without_formulas(rows).write_csv(str(path))
     lines, quotes = 0, 0
     with path.open("rb") as file:
         while block := file.read(2**20):
@@ -94,6 +98,27 @@ def _csv(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) ->
                 lines += part.count(b"\n") * (number % 2 == 0)
             quotes += block.count(b'"')
     return lines - 1
+
+
+def _without_formulas(rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Return rows whose texts are no formulas: spreadsheets would run one, and names may come from other people.
+
+    A text that begins like a formula, and is no number, gets an apostrophe in front.
+    """
+    if "VARCHAR" not in map(str, rows.types):
+        return rows
+    formula = "regexp_matches(#{n}, '^[=+@\\t\\r-]') AND TRY_CAST(#{n} AS DOUBLE) IS NULL"
+    text = f"CASE WHEN {formula} THEN chr(39) || #{{n}} ELSE #{{n}} END"
+    columns = [
+        (text if str(kind) == "VARCHAR" else "#{n}").format(n=number) + f" AS {_identifier(name)}"
+        for number, (name, kind) in enumerate(zip(rows.columns, rows.types, strict=True), start=1)
+    ]
+    return rows.project(", ".join(columns))
+
+
+def _identifier(name: str) -> str:
+    """Quote the name of a column."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _json(path: Path, rows: duckdb.DuckDBPyRelation, description: Description) -> int:

@@ -227,18 +227,24 @@ class TableStore:
                 connection.execute("".join(self._view(table, "TEMP VIEW") for table in named))
             return connection.sql(sql, params=dict(parameters) if parameters else None).df()
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
+    def connect(self, copies: Mapping[str, Path] | None = None) -> duckdb.DuckDBPyConnection:
         """Open a new connection with every table as a view. It locks nothing and cannot change the tables.
 
-        Raises InputError where a table's file is damaged.
+        ``copies`` names folders with copies of the files of some tables, which are read instead. Raises InputError
+        where a table's file is damaged.
         """
         import duckdb
 
         self._write_schema_files(self.tables.values())
         connection = duckdb.connect()
         with reporting_damage():
-            connection.execute(self._view_statements())
+            connection.execute(self._view_statements(copies or {}))
         return connection
+
+    def files(self, table: str) -> list[Path]:
+        """Return the files that the view of a table shows, and the one that has its columns."""
+        self._write_schema_files([self.tables[table]])
+        return [*self.latest_files(table).values(), self._schema_file(self.tables[table])]
 
     def publish(self) -> None:
         """Write the views into ``rotators.duckdb``; sessions that have it open keep working.
@@ -248,7 +254,7 @@ class TableStore:
         import duckdb
 
         self._write_schema_files(self.tables.values())
-        statements = self._view_statements()
+        statements = self._view_statements({})
         stamp = self.root.tables / ".published"
         version = hashlib.sha256(f"{STORAGE_VERSION}\n{statements}".encode()).hexdigest()
         if stamp.is_file() and stamp.read_text() == f"{version} {_identity(self.root.database)}":
@@ -297,14 +303,18 @@ class TableStore:
         version = hashlib.sha256(_empty_select(table).encode()).hexdigest()[:12]
         return self.root.tables / table.name / f"_schema-{version}.parquet"
 
-    def _view_statements(self) -> str:
+    def _view_statements(self, copies: Mapping[str, Path]) -> str:
         """Return the statements that create the view of every table, with its comments."""
-        return "\n".join(f"{self._view(table)}\n{_comments(table, 'VIEW')}" for table in self.tables.values())
+        return "\n".join(
+            f"{self._view(table, folder=copies.get(name))}\n{_comments(table, 'VIEW')}"
+            for name, table in self.tables.items()
+        )
 
-    def _view(self, table: Table, kind: str = "VIEW") -> str:
-        """Return the statement that creates the view of a table."""
+    def _view(self, table: Table, kind: str = "VIEW", folder: Path | None = None) -> str:
+        """Return the statement that creates the view of a table, whose files may be in another folder."""
         columns = ", ".join(f'"{name}"' for name in table.column_names)
-        pattern = quoted(f"{literal_path(str(self.root.tables.absolute() / table.name))}/*.parquet")
+        folder = folder or self.root.tables.absolute() / table.name
+        pattern = quoted(f"{literal_path(str(folder))}/*.parquet")
         return (
             f'CREATE {kind} "{table.name}" AS SELECT {columns} FROM ('
             f"SELECT *, max(_version) OVER (PARTITION BY _partition) AS _latest "

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.core.compressed import uncompressed_name, unpacked
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.hdf5_files import open_hdf5
 
 STARS = 4
 """Particle type of stars, the column in fields by type."""
@@ -103,10 +104,8 @@ def _check_complete(numbered: dict[int, Path], header: _Header) -> None:
 @contextmanager
 def _opened(path: Path) -> Generator[Any]:
     """Open the file; anything that a parser raises on a bad file becomes an InputError of one line."""
-    import h5py
-
     try:
-        with unpacked(path) as content, h5py.File(content, "r") as file:
+        with unpacked(path) as content, open_hdf5(content) as file:
             yield file
     except InputError:
         raise

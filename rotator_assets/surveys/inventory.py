@@ -11,6 +11,7 @@ from typing import IO
 from rotator_assets.core.compressed import beginning, unpacked
 from rotator_assets.core.files import walk_files
 from rotator_assets.core.fits_files import BLOCK_BYTES
+from rotator_assets.core.hdf5_files import open_hdf5
 from rotator_assets.surveys.base import ONE_OF, ExpectedInput, Survey, release_of
 from rotator_assets.surveys.text_tables import read_blank_separated, read_csv
 
@@ -155,7 +156,7 @@ def _hdf5_rows(content: IO[bytes]) -> int | None:
     """Length of the first dataset in any group."""
     import h5py
 
-    with h5py.File(content, "r") as file:
+    with open_hdf5(content) as file:
         return file.visititems(lambda _, item: item.shape[0] if isinstance(item, h5py.Dataset) and item.shape else None)
 
 

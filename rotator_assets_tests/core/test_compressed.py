@@ -154,3 +154,14 @@ def test_a_table_packed_by_fpack_is_refused_with_its_remedy(tmp_path):
     hdu.header["ZTABLE"] = True
     with pytest.raises(InputError, match="extension 1 is a table compressed by fpack: unpack it with funpack"):
         read_fits_table(write_fits(tmp_path / "table.fits.fz", hdu), ["galaxy_id"], columns=MANGA.columns)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_file_that_holds_nothing_but_zeros_is_refused(tmp_path, monkeypatch, pack):
+    monkeypatch.setattr("rotator_assets.core.compressed._SUSPICIOUS_BYTES", 2**20)
+    (tmp_path / "zeros").write_bytes(pack(bytes(2**22)))
+    with pytest.raises(ValueError, match="unpacks to more than 200 times its size"):
+        read(tmp_path / "zeros")
+    monkeypatch.undo()
+    with unpacked(tmp_path / "zeros") as content:
+        assert len(content.read()) == 2**22

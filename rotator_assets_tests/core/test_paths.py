@@ -191,3 +191,10 @@ def test_links_to_nowhere_and_in_circles_are_left_out(tmp_path):
     (tmp_path / "there" / "back").symlink_to(tmp_path)
     (tmp_path / "twice").symlink_to(tmp_path / "there")
     assert list(walk_files(tmp_path)) == [tmp_path / "b.fits", tmp_path / "there" / "a.fits"]
+
+
+def test_pipes_and_devices_are_left_out(tmp_path):
+    os.mkfifo(tmp_path / "pipe.fits")
+    (tmp_path / "zeros.fits").symlink_to("/dev/zero")
+    (tmp_path / "a.fits").touch()
+    assert list(walk_files(tmp_path)) == [tmp_path / "a.fits"]

@@ -70,7 +70,7 @@ def test_wrong_usage_is_one_line_and_writes_nothing(root, tmp_path, arguments, m
     ],
 )
 def test_a_statement_without_rows_is_no_answer(root, tmp_path, sql):
-    done = rotators("query", sql, "-o", "answer.csv", data=root, cwd=tmp_path)
+    done = rotators("query", sql, "-o", "answer.csv", "--allow-files", data=root, cwd=tmp_path)
     assert "query: the statement gives no rows to write; try: FROM galaxies" in complaint(done)
     assert not (tmp_path / "answer.csv").exists()
 

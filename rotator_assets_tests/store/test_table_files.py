@@ -214,6 +214,14 @@ def test_csv_and_json_are_those_of_the_console(ask, written):
     assert written(ROWS, ".json").read_text() == as_json(ask(ROWS))
 
 
+def test_formulas_in_a_csv_file_are_text(written):
+    texts = ["=1+1", "+cmd|' /C calc'!A0", "@SUM(A1)", "-2+3", "\t=1", "-1.5", "+2", "8485-1901", ""]
+    rows = ", ".join(f"('{text.replace(chr(39), chr(39) * 2)}')" for text in texts)
+    file = written(f'SELECT * FROM (VALUES {rows}) t("a=""b")', ".csv")
+    found = pd.read_csv(file, keep_default_na=False)['a="b'].tolist()
+    assert found[:5] == [f"'{text}" for text in texts[:5]] and found[5:] == ["-1.5", "+2", "8485-1901", ""]
+
+
 @pytest.mark.parametrize("rows", ["FROM range(0)", "FROM range(1)", "SELECT NULL AS n FROM range(3)"])
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_any_number_of_rows_is_counted(written, ending, rows):

@@ -1,6 +1,7 @@
-"""Damaged inputs by the thousand: every one must end in a result or in a reason, soon, and in little memory.
+"""Damaged and hostile inputs by the thousand: every one must end in a result or in a reason, soon, in little memory.
 
-Run as a program it tries mutants of valid files one after the other, and writes a line of JSON for each.
+Run as a program it tries mutants of valid files and hostile files (`hostile`) one after the other, and writes a line of
+JSON for each. Nothing outside the folder of the files may be opened.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import bz2
 import gzip
 import json
+import os
 import resource
 import shutil
 import signal
@@ -17,20 +19,26 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
+from rotator_assets.application.galaxy_tables import read_galaxies
 from rotator_assets.core.errors import InputError, UnusableImage, UnusableKinematics
 from rotator_assets.core.settings import KinematicsSettings
+from rotator_assets.core.yaml_files import read_yaml
 from rotator_assets.imaging.cutouts import Treatment, make_cutout
 from rotator_assets.kinematics.measured import HalfLightEllipse
+from rotator_assets.store.keras_files import require_harmless
 from rotator_assets.surveys import SURVEYS
+from rotator_assets_tests.surveys.hostile import hostile
 from rotator_assets_tests.surveys.seeds import GALAXY, PLACE, write_seeds
 
 REASONS = (InputError, UnusableImage, UnusableKinematics)
 LIMIT_SECONDS = 10
 LIMIT_BYTES = 1 << 30
+SECRET = b"do-not-read-me "
 GALAXIES = pd.DataFrame({"galaxy_id": [GALAXY], "ra": [PLACE[0]], "dec": [PLACE[1]]})
 
 
@@ -40,6 +48,18 @@ class TooSlow(BaseException):
 
 def read(folder: Path, name: str) -> None:
     """Everything the pipeline does with the file ``name`` (from the data root, ``folder``)."""
+    if name == "settings.yaml":
+        read_yaml(folder / name)
+        return
+    if name.startswith("tables/"):
+        read_galaxies(folder / name, "galaxy_id")
+        return
+    if name.startswith("models/"):
+        try:
+            require_harmless(folder / name)
+        except (ValueError, OSError, KeyError, BadZipFile) as error:  # as `store.models.read_model` does
+            raise InputError(f"{name}: {error}") from None
+        return
     survey = SURVEYS[name.split("/")[0]]
     where = folder / survey.key
     kind = name.split("/")[1]
@@ -132,6 +152,23 @@ def mutant(seeds: dict[str, bytes], number: int) -> tuple[str, str, bytes]:
     return name, change.__name__, change(seeds[name], rng)
 
 
+class Watch:
+    """Notes connections, processes, and opened files: to write, those outside a folder; to read, a secret one."""
+
+    def __init__(self, folder: Path, secret: Path) -> None:
+        self.folder, self.secret, self.seen = str(folder), str(secret), []
+        sys.addaudithook(self._note)
+
+    def _note(self, event: str, arguments: tuple) -> None:
+        if event in ("socket.connect", "urllib.Request", "os.system", "subprocess.Popen", "os.exec"):
+            self.seen.append(f"{event} {arguments}")
+        elif event == "open" and isinstance(arguments[0], str | bytes):
+            path, flags = os.fsdecode(arguments[0]), arguments[2] or 0
+            writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and not path.startswith(self.folder)
+            if writes or path.startswith((self.secret, "/etc/passwd")):
+                self.seen.append(f"{event} {path}")
+
+
 def outcome(folder: Path, name: str) -> dict:
     """What reading gives: ``ok``, ``reason`` with its text, or what must not be."""
     started = time.monotonic()
@@ -161,6 +198,11 @@ def main() -> None:
 
     signal.signal(signal.SIGALRM, alarm)
     with tempfile.TemporaryDirectory() as temporary:
+        tempfile.tempdir = temporary
+        secret = Path(temporary, "secret", "secret.hdf5")
+        secret.parent.mkdir()
+        secret.write_bytes(SECRET * 4096)
+        watch = Watch(Path(temporary), secret)
         whole = Path(temporary, "whole")
         write_seeds(whole)
         names = [path.relative_to(whole) for path in sorted(whole.rglob("*")) if path.is_file()]
@@ -170,17 +212,34 @@ def main() -> None:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + LIMIT_BYTES, used + LIMIT_BYTES))
         for number in range(options.first, options.last, options.step):
-            name, change, content = mutant(seeds, number)
+            if number % 3:
+                name, change, content = mutant(seeds, number)
+                refused = False
+            else:
+                change, (name, content, refused) = hostile(number // 3, secret)
             folder = _only(whole, Path(temporary, "mutant"), name)
-            (folder / name).write_bytes(content)
-            print(json.dumps({"number": number, "name": name, "change": change, "result": "died"}), flush=True)
-            found = outcome(folder, name)
-            print(json.dumps({"number": number, "name": name, "change": change, **found}), flush=True)
+            _place(folder / name, content)
+            about = {"number": number, "name": name, "change": change, "refused": refused}
+            print(json.dumps({**about, "result": "died"}), flush=True)
+            watch.seen.clear()
+            found = outcome(folder, name) | {"opened": watch.seen}
+            print(json.dumps(about | found), flush=True)
+
+
+def _place(path: Path, content: bytes | Callable[[Path], None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        content(path)
 
 
 def _only(whole: Path, folder: Path, name: str) -> Path:
     """A data root with this file and those that are read together with it."""
     shutil.rmtree(folder, ignore_errors=True)
+    if not (whole / name).is_file():  # a hostile file of a kind that has no seed
+        return folder
     survey, kind = name.split("/")[:2]
     if kind == "catalogs":
         shutil.copytree(whole / survey / kind, folder / survey / kind)

@@ -1,4 +1,5 @@
-"""Hundreds of damaged files: no traceback, no hang over 10 s, no gigabyte of memory; for each a reason of one line.
+"""Hundreds of damaged and hostile files: no traceback, no hang over 10 s, no gigabyte of memory, no other file opened;
+for each a reason of one line.
 
 The variable ROTATORS_FUZZ sets their number; `make fuzz` tries 10 000.
 """
@@ -58,6 +59,13 @@ def test_every_reason_is_one_line_that_names_the_file(outcomes):
             path = Path(outcome["name"])  # of pieces that do not fit each other, the folder is named
             named = any(name in outcome["text"] for name in (path.name, path.parent.name, "there is no "))
             assert named or path.parent.name == "images", outcome
+
+
+def test_hostile_files_are_refused_and_open_no_other_file(outcomes):
+    assert sum(outcome["refused"] for outcome in outcomes) > COUNT / 5
+    for outcome in outcomes:
+        assert outcome["result"] == "reason" or not outcome["refused"], outcome
+        assert not outcome["opened"] and "do-not-read-me" not in outcome["text"], outcome
 
 
 def test_none_takes_long_or_much_memory(outcomes):

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import duckdb
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -245,3 +246,24 @@ def test_binary_csv(tmp_path):
     path.write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(InputError, match="line 1 is not UTF-8 text"):
         read_csv_table(path, ["galaxy_id"])
+
+
+@pytest.mark.parametrize("place", ["file:///etc/passwd", "http://127.0.0.1:9/rows"])
+def test_a_votable_with_its_rows_elsewhere_is_refused(tmp_path, place):
+    path = tmp_path / "table.vot"
+    path.write_text(
+        "<?xml version='1.0'?><VOTABLE version='1.3'><RESOURCE><TABLE><FIELD name='galaxy_id' datatype='int'/>"
+        f"<DATA><BINARY><STREAM href='{place}'/></BINARY></DATA></TABLE></RESOURCE></VOTABLE>"
+    )
+    with pytest.raises(InputError, match="its rows are in another place") as error:
+        table_files.read_astropy_table(path, "votable", ["galaxy_id"])
+    assert one_line(error).startswith(str(path))
+
+
+def test_a_parquet_file_that_claims_too_many_values_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "[a]*.parquet"  # not a pattern
+    duckdb.sql("SELECT 1 AS galaxy_id FROM range(100)").write_parquet(str(path))
+    assert len(table_files.read_astropy_table(path, "parquet", ["galaxy_id"]).frame) == 100
+    monkeypatch.setattr(table_files, "MAX_VALUES", 99)
+    with pytest.raises(InputError, match="claims 100 values, which is too many"):
+        table_files.read_astropy_table(path, "parquet", ["galaxy_id"])
