@@ -179,10 +179,10 @@ def run(
     if dry_run:
         _preview(root, steps)
     else:
-        workers = _workers(root, steps, jobs, verbosity)
-        if workers and any(step.is_training and step.requested for step in steps):
-            workers.prepare()
-        _execute(root, steps, workers, verbosity)
+        with _workers(root, steps, jobs, verbosity) or nullcontext() as workers:
+            if workers and any(step.is_training and step.requested for step in steps):
+                workers.prepare()
+            _execute(root, steps, workers, verbosity)
 
 
 @click.command(epilog=examples("rotators report", "rotators report --pdf --data data/demo"))
