@@ -47,7 +47,7 @@ WORTH_SECONDS = 0.5
 and then does half of the work."""
 TRIED = 16
 """Galaxies that are read before this is estimated."""
-_REQUEST_SECONDS = 0.02
+_REQUEST_SECONDS = 0.01
 _AHEAD = 2
 """Requests of each worker that are sent or waiting, which limits the memory for any number of galaxies."""
 
