@@ -133,7 +133,7 @@ class TangentPlane:
         """
         ra, dec = (self.ra, self.dec) if ra is None or dec is None else (ra, dec)
         inwards = np.where(np.greater(dec, 0), -_STEP_DEG, _STEP_DEG)  # never across a pole
-        ends = [self._offset(ra, dec), self._offset(ra, dec + inwards)]
+        ends = [self._offset(ra, dec), self._offset(ra, np.add(dec, inwards))]
         moved = _inverse(self.matrix) @ np.stack([np.stack(end, axis=-1) for end in ends], axis=-1)
         x, y = self.x + moved[..., 0, :], self.y + moved[..., 1, :]
         north = np.arctan2((y[..., 1] - y[..., 0]) * inwards, (x[..., 1] - x[..., 0]) * inwards)

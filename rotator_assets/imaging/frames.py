@@ -254,7 +254,7 @@ def _read_frame(path: Path) -> Frame:
         return Frame(pixels, coordinates, nanomaggies, hdus[0].header.get(SYNTHETIC_KEYWORD) is True)
 
 
-def _largest_cut(frame: Frame, place: tuple[ArrayLike, ArrayLike], ra: float, dec: float) -> int:
+def _largest_cut(frame: Frame, place: tuple[NDArray[np.float64], NDArray[np.float64]], ra: float, dec: float) -> int:
     """Return the side of the largest square around a position (x, y in pixels), in an even number of pixels.
 
     Raises UnusableImage if the position is outside the frame.
@@ -267,7 +267,7 @@ def _largest_cut(frame: Frame, place: tuple[ArrayLike, ArrayLike], ra: float, de
     return 2 * int(half)
 
 
-def _cut(frame: Frame, place: tuple[ArrayLike, ArrayLike], size_px: int) -> Frame:
+def _cut(frame: Frame, place: tuple[NDArray[np.float64], NDArray[np.float64]], size_px: int) -> Frame:
     """Return the square of ``size_px`` pixels whose middle is closest to the place (x, y in pixels); it must fit."""
     x, y = (int(np.rint(value - middle(size_px))) for value in place)
     pixels = frame.pixels[y : y + size_px, x : x + size_px].copy()  # a view would keep the frame in memory

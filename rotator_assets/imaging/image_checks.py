@@ -85,7 +85,7 @@ def offset_px(shape: tuple[int, ...], x: ArrayLike, y: ArrayLike) -> NDArray[np.
 
     The distance is in pixels, beyond half a pixel along each axis.
     """
-    beyond = [np.maximum(np.abs(p - middle(n)) - 0.5, 0.0) for p, n in ((x, shape[1]), (y, shape[0]))]
+    beyond = [np.maximum(np.abs(np.subtract(p, middle(n))) - 0.5, 0.0) for p, n in ((x, shape[1]), (y, shape[0]))]
     offset = np.hypot(*beyond)
     return np.where(np.isnan(offset), np.inf, offset)
 

@@ -153,7 +153,7 @@ def _of_values(plane: NDArray[Any], noiseless: bool) -> NDArray[np.uint8] | None
 
 
 def surely_complete(
-    images: NDArray[Any], noiseless: bool, window: tuple[slice, slice] = (slice(None),) * 2
+    images: NDArray[Any], noiseless: bool, window: tuple[slice, slice] = (slice(None), slice(None))
 ) -> NDArray[np.bool_]:
     """Return where `missing_pixels` surely finds no missing pixel in a window of any band; a fast test for floats.
 

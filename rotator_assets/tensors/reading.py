@@ -45,9 +45,11 @@ WORKER = (sys.executable, "-P", "-m", "rotator_assets.imaging.cutout_worker")
 WORTH_SECONDS = 0.5
 """Workers are started if the remaining galaxies would take this process longer: a worker starts in a third of a second,
 and then does half of the work."""
+THREADED_WORTH_SECONDS = 2.0
+"""The same for mock observations, which this process makes in threads, and for which a worker has to import SciPy."""
 TRIED = 16
 """Galaxies that are read before this is estimated."""
-_REQUEST_SECONDS = 0.02
+_REQUEST_SECONDS = 0.01
 _AHEAD = 2
 """Requests of each worker that are sent or waiting, which limits the memory for any number of galaxies."""
 
@@ -110,15 +112,17 @@ def _made(tasks: Sequence[Task], treatment: Treatment) -> Iterator[Cutout | str]
         yield from _by_threads(tasks, treatment)
         return
     workers = (os.cpu_count() or 1) - 1
+    threaded = treatment.noise == "noisy"
+    worth = THREADED_WORTH_SECONDS if threaded else WORTH_SECONDS
     started = time.perf_counter()
     for done in range(0, len(tasks), AT_ONCE):
         each = (time.perf_counter() - started) / max(done, 1)
-        if workers and done >= TRIED and each * (len(tasks) - done) > WORTH_SECONDS:
+        if workers and done >= TRIED and each * (len(tasks) - done) > worth:
             size = int(np.clip(_REQUEST_SECONDS / each, 1, MOST))
             yield from by_processes(tasks[done:], treatment, workers, size)
             return
         part = tasks[done : done + AT_ONCE]
-        yield from _by_threads(part, treatment) if treatment.noise == "noisy" else made_together(part, treatment)
+        yield from _by_threads(part, treatment) if threaded else made_together(part, treatment)
 
 
 def _by_threads(tasks: Sequence[Task], treatment: Treatment) -> Iterator[Cutout | str]:
