@@ -47,8 +47,8 @@ types: .venv/.synced ## pyright
 # Fails where the advisories cannot be had, because nothing is known then. Exceptions are given as --ignore-vuln ID, with
 # the reason in docs/security.md.
 audit: .venv/.synced ## known vulnerabilities of the locked dependencies, from pypi.org
-	@$(UV) export --frozen --quiet --no-dev --no-hashes --no-emit-project --output-file .venv/locked.txt
-	$(RUN) pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement .venv/locked.txt
+	@$(UV) export --frozen --quiet --no-dev --no-emit-project --output-file .venv/locked.txt
+	$(RUN) pip-audit --strict --disable-pip --progress-spinner off --requirement .venv/locked.txt
 
 licences: .venv/.synced ## write docs/licences.md, the licences of the locked dependencies
 	$(RUN) python -m rotator_assets_tests.licences

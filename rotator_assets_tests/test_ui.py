@@ -4,6 +4,7 @@ import shutil
 import urllib.error
 import urllib.request
 
+import psutil
 import pytest
 
 from rotator_assets.tables import open_store
@@ -95,3 +96,15 @@ def test_tags_that_the_user_has_not_set_are_hidden(ui, page):
     page.goto(f"{ui.url}/runs")
     page.get_by_text("Success").first.wait_for()
     assert page.get_by_text("rotators/").count() == 0
+
+
+def test_only_this_machine_and_no_page_of_another_site_is_served(ui):
+    processes = [psutil.Process(ui.process.pid)]
+    processes += processes[0].children(recursive=True)
+    listening = [c for p in processes for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    assert {connection.laddr.ip for connection in listening} == {"127.0.0.1"}
+    address = f"{ui.url}/graphql?query=%7Bversion%7D"
+    assert b"version" in urllib.request.urlopen(address).read()
+    for header in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(urllib.request.Request(address, headers=header))

@@ -114,5 +114,5 @@ def _is_fits_table(path: Path) -> bool:
                 and isinstance(hdus[1], fits.BinTableHDU)
                 and not isinstance(hdus[1], fits.CompImageHDU)
             )
-    except OSError:
+    except Exception:  # astropy raises nearly anything on damaged files; as an image it gets its reason
         return False

@@ -293,7 +293,7 @@ def test_announced_sizes_are_checked_before_anything_is_read(tmp_path):
     path = tmp_path / "cutout_7.hdf5"
     with h5py.File(write_cutout(path, None), "a") as file:  # HDF5 stores nothing until something is written
         file.create_dataset("PartType4/GFM_StellarFormationTime", (10**12,), "f4", chunks=(1024,), compression="gzip")
-    with pytest.raises(UnusableKinematics, match=r"shape \(1000000000000,\), too large"):
+    with pytest.raises(UnusableKinematics, match=r"claims shape \(1000000000000,\) .* is too large"):
         measure_cutout(path, NO_ELLIPSE)
     with h5py.File(write_cutout(path, without("GFM_StellarFormationTime")), "a") as file:
         large = {"maxshape": (None,), "chunks": (200_000_000,)}
