@@ -153,7 +153,7 @@ def run(side: Side) -> Result:
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as messages:
         started, before = time.perf_counter(), os.times()
         process = psutil.Popen(side.command, stdout=output, stderr=messages, env=environment)
-        with _memory(process) as peaks:
+        with watched_memory(process) as peaks:
             status = process.wait()
         seconds, after = time.perf_counter() - started, os.times()
         output.seek(0)
@@ -166,7 +166,7 @@ def run(side: Side) -> Result:
     return Result(said["items"], said.get("seconds", seconds), used, peaks.own / 1e9, peaks.mapped / 1e9, said)
 
 
-class _memory:
+class watched_memory:
     """Looks at the memory of a process and its children until the context is left; ``own`` and ``mapped`` in bytes."""
 
     def __init__(self, process: psutil.Process) -> None:
@@ -174,7 +174,7 @@ class _memory:
         self._thread = threading.Thread(target=self._watch)
         self.own = self.mapped = 0
 
-    def __enter__(self) -> _memory:
+    def __enter__(self) -> watched_memory:
         self._thread.start()
         return self
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 
-from benchmarks.harness import Case, Options, Side
+from benchmarks.harness import Case, Options, Side, watched_memory
 from rotator_assets.core.data_root import DataRoot
 
 DATASET = "manga-observed-64"
@@ -63,17 +64,19 @@ def make_root(root: Path, n_galaxies: int) -> None:
 
 
 def build(root: Path) -> dict:
-    """Run every stage and return its seconds."""
+    """Run every stage and return its seconds, and the peaks of its memory in GB: own pages, pages of mapped files."""
     from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS, Step
     from rotator_assets.running import open_runner
 
     data = DataRoot.at(root)
-    seconds = {}
+    measured = {}
     with open_runner(data) as runner:
         steps = [Step("catalogues", SURVEY_ASSETS, "manga"), Step("images", DATASET_ASSETS, DATASET)]
         for step in steps:
-            seconds[step.title] = _timed(lambda step=step: runner.materialize(step))
-    return {**seconds, **predictions_and_queries(data)}
+            with watched_memory(psutil.Process()) as peaks:
+                measured[step.title] = _timed(lambda step=step: runner.materialize(step))
+            measured[f"{step.title}, GB"] = [round(peaks.own / 1e9, 3), round(peaks.mapped / 1e9, 3)]
+    return {**measured, **predictions_and_queries(data)}
 
 
 def predictions_and_queries(data: DataRoot) -> dict:

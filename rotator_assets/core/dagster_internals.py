@@ -54,6 +54,7 @@ __all__ = [
     "StaleStatus",
     "StaleStatusResolver",
     "dagster_dev",
+    "forget_outputs",
     "keep_engines",
     "serve_with_file",
 ]
@@ -88,6 +89,16 @@ def _kept_engine(url: str, poolclass: type, connect_args: tuple[tuple[str, Any],
     from sqlalchemy import create_engine
 
     return create_engine(url, poolclass=poolclass, connect_args=dict(connect_args))
+
+
+def forget_outputs(context: dg.OutputContext) -> None:
+    """Drop the outputs of the running steps once they are stored.
+
+    Runs in this process keep the value of every output until their end, which nothing here asks for.
+    """
+    step = context._step_context  # pyright: ignore[reportPrivateUsage]
+    if step is not None and step.output_capture is not None:
+        step.output_capture.clear()
 
 
 def dagster_dev(arguments: Sequence[str], webserver: str) -> None:

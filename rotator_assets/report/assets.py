@@ -24,7 +24,7 @@ from rotator_assets.robustness.label_noise.assets import label_noise_report
 from rotator_assets.robustness.learning_curve.assets import learning_curve
 from rotator_assets.robustness.transfer.assets import transfer_report
 from rotator_assets.store.table_metadata import main_table_metadata
-from rotator_assets.store.table_store import TableStore
+from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS
 
@@ -99,7 +99,9 @@ def study_report(
         ),
         store.root.report,
     )
-    answered = store.write("key_results", WHOLE, key_results_table(answers))
+    key_results = key_results_table(answers)
+    store.write("key_results", WHOLE, key_results)
+    answered = content_hash(key_results[TABLES["key_results"].column_names])
     store.publish()
     return dg.MaterializeResult(
         data_version=dg.DataVersion(f"{results_version}-{answered}"),

@@ -22,20 +22,25 @@ from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor, writing_tensor
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS, Dataset
-from rotator_assets.tensors.building import Imaged, Plan
+from rotator_assets.tensors.building import Imaged, Made, Plan
 from rotator_assets.tensors.exhibits import EXHIBITS
 from rotator_assets.tensors.image_keys import image_keys
 from rotator_assets.tensors.image_notices import file_notices, idle_image_settings, image_notices
 from rotator_assets.tensors.reading import cutouts
 from rotator_assets.tensors.tables import PROVENANCE, TABLES
 
-_NEEDED = ("galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec")
-"""Columns of the galaxies that their rows of table ``images`` need."""
+_NEEDED = ("galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec", "synthetic")
+"""Columns of the galaxies that ``image_tensors`` reads."""
+_NOTICED = (
+    *("galaxy_id", "path", "usable", "reason", "image_unit", "arcsec_per_pixel"),
+    *("filled_fraction", "unread_extensions"),
+)
+"""Columns of table ``images`` that notices are made from."""
 
 
 @image_asset(
     code_version="4",
-    ins={"galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    ins={"galaxies": dg.AssetIn(partition_mapping=survey_to_dataset, metadata={"columns": list(_NEEDED)})},
     deps=[
         dg.AssetDep(image_files, partition_mapping=survey_to_dataset),
         dg.AssetDep(image_settings, partition_mapping=survey_to_dataset),
@@ -52,16 +57,21 @@ def image_tensors(
     reads = Reads(context, store)
     settings, folder = reads.settings("image_settings"), reads.folder("image_files")
     sources = SURVEYS[dataset.survey].image_index(folder, galaxies)
+    lines = file_notices(SURVEYS[dataset.survey], folder, sources)
     treatment = _treatment(dataset, settings, folder)
     lost = unreadable_archives(folder / "images")
     excluded = left_out(galaxies, settings.exclude)
     tensor_folder = store.root.tensors / dataset.key
     keys = image_keys(galaxies, sources, treatment, excluded.keys())
-    plan = Plan.of(tensor_folder, dataset.crop_px, galaxies[list(_NEEDED)], keys)
-    table = Rows(TABLES["images"])
+    plan = Plan.of(tensor_folder, dataset.crop_px, galaxies, keys)
+    images = Rows(TABLES["images"])
+
+    def cutouts_of(some: pd.DataFrame) -> Made:
+        of_some = {name: sources[name] for name in some["galaxy_id"] if name in sources}
+        return cutouts(some, of_some, treatment, lost, excluded)
+
     with writing_tensor(tensor_folder, dataset.crop_px, bool(galaxies["synthetic"].any()), plan.kept) as tensor:
-        made = cutouts(plan.missing, sources, treatment, lost, excluded)
-        for galaxy, image in plan.fill(tensor, made):
+        for galaxy, image in plan.fill(tensor, plan.made(cutouts_of)):
             source = sources.get(galaxy.galaxy_id)
             row = {
                 "dataset": dataset.key,
@@ -77,13 +87,14 @@ def image_tensors(
                 row |= image.conditions
             else:
                 row["reason"] = image
-            table.add(row)
-    images = table.frame().assign(synthetic=tensor.synthetic)
+            images.add(row)
+    images.set(synthetic=tensor.synthetic)
+    listed = images.frame(_NOTICED)
     usable = len(tensor.galaxy_ids)
     context.log.info(f"{usable} usable images of {len(images)} galaxies")
     strangers = sorted(sources.keys() - set(galaxies["galaxy_id"]))
-    lines = [*lost, *file_notices(SURVEYS[dataset.survey], folder, sources)]
-    lines += [*image_notices(dataset, images, strangers), *idle_image_settings(dataset, images, settings)]
+    lines = [*lost, *lines, *image_notices(dataset, listed, strangers)]
+    lines += idle_image_settings(dataset, listed, settings)
     notices, metadata = noticed(context, dataset.survey, lines, tensor.synthetic)
     return dg.MaterializeResult(
         value={"images": images, **notices},
@@ -91,7 +102,7 @@ def image_tensors(
         metadata=described(
             synthetic=tensor.synthetic,
             usable=usable,
-            unusable=dg.MetadataValue.md(_reasons(images["reason"])),
+            unusable=dg.MetadataValue.md(_reasons(listed["reason"])),
             shape=f"({usable}, {dataset.crop_px}, {dataset.crop_px}, 3) float32",
             tensor=dg.MetadataValue.path(str(store.root.tensors / dataset.key)),
             **metadata,
