@@ -7,6 +7,7 @@ import pandas as pd
 
 from rotator_assets.core.dagster_internals import forget_outputs
 from rotator_assets.core.keys import WHOLE, split_training_key
+from rotator_assets.core.memory import release
 from rotator_assets.store.models import TrainedModels, commit_models, open_models
 from rotator_assets.store.rows import Rows
 from rotator_assets.store.table_metadata import metadata_of_tables
@@ -60,6 +61,7 @@ class TableIOManager(_TableWriter):
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """Read the asset's own table. Raises FileNotFoundError where its partition was never written."""
+        release()  # what the assets before needed
         asset = context.asset_key.path[-1]
         if not context.has_asset_partitions or len(context.asset_partition_keys) != 1:
             wanted = set(context.asset_partition_keys) if context.has_asset_partitions else None

@@ -10,6 +10,7 @@ import pandas as pd
 from rotator_assets.core.archives import unreadable_archives
 from rotator_assets.core.settings import ImageSettings
 from rotator_assets.galaxies.exclusion import left_out, without_empty
+from rotator_assets.galaxies.tables import TABLES as GALAXIES
 from rotator_assets.imaging.cutouts import Treatment, read_sky_stamps
 from rotator_assets.lineage.groups import described, image_asset
 from rotator_assets.lineage.inputs import image_files, image_settings
@@ -36,6 +37,12 @@ _NOTICED = (
     *("filled_fraction", "unread_extensions"),
 )
 """Columns of table ``images`` that notices are made from."""
+
+
+def _taken(table: str, *more: str) -> list[str]:
+    """Return the columns of ``labeled_galaxies`` that are in a table, and others."""
+    names = {*TABLES[table].column_names, *more}
+    return [name for name in GALAXIES["labeled_galaxies"].column_names if name in names]
 
 
 @image_asset(
@@ -112,7 +119,12 @@ def image_tensors(
 
 @image_asset(
     code_version="7",
-    ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    ins={
+        "labeled_galaxies": dg.AssetIn(
+            partition_mapping=survey_to_dataset,
+            metadata={"columns": _taken("labeled_images", "rotator_type", "excluded_from", "t_type")},
+        )
+    },
     description="Labelled galaxies with an image in the dataset's tensor, which trainings can test; examples.",
 )
 def labeled_images(
@@ -129,7 +141,7 @@ def labeled_images(
 
     trainable = labeled_galaxies["rotator_type"].notna() & labeled_galaxies["excluded_from"].isna()
     labeled = labeled_galaxies[trainable]
-    frame = _with_images(labeled, Reads(context, store).table("images"), "labeled_images")
+    frame = _with_images(labeled, Reads(context, store), "labeled_images")
     early, synthetic = frame[frame["is_early_type"]], bool(frame["synthetic"].any()) or image_tensors.synthetic
     pictures = Pictures(store.root, context.partition_key, EXHIBITS)
     typed = frame.merge(labeled_galaxies[["galaxy_id", "t_type"]], on="galaxy_id", how="left", validate="one_to_one")
@@ -150,7 +162,11 @@ def labeled_images(
 
 @image_asset(
     code_version="2",
-    ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    ins={
+        "labeled_galaxies": dg.AssetIn(
+            partition_mapping=survey_to_dataset, metadata={"columns": _taken("imaged_galaxies")}
+        )
+    },
     deps=[image_tensors],
     description="Every galaxy with an image in the dataset's tensor, with or without a label.",
 )
@@ -158,7 +174,7 @@ def imaged_galaxies(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], labeled_galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
     """Join all galaxies with the rows of the tensor."""
-    frame = _with_images(labeled_galaxies, Reads(context, store).table("images"), "imaged_galaxies")
+    frame = _with_images(labeled_galaxies, Reads(context, store), "imaged_galaxies")
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(without_empty(frame.drop(columns=list(PROVENANCE))))),
@@ -169,12 +185,14 @@ def imaged_galaxies(
     )
 
 
-def _with_images(galaxies: pd.DataFrame, images: pd.DataFrame, table: str) -> pd.DataFrame:
+def _with_images(galaxies: pd.DataFrame, reads: Reads, table: str) -> pd.DataFrame:
     """Return the galaxies with a usable image, in the order of the tensor, with the columns of a table.
 
     Columns that both frames have are those of ``images``, apart from ``object_id``.
     """
-    usable = images.loc[images["usable"]].drop(columns="object_id")
+    columns = set(TABLES[table].column_names) & set(TABLES["images"].column_names) - {"object_id"}
+    images = reads.table("images", columns=[*sorted(columns), "usable"])
+    usable = images.loc[images["usable"]]
     own = galaxies.drop(columns=[name for name in galaxies if name in usable and name != "galaxy_id"])
     frame = own.merge(usable, on="galaxy_id", how="inner", validate="one_to_one")
     return frame.sort_values("tensor_row", ignore_index=True)[TABLES[table].column_names]
