@@ -6,11 +6,13 @@ import json
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,6 +107,8 @@ class Case:
         Items per second that the machine allows.
     most_repeats
         Limits the repeats of a slow case.
+    most_seconds
+        A program that takes longer is ended, and the case fails.
     """
 
     name: str
@@ -115,6 +119,7 @@ class Case:
     goal: float | None = None
     limit: Callable[[Machine, Result], float] | None = None
     most_repeats: int = 99
+    most_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -140,21 +145,21 @@ def measured(stage: str, case: Case, repeats: int) -> Measured:
     ours: list[Result] = []
     peer: list[Result] = []
     for _ in range(min(repeats, case.most_repeats)):
-        ours.append(run(case.ours))
+        ours.append(run(case.ours, case.most_seconds))
         if case.peer is not None:
-            peer.append(run(case.peer))
+            peer.append(run(case.peer, case.most_seconds))
     compared = case.compare(ours[-1], peer[-1]) if case.compare is not None and peer else ""
     return Measured(stage, case, ours, peer, compared)
 
 
-def run(side: Side) -> Result:
-    """Run a program to its end. Raises RuntimeError with its last messages if it fails."""
+def run(side: Side, most_seconds: float | None = None) -> Result:
+    """Run a program to its end. Raises RuntimeError with its last messages if it fails, and where it takes too long."""
     environment = os.environ | {"PYTHONPATH": str(_REPOSITORY)} | side.environment
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as messages:
         started, before = time.perf_counter(), os.times()
         process = psutil.Popen(side.command, stdout=output, stderr=messages, env=environment)
-        with _memory(process) as peaks:
-            status = process.wait()
+        with watched_memory(process) as peaks:
+            status = _ended(process, most_seconds)
         seconds, after = time.perf_counter() - started, os.times()
         output.seek(0)
         lines = output.read().splitlines()
@@ -166,7 +171,19 @@ def run(side: Side) -> Result:
     return Result(said["items"], said.get("seconds", seconds), used, peaks.own / 1e9, peaks.mapped / 1e9, said)
 
 
-class _memory:
+def _ended(process: psutil.Popen, most_seconds: float | None) -> int:
+    """Wait for a program; return its status. One that takes too long is ended, and so are its children."""
+    try:
+        return process.wait(most_seconds)
+    except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
+        for one in [*process.children(recursive=True), process]:
+            with suppress(psutil.Error):
+                one.kill()
+        process.wait()
+        raise RuntimeError(f"{' '.join(process.args)} took more than {most_seconds:.0f} s") from None
+
+
+class watched_memory:
     """Looks at the memory of a process and its children until the context is left; ``own`` and ``mapped`` in bytes."""
 
     def __init__(self, process: psutil.Process) -> None:
@@ -174,7 +191,7 @@ class _memory:
         self._thread = threading.Thread(target=self._watch)
         self.own = self.mapped = 0
 
-    def __enter__(self) -> _memory:
+    def __enter__(self) -> watched_memory:
         self._thread.start()
         return self
 

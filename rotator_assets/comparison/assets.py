@@ -72,11 +72,11 @@ def dataset_comparison(context: dg.AssetExecutionContext, store: dg.ResourcePara
 
     reads = Reads(context, store)
     frame = compare_datasets(reads.every("repeat_predictions"), dataset_pairs(list(DATASETS.values())))
-    version = store.write("dataset_comparison", WHOLE, frame)
+    store.write("dataset_comparison", WHOLE, frame)
     store.publish()
     pictures = _dataset_pictures(store.root, frame, reads.every("model_metrics"), reads.every("roc_curves"))
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(version),
+        data_version=dg.DataVersion(content_hash(frame)),
         metadata={
             **main_table_metadata(TABLES["dataset_comparison"], len(frame)),
             **described(synthetic=bool(frame["synthetic"].any()), pictures=pictures),

@@ -54,6 +54,7 @@ __all__ = [
     "StaleStatusResolver",
     "dagster_dev",
     "database_of_run",
+    "forget_outputs",
     "keep_engines",
     "requested_backfills",
     "serve_with_file",
@@ -116,6 +117,16 @@ def requested_backfills(instance: dg.DagsterInstance) -> Sequence[str]:
 
     wanted = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
     return [backfill.backfill_id for backfill in instance.get_backfills(filters=wanted)]
+
+
+def forget_outputs(context: dg.OutputContext) -> None:
+    """Drop the outputs of the running steps once they are stored.
+
+    Runs in this process keep the value of every output until their end, which nothing here asks for.
+    """
+    step = context._step_context  # pyright: ignore[reportPrivateUsage]
+    if step is not None and step.output_capture is not None:
+        step.output_capture.clear()
 
 
 def dagster_dev(arguments: Sequence[str], webserver: str) -> None:

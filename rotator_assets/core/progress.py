@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 Listener = Callable[[str, int, int, str], None]
 _listeners: list[Listener] = []
+_whole: list[tuple[int, int]] = []
+"""Steps before the current part, and those of all parts."""
 
 
 def report(stage: str, done: int, total: int, note: str = "") -> None:
@@ -21,8 +23,21 @@ def report(stage: str, done: int, total: int, note: str = "") -> None:
     note
         Details to display next to the progress bar.
     """
+    if _whole:
+        before, total = _whole[-1]
+        done += before
     for listener in _listeners:
         listener(stage, done, total, note)
+
+
+@contextmanager
+def part(before: int, total: int) -> Generator[None]:
+    """Count the steps that are reported while the block runs after ``before`` others of ``total``."""
+    _whole.append((before, total))
+    try:
+        yield
+    finally:
+        _whole.pop()
 
 
 @contextmanager

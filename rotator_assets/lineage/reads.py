@@ -8,7 +8,7 @@ Checks may read all partitions of what their asset reads and writes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,14 +53,14 @@ class Reads:
     def _snapshot(self) -> Snapshot:
         return Snapshot(self._store)
 
-    def table(self, name: str, partition: str | None = None) -> pd.DataFrame:
-        """Read one partition of a table, by default the asset's own.
+    def table(self, name: str, partition: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read one partition of a table, by default the asset's own, with all columns or these.
 
         Raises FileNotFoundError where it was never written.
         """
         partition = str(partition or self._partition or WHOLE)
         self._require(self._may_read(name, partition), f"table {name} of {partition}")
-        return self._store.read(name, partition)
+        return self._store.read(name, partition, columns)
 
     def partitions(self, name: str) -> list[str]:
         """Return the existing partitions of a table that may be read."""

@@ -15,7 +15,7 @@ from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.exhibit import Exhibit
 from rotator_assets.report.links import REPORT_ADDRESS
 from rotator_assets.store.table_metadata import main_table_metadata
-from rotator_assets.store.table_store import TableStore
+from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS
 
@@ -77,7 +77,9 @@ def _study_report(
         ),
         store.root.report,
     )
-    answered = store.write("key_results", WHOLE, key_results_table(answers))
+    key_results = key_results_table(answers)
+    store.write("key_results", WHOLE, key_results)
+    answered = content_hash(key_results[TABLES["key_results"].column_names])
     store.publish()
     return dg.MaterializeResult(
         data_version=dg.DataVersion(f"{results_version}-{answered}"),

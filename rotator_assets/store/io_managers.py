@@ -5,13 +5,16 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 
+from rotator_assets.core.dagster_internals import forget_outputs
 from rotator_assets.core.keys import WHOLE, split_training_key
+from rotator_assets.core.memory import release
 from rotator_assets.store.models import TrainedModels, commit_models, open_models
+from rotator_assets.store.rows import Rows
 from rotator_assets.store.table_metadata import metadata_of_tables
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor, open_tensor
 
-Frames = dict[str, pd.DataFrame]
+Frames = dict[str, pd.DataFrame | Rows]
 
 
 class _Writer(dg.IOManager):
@@ -32,6 +35,7 @@ class _Writer(dg.IOManager):
             self._tables.write(table, partition, frames[table])
         rows = {table: len(frame) for table, frame in frames.items()}
         context.add_output_metadata(metadata_of_tables(asset, rows, self._tables.tables))
+        forget_outputs(context)
 
 
 class _TableWriter(_Writer):
@@ -41,7 +45,7 @@ class _TableWriter(_Writer):
     written last. An asset without partitions writes the partition "all".
     """
 
-    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Frames) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Rows | Frames) -> None:
         """Write every frame and publish the views."""
         asset = context.asset_key.path[-1]
         frames = obj if isinstance(obj, dict) else {asset: obj}
@@ -50,17 +54,21 @@ class _TableWriter(_Writer):
 
 
 class TableIOManager(_TableWriter):
-    """Stores frames as tables; loads the asset's own table: one partition, or all that exist of several."""
+    """Stores frames as tables; loads the asset's own table: one partition, or all that exist of several.
+
+    An input with metadata ``columns`` gets only these columns of one partition.
+    """
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """Read the asset's own table. Raises FileNotFoundError where its partition was never written."""
+        release()  # what the assets before needed
         asset = context.asset_key.path[-1]
         if not context.has_asset_partitions or len(context.asset_partition_keys) != 1:
             wanted = set(context.asset_partition_keys) if context.has_asset_partitions else None
             keys = [k for k in self._tables.partitions(asset) if wanted is None or k in wanted]
             frames = [self._tables.read(asset, key) for key in keys]
             return pd.concat(frames, ignore_index=True) if frames else self._tables.query(f'FROM "{asset}"')
-        return self._tables.read(asset, context.asset_partition_key)
+        return self._tables.read(asset, context.asset_partition_key, (context.definition_metadata or {}).get("columns"))
 
 
 class TensorIOManager(_TableWriter):

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import groupby, pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ from rotator_assets.core.data_root import DataRoot, database_problem
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
 from rotator_assets.store.columns import Table
+from rotator_assets.store.rows import Rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,6 +40,9 @@ STORAGE_VERSION = "v1.4.0"
 _VERSION_DIGITS = 20
 SUPERSEDED_SECONDS = 900.0
 """How long a superseded file is kept. A query that takes longer between listing and reading files may fail."""
+
+_HASHED_TOGETHER = 65_536
+"""Rows that are hashed together, which limits the memory for any number of rows."""
 
 _BOOKKEEPING = {"_partition": "VARCHAR", "_version": "UBIGINT", "_is_row": "BOOLEAN"}
 """Columns of the files in addition to the schema's. One row per file has ``_is_row`` false, so that a version without
@@ -108,7 +113,7 @@ class TableStore:
     def __init__(self, root: DataRoot, tables: Mapping[str, Table]) -> None:
         self.root, self.tables = root, tables
 
-    def write(self, table: str, partition: str, frame: pd.DataFrame) -> str:
+    def write(self, table: str, partition: str, frame: pd.DataFrame | Rows) -> None:
         """Replace one partition of a table atomically.
 
         Parameters
@@ -120,11 +125,6 @@ class TableStore:
         frame
             Rows with every column of the schema, in any order; values are cast to the schema's types.
 
-        Returns
-        -------
-        str
-            Hash of the content.
-
         Raises
         ------
         KeyError
@@ -133,22 +133,19 @@ class TableStore:
         schema = self.tables[table]
         if missing := set(schema.column_names) - set(frame.columns):
             raise KeyError(f"table {table}: the frame lacks {sorted(missing)}")
-        frame = _utf8(frame[schema.column_names])
         older = self._versions(table, partition)
         version = max(time.time_ns(), *(_version(path) + 1 for path in older), 0)
         stamp = f"{quoted(partition)} AS _partition, CAST({version} AS UBIGINT) AS _version"
-        rows = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in schema.columns)
         mark = ", ".join(f"CAST(NULL AS {c.type})" for c in schema.columns)
         target = self.root.tables / table / f"{_file_stem(partition)}.{version:0{_VERSION_DIGITS}d}.parquet"
-        with session() as connection, replacing(target) as temporary:
-            connection.register("frame", _without_nan(frame))
+        with session() as connection, replacing(target) as temporary, TemporaryDirectory() as folder:
+            rows = _rows_of(connection, frame, schema, Path(folder))
             connection.execute(
-                f"COPY (SELECT {rows}, {stamp}, true AS _is_row FROM frame UNION ALL SELECT {mark}, {stamp}, false) "
+                f"COPY (SELECT *, {stamp}, true AS _is_row FROM ({rows}) UNION ALL SELECT {mark}, {stamp}, false) "
                 f"TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
             )
         for path in _superseded(older):
             path.unlink(missing_ok=True)
-        return content_hash(frame)
 
     def superseded(self) -> list[Path]:
         """Return the files of earlier versions that no query can be reading any more."""
@@ -182,22 +179,22 @@ class TableStore:
         self.write(table, partition, frame)
         return True
 
-    def read(self, table: str, partition: str) -> pd.DataFrame:
-        """Read one partition with the schema's columns and the rows in the order they were written.
+    def read(self, table: str, partition: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read one partition with the schema's columns, or some of them, and the rows in the order they were written.
 
         Raises FileNotFoundError where the partition was never written, InputError where its file is damaged.
         """
         versions = self._versions(table, partition)
         if not versions:
             raise FileNotFoundError(f"table {table} has no partition {partition}; materialize the asset first")
-        columns = ", ".join(f'"{name}"' for name in self.tables[table].column_names)
+        wanted = ", ".join(f'"{name}"' for name in columns or self.tables[table].column_names)
         self._write_schema_files([self.tables[table]])  # columns missing in the file become NULL
         files = ", ".join(
             quoted(literal_path(str(path))) for path in (versions[-1], self._schema_file(self.tables[table]))
         )
         source = f"read_parquet([{files}], union_by_name = true)"
         with reporting_damage(), session() as connection:
-            return connection.sql(f"SELECT {columns} FROM {source} WHERE _is_row").df()
+            return connection.sql(f"SELECT {wanted} FROM {source} WHERE _is_row").df()
 
     def partitions(self, table: str) -> list[str]:
         """Return the keys of the existing partitions, sorted; two-dimensional keys are joined by ``|``."""
@@ -383,9 +380,27 @@ def _comments(table: Table, kind: str, schema: str = "") -> str:
     return "\n".join(lines)
 
 
-def _without_nan(frame: pd.DataFrame) -> pd.DataFrame:
-    """Convert NaN to NULL, because NaN in SQL is a number greater than all others."""
-    return frame.astype({name: "Float64" for name in frame.select_dtypes(np.floating).columns})
+def _rows_of(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame | Rows, schema: Table, folder: Path) -> str:
+    """Return the SQL of the rows of a frame in the columns and types of a table.
+
+    Gathered rows are moved part by part to files in ``folder``, which DuckDB reads in a stream.
+    """
+    if isinstance(frame, pd.DataFrame):
+        connection.register("frame", _utf8(frame))
+        return f"SELECT {_cast(frame, schema)} FROM frame"
+    files = []
+    for number, part in enumerate(frame.parts()):
+        files.append(quoted(literal_path(str(folder / f"{number}.parquet"))))
+        rows = _rows_of(connection, part, schema, folder)
+        connection.execute(f"COPY ({rows}) TO {files[-1]} (FORMAT parquet)")
+    return f"SELECT * FROM read_parquet([{', '.join(files)}])"
+
+
+def _cast(frame: pd.DataFrame, schema: Table) -> str:
+    """Return the columns of a table in SQL, with NULL for NaN, which in SQL is a number greater than all others."""
+    numbers = set(frame.select_dtypes(np.floating).columns)
+    values = {c.name: f"""nullif("{c.name}", 'nan')""" if c.name in numbers else f'"{c.name}"' for c in schema.columns}
+    return ", ".join(f'CAST({values[c.name]} AS {c.type}) AS "{c.name}"' for c in schema.columns)
 
 
 def _utf8(frame: pd.DataFrame) -> pd.DataFrame:
@@ -399,11 +414,17 @@ def _utf8(frame: pd.DataFrame) -> pd.DataFrame:
                 value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
                 for value in column
             ]
-    return frame.assign(**escaped)
+    return frame.assign(**escaped) if escaped else frame
 
 
-def content_hash(frame: pd.DataFrame) -> str:
+def content_hash(frame: pd.DataFrame | Rows) -> str:
     """Return the hash of a frame's values and column names; the index does not count."""
     digest = hashlib.sha256("|".join(frame.columns).encode())
-    digest.update(pd.util.hash_pandas_object(_utf8(frame), index=False).to_numpy().tobytes())
+    for part in frame.parts() if isinstance(frame, Rows) else _parts(frame):
+        digest.update(pd.util.hash_pandas_object(_utf8(part), index=False).to_numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _parts(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    for start in range(0, len(frame), _HASHED_TOGETHER):
+        yield frame.iloc[start : start + _HASHED_TOGETHER]

@@ -210,7 +210,7 @@ class Survey(ABC):
         """Return the photometry (columns ``PHOTOMETRY``). Raises InputError for a bad table."""
         return Catalog(conform(pd.DataFrame(), PHOTOMETRY), ())
 
-    def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
+    def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> Mapping[str, ImageSource]:
         """Return each galaxy's image file and how to read it, by galaxy_id.
 
         Images that are cut from frames need ``galaxies`` (columns ``galaxy_id``, ``ra``, ``dec``; degrees).

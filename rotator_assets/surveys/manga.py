@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
@@ -44,6 +45,7 @@ from rotator_assets.surveys.base import (
     read_source,
 )
 from rotator_assets.surveys.identifiers import Form
+from rotator_assets.surveys.image_index import ImageIndex
 from rotator_assets.surveys.quality_cuts import QualityCut, has_bit, is_flagged
 from rotator_assets.surveys.releases import DYNPOP, PIPE3D, RELEASES, PublishedTable, expected
 from rotator_assets.surveys.table_files import Table, read_fits_table
@@ -248,7 +250,7 @@ class Manga(Survey):
         """Measure lambda_R from a MAPS file; see ``maps.measure_maps``."""
         return measure_maps(path, ellipse, settings)
 
-    def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
+    def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> ImageIndex:
         """Return images by PLATE-IFU, from files and tar archives.
 
         Of several forms the best is used: FITS cube, three FITS files, SDSS frames around the galaxy, colour picture.
@@ -268,13 +270,19 @@ class Manga(Survey):
             placed = galaxies.dropna(subset=["ra", "dec"])
             frames = frame_sources(folder / "images", placed["galaxy_id"], placed["ra"], placed["dec"])
         complete = {i: files for i, files in bands.items() if files.keys() == set(BANDS)}
-        return {  # later entries win; an incomplete set of bands is kept only to report what is missing
-            **{i: ImageSource("bands", tuple(files.values())) for i, files in bands.items()},
-            **{i: ImageSource("colour", (path,)) for i, path in colours.items()},
-            **frames,
-            **{i: ImageSource("bands", tuple(files.values())) for i, files in complete.items()},
-            **{i: ImageSource("cube", (path,)) for i, path in cubes.items()},
-        }
+        index = ImageIndex()
+        for (
+            galaxy_id,
+            image,
+        ) in chain(  # later ones win; an incomplete set of bands is kept only to report what is missing
+            ((i, ImageSource("bands", tuple(files.values()))) for i, files in bands.items()),
+            ((i, ImageSource("colour", (path,))) for i, path in colours.items()),
+            frames.items(),
+            ((i, ImageSource("bands", tuple(files.values()))) for i, files in complete.items()),
+            ((i, ImageSource("cube", (path,))) for i, path in cubes.items()),
+        ):
+            index[galaxy_id] = image
+        return index
 
 
 MANGA = Manga()

@@ -36,6 +36,7 @@ from rotator_assets.surveys.base import (
 )
 from rotator_assets.surveys.group_catalog import read_group_catalog
 from rotator_assets.surveys.identifiers import Form, whole_number
+from rotator_assets.surveys.image_index import ImageIndex
 from rotator_assets.surveys.quality_cuts import QualityCut, is_zero
 from rotator_assets.surveys.table_files import Table, read_hdf5_table
 
@@ -190,12 +191,12 @@ class Tng100(Survey):
         """Measure lambda_R of a galaxy's star particles; see ``particle_files.measure_cutout``."""
         return measure_cutout(path, ellipse, settings)
 
-    def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> dict[str, ImageSource]:
+    def image_index(self, folder: Path, galaxies: pd.DataFrame | None = None) -> ImageIndex:
         """Return images by subhalo id, from anywhere below ``images/``, unpacked or inside a tar file."""
-        index: dict[str, ImageSource] = {}
+        index = ImageIndex()
         for image in named_images(folder / "images", _IMAGE_NAME)[0]:
-            if image.band is None:
-                index.setdefault(image.galaxy_id, ImageSource("counts", (image.file,)))
+            if image.band is None and image.galaxy_id not in index:
+                index[image.galaxy_id] = ImageSource("counts", (image.file,))
         return index
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from rotator_assets.core.archives import unreadable_archives
 from rotator_assets.core.settings import ImageSettings
 from rotator_assets.galaxies.exclusion import left_out, without_empty
+from rotator_assets.galaxies.tables import TABLES as GALAXIES
 from rotator_assets.imaging.cutouts import Treatment, read_sky_stamps
 from rotator_assets.lineage.groups import described, image_asset
 from rotator_assets.lineage.inputs import image_files, image_settings
@@ -22,20 +23,31 @@ from rotator_assets.store.table_store import TableStore, content_hash
 from rotator_assets.store.tensors import ImageTensor, writing_tensor
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS, Dataset
-from rotator_assets.tensors.building import Imaged, Plan
+from rotator_assets.tensors.building import Imaged, Made, Plan
 from rotator_assets.tensors.exhibits import EXHIBITS
 from rotator_assets.tensors.image_keys import image_keys
 from rotator_assets.tensors.image_notices import file_notices, idle_image_settings, image_notices
 from rotator_assets.tensors.reading import cutouts
 from rotator_assets.tensors.tables import PROVENANCE, TABLES
 
-_NEEDED = ("galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec")
-"""Columns of the galaxies that their rows of table ``images`` need."""
+_NEEDED = ("galaxy_id", "object_id", "ra", "dec", "r_eff_arcsec", "synthetic")
+"""Columns of the galaxies that ``image_tensors`` reads."""
+_NOTICED = (
+    *("galaxy_id", "path", "usable", "reason", "image_unit", "arcsec_per_pixel"),
+    *("filled_fraction", "unread_extensions"),
+)
+"""Columns of table ``images`` that notices are made from."""
+
+
+def _taken(table: str, *more: str) -> list[str]:
+    """Return the columns of ``labeled_galaxies`` that are in a table, and others."""
+    names = {*TABLES[table].column_names, *more}
+    return [name for name in GALAXIES["labeled_galaxies"].column_names if name in names]
 
 
 @image_asset(
     code_version="4",
-    ins={"galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    ins={"galaxies": dg.AssetIn(partition_mapping=survey_to_dataset, metadata={"columns": list(_NEEDED)})},
     deps=[
         dg.AssetDep(image_files, partition_mapping=survey_to_dataset),
         dg.AssetDep(image_settings, partition_mapping=survey_to_dataset),
@@ -52,16 +64,21 @@ def image_tensors(
     reads = Reads(context, store)
     settings, folder = reads.settings("image_settings"), reads.folder("image_files")
     sources = SURVEYS[dataset.survey].image_index(folder, galaxies)
+    lines = file_notices(SURVEYS[dataset.survey], folder, sources)
     treatment = _treatment(dataset, settings, folder)
     lost = unreadable_archives(folder / "images")
     excluded = left_out(galaxies, settings.exclude)
     tensor_folder = store.root.tensors / dataset.key
     keys = image_keys(galaxies, sources, treatment, excluded.keys())
-    plan = Plan.of(tensor_folder, dataset.crop_px, galaxies[list(_NEEDED)], keys)
-    table = Rows(TABLES["images"])
+    plan = Plan.of(tensor_folder, dataset.crop_px, galaxies, keys)
+    images = Rows(TABLES["images"])
+
+    def cutouts_of(some: pd.DataFrame) -> Made:
+        of_some = {name: sources[name] for name in some["galaxy_id"] if name in sources}
+        return cutouts(some, of_some, treatment, lost, excluded)
+
     with writing_tensor(tensor_folder, dataset.crop_px, bool(galaxies["synthetic"].any()), plan.kept) as tensor:
-        made = cutouts(plan.missing, sources, treatment, lost, excluded)
-        for galaxy, image in plan.fill(tensor, made):
+        for galaxy, image in plan.fill(tensor, plan.made(cutouts_of)):
             source = sources.get(galaxy.galaxy_id)
             row = {
                 "dataset": dataset.key,
@@ -77,13 +94,14 @@ def image_tensors(
                 row |= image.conditions
             else:
                 row["reason"] = image
-            table.add(row)
-    images = table.frame().assign(synthetic=tensor.synthetic)
+            images.add(row)
+    images.set(synthetic=tensor.synthetic)
+    listed = images.frame(_NOTICED)
     usable = len(tensor.galaxy_ids)
     context.log.info(f"{usable} usable images of {len(images)} galaxies")
     strangers = sorted(sources.keys() - set(galaxies["galaxy_id"]))
-    lines = [*lost, *file_notices(SURVEYS[dataset.survey], folder, sources)]
-    lines += [*image_notices(dataset, images, strangers), *idle_image_settings(dataset, images, settings)]
+    lines = [*lost, *lines, *image_notices(dataset, listed, strangers)]
+    lines += idle_image_settings(dataset, listed, settings)
     notices, metadata = noticed(context, dataset.survey, lines, tensor.synthetic)
     return dg.MaterializeResult(
         value={"images": images, **notices},
@@ -91,7 +109,7 @@ def image_tensors(
         metadata=described(
             synthetic=tensor.synthetic,
             usable=usable,
-            unusable=dg.MetadataValue.md(_reasons(images["reason"])),
+            unusable=dg.MetadataValue.md(_reasons(listed["reason"])),
             shape=f"({usable}, {dataset.crop_px}, {dataset.crop_px}, 3) float32",
             tensor=dg.MetadataValue.path(str(store.root.tensors / dataset.key)),
             **metadata,
@@ -101,7 +119,12 @@ def image_tensors(
 
 @image_asset(
     code_version="7",
-    ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    ins={
+        "labeled_galaxies": dg.AssetIn(
+            partition_mapping=survey_to_dataset,
+            metadata={"columns": _taken("labeled_images", "rotator_type", "excluded_from", "t_type")},
+        )
+    },
     description="Labelled galaxies with an image in the dataset's tensor, which trainings can test; examples.",
 )
 def labeled_images(
@@ -118,7 +141,7 @@ def labeled_images(
 
     trainable = labeled_galaxies["rotator_type"].notna() & labeled_galaxies["excluded_from"].isna()
     labeled = labeled_galaxies[trainable]
-    frame = _with_images(labeled, Reads(context, store).table("images"), "labeled_images")
+    frame = _with_images(labeled, Reads(context, store), "labeled_images")
     early, synthetic = frame[frame["is_early_type"]], bool(frame["synthetic"].any()) or image_tensors.synthetic
     pictures = Pictures(store.root, context.partition_key, EXHIBITS)
     typed = frame.merge(labeled_galaxies[["galaxy_id", "t_type"]], on="galaxy_id", how="left", validate="one_to_one")
@@ -139,7 +162,11 @@ def labeled_images(
 
 @image_asset(
     code_version="2",
-    ins={"labeled_galaxies": dg.AssetIn(partition_mapping=survey_to_dataset)},
+    ins={
+        "labeled_galaxies": dg.AssetIn(
+            partition_mapping=survey_to_dataset, metadata={"columns": _taken("imaged_galaxies")}
+        )
+    },
     deps=[image_tensors],
     description="Every galaxy with an image in the dataset's tensor, with or without a label.",
 )
@@ -147,7 +174,7 @@ def imaged_galaxies(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore], labeled_galaxies: pd.DataFrame
 ) -> dg.MaterializeResult:
     """Join all galaxies with the rows of the tensor."""
-    frame = _with_images(labeled_galaxies, Reads(context, store).table("images"), "imaged_galaxies")
+    frame = _with_images(labeled_galaxies, Reads(context, store), "imaged_galaxies")
     return dg.MaterializeResult(
         value=frame,
         data_version=dg.DataVersion(content_hash(without_empty(frame.drop(columns=list(PROVENANCE))))),
@@ -158,12 +185,14 @@ def imaged_galaxies(
     )
 
 
-def _with_images(galaxies: pd.DataFrame, images: pd.DataFrame, table: str) -> pd.DataFrame:
+def _with_images(galaxies: pd.DataFrame, reads: Reads, table: str) -> pd.DataFrame:
     """Return the galaxies with a usable image, in the order of the tensor, with the columns of a table.
 
     Columns that both frames have are those of ``images``, apart from ``object_id``.
     """
-    usable = images.loc[images["usable"]].drop(columns="object_id")
+    columns = set(TABLES[table].column_names) & set(TABLES["images"].column_names) - {"object_id"}
+    images = reads.table("images", columns=[*sorted(columns), "usable"])
+    usable = images.loc[images["usable"]]
     own = galaxies.drop(columns=[name for name in galaxies if name in usable and name != "galaxy_id"])
     frame = own.merge(usable, on="galaxy_id", how="inner", validate="one_to_one")
     return frame.sort_values("tensor_row", ignore_index=True)[TABLES[table].column_names]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from rotator_assets.core import progress
 from rotator_assets.imaging.cutouts import Conditions, Cutout
 from rotator_assets.store.shard_records import KeptImages
 from rotator_assets.store.tensors import SHARD_ROWS, TensorWriter
 
 Made = Iterator[tuple[Any, Cutout | str]]
 """Galaxies in order, each with its cut-out or the reason why it has none."""
+_TOGETHER = 8
+"""Shards whose cut-outs are asked for together. What is kept of a galaxy until its image is written (0.5 kB) counts for
+these only, and the workers that make cut-outs start once for these."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,13 @@ class Plan:
     def missing(self) -> pd.DataFrame:
         """The galaxies whose images have to be made."""
         return self.galaxies[~self.kept.there]
+
+    def made(self, cutouts: Callable[[pd.DataFrame], Made]) -> Made:
+        """Yield the ``missing`` galaxies with their ``cutouts``, which are made for a part of them at a time."""
+        missing, together = self.missing, _TOGETHER * SHARD_ROWS
+        for start in range(0, len(missing), together):
+            with progress.part(start, len(missing)):
+                yield from cutouts(missing.iloc[start : start + together])
 
     def fill(self, tensor: TensorWriter, made: Made) -> Iterator[tuple[Any, Imaged | str]]:
         """Write every image and yield each galaxy with it, or with the reason why it has none.

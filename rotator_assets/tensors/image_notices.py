@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,7 +46,9 @@ def file_notices(survey: Survey, folder: Path, sources: Mapping[str, ImageSource
             f"{len(others)} files in {survey.key}/images do not have the name of a galaxy's image and are not read, "
             f"such as {label(others[0])}"
         )
-    if several := [galaxy for galaxy in repeated(images) if galaxy in sources]:
+    files = Counter(image.galaxy_id for image in images)
+    of_several = [image for image in images if files[image.galaxy_id] > 1]
+    if several := [galaxy for galaxy in repeated(of_several) if galaxy in sources]:
         read = sources[several[0]].described(folder)
         lines.append(f"{len(several)} galaxies of {survey.key} have several images: {several[0]} is read from {read}")
     return lines

@@ -1,11 +1,17 @@
-"""The databases of a Dagster instance are queried through engines that are kept."""
+"""What Dagster keeps: engines of its databases; and what it does not: outputs that are stored."""
+
+import gc
+import weakref
 
 import dagster as dg
+import pandas as pd
 import pytest
 from sqlalchemy import Engine, event
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.orchestration.runner import open_instance
+from rotator_assets.store.io_managers import TableIOManager
+from rotator_assets.tables import open_store
 
 
 @pytest.fixture
@@ -26,3 +32,22 @@ def test_each_database_has_one_engine(tmp_path, engines):
             assert len(instance.fetch_materializations(dg.AssetKey("galaxies"), limit=9).records) == number + 1
     urls = sorted(str(engine.url) for engine in engines)
     assert len(urls) == len(set(urls)) > 0
+
+
+def test_a_run_keeps_no_output_that_is_stored(tmp_path):
+    kept, gone = [], []
+
+    @dg.asset
+    def match_report() -> pd.DataFrame:
+        frame = open_store(DataRoot(tmp_path)).query("FROM match_report")
+        kept.append(weakref.ref(frame))
+        return frame
+
+    @dg.asset(deps=[match_report])
+    def later() -> None:
+        gc.collect()
+        gone.append(kept[0]() is None)
+
+    tables = TableIOManager(open_store(DataRoot(tmp_path)))
+    dg.materialize([match_report, later.with_attributes()], resources={"io_manager": tables}, raise_on_error=False)
+    assert gone == [True]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rotator_assets.core import progress
 from rotator_assets.core.settings import ImageSettings, MockSettings
 from rotator_assets.imaging.cutouts import Treatment, make_cutout
 from rotator_assets.imaging.images import ImageSource
@@ -163,3 +164,21 @@ def test_a_damaged_shard_that_is_removed_is_made_again(tmp_path, images):
     third.with_suffix(".jsonl").write_text("damaged")
     assert sorted(build(tmp_path / "tensor", images)) == ["a", "c", "d", "e", "f", "g"]
     assert content(tmp_path / "tensor") == whole
+
+
+def test_images_are_asked_for_some_shards_at_a_time_in_one_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "_TOGETHER", 1)
+    galaxies = pd.DataFrame({"galaxy_id": IDS})
+    plan = Plan.of(tmp_path, SIZE_PX, galaxies, [""] * len(IDS))
+    asked, reports = [], []
+
+    def cutouts(some):
+        asked.append(some["galaxy_id"].tolist())
+        for done, galaxy in enumerate(some.itertuples(index=False), start=1):
+            progress.report("images", done, len(some))
+            yield galaxy, "no image"
+
+    with progress.listening(lambda stage, done, total, note: reports.append((done, total))):
+        found = [galaxy.galaxy_id for galaxy, _ in plan.made(cutouts)]
+    assert asked == [["a", "b", "c"], ["d", "e", "f"], ["g"]] and found == IDS
+    assert reports == [(done, 7) for done in range(1, 8)]
