@@ -25,8 +25,9 @@ from rotator_assets.galaxies.recipe_labels import with_galaxies
 from rotator_assets.lineage.groups import described, of_dataset, training_report_asset
 from rotator_assets.lineage.inputs import of_recipe
 from rotator_assets.lineage.reads import Reads
+from rotator_assets.store.frame_content import content_hash
 from rotator_assets.store.models import TrainedModels
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.surveys.datasets import DATASETS, Dataset
 from rotator_assets.training.assets import as_predicted

@@ -24,8 +24,9 @@ from rotator_assets.lineage.notices import noticed
 from rotator_assets.lineage.observed_results import learned_galaxies, other_survey_galaxies
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.frame_content import content_hash
 from rotator_assets.store.models import TrainedModels
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS

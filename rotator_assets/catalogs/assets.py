@@ -17,7 +17,8 @@ from rotator_assets.lineage.groups import catalog_asset, described
 from rotator_assets.lineage.inputs import catalog_files, kinematic_files, kinematics_settings
 from rotator_assets.lineage.notices import noticed
 from rotator_assets.lineage.reads import Reads
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.frame_content import content_hash
+from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import Catalog, missing
 from rotator_assets.surveys.inventory import not_measured, not_read

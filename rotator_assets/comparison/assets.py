@@ -19,8 +19,9 @@ from rotator_assets.lineage.groups import all_trainings, comparison_asset, descr
 from rotator_assets.lineage.observed_results import all_scores, dataset_scores
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.frame_content import content_hash
 from rotator_assets.store.table_metadata import main_table_metadata
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys.datasets import DATASETS, Dataset
 from rotator_assets.training.assets import predictions
 

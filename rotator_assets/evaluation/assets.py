@@ -26,9 +26,10 @@ from rotator_assets.lineage.observed_results import survey_kinematics
 from rotator_assets.lineage.partitions import dataset_to_training, training_partitions
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
+from rotator_assets.store.frame_content import content_hash
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.store.table_metadata import table_metadata
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.training.assets import as_predicted, predictions, rotator_classifier

@@ -36,7 +36,8 @@ from rotator_assets.lineage.inputs import label_settings
 from rotator_assets.lineage.notices import noticed
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.frame_content import content_hash
+from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
 
 

@@ -14,8 +14,9 @@ from rotator_assets.lineage.observed_results import all_results
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.exhibit import Exhibit
 from rotator_assets.report.links import REPORT_ADDRESS
+from rotator_assets.store.frame_content import content_hash
 from rotator_assets.store.table_metadata import main_table_metadata
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from rotator_assets.core.study import ACROSS_DATASETS, STUDY_RECIPES, StudyFigure
 from rotator_assets.plots.exhibit import Exhibit, FigureExhibit, Scope, TableExhibit, Topic
 from rotator_assets.report.page import ReportFigure, ReportTable
-from rotator_assets.store.table_store import TableStore, quoted
+from rotator_assets.store.frame_content import quoted
+from rotator_assets.store.table_store import TableStore
 
 
 @dataclass(frozen=True)

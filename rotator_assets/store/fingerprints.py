@@ -13,7 +13,8 @@ from pathlib import Path
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.files import walk_files
 from rotator_assets.store.columns import Table
-from rotator_assets.store.table_store import TableStore, literal_path, quoted, reporting_damage, session
+from rotator_assets.store.frame_content import literal_path, quoted
+from rotator_assets.store.table_store import TableStore, reporting_damage, session
 
 NO_CONTENT = ("run_id", "seconds", "device", "trained_at", "training")
 """Columns that record when and how rows were made."""

@@ -16,7 +16,8 @@ from pathlib import Path
 import duckdb
 
 from rotator_assets.core.errors import InputError
-from rotator_assets.store.table_store import TableStore, quoted
+from rotator_assets.store.frame_content import quoted
+from rotator_assets.store.table_store import TableStore
 
 READING = ("SELECT", "EXPLAIN", "MULTI")
 """DuckDB's types of FROM, WITH, VALUES, DESCRIBE, SHOW, SUMMARIZE, (UN)PIVOT and EXPLAIN. A PIVOT that first looks up

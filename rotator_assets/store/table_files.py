@@ -13,8 +13,9 @@ from rotator_assets.core.files import replacing
 from rotator_assets.store.astropy_files import votable_header, write_ecsv, write_fits, write_votable
 from rotator_assets.store.astropy_tables import to_astropy, with_storable_integers
 from rotator_assets.store.descriptions import Description
+from rotator_assets.store.frame_content import literal_path, quoted
 from rotator_assets.store.json_text import json_list, json_records
-from rotator_assets.store.table_store import literal_path, quoted, session
+from rotator_assets.store.table_store import session
 
 Writer = Callable[[Path, duckdb.DuckDBPyRelation, Description], int]
 """Writes rows to a path and returns their number."""

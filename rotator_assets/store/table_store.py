@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,13 +21,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from rotator_assets.core.data_root import DataRoot, database_problem
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
 from rotator_assets.store.columns import Table
+from rotator_assets.store.frame_content import literal_path, quoted, rows_of
 from rotator_assets.store.rows import Rows
 
 if TYPE_CHECKING:
@@ -41,22 +40,9 @@ _VERSION_DIGITS = 20
 SUPERSEDED_SECONDS = 900.0
 """How long a superseded file is kept. A query that takes longer between listing and reading files may fail."""
 
-_HASHED_TOGETHER = 65_536
-"""Rows that are hashed together, which limits the memory for any number of rows."""
-
 _BOOKKEEPING = {"_partition": "VARCHAR", "_version": "UBIGINT", "_is_row": "BOOLEAN"}
 """Columns of the files in addition to the schema's. One row per file has ``_is_row`` false, so that a version without
 rows is seen too."""
-
-
-def quoted(text: str) -> str:
-    """Quote a text as an SQL literal, for statements that take no parameters."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def literal_path(path: str) -> str:
-    """Escape a path so that as a glob pattern it matches only itself."""
-    return re.sub(r"([*?\[])", r"[\1]", path)
 
 
 def _empty_select(table: Table) -> str:
@@ -139,7 +125,7 @@ class TableStore:
         mark = ", ".join(f"CAST(NULL AS {c.type})" for c in schema.columns)
         target = self.root.tables / table / f"{_file_stem(partition)}.{version:0{_VERSION_DIGITS}d}.parquet"
         with session() as connection, replacing(target) as temporary, TemporaryDirectory() as folder:
-            rows = _rows_of(connection, frame, schema, Path(folder))
+            rows = rows_of(connection, frame, schema, Path(folder))
             connection.execute(
                 f"COPY (SELECT *, {stamp}, true AS _is_row FROM ({rows}) UNION ALL SELECT {mark}, {stamp}, false) "
                 f"TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
@@ -378,53 +364,3 @@ def _comments(table: Table, kind: str, schema: str = "") -> str:
     lines = [f"COMMENT ON {kind} {name} IS {quoted(table.comment)};"]
     lines += [f'COMMENT ON COLUMN {name}."{c.name}" IS {quoted(c.comment)};' for c in table.columns]
     return "\n".join(lines)
-
-
-def _rows_of(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame | Rows, schema: Table, folder: Path) -> str:
-    """Return the SQL of the rows of a frame in the columns and types of a table.
-
-    Gathered rows are moved part by part to files in ``folder``, which DuckDB reads in a stream.
-    """
-    if isinstance(frame, pd.DataFrame):
-        connection.register("frame", _utf8(frame))
-        return f"SELECT {_cast(frame, schema)} FROM frame"
-    files = []
-    for number, part in enumerate(frame.parts()):
-        files.append(quoted(literal_path(str(folder / f"{number}.parquet"))))
-        rows = _rows_of(connection, part, schema, folder)
-        connection.execute(f"COPY ({rows}) TO {files[-1]} (FORMAT parquet)")
-    return f"SELECT * FROM read_parquet([{', '.join(files)}])"
-
-
-def _cast(frame: pd.DataFrame, schema: Table) -> str:
-    """Return the columns of a table in SQL, with NULL for NaN, which in SQL is a number greater than all others."""
-    numbers = set(frame.select_dtypes(np.floating).columns)
-    values = {c.name: f"""nullif("{c.name}", 'nan')""" if c.name in numbers else f'"{c.name}"' for c in schema.columns}
-    return ", ".join(f'CAST({values[c.name]} AS {c.type}) AS "{c.name}"' for c in schema.columns)
-
-
-def _utf8(frame: pd.DataFrame) -> pd.DataFrame:
-    r"""Escape text that is not UTF-8, such as bytes of a file name: ``\udcff``."""
-    escaped = {}
-    for name, column in frame.select_dtypes("object").items():
-        try:
-            "".join(value for value in column if isinstance(value, str)).encode()
-        except UnicodeEncodeError:
-            escaped[name] = [
-                value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
-                for value in column
-            ]
-    return frame.assign(**escaped) if escaped else frame
-
-
-def content_hash(frame: pd.DataFrame | Rows) -> str:
-    """Return the hash of a frame's values and column names; the index does not count."""
-    digest = hashlib.sha256("|".join(frame.columns).encode())
-    for part in frame.parts() if isinstance(frame, Rows) else _parts(frame):
-        digest.update(pd.util.hash_pandas_object(_utf8(part), index=False).to_numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _parts(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    for start in range(0, len(frame), _HASHED_TOGETHER):
-        yield frame.iloc[start : start + _HASHED_TOGETHER]

@@ -21,7 +21,7 @@ from rotator_assets.core.compressed import unpacked
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD, check_complete
 from rotator_assets.core.hdf5_files import MAX_VALUES, open_hdf5
-from rotator_assets.store.table_store import literal_path
+from rotator_assets.store.frame_content import literal_path
 from rotator_assets.surveys.aliases import COMMON, Column, Columns, resolve
 from rotator_assets.surveys.identifiers import MISSING_WORDS, identifiers, is_missing, shown, unwrapped
 from rotator_assets.surveys.text_tables import TextTable, read_blank_separated, read_csv

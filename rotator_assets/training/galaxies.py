@@ -13,7 +13,7 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.lineage.partitions import other_dataset
 from rotator_assets.lineage.reads import Reads
-from rotator_assets.store.table_store import content_hash
+from rotator_assets.store.frame_content import content_hash
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.training.additional import AdditionalGalaxies
 from rotator_assets.training.material import Material

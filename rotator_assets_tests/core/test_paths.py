@@ -12,7 +12,7 @@ from rotator_assets.core.data_root import LONGEST_PATH, DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing, walk_files
 from rotator_assets.orchestration.plans import Step
-from rotator_assets.store.table_store import content_hash
+from rotator_assets.store.frame_content import content_hash
 from rotator_assets.tables import TABLES, open_store
 from rotator_assets_tests.commands import complaint, rotators
 from rotator_assets_tests.store.test_table_store import roc

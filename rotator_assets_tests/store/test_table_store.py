@@ -13,7 +13,8 @@ import pytest
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
-from rotator_assets.store.table_store import content_hash, interruptible
+from rotator_assets.store.frame_content import content_hash
+from rotator_assets.store.table_store import interruptible
 from rotator_assets.tables import TABLES, open_store
 
 

@@ -17,8 +17,9 @@ from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.features.exhibits import EXHIBITS
 from rotator_assets.robustness.features.tables import TABLES
+from rotator_assets.store.frame_content import content_hash
 from rotator_assets.store.models import TrainedModels
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor
 
 

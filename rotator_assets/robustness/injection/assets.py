@@ -19,7 +19,8 @@ from rotator_assets.lineage.observed_results import planted_recipe
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.injection.exhibits import EXHIBITS, PLANTED
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.frame_content import content_hash
+from rotator_assets.store.table_store import TableStore
 
 if TYPE_CHECKING:
     import keras

@@ -15,8 +15,9 @@ from rotator_assets.lineage.partitions import dataset_to_training, training_part
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.label_noise.exhibits import EXHIBITS
+from rotator_assets.store.frame_content import content_hash
 from rotator_assets.store.models import TrainedModels
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys.datasets import DATASETS
 
 _SEED = 2020

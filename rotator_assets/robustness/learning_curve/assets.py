@@ -17,7 +17,8 @@ from rotator_assets.lineage.snapshot import training_fractions
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.learning_curve.exhibits import EXHIBITS
 from rotator_assets.robustness.learning_curve.tables import TABLES
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.frame_content import content_hash
+from rotator_assets.store.table_store import TableStore
 
 if TYPE_CHECKING:
     from rotator_assets.robustness.learning_curve.power_law import LearningCurve

@@ -14,7 +14,8 @@ from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.robustness.transfer.exhibits import EXHIBITS
 from rotator_assets.robustness.transfer.tables import TABLES
-from rotator_assets.store.table_store import TableStore, content_hash
+from rotator_assets.store.frame_content import content_hash
+from rotator_assets.store.table_store import TableStore
 from rotator_assets.training.sample import training_sample
 
 _SEED = 2020
