@@ -18,7 +18,8 @@ MOST = 2
 LEAST_PIXELS = 2**26
 """Pixels shown in a training that is worth a second network, whose compilation takes one or two seconds."""
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Stopped(Exception):
