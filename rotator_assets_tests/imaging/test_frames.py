@@ -296,7 +296,7 @@ def test_the_nearest_pixel_is_found_anywhere_on_the_sky(ra, dec, angle_deg, mirr
     pixels = (x + 2048 * y).astype(np.float32)  # each pixel says where it was
     if plane.is_mirrored:
         pixels, plane = pixels[:, ::-1], plane.mirrored(2048)
-    cut = frames._cut(frames.Frame(pixels, plane, 1.0, False), *galaxy, 128)
+    cut = frames._cut(frames.Frame(pixels, plane, 1.0, False), plane.pixel(*galaxy), 128)
     row, column = divmod(int(cut.pixels[64, 64]), 2048)
     place = column + (0.5 if mirrored else -0.5), row - 0.5
     np.testing.assert_allclose(place, wcs.wcs_world2pix([galaxy], 0)[0], atol=0.51)
