@@ -78,8 +78,8 @@ def rotator_classifier(
     def on_epoch(log: "EpochLog") -> None:
         _report_epoch(context, log)
         stage, members = ("pre-training", 1) if log.is_self_supervised else ("training", recipe.members)
-        total = log.n_folds * members * log.n_epochs
-        progress.report(f"{stage} {dataset} {name}", total - log.epochs_left, total, _note(log))
+        done = (log.fold * members + log.member) * log.n_epochs + log.epoch
+        progress.report(f"{stage} {dataset} {name}", done, log.n_folds * members * log.n_epochs, _note(log))
 
     with _retrying(context), writing_models(store.root.models / dataset / name) as folder:
         trained = cross_validate(

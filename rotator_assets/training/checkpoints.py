@@ -7,7 +7,6 @@ writing leaves the previous one.
 from __future__ import annotations
 
 import math
-import threading
 import time
 import zipfile
 from collections.abc import Sequence
@@ -43,13 +42,11 @@ class EpochLog:
     val_auc
         AUC of the validation part. Like its loss, it is NaN in self-supervised training, which has no validation.
     images_per_second
-        Of the training, without validation, of all networks that train side by side.
+        Of the training, without validation.
     seconds_left
         Until the last fold ends if none stops early.
     member
         Number of the network among those of its fold, from 0.
-    epochs_left
-        Epochs of all networks until the last fold ends if none stops early.
     """
 
     fold: int
@@ -62,7 +59,6 @@ class EpochLog:
     images_per_second: float
     seconds_left: float
     member: int = 0
-    epochs_left: int = 0
 
     @property
     def is_self_supervised(self) -> bool:
@@ -119,7 +115,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path | None, recipe: Recipe, policy: str) -> None:
         self._folder, self._recipe, self._policy = folder, recipe, policy
-        self._of_thread = threading.local()
+        self._next = 0.0
 
     def save(self, fold: int, state: FoldState) -> None:
         """Save the state of a fold.
@@ -130,7 +126,7 @@ class Checkpoints:
         """
         started = time.monotonic()
         finished = state.is_finished(self._recipe)
-        if self._folder is None or not (finished or started >= getattr(self._of_thread, "next", 0.0)):
+        if self._folder is None or not (finished or started >= self._next):
             return
         parts = {part: getattr(state, part) for part in _PARTS[: 1 if finished else None]}
         arrays = {f"{part}.{i}": np.asarray(value) for part, values in parts.items() for i, value in enumerate(values)}
@@ -140,7 +136,7 @@ class Checkpoints:
         with replacing(_file(self._folder, fold), ending=".npz") as temporary:
             np.savez(temporary, allow_pickle=False, **arrays)
         ended = time.monotonic()
-        self._of_thread.next = ended + (ended - started) * (1 / MOST_TIME_WRITING - 1)
+        self._next = ended + (ended - started) * (1 / MOST_TIME_WRITING - 1)
 
     def load(self, fold: int, like: FoldState) -> FoldState | None:
         """Return the saved state of a fold; None if it is missing, damaged, or of another network or policy.
@@ -159,7 +155,7 @@ class Checkpoints:
                     return None
                 state = FoldState(
                     epochs=[
-                        EpochLog(*map(int, row[:4]), *map(float, row[4:-2]), *map(int, row[-2:]))
+                        EpochLog(*map(int, row[:4]), *map(float, row[4:-1]), member=int(row[-1]))
                         for row in arrays["epochs"]
                     ],
                     seconds=float(arrays["seconds"]),

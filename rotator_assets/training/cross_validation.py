@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,32 +183,28 @@ def cross_validate(
     )
     tested, unseen, folds = [], [], []
     history = trainer.train_first(material.first) if material.first is not None else []
-    with closing(trainer.train_all(material.splits)) as trained:
-        for split, (network, states) in zip(material.splits, trained, strict=True):
-            with replacing(model_folder / f"fold-{split.fold}.keras", ending=".keras") as temporary:
-                network.save(temporary)
-            decisions, margins, logits = _evaluated(network, material, split, recipe)
-            described = {"fold": split.fold, "repeat": split.repeat, **decisions}
-            tested.append(material.tested.iloc[split.test].assign(logit=logits, **described))
-            if recipe.learns_more:
-                unseen.append(material.unseen(split).assign(**margins))
-            history += [log for state in states for log in state.epochs]
-            folds.append(
-                {
-                    **described,
-                    "n_train": len(split.train),
-                    "n_validation": len(split.validation),
-                    "n_test": len(split.test),
-                    "epochs": len(states[0].epochs),
-                    "best_epoch": states[0].best_epoch,
-                    "seconds": sum(state.seconds for state in states),
-                }
-            )
-    with closing(trainer.train_all(material.inner)) as trained:
-        inner = [
-            _inner_logits(inner_network, material, split, recipe)
-            for split, (inner_network, _) in zip(material.inner, trained, strict=True)
-        ]
+    for split in material.splits:
+        network, states = trainer.train(split)
+        with replacing(model_folder / f"fold-{split.fold}.keras", ending=".keras") as temporary:
+            network.save(temporary)
+        decisions, margins, logits = _evaluated(network, material, split, recipe)
+        described = {"fold": split.fold, "repeat": split.repeat, **decisions}
+        tested.append(material.tested.iloc[split.test].assign(logit=logits, **described))
+        if recipe.learns_more:
+            unseen.append(material.unseen(split).assign(**margins))
+        history += [log for state in states for log in state.epochs]
+        folds.append(
+            {
+                **described,
+                "n_train": len(split.train),
+                "n_validation": len(split.validation),
+                "n_test": len(split.test),
+                "epochs": len(states[0].epochs),
+                "best_epoch": states[0].best_epoch,
+                "seconds": sum(state.seconds for state in states),
+            }
+        )
+    inner = [_inner_logits(trainer.train(split)[0], material, split, recipe) for split in material.inner]
     before = trainer.seconds_before + (0.0 if pretraining is None else pretraining.seconds_before)
     # By galaxy in the given order, then by repeat.
     by_galaxy = pd.concat(tested).sort_index(kind="stable").reset_index(drop=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
@@ -12,7 +11,6 @@ from numpy.typing import ArrayLike
 from rotator_assets.core.recipes import Augmentation, Recipe
 from rotator_assets.training.encoders import encoder_layers
 from rotator_assets.training.fused import new_optimizer
-from rotator_assets.training.side_by_side import Stopped
 
 if TYPE_CHECKING:
     import keras
@@ -69,18 +67,9 @@ class Phase:
         self._set_trainable()
         self.network.optimizer.build(self.network.trainable_variables)
 
-    def fit(
-        self, batches: tf.data.Dataset, epochs_done: int, steps_per_epoch: int, stop: Event, **callbacks: Callable
-    ) -> None:
-        """Train from the epochs done to the end of the phase, or raise `Stopped` before a batch once ``stop`` is set.
-
-        ``callbacks`` are those of Keras' LambdaCallback.
-        """
+    def fit(self, batches: tf.data.Dataset, epochs_done: int, steps_per_epoch: int, **callbacks: Callable) -> None:
+        """Train from the epochs done to the end of the phase; ``callbacks`` are those of Keras' LambdaCallback."""
         from keras.callbacks import LambdaCallback
-
-        def on_train_batch_begin(batch: int, logs: dict) -> None:
-            if stop.is_set():
-                raise Stopped
 
         self._set_trainable()  # read when the first batch is traced
         self.network.fit(
@@ -90,7 +79,7 @@ class Phase:
             steps_per_epoch=steps_per_epoch,
             shuffle=False,
             verbose=0,
-            callbacks=[LambdaCallback(**callbacks, on_train_batch_begin=on_train_batch_begin)],
+            callbacks=[LambdaCallback(**callbacks)],
         )
 
     def _set_trainable(self) -> None:

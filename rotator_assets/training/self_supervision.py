@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -143,11 +142,8 @@ class SelfSupervision:
         self.seconds_before = 0.0
         """Time spent before an interruption on the states that checkpoints hold."""
 
-    def weights(self, split: Split, stop: Event | None = None) -> dict[str, list[NDArray]]:
-        """Train on the images of the split's training part, and return the weights by the name of the layer.
-
-        Raises `Stopped` soon after ``stop`` is set.
-        """
+    def weights(self, split: Split) -> dict[str, list[NDArray]]:
+        """Train on the images of the split's training part, and return the weights by the name of the layer."""
         network = self._phase.network
         live = FoldState(network=network.variables, optimizer=network.optimizer.variables)
         state = self._checkpoints.load(split.fold, live) or FoldState()
@@ -165,11 +161,11 @@ class SelfSupervision:
             assign(live.network, state.network)
             assign(live.optimizer, state.optimizer)
             state.network, state.optimizer = live.network, live.optimizer
-            self._fit(split, views, state, stop or Event())
+            self._fit(split, views, state)
         assign(network.variables, state.kept)
         return weights_by_layer(network)
 
-    def _fit(self, split: Split, views: PairedViews, state: FoldState, stop: Event) -> None:
+    def _fit(self, split: Split, views: PairedViews, state: FoldState) -> None:
         """Train until the last epoch, and save the state after every epoch."""
         recipe, done = self._recipe, len(state.epochs)
         started = epoch_started = time.monotonic()
@@ -196,12 +192,7 @@ class SelfSupervision:
 
         remaining = PairedViews(views.images, views.rows, recipe, views.seed, first=done * views.per_epoch)
         self._phase.fit(
-            remaining.dataset(),
-            done,
-            views.per_epoch,
-            stop,
-            on_epoch_begin=on_epoch_begin,
-            on_epoch_end=on_epoch_end,
+            remaining.dataset(), done, views.per_epoch, on_epoch_begin=on_epoch_begin, on_epoch_end=on_epoch_end
         )
 
     def _log(self, fold: int, epoch: int, loss: float, n_images: int, seconds: float) -> EpochLog:
@@ -218,7 +209,6 @@ class SelfSupervision:
             val_auc=float("nan"),
             images_per_second=n_images / seconds,
             seconds_left=max(epochs_left, 0) * seconds,
-            epochs_left=max(epochs_left, 0),
         )
 
 

@@ -1,13 +1,11 @@
-"""Trains the networks of a recipe, and resumes them from checkpoints."""
+"""Trains the networks of a recipe one by one, and resumes them from checkpoints."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +30,6 @@ from rotator_assets.training.on_card import CardImages, is_possible
 from rotator_assets.training.phases import NOT_COMPILED, Phase, assign, learning_rate, phases
 from rotator_assets.training.pipeline import Images, TrainingBatches
 from rotator_assets.training.self_supervision import SelfSupervision
-from rotator_assets.training.side_by_side import MOST, in_order, networks_at_a_time
 from rotator_assets.training.targets import Answers, Standardization, answer_matrix, class_loss, combined_loss
 
 if TYPE_CHECKING:
@@ -67,19 +64,12 @@ class _Compiled:
         return cls(network, its_phases, inference_function(network), optimizers, fresh, card)
 
 
-@lru_cache(maxsize=2 * MOST)
-def _compiled(recipe: Recipe, size_px: int, policy: str, on_card: bool, number: int) -> _Compiled:
-    """Return one of the compiled networks that trainings of one process share.
-
-    These trainings differ in their galaxies or images alone. Networks with another ``number`` train side by side.
-    """
-    return _Compiled.of(recipe, size_px, policy, on_card)
+_compiled = lru_cache(maxsize=2)(_Compiled.of)
+"""Trainings of one process that differ in their galaxies or images alone share a compiled network."""
 
 
 class Trainer:
     """One compiled network for all folds: tracing it takes seconds, while new weights cost nothing.
-
-    Long trainings on a processor have two, which train two folds side by side. The results are the same.
 
     Parameters
     ----------
@@ -124,58 +114,31 @@ class Trainer:
         self._encoder, self._pretraining = encoder, pretraining
         self.seconds_before = 0.0
         """Time spent before an interruption on the states that checkpoints hold."""
-        self._policy, self._on_card = policy, is_possible(images, len(rows), recipe)
-        self._idle: list[_Compiled] = []
-        self._begun = self._epochs_run = self._n_compiled = 0
-        self._n_folds = recipe.networks + recipe.inner_networks
-        self._n_networks = self._n_folds * recipe.members
-        self._epochs_left: dict[int, int] = {}
-        """Of the networks in training, by their number."""
-        self._initial: list[NDArray] | None = None
-        self._started = time.monotonic()
-        self._stop, self._shared, self._pretraining_alone = Event(), Lock(), Lock()
-
-    @contextmanager
-    def _borrowed(self) -> Generator[_Compiled]:
-        """Give a compiled network to one training at a time, a new one if all are in use."""
-        with self._shared:
-            number, compiled = self._n_compiled, self._idle.pop() if self._idle else None
-            self._n_compiled += compiled is None
-        if compiled is None:
-            compiled = self._compile(number)
-        try:
-            yield compiled
-        finally:
-            self._idle.append(compiled)
-
-    def _compile(self, number: int) -> _Compiled:
-        recipe, size_px = self.recipe, self.images.shape[1]
-        if self._encoder is None:
-            drawn = {"normalization": recipe.normalization} if self._on_card else {}
+        on_card = is_possible(images, len(rows), recipe)
+        if encoder is None:
+            drawn = {"normalization": recipe.normalization} if on_card else {}
             structure = recipe.model_copy(update={**NOT_COMPILED, **drawn})
             # A frozen model is hashable.
-            compiled = _compiled(structure, size_px, self._policy, self._on_card, number)  # pyright: ignore[reportArgumentType]
+            compiled = _compiled(structure, images.shape[1], policy, on_card)  # pyright: ignore[reportArgumentType]
         else:
-            compiled = _Compiled.of(recipe, size_px, self._policy, self._on_card, self._encoder)
-        if compiled.card is not None:
-            compiled.card.hold(self.images, self.rows, recipe)
-        return compiled
+            compiled = _Compiled.of(recipe, images.shape[1], policy, on_card, encoder)
+        self._card = compiled.card
+        if self._card is not None:
+            self._card.hold(images, rows, recipe)
+        self.network, self._phases, self._infer = compiled.network, compiled.phases, compiled.infer
+        self._optimizers, self._fresh_optimizers = compiled.optimizers, compiled.fresh_optimizers
+        self._initial: list[NDArray] | None = None
+        self._n_folds, self._begun = recipe.networks + recipe.inner_networks, 0
+        self._n_networks = self._n_folds * recipe.members
+        self._started = time.monotonic()
+        self._epochs_run = 0
 
     def train_first(self, split: Split) -> list[EpochLog]:
         """Train a network from whose weights all later ones start, and return the logs of its epochs."""
         self._n_folds, self._n_networks = self._n_folds + 1, self._n_networks + 1
-        with self._borrowed() as compiled:
-            network, state = self._train_member(compiled, split, 0, self._pretrained(split))
+        network, state = self._train_member(split, 0, self._pretrained(split))
         self._initial = [variable.numpy() for variable in network.variables]
         return state.epochs
-
-    def train_all(self, splits: Sequence[Split]) -> Generator[tuple[keras.Model, list[FoldState]]]:
-        """Yield the result of `train` for each split in order; close the generator to end a training early."""
-        if not splits:
-            return
-        n_images = max(len(split.train) for split in splits)
-        at_a_time = networks_at_a_time(self.recipe, len(splits), n_images, self.images.shape[1])
-        yield from in_order(self.train, splits, 1 if self._on_card else at_a_time, self._stop)
 
     def train(self, split: Split) -> tuple[keras.Model, list[FoldState]]:
         """Return the mean of the fold's networks (`averaged_network`), float32, and the states of their trainings.
@@ -183,51 +146,41 @@ class Trainer:
         Each network has the weights of the epoch that the recipe keeps.
         """
         weights = self._pretrained(split) if self._initial is None else {}
-        with self._borrowed() as compiled:
-            members = range(self.recipe.members)
-            trained = [self._train_member(compiled, split, member, weights) for member in members]
+        trained = [self._train_member(split, member, weights) for member in range(self.recipe.members)]
         networks, states = zip(*trained, strict=True)
         return averaged_network(self.recipe, self.images.shape[1], networks, self._encoder), list(states)
 
     def _pretrained(self, split: Split) -> dict[str, list[NDArray]]:
         """Return the weights from the self-supervised training on the split's training part, by layer, if any."""
-        if self._pretraining is None:
-            return {}
-        with self._pretraining_alone:
-            return self._pretraining.weights(split, self._stop)
+        return {} if self._pretraining is None else self._pretraining.weights(split)
 
     def _train_member(
-        self, compiled: _Compiled, split: Split, member: int, weights: dict[str, list[NDArray]]
+        self, split: Split, member: int, weights: dict[str, list[NDArray]]
     ) -> tuple[keras.Model, FoldState]:
         """Return one network of the fold, with the weights of the kept epoch, and the state of its training.
 
         ``weights``: weights of layers that a self-supervised training has given the fold.
         """
         recipe, started = self.recipe, time.monotonic()
+        self._begun += 1
         seed, number = member_seed(split.seed, member), split.fold * recipe.members + member
-        with self._shared:
-            self._begun += 1
-            self._epochs_left[number] = recipe.epochs
         network = build_network(recipe, self.images.shape[1], seed=seed, encoder=self._encoder)
-        live = FoldState(network=compiled.network.variables, optimizer=compiled.optimizers)
+        live = FoldState(network=self.network.variables, optimizer=self._optimizers)
         state = self.checkpoints.load(number, live) or FoldState()
         before = state.seconds
-        with self._shared:
-            self.seconds_before += before
+        self.seconds_before += before
         if not state.is_finished(recipe):
             if not state.epochs:
                 self._start(network, self._batches(split, seed, 0), weights)
-                state.network, state.optimizer = network.variables, compiled.fresh_optimizers
+                state.network, state.optimizer = network.variables, self._fresh_optimizers
             assign(live.network, state.network)
             assign(live.optimizer, state.optimizer)
             state.network, state.optimizer = live.network, live.optimizer
-            for phase in compiled.phases:
+            for phase in self._phases:
                 if len(state.epochs) < phase.end and not state.is_finished(recipe):
-                    self._fit(compiled, phase, split, member, state, started - before)
+                    self._fit(phase, split, member, state, started - before)
         assign(network.variables, state.kept)
         state.seconds = before + time.monotonic() - started
-        with self._shared:
-            del self._epochs_left[number]
         return network, state
 
     def _start(self, network: keras.Model, batches: TrainingBatches, weights: dict[str, list[NDArray]]) -> None:
@@ -252,12 +205,10 @@ class Trainer:
         rows = self.rows[split.train]
         return TrainingBatches(self.images, rows, labels, weights, recipe, seed, answers, epochs_done)
 
-    def _fit(
-        self, compiled: _Compiled, phase: Phase, split: Split, member: int, state: FoldState, started: float
-    ) -> None:
+    def _fit(self, phase: Phase, split: Split, member: int, state: FoldState, started: float) -> None:
         """Train to the end of the phase or of the training, and save the state after every epoch."""
         recipe, batches = self.recipe, self._batches(split, member_seed(split.seed, member), len(state.epochs))
-        weights, number = class_weights(self.labels[split.train], recipe), split.fold * recipe.members + member
+        weights = class_weights(self.labels[split.train], recipe)
         epoch_started = 0.0
 
         def on_epoch_begin(epoch: int, logs: dict) -> None:
@@ -267,37 +218,33 @@ class Trainer:
 
         def on_epoch_end(epoch: int, logs: dict) -> None:
             rate = batches.images_per_epoch / (time.monotonic() - epoch_started)
-            logs.update(self._validate(compiled, split.validation, weights))
+            logs.update(self._validate(split.validation, weights))
             log = self._log(split.fold, member, epoch + 1, rate, logs)
             state.epochs.append(log)
             if state.kept_epoch(recipe) == log.epoch:
-                state.kept = [variable.numpy() for variable in compiled.network.variables]
+                state.kept = [variable.numpy() for variable in self.network.variables]
             state.seconds = time.monotonic() - started
             phase.network.stop_training = state.is_finished(recipe)
-            self.checkpoints.save(number, state)
+            self.checkpoints.save(split.fold * recipe.members + member, state)
             if self.on_epoch is not None:
-                with self._shared:
-                    self.on_epoch(log)
+                self.on_epoch(log)
 
         phase.fit(
-            batches.dataset() if compiled.card is None else compiled.card.dataset(batches, split.train),
+            batches.dataset() if self._card is None else self._card.dataset(batches, split.train),
             len(state.epochs),
             batches.per_epoch,
-            self._stop,
             on_epoch_begin=on_epoch_begin,
             on_epoch_end=on_epoch_end,
         )
         if len(state.epochs) < phase.end and not state.is_finished(recipe):
             raise RuntimeError(f"Keras ended the training of fold {split.fold} after epoch {len(state.epochs)}")
 
-    def _validate(
-        self, compiled: _Compiled, validation: NDArray[np.int64], weights: NDArray[np.float32]
-    ) -> dict[str, float]:
+    def _validate(self, validation: NDArray[np.int64], weights: NDArray[np.float32]) -> dict[str, float]:
         """Return loss and AUC of the validation part for the network in training, in inference mode."""
         from sklearn.metrics import roc_auc_score
 
         labels = self.labels[validation]
-        logits = logits_of(compiled.infer, self.images, self.rows[validation], self.recipe, averaged=False)
+        logits = logits_of(self._infer, self.images, self.rows[validation], self.recipe, averaged=False)
         logits = logits.astype(np.float64)
         if not np.isfinite(logits).all():
             return {"val_loss": float("nan"), "val_auc": float("nan")}
@@ -312,12 +259,8 @@ class Trainer:
                 f"lower learning_rate or choose another normalization"
             )
         recipe = self.recipe
-        with self._shared:
-            self._epochs_run += 1
-            self._epochs_left[fold * recipe.members + member] = recipe.epochs - epoch
-            epochs_left = recipe.epochs * (self._n_networks - self._begun) + sum(self._epochs_left.values())
-            seconds_left = epochs_left * (time.monotonic() - self._started) / self._epochs_run
-            rate = images_per_second * len(self._epochs_left)
+        self._epochs_run += 1
+        epochs_left = recipe.epochs * (self._n_networks - self._begun + 1) - epoch
         return EpochLog(
             fold=fold,
             n_folds=self._n_folds,
@@ -326,8 +269,7 @@ class Trainer:
             loss=float(logs.get("class_loss", logs["loss"])),
             val_loss=logs["val_loss"],
             val_auc=logs["val_auc"],
-            images_per_second=rate,
-            seconds_left=seconds_left,
+            images_per_second=images_per_second,
+            seconds_left=epochs_left * (time.monotonic() - self._started) / self._epochs_run,
             member=member,
-            epochs_left=epochs_left,
         )

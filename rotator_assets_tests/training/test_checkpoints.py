@@ -298,5 +298,4 @@ def test_a_signal_ends_the_training_and_leaves_complete_files(survey, tmp_path):
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert list((tmp_path / "models").iterdir()) == []
-    names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
-    assert names and {*names} <= {"fold-0.npz", "fold-1.npz"}  # of folds that train side by side
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["fold-0.npz"]
