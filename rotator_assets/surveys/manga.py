@@ -270,17 +270,16 @@ class Manga(Survey):
             placed = galaxies.dropna(subset=["ra", "dec"])
             frames = frame_sources(folder / "images", placed["galaxy_id"], placed["ra"], placed["dec"])
         complete = {i: files for i, files in bands.items() if files.keys() == set(BANDS)}
-        index = ImageIndex()
-        for (
-            galaxy_id,
-            image,
-        ) in chain(  # later ones win; an incomplete set of bands is kept only to report what is missing
+        # Later ones win; an incomplete set of bands is kept only to report what is missing.
+        found = chain(
             ((i, ImageSource("bands", tuple(files.values()))) for i, files in bands.items()),
             ((i, ImageSource("colour", (path,))) for i, path in colours.items()),
             frames.items(),
             ((i, ImageSource("bands", tuple(files.values()))) for i, files in complete.items()),
             ((i, ImageSource("cube", (path,))) for i, path in cubes.items()),
-        ):
+        )
+        index = ImageIndex()
+        for galaxy_id, image in found:
             index[galaxy_id] = image
         return index
 

@@ -58,5 +58,5 @@ def test_no_rows_are_an_empty_table(tmp_path):
 
 def test_a_hash_does_not_depend_on_how_many_rows_are_hashed_together(whole, monkeypatch):
     together = content_hash(whole)
-    monkeypatch.setattr(table_store, "_HASHED_TOGETHER", 2)
+    monkeypatch.setattr(frame_content, "_HASHED_TOGETHER", 2)
     assert content_hash(whole) == together == content_hash(whole.set_axis([5, 5, 5]))
