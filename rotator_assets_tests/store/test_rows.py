@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.store import rows, table_store
+from rotator_assets.store import frame_content, rows
 from rotator_assets.store.frame_content import content_hash
 from rotator_assets.store.rows import Rows
 from rotator_assets.tables import TABLES, open_store
