@@ -37,6 +37,8 @@ def rows_of(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame | Rows, s
     Gathered rows are moved part by part to files in ``folder``, which DuckDB reads in a stream.
     """
     if isinstance(frame, pd.DataFrame):
+        if not frame.index.equals(pd.RangeIndex(len(frame))):
+            frame = frame.reset_index(drop=True)  # a copy: DuckDB cannot read a reversed view
         connection.register("frame", _utf8(frame))
         return f"SELECT {_cast(frame, schema)} FROM frame"
     files = []
