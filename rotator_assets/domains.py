@@ -6,11 +6,12 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from rotator_assets.plots.exhibit import Exhibit
-from rotator_assets.report.assets import study_report_of
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 DOMAINS = (
     "lineage",
@@ -43,6 +44,10 @@ def modules(name: str) -> tuple[ModuleType, ...]:
 @cache
 def assets() -> tuple[dg.AssetsDefinition, ...]:
     """Return every asset, domain by domain; the study report follows those that no other asset follows."""
+    import dagster as dg
+
+    from rotator_assets.report.assets import study_report_of
+
     found = (value for module in modules("assets") for value in vars(module).values())
     shown = tuple(dict.fromkeys(value for value in found if isinstance(value, dg.AssetsDefinition)))
     followed = {key for asset in shown for key in asset.dependency_keys}
