@@ -10,7 +10,7 @@ RUN := $(UV) run --no-sync
 # The tests start hundreds of processes, which share the compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test fuzz coverage lint types audit licences processors bench ui clean
+.PHONY: help demo check fast test fuzz coverage lint types audit licences processors bench ui clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -22,7 +22,10 @@ demo: .venv/.ready ## synthetic galaxies from catalogue files to the report, in 
 ui: .venv/.ready ## the Dagster UI and daemon on a data root: make ui DATA=data PORT=3000
 	@ROTATORS_DATA="$(abspath $(DATA))" PORT="$(PORT)" $(RUN) rotators ui
 
-check: lint .venv/.synced ## lint and the fast tests
+check: .venv/.synced ## lint and the fast tests, side by side
+	@$(MAKE) --no-print-directory --jobs 2 lint fast
+
+fast: .venv/.synced ## the fast tests
 	$(RUN) pytest -n auto --dist worksteal -m "not chain and not browser and not slow"
 
 test: .venv/.synced ## every test
