@@ -51,6 +51,7 @@ def test_surface_brightness_dims_with_the_fourth_power(source, redshift):
 
 @settings(deadline=None)
 @given(redshifts, redshifts)
+@pytest.mark.slow
 def test_a_uniform_sky_dims_exactly(source, redshift):
     scale = angular_scale(source, redshift)
     side = int(np.ceil(12 / scale)) + 2

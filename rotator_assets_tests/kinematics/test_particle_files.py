@@ -351,6 +351,7 @@ def test_real_star_particles_are_stable_under_halving(real_data, tmp_path):
     assert np.std(halves) < 0.15 * full.lambda_r
 
 
+@pytest.mark.slow
 def test_lambda_r_of_a_disc_is_stable_under_halving(tmp_path):
     stars = galaxy(n=20_000)
     full = measured(tmp_path, stars)

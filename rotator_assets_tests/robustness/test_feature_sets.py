@@ -11,6 +11,7 @@ from rotator_assets.robustness.features.feature_sets import PIXEL_STEP, STEPS, c
 from rotator_assets.tables import TABLES
 from rotator_assets.training.folds import assign_folds
 
+pytestmark = pytest.mark.slow
 COUNT = 240
 
 

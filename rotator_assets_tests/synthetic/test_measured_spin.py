@@ -19,6 +19,7 @@ from rotator_assets.synthetic.tng100_sample import BOX_CKPC_H, POSITION, tng100_
 from rotator_assets.synthetic.velocity_maps import DAPTYPE, adaptive_blocks, covered_spaxels, seen_lambda_r
 from rotator_assets.synthetic.velocity_maps import write_maps as write_one_maps
 
+pytestmark = pytest.mark.slow
 SEEDS = (2020, 5)
 DRAWN = {
     "manga": (manga_truth, write_one_maps, "maps"),

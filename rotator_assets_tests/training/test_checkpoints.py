@@ -155,6 +155,7 @@ def test_writing_takes_no_more_than_its_fraction_of_the_time(tmp_path, monkeypat
     assert writes[-1] == now  # a finished fold is always saved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patience", [1, 2, 3])
 @settings(deadline=None)
 @given(val_losses=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), min_size=8, max_size=8))

@@ -13,6 +13,7 @@ from rotator_assets.training.galaxy_predictions import (
 )
 
 N, FOLDS = 6000, 5
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

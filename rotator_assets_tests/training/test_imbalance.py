@@ -63,6 +63,7 @@ def test_oversampling_shows_both_classes_equally_often(labels):
     assert not np.array_equal(order, other)
 
 
+@pytest.mark.slow
 def test_batches_of_oversampled_epochs_are_even(survey):
     rows = np.flatnonzero((survey[1] == 1) | (np.arange(len(survey[1])) % 6 == 0))[:40]
     labels = survey[1][rows]
