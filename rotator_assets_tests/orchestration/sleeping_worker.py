@@ -17,10 +17,12 @@ from rotator_assets.orchestration.plans import TRAINING_ASSETS
 
 STUBBORN_SECONDS = 5.0
 """Time that a training which ignores interrupts has left."""
+STDERR = os.dup(sys.stderr.fileno())
+"""Of this process: what a step prints goes through another one, which Dagster ends, perhaps before the last line."""
 
 
 def _say(text: str) -> None:
-    os.write(sys.stderr.fileno(), f"{text}\n".encode())  # whole lines: other workers write to the same pipe
+    os.write(STDERR, f"{text}\n".encode())  # whole lines: other workers write to the same pipe
 
 
 @dg.multi_asset(specs=[dg.AssetSpec(name, partitions_def=training_partitions) for name in TRAINING_ASSETS])
