@@ -20,9 +20,9 @@ import pandas as pd
 from rotator_assets.core.compressed import unpacked
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD, check_complete
-from rotator_assets.core.hdf5_files import MAX_VALUES, open_hdf5
-from rotator_assets.store.frame_content import literal_path
+from rotator_assets.core.hdf5_files import open_hdf5
 from rotator_assets.surveys.aliases import COMMON, Column, Columns, resolve
+from rotator_assets.surveys.frame_files import read_frame
 from rotator_assets.surveys.identifiers import MISSING_WORDS, identifiers, is_missing, shown, unwrapped
 from rotator_assets.surveys.text_tables import TextTable, read_blank_separated, read_csv
 
@@ -286,40 +286,11 @@ def read_astropy_table(
         As ``read_fits_table``.
     """
     with _reading(path, {"votable": "a VOTable", "ascii.ecsv": "an ECSV table"}.get(form, "a Parquet table")):
-        frame = _parquet(path) if form == "parquet" else _by_astropy(path, form)
+        frame = read_frame(path, form)
         names = resolve(str(path), map(str, frame), required, optional, columns)
         marked = frame.get("synthetic")
         synthetic = marked is not None and bool((marked.astype(str).str.casefold() == "true").any())
         return _table(path, names, lambda name: _plain(frame[name]), required, optional, columns, synthetic)
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    import duckdb
-
-    name = literal_path(str(path))
-    with duckdb.connect() as connection:
-        values = "SELECT coalesce(sum(num_values), 0) FROM parquet_metadata(?)"
-        if (number := connection.execute(values, [name]).fetchall()[0][0]) > MAX_VALUES:
-            raise ValueError(f"it claims {number} values, which is too many")
-        return connection.read_parquet(name).df()
-
-
-def _by_astropy(path: Path, form: str) -> pd.DataFrame:
-    from astropy.table import Table as AstropyTable
-
-    if form == "votable":
-        _require_own_data(path)
-    return AstropyTable.read(path, format=form).to_pandas()
-
-
-def _require_own_data(path: Path) -> None:
-    """Raise ValueError where a VOTable has its rows in another file or on a server, which astropy would read."""
-    from astropy.utils.xml.iterparser import get_xml_iterator
-
-    with get_xml_iterator(str(path)) as elements:
-        for is_start, tag, attributes, _ in elements:
-            if is_start and tag.rpartition(":")[2] == "STREAM" and "href" in attributes:
-                raise ValueError("its rows are in another place, which is not read: download a table with its rows")
 
 
 def _plain(column: pd.Series) -> np.ndarray:

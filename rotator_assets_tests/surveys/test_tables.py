@@ -10,7 +10,7 @@ from astropy.table import MaskedColumn
 from astropy.table import Table as AstropyTable
 
 from rotator_assets.core.errors import InputError
-from rotator_assets.surveys import SURVEYS, manga, table_files, tng100
+from rotator_assets.surveys import SURVEYS, frame_files, manga, table_files, tng100
 from rotator_assets.surveys.aliases import resolve
 from rotator_assets_tests.surveys.files import MORPHOLOGY_DR15, table_hdu, write_fits, write_hdf5, write_text
 
@@ -264,6 +264,6 @@ def test_a_parquet_file_that_claims_too_many_values_is_refused(tmp_path, monkeyp
     path = tmp_path / "[a]*.parquet"  # not a pattern
     duckdb.sql("SELECT 1 AS galaxy_id FROM range(100)").write_parquet(str(path))
     assert len(table_files.read_astropy_table(path, "parquet", ["galaxy_id"]).frame) == 100
-    monkeypatch.setattr(table_files, "MAX_VALUES", 99)
+    monkeypatch.setattr(frame_files, "MAX_VALUES", 99)
     with pytest.raises(InputError, match="claims 100 values, which is too many"):
         table_files.read_astropy_table(path, "parquet", ["galaxy_id"])
