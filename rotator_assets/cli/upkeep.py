@@ -25,8 +25,10 @@ def clean(data: str | None, days: float, dry_run: bool) -> None:
     """Free the space of what no result needs.
 
     These are superseded versions of tables, replaced networks and images, what stopped processes have left, and
-    Dagster's records of old runs. Nothing that a run or a query may be using is touched, and nothing becomes stale.
+    Dagster's records of old runs. Nothing that a query may be using is touched, and nothing becomes stale. Trainings
+    that stopped more than a day ago start again instead of continuing. While a run is in progress, nothing is removed.
     """
+    from rotator_assets.definitions import asset_graph
     from rotator_assets.orchestration.cleaning import clean as clean_results
     from rotator_assets.tables import open_store
 
@@ -34,4 +36,4 @@ def clean(data: str | None, days: float, dry_run: bool) -> None:
     if not root.results.is_dir():
         raise InputError(f"{root.path}: holds no results; run `rotators run` first")
     root.require_writable()
-    clean_results(open_store(root), days, dry_run=dry_run)
+    clean_results(open_store(root), asset_graph().asset_check_keys, days, dry_run=dry_run)

@@ -16,6 +16,8 @@ import platform
 import sys
 from pathlib import Path
 
+RECIPES_VARIABLE = "ROTATORS_RECIPES"
+"""Environment variable with the path of another recipes file."""
 HOME = Path(__file__).parent / "home"
 """Configuration files of Keras, Matplotlib and astropy, which would otherwise be read from the home folder."""
 
@@ -148,6 +150,6 @@ def leave_working_directory(folder: Path) -> None:
 
     The path in ``ROTATORS_RECIPES`` is made absolute first.
     """
-    if recipes := os.environ.get("ROTATORS_RECIPES"):
-        os.environ["ROTATORS_RECIPES"] = str(Path(recipes).expanduser().absolute())
+    if recipes := os.environ.get(RECIPES_VARIABLE):
+        os.environ[RECIPES_VARIABLE] = str(Path(recipes).expanduser().absolute())
     os.chdir(folder)

@@ -13,12 +13,12 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from rotator_assets.core.declarations import block
+from rotator_assets.core.environment import RECIPES_VARIABLE as ENVIRONMENT_VARIABLE
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.core.yaml_files import YamlFile, first_bytes, parse_yaml, unknown_key
 
 RECIPES_FILE = Path(__file__).parents[1] / "recipes.yaml"
-ENVIRONMENT_VARIABLE = "ROTATORS_RECIPES"
 
 
 def recipes_file() -> Path:

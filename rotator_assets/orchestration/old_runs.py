@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 
 from rotator_assets.core.dagster_internals import FINISHED_STATUSES
 from rotator_assets.core.data_root import DataRoot
+from rotator_assets.store.leftovers import Leftovers
 
 _BATCH = 500
 """Events per query."""
@@ -19,17 +18,31 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class OldRuns:
-    """Finished runs of which no result is current, and their files: events, logs and what they printed."""
+    """Finished runs of which no result and no check is current, and their files: events, logs and what they printed."""
 
     run_ids: tuple[str, ...]
-    paths: tuple[Path, ...]
+    files: Leftovers
 
     @classmethod
-    def find(cls, instance: dg.DagsterInstance, root: DataRoot, days: float) -> OldRuns:
-        """Return the runs that were created more than this number of days ago."""
+    def find(
+        cls, instance: dg.DagsterInstance, root: DataRoot, checks: Collection[dg.AssetCheckKey], days: float
+    ) -> OldRuns:
+        """Return the runs that were created more than some days ago.
+
+        Parameters
+        ----------
+        instance
+            The Dagster instance.
+        root
+            Its data root.
+        checks
+            The checks of all assets.
+        days
+            Age of the youngest run.
+        """
         created = datetime.now(UTC) - timedelta(days=days)
         filters = dg.RunsFilter(statuses=list(FINISHED_STATUSES), created_before=created)
-        needed = _runs_of_current_results(instance)
+        needed = {*_runs_of_current_results(instance), *_runs_of_last_checks(instance, checks)}
         run_ids = [run.run_id for run in instance.get_runs(filters) if run.run_id not in needed]
         home = root.dagster_home
         files = [
@@ -38,21 +51,17 @@ class OldRuns:
             for path in (home / "storage" / run_id, *sorted((home / "history" / "runs").glob(f"{run_id}.db*")))
             if path.exists()
         ]
-        return cls(tuple(run_ids), tuple(files))
+        return cls(tuple(run_ids), Leftovers(f"records of runs older than {days:g} days", tuple(files)))
 
     def remove(self, instance: dg.DagsterInstance) -> None:
-        """Remove the runs, their events and their files; compact the databases where nobody is using them."""
+        """Remove the runs, their events and their files."""
         for run_id in self.run_ids:
             instance.delete_run(run_id)
-        for path in self.paths:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        self.files.remove()
 
 
 def _runs_of_current_results(instance: dg.DagsterInstance) -> set[str]:
-    """Return the runs that made the latest version of anything, or checked it last: staleness depends on them."""
+    """Return the runs that made or observed the latest version of anything: staleness depends on them."""
     storage = instance.event_log_storage
     keys = instance.all_asset_keys()
     found: set[str] = set()
@@ -65,6 +74,12 @@ def _runs_of_current_results(instance: dg.DagsterInstance) -> set[str]:
             numbers = list(storage.get_latest_storage_id_by_partition(key, kind).values())
             found.update(_runs_of(instance, key, kind, numbers))
     return found
+
+
+def _runs_of_last_checks(instance: dg.DagsterInstance, checks: Collection[dg.AssetCheckKey]) -> set[str]:
+    """Return the runs of the results of checks that the UI shows."""
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
+    return {execution.run_id for execution in latest.values()}
 
 
 def _runs_of(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.environment import RECIPES_VARIABLE
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing, walk_files
 
@@ -73,7 +74,7 @@ def state_of_files(root: DataRoot, files: Iterable[str]) -> str:
 
     Folders count with everything below them. The hash is empty where a folder cannot be read.
     """
-    digest = hashlib.blake2b(repr([str(root.path), sys.version, os.environ.get("ROTATORS_RECIPES")]).encode())
+    digest = hashlib.blake2b(repr([str(root.path), sys.version, os.environ.get(RECIPES_VARIABLE)]).encode())
     try:
         for path in chain(_program(), sorted(root.path.iterdir()), *map(_below, map(Path, files))):
             digest.update(f"{path}\0{_changed(path)}\n".encode(errors="surrogateescape"))

@@ -18,8 +18,8 @@ from rotator_assets.store.tensors import SHARD_ROWS, TensorWriter
 Made = Iterator[tuple[Any, Cutout | str]]
 """Galaxies in order, each with its cut-out or the reason why it has none."""
 _TOGETHER = 8
-"""Shards whose cut-outs are asked for together. What is kept of a galaxy until its image is written (0.5 kB) counts for
-these only, and the workers that make cut-outs start once for these."""
+"""Shards whose cut-outs are made together. The program keeps 0.5 kB per galaxy of these alone, and starts the workers
+once for them."""
 
 
 @dataclass(frozen=True)
