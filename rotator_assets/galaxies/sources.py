@@ -13,6 +13,7 @@ import pandas as pd
 
 from rotator_assets.core.settings import SurveySettings
 from rotator_assets.galaxies.losses import Losses, every_row
+from rotator_assets.surveys import dynpop
 from rotator_assets.surveys.aliases import LAMBDA_R_RANGE
 
 AXIS_RATIOS = {"nsa": "nsa_axis_ratio"}
@@ -61,7 +62,8 @@ def usable_lambda_r(
         The rows with scaled lambda_R.
     """
     kinematics = scaled(kinematics, scale)
-    return kinematics[kinematics["lambda_r"].between(*LAMBDA_R_RANGE) & passes_jam_quality(kinematics, jam_qual_min)]
+    valid = kinematics["lambda_r"].between(*LAMBDA_R_RANGE)
+    return kinematics[valid & dynpop.passes_jam_quality(kinematics, jam_qual_min)]
 
 
 def several_sources(kinematics: pd.DataFrame, settings: SurveySettings) -> pd.DataFrame:
@@ -69,13 +71,6 @@ def several_sources(kinematics: pd.DataFrame, settings: SurveySettings) -> pd.Da
     found = usable_lambda_r(kinematics, settings.jam_qual_min, settings.lambda_r_scale)
     found = found.drop_duplicates(["galaxy_id", "lambda_r_source"])
     return found if found["lambda_r_source"].nunique() > 1 else found.iloc[:0]
-
-
-def passes_jam_quality(kinematics: pd.DataFrame, jam_qual_min: int | None) -> pd.Series:
-    """Return False for DynPop's lambda_R if ``Qual`` is missing or below the minimum; None accepts all."""
-    if jam_qual_min is None:
-        return every_row(kinematics)
-    return (kinematics["lambda_r_source"] != "dynpop") | (kinematics["jam_qual"].fillna(-9) >= jam_qual_min)
 
 
 def choose_lambda_r(
@@ -120,7 +115,7 @@ def choose_lambda_r(
             UNKNOWN: ~rows["galaxy_id"].isin(ids),
             "repeats an earlier row": rows["galaxy_id"].duplicated(),
         }
-        is_cut, is_poor = rows["refused"].isin([True]), ~passes_jam_quality(rows, jam_qual_min)
+        is_cut, is_poor = rows["refused"].isin([True]), ~dynpop.passes_jam_quality(rows, jam_qual_min)
         invalid = ~rows["lambda_r"].between(*LAMBDA_R_RANGE)
         is_taken = rows["galaxy_id"].isin(taken)
         is_filled = rows["galaxy_id"].isin(refused) & (not fill_refused)
@@ -131,7 +126,7 @@ def choose_lambda_r(
                 **not_asked,
                 "data cover less than min_coverage": is_cut,
                 f"no value in {list(LAMBDA_R_RANGE)}": invalid,
-                f"JAM quality missing or below {jam_qual_min}": is_poor,
+                dynpop.too_poor(jam_qual_min): is_poor,
                 COMES_LATER: is_taken,
                 REFUSED: is_filled,
             },
@@ -241,8 +236,7 @@ def unused_sources(
         for source in present
         if source not in preference
     ]
-    if jam_qual_min is not None and "dynpop" not in present:
-        notices.append("setting jam_qual_min: there is no lambda_r of DynPop, which it needs")
+    notices += dynpop.without_effect(kinematics, jam_qual_min)
     notices += [
         f"setting lambda_r_scale: there is no lambda_r of {source}" for source in scale or {} if source not in present
     ]
