@@ -136,8 +136,6 @@ def test_mobilenet_is_the_published_network(mobilenet, tmp_path):
     loaded = load_model(tmp_path / "network.keras")
     seen = images(3, bands=1)
     np.testing.assert_array_equal(loaded(seen, training=False), network(seen, training=False))
-    explained = integrated_gradients(loaded, seen, np.zeros((PX, PX, 1), np.float32), n_steps=8)
-    assert np.isfinite(explained.maps).all() and (explained.maps != 0).any()
 
 
 def test_mobilenet_learns_a_planted_pattern(mobilenet):
@@ -145,7 +143,7 @@ def test_mobilenet_learns_a_planted_pattern(mobilenet):
 
     network, fresh = mobilenet
     network.set_weights(fresh)
-    found, labels, _ = planted_survey(n_objects=40)
+    found, labels, _ = planted_survey(n_objects=20)
     seen = np.kron(found[..., 1:2] / found.max(axis=(1, 2, 3), keepdims=True), np.ones((1, 2, 2, 1), np.float32))
     loss = training_loss(recipe("mobilenet"))
     network.compile(optimizers.Adam(3e-3), loss, run_eagerly=True)  # six steps take less time than tracing one
