@@ -143,7 +143,7 @@ def test_mobilenet_learns_a_planted_pattern(mobilenet):
 
     network, fresh = mobilenet
     network.set_weights(fresh)
-    found, labels, _ = planted_survey(n_objects=20)
+    found, labels, _ = planted_survey(n_objects=40)
     seen = np.kron(found[..., 1:2] / found.max(axis=(1, 2, 3), keepdims=True), np.ones((1, 2, 2, 1), np.float32))
     loss = training_loss(recipe("mobilenet"))
     network.compile(optimizers.Adam(3e-3), loss, run_eagerly=True)  # six steps take less time than tracing one
