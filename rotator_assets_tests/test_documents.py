@@ -35,6 +35,12 @@ FENCED = re.compile(
     r"(?:^ *<!-- not run: (?P<why>.+?) -->\n)?^(?P<margin> *)```(?P<kind>.*)\n(?P<text>[\s\S]*?)^ *```$", re.M
 )
 KINDS = {"sh", "sql", "yaml", "python", "text"}
+RECIPES = """
+recipes:
+  thesis: {architecture: small, epochs: 1, folds: 2, attribution_steps: 4, attribution_doublings: 0}
+  all-types: {architecture: small, epochs: 1, folds: 2, attribution_steps: 4, attribution_doublings: 0, population: all}
+variants: {}
+"""
 
 
 @dataclass(frozen=True)
@@ -232,6 +238,7 @@ def project(finished_root, tmp_path_factory) -> Path:
     shutil.copytree(finished_root, folder / "data", copy_function=shutil.copy2)
     shutil.copytree(finished_root, folder / "data" / "demo", copy_function=shutil.copy2)
     write_text(folder / "ROOT" / "atlas3d" / NAME, TABLE)
+    (folder / "recipes.yaml").write_text(RECIPES)
     (folder / "bin").mkdir()
     (folder / "bin" / "uv").write_text('#!/bin/sh\ntest "$1" = run && shift && exec "$@"\n')
     (folder / "bin" / "uv").chmod(0o755)
@@ -244,6 +251,8 @@ def project(finished_root, tmp_path_factory) -> Path:
 def test_commands_in_the_documents_work(block, project):
     path = os.pathsep.join([str(project / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {k: v for k, v in os.environ.items() if k not in ("ROTATORS_DATA", "DAGSTER_HOME")}
+    if "rotators run" in block.text or "rotators status" in block.text:
+        environment["ROTATORS_RECIPES"] = str(project / "recipes.yaml")  # faster ones
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block.text],
         cwd=project,
@@ -255,8 +264,10 @@ def test_commands_in_the_documents_work(block, project):
     assert done.returncode == 0, done.stderr
     if "FROM model_metrics" in block.text:
         assert "manga-observed-64" in done.stdout and "thesis" in done.stdout
-    if "rotators run --dataset" in block.text:  # the command that has made `finished_root`
-        assert "training manga-observed-64 thesis: fresh" in done.stdout and "report: " in done.stdout
+    if "--recipe all-types" in block.text:
+        trained = open_store(DataRoot(project / "data")).partitions("model_metrics")
+        assert trained == ["manga-observed-64|all-types", "manga-observed-64|thesis"]
+        assert (project / "data" / "results" / "study_report.html").stat().st_mtime > (project / "bin").stat().st_mtime
     if "rotators predict" in block.text:
         predicted = pd.read_csv(project / "slow_rotators.csv")
         assert predicted["usable"].sum() > 50 and predicted["synthetic"].all()
