@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 import uuid
@@ -41,6 +42,12 @@ def walk_files(folder: Path) -> Iterator[Path]:
             folders, files = _listed(path)
             yield from map(Path, files)
             waiting += reversed(folders)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def nearest_existing(path: Path) -> Path:
