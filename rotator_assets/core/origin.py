@@ -23,7 +23,9 @@ _PACKAGES = (
 """Packages that compute or keep results."""
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 """Variables with the numbers of threads of TensorFlow, which decide the order of its sums."""
-_KERNELS = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+"""Variable that selects oneDNN's kernels."""
+_KERNELS = (ONEDNN, "ONEDNN_MAX_CPU_ISA", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 """Further variables that choose devices and kernels."""
 _GIT_SECONDS = 10
 

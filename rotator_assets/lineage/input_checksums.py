@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +20,7 @@ import pandas as pd
 
 from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.files import sha256_of
+from rotator_assets.core.files import sha256_of, walk_files
 from rotator_assets.core.frames import rows_of
 from rotator_assets.lineage.inputs import FOLDERS, listed_files
 from rotator_assets.lineage.tables import TABLES
@@ -24,8 +29,6 @@ from rotator_assets.store.table_store import TableStore
 
 TABLE = "input_checksums"
 _TOGETHER = 4096
-_State = tuple[int, int]
-"""Size and modification time of a file in bytes and ns."""
 
 
 def input_checksums(store: TableStore, survey: str, asset: str, partition: str, source: str) -> Rows:
@@ -47,37 +50,51 @@ def input_checksums(store: TableStore, survey: str, asset: str, partition: str, 
     Rows
         One per file; the asset sets ``synthetic``.
     """
-    rows, known = Rows(TABLES[TABLE]), _known(store, survey, source)
+    rows, known, folder = Rows(TABLES[TABLE]), _Known.of(store, survey, source), store.root.survey(survey)
     rows.set(survey=survey, input=source, read_by=asset, partition=partition)
-    files = list(listed_files(store.root.survey(survey), *FOLDERS[source]))
+    total = sum(1 for name in FOLDERS[source] for _ in walk_files(folder / name))
+    files = listed_files(folder, *FOLDERS[source])
 
     def row(file: tuple[str, Path, os.stat_result]) -> dict[str, Any]:
         name, path, stat = file
         now = pd.Timestamp.now("UTC").tz_localize(None)
-        digest, checked = known.get((name, (stat.st_size, stat.st_mtime_ns))) or (_digest(path), now)
+        digest, checked = known.get(name, stat) or (_digest(path), now)
         state = {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
         return {"path": name, **state, "sha256": digest, "checked_at": checked}
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(files), _TOGETHER):
-            for one in pool.map(row, files[start : start + _TOGETHER]):
+        while some := list(islice(files, _TOGETHER)):
+            for one in pool.map(row, some):
                 rows.add(one)
-            progress.report(f"checksums of {survey}", len(rows), len(files))
+            progress.report(f"checksums of {survey}", len(rows), max(len(rows), total))
     return rows
 
 
-def _known(store: TableStore, survey: str, source: str) -> dict[tuple[str, _State], tuple[str, pd.Timestamp]]:
-    """Return checksum and its time of the recorded files, by name and state."""
-    try:
-        found = store.query(
-            f"SELECT path, bytes, modified_ns, sha256, checked_at FROM {TABLE} "
-            "WHERE survey = $survey AND input = $source AND sha256 IS NOT NULL",
-            {"survey": survey, "source": source},
-        )
-    except InputError:  # a damaged file of the table must not stop what writes it again
-        return {}
-    columns = (found[name].tolist() for name in ("path", "bytes", "modified_ns", "sha256", "checked_at"))
-    return {(path, (size, changed)): (digest, at) for path, size, changed, digest, at in zip(*columns, strict=True)}
+@dataclass(frozen=True)
+class _Known:
+    """The recorded files of an input, of which there may be half a million."""
+
+    rows: pd.DataFrame
+    number_of: dict[str, int]
+
+    @classmethod
+    def of(cls, store: TableStore, survey: str, source: str) -> _Known:
+        """Return the latest record of each file of an input."""
+        rows = pd.DataFrame({"path": []})
+        with suppress(InputError):  # a damaged file of the table must not stop what writes it again
+            rows = store.query(
+                f"SELECT path, bytes, modified_ns, sha256, checked_at FROM {TABLE} "
+                "WHERE survey = $survey AND input = $source AND sha256 IS NOT NULL ORDER BY checked_at",
+                {"survey": survey, "source": source},
+            )
+        return cls(rows, {name: number for number, name in enumerate(rows["path"])})
+
+    def get(self, name: str, stat: os.stat_result) -> tuple[str, pd.Timestamp] | None:
+        """Return the checksum of a file and when it was computed; None where the file has changed since or is new."""
+        row = self.rows.iloc[self.number_of[name]] if name in self.number_of else None
+        if row is None or (row["bytes"], row["modified_ns"]) != (stat.st_size, stat.st_mtime_ns):
+            return None
+        return row["sha256"], row["checked_at"]
 
 
 def _digest(path: Path) -> str | None:
@@ -104,7 +121,8 @@ def inputs_of(store: TableStore, survey: str, dataset: str) -> dict[str, Any]:
         writes; for catalogues also the checksum of each file.
     """
     found = store.query(
-        f"""SELECT input, count(*) AS n, sha256(string_agg(sha256 || '  ' || path || chr(10), '' ORDER BY path)) AS whole,
+        f"""SELECT input, count(*) AS n,
+        sha256(string_agg(sha256 || '  ' || path || chr(10), '' ORDER BY path)) AS whole,
         CASE WHEN input = 'catalog_files' THEN to_json(map(list(path ORDER BY path), list(sha256 ORDER BY path))) END
         AS each
         FROM (SELECT DISTINCT input, path, sha256 FROM {TABLE} WHERE survey = $survey
@@ -120,3 +138,66 @@ def inputs_of(store: TableStore, survey: str, dataset: str) -> dict[str, Any]:
         }
         for row in rows_of(found)
     }
+
+
+class State(Enum):
+    """What has become of an input file since an asset read it."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    GONE = "gone"
+    DAMAGED = "damaged"
+    NOT_RECORDED = "not recorded"
+
+
+def check_inputs(store: TableStore, survey: str, *, fast: bool) -> Iterator[tuple[str, str, State]]:
+    """Compare the input files of a survey with what assets have read.
+
+    A file with another content, but the size and modification time that it had, is damaged: whoever edits a file
+    changes its time.
+
+    Parameters
+    ----------
+    store : TableStore
+        Tables of the data root.
+    survey : str
+        The survey.
+    fast : bool
+        Compare size and time only.
+
+    Yields
+    ------
+    tuple
+        The input, the name of the file, and its state. A file that was read twice, with different contents, comes
+        twice.
+    """
+    folder = store.root.survey(survey)
+    found = store.query(
+        f"""SELECT DISTINCT ON (input, path, sha256, bytes, modified_ns) input, path, sha256, bytes, modified_ns
+        FROM {TABLE} WHERE survey = $survey ORDER BY input, path""",
+        {"survey": survey},
+    )
+
+    def state(row: Any) -> State:
+        if pd.isna(row.sha256):
+            return State.NOT_RECORDED
+        path = folder / row.path
+        try:
+            stat = path.stat()
+            touched = (stat.st_size, stat.st_mtime_ns) != (row.bytes, row.modified_ns)
+            if fast:
+                return State.CHANGED if touched else State.SAME
+            if sha256_of(path) == row.sha256:
+                return State.SAME
+            return State.CHANGED if touched else State.DAMAGED
+        except FileNotFoundError:
+            return State.GONE
+        except OSError:
+            return State.DAMAGED
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(found), _TOGETHER):
+            some = list(rows_of(found.iloc[start : start + _TOGETHER]))
+            for row, its_state in zip(some, pool.map(state, some), strict=True):
+                yield row.input, row.path, its_state
+            progress.report(f"files of {survey}", start + len(some), len(found))

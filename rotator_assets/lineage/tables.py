@@ -34,6 +34,12 @@ TABLES = by_name(
             *fields("synthetic"),
         ),
         shared=True,
-        made_by=("morphology_catalog", "photometry_catalog", "kinematics_catalog", "measured_kinematics", "image_tensors"),
+        made_by=(
+            "morphology_catalog",
+            "photometry_catalog",
+            "kinematics_catalog",
+            "measured_kinematics",
+            "image_tensors",
+        ),
     ),
 )

@@ -24,22 +24,22 @@ TABLES = by_name(
     ),
     Table(
         "provenance",
-        "Where each training comes from, also those that later ones have replaced: `rotators reproduce` repeats it. One "
-        "row per training, never overwritten.",
+        "Where each training comes from, also those that later ones have replaced. One row per training, "
+        "never overwritten; `rotators reproduce` repeats the latest.",
         (
             *fields("dataset", "recipe"),
             Column("training", "VARCHAR", "folder of the networks; the same name in the tables of the history"),
             Column("trained_at", "TIMESTAMP", "end of the training, UTC"),
             Column("run_id", "VARCHAR", "the Dagster run"),
-            Column("content_hash", "VARCHAR", "hash of the recipe, galaxies, labels and images that decide the networks"),
+            Column("content_hash", "VARCHAR", "hash of recipe, galaxies, labels and images, which decide the networks"),
             Column("recipe_content", "VARCHAR", "the recipe as trained, JSON"),
             Column("profile", "VARCHAR", "full, or quick: with fewer folds and epochs than the recipes file says"),
             Column("seed", "BIGINT", "seed of the folds, the weights, the order and changes of the images"),
             Column(
                 "inputs",
                 "VARCHAR",
-                "versions of images and labels, checksums of the input files (table input_checksums) and settings of the "
-                "survey, JSON",
+                "versions of images and labels, checksums of the input files (table input_checksums), and settings of "
+                "the survey, JSON",
             ),
             Column("program_version", "VARCHAR", "version of this program"),
             Column("code_hash", "VARCHAR", "hash of its modules"),
@@ -49,7 +49,7 @@ TABLES = by_name(
             Column("python", "VARCHAR", "version of Python"),
             Column("device", "VARCHAR", "processor or GPU"),
             Column("system", "VARCHAR", "operating system and architecture"),
-            Column("environment", "VARCHAR", "numbers of threads, kernels and precision as variables of the shell, JSON"),
+            Column("environment", "VARCHAR", "threads, kernels and precision as variables of the shell, JSON"),
             *fields("synthetic"),
         ),
         made_by=("rotator_classifier",),
