@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from rotator_assets.core.backend import PRECISION_VARIABLE, tensorflow
+from rotator_assets.core.backend import PRECISION_VARIABLE, tensorflow, vector_instructions
 from rotator_assets.core.files import walk_files
 from rotator_assets.core.machine import installed
 
@@ -80,5 +80,5 @@ def environment(policy: str) -> dict[str, str]:
 
 
 def system() -> str:
-    """Return operating system, its release and architecture."""
-    return f"{platform.system()} {platform.release()} {platform.machine()}"
+    """Return operating system, architecture, and those vector instructions of the processor that kernels use."""
+    return " ".join([platform.system(), platform.machine(), *vector_instructions()])

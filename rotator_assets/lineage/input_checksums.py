@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
@@ -28,7 +31,7 @@ from rotator_assets.store.rows import Rows
 from rotator_assets.store.table_store import TableStore
 
 TABLE = "input_checksums"
-_TOGETHER = 4096
+_TOGETHER, _OF_A_THREAD = 4096, 64
 
 
 def input_checksums(store: TableStore, survey: str, asset: str, partition: str, source: str) -> Rows:
@@ -55,17 +58,19 @@ def input_checksums(store: TableStore, survey: str, asset: str, partition: str, 
     total = sum(1 for name in FOLDERS[source] for _ in walk_files(folder / name))
     files = listed_files(folder, *FOLDERS[source])
 
-    def row(file: tuple[str, Path, os.stat_result]) -> dict[str, Any]:
-        name, path, stat = file
-        now = pd.Timestamp.now("UTC").tz_localize(None)
-        digest, checked = known.get(name, stat) or (_digest(path), now)
-        state = {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
-        return {"path": name, **state, "sha256": digest, "checked_at": checked}
+    def rows_of_part(part: Sequence[tuple[str, Path, os.stat_result]]) -> list[dict[str, Any]]:
+        found, now = [], np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us")
+        for name, path, stat in part:
+            digest, checked = known.get(name, stat) or (_digest(path), now)
+            state = {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
+            found.append({"path": name, **state, "sha256": digest, "checked_at": checked})
+        return found
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while some := list(islice(files, _TOGETHER)):
-            for one in pool.map(row, some):
-                rows.add(one)
+            parts = [some[start : start + _OF_A_THREAD] for start in range(0, len(some), _OF_A_THREAD)]
+            for row in chain.from_iterable(pool.map(rows_of_part, parts)):
+                rows.add(row)
             progress.report(f"checksums of {survey}", len(rows), max(len(rows), total))
     return rows
 
@@ -74,27 +79,35 @@ def input_checksums(store: TableStore, survey: str, asset: str, partition: str, 
 class _Known:
     """The recorded files of an input, of which there may be half a million."""
 
-    rows: pd.DataFrame
     number_of: dict[str, int]
+    state: NDArray[np.int64]
+    """Size in bytes and modification time in ns, (n, 2)."""
+    sha256: NDArray[np.object_]
+    checked_at: NDArray[np.datetime64]
 
     @classmethod
     def of(cls, store: TableStore, survey: str, source: str) -> _Known:
         """Return the latest record of each file of an input."""
-        rows = pd.DataFrame({"path": []})
+        rows = pd.DataFrame(columns=["path", "bytes", "modified_ns", "sha256", "checked_at"])
         with suppress(InputError):  # a damaged file of the table must not stop what writes it again
             rows = store.query(
-                f"SELECT path, bytes, modified_ns, sha256, checked_at FROM {TABLE} "
+                f"SELECT {', '.join(rows.columns)} FROM {TABLE} "
                 "WHERE survey = $survey AND input = $source AND sha256 IS NOT NULL ORDER BY checked_at",
                 {"survey": survey, "source": source},
             )
-        return cls(rows, {name: number for number, name in enumerate(rows["path"])})
+        return cls(
+            {name: number for number, name in enumerate(rows["path"])},
+            rows[["bytes", "modified_ns"]].to_numpy(np.int64),
+            rows["sha256"].to_numpy(object),
+            rows["checked_at"].to_numpy("datetime64[us]"),
+        )
 
-    def get(self, name: str, stat: os.stat_result) -> tuple[str, pd.Timestamp] | None:
+    def get(self, name: str, stat: os.stat_result) -> tuple[str, np.datetime64] | None:
         """Return the checksum of a file and when it was computed; None where the file has changed since or is new."""
-        row = self.rows.iloc[self.number_of[name]] if name in self.number_of else None
-        if row is None or (row["bytes"], row["modified_ns"]) != (stat.st_size, stat.st_mtime_ns):
+        number = self.number_of.get(name)
+        if number is None or self.state[number].tolist() != [stat.st_size, stat.st_mtime_ns]:
             return None
-        return row["sha256"], row["checked_at"]
+        return self.sha256[number], self.checked_at[number]
 
 
 def _digest(path: Path) -> str | None:

@@ -23,6 +23,8 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.origin import ONEDNN
 from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.recipes_file import recipes_file
+from rotator_assets.lineage.partitions import recipe_partitions
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.orchestration.preview import link_files
 from rotator_assets.orchestration.runner import Runner, input_error
@@ -175,6 +177,8 @@ def reproduce(
         If the inputs of the training are no longer there.
     """
     dataset, name = split_training_key(recorded.key)
+    if name not in recipe_partitions.get_partition_keys():
+        raise InputError(f"{recipes_file()}: lacks the recipe '{name}'; add one of this name, with any settings")
     with tempfile.TemporaryDirectory(prefix="rotators-") as own:
         workshop = _workshop(store, Path(own), recorded.recipe)
         with _as_recorded(recorded.origin, workshop.own / _RECIPES), open_runner(workshop, log_level) as runner:

@@ -61,8 +61,8 @@ class Verification:
         yield from self.damaged
         yield from self.changed
         for kind, number in self.unrecorded.items():
-            yield f"no checksum was recorded of {number} files ({kind}): an earlier version wrote or read them"
-        counts = ", ".join(f"{self.verified[kind]} {kind}" for kind in (_TABLES, _TENSORS, _MODELS, _INPUTS))
+            yield f"{_counted(number, kind)} without a recorded checksum: an earlier version wrote or read them"
+        counts = ", ".join(_counted(self.verified[kind], kind) for kind in (_TABLES, _TENSORS, _MODELS, _INPUTS))
         yield f"{counts} verified: {len(self.damaged) or 'none'} damaged"
 
 
@@ -105,6 +105,10 @@ def verify(store: TableStore, dataset: str | None = None, *, fast: bool = False)
     for survey in surveys:
         _verify_inputs(found, store, survey, fast=fast)
     return found
+
+
+def _counted(number: int, kind: str) -> str:
+    return f"{number} {kind.removesuffix('s') if number == 1 else kind}"
 
 
 def _verify_tables(found: Verification, store: TableStore, subjects: set[str] | None) -> None:

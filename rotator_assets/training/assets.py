@@ -62,8 +62,9 @@ def rotator_classifier(
     """Train the networks of a recipe on a dataset by cross-validation."""
     from rotator_assets.training.cross_validation import cross_validate
     from rotator_assets.training.encoders import encoder_version, load_encoder
-    from rotator_assets.training.provenance import provenance
+    from rotator_assets.training.provenance import Program, provenance
 
+    program = Program.of(_CODE_VERSION)
     dataset, name = split_training_key(context.partition_key)
     reads = Reads(context, store)
     recipe, profile = effective_recipe(
@@ -117,7 +118,7 @@ def rotator_classifier(
         **{observed: now.version for observed, now in reads.observed.items()},
         **reads.inputs(dataset),
     }
-    origin = provenance(models, trained.policy, _CODE_VERSION, context.run.run_id, inputs)
+    origin = provenance(models, trained.policy, program, context.run.run_id, inputs)
     store.keep("provenance", f"{context.partition_key}.{folder.name}", origin)
     key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
     folds = trained.tested.assign(**key)

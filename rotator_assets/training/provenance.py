@@ -56,7 +56,7 @@ class Program:
 
 
 def provenance(
-    models: TrainedModels, policy: str, code_version: str, run_id: str, inputs: Mapping[str, Any]
+    models: TrainedModels, policy: str, program: Program, run_id: str, inputs: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Return the row of a training that has just ended in this process.
 
@@ -66,8 +66,8 @@ def provenance(
         Its networks.
     policy
         Keras dtype policy of the training.
-    code_version
-        Version of the asset that trained them.
+    program
+        The program, as it was when the training began.
     run_id
         The Dagster run.
     inputs
@@ -84,7 +84,7 @@ def provenance(
         "profile": models.profile,
         "seed": models.recipe.seed,
         "inputs": json.dumps(inputs),
-        **asdict(Program.of(code_version)),
+        **asdict(program),
         "device": models.device,
         "system": origin.system(),
         "environment": json.dumps(origin.environment(policy)),

@@ -48,7 +48,7 @@ TABLES = by_name(
             Column("packages", "VARCHAR", "versions of packages, JSON"),
             Column("python", "VARCHAR", "version of Python"),
             Column("device", "VARCHAR", "processor or GPU"),
-            Column("system", "VARCHAR", "operating system and architecture"),
+            Column("system", "VARCHAR", "operating system, architecture, vector instructions of the processor"),
             Column("environment", "VARCHAR", "threads, kernels and precision as variables of the shell, JSON"),
             *fields("synthetic"),
         ),

@@ -35,7 +35,7 @@ def test_a_finished_root_is_intact(root):
         done = rotators("verify", *options, data=root.path)
         assert done.returncode == 0 and done.stderr == ""
         (summary,) = done.stdout.splitlines()
-        assert summary.endswith("verified: none damaged") and "1 tensors, 1 models" in summary, summary
+        assert summary.endswith("verified: none damaged") and "1 tensor, 1 model" in summary, summary
         assert " 0 " not in summary
     assert "0 tensors, 0 models" in rotators("verify", "-d", "tng100-noisy-64", data=root.path).stdout
 
