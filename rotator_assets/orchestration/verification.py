@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,19 +48,17 @@ class Verification:
     damaged: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
 
-    def add(self, kind: str, files: Iterable[Checked], remedy: str = _AGAIN) -> None:
-        """Add the files of one result, or of several if each is a result."""
-        for one in files:
-            if one.problem:
-                self.damaged.append(f"{one.path}: {one.problem}; {remedy}")
-            elif not one.is_recorded:
-                self.unrecorded[kind] += 1
+    def add(self, kind: str, files: Sequence[Checked], remedy: str = _AGAIN) -> None:
+        """Add one result with its files; nothing where there are none."""
+        self.damaged += [f"{one.path}: {one.problem}; {remedy}" for one in files if one.problem]
+        self.verified[kind] += bool(files)
+        self.unrecorded[kind] += any(not one.is_recorded and not one.problem for one in files)
 
     def lines(self) -> Iterator[str]:
         """Iterate over the lines to print, the summary last."""
         yield from self.damaged
         yield from self.changed
-        for kind, number in self.unrecorded.items():
+        for kind, number in (+self.unrecorded).items():
             yield f"{_counted(number, kind)} without a recorded checksum: an earlier version wrote or read them"
         counts = ", ".join(_counted(self.verified[kind], kind) for kind in (_TABLES, _TENSORS, _MODELS, _INPUTS))
         yield f"{counts} verified: {len(self.damaged) or 'none'} damaged"
@@ -90,17 +88,12 @@ def verify(store: TableStore, dataset: str | None = None, *, fast: bool = False)
     folders = [root.tensors / key for key in wanted if (root.tensors / key).is_dir()]
     for number, folder in enumerate(folders, start=1):
         again = f"remove the folder {folder} and run `rotators run --stale`"
-        files = list(check_tensor(folder, fast=fast))
-        found.add(_TENSORS, files, again)
-        found.verified[_TENSORS] += bool(files)
+        found.add(_TENSORS, list(check_tensor(folder, fast=fast)), again)
         progress.report("tensors", number, len(folders))
     trainings = sorted(path for key in wanted for path in (root.models / key).glob("*") if path.is_dir())
     for number, folder in enumerate(trainings, start=1):
         again = f"train it again: `rotators run -d {folder.parent.name} -r {folder.name}`"
-        files = list(check_models(folder))
-        found.add(_MODELS, files, again)
-        found.add(_MODELS, _interpretation(folder), again)
-        found.verified[_MODELS] += bool(files)
+        found.add(_MODELS, [*check_models(folder), *_interpretation(folder)], again)
         progress.report("models", number, len(trainings))
     for survey in surveys:
         _verify_inputs(found, store, survey, fast=fast)
@@ -112,14 +105,15 @@ def _counted(number: int, kind: str) -> str:
 
 
 def _verify_tables(found: Verification, store: TableStore, subjects: set[str] | None) -> None:
+    """Add every file of the tables: queries also open those that newer versions have replaced."""
     for number, (name, table) in enumerate(store.tables.items(), start=1):
-        for partition, path in store.latest_files(name).items():
-            subject = partition.partition(".")[0].partition("|")[0]
-            if subjects is None or subject in subjects:
+        latest = {path: partition for partition, path in store.latest_files(name).items()}
+        for path in sorted((store.root.tables / name).glob("[!.]*.parquet")):
+            subject = latest.get(path, "").partition(".")[0].partition("|")[0]
+            if not subject:
+                found.add(_TABLES, [check_table_file(path)], "remove it: it is not needed or made again by itself")
+            elif subjects is None or subject in subjects:
                 found.add(_TABLES, [check_table_file(path)], _remedy(table))
-                found.verified[_TABLES] += 1
-        for path in sorted((store.root.tables / name).glob("_schema-*.parquet")):
-            found.add(_TABLES, [check_table_file(path)], "remove it: it is written again")
         progress.report("tables", number, len(store.tables))
 
 
@@ -145,7 +139,11 @@ def _interpretation(folder: Path) -> Iterator[Checked]:
 def _verify_inputs(found: Verification, store: TableStore, survey: str, *, fast: bool) -> None:
     """Add the input files of a survey; those that have changed or are gone are summed up by input."""
     changed: dict[tuple[str, State], list[str]] = {}
-    for source, name, state in check_inputs(store, survey, fast=fast):
+    try:
+        checked = list(check_inputs(store, survey, fast=fast))
+    except InputError:  # the table of checksums is damaged, which is said already
+        return
+    for source, name, state in checked:
         found.verified[_INPUTS] += 1
         if state is State.DAMAGED:
             path = store.root.survey(survey) / name

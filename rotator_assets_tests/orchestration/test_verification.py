@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tarfile
 
 import pytest
 
@@ -10,6 +11,7 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.tables import open_store
 from rotator_assets_tests.commands import complaint, rotators
 from rotator_assets_tests.store.test_checksums import flip
+from rotator_assets_tests.test_upgrade import ARCHIVE
 
 pytestmark = pytest.mark.chain
 DATASET, RECIPE = "manga-observed-64", "thesis"
@@ -55,6 +57,17 @@ def test_damage_of_every_kind_is_named(root):
     assert len(damaged(root, "--fast")) == 3
 
 
+def test_damage_of_a_table_that_no_result_is_made_of_is_named(root):
+    store = open_store(root)
+    store.write("predictions", KEY, store.read("predictions", KEY))
+    replaced = min((root.tables / "predictions").glob("manga*.parquet"))
+    (checksums,) = store.latest_files("input_checksums").keys() & {"manga.morphology_catalog"}
+    paths = [store.latest_files("input_checksums")[checksums], replaced]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:-50])
+    assert [line.partition(": ")[0] for line in damaged(root)] == list(map(str, paths))
+
+
 def test_changed_inputs_are_no_damage(root):
     image = next((root.survey("manga") / "images").iterdir())
     image.write_bytes(image.read_bytes() + b"more")
@@ -64,6 +77,19 @@ def test_changed_inputs_are_no_damage(root):
     assert done.returncode == 0
     assert f"image_files: changed since they were read: images/{image.name}; " in done.stdout
     assert f"catalog_files: no longer there: catalogs/{gone.name}; " in done.stdout
+
+
+def test_results_of_an_earlier_version_are_read_and_counted(tmp_path):
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    done = rotators("verify", data=tmp_path)
+    *unrecorded, summary = done.stdout.splitlines()
+    assert done.returncode == 0 and "1 tensor, 1 model, 0 input files verified: none damaged" in summary, done
+    assert all("without a recorded checksum: an earlier version" in line for line in unrecorded)
+    table = next((DataRoot(tmp_path).tables / "predictions").glob("manga*.parquet"))
+    table.write_bytes(table.read_bytes()[:-100])
+    done = rotators("verify", data=tmp_path)
+    assert done.returncode == 1 and str(table) in done.stdout
 
 
 def test_a_root_without_results_is_refused(tmp_path):
