@@ -57,6 +57,7 @@ def reproduce(dataset: str, recipe: str, dry_run: bool, data: str | None, verbos
     recipe, threads and precision, and is thrown away. On the same machine the predictions must be equal to the last
     digit, on another one within the tolerance of docs/reproducing.md; else the exit status is 1.
     """
+    from rotator_assets.lineage.partitions import dataset as dataset_of
     from rotator_assets.orchestration.reproducing import Recorded, described
     from rotator_assets.orchestration.reproducing import reproduce as train_again
     from rotator_assets.orchestration.terminal import Progress
@@ -64,7 +65,7 @@ def reproduce(dataset: str, recipe: str, dry_run: bool, data: str | None, verbos
     from rotator_assets.tables import open_store
 
     store = open_store(data_root(data))
-    recorded = Recorded.of(store, dataset, recipe)
+    recorded = Recorded.of(store, dataset_of(dataset).key, recipe)
     if verbosity is not Verbosity.QUIET:
         for line in described(recorded.origin):
             click.echo(line)
