@@ -119,7 +119,6 @@ def rotator_classifier(
         **reads.inputs(dataset),
     }
     origin = provenance(models, trained.policy, program, context.run.run_id, inputs)
-    store.keep("provenance", f"{context.partition_key}.{folder.name}", origin)
     key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
     folds = trained.tested.assign(**key)
     history, unseen, inner = (frame.assign(**key) for frame in (trained.history, trained.unseen, trained.inner))
@@ -133,7 +132,7 @@ def rotator_classifier(
         **notices,
     }
     return dg.MaterializeResult(
-        value=(models, tables),
+        value=(models, tables, origin),
         data_version=dg.DataVersion("".join(map(content_hash, decisive)) + recipe.version("training")),
         metadata=described(
             synthetic=synthetic,
