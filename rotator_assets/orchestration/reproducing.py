@@ -102,7 +102,7 @@ def _origin(store: TableStore, key: str, training: str) -> dict[str, Any] | None
         row = store.read("provenance", f"{key}.{training}").iloc[0].to_dict()
     except FileNotFoundError:
         return None
-    return {name: json.loads(value) if name in _JSON else value for name, value in row.items()}
+    return {str(name): json.loads(value) if name in _JSON else value for name, value in row.items()}
 
 
 @dataclass(frozen=True)
