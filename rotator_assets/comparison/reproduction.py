@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-MOST_DIFFERENT, TYPICALLY_DIFFERENT = 0.03, 0.10
+MOST_DIFFERENT, TYPICALLY_DIFFERENT = 0.02, 0.05
 """Tolerance on another machine: of the AUC, and of the median over the galaxies of the difference in probability.
 docs/reproducing.md has the measurements that they come from."""
 _EXACT = ("fold", "rotator_type", "threshold", "predicted_type", "probability_fast", "probability_fast_calibrated")
