@@ -22,7 +22,7 @@ from rotator_assets.application.card import FORMAT, Card
 from rotator_assets.candidates.interpretation_file import NAME as INTERPRETATION
 from rotator_assets.candidates.interpretation_file import Interpretation
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.files import onto_disk
+from rotator_assets.core.files import onto_disk, sha256_of
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.imaging.cutouts import Treatment
 from rotator_assets.store.models import read_model
@@ -94,7 +94,7 @@ def open_package(folder: Path) -> Package:
     for name, digest in card.files.items():
         if Path(name).name != name or not (folder / name).is_file():
             raise InputError(f"{folder}: {name} is missing; copy the whole folder, or {AGAIN}")
-        if digest_of(folder / name) != digest:
+        if sha256_of(folder / name) != digest:
             raise InputError(f"{folder / name}: is damaged or was changed; copy it again, or {AGAIN}")
     interpretation = Interpretation.read(folder / INTERPRETATION) if INTERPRETATION in card.files else None
     if interpretation is None or any(_network(fold.fold) not in card.files for fold in interpretation.folds):
@@ -172,7 +172,7 @@ def export_package(package: Package, folder: Path, *, onnx: bool = False) -> Non
             if onnx:
                 write_onnx(package.network(fold.fold), temporary / f"fold-{fold.fold}.onnx")
         package.interpretation.write(temporary / INTERPRETATION)
-        files = {path.name: digest_of(path) for path in sorted(temporary.iterdir())}
+        files = {path.name: sha256_of(path) for path in sorted(temporary.iterdir())}
         card = package.card.model_copy(update={"files": files})
         card = card.model_copy(update={"checksum": card.true_checksum})
         (temporary / PAGE).write_text(card.markdown(), encoding="utf-8")
@@ -190,12 +190,6 @@ def write_onnx(network: keras.Model, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # Keras adapts tf2onnx to new versions of NumPy
         network.export(path, format="onnx", verbose=False)
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _network(fold: int) -> str:

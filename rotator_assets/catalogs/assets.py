@@ -18,6 +18,7 @@ from rotator_assets.lineage.inputs import catalog_files, kinematic_files, kinema
 from rotator_assets.lineage.notices import noticed
 from rotator_assets.lineage.reads import Reads
 from rotator_assets.store.frame_content import content_hash
+from rotator_assets.store.rows import Rows
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.base import Catalog, missing
@@ -32,9 +33,10 @@ from rotator_assets.surveys.inventory import not_measured, not_read
 def morphology_catalog(context: dg.AssetExecutionContext, store: dg.ResourceParam[TableStore]) -> dg.MaterializeResult:
     """Read the survey's morphology catalogue."""
     survey = context.partition_key
-    folder = Reads(context, store).folder("catalog_files")
+    reads = Reads(context, store)
+    folder, checksums = reads.folder("catalog_files"), reads.checksums("catalog_files")
     catalog = SURVEYS[survey].read_morphology(folder)
-    return _result(context, "morphology", catalog, folder, catalog.frame["galaxy_id"])
+    return _result(context, "morphology", catalog, folder, checksums, catalog.frame["galaxy_id"])
 
 
 @catalog_asset(
@@ -47,9 +49,10 @@ def photometry_catalog(
 ) -> dg.MaterializeResult:
     """Read the survey's photometric catalogues."""
     survey = context.partition_key
-    folder = Reads(context, store).folder("catalog_files")
+    reads = Reads(context, store)
+    folder, checksums = reads.folder("catalog_files"), reads.checksums("catalog_files")
     catalog = SURVEYS[survey].read_photometry(folder)
-    return _result(context, "photometry", catalog, folder, morphology_catalog["galaxy_id"])
+    return _result(context, "photometry", catalog, folder, checksums, morphology_catalog["galaxy_id"])
 
 
 @catalog_asset(
@@ -68,24 +71,31 @@ def kinematics_catalog(
     Raises InputError if there is no lambda_R.
     """
     survey = SURVEYS[context.partition_key]
-    folder = Reads(context, store).folder("catalog_files")
+    reads = Reads(context, store)
+    folder, checksums = reads.folder("catalog_files"), reads.checksums("catalog_files")
     catalog = survey.read_kinematics(folder).with_measured(measured_kinematics)
     if catalog.frame["lambda_r"].isna().all() and len(measured_kinematics):
         reason = measured_kinematics["reason"].iloc[0]
         raise InputError(f"{folder}: none of {len(measured_kinematics)} kinematic files gives a lambda_R: {reason}")
     if catalog.frame.empty:
         raise missing(folder, *survey.kinematics_inputs)
-    return _result(context, "kinematics", catalog, folder, morphology_catalog["galaxy_id"])
+    return _result(context, "kinematics", catalog, folder, checksums, morphology_catalog["galaxy_id"])
 
 
 def _result(
-    context: dg.AssetExecutionContext, kind: str, catalog: Catalog, folder: Path, galaxy_ids: pd.Series
+    context: dg.AssetExecutionContext,
+    kind: str,
+    catalog: Catalog,
+    folder: Path,
+    checksums: Rows,
+    galaxy_ids: pd.Series,
 ) -> dg.MaterializeResult:
-    """Return the catalogue with a list of its files and notices.
+    """Return the catalogue with a list of its files, their checksums, and notices.
 
     ``galaxy_ids`` are those of the morphology catalogue. Raises InputError for a file without any of these galaxies.
     """
     survey, table = context.partition_key, f"{kind}_catalog"
+    checksums.set(synthetic=catalog.synthetic)
     frame = catalog.frame.assign(survey=survey, synthetic=catalog.synthetic)
     frame = frame.reindex(columns=TABLES[table].column_names)
     matched = [matches(source, galaxy_ids) for source in catalog.sources]
@@ -113,7 +123,7 @@ def _result(
     notices, metadata = noticed(context, survey, lost, catalog.synthetic)
     lines = [f"| {f.what} | {f.release} | {f.path} | {f.n_rows} |" for f in files.itertuples()]
     return dg.MaterializeResult(
-        value={table: frame, "input_files": files, **notices},
+        value={table: frame, "input_files": files, "input_checksums": checksums, **notices},
         data_version=dg.DataVersion(f"{content_hash(frame)}-{content_hash(files)}"),
         metadata=described(
             synthetic=catalog.synthetic,
@@ -147,7 +157,7 @@ def measured_kinematics(
     """Measure lambda_R in every kinematic file of the survey that was not measured before."""
     key = context.partition_key
     reads = Reads(context, store)
-    folder = reads.folder("kinematic_files")
+    folder, checksums = reads.folder("kinematic_files"), reads.checksums("kinematic_files")
     files = SURVEYS[key].kinematic_files(folder)
     lost = _unmatched(files, set(morphology_catalog["galaxy_id"]))
     lost += not_measured(SURVEYS[key], folder, set(files.values()))
@@ -171,9 +181,10 @@ def measured_kinematics(
     if usable < len(frame):
         lost.append(f"{len(frame) - usable} of {len(frame)} kinematic files give no lambda_r: see measured_kinematics")
     synthetic = bool(frame["synthetic"].eq(True).any())
+    checksums.set(synthetic=synthetic)
     notices, metadata = noticed(context, key, lost, synthetic)
     return dg.MaterializeResult(
-        value={"measured_kinematics": frame, **notices},
+        value={"measured_kinematics": frame, "input_checksums": checksums, **notices},
         data_version=dg.DataVersion(content_hash(frame)),
         metadata=described(
             synthetic=synthetic,

@@ -21,6 +21,7 @@ from rotator_assets.cli.results import export, query, recipes, status, summary
 from rotator_assets.cli.runs import demo, report, run, ui
 from rotator_assets.cli.shell_completion import answer_shell, completion
 from rotator_assets.cli.upkeep import clean
+from rotator_assets.cli.verification import reproduce, verify
 from rotator_assets.core import environment
 from rotator_assets.core.errors import InputError
 
@@ -65,6 +66,8 @@ for command in (
     predict,
     model,
     ui,
+    verify,
+    reproduce,
     clean,
     doctor,
     completion,

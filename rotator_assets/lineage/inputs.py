@@ -5,6 +5,7 @@ Nothing materializes them. `observing` reports their changes, which make the ass
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -269,17 +270,19 @@ def _with_exclusions(content: dict[str, Any], versions: list, excluded: dict[str
     return content, _version(versions)
 
 
-def _files(folder: Path, *names: str) -> dict[str, list[int]]:
-    """Return size and modification time of the files in these subfolders, by path."""
-    files = {}
+def listed_files(folder: Path, *names: str) -> Iterator[tuple[str, Path, os.stat_result]]:
+    """Iterate over the files in these subfolders: their names relative to the folder, paths and states."""
     for path in (path for name in names for path in walk_files(folder / name)):
         try:
             stat = path.stat()
         except OSError:  # a dangling link, or removed since it was listed
             continue
-        name = str(path.relative_to(folder)).encode(errors="backslashreplace").decode()  # names may not be UTF-8
-        files[name] = [stat.st_size, stat.st_mtime_ns]
-    return files
+        yield str(path.relative_to(folder)).encode(errors="backslashreplace").decode(), path, stat  # may not be UTF-8
+
+
+def _files(folder: Path, *names: str) -> dict[str, list[int]]:
+    """Return size and modification time of the files in these subfolders, by path."""
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, _, stat in listed_files(folder, *names)}
 
 
 def _version_of_files(files: dict[str, list[int]]) -> str:

@@ -97,6 +97,8 @@ DRAWN_BY_THE_REPORT = ("study", "matching.png")
 """Folder and file name of the pictures that the report makes itself."""
 WRITTEN_BY_THE_REPORT = "key_results"
 """Table that the report writes itself."""
+RECORDS = frozenset({"input_checksums", "provenance"})
+"""Tables about how results were made, which the report does not show."""
 IN_THE_FILE = "recipes.yaml"
 
 
@@ -300,7 +302,7 @@ planted_recipe = _spec(
 RESULTS = (
     ObservedResult(
         all_results,
-        lambda now, _: [(now.tables - {WRITTEN_BY_THE_REPORT} | {"image_tensors"}, _every)],
+        lambda now, _: [(now.tables - {WRITTEN_BY_THE_REPORT, *RECORDS} | {"image_tensors"}, _every)],
         _everything,
         frozenset({"tables", "settings"}),
     ),

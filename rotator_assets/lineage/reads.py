@@ -12,18 +12,21 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from rotator_assets.core.keys import WHOLE, split_training_key
 from rotator_assets.core.recipes import Recipe, Stage
+from rotator_assets.lineage.input_checksums import input_checksums, inputs_of
 from rotator_assets.lineage.inputs import RECIPES, SETTINGS
 from rotator_assets.lineage.observed_results import RESULTS, partition_for
 from rotator_assets.lineage.observing import observe_before_reading
 from rotator_assets.lineage.settings_file import Settings
 from rotator_assets.lineage.snapshot import Snapshot
 from rotator_assets.store.models import TrainedModels, open_models
+from rotator_assets.store.rows import Rows
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor, open_tensor
 from rotator_assets.surveys.datasets import DATASETS
@@ -120,6 +123,17 @@ class Reads:
         """Return the survey's folder, for reading the files of an input."""
         self._require(asset in self._declared, asset)
         return self._root.survey(self._survey)
+
+    def checksums(self, asset: str) -> Rows:
+        """Return the checksums of the files of an input, which are about to be read; ``synthetic`` is to be set."""
+        self._require(asset in self._declared, asset)
+        return input_checksums(self._store, self._survey, self._asset, str(self._partition), asset)
+
+    def inputs(self, dataset: str) -> dict[str, Any]:
+        """Return the recorded checksums of the inputs of a dataset and the settings of its survey, for the record."""
+        survey = DATASETS[dataset].survey
+        settings = self._snapshot.settings.survey(survey).model_dump(mode="json", exclude_defaults=True)
+        return {**inputs_of(self._store, survey, dataset), "settings": settings}
 
     @property
     def _survey(self) -> str:

@@ -18,4 +18,28 @@ TABLES = by_name(
         ),
         shared=True,
     ),
+    Table(
+        "input_checksums",
+        "Every file of the inputs as it was when an asset read it; `rotators verify` compares the files with it.",
+        (
+            *fields("survey"),
+            Column("input", "VARCHAR", "catalog_files, kinematic_files or image_files"),
+            Column("read_by", "VARCHAR", "asset that read it"),
+            Column("partition", "VARCHAR", "survey or dataset of the asset's partition"),
+            Column("path", "VARCHAR", "file, relative to the survey's folder"),
+            Column("bytes", "BIGINT", "size", "bytes"),
+            Column("modified_ns", "BIGINT", "time of its last change, since 1970", "ns"),
+            Column("sha256", "VARCHAR", "SHA-256 of its content", null="where it could not be read"),
+            Column("checked_at", "TIMESTAMP", "when sha256 was computed, UTC"),
+            *fields("synthetic"),
+        ),
+        shared=True,
+        made_by=(
+            "morphology_catalog",
+            "photometry_catalog",
+            "kinematics_catalog",
+            "measured_kinematics",
+            "image_tensors",
+        ),
+    ),
 )

@@ -140,7 +140,7 @@ def mirror(root: DataRoot) -> Generator[DataRoot]:
                 _copy_instance(entry, copy / entry.name)
             elif entry == root.tables:
                 for table in entry.iterdir():
-                    _link_files(table, copy / entry.name / table.name)
+                    link_files(table, copy / entry.name / table.name)
             else:
                 (copy / entry.name).symlink_to(entry)
         yield _Mirror(root.path, copy)
@@ -159,7 +159,7 @@ def _copy_instance(home: Path, copy: Path) -> None:
             path.chmod(path.stat().st_mode | stat.S_IRWXU)
 
 
-def _link_files(table: Path, copy: Path) -> None:
+def link_files(table: Path, copy: Path) -> None:
     """Link the files of a table, next to which others may be written."""
     if table.is_dir():
         copy.mkdir(parents=True)

@@ -82,11 +82,15 @@ class TensorIOManager(_TableWriter):
 class ModelIOManager(_Writer):
     """Stores the networks of a training with its tables; loads the networks as `TrainedModels`."""
 
-    def handle_output(self, context: dg.OutputContext, obj: tuple[TrainedModels, Frames]) -> None:
-        """Write the tables, then make the networks the current ones of their dataset and recipe."""
-        models, frames = obj
+    def handle_output(self, context: dg.OutputContext, obj: tuple[TrainedModels, Frames, pd.DataFrame]) -> None:
+        """Write the tables, then make the networks the current ones of their dataset and recipe.
+
+        The last value is their row of table ``provenance``, which is kept after that: it has no row of other networks.
+        """
+        models, frames, origin = obj
         self._write(context, frames)
         commit_models(models)
+        self._tables.keep("provenance", f"{context.partition_key}.{models.folder.name}", origin)
         self._tables.publish()
 
     def load_input(self, context: dg.InputContext) -> TrainedModels:

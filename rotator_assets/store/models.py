@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Generator, Iterable
+import zipfile
+import zlib
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +17,9 @@ from pydantic import ValidationError
 
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.files import is_abandoned, onto_disk, replacing
+from rotator_assets.core.files import is_abandoned, onto_disk, replacing, sha256_of
 from rotator_assets.core.recipes import Recipe
+from rotator_assets.store.checksums import DAMAGED, Checked, check_files, is_unchanged, with_checksum
 from rotator_assets.store.keras_files import require_harmless
 
 if TYPE_CHECKING:
@@ -123,10 +126,11 @@ def commit_models(models: TrainedModels) -> None:
         "synthetic": models.synthetic,
         "training": models.training,
         "parameters": models.parameters,
+        "files": {path.name: sha256_of(path) for path in sorted(models.folder.iterdir())},
     }
     onto_disk(*models.folder.iterdir(), models.folder)
     with replacing(parent / _MANIFEST) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(with_checksum(manifest), indent=1), encoding="utf-8")
     shutil.rmtree(checkpoint_folder(parent, models.training), ignore_errors=True)
     _remove(abandoned_models(parent))
 
@@ -157,6 +161,36 @@ def open_models(parent: Path) -> TrainedModels:
         training=manifest.get("training", ""),
         parameters=manifest.get("parameters"),
     )
+
+
+def check_models(parent: Path) -> Iterator[Checked]:
+    """Check the manifest of a folder and the networks that it names; nothing where there is no manifest.
+
+    Networks of an earlier version, whose manifest has no checksums of them, have those of a zip file.
+    """
+    path = parent / _MANIFEST
+    if not path.is_file():
+        return
+    try:
+        manifest = json.loads(path.read_bytes())
+        folder, unchanged = parent / manifest["folder"], is_unchanged(manifest)
+    except (ValueError, KeyError, TypeError):
+        yield Checked(path, DAMAGED)
+        return
+    yield Checked(path, DAMAGED if unchanged is False else "", unchanged is not None)
+    if unchanged is not None:
+        yield from check_files(folder, manifest["files"])
+        return
+    for network in sorted(folder.glob("*.keras")):
+        yield Checked(network, "" if _is_whole_zip(network) else DAMAGED, is_recorded=False)
+
+
+def _is_whole_zip(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def _remove(folders: Iterable[Path]) -> None:

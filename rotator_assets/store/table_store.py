@@ -26,6 +26,7 @@ import pandas as pd
 from rotator_assets.core.data_root import DataRoot, database_problem
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
+from rotator_assets.store.checksums import PARQUET_OPTION, seal
 from rotator_assets.store.columns import Table
 from rotator_assets.store.frame_content import literal_path, quoted, rows_of
 from rotator_assets.store.rows import Rows
@@ -128,8 +129,9 @@ class TableStore:
             rows = rows_of(connection, frame, schema, Path(folder))
             connection.execute(
                 f"COPY (SELECT *, {stamp}, true AS _is_row FROM ({rows}) UNION ALL SELECT {mark}, {stamp}, false) "
-                f"TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
+                f"TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd, {PARQUET_OPTION})"
             )
+            seal(temporary)
         for path in _superseded(older):
             path.unlink(missing_ok=True)
 
@@ -280,7 +282,9 @@ class TableStore:
         with session() as connection:
             for table in missing:
                 with replacing(self._schema_file(table)) as temporary:
-                    connection.execute(f"COPY ({_empty_select(table)}) TO {quoted(str(temporary))} (FORMAT parquet)")
+                    target = quoted(str(temporary))
+                    connection.execute(f"COPY ({_empty_select(table)}) TO {target} (FORMAT parquet, {PARQUET_OPTION})")
+                    seal(temporary)
 
     def _schema_file(self, table: Table) -> Path:
         version = hashlib.sha256(_empty_select(table).encode()).hexdigest()[:12]

@@ -24,7 +24,8 @@ from rotator_assets.store.shards import ShardedImages, ShardFile, stored_shape
 SHARD_ROWS = 4096
 """Galaxies per shard: 200 MB of images of 64 pixels. A shard is the least that is written again, and a process that
 reads a tensor has each of its shards open."""
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
+"""Name of the file that names the shards."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +250,7 @@ def writing_tensor(
         writer.interrupt()
     superseded = _named(folder)
     manifest = writer.manifest()
-    with replacing(folder / _MANIFEST) as temporary:
+    with replacing(folder / MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest), encoding="utf-8")
     current = {shard["file"] for shard in manifest["shards"]}
     for path in folder.glob("*.npy"):
@@ -268,12 +269,12 @@ def abandoned_shards(folder: Path) -> list[Path]:
 def _named(folder: Path) -> set[str]:
     """Return the names of the files of the current tensor; none if there is no readable manifest."""
     try:
-        return {shard["file"] for shard in _shards(json.loads((folder / _MANIFEST).read_text(encoding="utf-8")))}
+        return {shard["file"] for shard in shards_of(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 
 
-def _shards(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+def shards_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the shards of a manifest; a tensor of an earlier version of this program has one file."""
     if "file" in manifest:
         return [{"file": manifest["file"], "rows": len(manifest["galaxy_ids"]), "content": ""}]
@@ -282,13 +283,13 @@ def _shards(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 def open_tensor(folder: Path) -> ImageTensor:
     """Open the folder's tensor. Raises FileNotFoundError where none was written, InputError for damaged files."""
-    manifest_path = folder / _MANIFEST
+    manifest_path = folder / MANIFEST
     for attempt in range(3):
         if not manifest_path.is_file():
             raise FileNotFoundError(f"{folder} holds no image tensor; materialize image_tensors first")
         try:
             manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-            files = [ShardFile(folder / shard["file"], shard["rows"]) for shard in _shards(manifest)]
+            files = [ShardFile(folder / shard["file"], shard["rows"]) for shard in shards_of(manifest)]
             shape = stored_shape(files[0].path) if "file" in manifest else (manifest["size_px"], manifest["size_px"], 3)
             images = cast("NDArray[np.float32]", ShardedImages(files, shape))
             galaxy_ids = tuple(manifest["galaxy_ids"])

@@ -64,6 +64,7 @@ def image_tensors(
     dataset = DATASETS[context.partition_key]
     reads = Reads(context, store)
     settings, folder = reads.settings("image_settings"), reads.folder("image_files")
+    checksums = reads.checksums("image_files")
     sources = SURVEYS[dataset.survey].image_index(folder, galaxies)
     lines = file_notices(SURVEYS[dataset.survey], folder, sources)
     treatment = _treatment(dataset, settings, folder)
@@ -96,7 +97,8 @@ def image_tensors(
             else:
                 row["reason"] = image
             images.add(row)
-    images.set(synthetic=tensor.synthetic)
+    for rows in (images, checksums):
+        rows.set(synthetic=tensor.synthetic)
     listed = images.frame(_NOTICED)
     usable = len(tensor.galaxy_ids)
     context.log.info(f"{usable} usable images of {len(images)} galaxies")
@@ -105,7 +107,7 @@ def image_tensors(
     lines += idle_image_settings(dataset, listed, settings)
     notices, metadata = noticed(context, dataset.survey, lines, tensor.synthetic)
     return dg.MaterializeResult(
-        value={"images": images, **notices},
+        value={"images": images, "input_checksums": checksums, **notices},
         data_version=dg.DataVersion(f"{tensor.version}-{content_hash(images)}"),
         metadata=described(
             synthetic=tensor.synthetic,

@@ -26,12 +26,14 @@ from rotator_assets.lineage.reads import Reads
 from rotator_assets.plots.pictures import Pictures
 from rotator_assets.store.frame_content import content_hash
 from rotator_assets.store.models import TrainedModels, checkpoint_folder, writing_models
+from rotator_assets.store.table_metadata import table_metadata
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.tensors.assets import imaged_galaxies
 from rotator_assets.training.exhibits import EXHIBITS
 from rotator_assets.training.galaxies import training_galaxies
+from rotator_assets.training.tables import TABLES
 from rotator_assets.training.targets import MARGINS, OUTPUTS, PREDICTED_SPIN
 
 if TYPE_CHECKING:
@@ -60,7 +62,9 @@ def rotator_classifier(
     """Train the networks of a recipe on a dataset by cross-validation."""
     from rotator_assets.training.cross_validation import cross_validate
     from rotator_assets.training.encoders import encoder_version, load_encoder
+    from rotator_assets.training.provenance import Program, provenance
 
+    program = Program.of(_CODE_VERSION)
     dataset, name = split_training_key(context.partition_key)
     reads = Reads(context, store)
     recipe, profile = effective_recipe(
@@ -107,6 +111,14 @@ def rotator_classifier(
         training=content,
         parameters=trained.parameters,
     )
+    inputs = {
+        "image_tensors": image_tensors.version,
+        "labeled_images": content_hash(labeled_images),
+        "encoder": version,
+        **{observed: now.version for observed, now in reads.observed.items()},
+        **reads.inputs(dataset),
+    }
+    origin = provenance(models, trained.policy, program, context.run.run_id, inputs)
     key = {"dataset": dataset, "recipe": name, "synthetic": synthetic}
     folds = trained.tested.assign(**key)
     history, unseen, inner = (frame.assign(**key) for frame in (trained.history, trained.unseen, trained.inner))
@@ -120,7 +132,7 @@ def rotator_classifier(
         **notices,
     }
     return dg.MaterializeResult(
-        value=(models, tables),
+        value=(models, tables, origin),
         data_version=dg.DataVersion("".join(map(content_hash, decisive)) + recipe.version("training")),
         metadata=described(
             synthetic=synthetic,
@@ -141,6 +153,8 @@ def rotator_classifier(
             folds=dg.MetadataValue.md(_folds_markdown(trained.folds)),
             validation_auc=float(history.groupby("fold")["val_auc"].max().mean()),
             models=dg.MetadataValue.path(str(folder)),
+            code=origin["code_commit"].iloc[0] or origin["code_hash"].iloc[0],
+            **table_metadata(TABLES["provenance"], 1),
         ),
     )
 

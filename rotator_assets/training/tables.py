@@ -23,6 +23,38 @@ TABLES = by_name(
         made_by=("rotator_classifier",),
     ),
     Table(
+        "provenance",
+        "Where each training comes from, also those that later ones have replaced. One row per training, "
+        "never overwritten; `rotators reproduce` repeats the latest.",
+        (
+            *fields("dataset", "recipe"),
+            Column("training", "VARCHAR", "folder of the networks; the same name in the tables of the history"),
+            Column("trained_at", "TIMESTAMP", "end of the training, UTC"),
+            Column("run_id", "VARCHAR", "the Dagster run"),
+            Column("content_hash", "VARCHAR", "hash of recipe, galaxies, labels and images, which decide the networks"),
+            Column("recipe_content", "VARCHAR", "the recipe as trained, JSON"),
+            Column("profile", "VARCHAR", "full, or quick: with fewer folds and epochs than the recipes file says"),
+            Column("seed", "BIGINT", "seed of the folds, the weights, the order and changes of the images"),
+            Column(
+                "inputs",
+                "VARCHAR",
+                "versions of images and labels, checksums of the input files (table input_checksums), and settings of "
+                "the survey, JSON",
+            ),
+            Column("program_version", "VARCHAR", "version of this program"),
+            Column("code_hash", "VARCHAR", "hash of its modules"),
+            Column("code_commit", "VARCHAR", "its git commit; -dirty: with changes", null="where not known"),
+            Column("code_version", "VARCHAR", "version of the asset rotator_classifier"),
+            Column("packages", "VARCHAR", "versions of packages, JSON"),
+            Column("python", "VARCHAR", "version of Python"),
+            Column("device", "VARCHAR", "processor or GPU"),
+            Column("system", "VARCHAR", "operating system, architecture, vector instructions of the processor"),
+            Column("environment", "VARCHAR", "threads, kernels and precision as variables of the shell, JSON"),
+            *fields("synthetic"),
+        ),
+        made_by=("rotator_classifier",),
+    ),
+    Table(
         "training_folds",
         "The fold that tests each galaxy in each repeat, with the fold's threshold and calibration, both from its "
         "validation part.",

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from rotator_assets.application.card import Card
-from rotator_assets.application.packages import CARD, PAGE, digest_of, export_package, open_package
+from rotator_assets.application.packages import CARD, PAGE, export_package, open_package
 from rotator_assets.application.predictor import Predictor
 from rotator_assets.candidates.interpretation_file import NAME, Interpretation
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.files import sha256_of
 from rotator_assets.training.network import build_network
 from rotator_assets_tests.application.conftest import RECIPE, SIZE_PX
 
@@ -111,7 +112,7 @@ def test_a_foreign_card_is_refused(exported, content, complaint):
 def rewrite_card(folder, change=lambda card: None):
     """Change the card, and give it the hashes of the files and the checksum that it should have."""
     card = json.loads((folder / CARD).read_text())
-    card["files"] = {path.name: digest_of(path) for path in folder.iterdir() if path.suffix in (".keras", ".npz")}
+    card["files"] = {path.name: sha256_of(path) for path in folder.iterdir() if path.suffix in (".keras", ".npz")}
     change(card)
     checked = Card.model_validate(card)
     (folder / CARD).write_text(checked.model_copy(update={"checksum": checked.true_checksum}).model_dump_json())

@@ -3,13 +3,23 @@
 import dataclasses
 import json
 import os
+import zipfile
 
 import pytest
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import ABANDONED_SECONDS
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.store.models import TrainedModels, checkpoint_folder, commit_models, open_models, writing_models
+from rotator_assets.store.checksums import DAMAGED, MISSING
+from rotator_assets.store.models import (
+    TrainedModels,
+    check_models,
+    checkpoint_folder,
+    commit_models,
+    open_models,
+    writing_models,
+)
+from rotator_assets_tests.store.test_checksums import flip
 
 
 def trained(parent, seed=1) -> TrainedModels:
@@ -91,3 +101,50 @@ def test_a_recipe_with_removed_settings_says_what_to_do(tmp_path):
     (tmp_path / "model.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="another version of this program; materialize rotator_classifier again"):
         open_models(tmp_path)
+
+
+def problems(parent) -> dict[str, str]:
+    return {one.path.name: one.problem for one in check_models(parent) if one.problem}
+
+
+def test_committed_networks_are_intact(tmp_path):
+    assert list(check_models(tmp_path)) == []
+    models = trained(tmp_path)
+    commit_models(models)
+    found = list(check_models(tmp_path))
+    assert [one.path for one in found] == [tmp_path / "model.json", models.folder / "fold-0.keras"]
+    assert all(one.is_recorded and not one.problem for one in found)
+
+
+def test_damaged_and_missing_networks_are_named(tmp_path):
+    models = trained(tmp_path)
+    commit_models(models)
+    (models.folder / "fold-0.keras").write_bytes(b"weightt")
+    assert problems(tmp_path) == {"fold-0.keras": DAMAGED}
+    (models.folder / "fold-0.keras").unlink()
+    assert problems(tmp_path) == {"fold-0.keras": MISSING}
+
+
+@pytest.mark.parametrize("change", [("12.5", "13.5"), ("{", "["), ('"seed": 1', '"seed": 2')])
+def test_a_changed_manifest_is_named(tmp_path, change):
+    commit_models(trained(tmp_path))
+    manifest = tmp_path / "model.json"
+    text = manifest.read_text()
+    assert change[0] in text
+    manifest.write_text(text.replace(*change))
+    assert problems(tmp_path) == {"model.json": DAMAGED}
+
+
+def test_networks_without_checksums_have_those_of_a_zip_file(tmp_path):
+    models = trained(tmp_path)
+    commit_models(models)
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    older = {name: value for name, value in manifest.items() if name not in ("files", "checksum")}
+    (tmp_path / "model.json").write_text(json.dumps(older))
+    assert problems(tmp_path) == {"fold-0.keras": DAMAGED}  # it is no zip file
+    with zipfile.ZipFile(models.folder / "fold-0.keras", "w") as file:
+        file.writestr("config.json", "{}" * 100)
+    found = list(check_models(tmp_path))
+    assert not any(one.problem or one.is_recorded for one in found) and len(found) == 2
+    flip(models.folder / "fold-0.keras", 60)
+    assert problems(tmp_path) == {"fold-0.keras": DAMAGED}
