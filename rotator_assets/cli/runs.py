@@ -48,11 +48,11 @@ def demo(data: str | None, galaxies: int | None, seed: int, verbosity: Verbosity
     report. The root is --data, else ROTATORS_DATA, else data/demo: a new or empty folder, or that of an earlier demo. A
     folder that holds anything else is left alone.
     """
+    root = data_root(DEMO_ROOT if data is None and not os.environ.get(ENVIRONMENT_VARIABLE) else data)
     from rotator_assets.orchestration.plans import plan
     from rotator_assets.orchestration.terminal import Progress
     from rotator_assets.synthetic import DEFAULT_GALAXIES, write_demo
 
-    root = data_root(DEMO_ROOT if data is None and not os.environ.get(ENVIRONMENT_VARIABLE) else data)
     root.require_writable()
     steps = plan(["manga-observed-64", "tng100-noisy-64"], ["thesis"])
     with _workers(root, steps, None, verbosity) or nullcontext() as workers:

@@ -45,7 +45,7 @@ def declared_surveys(file: YamlFile, taken: Collection[str]) -> dict[str, Declar
 def name_problem(name: str, taken: Collection[str]) -> str:
     """Return why a survey cannot have a name; empty if it can."""
     if name in taken:
-        return f"'{name}' is the name of a built-in survey or of one of its sources; choose another name"
+        return f"'{name}' is built in: its settings belong under its own key, and a survey of yours needs another name"
     if name in RESERVED:
         return f"'{name}' has another meaning here; choose another name"
     if not _NAME.fullmatch(name):

@@ -30,7 +30,7 @@ _MORE: Columns = {
 _UNITS = {
     **dict.fromkeys(("ra", "dec", "position_angle_deg"), _DEGREES),
     **dict.fromkeys(("r_eff_arcsec", "psf_fwhm_arcsec"), _ARCSEC),
-    **dict.fromkeys(("redshift", "t_type", "p_late", *MORPHOLOGY_PROBABILITIES, "axis_ratio", "ellipticity"), _NO_UNIT),
+    **dict.fromkeys(("redshift", "t_type", *MORPHOLOGY_PROBABILITIES, "axis_ratio", "ellipticity"), _NO_UNIT),
     **dict.fromkeys(("sersic_n", "nsa_sersic_n", "lambda_r", "lambda_r_error", "lambda_r_limit"), _NO_UNIT),
 }
 """Units that numbers are converted to. A logarithmic mass is taken as it is, and flags have no unit."""
