@@ -56,9 +56,8 @@ def write_survey(root: Path, n: int = 40, block: str | None = BLOCK) -> None:
     galaxies(n).write(root / "sami" / "catalog.csv", format="ascii.csv")
     for number in range(n):
         if number != 5:
-            write_cube(
-                root / "sami" / "images" / f"{90000 + number}.fits", number, scale=0.396 if number == 18 else 0.5
-            )
+            scale = 0.396 if number == 18 else 0.5
+            write_cube(root / "sami" / "images" / f"{90000 + number}.fits", number, scale=scale)
     if block:
         write_text(root / "settings.yaml", block)
 
