@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Images:
     usable
         Number of usable images by crop in pixels.
     reasons
-        Number of unusable images by crop and reason, with an example.
+        Unusable images by crop and kind of reason: their number, an example of the reason, and a galaxy.
     """
 
     n_galaxies: int
@@ -63,11 +64,18 @@ class Images:
     others: tuple[int, str] = (0, "")
     seen: dict[str, Counter[str]] = field(default_factory=dict)
     usable: dict[int, int] = field(default_factory=dict)
-    reasons: dict[tuple[int, str], tuple[int, str]] = field(default_factory=dict)
+    reasons: dict[tuple[int, str], tuple[int, str, str]] = field(default_factory=dict)
 
     def add(self, name: str, value: str) -> None:
         """Count one image with a value of a property."""
         self.seen.setdefault(name, Counter())[value] += 1
+
+    def refuse(self, crop_px: int, message: str, galaxy_id: str) -> None:
+        """Count an unusable image; reasons that differ only in numbers and names of files are of one kind."""
+        reason = message.partition(": ")[2] or message
+        kind = crop_px, re.sub(r"\d+(\.\d+)?", "0", reason)
+        count, first, such_as = self.reasons.get(kind, (0, reason, galaxy_id))
+        self.reasons[kind] = count + 1, first, such_as
 
 
 def print_survey(root: DataRoot, name: str) -> None:
@@ -179,9 +187,7 @@ def _read(
         try:
             conditions = make_cutout(source, name, treatment, *position).conditions
         except UnusableImage as error:
-            _, _, reason = str(error).partition(": ")
-            count, example = found.reasons.get((crop_px, reason or str(error)), (0, name))
-            found.reasons[crop_px, reason or str(error)] = count + 1, example
+            found.refuse(crop_px, str(error), name)
             continue
         found.usable[crop_px] = found.usable.get(crop_px, 0) + 1
         if not described:
@@ -204,14 +210,15 @@ def _print_images(found: Images, survey: DeclaredSurvey) -> Iterator[str]:
     for crop_px in CROPS_PX:
         print(f"usable at {crop_px} pixels: {found.usable.get(crop_px, 0)} of {found.n_read} that were read")
     if found.reasons:
-        rows = [(f"{crop}", f"{n}", reason, example) for (crop, reason), (n, example) in found.reasons.items()]
+        ranked = sorted(found.reasons.items(), key=lambda one: -one[1][0])[:_MANY]
+        rows = [(f"{crop_px}", f"{n}", reason, such_as) for (crop_px, _), (n, reason, such_as) in ranked]
         print_table(["crop", "images", "unusable because", "such as"], rows)
     for (count, example), what in (
-        (found.strangers, "images belong to no galaxy of the table"),
-        (found.others, "files have another name and are not read"),
+        (found.strangers, "images of no galaxy of the table"),
+        (found.others, "files with another name, which are not read"),
     ):
         if count:
-            print_wrapped(f"{count} {what}, such as {example}", hanging="  ")
+            print_wrapped(f"{what}: {count}, such as {example}", hanging="  ")
     if not found.n_images:
         yield f"images of galaxies of the table: none has a name such as {survey.chosen.images}"
     elif not found.usable:

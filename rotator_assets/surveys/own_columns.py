@@ -58,7 +58,7 @@ PROPOSED: dict[str, tuple[str, ...]] = {
     "lambda_r_error": ("lambdar_re_err",),
     "ellipticity": ("ellip", "eps", "epsilon_e", "eps_mge"),
     "axis_ratio": ("b_a", "b/a", "ba", "q", "BA_S", "nsa_elpetro_ba"),
-    "r_eff_arcsec": ("r_e", "re", "r_eff", "reff", "re_arcsec", "A_HL_S", "nsa_elpetro_th50_r"),
+    "r_eff_arcsec": ("r_e", "re", "r_eff", "reff", "re_arcsec", "re_arc", "A_HL_S", "nsa_elpetro_th50_r"),
     "sersic_n": ("n_sersic", "N_S"),
     "position_angle_deg": ("pa", "position_angle", "nsa_elpetro_phi"),
     "log_mass": ("lmstar", "logmstar", "log_mstar", "mstar"),

@@ -59,8 +59,8 @@ def test_images_that_are_not_read_are_named(tmp_path, checked):
     (images / "90001.fits").rename(images / "80001.fits")
     Image.new("RGB", (70, 70)).save(images / "90002.png")
     said = checked()
-    assert "1 images belong to no galaxy of the table, such as images/80001.fits" in said
-    assert "1 files have another name and are not read, such as 90002.png" in said
+    assert "images of no galaxy of the table: 1, such as images/80001.fits" in said
+    assert "files with another name, which are not read: 1, such as 90002.png" in said
     for path in images.iterdir():
         path.unlink()
     assert "missing: images of galaxies of the table: none has a name such as images/{galaxy_id}.fits" in checked()
