@@ -21,6 +21,7 @@ from rotator_assets.orchestration.terminal import print_table, print_wrapped
 from rotator_assets.surveys import BUILT_IN, DeclaredSurvey
 from rotator_assets.surveys.any_table import columns_of
 from rotator_assets.surveys.datasets import CROPS_PX
+from rotator_assets.surveys.units import factor
 
 MOST_READ = 200
 """Largest number of images that are read."""
@@ -123,7 +124,9 @@ def check_columns(survey: DeclaredSurvey, folder: Path) -> Columns:
     for name, published in table.published.items():
         wanted, given = survey.columns[name].unit, table.units.get(name, "")
         own = there.get(published, "")
-        unit = f"{given} -> {wanted or 'none'}" if given and given != wanted else given or own or (wanted or "")
+        unit = given or own or wanted or ""
+        if given and wanted is not None and factor(given, wanted) != 1:
+            unit = f"{given} -> {wanted or 'no unit'}"
         assumed = " (assumed)" if wanted and not given else ""
         known = int(table.frame[name].notna().sum())
         remark = table.unusable.get(name, "")
