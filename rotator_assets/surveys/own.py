@@ -112,8 +112,9 @@ class DeclaredSurvey(Survey):
         Raises InputError if the table is not there, leads out of the survey's folder, or is bad.
         """
         path = inside(folder, self.chosen.catalog)
-        required = dict.fromkeys(("galaxy_id", *self.chosen.columns, *self.chosen.units))
-        table = read_table(path, tuple(required), tuple(self.columns.keys() - required.keys()), self.columns)
+        required = tuple(dict.fromkeys(("galaxy_id", *self.chosen.columns, *self.chosen.units)))
+        optional = tuple(name for name in self.columns if name not in required)
+        table = read_table(path, required, optional, self.columns)
         frame = table.frame
         if frame["axis_ratio"].isna().all():
             frame = frame.assign(axis_ratio=(1 - frame["ellipticity"]).where(frame["ellipticity"] < 1))
