@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class DeclaredSurvey(Survey):
             "images": ("images", "pixel_scale_arcsec", *(() if self._named_by_id else ("columns",))),
         }
         chosen = {name: getattr(self.chosen, name) for name in names.get(kind, ())}
-        return repr(chosen) if chosen else ""
+        return json.dumps(chosen, sort_keys=True) if chosen else ""
 
     def read_table(self, folder: Path) -> Table:
         """Return every column of the table that can be used; those that settings name must be there.
