@@ -152,12 +152,13 @@ def check_images(survey: DeclaredSurvey, folder: Path, settings: ImageSettings) 
     InputError
         If the table, or the folder of the images, cannot be read.
     """
-    galaxies = survey.read_morphology(folder).frame.set_index("galaxy_id")
+    galaxies = survey.read_morphology(folder).frame
+    places = dict(zip(galaxies["galaxy_id"], galaxies[["ra", "dec"]].to_numpy().tolist(), strict=True))
     others = survey.images_in(folder)[1]
     index = survey.image_index(folder)
-    here = [name for name in index if name in galaxies.index]
-    strangers = [name for name in index if name not in galaxies.index]
-    found = Images(len(galaxies), len(here))
+    here = [name for name in index if name in places]
+    strangers = [name for name in index if name not in places]
+    found = Images(len(places), len(here))
     if strangers:
         found.strangers = len(strangers), index[strangers[0]].described(folder)
     if others:
@@ -166,8 +167,7 @@ def check_images(survey: DeclaredSurvey, folder: Path, settings: ImageSettings) 
         found.add("form", _FORMS[index[name].form])
     for name in here[:: max(1, -(-len(here) // MOST_READ))]:
         found.n_read += 1
-        with_position = galaxies.loc[name]
-        _read(found, survey, name, index[name], settings, (with_position["ra"], with_position["dec"]))
+        _read(found, survey, name, index[name], settings, places[name])
     return found
 
 
@@ -177,7 +177,7 @@ def _read(
     name: str,
     source: ImageSource,
     settings: ImageSettings,
-    position: tuple[float, float],
+    position: Sequence[float],
 ) -> None:
     """Read one image for every crop, and count what it is like or why it is unusable."""
     try:

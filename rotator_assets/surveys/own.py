@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from rotator_assets.core.archives import ImageFile
@@ -133,7 +134,7 @@ class DeclaredSurvey(Survey):
     def read_photometry(self, folder: Path) -> Catalog:
         """Return the photometry of the table; without an axis ratio it is 1 - ellipticity."""
         source, frame = self._rows(folder)
-        named = pd.Series(self.key, index=frame.index).where(frame["axis_ratio"].notna(), NONE)
+        named = np.where(frame["axis_ratio"].notna(), self.key, NONE)
         return Catalog(conform(frame.assign(axis_ratio_source=named), PHOTOMETRY), (replace(source, notices=()),))
 
     def read_kinematics(self, folder: Path) -> Catalog:
