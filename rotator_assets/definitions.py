@@ -42,7 +42,7 @@ def definitions(root: DataRoot) -> dg.Definitions:
 
 @cache
 def asset_graph() -> BaseAssetGraph:
-    """Return the asset graph, which is the same for every data root."""
+    """Return the asset graph, which is the same for every runner of this process: its surveys and recipes are fixed."""
     return defs.resolve_asset_graph()
 
 

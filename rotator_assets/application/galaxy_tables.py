@@ -12,8 +12,9 @@ import pandas as pd
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.surveys.aliases import COMMON, Columns, identifier, number, text
+from rotator_assets.surveys.any_table import ASTROPY_FORMATS, TEXT_ENDINGS, is_fits, read_table
 from rotator_assets.surveys.identifiers import NAME
-from rotator_assets.surveys.table_files import Table, read_astropy_table, read_csv_table, read_fits_table
+from rotator_assets.surveys.table_files import Table
 
 VALUES = ("ra", "dec", "t_type", "p_late")
 """Columns that are used where a table has them: positions in degrees, and types."""
@@ -26,17 +27,13 @@ _COLUMNS: Columns = {
 }
 _MARKS_MISSING = re.compile(r"such as -9+(\.0*)? ")
 """A value such as -999, by which catalogues mark missing ones."""
-_ASTROPY_FORMATS = {".vot": "votable", ".votable": "votable", ".xml": "votable", ".ecsv": "ascii.ecsv"}
-_FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz")
-_TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".dat")
 
 
 def is_table(path: Path) -> bool:
     """Return whether a file is a table; FITS files are if their first extension is a table."""
-    name = path.name.lower()
-    if name.endswith((*_ASTROPY_FORMATS, *_TEXT_ENDINGS, ".parquet")):
+    if path.name.lower().endswith((*ASTROPY_FORMATS, *TEXT_ENDINGS)):
         return True
-    return name.endswith(_FITS_ENDINGS) and _is_fits_table(path)
+    return is_fits(path) and _is_fits_table(path)
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def read_galaxies(path: Path, key: str) -> GalaxyTable:
         If the file cannot be read, has no such column, or a row has no or a repeated value of it.
     """
     optional = tuple(name for name in ("galaxy_id", "path", *VALUES) if name != key)
-    table = _read(path, (key,), optional)
+    table = read_table(path, (key,), optional, _COLUMNS)
     frame = table.frame
     missing = frame[key].isna()
     if (bad := missing | frame[key].duplicated()).any():
@@ -90,16 +87,6 @@ def _notices(path: Path, table: Table) -> Iterator[str]:
     lacking = [what for what, names in pairs.items() if table.frame[list(names)].isna().all(axis=None)]
     if lacking:
         yield f"{path.name} has no {' and no '.join(lacking)} of any galaxy (columns ra and dec; t_type or p_late)"
-
-
-def _read(path: Path, required: tuple[str, ...], optional: tuple[str, ...]) -> Table:
-    name = path.name.lower()
-    if name.endswith(_FITS_ENDINGS):
-        return read_fits_table(path, required, optional, _COLUMNS)
-    for ending, form in (*_ASTROPY_FORMATS.items(), (".parquet", "parquet")):
-        if name.endswith(ending):
-            return read_astropy_table(path, form, required, optional, _COLUMNS)
-    return read_csv_table(path, required, optional, _COLUMNS)
 
 
 def _is_fits_table(path: Path) -> bool:

@@ -20,6 +20,7 @@ from rotator_assets.cli.models import model, predict
 from rotator_assets.cli.results import export, query, recipes, status, summary
 from rotator_assets.cli.runs import demo, report, run, ui
 from rotator_assets.cli.shell_completion import answer_shell, completion
+from rotator_assets.cli.survey import survey
 from rotator_assets.cli.upkeep import clean
 from rotator_assets.cli.verification import reproduce, verify
 from rotator_assets.core import environment
@@ -56,6 +57,7 @@ def cli(context: click.Context) -> None:
 for command in (
     demo,
     status,
+    survey,
     recipes,
     run,
     summary,

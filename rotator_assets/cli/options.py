@@ -15,7 +15,15 @@ from rotator_assets.core.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.verbosity import Verbosity
 
-data_option = click.option("--data", metavar="PATH", help="Data root; else ROTATORS_DATA, else data/.")
+
+def _named(_: click.Context, __: click.Parameter, data: str | None) -> str | None:
+    """Name the data root in the environment before anything is imported: its settings declare surveys."""
+    if data:
+        os.environ[ENVIRONMENT_VARIABLE] = data
+    return data
+
+
+data_option = click.option("--data", metavar="PATH", callback=_named, help="Data root; else ROTATORS_DATA, else data/.")
 dataset_option = click.option(
     "--dataset",
     "-d",

@@ -48,11 +48,11 @@ def demo(data: str | None, galaxies: int | None, seed: int, verbosity: Verbosity
     report. The root is --data, else ROTATORS_DATA, else data/demo: a new or empty folder, or that of an earlier demo. A
     folder that holds anything else is left alone.
     """
+    root = data_root(DEMO_ROOT if data is None and not os.environ.get(ENVIRONMENT_VARIABLE) else data)
     from rotator_assets.orchestration.plans import plan
     from rotator_assets.orchestration.terminal import Progress
     from rotator_assets.synthetic import DEFAULT_GALAXIES, write_demo
 
-    root = data_root(DEMO_ROOT if data is None and not os.environ.get(ENVIRONMENT_VARIABLE) else data)
     root.require_writable()
     steps = plan(["manga-observed-64", "tng100-noisy-64"], ["thesis"])
     with _workers(root, steps, None, verbosity) or nullcontext() as workers:
@@ -145,13 +145,14 @@ def run(
     from rotator_assets.lineage.partitions import dataset as dataset_of
     from rotator_assets.lineage.settings_file import load_settings
     from rotator_assets.orchestration.plans import plan
+    from rotator_assets.surveys.datasets import survey_of
 
     known = load_recipes()
     for name in recipes:
         if name not in known:
             raise InputError(f"there is no recipe '{name}'; the recipes are: {', '.join(known)}")
+    load_settings(root)  # may have an error in the block of a survey
     chosen_datasets = [dataset_of(key).key for key in dict.fromkeys(datasets)]
-    load_settings(root)
     if everything_stale:
         steps = _stale_steps(root, dry_run)
         if not steps:
@@ -170,7 +171,7 @@ def run(
         catalogs_only: Sequence[str] = ()
         if not chosen_datasets:
             chosen_datasets, catalogs_only = _buildable(root, verbosity)
-        for survey in dict.fromkeys(key.split("-")[0] for key in chosen_datasets):
+        for survey in dict.fromkeys(map(survey_of, chosen_datasets)):
             if not root.survey(survey).is_dir():
                 raise InputError(
                     f"{root.survey(survey)}: there is no such folder; see `rotators status` for what to put there"
@@ -277,12 +278,13 @@ def _buildable(root: DataRoot, verbosity: Verbosity) -> tuple[list[str], list[st
     """
     from rotator_assets.orchestration.buildable import buildable
     from rotator_assets.surveys import SURVEYS
+    from rotator_assets.surveys.datasets import survey_of
 
     if not any(root.survey(key).is_dir() for key in SURVEYS):
         folders = ", ".join(f"{key}/" for key in SURVEYS)
         raise InputError(f"{root.path}: holds none of {folders}; see `rotators status` for what to put there")
     found = buildable(root)
-    left_out = {key: why for key, why in found.left_out.items() if root.survey(key.split("-")[0]).is_dir()}
+    left_out = {key: why for key, why in found.left_out.items() if root.survey(survey_of(key)).is_dir()}
     if not (found.datasets or found.catalogs_only):
         reasons = "; ".join(f"{key} {why}" for key, why in left_out.items())
         raise InputError(f"{root.path}: nothing can be built: {reasons}; see `rotators status`")

@@ -29,6 +29,7 @@ from rotator_assets.lineage.inputs import FOLDERS, listed_files
 from rotator_assets.lineage.tables import TABLES
 from rotator_assets.store.rows import Rows
 from rotator_assets.store.table_store import TableStore
+from rotator_assets.surveys import SURVEYS
 
 TABLE = "input_checksums"
 _TOGETHER, _OF_A_THREAD = 4096, 64
@@ -55,8 +56,9 @@ def input_checksums(store: TableStore, survey: str, asset: str, partition: str, 
     """
     rows, known, folder = Rows(TABLES[TABLE]), _Known.of(store, survey, source), store.root.survey(survey)
     rows.set(survey=survey, input=source, read_by=asset, partition=partition)
-    total = sum(1 for name in FOLDERS[source] for _ in walk_files(folder / name))
-    files = listed_files(folder, *FOLDERS[source])
+    names = SURVEYS[survey].folders[FOLDERS[source]]
+    total = sum(1 for name in names for _ in walk_files(folder / name))
+    files = listed_files(folder, *names)
 
     def rows_of_part(part: Sequence[tuple[str, Path, os.stat_result]]) -> list[dict[str, Any]]:
         found, now = [], np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us")

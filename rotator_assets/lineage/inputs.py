@@ -23,7 +23,7 @@ from rotator_assets.core.recipes_file import load_recipes, recipes_file
 from rotator_assets.core.settings import SurveySettings, version_of
 from rotator_assets.lineage.partitions import recipe_partitions, recipe_to_training, survey_partitions
 from rotator_assets.lineage.settings_file import load_settings
-from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys import SURVEYS, Survey
 from rotator_assets.surveys.datasets import CROPS_PX
 
 OWNERS = ["team:rotators"]
@@ -126,12 +126,8 @@ def of_recipe(*stages: Stage) -> list[dg.AssetDep]:
     return [dg.AssetDep(RECIPES[stage], partition_mapping=recipe_to_training) for stage in stages]
 
 
-FOLDERS = {
-    "catalog_files": ("catalogs",),
-    "kinematic_files": ("maps", "cutouts"),
-    "image_files": ("images", "sky"),
-}
-"""Folders of a survey with the files of each input."""
+FOLDERS = {"catalog_files": "catalogs", "kinematic_files": "kinematics", "image_files": "images"}
+"""Kind of the files of each input, as in ``Survey.folders``."""
 SETTINGS = {
     "label_settings": (
         "labels",
@@ -184,8 +180,9 @@ def read_inputs(root: DataRoot) -> Iterator[Input]:
     """
     settings, recipes = load_settings(root), load_recipes()
     for survey in SURVEYS:
-        for asset, folders in FOLDERS.items():
-            files = _files(root.survey(survey), *folders)
+        described = settings.described(survey)
+        for asset, kind in FOLDERS.items():
+            files = _files(root.survey(survey), *described.folders[kind]) | _reading(described, kind)
             yield Input(asset, survey, files, _version_of_files(files))
         for asset, (content, version) in _settings(settings.survey(survey)).items():
             yield Input(asset, survey, content, version, root.settings)
@@ -271,8 +268,9 @@ def _with_exclusions(content: dict[str, Any], versions: list, excluded: dict[str
 
 
 def listed_files(folder: Path, *names: str) -> Iterator[tuple[str, Path, os.stat_result]]:
-    """Iterate over the files in these subfolders: their names relative to the folder, paths and states."""
-    for path in (path for name in names for path in walk_files(folder / name)):
+    """Iterate over the files with these names or in these subfolders: names relative to the folder, paths and states."""
+    named = (folder / name for name in names)
+    for path in (path for one in named for path in ([one] if one.is_file() else walk_files(one))):
         try:
             stat = path.stat()
         except OSError:  # a dangling link, or removed since it was listed
@@ -281,8 +279,15 @@ def listed_files(folder: Path, *names: str) -> Iterator[tuple[str, Path, os.stat
 
 
 def _files(folder: Path, *names: str) -> dict[str, list[int]]:
-    """Return size and modification time of the files in these subfolders, by path."""
+    """Return size and modification time of the files with these names or in these subfolders, by path."""
     return {name: [stat.st_size, stat.st_mtime_ns] for name, _, stat in listed_files(folder, *names)}
+
+
+def _reading(survey: Survey, kind: str) -> dict[str, list[int]]:
+    """Return the settings about the files of a survey of the user's own, as if they were one more file."""
+    how = survey.reading_of(kind)
+    number = int.from_bytes(hashlib.sha256(how.encode()).digest()[:6], "big")
+    return {f"settings.yaml, surveys.{survey.key}": [len(how), number]} if how else {}
 
 
 def _version_of_files(files: dict[str, list[int]]) -> str:

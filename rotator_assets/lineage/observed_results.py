@@ -109,7 +109,8 @@ def _everything(snapshot: Snapshot, _: str) -> Content:
     for subject, pictures in snapshot.pictures().items():
         if subject != folder:
             found[subject] = {picture: fingerprint for picture, fingerprint in pictures.items() if picture != name}
-    mocked = {DATASETS[key].survey for key in snapshot.partitions("images") if DATASETS[key].noise == "noisy"}
+    imaged = [DATASETS[key] for key in snapshot.partitions("images") if key in DATASETS]  # a survey may be removed
+    mocked = {dataset.survey for dataset in imaged if dataset.noise == "noisy"}
     seeds = {f"{survey}.mock.seed": str(snapshot.settings.survey(survey).mock.seed) for survey in sorted(mocked)}
     return {**found, **({"settings.yaml": seeds} if seeds else {})}
 

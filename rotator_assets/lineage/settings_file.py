@@ -1,18 +1,20 @@
-"""The file ``settings.yaml`` of a data root: the profile, and a block of settings per survey."""
+"""The file ``settings.yaml`` of a data root: the profile, settings per survey, and the user's own surveys."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.declarations import block, block_of_list
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.settings import STRICT, SurveySettings
 from rotator_assets.core.yaml_files import read_yaml, unknown_key
-from rotator_assets.surveys import SURVEYS
+from rotator_assets.surveys import SURVEYS, DeclaredSurvey, Survey, own_surveys
+from rotator_assets.surveys.declared import BLOCK
 
 
 class Settings(BaseModel):
@@ -24,13 +26,16 @@ class Settings(BaseModel):
         default="auto", description="quick: fewer folds and epochs; auto: quick where the galaxies are synthetic"
     )
     surveys: dict[str, SurveySettings] = {}
+    _described: Mapping[str, Survey] = PrivateAttr(default_factory=dict)
+    _own: dict[str, DeclaredSurvey] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
-    def _one_block_a_survey(cls, content: dict) -> dict:
+    def _one_block_a_survey(cls, content: dict, info: ValidationInfo) -> dict:
         """Collect the blocks under ``surveys``, with the survey's default preferences where none are given."""
         blocks = {}
-        for key, survey in SURVEYS.items():
+        described = _described(info)
+        for key, survey in described.items():
             block = content.get(key)
             if block is not None and not isinstance(block, dict):
                 raise ValueError(f"{key}: expected a mapping of settings, got {type(block).__name__}")
@@ -39,30 +44,46 @@ class Settings(BaseModel):
                 "ellipticity_preference": survey.ellipticity_sources,
             }
             blocks[key] = {**own, **(block or {})}
-        if "surveys" in content:
-            raise ValueError(f"surveys: settings belong under the survey's own key: {', '.join(SURVEYS)}")
-        return {**{key: value for key, value in content.items() if key not in SURVEYS}, "surveys": blocks}
+        others = {key: value for key, value in content.items() if key not in (*described, BLOCK)}
+        return {**others, "surveys": blocks}
 
     @model_validator(mode="after")
-    def _apply_to_their_survey(self) -> Settings:
+    def _apply_to_their_survey(self, info: ValidationInfo) -> Settings:
+        described = _described(info)
+        self._described, self._own = described, dict(info.context or {})
         for key, chosen in self.surveys.items():
+            survey = described[key]
             for name, sources, known in (
-                ("lambda_r_preference", chosen.lambda_r_preference, SURVEYS[key].lambda_r_sources),
-                ("lambda_r_scale", chosen.lambda_r_scale, SURVEYS[key].lambda_r_sources),
-                ("ellipticity_preference", chosen.ellipticity_preference, SURVEYS[key].ellipticity_sources),
+                ("lambda_r_preference", chosen.lambda_r_preference, survey.lambda_r_sources),
+                ("lambda_r_scale", chosen.lambda_r_scale, survey.lambda_r_sources),
+                ("ellipticity_preference", chosen.ellipticity_preference, survey.ellipticity_sources),
             ):
                 if unknown := [source for source in sources if source not in known]:
                     raise ValueError(f"{key}.{name}: there is no '{unknown[0]}', only {', '.join(known)}")
-            aperture, apertures = chosen.kinematics.aperture, SURVEYS[key].apertures
+            aperture, apertures = chosen.kinematics.aperture, survey.apertures
             if aperture and apertures and aperture not in apertures:
                 raise ValueError(f"{key}.kinematics.aperture: there is no '{aperture}', only {', '.join(apertures)}")
-            if not SURVEYS[key].noises and (idle := sorted(chosen.model_fields_set & {"images", "mock"})):
+            if not survey.noises and (idle := sorted(chosen.model_fields_set & {"images", "mock"})):
                 raise ValueError(f"{key}.{idle[0]}: {key} has no images here: leave it out")
         return self
 
     def survey(self, survey: str) -> SurveySettings:
         """Return the settings of a survey."""
         return self.surveys[survey]
+
+    def described(self, survey: str) -> Survey:
+        """Return a survey as the settings now describe it; `SURVEYS` has it as it was when the process began."""
+        return self._described[survey]
+
+    @property
+    def own_surveys(self) -> dict[str, DeclaredSurvey]:
+        """The surveys that the settings declare, by name."""
+        return self._own
+
+
+def _described(info: ValidationInfo) -> Mapping[str, Survey]:
+    """Return the surveys that settings are for: those of the process, and those that the settings declare."""
+    return {**SURVEYS, **(info.context or {})}
 
 
 def load_settings(root: DataRoot) -> Settings:
@@ -84,15 +105,16 @@ def load_settings(root: DataRoot) -> Settings:
     content = {} if file.content is None else file.content
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of settings, got {type(content).__name__}")
+    own = own_surveys(file)
     try:
-        return Settings(**content)
+        return Settings.model_validate(content, context=own)
     except ValidationError as error:
         first = min(error.errors(), key=lambda one: one["type"] == "missing")  # a misspelled key is missing, too
         keys = [part for part in first["loc"] if part != "surveys"]
         where = ".".join(map(str, keys))
         unknown = first["type"] == "extra_forbidden"
         what = (
-            unknown_key(keys[-1], _known([str(key) for key in keys[:-1]]))
+            unknown_key(keys[-1], _known([str(key) for key in keys[:-1]], own))
             if unknown
             else first["msg"].removeprefix("Value error, ")
         )
@@ -100,10 +122,10 @@ def load_settings(root: DataRoot) -> Settings:
         raise InputError(f"{file.where(*keys)}: {f'{where}: ' if where else ''}{what}") from None
 
 
-def _known(place: list[str]) -> list[str]:
+def _known(place: list[str], own: Mapping[str, Survey]) -> list[str]:
     """Return the valid keys at the top level, in a survey's block, in one of its blocks, or in an entry of a list."""
     if not place:
-        return ["profile", *SURVEYS]
+        return list(dict.fromkeys(["profile", BLOCK, *SURVEYS, *own]))
     model: type[BaseModel] = SurveySettings
     for name in place[1:]:
         if field := model.model_fields.get(name):  # otherwise the position in a list

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
 from rotator_assets.surveys import SURVEYS
 from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.surveys.image_sizes import image_shapes, too_small
@@ -45,7 +46,11 @@ def buildable(root: DataRoot, inputs: Mapping[str, list[FoundInput]] | None = No
             continue
         if not survey.noises:
             found.catalogs_only.append(key)
-        shapes = image_shapes(survey, folder) if "observed" in survey.noises else []
+        try:
+            shapes = image_shapes(survey, folder) if "observed" in survey.noises else []
+        except InputError as error:  # a survey of the user's own may need its table to find the images
+            found.left_out[key] = str(error)
+            continue
         for dataset in (one for one in DATASETS.values() if one.survey == key):
             why = too_small(shapes, dataset.crop_px) if dataset.noise == "observed" else None
             if why is None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rotator_assets.surveys.inventory import FoundInput
 
 _INDENT = "  "
+_REMOVED = "settings.yaml no longer declares it; its results remain in the tables, and under results/"
 _LINK = re.compile(r"(https?://\S*[^\s,;.)])")
 
 
@@ -135,9 +136,11 @@ def _parts(
     from rotator_assets.orchestration.buildable import buildable
 
     load_settings(root)
-    found = buildable(root, inputs)
+    found, store = buildable(root, inputs), open_store(root)
     ready = [*found.datasets, *(f"{key} (catalogues only)" for key in found.catalogs_only)]
-    buildable_and_notices = ready, found.left_out, notices_of(open_store(root))
+    removed = sorted(set(store.partitions("galaxies")) - SURVEYS.keys())
+    left_out = {**found.left_out, **dict.fromkeys(removed, _REMOVED)}
+    buildable_and_notices = ready, left_out, [one for one in notices_of(store) if one[0] not in removed]
     yield buildable_and_notices
 
     with open_runner(root) as runner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rotator_assets.core.frames import parts_of
 from rotator_assets.kinematics.spin import BOUNDARIES, boundary_of
 from rotator_assets.store.table_store import TableStore
-from rotator_assets.surveys.datasets import DATASETS
+from rotator_assets.surveys.datasets import survey_of
 
 
 def label_definition(tables: TableStore) -> str:
@@ -35,7 +35,7 @@ def _boundaries_of_surveys(tables: TableStore) -> dict[str, str]:
         "SELECT dataset, ellipticity, spin_threshold FROM labeled_images SEMI JOIN model_metrics USING (dataset)"
     )
     found = {
-        DATASETS[dataset].survey: boundary_of(rows["ellipticity"], rows["spin_threshold"])
+        survey_of(dataset): boundary_of(rows["ellipticity"], rows["spin_threshold"])
         for dataset, rows in parts_of(labelled, "dataset")
     }
     return {survey: boundary for survey, boundary in found.items() if boundary is not None}

@@ -30,7 +30,8 @@ class Column:
     """A published column: what it holds, its range and its spellings, the preferred first.
 
     Numbers lie between ``low`` and ``high``, both included unless ``positive`` excludes ``low``. ``form`` is the form
-    of identifiers.
+    of identifiers. Numbers are converted to ``unit`` (empty: without unit) if it is not None and the file gives a unit,
+    or ``given_unit`` does in its place.
     """
 
     kind: Literal["identifier", "text", "number", "whole"]
@@ -39,6 +40,8 @@ class Column:
     high: float = math.inf
     positive: bool = False
     form: Form = NAME
+    unit: str | None = None
+    given_unit: str = ""
 
     def holds(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return True for each number in the range, False for NaN and infinity."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from pathlib import Path
 from types import MappingProxyType
@@ -13,18 +13,20 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from rotator_assets.core.archives import ImageFile
 from rotator_assets.core.compressed import uncompressed_name
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import walk_files
 from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.imaging.cutouts import Noise
+from rotator_assets.imaging.image_names import NamedImage, named_images
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
 from rotator_assets.store.columns import dtypes
 from rotator_assets.store.fields import MORPHOLOGY_PROBABILITIES, fields
 from rotator_assets.surveys.aliases import COMMON, Columns
 from rotator_assets.surveys.quality_cuts import QualityCut
-from rotator_assets.surveys.table_files import Table, read_csv_table
+from rotator_assets.surveys.table_files import Table
 
 MANY = 8
 """Largest number of names in one notice; further ones are counted."""
@@ -178,8 +180,16 @@ class Survey(ABC):
     """Side of a pixel of its images; files with another pixel scale are unusable. None accepts any."""
     compared_with: tuple[str, ...] = ()
     """Keys of the observed surveys that simulated images of this survey are compared with."""
+    scale_of_others: float | None = None
+    """Side of a pixel in arcsec of the images whose files do not give it; None: it is not known."""
     image_name: re.Pattern[str] | None = None
     """Names of image files without their suffix, with the galaxy as group ``id``; None without images."""
+    image_folder: str = "images"
+    """Where its images are."""
+    folders: Mapping[str, tuple[str, ...]] = MappingProxyType(
+        {"catalogs": ("catalogs",), "kinematics": ("maps", "cutouts"), "images": ("images", "sky")}
+    )
+    """Folders and files of its inputs by kind."""
     lambda_r_sources: tuple[str, ...]
     """Sources of lambda_R, the preferred first."""
     lambda_r_scales: Mapping[str, float] = MappingProxyType({})
@@ -216,6 +226,14 @@ class Survey(ABC):
         Images that are cut from frames need ``galaxies`` (columns ``galaxy_id``, ``ra``, ``dec``; degrees).
         """
         return {}
+
+    def images_in(self, folder: Path) -> tuple[list[NamedImage], list[ImageFile]]:
+        """Return the image files that are named after a galaxy, and those with other names."""
+        return named_images(folder / self.image_folder, self.image_name) if self.image_name else ([], [])
+
+    def reading_of(self, kind: str) -> str:
+        """Return what settings say about how the files of a kind are read; empty if they say nothing."""
+        return ""
 
     def page(self, galaxy_id: str, ra: float, dec: float) -> str:
         """Return the address of the web page of a galaxy (position in degrees, ICRS); empty without one."""
@@ -366,27 +384,3 @@ def read_source(
         of_user=of_user,
     )
     return source, taken
-
-
-def read_lambda_r_csv(path: Path, columns: Columns = COMMON) -> Table:
-    """Read a user's table: the survey's id column, ``lambda_r``, and optionally its error and the ellipticity.
-
-    Rows without lambda_R are moved to the end, so that a row with lambda_R is used where a galaxy has several. Raises
-    InputError as `read_csv_table` and `check_lambda_r` do.
-    """
-    wanted = (("galaxy_id", "lambda_r"), ("lambda_r_error", "ellipticity"))
-    table = check_lambda_r(path, read_csv_table(path, *wanted, columns))
-    missing = table.frame["lambda_r"].isna()
-    return replace(table, frame=pd.concat([table.frame[~missing], table.frame[missing]], ignore_index=True))
-
-
-def check_lambda_r(path: Path, table: Table) -> Table:
-    """Return the table after checking that its lambda_R is plausible.
-
-    Raises InputError if no row has a value in the valid range, or if more distinct values lie above the range than rows
-    inside it: the column is in percent or another quantity.
-    """
-    known = int(table.frame["lambda_r"].notna().sum())
-    if table.above["lambda_r"] > known or not known:
-        raise InputError(f"{path}: column {table.published['lambda_r']}: {table.unusable['lambda_r']}")
-    return table

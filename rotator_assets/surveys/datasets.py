@@ -24,6 +24,11 @@ class Dataset:
         return f"{self.survey}-{self.noise}-{self.crop_px}"
 
 
+def survey_of(dataset: str) -> str:
+    """Return the survey in a dataset's key, also of a dataset that no longer exists."""
+    return dataset.partition("-")[0]
+
+
 DATASETS = {
     dataset.key: dataset
     for dataset in (

@@ -9,6 +9,9 @@ import pandas as pd
 from rotator_assets.core.hdf5_files import MAX_VALUES
 from rotator_assets.store.frame_content import literal_path
 
+UNITS = "units"
+"""Key of the units of a frame, by column, in its ``attrs``."""
+
 
 def read_frame(path: Path, form: str) -> pd.DataFrame:
     """Return all columns of a table in a file.
@@ -23,7 +26,7 @@ def read_frame(path: Path, form: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns under the names of the file.
+        Columns under the names of the file; ``attrs[UNITS]`` has the unit of each column with one.
 
     Raises
     ------
@@ -50,7 +53,10 @@ def _by_astropy(path: Path, form: str) -> pd.DataFrame:
 
     if form == "votable":
         _require_own_data(path)
-    return AstropyTable.read(path, format=form).to_pandas()
+    table = AstropyTable.read(path, format=form)
+    frame = table.to_pandas()
+    frame.attrs[UNITS] = {name: str(unit) for name in table.colnames if (unit := table[name].unit) is not None}
+    return frame
 
 
 def _require_own_data(path: Path) -> None:

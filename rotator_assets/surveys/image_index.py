@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rotator_assets.core.archives import ImageFile
+from rotator_assets.imaging.bands import BANDS
+from rotator_assets.imaging.image_names import NamedImage
 from rotator_assets.imaging.images import ImageSource
 
 
@@ -32,6 +36,33 @@ class ImageIndex(Mapping[str, ImageSource]):
 
     def __contains__(self, galaxy_id: object) -> bool:
         return galaxy_id in self._images
+
+
+def best_images(images: Iterable[NamedImage], frames: Mapping[str, ImageSource] = MappingProxyType({})) -> ImageIndex:
+    """Return one image per galaxy: of several forms a FITS cube, three FITS files, ``frames``, or a colour picture."""
+    cubes: dict[str, ImageFile] = {}
+    bands: dict[str, dict[str, ImageFile]] = {}
+    colours: dict[str, ImageFile] = {}
+    for image in images:
+        if image.picture:
+            colours.setdefault(image.galaxy_id, image.file)
+        elif image.band:
+            bands.setdefault(image.galaxy_id, {}).setdefault(image.band, image.file)
+        else:
+            cubes.setdefault(image.galaxy_id, image.file)
+    complete = {i: files for i, files in bands.items() if files.keys() == set(BANDS)}
+    # Later ones win; an incomplete set of bands is kept only to report what is missing.
+    found = chain(
+        ((i, ImageSource("bands", tuple(files.values()))) for i, files in bands.items()),
+        ((i, ImageSource("colour", (path,))) for i, path in colours.items()),
+        frames.items(),
+        ((i, ImageSource("bands", tuple(files.values()))) for i, files in complete.items()),
+        ((i, ImageSource("cube", (path,))) for i, path in cubes.items()),
+    )
+    index = ImageIndex()
+    for galaxy_id, image in found:
+        index[galaxy_id] = image
+    return index
 
 
 def _as_text(file: ImageFile) -> str | ImageFile:

@@ -26,7 +26,7 @@ def image_shapes(survey: Survey, folder: Path) -> list[tuple[int, int]]:
     for source in _spread(list(survey.image_index(folder).values())):
         with suppress(UnusableImage):
             shapes.append(source.shape())
-    if any(is_frame(path) for path in walk_files(folder / "images")):
+    if any(is_frame(path) for path in walk_files(folder / survey.image_folder)):
         return []
     return shapes
 

@@ -12,7 +12,9 @@ from rotator_assets.core.compressed import beginning, unpacked
 from rotator_assets.core.files import walk_files
 from rotator_assets.core.fits_files import BLOCK_BYTES
 from rotator_assets.core.hdf5_files import open_hdf5
+from rotator_assets.surveys.any_table import frame_format
 from rotator_assets.surveys.base import ONE_OF, ExpectedInput, Survey, release_of
+from rotator_assets.surveys.frame_files import read_frame
 from rotator_assets.surveys.text_tables import read_blank_separated, read_csv
 
 _KILO = 1000
@@ -98,7 +100,7 @@ def not_read(survey: Survey, folder: Path) -> list[str]:
             why = "it belongs in catalogs/" if looked_for and path.parent != catalogs else _NO_SUCH_NAME
             notices.append(f"{name} is not read: {why}")
     for path in sorted(folder.glob("[!.]*")):
-        if path.is_file() and (place := _place(survey, path)):
+        if path.is_file() and path not in expected and (place := _place(survey, path)):
             notices.append(f"{path.name} is not read: it belongs in {place}/")
     return notices
 
@@ -122,6 +124,8 @@ def not_measured(survey: Survey, folder: Path, used: Collection[Path]) -> list[s
 def _rows(path: Path, id_names: tuple[str, ...]) -> int | None:
     """Return the number of rows of the file's first table, in the format of its content; None for unreadable files."""
     try:
+        if form := frame_format(path):
+            return len(read_frame(path, form))
         start = beginning(path, _HEADER_BYTES)
         if start.startswith(_FITS_MAGIC):
             return _fits_rows(path, start)

@@ -9,21 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
-from rotator_assets.core.archives import ImageFile
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.frames import NONE
 from rotator_assets.core.settings import KinematicsSettings
-from rotator_assets.imaging.bands import BANDS
 from rotator_assets.imaging.frames import frame_sources
-from rotator_assets.imaging.image_names import named_images
-from rotator_assets.imaging.images import ImageSource
 from rotator_assets.imaging.psf import SDSS_ARCSEC_PER_PIXEL
 from rotator_assets.kinematics.maps import APERTURES, find_maps, measure_maps
 from rotator_assets.kinematics.measured import HalfLightEllipse, Measurement
@@ -38,15 +33,14 @@ from rotator_assets.surveys.base import (
     ExpectedInput,
     SourceFile,
     Survey,
-    check_lambda_r,
     conform,
     missing,
-    read_lambda_r_csv,
     read_source,
 )
 from rotator_assets.surveys.identifiers import Form
-from rotator_assets.surveys.image_index import ImageIndex
-from rotator_assets.surveys.quality_cuts import QualityCut, has_bit, is_flagged
+from rotator_assets.surveys.image_index import ImageIndex, best_images
+from rotator_assets.surveys.lambda_r_tables import check_lambda_r, read_lambda_r_csv
+from rotator_assets.surveys.quality_cuts import IS_CRITICAL, QualityCut, is_flagged
 from rotator_assets.surveys.releases import DYNPOP, PIPE3D, RELEASES, PublishedTable, expected
 from rotator_assets.surveys.table_files import Table, read_fits_table
 
@@ -126,9 +120,6 @@ COLUMNS = {
 """Columns of the catalogues by common name, with the spellings of DR15 and DR17 (Fischer et al. 2019; Dominguez Sanchez
 et al. 2022)."""
 
-_CRITICAL = has_bit(1 << 30)
-"""Bit CRITICAL of the quality masks DRP3QUAL and DAPQUAL."""
-
 PIPE3D_SCALE = 1.39
 """DynPop's lambda_R over Pipe3D's: 1 / 0.72, the median over the 63 galaxies with both (docs/settings.md)."""
 
@@ -142,8 +133,8 @@ class Manga(Survey):
     noises = ("observed",)
     columns = COLUMNS
     quality_cuts = (
-        QualityCut("reject_drp3qual_critical", "drp3qual", "DRP3QUAL is CRITICAL", _CRITICAL),
-        QualityCut("reject_dapqual_critical", "dapqual", "DAPQUAL is CRITICAL", _CRITICAL),
+        QualityCut("reject_drp3qual_critical", "drp3qual", "DRP3QUAL is CRITICAL", IS_CRITICAL),
+        QualityCut("reject_dapqual_critical", "dapqual", "DAPQUAL is CRITICAL", IS_CRITICAL),
         QualityCut("reject_flag_t_type", "flag_t_type", "T-Type is flagged", is_flagged),
         QualityCut("reject_failed_photometry", "flag_failed_s", "the Sersic fit failed", is_flagged),
     )
@@ -255,33 +246,11 @@ class Manga(Survey):
 
         Of several forms the best is used: FITS cube, three FITS files, SDSS frames around the galaxy, colour picture.
         """
-        cubes: dict[str, ImageFile] = {}
-        bands: dict[str, dict[str, ImageFile]] = {}
-        colours: dict[str, ImageFile] = {}
-        for image in named_images(folder / "images", _IMAGE_NAME)[0]:
-            if image.picture:
-                colours.setdefault(image.galaxy_id, image.file)
-            elif image.band:
-                bands.setdefault(image.galaxy_id, {}).setdefault(image.band, image.file)
-            else:
-                cubes.setdefault(image.galaxy_id, image.file)
         frames = {}
         if galaxies is not None:
             placed = galaxies.dropna(subset=["ra", "dec"])
             frames = frame_sources(folder / "images", placed["galaxy_id"], placed["ra"], placed["dec"])
-        complete = {i: files for i, files in bands.items() if files.keys() == set(BANDS)}
-        # Later ones win; an incomplete set of bands is kept only to report what is missing.
-        found = chain(
-            ((i, ImageSource("bands", tuple(files.values()))) for i, files in bands.items()),
-            ((i, ImageSource("colour", (path,))) for i, path in colours.items()),
-            frames.items(),
-            ((i, ImageSource("bands", tuple(files.values()))) for i, files in complete.items()),
-            ((i, ImageSource("cube", (path,))) for i, path in cubes.items()),
-        )
-        index = ImageIndex()
-        for galaxy_id, image in found:
-            index[galaxy_id] = image
-        return index
+        return best_images(self.images_in(folder)[0], frames)
 
 
 MANGA = Manga()

@@ -35,3 +35,7 @@ def is_flagged(flag: pd.Series) -> pd.Series:
 def is_zero(flag: pd.Series) -> pd.Series:
     """Reject flags of 0; galaxies without a flag pass."""
     return flag.fillna(1) == 0
+
+
+IS_CRITICAL = has_bit(1 << 30)
+"""Bit CRITICAL of the quality masks DRP3QUAL and DAPQUAL."""

@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,10 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.fits_files import SYNTHETIC_KEYWORD, check_complete
 from rotator_assets.core.hdf5_files import open_hdf5
 from rotator_assets.surveys.aliases import COMMON, Column, Columns, resolve
-from rotator_assets.surveys.frame_files import read_frame
+from rotator_assets.surveys.frame_files import UNITS, read_frame
 from rotator_assets.surveys.identifiers import MISSING_WORDS, identifiers, is_missing, shown, unwrapped
 from rotator_assets.surveys.text_tables import TextTable, read_blank_separated, read_csv
+from rotator_assets.surveys.units import factor
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
 """A number as text; Fortran writes exponents with D."""
@@ -35,8 +38,8 @@ class Table:
     """The requested columns of a published table by common name (float64 or str; NaN or None where missing).
 
     By common name: ``published`` has the file's own name of each column, ``unusable`` says which of its numbers are
-    missing or outside the range, and ``above`` has the number of distinct values above the range. ``unread`` lists the
-    columns of a text table that were not requested.
+    missing or outside the range, and ``above`` has the number of distinct values above the range. ``units`` has the
+    units that were converted. ``unread`` lists the columns of a text table that were not requested.
     """
 
     frame: pd.DataFrame
@@ -44,11 +47,12 @@ class Table:
     published: Mapping[str, str] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)
     above: Mapping[str, int] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
 
 @contextmanager
-def _reading(path: Path, kind: str) -> Generator[None]:
+def reading(path: Path, kind: str) -> Generator[None]:
     """Turn anything that a parser raises on a bad file into an InputError of one line."""
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
@@ -120,12 +124,13 @@ def _table(
     columns: Columns,
     synthetic: bool,
     decimal: str = "",
+    units: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Table:
     """Return the requested columns; ``fetch`` reads one by its published name, and absent ones are all missing.
 
-    ``decimal`` is the decimal sign if numbers are text.
+    ``decimal`` is the decimal sign if numbers are text, and ``units`` has those of the file by its own names.
     """
-    values_of, unusable, above = {}, {}, {}
+    values_of, unusable, above, converted = {}, {}, {}, {}
     for common, published in names.items():
         values = np.asarray(fetch(published))
         if values.ndim != 1:
@@ -138,6 +143,9 @@ def _table(
                 values_of[common] = _as_text(values)
             else:
                 numbers = _as_numbers(values, column, decimal)
+                if column.unit is not None and (unit := column.given_unit or units.get(published)):
+                    numbers = numbers * factor(unit, column.unit)
+                    converted[common] = unit
                 values_of[common], what = _within_range(numbers, column)
                 unusable |= {common: what} if what else {}
                 above[common] = len(np.unique(numbers[numbers > column.high]))
@@ -152,7 +160,7 @@ def _table(
     for common in optional:
         if common not in frame:
             frame[common] = None if columns[common].kind in ("text", "identifier") else np.nan
-    return Table(frame[[*required, *optional]], synthetic, names, unusable, above)
+    return Table(frame[[*required, *optional]], synthetic, names, unusable, above, converted)
 
 
 def read_fits_table(
@@ -190,7 +198,7 @@ def read_fits_table(
     """
     from astropy.io import fits
 
-    with _reading(path, "a FITS table"), unpacked(path) as content, fits.open(content, lazy_load_hdus=False) as hdus:
+    with reading(path, "a FITS table"), unpacked(path) as content, fits.open(content, lazy_load_hdus=False) as hdus:
         check_complete(content, hdus)
         try:
             hdu = hdus[extension]
@@ -203,7 +211,9 @@ def read_fits_table(
             raise InputError(f"{path}: extension {extension} is a table compressed by fpack: unpack it with funpack")
         names = resolve(str(path), hdu.columns.names, required, optional, columns)
         synthetic = hdus[0].header.get(SYNTHETIC_KEYWORD) is True
-        return _table(path, names, lambda name: _fits_column(hdu, name), required, optional, columns, synthetic)
+        units = {column.name: column.unit for column in hdu.columns}
+        fetch = partial(_fits_column, hdu)
+        return _table(path, names, fetch, required, optional, columns, synthetic, units=units)
 
 
 def _fits_column(hdu: Any, name: str) -> np.ndarray:
@@ -250,7 +260,7 @@ def read_hdf5_table(
     """
     import h5py
 
-    with _reading(path, "an HDF5 file"), unpacked(path) as content, open_hdf5(content) as file:
+    with reading(path, "an HDF5 file"), unpacked(path) as content, open_hdf5(content) as file:
         if not isinstance(file.get(group), h5py.Group):
             raise InputError(f"{path}: has no group {group}; it has: {', '.join(file) or 'nothing'}")
         datasets = {name: item for name, item in file[group].items() if isinstance(item, h5py.Dataset)}
@@ -285,12 +295,15 @@ def read_astropy_table(
     InputError
         As ``read_fits_table``.
     """
-    with _reading(path, {"votable": "a VOTable", "ascii.ecsv": "an ECSV table"}.get(form, "a Parquet table")):
+    with reading(path, {"votable": "a VOTable", "ascii.ecsv": "an ECSV table"}.get(form, "a Parquet table")):
         frame = read_frame(path, form)
         names = resolve(str(path), map(str, frame), required, optional, columns)
         marked = frame.get("synthetic")
         synthetic = marked is not None and bool((marked.astype(str).str.casefold() == "true").any())
-        return _table(path, names, lambda name: _plain(frame[name]), required, optional, columns, synthetic)
+        units = frame.attrs.get(UNITS, {})
+        return _table(
+            path, names, lambda name: _plain(frame[name]), required, optional, columns, synthetic, units=units
+        )
 
 
 def _plain(column: pd.Series) -> np.ndarray:
@@ -326,7 +339,7 @@ def read_csv_table(
     InputError
         As ``read_fits_table``, and for a field that is not a number where one is expected, with its row.
     """
-    with _reading(path, "a CSV table"):
+    with reading(path, "a CSV table"):
         table = read_csv(path, columns["galaxy_id"].spellings)
         names = resolve(str(path), table.header, required, optional, columns, one_spelling=True)
 
@@ -360,7 +373,7 @@ def read_text_columns(path: Path, positions: Mapping[str, int], columns: Columns
     InputError
         As ``read_csv_table``, and for rows with too few fields.
     """
-    with _reading(path, "a text table"):
+    with reading(path, "a text table"):
         table = read_blank_separated(path)
         needed = max(positions.values()) + 1
         if table.rows and len(table.rows[0]) < needed:

@@ -31,12 +31,12 @@ from rotator_assets.surveys.base import (
     Survey,
     conform,
     missing,
-    read_lambda_r_csv,
     read_source,
 )
 from rotator_assets.surveys.group_catalog import read_group_catalog
 from rotator_assets.surveys.identifiers import Form, whole_number
 from rotator_assets.surveys.image_index import ImageIndex
+from rotator_assets.surveys.lambda_r_tables import read_lambda_r_csv
 from rotator_assets.surveys.quality_cuts import QualityCut, is_zero
 from rotator_assets.surveys.table_files import Table, read_hdf5_table
 

@@ -65,10 +65,11 @@ def image_tensors(
     reads = Reads(context, store)
     settings, folder = reads.settings("image_settings"), reads.folder("image_files")
     checksums = reads.checksums("image_files")
-    sources = SURVEYS[dataset.survey].image_index(folder, galaxies)
-    lines = file_notices(SURVEYS[dataset.survey], folder, sources)
+    survey = SURVEYS[dataset.survey]
+    sources = survey.image_index(folder, galaxies)
+    lines = file_notices(survey, folder, sources)
     treatment = _treatment(dataset, settings, folder)
-    lost = unreadable_archives(folder / "images")
+    lost = unreadable_archives(folder / survey.image_folder)
     excluded = left_out(galaxies, settings.exclude)
     tensor_folder = store.root.tensors / dataset.key
     keys = image_keys(galaxies, sources, treatment, excluded.keys())
@@ -92,7 +93,7 @@ def image_tensors(
             if isinstance(image, Imaged):
                 tensor.synthetic |= image.synthetic
                 row["tensor_row"] = image.tensor_row
-                row["r_eff_pixels"] = _r_eff_pixels(galaxy.r_eff_arcsec, image, settings.images)
+                row["r_eff_pixels"] = _r_eff_pixels(galaxy.r_eff_arcsec, image, settings.images, survey.scale_of_others)
                 row |= image.conditions
             else:
                 row["reason"] = image
@@ -215,13 +216,17 @@ def _treatment(dataset: Dataset, settings: SimpleNamespace, folder: Path) -> Tre
     )
 
 
-def _r_eff_pixels(r_eff_arcsec: float, image: Imaged, settings: ImageSettings) -> float:
-    """Return the half-light semi-major axis in pixels, by the file's own scale or the setting; NaN without either."""
+def _r_eff_pixels(r_eff_arcsec: float, image: Imaged, settings: ImageSettings, scale_of_others: float | None) -> float:
+    """Return the half-light semi-major axis in pixels, by the scale of the file, else of settings; NaN without any.
+
+    ``scale_of_others`` is the side of a pixel in arcsec where neither the file nor ``settings`` gives one.
+    """
     scale = image.conditions["arcsec_per_pixel"]
     if scale is None and image.conditions["image_unit"] == "colour":
         if settings.pixels_per_r_eff is not None:
             return settings.pixels_per_r_eff
         scale = settings.arcsec_per_pixel
+    scale = scale if scale is not None else scale_of_others
     if scale is None or pd.isna(r_eff_arcsec):
         return np.nan
     return r_eff_arcsec * image.angular_scale / float(scale)

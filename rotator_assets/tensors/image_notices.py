@@ -12,7 +12,7 @@ import pandas as pd
 
 from rotator_assets.core.archives import label
 from rotator_assets.imaging.frames import is_frame
-from rotator_assets.imaging.image_names import named_images, repeated
+from rotator_assets.imaging.image_names import repeated
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.surveys import SURVEYS, Survey
 from rotator_assets.surveys.datasets import Dataset
@@ -35,16 +35,14 @@ def file_notices(survey: Survey, folder: Path, sources: Mapping[str, ImageSource
     list of str
         One sentence for each kind of problem.
     """
-    if survey.image_name is None:
-        return []
-    images, others = named_images(folder / "images", survey.image_name)
+    images, others = survey.images_in(folder)
     others = [file for file in others if not is_frame(file)]
     others += [image.file for image in images if image.galaxy_id not in sources]
     lines = []
     if others:
         lines.append(
-            f"{len(others)} files in {survey.key}/images do not have the name of a galaxy's image and are not read, "
-            f"such as {label(others[0])}"
+            f"{len(others)} files in {survey.key}/{survey.image_folder} do not have the name of a galaxy's image and "
+            f"are not read, such as {label(others[0])}"
         )
     files = Counter(image.galaxy_id for image in images)
     of_several = [image for image in images if files[image.galaxy_id] > 1]
@@ -72,11 +70,11 @@ def image_notices(dataset: Dataset, images: pd.DataFrame, strangers: Sequence[st
         One sentence for each kind of problem.
     """
     usable, there = images[images["usable"]], images[images["path"].notna()]
-    lines = []
+    survey, lines = SURVEYS[dataset.survey], []
     if strangers:
         lines.append(
-            f"{len(strangers)} images in {dataset.survey}/images belong to no galaxy of the morphology catalogue and "
-            f"are left out, such as that of {strangers[0]}"
+            f"{len(strangers)} images in {dataset.survey}/{survey.image_folder} belong to no galaxy of the morphology "
+            f"catalogue and are left out, such as that of {strangers[0]}"
         )
     reasons = there.loc[~there["usable"], "reason"].astype(str)
     if len(reasons) > len(there) / 2:
@@ -86,8 +84,13 @@ def image_notices(dataset: Dataset, images: pd.DataFrame, strangers: Sequence[st
         )
     units = usable["image_unit"].value_counts()
     unscaled = usable[(usable["image_unit"] == "nanomaggies") & usable["arcsec_per_pixel"].isna()]
-    needed = SURVEYS[dataset.survey].arcsec_per_pixel
-    if len(unscaled) and needed is not None:
+    needed, assumed = survey.arcsec_per_pixel, survey.scale_of_others
+    if len(unscaled) and assumed is not None:
+        lines.append(
+            f"{len(unscaled)} images of {dataset.key} have no pixel scale in the file: {assumed} arcsec is taken, "
+            "as the settings say (pixel_scale_arcsec)"
+        )
+    elif len(unscaled) and needed is not None:
         lines.append(
             f"{len(unscaled)} images of {dataset.key} have no pixel scale in the file and are not checked, "
             f"such as that of {unscaled['galaxy_id'].iloc[0]}: {needed} arcsec are needed"

@@ -139,7 +139,7 @@ def test_a_later_setting_counts_once_it_has_another_value():
         ("manga: {fill_refused: 1}", "manga.fill_refused: Input should be a valid boolean"),
         ("tng100: {lambda_r_preference: [maps]}", "there is no 'maps', only user, particles"),
         ("manga: 3", "manga: expected a mapping"),
-        ("surveys: {}", "under the survey's own key"),
+        ("surveys: {manga: {}}", "its settings belong under its own key"),
         ("tng100: {mock: {psf_fwhm_arcsec: [1, 1]}}", "tng100.mock.psf_fwhm_arcsec"),
         ("manga: {kinematics: {min_coverage: 2}}", "manga.kinematics.min_coverage"),
         (
