@@ -21,7 +21,7 @@ _BAND = re.compile(r"(?P<stem>.+)_(?P<band>[gri])", re.IGNORECASE)
 _PICTURES = ("png", "jpg", "jpeg")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NamedImage:
     """An image identified by its file name.
 
@@ -33,14 +33,29 @@ class NamedImage:
         g, r or i if the file holds one band, else None.
     picture
         Whether the name ends like that of a PNG or JPG file.
-    file
-        The file.
+    named
+        The file, as `as_text` keeps it: there may be as many as galaxies.
     """
 
     galaxy_id: str
     band: str | None
     picture: bool
-    file: ImageFile
+    named: str | ImageFile
+
+    @property
+    def file(self) -> ImageFile:
+        """The file."""
+        return as_file(self.named)
+
+
+def as_text(file: ImageFile) -> str | ImageFile:
+    """Return the path of a plain file as text, which takes a third of its memory; a member of an archive as it is."""
+    return str(file) if isinstance(file, Path) else file
+
+
+def as_file(file: str | ImageFile) -> ImageFile:
+    """Return the file that `as_text` has kept."""
+    return Path(file) if isinstance(file, str) else file
 
 
 def band_of(file: ImageFile) -> str | None:
@@ -62,8 +77,8 @@ def any_image(file: ImageFile) -> NamedImage | None:
     picture = ending in _PICTURES
     of_band = None if picture else _BAND.fullmatch(stem)
     if of_band:
-        return NamedImage(of_band["stem"], of_band["band"].lower(), picture, file)
-    return NamedImage(stem, None, picture, file)
+        return NamedImage(of_band["stem"], of_band["band"].lower(), picture, as_text(file))
+    return NamedImage(stem, None, picture, as_text(file))
 
 
 def named_images(folder: Path, galaxy: re.Pattern[str]) -> tuple[list[NamedImage], list[ImageFile]]:
@@ -78,9 +93,9 @@ def named_images(folder: Path, galaxy: re.Pattern[str]) -> tuple[list[NamedImage
         picture = ending in _PICTURES
         of_band = None if picture else _BAND.fullmatch(stem)
         if of_band and (match := galaxy.fullmatch(of_band["stem"])):
-            images.append(NamedImage(match["id"], of_band["band"].lower(), picture, file))
+            images.append(NamedImage(match["id"], of_band["band"].lower(), picture, as_text(file)))
         elif match := galaxy.fullmatch(stem):
-            images.append(NamedImage(match["id"], None, picture, file))
+            images.append(NamedImage(match["id"], None, picture, as_text(file)))
         elif ending:
             others.append(file)
     return images, others

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from rotator_assets.core.archives import ImageFile
 from rotator_assets.imaging.bands import BANDS
-from rotator_assets.imaging.image_names import NamedImage
+from rotator_assets.imaging.image_names import NamedImage, as_file, as_text
 from rotator_assets.imaging.images import ImageSource
 
 
@@ -21,12 +20,12 @@ class ImageIndex(Mapping[str, ImageSource]):
         self._images: dict[str, Any] = {}
 
     def __setitem__(self, galaxy_id: str, image: ImageSource) -> None:
-        kept = image if type(image) is not ImageSource else (image.form, *map(_as_text, image.paths))
+        kept = image if type(image) is not ImageSource else (image.form, *map(as_text, image.paths))
         self._images[galaxy_id] = kept
 
     def __getitem__(self, galaxy_id: str) -> ImageSource:
         kept = self._images[galaxy_id]
-        return kept if isinstance(kept, ImageSource) else ImageSource(kept[0], tuple(map(_as_file, kept[1:])))
+        return kept if isinstance(kept, ImageSource) else ImageSource(kept[0], tuple(map(as_file, kept[1:])))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._images)
@@ -40,34 +39,30 @@ class ImageIndex(Mapping[str, ImageSource]):
 
 def best_images(images: Iterable[NamedImage], frames: Mapping[str, ImageSource] = MappingProxyType({})) -> ImageIndex:
     """Return one image per galaxy: of several forms a FITS cube, three FITS files, ``frames``, or a colour picture."""
-    cubes: dict[str, ImageFile] = {}
-    bands: dict[str, dict[str, ImageFile]] = {}
-    colours: dict[str, ImageFile] = {}
+    cubes: dict[str, str | ImageFile] = {}
+    bands: dict[str, dict[str, str | ImageFile]] = {}
+    colours: dict[str, str | ImageFile] = {}
     for image in images:
         if image.picture:
-            colours.setdefault(image.galaxy_id, image.file)
+            colours.setdefault(image.galaxy_id, image.named)
         elif image.band:
-            bands.setdefault(image.galaxy_id, {}).setdefault(image.band, image.file)
+            bands.setdefault(image.galaxy_id, {}).setdefault(image.band, image.named)
         else:
-            cubes.setdefault(image.galaxy_id, image.file)
+            cubes.setdefault(image.galaxy_id, image.named)
     complete = {i: files for i, files in bands.items() if files.keys() == set(BANDS)}
+
+    def source(form: Literal["cube", "bands", "colour"], *named: str | ImageFile) -> ImageSource:
+        return ImageSource(form, tuple(map(as_file, named)))
+
     # Later ones win; an incomplete set of bands is kept only to report what is missing.
     found = chain(
-        ((i, ImageSource("bands", tuple(files.values()))) for i, files in bands.items()),
-        ((i, ImageSource("colour", (path,))) for i, path in colours.items()),
+        ((i, source("bands", *files.values())) for i, files in bands.items()),
+        ((i, source("colour", file)) for i, file in colours.items()),
         frames.items(),
-        ((i, ImageSource("bands", tuple(files.values()))) for i, files in complete.items()),
-        ((i, ImageSource("cube", (path,))) for i, path in cubes.items()),
+        ((i, source("bands", *files.values())) for i, files in complete.items()),
+        ((i, source("cube", file)) for i, file in cubes.items()),
     )
     index = ImageIndex()
     for galaxy_id, image in found:
         index[galaxy_id] = image
     return index
-
-
-def _as_text(file: ImageFile) -> str | ImageFile:
-    return str(file) if isinstance(file, Path) else file
-
-
-def _as_file(file: str | ImageFile) -> ImageFile:
-    return Path(file) if isinstance(file, str) else file
