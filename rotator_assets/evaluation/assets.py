@@ -61,6 +61,7 @@ def roc_report(
     recipe = as_predicted(models, repeats)
     sample = with_galaxies(predictions, labeled_images, recipe)
     key: dict[str, Any] = {"dataset": dataset, "recipe": name, "synthetic": models.synthetic}
+    trained_as = str(predictions["training"].iloc[0] or training_name(models, recipe))
     metrics = {
         **key,
         "population": recipe.population,
@@ -74,7 +75,7 @@ def roc_report(
         "device": models.device,
         "seconds": models.seconds,
         "run_id": context.run.run_id,
-        "training": predictions["training"].iloc[0] or training_name(models, recipe),
+        "training": trained_as,
     }
     curve = roc_curve_frame(NetworkScores.of(repeats))
     parts = fusion_parts(reads.table("fusion_predictions") if recipe.fuses else pd.DataFrame(columns=["part"]))
@@ -89,7 +90,7 @@ def roc_report(
     _keep_in_history(store, context.partition_key, models, recipe, metrics, results)
     fusion_picture(pictures, parts, **key)
     history = (reads.every("model_metrics_history"), reads.every("roc_curves_history"))
-    retraining_picture(pictures, *history, dataset, name, metrics["training"])
+    retraining_picture(pictures, *history, dataset, name, trained_as)
     context.log.info(
         f"AUC {metrics['auc']:.3f} [{metrics['auc_low']:.3f}, {metrics['auc_high']:.3f}], n = {len(sample)}"
     )
