@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from rotator_assets.store.frame_content import literal_path, quoted
@@ -17,6 +16,8 @@ from rotator_assets.store.frame_content import literal_path, quoted
 MERGED_AT = 100
 """Number of files from which on they are merged."""
 _MERGED = "_merged"
+_known: dict[Path, list[str]] = {}
+"""Partitions of merged files, which never change."""
 
 
 def version_of(path: Path) -> int:
@@ -52,16 +53,21 @@ def age_seconds(path: Path) -> float:
 
 def merged_partitions(folder: Path) -> dict[str, Path]:
     """Return the newest merged file of each partition that is in any."""
-    return {key: path for path in sorted(folder.glob(f"{_MERGED}.*.parquet")) for key in _partitions_in(path)}
+    files = sorted(folder.glob(f"{_MERGED}.*.parquet"))
+    if unknown := [path for path in files if path not in _known]:
+        _known.update(_partitions_in(unknown))
+    return {key: path for path in files for key in _known[path]}
 
 
-@lru_cache(maxsize=1000)
-def _partitions_in(path: Path) -> tuple[str, ...]:
+def _partitions_in(files: Sequence[Path]) -> dict[Path, list[str]]:
     import duckdb
 
+    found: dict[Path, list[str]] = {path: [] for path in files}
     with duckdb.connect() as connection:
-        source = f"read_parquet({quoted(literal_path(str(path)))})"
-        return tuple(key for (key,) in connection.execute(f"SELECT DISTINCT _partition FROM {source}").fetchall())
+        rows = f"SELECT DISTINCT filename, _partition FROM read_parquet([{_listed(files)}], filename = true)"
+        for name, key in connection.execute(rows).fetchall():
+            found[Path(name)].append(key)
+    return found
 
 
 def merged_away(folder: Path, seconds: float) -> list[Path]:
