@@ -10,7 +10,7 @@ RUN := $(UV) run --no-sync
 # The tests start hundreds of processes, which share the compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check fast test fuzz coverage lint types audit licences processors bench ui clean
+.PHONY: help demo check fast test fuzz concurrency coverage lint types audit licences processors bench ui clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -52,6 +52,9 @@ types: .venv/.synced ## pyright
 audit: .venv/.synced ## known vulnerabilities of the locked dependencies, from pypi.org
 	@$(UV) export --frozen --quiet --no-dev --no-emit-project --output-file .venv/locked.txt
 	$(RUN) pip-audit --strict --disable-pip --progress-spinner off --requirement .venv/locked.txt
+
+concurrency: .venv/.synced ## five minutes of runs, backfills, predictions and queries at a time, on one data root
+	$(RUN) python -m rotator_assets_tests.concurrency
 
 licences: .venv/.synced ## write docs/licences.md, the licences of the locked dependencies
 	$(RUN) python -m rotator_assets_tests.licences

@@ -32,11 +32,11 @@ from rotator_assets.store.table_metadata import table_metadata
 from rotator_assets.store.table_store import TableStore
 from rotator_assets.store.tensors import ImageTensor
 from rotator_assets.surveys.datasets import DATASETS
-from rotator_assets.training.assets import as_predicted, predictions, rotator_classifier
+from rotator_assets.training.assets import as_predicted, predictions, rotator_classifier, training_name
 
 
 @training_report_asset(
-    code_version="6",
+    code_version="7",
     ins=of_dataset("image_tensors", "labeled_images"),
     deps=of_recipe("training", "prediction"),
     description="ROC curve with AUC and interval, confusion matrix at the threshold, baselines, and a gallery.",
@@ -61,6 +61,7 @@ def roc_report(
     recipe = as_predicted(models, repeats)
     sample = with_galaxies(predictions, labeled_images, recipe)
     key: dict[str, Any] = {"dataset": dataset, "recipe": name, "synthetic": models.synthetic}
+    trained_as = str(predictions["training"].iloc[0] or training_name(models, recipe))
     metrics = {
         **key,
         "population": recipe.population,
@@ -74,6 +75,7 @@ def roc_report(
         "device": models.device,
         "seconds": models.seconds,
         "run_id": context.run.run_id,
+        "training": trained_as,
     }
     curve = roc_curve_frame(NetworkScores.of(repeats))
     parts = fusion_parts(reads.table("fusion_predictions") if recipe.fuses else pd.DataFrame(columns=["part"]))
@@ -85,10 +87,10 @@ def roc_report(
     )
     pictures = roc_pictures(store.root, training, image_tensors)
     results = {"predictions": predictions, "repeat_predictions": repeats, "roc_curves": curve.assign(**key)}
-    kept = _keep_in_history(store, context.partition_key, models, recipe, metrics, results)
+    _keep_in_history(store, context.partition_key, models, recipe, metrics, results)
     fusion_picture(pictures, parts, **key)
     history = (reads.every("model_metrics_history"), reads.every("roc_curves_history"))
-    retraining_picture(pictures, *history, dataset, name, kept)
+    retraining_picture(pictures, *history, dataset, name, trained_as)
     context.log.info(
         f"AUC {metrics['auc']:.3f} [{metrics['auc_low']:.3f}, {metrics['auc_high']:.3f}], n = {len(sample)}"
     )
@@ -129,8 +131,8 @@ def _kept_metadata(results: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
 
 
 def _hash_of_results(metrics: dict) -> str:
-    """Hash of the metrics except run, time and device."""
-    return content_hash(pd.DataFrame([metrics]).drop(columns=["run_id", "seconds", "device"]))
+    """Hash of the metrics except run, training, time and device."""
+    return content_hash(pd.DataFrame([metrics]).drop(columns=["run_id", "seconds", "device", "training"]))
 
 
 def _mean_threshold(reads: Reads, recipe: Recipe) -> float:
@@ -151,26 +153,22 @@ def _keep_in_history(
     recipe: Recipe,
     metrics: dict,
     results: Mapping[str, pd.DataFrame],
-) -> str:
+) -> None:
     """Add a training to the history of all trainings, once even if it is reported several times.
 
     Networks whose predictions are made in another way than at first are added again. The row of the metrics is added
-    last: a training in ``model_metrics_history`` has all its ``results`` (frames by table). Returns the name in the
-    history.
+    last: a training in ``model_metrics_history`` has all its ``results`` (frames by table).
     """
     ended = max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras"))
-    otherwise = recipe.test_time_averaging != models.recipe.test_time_averaging
-    name = f"{models.folder.name}-{recipe.version('prediction')}" if otherwise else models.folder.name
     training = {
         "trained_at": pd.Timestamp(ended, unit="s").floor("ms"),
-        "training": name,
+        "training": metrics["training"],
         "run_id": metrics["run_id"],
         "recipe_version": recipe.version("training", "prediction"),
         "recipe_content": json.dumps({"name": recipe.name, **recipe.settings("training", "prediction")}),
     }
     for table, frame in {**results, "model_metrics": pd.DataFrame([metrics])}.items():
-        store.keep(f"{table}_history", f"{partition}.{name}", frame.assign(**training))
-    return name
+        store.keep(f"{table}_history", f"{partition}.{metrics['training']}", frame.assign(**training))
 
 
 def _confusion_markdown(metrics: dict) -> str:

@@ -39,13 +39,10 @@ _METRICS = (
     Column("device", "VARCHAR", "device that the training ran on"),
     *fields("seconds"),
     _RUN,
-    *fields("synthetic"),
+    *fields("training", "synthetic"),
 )
 
-_TRAINED = (
-    Column("trained_at", "TIMESTAMP", "end of the training", "UTC"),
-    Column("training", "VARCHAR", "name of the training: its folder under results/models"),
-)
+_TRAINED = Column("trained_at", "TIMESTAMP", "end of the training", "UTC")
 
 
 def _calibration(ending: str, when: str) -> tuple[Column, ...]:
@@ -138,25 +135,25 @@ TABLES = by_name(
     Table(
         "model_metrics_history",
         "model_metrics of every training so far; rows are never replaced.",
-        (*_METRICS, *_TRAINED, _RECIPE_CONTENT),
+        (*_METRICS, _TRAINED, _RECIPE_CONTENT),
         made_by=("roc_report",),
     ),
     Table(
         "roc_curves_history",
         "roc_curves of every training so far; rows are never replaced.",
-        (*ROC, *_TRAINED, _RUN, _VERSION, _RECIPE_CONTENT),
+        (*ROC, _TRAINED, *fields("training"), _RUN, _VERSION, _RECIPE_CONTENT),
         made_by=("roc_report",),
     ),
     Table(
         "predictions_history",
         "predictions of every training so far; rows are never replaced.",
-        (*TRAINING_TABLES["predictions"].columns, *_TRAINED),
+        (*TRAINING_TABLES["predictions"].columns, _TRAINED),
         made_by=("roc_report",),
     ),
     Table(
         "repeat_predictions_history",
         "repeat_predictions of every training so far; rows are never replaced.",
-        (*TRAINING_TABLES["repeat_predictions"].columns, *_TRAINED),
+        (*TRAINING_TABLES["repeat_predictions"].columns, _TRAINED),
         made_by=("roc_report",),
     ),
     Table(

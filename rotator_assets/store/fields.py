@@ -35,6 +35,12 @@ _ALL = (
     ),
     Column("object_id", "VARCHAR", "physical galaxy, shared by repeat observations: MaNGA-ID or subfind id"),
     Column("fold", "INTEGER", "cross-validation fold whose test part contains the row, from 0", required=True),
+    Column(
+        "training",
+        "VARCHAR",
+        "name of the training that the row comes from: its folder under results/models",
+        null="in results of earlier versions",
+    ),
     Column("member", "INTEGER", "number of the network among those of its fold, from 0"),
     Column("synthetic", "BOOLEAN", "true for rows made from synthetic files", required=True),
     # Morphology.

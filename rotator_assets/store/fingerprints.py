@@ -18,15 +18,16 @@ from rotator_assets.store.table_store import TableStore, reporting_damage, sessi
 
 NO_CONTENT = ("run_id", "seconds", "device", "trained_at", "training")
 """Columns that record when and how rows were made."""
-_known: dict[Path, str] = {}
+_known: dict[tuple[Path, str], str] = {}
+"""Fingerprints by file and partition."""
 
 
 def table_fingerprints(store: TableStore, table: str) -> dict[str, str]:
     """Return the fingerprint of each partition of a table; the order of the rows does not matter."""
     latest = store.latest_files(table)
-    if unknown := [path for path in latest.values() if path not in _known]:
-        _known.update(_read(store.tables[table], unknown))
-    return {key: _known[path] for key, path in latest.items() if path in _known}  # the others have just been removed
+    if unknown := {path for key, path in latest.items() if (path, key) not in _known}:
+        _known.update(_read(store.tables[table], sorted(unknown)))
+    return {key: _known[path, key] for key, path in latest.items() if (path, key) in _known}  # others were just removed
 
 
 def picture_fingerprints(root: DataRoot) -> dict[str, dict[str, str]]:
@@ -44,8 +45,8 @@ def picture_fingerprints(root: DataRoot) -> dict[str, dict[str, str]]:
     return found
 
 
-def _read(table: Table, files: list[Path]) -> dict[Path, str]:
-    """Return the fingerprint of each file: the number of rows, and the sum of the hashes of names and values.
+def _read(table: Table, files: list[Path]) -> dict[tuple[Path, str], str]:
+    """Return the fingerprint of each partition in files: number of rows, and sum of the hashes of names and values.
 
     A column missing in an older file is read as NULL and does not change the fingerprint. Raises InputError for a
     damaged file.
@@ -61,12 +62,12 @@ def _read(table: Table, files: list[Path]) -> dict[Path, str]:
             values = [f'{quoted(name + "=")} || CAST("{name}" AS VARCHAR)' for name in names]
             row = f"CASE WHEN _is_row THEN md5_number_lower(concat_ws(chr(31), {', '.join(values)})) END"
             found = connection.execute(
-                f"SELECT filename, count(*), coalesce(sum({row}), 0) FROM {source} GROUP BY filename"
+                f"SELECT filename, _partition, count(*), coalesce(sum({row}), 0) FROM {source} GROUP BY ALL"
             ).fetchall()
         except duckdb.IOException:  # a superseded file has just been removed: skip it
             parts = [[path] for path in files] if len(files) > 1 else []
-            return {path: fingerprint for part in parts for path, fingerprint in _read(table, part).items()}
-    return {Path(name): f"{count}:{int(total):x}" for name, count, total in found}
+            return {place: fingerprint for part in parts for place, fingerprint in _read(table, part).items()}
+    return {(Path(name), key): f"{count}:{int(total):x}" for name, key, count, total in found}
 
 
 @lru_cache(maxsize=50_000)

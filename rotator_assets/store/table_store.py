@@ -29,6 +29,16 @@ from rotator_assets.core.files import replacing
 from rotator_assets.store.checksums import PARQUET_OPTION, seal
 from rotator_assets.store.columns import Table
 from rotator_assets.store.frame_content import literal_path, quoted, rows_of
+from rotator_assets.store.history_files import (
+    age_seconds,
+    file_stem,
+    merge,
+    merged_away,
+    merged_partitions,
+    partition_of,
+    single_files,
+    version_of,
+)
 from rotator_assets.store.rows import Rows
 
 if TYPE_CHECKING:
@@ -121,10 +131,10 @@ class TableStore:
         if missing := set(schema.column_names) - set(frame.columns):
             raise KeyError(f"table {table}: the frame lacks {sorted(missing)}")
         older = self._versions(table, partition)
-        version = max(time.time_ns(), *(_version(path) + 1 for path in older), 0)
+        version = max(time.time_ns(), *(version_of(path) + 1 for path in older), 0)
         stamp = f"{quoted(partition)} AS _partition, CAST({version} AS UBIGINT) AS _version"
         mark = ", ".join(f"CAST(NULL AS {c.type})" for c in schema.columns)
-        target = self.root.tables / table / f"{_file_stem(partition)}.{version:0{_VERSION_DIGITS}d}.parquet"
+        target = self.root.tables / table / f"{file_stem(partition)}.{version:0{_VERSION_DIGITS}d}.parquet"
         with session() as connection, replacing(target) as temporary, TemporaryDirectory() as folder:
             rows = rows_of(connection, frame, schema, Path(folder))
             connection.execute(
@@ -139,13 +149,14 @@ class TableStore:
         """Return the files of earlier versions that no query can be reading any more."""
         found = []
         for table in self.tables:
-            files = sorted((self.root.tables / table).glob("[!_.]*.parquet"))
-            for _, versions in groupby(files, key=lambda path: path.name.rsplit(".", 2)[0]):
+            folder = self.root.tables / table
+            for _, versions in groupby(single_files(folder), key=partition_of):
                 found += _superseded(list(versions))
+            found += merged_away(folder, SUPERSEDED_SECONDS)
         return found
 
     def keep(self, table: str, partition: str, frame: pd.DataFrame) -> bool:
-        """Write a partition of a history table, which is never replaced.
+        """Write a partition of a history table, which is never replaced. Many partitions are merged into one file.
 
         Parameters
         ----------
@@ -162,9 +173,12 @@ class TableStore:
         KeyError
             If a column is missing.
         """
-        if self._versions(table, partition):
+        if self._file(table, partition) is not None:
             return False
         self.write(table, partition, frame)
+        merge(self.root.tables / table, _write_rows, time.time_ns())
+        for path in merged_away(self.root.tables / table, SUPERSEDED_SECONDS):
+            path.unlink(missing_ok=True)
         return True
 
     def read(self, table: str, partition: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -172,35 +186,40 @@ class TableStore:
 
         Raises FileNotFoundError where the partition was never written, InputError where its file is damaged.
         """
-        versions = self._versions(table, partition)
-        if not versions:
+        path = self._file(table, partition)
+        if path is None:
             raise FileNotFoundError(f"table {table} has no partition {partition}; materialize the asset first")
         wanted = ", ".join(f'"{name}"' for name in columns or self.tables[table].column_names)
         self._write_schema_files([self.tables[table]])  # columns missing in the file become NULL
-        files = ", ".join(
-            quoted(literal_path(str(path))) for path in (versions[-1], self._schema_file(self.tables[table]))
-        )
+        files = ", ".join(quoted(literal_path(str(path))) for path in (path, self._schema_file(self.tables[table])))
         source = f"read_parquet([{files}], union_by_name = true)"
         with reporting_damage(), session() as connection:
-            return connection.sql(f"SELECT {wanted} FROM {source} WHERE _is_row").df()
+            return connection.sql(
+                f"SELECT {wanted} FROM {source} WHERE _is_row AND _partition = $1", params=[partition]
+            ).df()
 
     def partitions(self, table: str) -> list[str]:
         """Return the keys of the existing partitions, sorted; two-dimensional keys are joined by ``|``."""
         return sorted(self.latest_files(table))
 
     def latest_files(self, table: str) -> dict[str, Path]:
-        """Return the file of the latest version of each partition."""
-        files = sorted((self.root.tables / table).glob("[!_.]*.parquet"))  # versions of a partition in order
-        return {path.name.rsplit(".", 2)[0].replace("__", "|"): path for path in files}
+        """Return the file of the latest version of each partition; several may be in one file."""
+        folder = self.root.tables / table
+        return {partition_of(path): path for path in single_files(folder)} | merged_partitions(folder)
 
     def newest_version(self, tables: Iterable[str]) -> int:
         """Return the version of the partition of these tables that was written last; 0 without any. Reads no file."""
-        return max((_version(path) for table in tables for path in self.latest_files(table).values()), default=0)
+        return max((version_of(path) for table in tables for path in self.latest_files(table).values()), default=0)
+
+    def _file(self, table: str, partition: str) -> Path | None:
+        """Return the file of the latest version of a partition; None where it was never written."""
+        versions = self._versions(table, partition)
+        return merged_partitions(self.root.tables / table).get(partition) or (versions[-1] if versions else None)
 
     def _versions(self, table: str, partition: str) -> list[Path]:
         """Return the files of a partition, the latest last."""
         digits = "[0-9]" * _VERSION_DIGITS
-        return sorted((self.root.tables / table).glob(f"{_file_stem(partition)}.{digits}.parquet"))
+        return sorted((self.root.tables / table).glob(f"{file_stem(partition)}.{digits}.parquet"))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
         """Return the result of a query; ``parameters`` are the values of ``$name`` in it."""
@@ -229,7 +248,7 @@ class TableStore:
     def files(self, table: str) -> list[Path]:
         """Return the files that the view of a table shows, and the one that has its columns."""
         self._write_schema_files([self.tables[table]])
-        return [*self.latest_files(table).values(), self._schema_file(self.tables[table])]
+        return [*set(self.latest_files(table).values()), self._schema_file(self.tables[table])]
 
     def publish(self) -> None:
         """Write the views into ``rotators.duckdb``; sessions that have it open keep working.
@@ -309,10 +328,16 @@ class TableStore:
         )
 
 
+def _write_rows(rows: str, target: Path) -> None:
+    """Write the rows of a SELECT, with the columns of bookkeeping, into a new file."""
+    with session() as connection, replacing(target) as temporary:
+        connection.execute(f"COPY ({rows}) TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)")
+
+
 def _superseded(versions: Sequence[Path]) -> Iterator[Path]:
     """Iterate over those versions of a partition, the latest last, that were replaced long enough ago."""
     for path, newer in pairwise(versions):
-        if _age_seconds(newer) > SUPERSEDED_SECONDS:
+        if age_seconds(newer) > SUPERSEDED_SECONDS:
             yield path
 
 
@@ -345,22 +370,6 @@ def _at_once(statements: str) -> str:
 def _identity(path: Path) -> str:
     """Return the inode of a file, which changes when the file is replaced; empty where there is none."""
     return str(path.stat().st_ino) if path.is_file() else ""
-
-
-def _file_stem(partition: str) -> str:
-    """Return the beginning of the file names of a partition; ``|`` of a two-dimensional key becomes ``__``."""
-    return partition.replace("|", "__")
-
-
-def _version(path: Path) -> int:
-    return int(path.name.rsplit(".", 2)[1])
-
-
-def _age_seconds(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:  # another run has removed it, so it was old
-        return float("inf")
 
 
 def _comments(table: Table, kind: str, schema: str = "") -> str:

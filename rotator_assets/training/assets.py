@@ -160,7 +160,7 @@ def rotator_classifier(
 
 
 @learning_asset(
-    code_version="7",
+    code_version="8",
     ins=of_dataset("image_tensors"),
     deps=[
         *of_recipe("training", "prediction"),
@@ -216,6 +216,8 @@ def predictions(
     fused = {"fusion_predictions": parts.predictions.assign(**key), "fusion_models": parts.models.assign(**key)}
     decisive = [*found.values(), *(fused.values() if recipe.fuses else ())]
     weights: dict[str, Any] = dict(parts.mean_weights(whole_of(recipe.fused_sets)))
+    training = training_name(rotator_classifier, recipe)
+    found |= {name: found[name].assign(training=training) for name in ("predictions", "repeat_predictions")}
     return dg.MaterializeResult(
         value={**found, **fused, **notices},
         data_version=dg.DataVersion("-".join(map(content_hash, decisive))),
@@ -274,6 +276,15 @@ def as_predicted(models: TrainedModels, repeat_predictions: pd.DataFrame) -> Rec
     """Return the recipe of the networks, with the prediction settings of the existing predictions."""
     averaged = bool(repeat_predictions["averaged"].any())
     return models.recipe.model_copy(update={"test_time_averaging": averaged})
+
+
+def training_name(models: TrainedModels, recipe: Recipe) -> str:
+    """Return the name of a training and its predictions: the folder of the networks.
+
+    Networks that predict in another way than they were trained to have the version of these settings in their name.
+    """
+    otherwise = recipe.test_time_averaging != models.recipe.test_time_averaging
+    return f"{models.folder.name}-{recipe.version('prediction')}" if otherwise else models.folder.name
 
 
 @contextmanager

@@ -178,7 +178,7 @@ TABLES = by_name(
                 "probability at and above which the fold classifies it as fast, mean over the repeats",
             ),
             Column("predicted_type", "TINYINT", "0 slow, 1 fast: whether probability_fast reaches threshold"),
-            *fields("synthetic"),
+            *fields("training", "synthetic"),
         ),
     ),
     Table(
@@ -192,7 +192,7 @@ TABLES = by_name(
                 "BOOLEAN",
                 "true where probability_fast comes from the mean logit of eight turned and mirrored copies",
             ),
-            *fields("synthetic"),
+            *fields("training", "synthetic"),
         ),
         made_by=("predictions",),
     ),

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
+from astropy.io import fits
 
 from rotator_assets_tests.surveys.seeds import GALAXY
 
@@ -57,6 +58,28 @@ def image_that_claims(rng: np.random.Generator, secret: Path) -> Case:
     cards = ["SIMPLE  =                    T", f"BITPIX  = {rng.choice([8, 16, -32, -64]):20}", f"NAXIS   = {axes:20}"]
     cards += [f"NAXIS{n}  = {rng.choice(CLAIMS):20}" for n in range(1, axes + 1)]
     return Case(f"manga/images/{GALAXY}.fits", _cards(*cards) + bytes(2880))
+
+
+def packed_image_that_claims(rng: np.random.Generator, secret: Path) -> Case:
+    """An image compressed by fpack whose header claims other sides, or larger tiles, than its rows hold."""
+    content = _packed_image(str(rng.choice(["RICE_1", "GZIP_1", "GZIP_2", "HCOMPRESS_1"])))
+    keys = rng.choice(["ZNAXIS1", "ZNAXIS2", "ZTILE1", "ZTILE2"], rng.integers(1, 5), replace=False)
+    for key in keys:
+        start = content.index(f"{key:8}=".encode())
+        claim = f"{key:8}= {rng.choice(CLAIMS[:4]):20}".ljust(80).encode()
+        content = content[:start] + claim + content[start + 80 :]
+    claims_sides = any(key.startswith("ZNAXIS") for key in keys)  # a wider tile alone does no harm
+    return Case(f"manga/images/{GALAXY}.fits", content, refused=claims_sides)
+
+
+@cache
+def _packed_image(kind: str) -> bytes:
+    packed = io.BytesIO()
+    pixels = np.arange(64 * 64, dtype=np.int16).reshape(64, 64)
+    tiles = (32, 64) if kind == "HCOMPRESS_1" else (1, 64)
+    image = fits.CompImageHDU(pixels, compression_type=kind, tile_shape=tiles)
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(packed)
+    return packed.getvalue()
 
 
 def table_that_claims(rng: np.random.Generator, secret: Path) -> Case:
@@ -261,6 +284,7 @@ def names_with_code(rng: np.random.Generator, secret: Path) -> Case:
 
 BUILDERS: tuple[Builder, ...] = (
     image_that_claims,
+    packed_image_that_claims,
     table_that_claims,
     continued_without_end,
     picture_bomb,
