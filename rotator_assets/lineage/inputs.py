@@ -268,7 +268,7 @@ def _with_exclusions(content: dict[str, Any], versions: list, excluded: dict[str
 
 
 def listed_files(folder: Path, *names: str) -> Iterator[tuple[str, Path, os.stat_result]]:
-    """Iterate over the files with these names or in these subfolders: names relative to the folder, paths and states."""
+    """Iterate over files with these names or in these subfolders: names relative to the folder, paths and states."""
     named = (folder / name for name in names)
     for path in (path for one in named for path in ([one] if one.is_file() else walk_files(one))):
         try:

@@ -137,11 +137,8 @@ class TableStore:
         target = self.root.tables / table / f"{file_stem(partition)}.{version:0{_VERSION_DIGITS}d}.parquet"
         with session() as connection, replacing(target) as temporary, TemporaryDirectory() as folder:
             rows = rows_of(connection, frame, schema, Path(folder))
-            connection.execute(
-                f"COPY (SELECT *, {stamp}, true AS _is_row FROM ({rows}) UNION ALL SELECT {mark}, {stamp}, false) "
-                f"TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd, {PARQUET_OPTION})"
-            )
-            seal(temporary)
+            everything = f"SELECT *, {stamp}, true AS _is_row FROM ({rows}) UNION ALL SELECT {mark}, {stamp}, false"
+            _write_sealed(connection, everything, temporary)
         for path in _superseded(older):
             path.unlink(missing_ok=True)
 
@@ -301,9 +298,7 @@ class TableStore:
         with session() as connection:
             for table in missing:
                 with replacing(self._schema_file(table)) as temporary:
-                    target = quoted(str(temporary))
-                    connection.execute(f"COPY ({_empty_select(table)}) TO {target} (FORMAT parquet, {PARQUET_OPTION})")
-                    seal(temporary)
+                    _write_sealed(connection, _empty_select(table), temporary)
 
     def _schema_file(self, table: Table) -> Path:
         version = hashlib.sha256(_empty_select(table).encode()).hexdigest()[:12]
@@ -331,7 +326,14 @@ class TableStore:
 def _write_rows(rows: str, target: Path) -> None:
     """Write the rows of a SELECT, with the columns of bookkeeping, into a new file."""
     with session() as connection, replacing(target) as temporary:
-        connection.execute(f"COPY ({rows}) TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)")
+        _write_sealed(connection, rows, temporary)
+
+
+def _write_sealed(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> None:
+    """Write the answer to a SELECT into a Parquet file with its checksum."""
+    target = quoted(str(path))
+    connection.execute(f"COPY ({select}) TO {target} (FORMAT parquet, COMPRESSION zstd, {PARQUET_OPTION})")
+    seal(path)
 
 
 def _superseded(versions: Sequence[Path]) -> Iterator[Path]:
