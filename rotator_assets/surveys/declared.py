@@ -15,7 +15,7 @@ from rotator_assets.surveys.own_columns import AVAILABLE
 
 BLOCK = "surveys"
 """Key of the blocks in ``settings.yaml``."""
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_NAME = re.compile(r"(?=.{1,32}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 RESERVED = ("profile", BLOCK, "results", "encoders", "datasets", "study", "all")
 """Names that keys of the settings, folders of a data root, or partitions have."""
 
@@ -49,7 +49,9 @@ def name_problem(name: str, taken: Collection[str]) -> str:
     if name in RESERVED:
         return f"'{name}' has another meaning here; choose another name"
     if not _NAME.fullmatch(name):
-        return f"'{name}' is not a valid name: it needs a lower-case letter, then at most 31 letters, digits and _"
+        return (
+            f"'{name}' is not a valid name: it needs a lower-case letter, then letters, digits and single _, 32 at most"
+        )
     return ""
 
 
