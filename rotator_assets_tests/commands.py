@@ -26,9 +26,13 @@ ROTATORS = str(Path(sys.executable).with_name("rotators"))
 """The installed command."""
 _TIMEOUT_S = 300
 
-_LIBRARIES = ("rotator_assets", "dagster", "matplotlib.pyplot", "sklearn.pipeline", "keras", "alibi.explainers")
+_LIBRARIES = (
+    *("rotator_assets", "alibi.explainers", "astropy.coordinates", "astropy.io.fits", "dagster", "duckdb", "keras"),
+    *("dagster._core.storage.event_log", "dagster._core.storage.runs", "matplotlib.backends.backend_pdf"),
+    *("matplotlib.pyplot", "photutils.segmentation", "sklearn.pipeline", "upath.core"),
+)
 _IMPORTED_FIRST = {
-    "this project": (*_LIBRARIES, "rotator_assets.cli", "rotator_assets.definitions"),
+    "this project": (*_LIBRARIES, "rotator_assets.cli", "rotator_assets.running"),
     "libraries": _LIBRARIES,  # the definitions have a partition for each recipe of the recipes file
 }
 _FORKS = multiprocessing.get_context("forkserver")

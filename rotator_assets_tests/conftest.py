@@ -77,8 +77,8 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Two processes more than processors for all tests, because those of the UI and of worker processes mostly wait."""
-    return None if config.option.markexpr else (os.cpu_count() or 1) + 2
+    """One process more than processors for all tests, because that of the UI mostly waits; each takes half a minute."""
+    return None if config.option.markexpr else (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

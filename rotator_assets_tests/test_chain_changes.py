@@ -25,6 +25,8 @@ from rotator_assets_tests.commands import ROTATORS, complaint, rotators
 pytestmark = pytest.mark.chain
 SETTINGS_DECIDE = ("galaxies", "labeled_galaxies", "lambda_r_agreement", "label_sensitivity")
 DATASET, RECIPE, OTHER_RECIPE = "manga-observed-64", "thesis", "r-band"
+LONG = {"bands": "r", "architecture": "small", "epochs": 500, "patience": 500}
+"""A training that starts fast and is seen at work."""
 
 
 @pytest.fixture
@@ -188,7 +190,7 @@ def write_recipe(tmp_path, monkeypatch):
 
     def write(**settings) -> Path:
         path = tmp_path / "recipes.yaml"
-        path.write_text(yaml.safe_dump({"recipes": {RECIPE: settings, "log": {"normalization": "log"}}}))
+        path.write_text(yaml.safe_dump({"recipes": {RECIPE: settings, OTHER_RECIPE: LONG}}))
         monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(path))
         return path
 
@@ -206,7 +208,7 @@ def test_several_edits_of_a_recipe_are_reported_as_one_change(changed_root, writ
 
 def test_an_edited_recipe_is_stale_and_retrained_by_run_stale(changed_root, write_recipe):
     first = open_store(changed_root).query("SELECT recipe_version FROM model_metrics")["recipe_version"][0]
-    write_recipe(normalization="log", epochs=2, attribution_steps=4, attribution_doublings=0)
+    write_recipe(normalization="log", architecture="small", epochs=1, attribution_steps=2, attribution_doublings=0)
     told = rotators("status", data=changed_root.path)
     assert told.returncode == 0, told.stderr
     line = next(line for line in told.stdout.splitlines() if "rotator_classifier" in line)
@@ -258,8 +260,7 @@ def test_stale_partitions_are_planned_with_what_comes_before_them():
 def _start_training(root: DataRoot) -> subprocess.Popen:
     """`rotators run` of a second training on a finished root, once that has trained an epoch.
 
-    Before, TensorFlow is imported, and an import may swallow an interrupt. All folds and epochs take long enough to be
-    seen at work.
+    Before, TensorFlow is imported, and an import may swallow an interrupt.
     """
     root.settings.write_text("profile: full")
     command = [ROTATORS, "run", "-d", DATASET, "-r", OTHER_RECIPE, "--data", str(root.path)]
@@ -278,7 +279,8 @@ def _start_training(root: DataRoot) -> subprocess.Popen:
     return process
 
 
-def test_an_interrupted_run_reports_one_line_and_no_partial_results(changed_root):
+def test_an_interrupted_run_reports_one_line_and_no_partial_results(changed_root, write_recipe):
+    write_recipe()
     process = _start_training(changed_root)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
@@ -289,7 +291,8 @@ def test_an_interrupted_run_reports_one_line_and_no_partial_results(changed_root
         open_models(changed_root.models / DATASET / OTHER_RECIPE)
 
 
-def test_a_killed_run_counts_as_failed_and_frees_the_training_pool(changed_root):
+def test_a_killed_run_counts_as_failed_and_frees_the_training_pool(changed_root, write_recipe):
+    write_recipe()
     process = _start_training(changed_root)
     with open_runner(changed_root) as runner:
         assert dg.DagsterRunStatus.STARTED in {run.status for run in runner.instance.get_runs()}  # at work: left alone

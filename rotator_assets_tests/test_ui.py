@@ -1,8 +1,8 @@
 """The real Dagster UI in a real browser: the asset graph, a partition materialized by clicking, figures, the report.
 
 After a recipe's normalization is edited, it shows what is stale and why, and a backfill retrains it. Comparison and
-report follow by themselves, with the AUC of the database. `thesis`, trained by the fixture, and `brief` are edited
-together, so that there are two partitions to backfill; `untouched` is not. All tests share one UI.
+report follow by themselves, with the AUC of the database. `brief` and `r-brief`, which train fast, are edited together,
+so that there are two partitions to backfill; `thesis` is not edited. All tests share one UI and one browser.
 """
 
 import re
@@ -21,11 +21,11 @@ from rotator_assets.core.number_text import with_interval
 from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE, RECIPES_FILE
 from rotator_assets.tables import open_store
 from rotator_assets_tests.commands import rotators
-from rotator_assets_tests.ui_driver import NEEDS_BROWSER, Ui, open_page, running_ui, screenshot
+from rotator_assets_tests.ui_driver import NEEDS_BROWSER, Ui, open_browser, open_page, running_ui, screenshot
 
 pytestmark = [*NEEDS_BROWSER, pytest.mark.timeout(1800)]
 DATASET = "manga-observed-64"
-EDITED = ("thesis", "brief")
+EDITED, UNTOUCHED = ("brief", "r-brief"), "thesis"
 FOLLOWS = {("recipe_comparison", DATASET), ("dataset_comparison", None), ("study_report", None)}
 TRAINED = ("rotator_classifier", "predictions", "roc_report", "galaxy_report", "candidates", "attribution_maps")
 STALE = {(asset, f"{DATASET}|{recipe}") for asset in TRAINED for recipe in EDITED}
@@ -36,9 +36,8 @@ def _write_recipes(file: Path, normalization: str) -> None:
     """The recipes of the package and two that train fast, with the normalization of those that are edited."""
     content = yaml.safe_load(RECIPES_FILE.read_text())
     fast = {"epochs": 1, "architecture": "small", "attribution_steps": 2, "attribution_doublings": 0}
-    content["recipes"] |= {"brief": dict(fast), "untouched": {**fast, "bands": "r"}}
-    for name in EDITED:
-        content["recipes"][name]["normalization"] = normalization
+    fast["normalization"] = normalization
+    content["recipes"] |= {"brief": fast, "r-brief": {**fast, "bands": "r"}}
     file.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
@@ -56,15 +55,22 @@ def ui(finished_root, recipes, tmp_path_factory):
     shutil.copytree(finished_root, folder / "root", copy_function=shutil.copy2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(ENVIRONMENT_VARIABLE, str(recipes))
-        done = rotators("run", "-d", DATASET, "-r", "brief", "-r", "untouched", "--jobs", "1", data=folder / "root")
+        recipes = [part for name in EDITED for part in ("-r", name)]
+        done = rotators("run", "-d", DATASET, *recipes, "--jobs", "1", data=folder / "root")
         assert done.returncode == 0, done.stderr
         with running_ui(folder / "root", folder / "ui.log") as running:
             yield running
 
 
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as browser:
+        yield browser
+
+
 @pytest.fixture
-def page(request):
-    with open_page() as page:
+def page(browser, request):
+    with open_page(browser) as page:
         yield page
         screenshot(page, request.node.name)
 
@@ -154,7 +160,7 @@ def test_only_this_machine_and_no_page_of_another_site_is_served(ui):
 @pytest.mark.chain
 def test_an_edited_normalization_is_stale_backfilled_and_kept(ui, page, recipes):
     first = _metrics(ui)
-    assert set(first.index) == {*EDITED, "untouched"}
+    assert set(first.index) == {*EDITED, UNTOUCHED}
     assert _stale(ui) == set()
     edited_at = time.time()
 
@@ -171,15 +177,15 @@ def test_an_edited_normalization_is_stale_backfilled_and_kept(ui, page, recipes)
     assert _trained_one_after_the_other(_backfill(ui, backfill)["runs"])
 
     second = _metrics(ui)
-    assert second.loc["untouched"].equals(first.loc["untouched"])
+    assert second.loc[UNTOUCHED].equals(first.loc[UNTOUCHED])
     history = open_store(ui.root).query(f"FROM model_metrics_history WHERE dataset = '{DATASET}' ORDER BY trained_at")
     for name in EDITED:
         kept = history[history["recipe"] == name]
         assert list(kept["auc"]) == [first.loc[name, "auc"], second.loc[name, "auc"]]
         assert list(kept["recipe_version"]) == [first.loc[name, "recipe_version"], second.loc[name, "recipe_version"]]
         assert kept["recipe_version"].nunique() == kept["run_id"].nunique() == 2
-    assert (ui.root.figures / DATASET / "thesis" / "history_roc.png").stat().st_size > 5_000
-    _see_the_new_auc(ui, page, second.loc["thesis", "auc"])
+    assert (ui.root.figures / DATASET / EDITED[0] / "history_roc.png").stat().st_size > 5_000
+    _see_the_new_auc(ui, page, second.loc[EDITED[0], "auc"])
 
     in_database = {row.Index: with_interval(row.auc, row.auc_low, row.auc_high) for row in second.itertuples()}
     ui.wait_until(lambda: _aucs_in_report(ui) == in_database, 300, "the report follows")
@@ -247,13 +253,13 @@ def _open_partition(ui: Ui, page, asset: str, recipe: str) -> None:
 
 def _see_why(ui: Ui, page) -> None:
     """The partition says that its recipe has changed, and the recipe says from what to what."""
-    _open_partition(ui, page, "rotator_classifier", "thesis")
+    _open_partition(ui, page, "rotator_classifier", EDITED[0])
     page.get_by_text("Unsynced (1)").hover()
     page.get_by_text("1 upstream data version change").wait_for()
     page.get_by_text("training_recipe").first.wait_for()
     page.get_by_text("has a new data version").wait_for()
     screenshot(page, "backfill_1_stale")
-    page.goto(f"{ui.url}/assets/training_recipe?view=events&partition=thesis")
+    page.goto(f"{ui.url}/assets/training_recipe?view=events&partition={EDITED[0]}")
     page.get_by_role("row").filter(has_text="changed").get_by_text(CHANGE).first.wait_for()
     screenshot(page, "backfill_2_reason")
     page.goto(f"{ui.url}/locations/rotator_assets/sensors/input_changes")
@@ -315,7 +321,7 @@ def _trained_one_after_the_other(runs: list[dict]) -> bool:
 
 
 def _see_the_new_auc(ui: Ui, page, auc: float) -> None:
-    _open_partition(ui, page, "roc_report", "thesis")
+    _open_partition(ui, page, "roc_report", EDITED[0])
     page.get_by_text(str(shown(auc)), exact=True).wait_for()
     page.get_by_text("figure_history_roc").wait_for()
     page.wait_for_load_state("networkidle")

@@ -92,16 +92,23 @@ def running_ui(root: Path, log: Path) -> Iterator[Ui]:
 
 
 @contextmanager
-def open_page() -> Iterator:
-    """An empty page of a headless chromium."""
+def open_browser() -> Iterator:
+    """A headless chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, env=users_variables())
-        page = browser.new_page(viewport={"width": 1500, "height": 950})
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def open_page(browser) -> Iterator:
+    """An empty page, without what earlier pages have stored."""
+    with browser.new_context(viewport={"width": 1500, "height": 950}) as context:
+        page = context.new_page()
         page.set_default_timeout(60_000)
         yield page
-        browser.close()
 
 
 def screenshot(page, name: str) -> None:

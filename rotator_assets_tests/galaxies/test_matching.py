@@ -139,6 +139,7 @@ def test_ellipticity_of_the_lambda_r_table_fills_in():
 ids = st.lists(st.sampled_from("abcdefgh"), max_size=12)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(ids.map(lambda names: list(dict.fromkeys(names))), ids, ids)
 def test_matching_never_loses_or_multiplies_rows(names, photometry_ids, kinematics_ids):

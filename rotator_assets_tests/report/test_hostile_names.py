@@ -15,7 +15,7 @@ from rotator_assets.report.page import (
     save_report,
 )
 from rotator_assets_tests.report.test_page import _png
-from rotator_assets_tests.ui_driver import NEEDS_BROWSER, open_page
+from rotator_assets_tests.ui_driver import NEEDS_BROWSER, open_browser, open_page
 
 pytestmark = NEEDS_BROWSER
 
@@ -50,7 +50,7 @@ def test_names_are_text_in_every_part_of_the_report(tmp_path):
         ),
     )
     path = save_report(context, tmp_path / "report.html")
-    with open_page() as page:
+    with open_browser() as browser, open_page(browser) as page:
         asked = []
         page.on("request", lambda request: asked.append(request.url))
         page.on("dialog", lambda dialog: asked.append(dialog.message))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from rotator_assets.report.printing import print_report
-from rotator_assets_tests.ui_driver import NEEDS_BROWSER, open_page, screenshot
+from rotator_assets_tests.ui_driver import NEEDS_BROWSER, open_browser, open_page, screenshot
 
 pytestmark = NEEDS_BROWSER
 
@@ -16,7 +16,7 @@ A4_PX = {":not(.wide)": 794 - 2 * MARGIN_PX, ".wide": 1123 - 2 * MARGIN_PX}
 
 @pytest.fixture(scope="module")
 def browser_page():
-    with open_page() as page:
+    with open_browser() as browser, open_page(browser) as page:
         yield page
 
 

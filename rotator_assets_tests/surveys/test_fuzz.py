@@ -16,7 +16,7 @@ import pytest
 
 from rotator_assets_tests.surveys.fuzzing import LIMIT_SECONDS
 
-COUNT = int(os.environ.get("ROTATORS_FUZZ", 600))
+COUNT = int(os.environ.get("ROTATORS_FUZZ", 300))
 PARTS = 1 if COUNT < 1000 else 2
 """Processes at a time; few files do not repay the imports of another one."""
 OUT_OF_MEMORY = ("memory", "unable to allocate")

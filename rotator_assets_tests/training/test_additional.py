@@ -178,7 +178,7 @@ def test_answers_of_the_test_part_do_not_reach_its_network(survey, additional, t
 
 
 def test_members_of_a_fold_are_averaged(survey, additional, tmp_path):
-    recipe = RECIPE.model_copy(update={"members": 2, "folds": 2, "epochs": 1})
+    recipe = RECIPE.model_copy(update={"members": 2, "folds": 2, "epochs": 1, "architecture": "small"})
     trained = train(survey, additional, tmp_path / "models", recipe)
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["fold-0.keras", "fold-1.keras"]
     assert list(trained.history["member"]) == [0, 1, 0, 1]

@@ -136,8 +136,6 @@ def test_mobilenet_is_the_published_network(mobilenet, tmp_path):
     loaded = load_model(tmp_path / "network.keras")
     seen = images(3, bands=1)
     np.testing.assert_array_equal(loaded(seen, training=False), network(seen, training=False))
-    explained = integrated_gradients(loaded, seen, np.zeros((PX, PX, 1), np.float32), n_steps=8)
-    assert np.isfinite(explained.maps).all() and (explained.maps != 0).any()
 
 
 def test_mobilenet_learns_a_planted_pattern(mobilenet):

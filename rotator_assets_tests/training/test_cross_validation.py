@@ -237,7 +237,7 @@ def test_classes_have_equal_weight_unless_the_recipe_says_otherwise(survey, tmp_
     images, labels, objects = survey
     uneven = np.flatnonzero((labels == 1) | (np.arange(len(labels)) % 5 == 0))  # few slow rotators
     uneven_survey = images[uneven], labels[uneven], objects[uneven]
-    still = short(epochs=1, folds=2, learning_rate=1e-9)
+    still = short(epochs=1, split="holdout", learning_rate=1e-9)
     weighted = run(uneven_survey, still, tmp_path)
     unweighted = run(uneven_survey, still.model_copy(update={"imbalance": "none"}), tmp_path)
     assert not np.allclose(weighted.history.val_loss, unweighted.history.val_loss)
