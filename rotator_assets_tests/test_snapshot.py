@@ -13,6 +13,7 @@ import pytest
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.definitions import definitions
+from rotator_assets.lineage.observed_results import RECORDS
 from rotator_assets.orchestration.plans import DATASET_ASSETS, SURVEY_ASSETS
 from rotator_assets.store.tensors import open_tensor
 from rotator_assets.tables import TABLES, open_store
@@ -83,7 +84,7 @@ def results(root: DataRoot) -> dict[str, object]:
     untrained = {*SURVEY_ASSETS, *DATASET_ASSETS}
     found: dict[str, object] = {}
     for name in sorted(TABLES):
-        if not store.partitions(name):
+        if name in RECORDS or not store.partitions(name):
             continue
         frame = store.query(f'FROM "{name}"')
         if untrained.issuperset(TABLES[name].made_by):
