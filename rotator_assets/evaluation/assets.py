@@ -158,11 +158,10 @@ def _keep_in_history(
     last: a training in ``model_metrics_history`` has all its ``results`` (frames by table). Returns the name in the
     history.
     """
-    ended = max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras"))
     otherwise = recipe.test_time_averaging != models.recipe.test_time_averaging
     name = f"{models.folder.name}-{recipe.version('prediction')}" if otherwise else models.folder.name
     training = {
-        "trained_at": pd.Timestamp(ended, unit="s").floor("ms"),
+        "trained_at": training_end(store, models),
         "training": name,
         "run_id": metrics["run_id"],
         "recipe_version": recipe.version("training", "prediction"),
@@ -171,6 +170,20 @@ def _keep_in_history(
     for table, frame in {**results, "model_metrics": pd.DataFrame([metrics])}.items():
         store.keep(f"{table}_history", f"{partition}.{name}", frame.assign(**training))
     return name
+
+
+def training_end(store: TableStore, models: TrainedModels) -> pd.Timestamp:
+    """Return when a training ended, to the millisecond.
+
+    Trainings are ordered by this time, so it is later than that of the one before, also if the clock was set back.
+    """
+    ended = pd.Timestamp(max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras")), unit="s").floor("ms")
+    before = store.query(
+        "SELECT max(trained_at) AS ended FROM model_metrics_history "
+        "WHERE dataset = $dataset AND recipe = $recipe AND NOT starts_with(training, $training)",
+        {"dataset": models.folder.parent.parent.name, "recipe": models.recipe.name, "training": models.folder.name},
+    )["ended"][0]
+    return ended if pd.isna(before) else max(ended, before + pd.Timedelta(milliseconds=1))
 
 
 def _confusion_markdown(metrics: dict) -> str:
