@@ -152,6 +152,8 @@ def run(
             raise InputError(f"there is no recipe '{name}'; the recipes are: {', '.join(known)}")
     chosen_datasets = [dataset_of(key).key for key in dict.fromkeys(datasets)]
     load_settings(root)
+    if not dry_run:
+        _remove_damaged_tables(root)
     if everything_stale:
         steps = _stale_steps(root, dry_run)
         if not steps:
@@ -270,6 +272,15 @@ def _require_free(port: int) -> None:
                 raise  # a machine may have no IPv6
 
 
+def _remove_damaged_tables(root: DataRoot) -> None:
+    """Remove table files that cannot be read, so that their partitions are stale in place of stopping the run."""
+    from rotator_assets.tables import open_store
+
+    for path in open_store(root).damaged():
+        path.unlink(missing_ok=True)
+        click.echo(f"{path}: was damaged and is removed; `rotators run --stale` makes its rows again")
+
+
 def _buildable(root: DataRoot, verbosity: Verbosity) -> tuple[list[str], list[str]]:
     """Return the datasets that can be built, and the surveys with catalogues only; say what is left out, and why.
 
@@ -338,7 +349,10 @@ def _execute(
         click.echo(f"not run: {title} ({reason})")
     if outcome.failed:
         errors = {title: input_error(error) for title, error in outcome.failed.items()}
-        messages = [f"{t}: {e or repr(outcome.failed[t])}" for t, e in errors.items()]
+        failed: dict[str, list[str]] = {}
+        for title, error in errors.items():
+            failed.setdefault(str(error or repr(outcome.failed[title])), []).append(title)
+        messages = [f"{', '.join(titles)}: {message}" for message, titles in failed.items()]
         click.echo(f"rotators: {' '.join('; '.join(messages).split())}", err=True)
         raise SystemExit(2 if all(errors.values()) else 1)
     click.echo(f"report: {root.report}")

@@ -29,6 +29,7 @@ from rotator_assets.core.files import replacing
 from rotator_assets.store.columns import Table
 from rotator_assets.store.frame_content import literal_path, quoted, rows_of
 from rotator_assets.store.rows import Rows
+from rotator_assets.store.whole_files import is_whole_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,6 +38,8 @@ STORAGE_VERSION = "v1.4.0"
 """Oldest DuckDB that can open the database files: the lowest version that pyproject.toml allows."""
 
 _VERSION_DIGITS = 20
+_DIGITS = "[0-9]" * _VERSION_DIGITS
+"""Pattern of a version in the name of a file."""
 SUPERSEDED_SECONDS = 900.0
 """How long a superseded file is kept. A query that takes longer between listing and reading files may fail."""
 
@@ -89,7 +92,7 @@ def reporting_damage() -> Generator[None]:
         yield
     except duckdb.Error as error:
         raise InputError(
-            f"a table cannot be read: {str(error).splitlines()[0]}; remove that file and rebuild it (`rotators run`)"
+            f"a table cannot be read: {str(error).splitlines()[0]}; remove that file, then run `rotators run --stale`"
         ) from error
 
 
@@ -120,7 +123,7 @@ class TableStore:
         if missing := set(schema.column_names) - set(frame.columns):
             raise KeyError(f"table {table}: the frame lacks {sorted(missing)}")
         older = self._versions(table, partition)
-        version = max(time.time_ns(), *(_version(path) + 1 for path in older), 0)
+        version = max(time.time_ns(), self.newest_version(self.tables) + 1)  # the clock may have been set back
         stamp = f"{quoted(partition)} AS _partition, CAST({version} AS UBIGINT) AS _version"
         mark = ", ".join(f"CAST(NULL AS {c.type})" for c in schema.columns)
         target = self.root.tables / table / f"{_file_stem(partition)}.{version:0{_VERSION_DIGITS}d}.parquet"
@@ -130,8 +133,13 @@ class TableStore:
                 f"COPY (SELECT *, {stamp}, true AS _is_row FROM ({rows}) UNION ALL SELECT {mark}, {stamp}, false) "
                 f"TO {quoted(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
             )
-        for path in _superseded(older):
+        for path in {*_superseded(older), *(path for path in older if not is_whole_table(path))}:
             path.unlink(missing_ok=True)
+
+    def damaged(self) -> list[Path]:
+        """Return the table files that are cut short or no Parquet files, which stop every query of their table."""
+        files = (path for table in self.tables for path in sorted((self.root.tables / table).glob("*.parquet")))
+        return [path for path in files if not is_whole_table(path)]
 
     def superseded(self) -> list[Path]:
         """Return the files of earlier versions that no query can be reading any more."""
@@ -193,12 +201,12 @@ class TableStore:
 
     def newest_version(self, tables: Iterable[str]) -> int:
         """Return the version of the partition of these tables that was written last; 0 without any. Reads no file."""
-        return max((_version(path) for table in tables for path in self.latest_files(table).values()), default=0)
+        files = (path for table in tables for path in (self.root.tables / table).glob(f"*.{_DIGITS}.parquet"))
+        return max(map(_version, files), default=0)
 
     def _versions(self, table: str, partition: str) -> list[Path]:
         """Return the files of a partition, the latest last."""
-        digits = "[0-9]" * _VERSION_DIGITS
-        return sorted((self.root.tables / table).glob(f"{_file_stem(partition)}.{digits}.parquet"))
+        return sorted((self.root.tables / table).glob(f"{_file_stem(partition)}.{_DIGITS}.parquet"))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
         """Return the result of a query; ``parameters`` are the values of ``$name`` in it."""

@@ -91,3 +91,14 @@ def test_a_recipe_with_removed_settings_says_what_to_do(tmp_path):
     (tmp_path / "model.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="another version of this program; materialize rotator_classifier again"):
         open_models(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"folder": 1}', "null"])
+def test_a_damaged_manifest_says_what_to_do_and_is_replaced(tmp_path, content):
+    commit_models(trained(tmp_path))
+    (tmp_path / "model.json").write_text(content)
+    with pytest.raises(InputError, match=r"model.json: is damaged; train again \(`rotators run --stale`\)"):
+        open_models(tmp_path)
+    again = trained(tmp_path, 2)
+    commit_models(again)
+    assert open_models(tmp_path) == again
