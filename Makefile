@@ -10,7 +10,7 @@ RUN := $(UV) run --no-sync
 # The tests start hundreds of processes, which share the compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check fast test fuzz concurrency coverage lint types audit licences processors bench ui clean
+.PHONY: help demo check fast test fuzz chaos concurrency coverage lint types audit licences processors bench ui clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,6 +33,9 @@ test: .venv/.synced ## every test
 
 fuzz: .venv/.synced ## 10 000 damaged and hostile input files
 	ROTATORS_FUZZ=10000 $(RUN) pytest rotator_assets_tests/surveys/test_fuzz.py --timeout 3600
+
+chaos: .venv/.synced ## kill commands at named points and random moments, and give them again: make chaos CHAOS="--part 1/4"
+	$(RUN) python -m rotator_assets_tests.chaos $(CHAOS)
 
 coverage: .venv/.synced ## every test, and the fraction of the package that they run
 	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder --cov

@@ -21,6 +21,7 @@ from multiprocessing.managers import BaseManager
 from pathlib import Path
 
 from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE
+from rotator_assets_tests.chaos import switch
 
 ROTATORS = str(Path(sys.executable).with_name("rotators"))
 """The installed command."""
@@ -191,6 +192,7 @@ def _command(command: list[str], environment: Mapping[str, str], folder: str, pr
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = command
+    switch.arm()
     if command[0] != ROTATORS:
         exec(command[0], {"__name__": "__main__"})
         return

@@ -11,12 +11,13 @@ import pandas as pd
 from rotator_assets.attribution.attribution_files import (
     SkyPlace,
     explanation_cards,
+    maps_path,
     remove_other_files,
     write_attribution,
 )
 from rotator_assets.attribution.attribution_pictures import attribution_pictures
 from rotator_assets.core import progress
-from rotator_assets.core.files import replacing
+from rotator_assets.core.files import allocate, replacing
 from rotator_assets.core.frames import parts_of
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.profiles import effective_recipe
@@ -69,10 +70,12 @@ def attribution_maps(
     files = _Files(store.root.attributions / dataset / name / "fits", key, sample, places)
     numbers = AttributionNumbers(sample, image_tensors.size_px, recipe.band_indices)
     images = image_tensors.select(sample["galaxy_id"])
-    path = store.root.attributions / dataset / name / "maps.npy"
+    path = maps_path(store.root.attributions / dataset / name)
     with replacing(path) as temporary:
         shape = (len(sample), image_tensors.size_px, image_tensors.size_px)
         maps = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+        with temporary.open("rb+") as file:
+            allocate(file.fileno(), temporary.stat().st_size)
         explained = sample[["galaxy_id"]].assign(**key, map_row=np.arange(len(sample)), n_steps=0)
         explained[_EXPLAINED] = np.nan
         done = 0

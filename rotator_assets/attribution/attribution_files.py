@@ -76,6 +76,11 @@ class SkyPlace:
         }
 
 
+def maps_path(folder: Path) -> Path:
+    """Return the path of the maps of a training, float32 (n, ny, nx), for its folder of attributions."""
+    return folder / "maps.npy"
+
+
 def write_attribution(
     folder: Path,
     galaxy_id: str,

@@ -24,7 +24,7 @@ from rotator_assets.cli.survey import survey
 from rotator_assets.cli.upkeep import clean
 from rotator_assets.cli.verification import reproduce, verify
 from rotator_assets.core import environment
-from rotator_assets.core.errors import InputError
+from rotator_assets.core.errors import FULL_DISK, InputError, is_full_disk
 
 
 class _InOrder(click.Group):
@@ -108,6 +108,11 @@ def main() -> None:
         raise SystemExit(141) from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        message, status = f"{where}{error.strerror or error}; check the path, its permissions and the disk", 2
+        remedy = f"{error.strerror or error}; check the path, its permissions and the disk"
+        message, status = where + (FULL_DISK if is_full_disk(error) else remedy), 2
+    except Exception as error:
+        if not is_full_disk(error):
+            raise
+        message, status = FULL_DISK, 2
     click.echo(f"rotators: {' '.join(message.split())}", err=True)
     raise SystemExit(status)

@@ -153,6 +153,8 @@ def run(
             raise InputError(f"there is no recipe '{name}'; the recipes are: {', '.join(known)}")
     load_settings(root)  # may have an error in the block of a survey
     chosen_datasets = [dataset_of(key).key for key in dict.fromkeys(datasets)]
+    if not dry_run:
+        _set_damaged_tables_aside(root)
     if everything_stale:
         steps = _stale_steps(root, dry_run)
         if not steps:
@@ -271,6 +273,19 @@ def _require_free(port: int) -> None:
                 raise  # a machine may have no IPv6
 
 
+def _set_damaged_tables_aside(root: DataRoot) -> None:
+    """Rename table files that cannot be read, so that their partitions are stale in place of stopping the run."""
+    from rotator_assets.tables import open_store
+
+    store = open_store(root)
+    for path in store.damaged():
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        kept = store.tables[path.parent.name].kept
+        lost = "its trainings are no longer listed" if kept else "`rotators run --stale` makes its rows again"
+        click.echo(f"{path}: is damaged, now {aside.name}; {lost}")
+
+
 def _buildable(root: DataRoot, verbosity: Verbosity) -> tuple[list[str], list[str]]:
     """Return the datasets that can be built, and the surveys with catalogues only; say what is left out, and why.
 
@@ -340,7 +355,10 @@ def _execute(
         click.echo(f"not run: {title} ({reason})")
     if outcome.failed:
         errors = {title: input_error(error) for title, error in outcome.failed.items()}
-        messages = [f"{t}: {e or repr(outcome.failed[t])}" for t, e in errors.items()]
+        failed: dict[str, list[str]] = {}
+        for title, error in errors.items():
+            failed.setdefault(str(error or repr(outcome.failed[title])), []).append(title)
+        messages = [f"{', '.join(titles)}: {message}" for message, titles in failed.items()]
         click.echo(f"rotators: {' '.join('; '.join(messages).split())}", err=True)
         raise SystemExit(2 if all(errors.values()) else 1)
     click.echo(f"report: {root.report}")

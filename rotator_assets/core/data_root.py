@@ -55,7 +55,7 @@ class DataRoot:
 
     def require_writable(self) -> None:
         """Raise InputError where results cannot be written."""
-        for folder in (self.path, self.results, self.dagster_home, self.tables):
+        for folder in (self.path, self.results, *sorted(self.results.glob("*"))):
             if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
                 raise InputError(f"{folder}: cannot be written to; check its permissions, or work on a copy")
 

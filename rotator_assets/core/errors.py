@@ -1,5 +1,12 @@
 """Errors whose message tells the user what is wrong with the input."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from errno import EDQUOT, ENOSPC
+
+FULL_DISK = "the disk is full; free some space, then give the command again: what was finished is kept"
+
 
 class InputError(ValueError):
     """Invalid input or usage.
@@ -19,3 +26,23 @@ class UnusableKinematics(ValueError):
 
 class RefusedKinematics(UnusableKinematics):
     """lambda_R of one galaxy was measured and rejected by a quality cut of the settings."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Iterate over an error, its cause or context, the cause of that, and so on."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # chains of contexts may be circular
+        yield error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Return whether an error comes from a full disk, in the words of the system, of DuckDB, HDF5 or SQLite."""
+    return any(_is_full_disk(one) for one in causes(error))
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    told = str(error).lower()
+    texts = ("no space left on device", "disk quota exceeded", "disk is full")
+    return getattr(error, "errno", None) in (ENOSPC, EDQUOT) or any(text in told for text in texts)

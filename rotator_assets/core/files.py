@@ -107,6 +107,17 @@ def replacing(target: Path, ending: str = ".part", temporary: Path | None = None
         temporary.unlink(missing_ok=True)
 
 
+def allocate(file: int, n_bytes: int) -> None:
+    """Make an open file at least so large, with space on the disk for all of it. Raises OSError where the disk is full.
+
+    A memory map of a file with gaps would kill the process that writes to it on a full disk.
+    """
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        os.posix_fallocate(file, 0, n_bytes)
+    elif os.fstat(file).st_size < n_bytes:
+        os.truncate(file, n_bytes)
+
+
 def onto_disk(*paths: Path) -> None:
     """Wait until these files, and the names in these folders, are on the disk and survive a power loss.
 

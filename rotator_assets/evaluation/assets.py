@@ -159,9 +159,8 @@ def _keep_in_history(
     Networks whose predictions are made in another way than at first are added again. The row of the metrics is added
     last: a training in ``model_metrics_history`` has all its ``results`` (frames by table).
     """
-    ended = max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras"))
     training = {
-        "trained_at": pd.Timestamp(ended, unit="s").floor("ms"),
+        "trained_at": training_end(store, models),
         "training": metrics["training"],
         "run_id": metrics["run_id"],
         "recipe_version": recipe.version("training", "prediction"),
@@ -169,6 +168,20 @@ def _keep_in_history(
     }
     for table, frame in {**results, "model_metrics": pd.DataFrame([metrics])}.items():
         store.keep(f"{table}_history", f"{partition}.{metrics['training']}", frame.assign(**training))
+
+
+def training_end(store: TableStore, models: TrainedModels) -> pd.Timestamp:
+    """Return when a training ended, to the millisecond.
+
+    Trainings are ordered by this time, so it is later than that of the one before, also if the clock was set back.
+    """
+    ended = pd.Timestamp(max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras")), unit="s").floor("ms")
+    before = store.query(
+        "SELECT max(trained_at) AS ended FROM model_metrics_history "
+        "WHERE dataset = $dataset AND recipe = $recipe AND NOT starts_with(training, $training)",
+        {"dataset": models.folder.parent.parent.name, "recipe": models.recipe.name, "training": models.folder.name},
+    )["ended"][0]
+    return ended if pd.isna(before) else max(ended, before + pd.Timedelta(milliseconds=1))
 
 
 def _confusion_markdown(metrics: dict) -> str:

@@ -136,24 +136,28 @@ TABLES = by_name(
         "model_metrics_history",
         "model_metrics of every training so far; rows are never replaced.",
         (*_METRICS, _TRAINED, _RECIPE_CONTENT),
+        kept=True,
         made_by=("roc_report",),
     ),
     Table(
         "roc_curves_history",
         "roc_curves of every training so far; rows are never replaced.",
         (*ROC, _TRAINED, *fields("training"), _RUN, _VERSION, _RECIPE_CONTENT),
+        kept=True,
         made_by=("roc_report",),
     ),
     Table(
         "predictions_history",
         "predictions of every training so far; rows are never replaced.",
         (*TRAINING_TABLES["predictions"].columns, _TRAINED),
+        kept=True,
         made_by=("roc_report",),
     ),
     Table(
         "repeat_predictions_history",
         "repeat_predictions of every training so far; rows are never replaced.",
         (*TRAINING_TABLES["repeat_predictions"].columns, _TRAINED),
+        kept=True,
         made_by=("roc_report",),
     ),
     Table(

@@ -306,8 +306,8 @@ def _keep_manifest(instance: dg.DagsterInstance, now: Input) -> None:
     path = _manifest(instance, now.asset, now.partition, now.version)
     with replacing(path) as temporary:
         temporary.write_bytes(gzip.compress(json.dumps(now.content).encode(), compresslevel=5))
-    kept = sorted(path.parent.glob(f"{path.name.removesuffix(now.version + '.json.gz')}*.json.gz"), key=_changed_ns)
-    for old in kept[:-_MANIFESTS_KEPT]:
+    others = {*path.parent.glob(f"{path.name.removesuffix(now.version + '.json.gz')}*.json.gz")} - {path}
+    for old in sorted(others, key=_changed_ns)[: 1 - _MANIFESTS_KEPT]:
         old.unlink(missing_ok=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -51,16 +51,24 @@ class _Loading(LoadingContext):
         return self._loaders
 
 
-class Staleness:
-    """The state of the materialized partitions of an instance; create a new one after a run."""
+Lost = Callable[[str, str | None, Mapping[str, Any]], str | None]
+"""Says what is lost of a materialization, given by its asset, partition and metadata; None where nothing is."""
 
-    def __init__(self, instance: dg.DagsterInstance, graph: BaseAssetGraph) -> None:
-        self._instance, self._graph = instance, graph
+
+class Staleness:
+    """The state of the materialized partitions of an instance; create a new one after a run.
+
+    ``lost`` finds results whose files are gone or damaged, which are stale, too; by default, files are not looked at.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, graph: BaseAssetGraph, lost: Lost = lambda *_: None) -> None:
+        self._instance, self._graph, self._lost = instance, graph, lost
         self._resolver = StaleStatusResolver(instance, graph, _Loading(instance))
 
     def is_fresh(self, asset: str, partition: str | None) -> bool:
-        """Return True where the partition was materialized from its current inputs."""
-        return self._resolver.get_status(dg.AssetKey(asset), partition) == StaleStatus.FRESH
+        """Return True where the partition was materialized from its current inputs, and is still there."""
+        key = dg.AssetKey(asset)
+        return self._resolver.get_status(key, partition) == StaleStatus.FRESH and not self._what_is_lost(key, partition)
 
     def was_made(self, asset: str) -> bool:
         """Return True where an asset without partitions was materialized."""
@@ -93,8 +101,15 @@ class Staleness:
                 known = set(node.partitions_def.get_partition_keys())
                 made = sorted(self._instance.get_materialized_partitions(key) & known)
             for partition in made:
-                if self._resolver.get_status(key, partition) == StaleStatus.STALE:
-                    yield Stale(key.to_user_string(), partition or WHOLE, self._reason(key, partition))
+                status = self._resolver.get_status(key, partition)
+                lost = self._what_is_lost(key, partition) if status != StaleStatus.MISSING else None
+                if lost or status == StaleStatus.STALE:
+                    yield Stale(key.to_user_string(), partition or WHOLE, lost or self._reason(key, partition))
+
+    def _what_is_lost(self, key: dg.AssetKey, partition: str | None) -> str | None:
+        event = self._resolver.event_of(AssetKeyPartitionKey(key, partition))
+        metadata = {name: value.value for name, value in event.metadata.items()} if event else {}
+        return self._lost(key.to_user_string(), partition, metadata)
 
     def _reason(self, key: dg.AssetKey, partition: str | None) -> str:
         updated: dict[str, list[str]] = {}

@@ -12,6 +12,7 @@ from typing import IO
 
 import dagster as dg
 
+from rotator_assets.core.dagster_internals import NOT_FINISHED_STATUSES
 from rotator_assets.core.data_root import DataRoot
 
 _HIDDEN = ".dagster/rotators/"
@@ -32,7 +33,7 @@ def fail_lost_runs(instance: dg.DagsterInstance) -> None:
     Otherwise Dagster would show them as running forever, and they would block the training pool.
     """
     here = {_HOST_TAG: platform.node()}
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags=here)):
+    for run in instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES), tags=here)):
         if _birth(int(run.tags[_PID_TAG])) != run.tags[_BIRTH_TAG]:
             instance.report_run_failed(run, "The process of this run is gone: it was killed.")
 

@@ -26,12 +26,13 @@ from rotator_assets.core.dagster_internals import (
     keep_engines,
 )
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.core.errors import InputError
+from rotator_assets.core.errors import FULL_DISK, InputError, causes, is_full_disk
 from rotator_assets.core.files import replacing
 from rotator_assets.core.verbosity import LOG_LEVEL
 from rotator_assets.lineage.observing import observe
 from rotator_assets.lineage.staleness import Staleness
 from rotator_assets.orchestration.at_work import RUN_STEP_TAG, at_work, fail_lost_runs, process_tags
+from rotator_assets.orchestration.lost_results import LostResults
 from rotator_assets.orchestration.plans import Outcome, Step, next_step
 from rotator_assets.orchestration.workers import Workers
 from rotator_assets.store.table_store import TableStore
@@ -222,7 +223,7 @@ class Runner:
 
     def staleness(self) -> Staleness:
         """Return the current state of all partitions."""
-        return Staleness(self.instance, self._graph)
+        return Staleness(self.instance, self._graph, LostResults(self.store).reason)
 
     def stale_part(self, step: Step, staleness: Staleness | None = None) -> Step:
         """Return the step reduced to its first missing or stale asset and all assets after it.
@@ -236,11 +237,8 @@ class Runner:
 
 
 def input_error(error: BaseException | None) -> InputError | None:
-    """Return the InputError that caused an error raised by Dagster; None where there is none."""
-    seen = set()
-    while error is not None and id(error) not in seen:  # chains of contexts may be circular
-        if isinstance(error, InputError):
-            return error
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-    return None
+    """Return the InputError that caused an error raised by Dagster, or one for a full disk; None for other errors."""
+    for one in causes(error):
+        if isinstance(one, InputError):
+            return one
+    return InputError(FULL_DISK) if error is not None and is_full_disk(error) else None

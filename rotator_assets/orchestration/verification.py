@@ -21,8 +21,6 @@ from rotator_assets.surveys.datasets import DATASETS
 
 _NAMED = 3
 """Input files that are named among those that have changed."""
-KEPT = ("provenance",)
-"""Tables besides those of the history that keep a part of every training."""
 _TABLES, _TENSORS, _MODELS, _INPUTS = "table files", "tensors", "models", "input files"
 _AGAIN = "remove it and run `rotators run --stale`"
 
@@ -119,7 +117,7 @@ def _verify_tables(found: Verification, store: TableStore, subjects: set[str] | 
 
 def _remedy(table: Table) -> str:
     """Return what to do about a damaged file of a table; what is kept of earlier trainings is not made again."""
-    if table.name.endswith("_history") or table.name in KEPT:
+    if table.kept:
         return "restore it from a copy, or remove it: it is not made again"
     return _AGAIN
 

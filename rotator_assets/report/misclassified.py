@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rotator_assets.attribution.attribution_files import maps_path
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.frames import rows_of
 from rotator_assets.core.number_text import MISSING
@@ -135,7 +136,7 @@ class _Pictures:
             tensor = open_tensor(root.tensors / dataset)
         except FileNotFoundError:
             return None
-        path = root.attributions / dataset / recipe / "maps.npy"
+        path = maps_path(root.attributions / dataset / recipe)
         row_of = {galaxy_id: row for row, galaxy_id in enumerate(tensor.galaxy_ids)}
         maps = _open_maps(path)
         damaged = f"{path} is damaged; materialize attribution_maps again." if maps is None and path.exists() else ""

@@ -50,12 +50,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: what one row is, and its columns in order. Several assets add rows to a shared table."""
+    """A table: what one row is, and its columns in order. Several assets add rows to a shared table.
+
+    A table that is ``kept`` has a partition per training, which is never replaced and cannot be made again.
+    """
 
     name: str
     comment: str
     columns: tuple[Column, ...]
     shared: bool = False
+    kept: bool = False
     made_by: tuple[str, ...] = ()
     """The assets that write it; by default the asset with the table's name."""
 

@@ -106,8 +106,10 @@ def abandoned_checkpoints(parent: Path) -> list[Path]:
 
 def abandoned_models(parent: Path) -> list[Path]:
     """Return the folders of networks that are not the current ones and have not been written to for a day."""
-    manifest = parent / _MANIFEST
-    current = json.loads(manifest.read_text(encoding="utf-8"))["folder"] if manifest.is_file() else None
+    try:
+        current = json.loads((parent / _MANIFEST).read_bytes())["folder"]
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
+        current = None
     return [path for path in parent.glob("training-*") if path.name != current and is_abandoned(path)]
 
 
@@ -138,29 +140,30 @@ def commit_models(models: TrainedModels) -> None:
 def open_models(parent: Path) -> TrainedModels:
     """Open the current models of a folder.
 
-    Raises FileNotFoundError where none were committed, and InputError where their recipe has settings that no longer
-    exist.
+    Raises FileNotFoundError where none were committed, and InputError where the manifest is damaged or the recipe has
+    settings that no longer exist.
     """
     path = parent / _MANIFEST
     if not path.is_file():
         raise FileNotFoundError(f"{parent} holds no trained model; materialize rotator_classifier first")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
     try:
-        recipe = Recipe.kept(manifest["recipe"])
+        manifest = json.loads(path.read_bytes())
+        return TrainedModels(
+            folder=parent / manifest["folder"],
+            recipe=Recipe.kept(manifest["recipe"]),
+            profile=manifest["profile"],
+            device=manifest["device"],
+            seconds=manifest["seconds"],
+            synthetic=manifest["synthetic"],
+            training=manifest.get("training", ""),
+            parameters=manifest.get("parameters"),
+        )
     except ValidationError:
         raise InputError(
             f"{path}: was trained by another version of this program; materialize rotator_classifier again"
         ) from None
-    return TrainedModels(
-        folder=parent / manifest["folder"],
-        recipe=recipe,
-        profile=manifest["profile"],
-        device=manifest["device"],
-        seconds=manifest["seconds"],
-        synthetic=manifest["synthetic"],
-        training=manifest.get("training", ""),
-        parameters=manifest.get("parameters"),
-    )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{path}: is damaged; train again (`rotators run --stale`)") from None
 
 
 def check_models(parent: Path) -> Iterator[Checked]:

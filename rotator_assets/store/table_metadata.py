@@ -9,6 +9,9 @@ import dagster as dg
 
 from rotator_assets.store.columns import Table
 
+_ROWS = "/row_count"
+"""End of the name of the number of rows of a further table."""
+
 
 def column_schema(table: Table) -> dg.TableSchema:
     """Return the columns of a table in the form that Dagster's UI displays."""
@@ -36,7 +39,14 @@ def main_table_metadata(table: Table, rows: int) -> dict[str, Any]:
 
 def table_metadata(table: Table, rows: int) -> dict[str, Any]:
     """Return the metadata of a further table of an asset."""
-    return {f"{table.name}/row_count": rows, f"{table.name}/column_schema": column_schema(table)}
+    return {f"{table.name}{_ROWS}": rows, f"{table.name}/column_schema": column_schema(table)}
+
+
+def tables_in_metadata(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tables that an asset has written, from the metadata of its materialization."""
+    main = metadata.get("dagster/table_name")
+    others = [name.removesuffix(_ROWS) for name in metadata if name.endswith(_ROWS) and not name.startswith("dagster/")]
+    return [*([str(main)] if main else []), *others]
 
 
 def metadata_of_tables(asset: str, written: Mapping[str, int], tables: Mapping[str, Table]) -> dict[str, Any]:

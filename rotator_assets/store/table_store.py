@@ -40,6 +40,7 @@ from rotator_assets.store.history_files import (
     version_of,
 )
 from rotator_assets.store.rows import Rows
+from rotator_assets.store.whole_files import is_whole_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,6 +49,8 @@ STORAGE_VERSION = "v1.4.0"
 """Oldest DuckDB that can open the database files: the lowest version that pyproject.toml allows."""
 
 _VERSION_DIGITS = 20
+_DIGITS = "[0-9]" * _VERSION_DIGITS
+"""Pattern of a version in the name of a file."""
 SUPERSEDED_SECONDS = 900.0
 """How long a superseded file is kept. A query that takes longer between listing and reading files may fail."""
 
@@ -100,7 +103,7 @@ def reporting_damage() -> Generator[None]:
         yield
     except duckdb.Error as error:
         raise InputError(
-            f"a table cannot be read: {str(error).splitlines()[0]}; remove that file and rebuild it (`rotators run`)"
+            f"a table cannot be read: {str(error).splitlines()[0]}; remove that file, then run `rotators run --stale`"
         ) from error
 
 
@@ -131,7 +134,7 @@ class TableStore:
         if missing := set(schema.column_names) - set(frame.columns):
             raise KeyError(f"table {table}: the frame lacks {sorted(missing)}")
         older = self._versions(table, partition)
-        version = max(time.time_ns(), *(version_of(path) + 1 for path in older), 0)
+        version = max(time.time_ns(), self.newest_version(self.tables) + 1)  # the clock may have been set back
         stamp = f"{quoted(partition)} AS _partition, CAST({version} AS UBIGINT) AS _version"
         mark = ", ".join(f"CAST(NULL AS {c.type})" for c in schema.columns)
         target = self.root.tables / table / f"{file_stem(partition)}.{version:0{_VERSION_DIGITS}d}.parquet"
@@ -139,8 +142,13 @@ class TableStore:
             rows = rows_of(connection, frame, schema, Path(folder))
             everything = f"SELECT *, {stamp}, true AS _is_row FROM ({rows}) UNION ALL SELECT {mark}, {stamp}, false"
             _write_sealed(connection, everything, temporary)
-        for path in _superseded(older):
+        for path in {*_superseded(older), *(path for path in older if not is_whole_table(path))}:
             path.unlink(missing_ok=True)
+
+    def damaged(self) -> list[Path]:
+        """Return the table files that are cut short or no Parquet files, which stop every query of their table."""
+        files = (path for table in self.tables for path in sorted((self.root.tables / table).glob("*.parquet")))
+        return [path for path in files if not is_whole_table(path)]
 
     def superseded(self) -> list[Path]:
         """Return the files of earlier versions that no query can be reading any more."""
@@ -173,7 +181,7 @@ class TableStore:
         if self._file(table, partition) is not None:
             return False
         self.write(table, partition, frame)
-        merge(self.root.tables / table, _write_rows, time.time_ns())
+        merge(self.root.tables / table, _write_rows, self.newest_version(self.tables) + 1)
         for path in merged_away(self.root.tables / table, SUPERSEDED_SECONDS):
             path.unlink(missing_ok=True)
         return True
@@ -206,7 +214,8 @@ class TableStore:
 
     def newest_version(self, tables: Iterable[str]) -> int:
         """Return the version of the partition of these tables that was written last; 0 without any. Reads no file."""
-        return max((version_of(path) for table in tables for path in self.latest_files(table).values()), default=0)
+        files = (path for table in tables for path in (self.root.tables / table).glob(f"*.{_DIGITS}.parquet"))
+        return max(map(version_of, files), default=0)
 
     def _file(self, table: str, partition: str) -> Path | None:
         """Return the file of the latest version of a partition; None where it was never written."""
@@ -215,8 +224,7 @@ class TableStore:
 
     def _versions(self, table: str, partition: str) -> list[Path]:
         """Return the files of a partition, the latest last."""
-        digits = "[0-9]" * _VERSION_DIGITS
-        return sorted((self.root.tables / table).glob(f"{file_stem(partition)}.{digits}.parquet"))
+        return sorted((self.root.tables / table).glob(f"{file_stem(partition)}.{_DIGITS}.parquet"))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
         """Return the result of a query; ``parameters`` are the values of ``$name`` in it."""

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from rotator_assets.core import progress
 from rotator_assets.core.archives import label
+from rotator_assets.core.files import allocate
 from rotator_assets.core.processes import ProcessEnded, ProcessPool
 from rotator_assets.imaging.cutout_worker import (
     MOST,
@@ -168,7 +169,7 @@ def by_processes(tasks: Sequence[Task], treatment: Treatment, workers: int, size
     parts = iter([tasks[start : start + size] for start in range(0, len(tasks), size)])
     waiting: deque[_Part] = deque()
     with tempfile.TemporaryFile() as file:
-        file.truncate(len(free) * slot_bytes(treatment.crop_px))
+        allocate(file.fileno(), len(free) * slot_bytes(treatment.crop_px))
         memory = mmap.mmap(file.fileno(), 0)
         described = written(treatment)
         with ProcessPool([*WORKER, str(file.fileno())], workers, files=[file.fileno()]) as pool:

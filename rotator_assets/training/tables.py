@@ -52,6 +52,7 @@ TABLES = by_name(
             Column("environment", "VARCHAR", "threads, kernels and precision as variables of the shell, JSON"),
             *fields("synthetic"),
         ),
+        kept=True,
         made_by=("rotator_classifier",),
     ),
     Table(

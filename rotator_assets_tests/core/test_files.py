@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator_assets.core.files import replacing
+from rotator_assets.core.files import allocate, replacing
 
 
 @pytest.fixture
@@ -43,3 +43,10 @@ def test_a_full_disk_leaves_the_old_file_alone(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"), replacing(tmp_path / "table.parquet") as temporary:
         temporary.write_text("new")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("table.parquet", "old")]
+
+
+def test_a_file_for_a_memory_map_has_all_its_space(tmp_path):
+    with (tmp_path / "map").open("wb+") as file:
+        allocate(file.fileno(), 100_000)
+        assert os.fstat(file.fileno()).st_size == 100_000
+        assert os.fstat(file.fileno()).st_blocks * 512 >= 100_000

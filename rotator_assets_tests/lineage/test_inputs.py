@@ -272,6 +272,18 @@ def test_lists_of_files_do_not_pile_up(instance, root, monkeypatch):
     assert len(list(kept.glob("image_files.manga.*"))) == 2 and len(list(kept.glob("image_files.tng100.*"))) == 1
 
 
+def test_the_list_of_files_just_seen_is_kept_after_the_clock_was_set_back(instance, root, monkeypatch):
+    monkeypatch.setattr(observing, "_MANIFESTS_KEPT", 2)
+    for number in range(3):
+        _write(root, "a.fits", "x" * number)
+        _observe(instance, root)
+        for path in (Path(instance.root_directory) / "inputs").glob("image_files.manga.*"):
+            os.utime(path, (time.time() + 365 * 86_400,) * 2)
+    for name in ("d.fits", "e.fits"):
+        _write(root, name, "new")
+        assert _observe(instance, root) == {("image_files", "manga"): f"1 file new (images/{name})"}
+
+
 def test_a_large_folder_is_read_fast_and_its_observation_stays_small(instance, root):
     for number in range(12_000):
         _write(root, f"{number}.fits", "")

@@ -1,6 +1,8 @@
 """After trainings, comparisons and report are rebuilt once, in order, and only when no run is in progress."""
 
 import shutil
+import time
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -124,14 +126,16 @@ def test_nothing_is_rebuilt_while_runs_are_in_progress(sensor, monkeypatch):
     sensor.instance.report_run_canceled(run)
     monkeypatch.setattr(following, "QUIET_SECONDS", 20)
     assert sensor.tick() == f"waits for 20 s without a run; {run.run_id[:8]} has just ended"
-    monkeypatch.setattr(following, "QUIET_SECONDS", 0)
+    year_ago = SimpleNamespace(time=lambda: time.time() - 365 * 86_400)
+    monkeypatch.setattr(following, "time", year_ago)  # the clock was set back
     assert sensor.tick().startswith("noticed first")
 
 
-def test_a_run_whose_process_was_killed_is_not_waited_for(sensor):
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_a_run_whose_process_was_killed_is_not_waited_for(sensor, status):
     job = definitions(sensor.root).resolve_job_def("train")
     tags = {**process_tags(), ".dagster/rotators/process_started": "another process of that number"}
-    sensor.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    sensor.instance.create_run_for_job(job, status=status, tags=tags)
     assert not sensor.tick().startswith("waits")
 
 

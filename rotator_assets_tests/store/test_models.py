@@ -148,3 +148,14 @@ def test_networks_without_checksums_have_those_of_a_zip_file(tmp_path):
     assert not any(one.problem or one.is_recorded for one in found) and len(found) == 2
     flip(models.folder / "fold-0.keras", 60)
     assert problems(tmp_path) == {"fold-0.keras": DAMAGED}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"folder": 1}', "null"])
+def test_a_damaged_manifest_says_what_to_do_and_is_replaced(tmp_path, content):
+    commit_models(trained(tmp_path))
+    (tmp_path / "model.json").write_text(content)
+    with pytest.raises(InputError, match=r"model.json: is damaged; train again \(`rotators run --stale`\)"):
+        open_models(tmp_path)
+    again = trained(tmp_path, 2)
+    commit_models(again)
+    assert open_models(tmp_path) == again

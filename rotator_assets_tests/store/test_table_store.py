@@ -3,6 +3,7 @@
 import multiprocessing
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import duckdb
@@ -151,6 +152,33 @@ def test_superseded_files_are_removed_once_no_query_can_need_them(store, monkeyp
     store.write("roc_curves", "k", roc(0.9))
     assert len(list(folder.glob("k.*.parquet"))) == 2  # the new one and the one it has superseded
     assert store.query("SELECT DISTINCT true_positive_rate AS v FROM roc_curves")["v"].tolist() == [0.9]
+
+
+def test_a_newer_write_wins_after_the_clock_was_set_back_by_a_year(store, monkeypatch):
+    store.write("roc_curves", "k", roc(0.25))
+    year_ago = time.time_ns() - 365 * 86_400 * 10**9
+    monkeypatch.setattr("rotator_assets.store.table_store.time.time_ns", lambda: year_ago)
+    store.write("match_report", "k", pd.DataFrame(columns=TABLES["match_report"].column_names))
+    assert store.newest_version(["match_report"]) > store.newest_version(["roc_curves"])
+    store.write("roc_curves", "k", roc(0.75))
+    assert store.newest_version(["roc_curves"]) > store.newest_version(["match_report"])
+    assert store.query("SELECT DISTINCT true_positive_rate AS v FROM roc_curves")["v"].tolist() == [0.75]
+    store.write("roc_curves", "other", roc(0.5, recipe="log"))
+    monkeypatch.undo()
+    store.write("roc_curves", "other", roc(1.0, recipe="log"))
+    assert store.read("roc_curves", "other")["true_positive_rate"].tolist() == [1.0] * 3
+
+
+def test_a_damaged_version_is_found_and_goes_with_the_next_write(store):
+    store.write("roc_curves", "k", roc(0.25))
+    (file,) = store.latest_files("roc_curves").values()
+    assert store.damaged() == []
+    for content in (b"", b"PAR1", file.read_bytes()[:-1], b"X" + file.read_bytes()[1:]):
+        file.write_bytes(content)
+        assert store.damaged() == [file]
+    store.write("roc_curves", "k", roc(0.75))
+    assert not file.exists() and store.damaged() == []
+    assert store.query("SELECT DISTINCT true_positive_rate AS v FROM roc_curves")["v"].tolist() == [0.75]
 
 
 def test_history_is_never_replaced_and_new_keys_add_rows(store):

@@ -1,0 +1,38 @@
+"""Errors that come from a full disk."""
+
+import errno
+import sqlite3
+
+import duckdb
+import pytest
+
+from rotator_assets.core.errors import InputError, is_full_disk
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        sqlite3.OperationalError("database or disk is full"),
+        duckdb.IOException('IO Error: Could not write file "x": No space left on device'),
+        RuntimeError("Unable to create dataset (errno = 28, error message = 'No space left on device')"),
+    ],
+)
+def test_a_full_disk_is_recognized_in_every_librarys_words(error):
+    assert is_full_disk(error)
+    try:
+        raise RuntimeError("a step failed") from error
+    except RuntimeError as outer:
+        assert is_full_disk(outer)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), InputError("a file is full of errors")])
+def test_other_errors_are_none(error):
+    assert not is_full_disk(error)
+
+
+def test_errors_that_cause_each_other_come_to_an_end():
+    first, second = ValueError("one"), ValueError("two")
+    first.__cause__, second.__cause__ = second, first
+    assert not is_full_disk(first)
