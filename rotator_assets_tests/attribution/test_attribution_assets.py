@@ -117,6 +117,7 @@ def predictions(names=NAMES) -> pd.DataFrame:
             "threshold": 0.5,
             "predicted_type": np.arange(count) // 3 % 2,
             "probability_fast": np.linspace(0.1, 0.9, count),
+            "training": "training-0",
             "synthetic": False,
         }
     )

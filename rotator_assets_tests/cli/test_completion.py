@@ -29,7 +29,7 @@ def test_datasets_and_recipes_are_completed(monkeypatch, command):
 
 
 def test_commands_are_completed(monkeypatch):
-    assert completed(monkeypatch, "re") == ["recipes", "report"]
+    assert completed(monkeypatch, "re") == ["recipes", "report", "reproduce"]
 
 
 def test_a_recipes_file_with_an_error_offers_nothing(monkeypatch, tmp_path):

@@ -53,7 +53,7 @@ def keep(
     frames = {"roc_curves": roc_curve_frame(NetworkScores.of(sample)).assign(**key)}
     if kept:
         frames |= {"predictions": sample, "repeat_predictions": sample.assign(repeat=0, averaged=False)}
-    frames["model_metrics"] = pd.DataFrame([metrics])
+    frames["model_metrics"] = pd.DataFrame([metrics]).assign(training=training["training"])
     for table, frame in frames.items():
         store.keep(f"{table}_history", f"{partition}.{training['training']}", frame.assign(**training))
     store.write("model_metrics", partition, frames["model_metrics"])

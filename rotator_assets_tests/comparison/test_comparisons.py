@@ -26,6 +26,7 @@ from rotator_assets.report.study_figures import study_figures_section
 from rotator_assets.store.models import TrainedModels
 from rotator_assets.surveys.datasets import DATASETS
 from rotator_assets.tables import open_store
+from rotator_assets.training.assets import training_name
 
 NOISY, SMALL = "tng100-noisy-128", "tng100-noisy-64"
 
@@ -50,6 +51,7 @@ def predictions(dataset: str, recipe: str, seed: int = 1, count: int = 90) -> pd
             "rotator_type": kind,
             "threshold": 0.6,
             "predicted_type": (score >= 0.6).astype(int),
+            "training": "training-0",
             "synthetic": True,
         }
     )
@@ -66,6 +68,7 @@ def metrics_and_curve(sample: pd.DataFrame, run_id: str = "run-1") -> tuple[dict
         "profile": "quick",
         "recipe_version": "v",
         "device": "cpu",
+        "training": "training-0",
     }
     metrics = {**key, **summarize(sample, sample.assign(repeat=0)), **made, "seconds": 1.0, "run_id": run_id}
     return metrics, roc_curve_frame(NetworkScores.of(sample)).assign(**key)
@@ -150,18 +153,17 @@ def _models(root: DataRoot, name: str, ended: float, **changes) -> TrainedModels
 def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str, recipe: Recipe | None = None) -> Pictures:
     sample = predictions(NOISY, "thesis", seed)
     metrics, curve = metrics_and_curve(sample, run_id)
+    metrics["training"] = training_name(models, recipe or models.recipe)
     results = {
         "predictions": sample,
         "repeat_predictions": sample.assign(repeat=0, averaged=False),
         "roc_curves": curve,
     }
-    kept = reports._keep_in_history(
-        open_store(root), f"{NOISY}|thesis", models, recipe or models.recipe, metrics, results
-    )
+    reports._keep_in_history(open_store(root), f"{NOISY}|thesis", models, recipe or models.recipe, metrics, results)
     pictures = Pictures(root, f"{NOISY}/thesis", EXHIBITS)
     tables = open_store(root)
-    metrics, curves = tables.query("FROM model_metrics_history"), tables.query("FROM roc_curves_history")
-    retraining_picture(pictures, metrics, curves, NOISY, "thesis", kept)
+    history, curves = tables.query("FROM model_metrics_history"), tables.query("FROM roc_curves_history")
+    retraining_picture(pictures, history, curves, NOISY, "thesis", metrics["training"])
     return pictures
 
 
