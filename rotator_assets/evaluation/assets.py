@@ -87,7 +87,8 @@ def roc_report(
     )
     pictures = roc_pictures(store.root, training, image_tensors)
     results = {"predictions": predictions, "repeat_predictions": repeats, "roc_curves": curve.assign(**key)}
-    _keep_in_history(store, context.partition_key, models, recipe, metrics, results)
+    ended = training_end(models, reads.every("model_metrics_history"))
+    _keep_in_history(store, context.partition_key, ended, recipe, metrics, results)
     fusion_picture(pictures, parts, **key)
     history = (reads.every("model_metrics_history"), reads.every("roc_curves_history"))
     retraining_picture(pictures, *history, dataset, name, trained_as)
@@ -149,7 +150,7 @@ def _mean_threshold(reads: Reads, recipe: Recipe) -> float:
 def _keep_in_history(
     store: TableStore,
     partition: str,
-    models: TrainedModels,
+    ended: pd.Timestamp,
     recipe: Recipe,
     metrics: dict,
     results: Mapping[str, pd.DataFrame],
@@ -160,7 +161,7 @@ def _keep_in_history(
     last: a training in ``model_metrics_history`` has all its ``results`` (frames by table).
     """
     training = {
-        "trained_at": training_end(store, models),
+        "trained_at": ended,
         "training": metrics["training"],
         "run_id": metrics["run_id"],
         "recipe_version": recipe.version("training", "prediction"),
@@ -170,17 +171,15 @@ def _keep_in_history(
         store.keep(f"{table}_history", f"{partition}.{metrics['training']}", frame.assign(**training))
 
 
-def training_end(store: TableStore, models: TrainedModels) -> pd.Timestamp:
+def training_end(models: TrainedModels, history: pd.DataFrame) -> pd.Timestamp:
     """Return when a training ended, to the millisecond.
 
-    Trainings are ordered by this time, so it is later than that of the one before, also if the clock was set back.
+    Trainings are ordered by this time, so it is later than those of the others in the ``history`` of the dataset and
+    recipe (``training``, ``trained_at``), also if the clock was set back.
     """
     ended = pd.Timestamp(max(path.stat().st_mtime for path in models.folder.glob("fold-*.keras")), unit="s").floor("ms")
-    before = store.query(
-        "SELECT max(trained_at) AS ended FROM model_metrics_history "
-        "WHERE dataset = $dataset AND recipe = $recipe AND NOT starts_with(training, $training)",
-        {"dataset": models.folder.parent.parent.name, "recipe": models.recipe.name, "training": models.folder.name},
-    )["ended"][0]
+    others = ~history["training"].astype(str).str.startswith(models.folder.name)
+    before = pd.to_datetime(history.loc[others, "trained_at"]).max()
     return ended if pd.isna(before) else max(ended, before + pd.Timedelta(milliseconds=1))
 
 

@@ -159,9 +159,10 @@ def _report(root: DataRoot, models: TrainedModels, seed: int, run_id: str, recip
         "repeat_predictions": sample.assign(repeat=0, averaged=False),
         "roc_curves": curve,
     }
-    reports._keep_in_history(open_store(root), f"{NOISY}|thesis", models, recipe or models.recipe, metrics, results)
-    pictures = Pictures(root, f"{NOISY}/thesis", EXHIBITS)
     tables = open_store(root)
+    ended = reports.training_end(models, tables.query("FROM model_metrics_history"))
+    reports._keep_in_history(tables, f"{NOISY}|thesis", ended, recipe or models.recipe, metrics, results)
+    pictures = Pictures(root, f"{NOISY}/thesis", EXHIBITS)
     history, curves = tables.query("FROM model_metrics_history"), tables.query("FROM roc_curves_history")
     retraining_picture(pictures, history, curves, NOISY, "thesis", metrics["training"])
     return pictures

@@ -5,11 +5,9 @@ import os
 import pandas as pd
 import pytest
 
-from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.evaluation.assets import training_end
 from rotator_assets.store.models import TrainedModels
-from rotator_assets.tables import TABLES, open_store
 
 DATASET, RECIPE = "manga-observed-64", "thesis"
 THEN = pd.Timestamp("2026-12-01 12:00:00.125")
@@ -27,18 +25,15 @@ def models(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "training", "before", "expected"),
+    ("training", "before", "expected"),
     [
-        (RECIPE, "training-earlier", "2026-01-01", "2026-12-01 12:00:00.125"),
-        (RECIPE, "training-earlier", "2027-12-01", "2027-12-01 00:00:00.001"),  # the clock was set back since
-        ("log", "training-earlier", "2027-12-01", "2026-12-01 12:00:00.125"),
-        (RECIPE, "training-0123456789ab", "2027-12-01", "2026-12-01 12:00:00.125"),
+        ("training-earlier", "2026-01-01", "2026-12-01 12:00:00.125"),
+        ("training-earlier", "2027-12-01", "2027-12-01 00:00:00.001"),  # the clock was set back since
+        ("training-0123456789ab", "2027-12-01", "2026-12-01 12:00:00.125"),
     ],
 )
-def test_a_training_ends_after_the_one_before(tmp_path, models, recipe, training, before, expected):
-    store = open_store(DataRoot(tmp_path))
-    assert training_end(store, models) == THEN
-    row = dict.fromkeys(TABLES["model_metrics_history"].column_names)
-    row |= {"dataset": DATASET, "recipe": recipe, "training": training, "trained_at": pd.Timestamp(before)}
-    store.write("model_metrics_history", f"{DATASET}|{recipe}.{training}", pd.DataFrame([row]))
-    assert training_end(store, models) == pd.Timestamp(expected)
+def test_a_training_ends_after_the_one_before(models, training, before, expected):
+    nothing = pd.DataFrame({"training": [], "trained_at": []})
+    assert training_end(models, nothing) == THEN
+    history = pd.DataFrame({"training": [training], "trained_at": [pd.Timestamp(before)]})
+    assert training_end(models, history) == pd.Timestamp(expected)
