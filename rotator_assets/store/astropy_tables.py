@@ -30,7 +30,7 @@ _LONG_INTEGERS = ("UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM")
 _TEXT = "CAST(#{} AS VARCHAR)"
 """A column as text, by its number; a BIGNUM that does not fit stops DuckDB 2.0 in a cast to BIGINT."""
 _NESTED = re.compile(r".*\]|(STRUCT|MAP|UNION|TUPLE)\b.*|JSON|VARIANT", re.S)
-_UNITS = {"degrees": "deg", "pixels": "pixel", "arcsec per pixel": "arcsec/pixel"}
+_UNITS = {"bytes": "byte", "degrees": "deg", "pixels": "pixel", "arcsec per pixel": "arcsec/pixel"}
 """Standard names of the units that the project spells out."""
 
 
