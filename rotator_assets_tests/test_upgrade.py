@@ -23,10 +23,10 @@ ARCHIVE = Path(__file__).parent / "fixtures" / "root_before_observed_results.tar
 DATASET, RECIPE = "manga-observed-64", "small"
 REASON = re.compile(
     r"has a new input \(\w+\)|no longer has the input \(\w+\)|its code changed \(version \d+ -> \d+\)"
-    r"|\w+ changed \(.+\)|\w+ was updated.*"
+    r"|\w+ changed \(.+\)|\w+ was updated.*|its page is gone"  # the fixture has none
 )
 
-NEXT = r"; (?=has a |no longer |its code |\w+ (?:changed|was) )"
+NEXT = r"; (?=has a |no longer |its (?:code|page) |\w+ (?:changed|was) )"
 """Between two reasons, not between the changed settings of one."""
 
 
