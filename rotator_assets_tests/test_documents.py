@@ -152,6 +152,12 @@ def the_answer_with_its_numbers(answer: pd.DataFrame, tables: TableStore) -> Non
     assert answer["position"].tolist() == list(range(1, len(answer) + 1)) and 3 <= len(answer) <= 5
 
 
+def origin_of_each_training(answer, tables):
+    metrics = tables.query("FROM model_metrics_history")
+    assert answer[["dataset", "recipe", "auc", "run_id"]].equals(metrics[["dataset", "recipe", "auc", "run_id"]])
+    assert answer["tensorflow"].notna().all() and answer["seed"].notna().all()
+
+
 CLAIMS = {
     "The answer: each sentence": the_answer_with_its_numbers,
     "What separates slow from fast rotators best": best_classifier_first,
@@ -161,6 +167,7 @@ CLAIMS = {
     "How accurate is it, against the values of the labels": accuracy_of_each_source,
     "Which steps lose galaxies, and why?": losses_add_up,
     "How much does the network gain over simple baselines?": every_baseline_has_its_interval,
+    "Where does each training come from?": origin_of_each_training,
     "Which misclassified galaxies lie farthest": errors_by_their_folds_threshold,
 }
 """What the remark before a statement claims of its answer."""
