@@ -320,14 +320,18 @@ class TableStore:
         )
 
     def _view(self, table: Table, kind: str = "VIEW", folder: Path | None = None) -> str:
-        """Return the statement that creates the view of a table, whose files may be in another folder."""
+        """Return the statement that creates the view of a table, whose files may be in another folder.
+
+        DuckDB turns the maximum of a partition into a join of two scans, each with its own list of files. A partition
+        that is replaced between the two lists would be missing. The first value in an order is found in one scan.
+        """
         columns = ", ".join(f'"{name}"' for name in table.column_names)
         folder = folder or self.root.tables.absolute() / table.name
         pattern = quoted(f"{literal_path(str(folder))}/*.parquet")
+        latest = "first_value(_version) OVER (PARTITION BY _partition ORDER BY _version DESC)"
         return (
-            f'CREATE {kind} "{table.name}" AS SELECT {columns} FROM ('
-            f"SELECT *, max(_version) OVER (PARTITION BY _partition) AS _latest "
-            f"FROM read_parquet({pattern}, union_by_name = true)) WHERE _version = _latest AND _is_row;"
+            f'CREATE {kind} "{table.name}" AS SELECT {columns} FROM read_parquet({pattern}, union_by_name = true) '
+            f"QUALIFY _is_row AND _version = {latest};"
         )
 
 

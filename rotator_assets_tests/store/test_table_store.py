@@ -257,17 +257,32 @@ def test_concurrent_writers_lose_nothing_and_queries_see_whole_partitions(store)
     writers = [context.Process(target=_write_often, args=(store.root.path, recipe)) for recipe in ("a", "b")]
     for writer in writers:
         writer.start()
-    torn = 0
+    torn, gone, seen = 0, 0, set()
     while any(writer.is_alive() for writer in writers):
         rows = store.query(
             "SELECT recipe, count(DISTINCT true_positive_rate) AS v, count(*) AS n, max(true_positive_rate) AS top "
             "FROM roc_curves GROUP BY recipe"
         )
         torn += int(((rows["v"] != 1) | (rows["n"] != (rows["top"] * 100).round() + 1)).sum())
+        gone += len(seen - set(rows["recipe"]))
+        seen |= set(rows["recipe"])
     assert [writer.exitcode for writer in writers] == [0, 0]
-    assert torn == 0
+    assert (torn, gone) == (0, 0)
     counts = store.query("SELECT recipe, count(*) AS n FROM roc_curves GROUP BY recipe ORDER BY recipe")
     assert counts.to_dict("list") == {"recipe": ["a", "b"], "n": [20, 20]}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT count(*) FROM roc_curves", "FROM roc_curves ORDER BY threshold LIMIT 3", "SELECT recipe FROM roc_curves"],
+)
+def test_a_query_lists_the_files_of_a_table_once(store, query):
+    """A second list might be of another moment, at which a partition has another version."""
+    store.write("roc_curves", "k", roc(0.5))
+    store.publish()
+    with duckdb.connect(str(store.root.database), read_only=True) as connection:
+        ((_, plan),) = connection.execute(f"EXPLAIN {query}").fetchall()
+    assert plan.upper().count("READ_PARQUET") == 1
 
 
 def test_the_duckdb_file_works_in_another_process_from_another_folder(store, tmp_path):
