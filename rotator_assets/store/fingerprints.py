@@ -16,7 +16,7 @@ from rotator_assets.store.columns import Table
 from rotator_assets.store.frame_content import literal_path, quoted
 from rotator_assets.store.table_store import TableStore, reporting_damage, session
 
-NO_CONTENT = ("run_id", "seconds", "device", "trained_at", "training")
+NO_CONTENT = ("run_id", "seconds", "device", "trained_at", "checked_at", "training")
 """Columns that record when and how rows were made."""
 _known: dict[tuple[Path, str], str] = {}
 """Fingerprints by file and partition."""

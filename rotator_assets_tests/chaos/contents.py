@@ -17,10 +17,11 @@ from typing import Any
 import duckdb
 import numpy as np
 
-VOLATILE = ("seconds", "run_id", "trained_at", "training", "images_per_second")
+from rotator_assets.store.fingerprints import NO_CONTENT
+from rotator_assets.tables import TABLES
+
+VOLATILE = (*NO_CONTENT, "images_per_second")
 """Columns with times, and with names that are drawn for each training."""
-_HISTORY = "_history"
-"""End of the names of tables with a partition for each training: a training that is repeated adds equal rows."""
 _DRAWN = re.compile(r"training-[0-9a-f]{12}|\b[0-9]{20}\b")
 """Names of trainings, and versions of tables."""
 
@@ -113,7 +114,8 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, int]:
     columns = [column for column, *_ in connection.sql(f'DESCRIBE "{table}"').fetchall() if column not in VOLATILE]
     rows = connection.sql(f"SELECT {', '.join(map(_quoted, columns))} FROM {_quoted(table)}").fetchall()
     counts = Counter(repr(row) for row in rows)
-    return dict.fromkeys(counts, 1) if table.endswith(_HISTORY) else dict(counts)
+    repeated = table in TABLES and TABLES[table].kept  # a training that is repeated adds equal rows
+    return dict.fromkeys(counts, 1) if repeated else dict(counts)
 
 
 def _quoted(name: str) -> str:
