@@ -14,11 +14,12 @@ from typing import Any
 
 import duckdb
 
+from rotator_assets.tables import TABLES
 from rotator_assets_tests.chaos import contents
 from rotator_assets_tests.chaos.stages import Place
 
 _SHARE = 0.25
-"""Share of a processor that the looking takes."""
+"""Fraction of a processor that the looking takes."""
 _LONGEST_PAUSE_SECONDS = 0.5
 _TOGETHER = 6
 """Tables per look, so that each is looked at often while little of the processor's time is taken."""
@@ -78,10 +79,10 @@ class Watcher:
         """Return whether whole partitions can have so many rows: one asset after another writes some tables."""
         rows = self._after["rows of tables"][name]
         total = sum(rows.values())
-        if name in _OF_SEVERAL_ASSETS:
+        if TABLES[name].shared:
             return n <= total
         is_whole = n % max(1, total // self._trainings) == 0
-        return is_whole and (n <= total or name.endswith("_history"))
+        return is_whole and (n <= total or TABLES[name].kept)
 
     def _tensors(self) -> Iterator[str]:
         for manifest in self._place.root.glob("results/tensors/*/manifest.json"):
@@ -108,10 +109,6 @@ class Watcher:
         for name, content in found.items():
             if content and content != self._after[name]:
                 yield f"{name}: not whole"
-
-
-_OF_SEVERAL_ASSETS = ("input_files", "match_report", "notices")
-"""Tables with a partition for each asset."""
 
 
 def stop_file(place: Place) -> Path:
