@@ -20,8 +20,8 @@ import numpy as np
 from rotator_assets.store.fingerprints import NO_CONTENT
 from rotator_assets.tables import TABLES
 
-VOLATILE = (*NO_CONTENT, "images_per_second")
-"""Columns with times, and with names that are drawn for each training."""
+VOLATILE = (*NO_CONTENT, "images_per_second", "code_commit")
+"""Columns with times, names that are drawn for each training, and the commit, which may change between two parts."""
 _DRAWN = re.compile(r"training-[0-9a-f]{12}|\b[0-9]{20}\b")
 """Names of trainings, and versions of tables."""
 
