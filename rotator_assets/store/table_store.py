@@ -322,16 +322,17 @@ class TableStore:
     def _view(self, table: Table, kind: str = "VIEW", folder: Path | None = None) -> str:
         """Return the statement that creates the view of a table, whose files may be in another folder.
 
-        DuckDB turns the maximum of a partition into a join of two scans, each with its own list of files. A partition
-        that is replaced between the two lists would be missing. The first value in an order is found in one scan.
+        The files are listed and scanned once. For the maximum of a partition by a window, DuckDB joins two scans, each
+        with its own list of files, and a partition that is replaced between the two lists would be missing.
         """
         columns = ", ".join(f'"{name}"' for name in table.column_names)
         folder = folder or self.root.tables.absolute() / table.name
         pattern = quoted(f"{literal_path(str(folder))}/*.parquet")
-        latest = "first_value(_version) OVER (PARTITION BY _partition ORDER BY _version DESC)"
         return (
-            f'CREATE {kind} "{table.name}" AS SELECT {columns} FROM read_parquet({pattern}, union_by_name = true) '
-            f"QUALIFY _is_row AND _version = {latest};"
+            f'CREATE {kind} "{table.name}" AS '
+            f"WITH _files AS MATERIALIZED (FROM read_parquet({pattern}, union_by_name = true)), "
+            "_latest AS (SELECT _partition AS _key, max(_version) AS _newest FROM _files GROUP BY _partition) "
+            f"SELECT {columns} FROM _files LEFT JOIN _latest ON _partition = _key WHERE _version = _newest AND _is_row;"
         )
 
 
