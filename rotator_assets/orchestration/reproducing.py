@@ -40,7 +40,7 @@ _JSON = ("recipe_content", "inputs", "packages", "environment")
 
 @dataclass(frozen=True)
 class _Workshop(DataRoot):
-    """A data root with the inputs of another one, links to its tables and images, and a folder of its own to write."""
+    """A temporary data root: it reads the inputs, tables and images of another one, and writes to its own folder."""
 
     own: Path
 

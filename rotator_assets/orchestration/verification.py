@@ -108,7 +108,9 @@ def _verify_tables(found: Verification, store: TableStore, subjects: set[str] | 
         latest = {path: partition for partition, path in store.latest_files(name).items()}
         for path in sorted((store.root.tables / name).glob("[!.]*.parquet")):
             subject = latest.get(path, "").partition(".")[0].partition("|")[0]
-            if not subject:
+            if table.kept:  # such a file may hold trainings of several datasets
+                found.add(_TABLES, [check_table_file(path)], _remedy(table))
+            elif not subject:
                 found.add(_TABLES, [check_table_file(path)], "remove it: it is not needed or made again by itself")
             elif subjects is None or subject in subjects:
                 found.add(_TABLES, [check_table_file(path)], _remedy(table))

@@ -52,21 +52,26 @@ def age_seconds(path: Path) -> float:
 
 
 def merged_partitions(folder: Path) -> dict[str, Path]:
-    """Return the newest merged file of each partition that is in any."""
+    """Return the newest merged file of each partition that is in any; a damaged file has none."""
     files = sorted(folder.glob(f"{_MERGED}.*.parquet"))
     if unknown := [path for path in files if path not in _known]:
         _known.update(_partitions_in(unknown))
-    return {key: path for path in files for key in _known[path]}
+    return {key: path for path in files for key in _known.get(path, ())}
 
 
 def _partitions_in(files: Sequence[Path]) -> dict[Path, list[str]]:
+    """Return the partitions in each file that can be read."""
     import duckdb
 
     found: dict[Path, list[str]] = {path: [] for path in files}
     with duckdb.connect() as connection:
         rows = f"SELECT DISTINCT filename, _partition FROM read_parquet([{_listed(files)}], filename = true)"
-        for name, key in connection.execute(rows).fetchall():
-            found[Path(name)].append(key)
+        try:
+            for name, key in connection.execute(rows).fetchall():
+                found[Path(name)].append(key)
+        except duckdb.Error:  # look at each file, to find the damaged one
+            parts = [[path] for path in files] if len(files) > 1 else []
+            return {path: keys for part in parts for path, keys in _partitions_in(part).items()}
     return found
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-import zipfile
-import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from rotator_assets.core.files import is_abandoned, onto_disk, replacing, sha256
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.store.checksums import DAMAGED, Checked, check_files, is_unchanged, with_checksum
 from rotator_assets.store.keras_files import require_harmless
+from rotator_assets.store.whole_files import is_whole_archive
 
 if TYPE_CHECKING:
     import keras
@@ -185,15 +184,7 @@ def check_models(parent: Path) -> Iterator[Checked]:
         yield from check_files(folder, manifest["files"])
         return
     for network in sorted(folder.glob("*.keras")):
-        yield Checked(network, "" if _is_whole_zip(network) else DAMAGED, is_recorded=False)
-
-
-def _is_whole_zip(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as file:
-            return file.testzip() is None
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
-        return False
+        yield Checked(network, "" if is_whole_archive(network, in_full=True) else DAMAGED, is_recorded=False)
 
 
 def _remove(folders: Iterable[Path]) -> None:

@@ -181,7 +181,8 @@ class TableStore:
         if self._file(table, partition) is not None:
             return False
         self.write(table, partition, frame)
-        merge(self.root.tables / table, _write_rows, self.newest_version(self.tables) + 1)
+        with reporting_damage():
+            merge(self.root.tables / table, _write_rows, self.newest_version(self.tables) + 1)
         for path in merged_away(self.root.tables / table, SUPERSEDED_SECONDS):
             path.unlink(missing_ok=True)
         return True

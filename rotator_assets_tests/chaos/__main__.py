@@ -60,7 +60,7 @@ def _tried(place: Place, planned: Sequence[Planned]) -> list[Trial]:
 
 
 def _planned(chosen: argparse.Namespace) -> list[Planned]:
-    """Return the trials that are asked for."""
+    """Return the selected trials."""
     if chosen.full_disk:
         planned = _moments("full disk", chosen.full_disk, chosen.seed)
     else:

@@ -19,7 +19,7 @@ _LEAST_BYTES = 4096
 
 
 class SmallDisk(Place):
-    """A place whose present state is on a file system of its own, which can be filled."""
+    """A place on a small separate file system, which can be filled."""
 
     def restore(self, name: str) -> None:
         """Bring back a state; the file system stays."""

@@ -34,7 +34,7 @@ def prepare() -> None:
 
 
 class Process:
-    """A function in a forked process, in a session of its own, whose output goes to a file."""
+    """A function that runs in a forked process and a new session. Its output goes to a file."""
 
     def __init__(self, function: Callable[[], None], printed: Path, variables: Mapping[str, str] | None = None) -> None:
         sys.stdout.flush()

@@ -27,7 +27,7 @@ def copied(finished_root, tmp_path_factory) -> DataRoot:
 
 @pytest.fixture
 def root(copied):
-    """The copy, mended after the test."""
+    """The copy; its results are restored after the test."""
     kept = copied.path.with_name("kept")
     shutil.copytree(copied.results, kept)
     yield copied

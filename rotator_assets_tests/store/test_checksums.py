@@ -1,4 +1,4 @@
-"""Checksums within table files: every change of a byte is found, and files of earlier versions are told apart."""
+"""Checksums within table files: every change of a byte is found, and files of earlier versions are recognized."""
 
 import shutil
 

@@ -1,6 +1,7 @@
 """History tables: many partitions in a few files, each found once at any moment."""
 
 import os
+import shutil
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from rotator_assets.core.data_root import DataRoot
+from rotator_assets.core.errors import InputError
 from rotator_assets.store import history_files
 from rotator_assets.store.fingerprints import table_fingerprints
 from rotator_assets.tables import TABLES, open_store
@@ -31,7 +33,7 @@ def key(number: int) -> str:
 def store(tmp_path, monkeypatch):
     """A store that merges fewer files than usual."""
     monkeypatch.setattr(history_files, "MERGED_AT", MERGED_AT)
-    return open_store(DataRoot(tmp_path))
+    return open_store(DataRoot(tmp_path / "root"))
 
 
 def keep(store, first: int, last: int) -> None:
@@ -89,6 +91,19 @@ def test_two_processes_that_merge_the_same_files_lose_and_double_nothing(store):
     keep(store, MERGED_AT, MERGED_AT + 1)  # merges again, with a newer version
     merged.write_bytes(content)
     assert in_view(store) == list(range(MERGED_AT + 1))
+
+
+def test_a_damaged_merged_file_is_named_and_hides_no_other(store, tmp_path):
+    keep(store, 0, 2 * MERGED_AT)
+    let_time_pass(store)
+    keep(store, 2 * MERGED_AT, 2 * MERGED_AT + 1)  # removes the single files
+    copy = open_store(DataRoot(shutil.copytree(store.root.path, tmp_path / "copy")))  # which nobody has read
+    damaged, _ = (path for path in files(copy) if path.name.startswith("_merged"))
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    assert len(copy.partitions(TABLE)) == MERGED_AT + 1
+    assert copy.damaged() == [damaged]
+    with pytest.raises(InputError, match=damaged.name):
+        in_view(copy)
 
 
 def test_fingerprints_do_not_depend_on_merging(store):
