@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import ellipe
@@ -91,6 +91,7 @@ def test_lambda_r_lies_in_0_to_1_and_has_no_units(flux, radius, velocity, disper
 
 @given(weights, weights, speeds, sigmas, positive)
 def test_the_error_does_not_depend_on_units(flux, radius, velocity, dispersion, scale):
+    assume(np.array_equal(velocity == 0, scale * velocity == 0))  # other units cannot hold the smallest numbers of all
     error = lambda_r_error(flux, radius, velocity, dispersion, 5.0, 10 * dispersion)
     scaled = lambda_r_error(
         3 * flux, radius, scale * velocity, scale * dispersion, scale * 5, scale**2 * 10 * dispersion
