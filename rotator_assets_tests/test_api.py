@@ -30,7 +30,7 @@ def test_a_table_has_the_rows_that_a_query_of_the_command_prints(results, finish
 def test_a_table_names_the_units_of_its_columns(results):
     rows = results.table("galaxies", survey="manga")
     described = results.columns("galaxies").set_index("column")
-    assert rows.attrs["units"]["ra"] == described.loc["ra", "unit"] == "deg"
+    assert rows.attrs["units"]["ra"] == described.loc["ra", "unit"] == "degrees"
     assert list(rows) == list(described.index)
 
 
@@ -84,7 +84,7 @@ def test_every_figure_is_listed_and_opens(results, tmp_path):
     assert "ROC curve" in roc.caption
     roc.save(tmp_path / "roc.png")
     assert (tmp_path / "roc.png").read_bytes() == roc._repr_png_()
-    with pytest.raises(rotator_assets.InputError, match="is saved as .png or"):
+    with pytest.raises(rotator_assets.InputError, match="roc is saved as .png; choose that ending"):
         roc.save(tmp_path / "roc.svg")
 
 
