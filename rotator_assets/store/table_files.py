@@ -15,7 +15,7 @@ from rotator_assets.store.astropy_tables import to_astropy, with_storable_intege
 from rotator_assets.store.descriptions import Description
 from rotator_assets.store.frame_content import literal_path, quoted
 from rotator_assets.store.json_text import json_list, json_records
-from rotator_assets.store.table_store import session
+from rotator_assets.store.sessions import session
 
 Writer = Callable[[Path, duckdb.DuckDBPyRelation, Description], int]
 """Writes rows to a path and returns their number."""
