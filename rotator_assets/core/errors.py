@@ -43,6 +43,9 @@ def is_full_disk(error: BaseException) -> bool:
 
 
 def _is_full_disk(error: BaseException) -> bool:
+    if getattr(error, "errno", None) in (ENOSPC, EDQUOT):
+        return True
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_SHMSIZE":  # says only "disk I/O error"
+        return True
     told = str(error).lower()
-    texts = ("no space left on device", "disk quota exceeded", "disk is full")
-    return getattr(error, "errno", None) in (ENOSPC, EDQUOT) or any(text in told for text in texts)
+    return any(text in told for text in ("no space left on device", "disk quota exceeded", "disk is full"))

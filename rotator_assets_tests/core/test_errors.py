@@ -27,6 +27,14 @@ def test_a_full_disk_is_recognized_in_every_librarys_words(error):
         assert is_full_disk(outer)
 
 
+def test_sqlite_that_finds_no_room_for_its_shared_memory_is_a_full_disk():
+    """On a full file system, SQLite 3.40 opens a database in WAL mode with this error."""
+    error = sqlite3.OperationalError("disk I/O error")
+    assert not is_full_disk(error)
+    error.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    assert is_full_disk(error)
+
+
 @pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), InputError("a file is full of errors")])
 def test_other_errors_are_none(error):
     assert not is_full_disk(error)
