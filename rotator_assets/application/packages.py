@@ -132,8 +132,8 @@ def _read_card(path: Path) -> Card:
 def writing_package(folder: Path) -> Generator[Path]:
     """Provide a new folder next to ``folder`` that takes its place when the block succeeds.
 
-    The same model may be there already, as after an export that was killed at its very end. Raises InputError if there is
-    something else, if that model is damaged, or the folder cannot be made.
+    The same model may be there already, as after an export that was killed at its very end. Raises InputError if there
+    is something else, if that model is damaged, or the folder cannot be made.
     """
     is_taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if is_taken and not (folder / CARD).is_file():

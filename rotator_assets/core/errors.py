@@ -42,6 +42,12 @@ def is_full_disk(error: BaseException) -> bool:
     return any(_is_full_disk(one) for one in causes(error))
 
 
+def cannot_be_written(file: object, error: Exception) -> InputError:
+    """Return the error to raise for a file that the user has named and that cannot be written."""
+    reason = getattr(error, "strerror", None) or " ".join(str(error).splitlines()[:1])
+    return InputError(f"{file}: {FULL_DISK if is_full_disk(error) else f'cannot be written: {reason}'}")
+
+
 def _is_full_disk(error: BaseException) -> bool:
     if getattr(error, "errno", None) in (ENOSPC, EDQUOT):
         return True

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from rotator_assets.core.errors import InputError
+from rotator_assets.core.errors import InputError, is_full_disk
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,6 +52,8 @@ def reporting_damage() -> Generator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if is_full_disk(error):  # what does not fit into memory
+            raise
         raise InputError(
             f"a table cannot be read: {str(error).splitlines()[0]}; remove that file, then run `rotators run --stale`"
         ) from error

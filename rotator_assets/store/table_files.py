@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from rotator_assets.core.errors import InputError
+from rotator_assets.core.errors import InputError, cannot_be_written
 from rotator_assets.core.files import replacing
 from rotator_assets.store.astropy_files import votable_header, write_ecsv, write_fits, write_votable
 from rotator_assets.store.astropy_tables import to_astropy, with_storable_integers
@@ -55,7 +55,7 @@ def write_table(
     except ValueError as error:
         raise InputError(f"{file}: {error}") from None
     except OSError as error:
-        raise InputError(f"{file}: cannot be written: {error.strerror or error}") from None
+        raise cannot_be_written(file, error) from None
 
 
 def ending_of(file: Path) -> str:

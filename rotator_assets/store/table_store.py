@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from rotator_assets.core.data_root import DataRoot, database_problem
-from rotator_assets.core.errors import InputError
+from rotator_assets.core.errors import InputError, cannot_be_written
 from rotator_assets.core.files import replacing
 from rotator_assets.store.checksums import PARQUET_OPTION, seal
 from rotator_assets.store.columns import Table
@@ -264,7 +264,7 @@ class TableStore:
                 comments = "\n".join(_comments(table, "TABLE", "exported.") for table in self.tables.values())
                 source.execute(f"{_at_once(comments)} DETACH exported")
         except (OSError, duckdb.Error) as error:
-            raise InputError(f"{target}: cannot be written: {str(error).splitlines()[0]}") from None
+            raise cannot_be_written(target, error) from None
         return rows
 
     def _write_schema_files(self, tables: Iterable[Table]) -> None:
