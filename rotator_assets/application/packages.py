@@ -132,15 +132,22 @@ def _read_card(path: Path) -> Card:
 def writing_package(folder: Path) -> Generator[Path]:
     """Provide a new folder next to ``folder`` that takes its place when the block succeeds.
 
-    Raises InputError if there is something else already, or the folder cannot be made.
+    The same model may be there already, as after an export that was killed at its very end. Raises InputError if there
+    is something else, if that model is damaged, or the folder cannot be made.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    is_taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if is_taken and not (folder / CARD).is_file():
         raise InputError(f"{folder}: exists already; name a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     temporary.mkdir()
     try:
         yield temporary
+        if is_taken:
+            if (folder / CARD).read_bytes() != (temporary / CARD).read_bytes():
+                raise InputError(f"{folder}: exists already and is another model; name a new folder")
+            open_package(folder)
+            return
         onto_disk(*temporary.iterdir(), temporary)
         temporary.replace(folder)
         onto_disk(folder.parent)
@@ -156,7 +163,7 @@ def export_package(package: Package, folder: Path, *, onnx: bool = False) -> Non
     package
         The model.
     folder
-        The folder, which does not exist or is empty.
+        The folder. It does not exist, is empty, or holds this model already.
     onnx
         Write its networks in ONNX, too.
 

@@ -26,8 +26,8 @@ from rotator_assets.core import progress
 from rotator_assets.core.errors import InputError
 from rotator_assets.store.descriptions import Description
 from rotator_assets.store.frame_content import literal_path
+from rotator_assets.store.sessions import session
 from rotator_assets.store.table_files import ending_of, write_table
-from rotator_assets.store.table_store import session
 
 BATCH = 256
 """Number of images that are read, predicted and kept together."""

@@ -42,7 +42,16 @@ def is_full_disk(error: BaseException) -> bool:
     return any(_is_full_disk(one) for one in causes(error))
 
 
+def cannot_be_written(file: object, error: Exception) -> InputError:
+    """Return the error to raise for a file that the user has named and that cannot be written."""
+    reason = getattr(error, "strerror", None) or " ".join(str(error).splitlines()[:1])
+    return InputError(f"{file}: {FULL_DISK if is_full_disk(error) else f'cannot be written: {reason}'}")
+
+
 def _is_full_disk(error: BaseException) -> bool:
+    if getattr(error, "errno", None) in (ENOSPC, EDQUOT):
+        return True
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_SHMSIZE":  # says only "disk I/O error"
+        return True
     told = str(error).lower()
-    texts = ("no space left on device", "disk quota exceeded", "disk is full")
-    return getattr(error, "errno", None) in (ENOSPC, EDQUOT) or any(text in told for text in texts)
+    return any(text in told for text in ("no space left on device", "disk quota exceeded", "disk is full"))

@@ -71,9 +71,7 @@ class Reads:
 
     def every(self, name: str) -> pd.DataFrame:
         """Read all `partitions` of a table; without any the frame has no rows."""
-        frames = [self._store.read(name, partition) for partition in self.partitions(name)]
-        frames = [frame for frame in frames if len(frame)]
-        return pd.concat(frames, ignore_index=True) if frames else self._store.query(f'FROM "{name}" LIMIT 0')
+        return self._store.read_several(name, self.partitions(name))
 
     def every_table(self) -> TableStore:
         """Return the store, for an asset that depends on all tables."""

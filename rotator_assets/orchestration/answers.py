@@ -15,8 +15,9 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import temporary_path
 from rotator_assets.store.descriptions import describe_answer
 from rotator_assets.store.locked_queries import reading_only
+from rotator_assets.store.sessions import interruptible
 from rotator_assets.store.table_files import ending_of, write_table
-from rotator_assets.store.table_store import TableStore, interruptible
+from rotator_assets.store.table_store import TableStore
 
 _FILE = re.compile(r"Table with name \S*[/.\\]\S* does not exist!")
 """What DuckDB says of a file in FROM that it may not read."""

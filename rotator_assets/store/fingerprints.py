@@ -14,7 +14,8 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.files import walk_files
 from rotator_assets.store.columns import Table
 from rotator_assets.store.frame_content import literal_path, quoted
-from rotator_assets.store.table_store import TableStore, reporting_damage, session
+from rotator_assets.store.sessions import reporting_damage, session
+from rotator_assets.store.table_store import TableStore
 
 NO_CONTENT = ("run_id", "seconds", "device", "trained_at", "checked_at", "training")
 """Columns that record when and how rows were made."""

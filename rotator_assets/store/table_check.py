@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rotator_assets.store.checksums import DAMAGED, Checked, is_intact
 from rotator_assets.store.frame_content import literal_path, quoted
-from rotator_assets.store.table_store import session
+from rotator_assets.store.sessions import session
 
 
 def check_table_file(path: Path) -> Checked:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import duckdb
 
-from rotator_assets.core.errors import InputError
+from rotator_assets.core.errors import InputError, cannot_be_written
 from rotator_assets.core.files import replacing
 from rotator_assets.store.astropy_files import votable_header, write_ecsv, write_fits, write_votable
 from rotator_assets.store.astropy_tables import to_astropy, with_storable_integers
 from rotator_assets.store.descriptions import Description
 from rotator_assets.store.frame_content import literal_path, quoted
 from rotator_assets.store.json_text import json_list, json_records
-from rotator_assets.store.table_store import session
+from rotator_assets.store.sessions import session
 
 Writer = Callable[[Path, duckdb.DuckDBPyRelation, Description], int]
 """Writes rows to a path and returns their number."""
@@ -55,7 +55,7 @@ def write_table(
     except ValueError as error:
         raise InputError(f"{file}: {error}") from None
     except OSError as error:
-        raise InputError(f"{file}: cannot be written: {error.strerror or error}") from None
+        raise cannot_be_written(file, error) from None
 
 
 def ending_of(file: Path) -> str:

@@ -11,11 +11,8 @@ listed it.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +21,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from rotator_assets.core.data_root import DataRoot, database_problem
-from rotator_assets.core.errors import InputError
+from rotator_assets.core.errors import InputError, cannot_be_written
 from rotator_assets.core.files import replacing
 from rotator_assets.store.checksums import PARQUET_OPTION, seal
 from rotator_assets.store.columns import Table
@@ -40,6 +37,7 @@ from rotator_assets.store.history_files import (
     version_of,
 )
 from rotator_assets.store.rows import Rows
+from rotator_assets.store.sessions import interruptible, reporting_damage, session
 from rotator_assets.store.whole_files import is_whole_table
 
 if TYPE_CHECKING:
@@ -62,49 +60,6 @@ rows is seen too."""
 def _empty_select(table: Table) -> str:
     columns = {c.name: c.type for c in table.columns} | _BOOKKEEPING
     return "SELECT " + ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items()) + " LIMIT 0"
-
-
-@cache
-def _memory(process_id: int) -> duckdb.DuckDBPyConnection:
-    """Open the in-memory database of this process, which is not shared with forked ones."""
-    import duckdb
-
-    return duckdb.connect(config={"enable_external_file_cache": "false"})
-
-
-@contextmanager
-def interruptible() -> Generator[None]:
-    """Raise KeyboardInterrupt if a signal interrupts a query, for which DuckDB raises RuntimeError."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "interrupted" not in str(error).lower():
-            raise
-        raise KeyboardInterrupt from error
-
-
-@contextmanager
-def session() -> Generator[duckdb.DuckDBPyConnection]:
-    """Open a session on the in-memory database of this process, a hundred times faster than opening a database.
-
-    Views created in it must be temporary, as everything else is shared with other sessions. Raises KeyboardInterrupt
-    for an interrupted query.
-    """
-    with interruptible(), _memory(os.getpid()).cursor() as connection:
-        yield connection
-
-
-@contextmanager
-def reporting_damage() -> Generator[None]:
-    """Turn DuckDB's errors on a damaged table file into an InputError."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.Error as error:
-        raise InputError(
-            f"a table cannot be read: {str(error).splitlines()[0]}; remove that file, then run `rotators run --stale`"
-        ) from error
 
 
 class TableStore:
@@ -195,13 +150,26 @@ class TableStore:
         path = self._file(table, partition)
         if path is None:
             raise FileNotFoundError(f"table {table} has no partition {partition}; materialize the asset first")
-        wanted = ", ".join(f'"{name}"' for name in columns or self.tables[table].column_names)
+        return self._rows(table, {partition: path}, columns or self.tables[table].column_names)
+
+    def read_several(self, table: str, partitions: Sequence[str]) -> pd.DataFrame:
+        """Read partitions as `read` does, one after the other. Raises KeyError where one was never written."""
+        files = self.latest_files(table)
+        rows = self._rows(
+            table, {key: files[key] for key in partitions}, ["_partition", *self.tables[table].column_names]
+        )
+        position = rows.pop("_partition").map({key: n for n, key in enumerate(partitions)})
+        return rows.iloc[position.argsort(kind="stable")].reset_index(drop=True)
+
+    def _rows(self, table: str, files: Mapping[str, Path], columns: Sequence[str]) -> pd.DataFrame:
+        """Return the rows of partitions, of which each is whole in its file."""
+        wanted = ", ".join(f'"{name}"' for name in columns)
         self._write_schema_files([self.tables[table]])  # columns missing in the file become NULL
-        files = ", ".join(quoted(literal_path(str(path))) for path in (path, self._schema_file(self.tables[table])))
-        source = f"read_parquet([{files}], union_by_name = true)"
+        paths = [*dict.fromkeys(files.values()), self._schema_file(self.tables[table])]
+        source = f"read_parquet([{', '.join(quoted(literal_path(str(path))) for path in paths)}], union_by_name = true)"
         with reporting_damage(), session() as connection:
             return connection.sql(
-                f"SELECT {wanted} FROM {source} WHERE _is_row AND _partition = $1", params=[partition]
+                f"SELECT {wanted} FROM {source} WHERE _is_row AND _partition IN $1", params=[[*files]]
             ).df()
 
     def partitions(self, table: str) -> list[str]:
@@ -296,7 +264,7 @@ class TableStore:
                 comments = "\n".join(_comments(table, "TABLE", "exported.") for table in self.tables.values())
                 source.execute(f"{_at_once(comments)} DETACH exported")
         except (OSError, duckdb.Error) as error:
-            raise InputError(f"{target}: cannot be written: {str(error).splitlines()[0]}") from None
+            raise cannot_be_written(target, error) from None
         return rows
 
     def _write_schema_files(self, tables: Iterable[Table]) -> None:

@@ -267,12 +267,26 @@ def test_other_folders_are_no_models(tmp_path):
 
 def test_nothing_is_replaced(package, exported, tmp_path):
     before = (exported / CARD).read_bytes()
-    with pytest.raises(InputError, match="exists already"):
-        export_package(package, exported)
+    other = replace(package, card=package.card.model_copy(update={"title": "another"}))
+    with pytest.raises(InputError, match="exists already and is another model"):
+        export_package(other, exported)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="exists already; name a new folder"):
+        export_package(package, tmp_path / "notes")
     assert (exported / CARD).read_bytes() == before
     (tmp_path / "empty").mkdir()
     export_package(package, tmp_path / "empty")
     assert open_package(tmp_path / "empty").card.title == package.card.title
+
+
+def test_the_same_model_may_be_exported_again(package, exported):
+    before = {path.name: path.stat().st_mtime_ns for path in exported.iterdir()}
+    export_package(package, exported)
+    assert {path.name: path.stat().st_mtime_ns for path in exported.iterdir()} == before
+    (exported / "fold-0.keras").write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"fold-0.keras: is damaged or was changed"):
+        export_package(package, exported)
 
 
 def test_a_model_can_be_written_into_the_working_folder(package, tmp_path, monkeypatch):

@@ -62,6 +62,8 @@ def test_many_partitions_are_merged_and_each_is_found_once(store):
     assert len(store.partitions(TABLE)) == 2 * MERGED_AT + 5
     for number in (0, MERGED_AT - 1, MERGED_AT, 2 * MERGED_AT + 4):
         assert store.read(TABLE, key(number))["true_positive_rate"].tolist() == [number, number]
+    several = store.read_several(TABLE, [key(MERGED_AT), key(1)])
+    assert several["true_positive_rate"].tolist() == [MERGED_AT, MERGED_AT, 1, 1]
 
 
 def test_merged_partitions_are_not_kept_again(store):

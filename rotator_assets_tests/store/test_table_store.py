@@ -15,7 +15,7 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.files import replacing
 from rotator_assets.store.frame_content import content_hash
-from rotator_assets.store.table_store import interruptible
+from rotator_assets.store.sessions import interruptible
 from rotator_assets.tables import TABLES, open_store
 
 
@@ -340,6 +340,19 @@ def test_export_to_a_place_that_cannot_be_written_says_so(store, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(InputError, match="cannot be written"):
         store.export(tmp_path / "file" / "x.duckdb")
+
+
+def test_several_partitions_are_read_in_the_order_given_with_their_rows_in_order(store):
+    for recipe, first in (("a", 0.1), ("b", 0.5), ("c", 0.9)):
+        rows = roc(first, recipe=recipe)
+        store.write("roc_curves", recipe, rows.assign(true_positive_rate=first - np.arange(3) / 100))
+    store.write("roc_curves", "empty", roc(0.0, rows=0))
+    wanted = ["c", "empty", "a"]
+    each = [store.read("roc_curves", key) for key in wanted if key != "empty"]
+    pd.testing.assert_frame_equal(store.read_several("roc_curves", wanted), pd.concat(each, ignore_index=True))
+    assert store.read_several("roc_curves", []).empty
+    with pytest.raises(KeyError, match="none"):
+        store.read_several("roc_curves", ["a", "none"])
 
 
 def test_reading_a_missing_partition_says_what_to_do(store):
