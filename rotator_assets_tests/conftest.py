@@ -13,8 +13,9 @@ from types import CodeType
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault of the code
-hypothesis.settings.load_profile("no deadline")
+# A busy machine is no fault of the code. Tests that need other numbers of examples say so.
+hypothesis.settings.register_profile("tests", deadline=None, max_examples=40)
+hypothesis.settings.load_profile("tests")
 
 # Networks of tests are too small for several threads, and several tests run at a time.
 for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
