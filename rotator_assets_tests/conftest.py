@@ -118,10 +118,16 @@ def observed_root(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def new_root(observed_root, tmp_path):
-    """A copy of the observed root, for a test to fill."""
-    from rotator_assets.core.data_root import DataRoot
+def new_root(observed_root, tmp_path, monkeypatch):
+    """A copy of the observed root, for a test to fill.
 
+    This process does not publish the views of its tables: their thousand comments take longer than most assets, and the
+    commands that make `finished_root` publish them.
+    """
+    from rotator_assets.core.data_root import DataRoot
+    from rotator_assets.store.table_store import TableStore
+
+    monkeypatch.setattr(TableStore, "publish", lambda store: None)
     shutil.copytree(observed_root, tmp_path / "root")
     return DataRoot(tmp_path / "root")
 
