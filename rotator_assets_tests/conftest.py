@@ -118,16 +118,21 @@ def observed_root(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def new_root(observed_root, tmp_path, monkeypatch):
-    """A copy of the observed root, for a test to fill.
+def unpublished(monkeypatch):
+    """Assets in this process do not publish the views of the tables.
 
-    This process does not publish the views of its tables: their thousand comments take longer than most assets, and the
-    commands that make `finished_root` publish them.
+    On a new root their thousand comments take longer than most assets. The commands that make `finished_root` publish.
     """
-    from rotator_assets.core.data_root import DataRoot
     from rotator_assets.store.table_store import TableStore
 
     monkeypatch.setattr(TableStore, "publish", lambda store: None)
+
+
+@pytest.fixture
+def new_root(observed_root, tmp_path, unpublished):
+    """A copy of the observed root, for a test to fill."""
+    from rotator_assets.core.data_root import DataRoot
+
     shutil.copytree(observed_root, tmp_path / "root")
     return DataRoot(tmp_path / "root")
 
