@@ -13,8 +13,9 @@ from types import CodeType
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault of the code
-hypothesis.settings.load_profile("no deadline")
+# A busy machine is no fault of the code. Tests that need other numbers of examples say so.
+hypothesis.settings.register_profile("tests", deadline=None, max_examples=40)
+hypothesis.settings.load_profile("tests")
 
 # Networks of tests are too small for several threads, and several tests run at a time.
 for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -117,7 +118,18 @@ def observed_root(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def new_root(observed_root, tmp_path):
+def unpublished(monkeypatch):
+    """Assets in this process do not publish the views of the tables.
+
+    On a new root their thousand comments take longer than most assets. The commands that make `finished_root` publish.
+    """
+    from rotator_assets.store.table_store import TableStore
+
+    monkeypatch.setattr(TableStore, "publish", lambda store: None)
+
+
+@pytest.fixture
+def new_root(observed_root, tmp_path, unpublished):
     """A copy of the observed root, for a test to fill."""
     from rotator_assets.core.data_root import DataRoot
 

@@ -30,6 +30,8 @@ _SETTINGS = (
     "enable_external_access = false",
     "lock_configuration = true",
 )
+_SHOWS_COMMENTS = re.compile("duckdb_|information_schema|pg_", re.IGNORECASE)
+"""Part of the name of everything in DuckDB that shows comments of tables and columns."""
 _REFUSED = ("disabled by configuration", "disabled through configuration", "has been locked")
 """Parts of DuckDB's messages on what these settings forbid."""
 
@@ -57,7 +59,7 @@ def reading_only(
         For a statement that does more than read, for one that needs another file, and where the file of a table is
         a link out of the folder of tables.
     """
-    with store.connect(_copies(store, sql, folder)) if store.root.tables.is_dir() else duckdb.connect() as connection:
+    with _opened(store, sql, folder) as connection:
         answer = (writes.absolute(), writes.parent.resolve() / writes.name) if writes else ()
         paths = [
             f"temp_directory = {quoted(str(folder))}",
@@ -75,6 +77,12 @@ def reading_only(
                     f"query: {what}: a query reads the tables and no other file; --allow-files allows it"
                 ) from None
             raise
+
+
+def _opened(store: TableStore, sql: str, folder: Path) -> duckdb.DuckDBPyConnection:
+    if not store.root.tables.is_dir():
+        return duckdb.connect()
+    return store.connect(_copies(store, sql, folder), with_comments=bool(_SHOWS_COMMENTS.search(sql)))
 
 
 def _require_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

@@ -20,7 +20,7 @@ def galaxy(r_eff_pixels, angle_deg, axis_ratio=0.6, size=SIZE):
     return (image / image.sum())[..., None]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0, 179), st.floats(7.0, 14.0))
 def test_rotated_and_scaled_copies_of_a_galaxy_coincide(angle_deg, r_eff_pixels):
     x, y = np.meshgrid(TICKS, TICKS)

@@ -79,7 +79,7 @@ def test_rings_mostly_outside_the_image_are_missing():
     np.testing.assert_allclose(profile[seen], 25.0**2)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.3, 0.9), st.floats(0, 179.9), st.floats(2.0, 4.0))
 def test_a_gaussian_has_its_own_ellipticity_and_angle(axis_ratio, angle_deg, sigma):
     found = elongation(blob(axis_ratio, angle_deg, sigma), r_eff_pixels=10.0)
@@ -87,7 +87,7 @@ def test_a_gaussian_has_its_own_ellipticity_and_angle(axis_ratio, angle_deg, sig
     assert angle_between(found.angle_deg, angle_deg) < 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, SIZE - 1), st.integers(0, SIZE - 1))
 def test_a_point_is_its_own_centroid(row, column):
     point = np.zeros((SIZE, SIZE))
@@ -97,7 +97,7 @@ def test_a_point_is_its_own_centroid(row, column):
     assert offset == pytest.approx(np.hypot(column - 31.5, row - 31.5) / 9.0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.booleans(), st.floats(0, 179))
 def test_measures_do_not_depend_on_orientation(seed, quarters, mirrored, angle_deg):
     random = np.random.default_rng(seed)

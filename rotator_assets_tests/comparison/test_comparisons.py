@@ -32,7 +32,7 @@ NOISY, SMALL = "tng100-noisy-128", "tng100-noisy-64"
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path, unpublished):
     return DataRoot(tmp_path)
 
 

@@ -7,7 +7,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -44,7 +44,6 @@ def test_members_are_read_where_they_stand(tmp_path):
     assert label(members[0]) == "a.tar:x/a.fits"
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     members=st.dictionaries(
         st.lists(st.text("abc_-é0 ", min_size=1, max_size=60).filter(lambda part: part.strip()), min_size=1, max_size=5)
@@ -148,7 +147,6 @@ def test_compressed_archives_are_refused(tmp_path, name):
     assert name in reason and "is compressed; images can only be read from an uncompressed" in reason
 
 
-@settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_damage_never_raises_anything_else(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("tar") / "a.tar"

@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from rotator_assets.core.statistics import holm, youden_threshold
 from rotator_assets_tests.evaluation.simulated import labels_and_scores
-
-few = settings(max_examples=60, deadline=None)
 
 
 def test_holm_by_hand():
@@ -19,7 +17,6 @@ def test_holm_by_hand():
     assert holm([]).size == 0 and np.isnan(holm([np.nan])).all()
 
 
-@few
 @given(p_values=st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_agrees_with_stepping_down(p_values):
     """Compare the k-th smallest with level / (m - k + 1), and stop at the first that is larger (Holm 1979)."""
@@ -33,7 +30,6 @@ def test_holm_agrees_with_stepping_down(p_values):
     assert (adjusted >= p_values).all() and (adjusted <= np.minimum(np.multiply(p_values, len(p_values)), 1)).all()
 
 
-@few
 @given(data=labels_and_scores())
 def test_youden_threshold_lies_between_two_scores(data):
     labels, scores = data

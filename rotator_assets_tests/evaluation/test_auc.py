@@ -6,7 +6,7 @@ from dataclasses import astuple, replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 from scipy.stats import binom
@@ -23,8 +23,6 @@ from rotator_assets.evaluation.auc import (
 from rotator_assets.evaluation.network_scores import NetworkScores
 from rotator_assets.evaluation.roc_curves import roc_curve_frame
 from rotator_assets_tests.evaluation.simulated import Setting, cross_validation, labels_and_scores
-
-few = settings(max_examples=60, deadline=None)
 
 
 def interval_of(labels, scores, level=0.95):
@@ -58,7 +56,6 @@ def brute_force_delong(labels, *score_sets):
     return kernels.mean(axis=(1, 2)), np.atleast_2d(covariance)
 
 
-@few
 @given(data=labels_and_scores(least=2))
 def test_auc_and_variance_agree_with_all_pairs(data):
     labels, scores = data
@@ -70,7 +67,6 @@ def test_auc_and_variance_agree_with_all_pairs(data):
     assert 0 <= interval.low <= interval.auc <= interval.high <= 1
 
 
-@few
 @given(data=labels_and_scores(least=2), seed=st.integers(0, 99))
 def test_paired_difference_agrees_with_all_pairs(data, seed):
     labels, scores = data
@@ -84,7 +80,6 @@ def test_paired_difference_agrees_with_all_pairs(data, seed):
     assert 0 <= paired.p_value <= 1
 
 
-@few
 @given(data=labels_and_scores())
 def test_only_the_order_of_the_scores_matters(data):
     labels, scores = data
@@ -171,7 +166,6 @@ def test_independent_samples_of_one_galaxy_per_class_have_no_test():
     assert (found.low, found.high) == (-1, 1) and np.isnan(found.p_value)
 
 
-@few
 @given(data=labels_and_scores())
 def test_roc_curve_has_finite_thresholds(data):
     labels, scores = data
@@ -224,7 +218,6 @@ def scores_by(networks, labels, scores, object_ids=None):
     return NetworkScores.of(frame.assign(galaxy_id=galaxies, object_id=galaxies if object_ids is None else object_ids))
 
 
-@few
 @given(data=labels_and_scores(least=2), seed=st.integers(0, 99))
 def test_only_pairs_within_one_network_count(data, seed):
     """AUC by a loop over pairs, which is the area of the curve; the scales of the networks do not matter."""

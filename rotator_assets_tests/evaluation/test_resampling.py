@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -38,7 +38,6 @@ def weighted(draw):
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=weighted())
 def test_weights_count_as_repeats(data):
     labels, scores, weights = data
@@ -105,7 +104,6 @@ def test_repeats_of_an_object_are_drawn_together():
     assert taken_for_different.error == pytest.approx(once.error / np.sqrt(3), rel=0.1)
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 999), n_objects=st.integers(3, 20))
 def test_every_replicate_has_the_same_number_of_objects_per_kind(seed, n_objects):
     generator = np.random.default_rng(seed)

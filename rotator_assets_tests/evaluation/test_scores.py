@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss
 
@@ -12,8 +12,6 @@ from rotator_assets.evaluation.scores import (
     precision_recall_frame,
     recalls,
 )
-
-few = settings(max_examples=40, deadline=None)
 
 
 @st.composite
@@ -57,7 +55,6 @@ def test_recalls_of_an_absent_class_are_unknown():
     assert np.isnan(found.balanced.value) and (found.balanced.low, found.balanced.high) == (0, 1)
 
 
-@few
 @given(data=predicted())
 def test_precision_refers_to_slow_rotators(data):
     labels, probability = data
@@ -72,7 +69,6 @@ def test_precision_refers_to_slow_rotators(data):
     assert np.sum(steps * frame["precision"]) == pytest.approx(expected)
 
 
-@few
 @given(data=predicted())
 def test_brier_skill_agrees_with_scikit_learn(data):
     labels, probability = data
@@ -97,7 +93,6 @@ def test_calibration_curve_by_hand():
     assert curve["fraction_fast"].tolist() == [0, 0.5, 1]
 
 
-@few
 @given(data=predicted(), n_bins=st.integers(1, 12), seed=st.integers(0, 99))
 def test_bins_hold_every_galaxy_once_in_any_order(data, n_bins, seed):
     labels, probability = data

@@ -140,7 +140,7 @@ ids = st.lists(st.sampled_from("abcdefgh"), max_size=12)
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(ids.map(lambda names: list(dict.fromkeys(names))), ids, ids)
 def test_matching_never_loses_or_multiplies_rows(names, photometry_ids, kinematics_ids):
     morphology = frame(MORPHOLOGY, galaxy_id=names, object_id=names)

@@ -8,7 +8,7 @@ from astropy.coordinates import SkyCoord, position_angle
 from astropy.io import fits
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator_assets.core.errors import UnusableImage
@@ -44,7 +44,6 @@ SKY = {
 }
 
 
-@settings(max_examples=80, deadline=None)
 @given(
     st.fixed_dictionaries(SKY), st.sampled_from(["cd", "pc", "crota"]), st.booleans(), st.floats(-0.1, 0.1),
     st.floats(-0.1, 0.1),
@@ -61,7 +60,6 @@ def test_positions_and_scale_agree_with_astropy(sky, keywords, swapped, east, no
     assert plane.is_mirrored == sky["mirrored"]
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.fixed_dictionaries(SKY), st.booleans(), st.floats(-60, 60), st.floats(-60, 60))
 def test_the_north_angle_is_the_position_angle_of_the_y_axis(sky, swapped, dx, dy):
     """At any place of an image, turned or mirrored: the position angle, by astropy, of a step along +y."""
@@ -87,7 +85,6 @@ def test_north_angle_of_a_turned_image(angle_deg, north):
 
 
 @given(st.fixed_dictionaries(SKY), st.integers(1, 300), st.integers(-50, 50), st.integers(-50, 50))
-@settings(max_examples=40, deadline=None)
 def test_mirrored_and_cut_images_show_the_same_sky(sky, nx, left, bottom):
     plane = TangentPlane.from_header(header(**sky))
     place = sky["ra"], sky["dec"] - np.sign(sky["dec"]) * 0.002

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator_assets.core.errors import UnusableImage
@@ -282,7 +282,6 @@ def test_synthetic_frames_say_so(tmp_path):
     assert source_of(tmp_path).read().synthetic
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.floats(0, 360), st.floats(-89, 89), st.floats(0, 360), st.booleans(), st.floats(-0.02, 0.02),
     st.floats(-0.02, 0.02),

@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -287,7 +287,6 @@ def test_unusable_pictures(tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("form", ["cube", "colour"])
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_damage_never_raises_anything_else(tmp_path_factory, form, data):
     path = tmp_path_factory.getbasetemp() / f"damaged-{form}"

@@ -198,7 +198,7 @@ def test_an_error_of_statmorph_is_a_reason(monkeypatch):
     assert not measured.usable and measured.reason == "statmorph could not measure it (AssertionError)"
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2**31), st.sampled_from([8, 17, 32, 48]), st.sampled_from(["noise", "steps", "spikes", "huge"]))
 def test_nothing_raises(seed, size, kind):
     random = np.random.default_rng(seed)

@@ -141,7 +141,7 @@ def test_an_image_of_nothing_has_no_neighbours(value):
     assert not neighbour_mask(np.full((40, 50, 3), value, dtype=np.float32)).any()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.floats(18, 26),
     st.floats(0, 360),

@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from astropy.visualization import AsinhStretch, LogStretch, ZScaleInterval
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.preprocessing import StandardScaler, scale
@@ -29,7 +29,6 @@ images = counts.map(lambda values: (values * 1e-4).astype(np.float32))
 # Zero, or 1e-30 to 1e30 of either sign.
 magnitudes = st.tuples(st.floats(-30, 30), st.sampled_from([-1.0, 0.0, 1.0])).map(lambda v: v[1] * 10.0 ** v[0])
 extremes = arrays(np.float64, shapes, elements=magnitudes).map(lambda values: values.astype(np.float32))
-few = settings(max_examples=40, deadline=None)
 every_method = pytest.mark.parametrize("method", METHODS)
 
 
@@ -46,7 +45,6 @@ def test_recipes_allow_exactly_these_methods():
 
 
 @every_method
-@few
 @given(images=images)
 def test_finite_float32_of_the_same_shape_and_input_untouched(method, images):
     before = images.copy()
@@ -58,7 +56,6 @@ def test_finite_float32_of_the_same_shape_and_input_untouched(method, images):
 
 
 @every_method
-@few
 @given(images=extremes)
 def test_extreme_fluxes_stay_finite_in_range_and_in_order(method, images):
     with warnings.catch_warnings():
@@ -71,7 +68,6 @@ def test_extreme_fluxes_stay_finite_in_range_and_in_order(method, images):
 
 
 @every_method
-@few
 @given(images=images)
 def test_values_are_within_the_range_of_the_method(method, images):
     result = normalize(images, method)
@@ -79,7 +75,6 @@ def test_values_are_within_the_range_of_the_method(method, images):
 
 
 @pytest.mark.parametrize("method", KEEPS_ZERO)
-@few
 @given(images=images)
 def test_zero_flux_maps_to_zero_and_signs_are_kept(method, images):
     result = normalize(images, method)
@@ -102,7 +97,6 @@ def test_zero_flux_is_not_zero_if_the_method_measures_the_sky(method):
 
 
 @pytest.mark.parametrize("method", BY_MAXIMUM)
-@few
 @given(images=images)
 def test_maximum_is_one_and_images_without_signal_are_zero(method, images):
     result = normalize(images, method)
@@ -115,7 +109,6 @@ def test_maximum_is_one_and_images_without_signal_are_zero(method, images):
 
 
 @pytest.mark.parametrize("method", FACTOR_FREE)
-@few
 @given(images=images, power=st.integers(-10, 10))
 def test_a_factor_does_not_matter(method, images, power):
     scaled = images * np.float32(2.0**power)  # powers of two are exact
@@ -123,7 +116,6 @@ def test_a_factor_does_not_matter(method, images, power):
 
 
 @pytest.mark.parametrize("method", OFFSET_FREE)
-@few
 @given(seed=st.integers(0, 2**32), offset=st.integers(-(2**12), 2**12), size_px=st.integers(1, 24))
 def test_an_offset_does_not_matter(method, seed, offset, size_px):
     exact = np.round(galaxy(seed, size_px)[None] * 2**11) / 2**11  # so is the sum with any of these offsets
@@ -143,7 +135,6 @@ def test_without_normalization_a_factor_and_an_offset_stay():
 
 
 @every_method
-@few
 @given(images=images)
 def test_an_image_does_not_see_the_others(method, images):
     alone = np.concatenate([normalize(image[None], method) for image in images])
@@ -161,7 +152,6 @@ def test_batch_and_memory_order_change_no_bit(method, size_px):
 
 
 @every_method
-@few
 @given(images=images)
 def test_order_of_all_pixels_of_an_image_is_kept(method, images):
     result = normalize(images, method)
@@ -170,7 +160,6 @@ def test_order_of_all_pixels_of_an_image_is_kept(method, images):
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"zscale"}))  # whose limits may step as a pixel is rejected
-@few
 @given(images=images, pixel=st.integers(0, 17), added=st.floats(1e-3, 1e6))
 def test_a_pixel_that_becomes_brighter_does_not_become_darker(method, images, pixel, added):
     brighter = images.copy()
@@ -218,7 +207,6 @@ def test_stretches_equal_those_of_astropy():
     np.testing.assert_allclose(normalize(image, "asinh"), AsinhStretch(0.1)(relative, clip=False), atol=1e-6)
 
 
-@few
 @given(images=images)
 def test_standard_equals_scikit_learn(images):
     for image, normalized in zip(images, normalize(images, "standard"), strict=True):
@@ -278,7 +266,6 @@ def test_zscale_of_a_mostly_constant_image_takes_its_extremes():
 
 
 @every_method
-@few
 @given(images=images)
 def test_like_itself_is_the_same(method, images):
     np.testing.assert_array_equal(normalize_like(images, images, method), normalize(images, method))

@@ -3,7 +3,7 @@
 import galsim
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import CubicSpline
 
@@ -90,7 +90,6 @@ def test_light_is_conserved(beta):
     assert light.min() > -1e-12
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.floats(0.6, 4), st.floats(2, 100))
 def test_the_kernel_holds_the_documented_fraction_of_light(fwhm, beta):
     kernel = moffat_kernel(fwhm, beta)

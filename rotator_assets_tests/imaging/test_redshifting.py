@@ -3,7 +3,7 @@
 import galsim
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -49,7 +49,6 @@ def test_surface_brightness_dims_with_the_fourth_power(source, redshift):
     assert dimming == pytest.approx(((1 + source) / (1 + redshift)) ** 4, rel=1e-12)
 
 
-@settings(deadline=None)
 @given(redshifts, redshifts)
 @pytest.mark.slow
 def test_a_uniform_sky_dims_exactly(source, redshift):
@@ -61,14 +60,12 @@ def test_a_uniform_sky_dims_exactly(source, redshift):
     np.testing.assert_allclose(dimmed, 2.0 * ((1 + source) / (1 + redshift)) ** 4, rtol=1e-9)
 
 
-@settings(deadline=None)
 @given(sides, sides, st.integers(1, 30), redshifts)
 def test_the_redshift_of_the_source_changes_nothing(ny, nx, size, redshift):
     pixels = image(ny, nx)
     np.testing.assert_array_equal(at_redshift(pixels, redshift, redshift, size), pad_or_crop(pixels, size))
 
 
-@settings(deadline=None)
 @given(sides, sides, st.floats(0.05, 4))
 def test_all_light_of_the_image_is_conserved(ny, nx, scale):
     pixels = image(ny, nx)
@@ -76,7 +73,6 @@ def test_all_light_of_the_image_is_conserved(ny, nx, scale):
     np.testing.assert_allclose(resampled.sum((0, 1)), pixels.sum((0, 1), dtype=np.float64), rtol=1e-9)
 
 
-@settings(deadline=None)
 @given(sides, sides, st.floats(0.05, 4), st.integers(1, 40))
 def test_a_smaller_crop_is_part_of_a_larger_one(ny, nx, scale, size):
     pixels = image(ny, nx)
@@ -85,7 +81,6 @@ def test_a_smaller_crop_is_part_of_a_larger_one(ny, nx, scale, size):
     )
 
 
-@settings(deadline=None)
 @given(sides, sides, st.floats(0.05, 4))
 def test_the_middle_stays_the_middle(ny, nx, scale):
     """A mirrored image gives the mirrored result, about the middle of ``pad_or_crop``."""

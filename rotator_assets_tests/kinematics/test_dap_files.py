@@ -193,7 +193,7 @@ def whole_file() -> bytes:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=20), st.booleans())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.filterwarnings("ignore")
 def test_damage_anywhere_gives_a_measurement_or_a_reason(tmp_path, bytes_changed, in_headers):
     whole = bytearray(whole_file())

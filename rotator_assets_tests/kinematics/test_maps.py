@@ -327,7 +327,7 @@ def test_the_aperture_of_another_survey_is_an_error_of_the_caller(tmp_path):
 
 
 @given(st.integers(0, 10_000), st.floats(0, 400), st.floats(1, 300), st.floats(0, 0.9), st.integers(1, 6))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lambda_r_of_any_maps_lies_in_0_to_1_and_flux_has_no_unit(tmp_path, seed, speed, dispersion, masked, size):
     rng = np.random.default_rng(seed)
     east, north = PLANES.east, PLANES.north

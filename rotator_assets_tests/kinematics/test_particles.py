@@ -256,7 +256,7 @@ POINTS = st.integers(1, 300).flatmap(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(POINTS, st.integers(1, 40), st.floats(0.05, 3), st.floats(0.1, 1), st.sampled_from([0.0, 0.8, 2.0]))
 def test_every_particle_is_in_a_bin_within_the_limits(points, min_particles, pixel, flattening, spread):
     n, seed, kind = points

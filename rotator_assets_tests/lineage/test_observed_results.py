@@ -22,7 +22,7 @@ STALE = ("dataset_comparison", WHOLE, f"all_scores changed (1 result changed ({N
 
 
 @pytest.fixture
-def runner(compared_root, tmp_path):
+def runner(compared_root, tmp_path, unpublished):
     shutil.copytree(compared_root, tmp_path / "root")
     with open_runner(DataRoot(tmp_path / "root")) as runner:
         yield runner

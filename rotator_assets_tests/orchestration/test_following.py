@@ -60,7 +60,7 @@ class Sensor:
 
 
 @pytest.fixture
-def sensor(compared_root, tmp_path, monkeypatch):
+def sensor(compared_root, tmp_path, unpublished, monkeypatch):
     monkeypatch.setattr(following, "QUIET_SECONDS", 0)
     root = DataRoot(tmp_path / "root")
     shutil.copytree(compared_root, root.path)

@@ -50,7 +50,7 @@ def test_a_wide_caliper_gives_the_auc_and_delongs_interval():
     assert (matched.low, matched.high) == pytest.approx((all_pairs.low, all_pairs.high), abs=0.012)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**31), st.floats(0.05, 2))
 def test_matched_pairs_agree_with_a_plain_loop(seed, caliper):
     random = np.random.default_rng(seed)

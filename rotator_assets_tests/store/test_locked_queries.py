@@ -163,6 +163,8 @@ def test_nothing_of_the_machine_is_seen_or_changed(world, store, tmp_path, monke
         ("PIVOT (SELECT recipe, 1 AS x FROM roc_curves) ON recipe USING sum(x)", "[(2,)]"),
         ("UNPIVOT (SELECT 1 AS a) ON a", "[('a', 1)]"),
         ("SELECT comment IS NULL FROM duckdb_columns() WHERE column_name = 'threshold'", "[(False,)]"),
+        ("SELECT TABLE_COMMENT IS NULL FROM Information_Schema.tables", "[(False,)]"),
+        ("SELECT count(*) > 3 FROM pg_description", "[(True,)]"),
         ("FROM query_table('roc_curves') SELECT count(*)", "[(2,)]"),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import h5py
 import numpy as np
@@ -101,7 +103,22 @@ def write_fits(path: Path, *hdus, synthetic: bool = False) -> Path:
 
 def write_manga_catalogs(folder: Path) -> Path:
     """Every MaNGA catalogue; ``folder`` is the survey's."""
-    catalogs = folder / "catalogs"
+    for name, content in _manga_catalogs().items():
+        path = folder / "catalogs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+@cache
+def _manga_catalogs() -> dict[str, bytes]:
+    """Content of every MaNGA catalogue by name: a hundred tests have a copy."""
+    with TemporaryDirectory() as folder:
+        _make_manga_catalogs(Path(folder))
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def _make_manga_catalogs(catalogs: Path) -> None:
     g = PYMORPH_R | {"BA_S": np.full(5, 0.11, dtype=np.float32)}
     i = PYMORPH_R | {"BA_S": np.full(5, 0.33, dtype=np.float32)}
     write_fits(catalogs / "manga-morphology-dl-DR15.fits", table_hdu(MORPHOLOGY_DR15, "Joined"))
@@ -109,7 +126,6 @@ def write_manga_catalogs(folder: Path) -> Path:
     write_fits(catalogs / "drpall-v2_4_3.fits", table_hdu(DRPALL, "MANGA"))
     write_fits(catalogs / "SDSSDR17_MaNGA_JAM.fits", table_hdu(DYNPOP))
     write_fits(catalogs / "manga.Pipe3D-v2_1_2.fits", table_hdu(PIPE3D))
-    return folder
 
 
 def write_hdf5(path: Path, groups: dict[str, dict], synthetic: bool = False) -> Path:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
@@ -66,7 +66,6 @@ def test_the_fit_is_that_of_a_logistic_regression_on_platts_targets():
     assert found.offset == pytest.approx(expected.intercept_[0], abs=1e-4)
 
 
-@settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10_000), scale=st.floats(0.1, 8), shift=st.floats(-20, 20))
 def test_a_rescaled_network_gives_the_same_probabilities(seed, scale, shift):
     """Calibrated logits do not depend on the scale and offset of a network's logits."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator_assets.core.backend import tensorflow
@@ -92,7 +92,6 @@ def test_a_state_of_another_precision_is_ignored(tmp_path):
         assert Checkpoints(tmp_path, TINY, "float32").load(0, state()) is not None
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_damaged_file_is_ignored(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("damaged")
@@ -157,7 +156,6 @@ def test_writing_takes_no_more_than_its_fraction_of_the_time(tmp_path, monkeypat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("patience", [1, 2, 3])
-@settings(deadline=None)
 @given(val_losses=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), min_size=8, max_size=8))
 def test_early_stopping_agrees_with_that_of_keras(patience, val_losses):
     tensorflow()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator_assets.core.errors import InputError
@@ -33,10 +33,6 @@ def surveys(draw, least=6):
     return labels[order], objects[order]
 
 
-few = settings(max_examples=60, deadline=None)
-
-
-@few
 @given(survey=surveys(), n_folds=st.integers(2, 6), seed=st.integers(0, 2**31))
 def test_folds_hold_whole_objects_and_both_classes(survey, n_folds, seed):
     labels, objects = survey
@@ -48,7 +44,6 @@ def test_folds_hold_whole_objects_and_both_classes(survey, n_folds, seed):
         assert set(labels[folds == fold]) == {0, 1}
 
 
-@few
 @given(survey=surveys(), seed=st.integers(0, 2**31), shuffle=st.integers(0, 100))
 def test_splits_do_not_depend_on_the_order_of_rows(survey, seed, shuffle):
     labels, objects = survey
@@ -59,7 +54,6 @@ def test_splits_do_not_depend_on_the_order_of_rows(survey, seed, shuffle):
     np.testing.assert_array_equal(validation_mask(labels[order], objects[order], 0.2, seed), mask[order])
 
 
-@few
 @given(survey=surveys(least=10), fraction=st.floats(0.05, 0.45), seed=st.integers(0, 2**31))
 def test_validation_holds_whole_objects_of_both_classes(survey, fraction, seed):
     labels, objects = survey
@@ -166,7 +160,6 @@ def test_smaller_fractions_are_subsets_of_larger_ones():
         before = now
 
 
-@few
 @given(survey=surveys(), fraction=st.floats(0.01, 1), seed=st.integers(0, 2**31), shuffle=st.integers(0, 100))
 def test_a_fraction_holds_whole_objects_of_both_classes(survey, fraction, seed, shuffle):
     labels, objects = survey
