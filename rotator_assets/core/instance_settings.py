@@ -13,6 +13,8 @@ from rotator_assets.core.settings import STRICT, Line
 _SCHEMES = ("postgresql", "postgres")
 _PARAMETERS = ("host", "sslmode", "sslrootcert", "sslcert", "sslkey")
 """Parameters that a URL may have; Dagster's page of the configuration shows them."""
+_DRIVER = "postgresql+psycopg2"
+"""Otherwise SQLAlchemy 2.1 takes psycopg, which dagster-postgres does not install."""
 _EXAMPLE = "postgresql://dagster@db.example.org/rotators"
 _CONNECT_SECONDS = 10
 _PORT = 5432
@@ -74,6 +76,7 @@ def _database(url: str) -> dict[str, Any]:
     if not (parts.hostname or parameters.get("host")):
         raise ValueError("names no server: after the @, or the folder of its socket as ?host=/run/postgresql")
     return {
+        "scheme": _DRIVER,
         "username": unquote(parts.username),
         "hostname": parts.hostname or "",
         "port": port,

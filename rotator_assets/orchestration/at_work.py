@@ -51,6 +51,18 @@ def alive(root: DataRoot) -> Generator[None]:
         yield
 
 
+@contextmanager
+def run_alive(context: dg.InitResourceContext, root: DataRoot) -> Generator[None]:
+    """Do the same for the run of a resource, if it has one; runs that Dagster launches get the tags of their process."""
+    run, instance = context.run, context.instance
+    if run is None or instance is None or _PID_TAG in run.tags:  # a sensor, or a run of the command line
+        yield
+        return
+    instance.add_run_tags(run.run_id, process_tags())
+    with alive(root):
+        yield
+
+
 def fail_lost_runs(instance: dg.DagsterInstance, root: DataRoot) -> None:
     """Mark runs as failed whose processes were killed, on this host or on another one that shares the root.
 
