@@ -1,6 +1,8 @@
 """``instance:`` of the settings: errors in one line, the same instance for Dagster's own commands, no password shown."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,15 +10,19 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from sqlalchemy import text
 
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.lineage.settings_file import load_settings
 from rotator_assets.orchestration.instance import INSTANCE_SETTINGS, open_instance
 from rotator_assets.orchestration.remembered import last_event
+from rotator_assets.orchestration.runner import WORKSPACE
+from rotator_assets.training.assets import TRAINING_POOL
 from rotator_assets_tests.commands import complaint, rotators
-from rotator_assets_tests.postgres import NEEDS_POSTGRES, PASSWORD, VARIABLE, running_postgres
+from rotator_assets_tests.postgres import DATABASE, NEEDS_POSTGRES, PASSWORD, USER, VARIABLE, running_postgres
 
+DEPLOY = Path(__file__).parents[2] / "deploy"
 SERVER = "postgresql://dagster@db.example.org/rotators"
 
 
@@ -111,6 +117,36 @@ def test_commands_and_dagster_share_the_instance_and_nobody_shows_the_password(s
 
 
 @NEEDS_POSTGRES
+def test_the_deployed_instance_loads_and_has_the_limits_of_every_root(server, tmp_path, monkeypatch):
+    described = yaml.safe_load((DEPLOY / "dagster.yaml").read_text("utf-8"))
+    assert {name: described[name] for name in INSTANCE_SETTINGS} == INSTANCE_SETTINGS
+    place = {"USER": USER, "PASSWORD": PASSWORD, "HOST": "127.0.0.1", "DATABASE": DATABASE, "PORT": str(server.port)}
+    for name, value in place.items():
+        monkeypatch.setenv(f"ROTATORS_POSTGRES_{name}", value)
+    root = DataRoot(tmp_path)
+    root.dagster_home.mkdir(parents=True)
+    shutil.copy(DEPLOY / "dagster.yaml", root.dagster_home)
+    with open_instance(root) as instance:
+        assert type(instance.run_launcher).__name__ == "DefaultRunLauncher" and not instance.run_monitoring_enabled
+        assert type(instance.event_log_storage).__name__ == "PostgresEventLogStorage"
+        assert instance.event_log_storage.get_concurrency_info(TRAINING_POOL).slot_count == 1
+    assert (root.dagster_home / "dagster.yaml").read_text() == (DEPLOY / "dagster.yaml").read_text()
+
+
+def test_the_files_of_deploy_agree():
+    files = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in DEPLOY.glob("*.yaml")}
+    chart, compose, launched = files["helm-values"], files["compose"], files["workspace"]["load_from"][0]["grpc_server"]
+    assert chart["additionalInstanceConfig"]["concurrency"] == INSTANCE_SETTINGS["concurrency"]
+    assert not chart["dagsterDaemon"]["runMonitoring"]["enabled"]
+    code = compose["services"]["code"]
+    assert launched["host"] == code["hostname"] and str(launched["port"]) in code["command"]
+    assert launched["location_name"] == yaml.safe_load(WORKSPACE.read_text())["load_from"][0]["python_module"]["location_name"]
+    assert compose["services"]["webserver"]["ports"] == ["127.0.0.1:3000:3000"]
+    asked = re.findall(r"ROTATORS_POSTGRES_\w+", (DEPLOY / "dagster.yaml").read_text())
+    assert set(asked) <= set(code["environment"])
+
+
+@NEEDS_POSTGRES
 def test_events_wait_for_a_server_that_restarts(server, tmp_path, monkeypatch):
     """In the connection of a statement, and between two of them; each event is there once."""
     monkeypatch.setenv(VARIABLE, PASSWORD)
@@ -118,11 +154,9 @@ def test_events_wait_for_a_server_that_restarts(server, tmp_path, monkeypatch):
     root.settings.write_text(server.settings)
     key = dg.AssetKey("restarted")
     with open_instance(root) as instance, instance.event_log_storage.index_connection() as connection:
-        connection.exec_driver_sql("SELECT 1")
+        connection.execute(text("SELECT 1"))
         server.stop()
         server.start()
-        from sqlalchemy import text
-
         assert connection.execute(text("SELECT 2")).scalar() == 2
         for _ in range(3):
             instance.report_runless_asset_event(dg.AssetObservation(key))
