@@ -68,7 +68,9 @@ def test_a_socket_and_an_encoded_name_are_understood(tmp_path):
 def test_a_server_that_cannot_be_used_is_one_line(tmp_path, monkeypatch):
     root = DataRoot(tmp_path)
     root.dagster_home.mkdir(parents=True)
-    root.settings.write_text(f"instance: {{postgres_url: 'postgresql://me@127.0.0.1:1/x', password_variable: {VARIABLE}}}")
+    root.settings.write_text(
+        f"instance: {{postgres_url: 'postgresql://me@127.0.0.1:1/x', password_variable: {VARIABLE}}}"
+    )
     monkeypatch.delenv(VARIABLE, raising=False)
     assert f"the variable {VARIABLE} is not set" in complaint(rotators("status", data=tmp_path))
     monkeypatch.setenv(VARIABLE, PASSWORD)
@@ -89,7 +91,9 @@ def test_the_storage_follows_the_settings_and_other_keys_stay(tmp_path, monkeypa
     with pytest.raises(InputError, match=VARIABLE):
         open_instance(root)
     assert {name: value for name, value in yaml.safe_load(file.read_text()).items() if name != "storage"} == own
-    assert yaml.safe_load(file.read_text())["storage"]["custom"]["config"]["postgres_db"]["hostname"] == "db.example.org"
+    assert (
+        yaml.safe_load(file.read_text())["storage"]["custom"]["config"]["postgres_db"]["hostname"] == "db.example.org"
+    )
     assert last_event(root) == ()  # what is remembered would not change with an event in Postgres
     root.settings.unlink()
     with open_instance(root):
@@ -140,7 +144,10 @@ def test_the_files_of_deploy_agree():
     assert not chart["dagsterDaemon"]["runMonitoring"]["enabled"]
     code = compose["services"]["code"]
     assert launched["host"] == code["hostname"] and str(launched["port"]) in code["command"]
-    assert launched["location_name"] == yaml.safe_load(WORKSPACE.read_text())["load_from"][0]["python_module"]["location_name"]
+    assert (
+        launched["location_name"]
+        == yaml.safe_load(WORKSPACE.read_text())["load_from"][0]["python_module"]["location_name"]
+    )
     assert compose["services"]["webserver"]["ports"] == ["127.0.0.1:3000:3000"]
     asked = re.findall(r"ROTATORS_POSTGRES_\w+", (DEPLOY / "dagster.yaml").read_text())
     assert set(asked) <= set(code["environment"])
