@@ -1,4 +1,4 @@
-"""``instance:`` of the settings: errors in one line, the same instance for Dagster's own commands, no password shown."""
+"""``instance:`` of the settings: errors in one line, one instance for Dagster's commands too, no password shown."""
 
 import os
 import re
