@@ -1,4 +1,4 @@
-"""Runs on other hosts that share a data root: live ones are left alone, those of dead processes are marked as failed."""
+"""Runs on other hosts that share a data root: live ones are left alone, those of dead processes count as failed."""
 
 import platform
 import subprocess
