@@ -154,6 +154,7 @@ def check_events(instance: dg.DagsterInstance) -> None:
         assert Counter(one.partition_key for one in made) == expected, asset
     runs = [run for run in instance.get_runs() if dg.AssetKey("rotator_classifier") in (run.asset_selection or ())]
     assert Counter(run.status.name for run in runs) == {"SUCCESS": len(RECIPES)}
+    assert all(run.tags[".dagster/rotators/run"] == run.run_id for run in runs)  # a dead one would be recognized
 
 
 def check_results(store: TableStore, alone: TableStore) -> None:

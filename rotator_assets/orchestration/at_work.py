@@ -29,14 +29,17 @@ RUN_STEP_TAG = f"{_HIDDEN}step"
 _HOST_TAG, _PID_TAG, _BIRTH_TAG = f"{_HIDDEN}host", f"{_HIDDEN}pid", f"{_HIDDEN}process_started"
 _HEARTBEAT_TAG = f"{_HIDDEN}heartbeat"
 """Name of the file that the process of a run touches (`alive`)."""
+_RUN_TAG = f"{_HIDDEN}run"
+"""The run that these tags are of: Dagster copies them to a run that repeats it."""
 _RUNS, _AT_WORK = "runs", "at_work"
 """What the names of these files begin with."""
 
 
-def process_tags() -> dict[str, str]:
+def process_tags(run_id: str) -> dict[str, str]:
     """Return the tags of a run that identify its process."""
     pid = os.getpid()
     return {
+        _RUN_TAG: run_id,
         _HOST_TAG: platform.node(),
         _PID_TAG: str(pid),
         _BIRTH_TAG: _birth(pid),
@@ -55,10 +58,11 @@ def alive(root: DataRoot) -> Generator[None]:
 def run_alive(context: dg.InitResourceContext, root: DataRoot) -> Generator[None]:
     """Do the same for the run of a resource, if it has one; runs that Dagster launches get the tags of their process."""
     run, instance = context.run, context.instance
-    if run is None or instance is None or _PID_TAG in run.tags:  # a sensor, or a run of the command line
+    tags = process_tags(run.run_id) if run else {}
+    if run is None or instance is None or tags.items() <= run.tags.items():  # a sensor, or a run of the command line
         yield
         return
-    instance.add_run_tags(run.run_id, process_tags())
+    instance.add_run_tags(run.run_id, tags)
     with alive(root):
         yield
 
@@ -69,7 +73,7 @@ def fail_lost_runs(instance: dg.DagsterInstance, root: DataRoot) -> None:
     Otherwise Dagster would show them as running forever, and they would block the training pool.
     """
     runs = instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-    of_processes = [run for run in runs if _PID_TAG in run.tags]
+    of_processes = [run for run in runs if _PID_TAG in run.tags and run.tags.get(_RUN_TAG, run.run_id) == run.run_id]
     elsewhere = {run.tags.get(_HEARTBEAT_TAG, "") for run in of_processes if not _is_here(run.tags)} - {""}
     lost = _lost(root, elsewhere)
     for run in of_processes:

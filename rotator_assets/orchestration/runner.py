@@ -187,7 +187,7 @@ class Runner:
                     asset_selection=[dg.AssetKey(name) for name in step.assets],
                     partition_key=step.partition,
                     run_config={"loggers": {"console": {"config": {"log_level": self.log_level}}}},
-                    tags={RUN_STEP_TAG: step.title.replace(" ", "_"), **process_tags()},
+                    tags={RUN_STEP_TAG: step.title.replace(" ", "_"), **process_tags(run_id)},
                 )
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None

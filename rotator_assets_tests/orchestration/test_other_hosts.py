@@ -10,12 +10,12 @@ import pytest
 
 from rotator_assets.core import heartbeats
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.orchestration.at_work import is_at_work
+from rotator_assets.orchestration.at_work import is_at_work, run_alive
 from rotator_assets.orchestration.instance import open_instance
 
 SILENT_S = 4.0
 OTHER_HOST = """
-import platform, sys, time
+import platform, sys, uuid
 
 platform.node = lambda: sys.argv[2]
 import dagster as dg
@@ -31,8 +31,9 @@ root = DataRoot.at(sys.argv[1])
 def work(): ...
 
 with open_instance(root) as instance, alive(root), at_work(root):
-    run = instance.create_run_for_job(work, status=dg.DagsterRunStatus.STARTED, tags=process_tags())
-    print(run.run_id, flush=True)
+    tags = process_tags(run_id := str(uuid.uuid4()))
+    run = instance.create_run_for_job(work, run_id=run_id, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    print(run_id, flush=True)
     sys.stdin.read()
     instance.report_run_canceled(run)
 """
@@ -91,4 +92,35 @@ def test_a_killed_process_of_this_host_is_recognized_at_once(root):
     process.wait()
     assert not is_at_work(root)
     assert status(root, run_id) == "FAILURE"
+    assert not list((root.dagster_home / ".heartbeats").iterdir())
+
+
+def test_a_run_that_dagster_launches_shows_that_it_is_alive(root):
+    """It has the tags of its own process, also where it repeats a run of another one."""
+    seen = []
+
+    @dg.resource
+    def shown(context):
+        with run_alive(context, root):
+            yield
+
+    @dg.op(required_resource_keys={"shown"})
+    def look(context):
+        seen.append(([path.name for path in (root.dagster_home / ".heartbeats").iterdir()], context.run.run_id))
+
+    @dg.job(resource_defs={"shown": shown})
+    def work():
+        look()
+
+    process, dead = started(root, platform.node())
+    process.kill()
+    process.wait()
+    with open_instance(root) as instance:
+        copied = instance.get_run_by_id(dead).tags
+        queued = instance.create_run_for_job(work, status=dg.DagsterRunStatus.NOT_STARTED, tags=copied)
+        assert work.execute_in_process(instance=instance, tags=copied).success
+        ((heartbeat,), run_id) = seen[0]
+        assert instance.get_run_by_id(run_id).tags[".dagster/rotators/heartbeat"] == heartbeat
+        assert heartbeat not in copied.values()
+    assert status(root, queued.run_id) == "NOT_STARTED"
     assert not list((root.dagster_home / ".heartbeats").iterdir())
