@@ -56,7 +56,7 @@ def alive(root: DataRoot) -> Generator[None]:
 
 @contextmanager
 def run_alive(context: dg.InitResourceContext, root: DataRoot) -> Generator[None]:
-    """Do the same for the run of a resource, if it has one. A run that Dagster launches gets the tags of its process."""
+    """Do the same for the run of a resource, if it has one; runs that Dagster launches get tags of their process."""
     run, instance = context.run, context.instance
     tags = process_tags(run.run_id) if run else {}
     if run is None or instance is None or tags.items() <= run.tags.items():  # a sensor, or a run of the command line
