@@ -64,7 +64,7 @@ def prepare(root: DataRoot) -> None:
     """Make everything that trainings need."""
     with open_runner(root) as runner:
         runner.instance.event_log_storage.set_concurrency_slots(TRAINING_POOL, 2)
-        for step in plan([DATASET], ["thesis"]):
+        for step in plan([DATASET], RECIPES[:1]):
             if step.title.startswith(("catalogues", "images")):
                 runner.materialize(step)
 
