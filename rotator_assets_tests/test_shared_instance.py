@@ -40,7 +40,8 @@ TINY = {
     **{"attribution_steps": 2, "attribution_doublings": 0},
 }
 PREDICTIONS = "SELECT recipe, galaxy_id, fold, probability_fast FROM predictions ORDER BY ALL"
-LONGEST_S = 120 + 300 * N_TRAININGS
+LONGEST_S = 900 + 300 * N_TRAININGS
+"""On a busy machine."""
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_trainings_of_command_and_backfill_while_postgres_restarts(inputs, tmp_p
         prepare(shared)
         sqlite = shutil.ignore_patterns("settings.yaml", "dagster", "rotators.duckdb")
         shutil.copytree(shared.path, alone.path, ignore=sqlite, copy_function=shutil.copy2)
-        with running_ui(shared.path, tmp_path / "ui.log") as ui:
+        with running_ui(shared.path, tmp_path / "ui.log", LONGEST_S) as ui:
             backfill = launch_backfill(ui)
             named = [word for recipe in BY_COMMAND for word in ("-r", recipe)]
             command = start(shared, ROTATORS, "run", "-d", DATASET, *named, "--jobs", "1")
