@@ -81,11 +81,11 @@ class Ui:
 
 
 @contextmanager
-def running_ui(root: Path, log: Path) -> Iterator[Ui]:
-    """`rotators ui` over a data root, from when its code location is loaded."""
+def running_ui(root: Path, log: Path, seconds: float = 180) -> Iterator[Ui]:
+    """`rotators ui` over a data root, from when its code location is loaded, which must not take longer."""
     ui = Ui(root, log)
     try:
-        ui.wait_until(ui.location_is_loaded, 180, "the code location loads")
+        ui.wait_until(ui.location_is_loaded, seconds, "the code location loads")
         yield ui
     finally:
         ui.stop()

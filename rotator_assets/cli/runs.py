@@ -244,7 +244,7 @@ def ui(data: str | None, port: int, proxy: str) -> None:
     root.require_writable()
     _require_free(port)
     from rotator_assets.core.dagster_internals import dagster_dev
-    from rotator_assets.orchestration.runner import open_instance
+    from rotator_assets.orchestration.instance import open_instance
 
     open_instance(root).dispose()
     os.environ["DAGSTER_HOME"] = str(root.dagster_home)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, ValidationI
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.declarations import block, block_of_list
 from rotator_assets.core.errors import InputError
+from rotator_assets.core.instance_settings import InstanceSettings
 from rotator_assets.core.settings import STRICT, SurveySettings
 from rotator_assets.core.yaml_files import read_yaml, unknown_key
 from rotator_assets.surveys import SURVEYS, DeclaredSurvey, Survey, own_surveys
@@ -24,6 +25,9 @@ class Settings(BaseModel):
 
     profile: Literal["auto", "quick", "full"] = Field(
         default="auto", description="quick: fewer folds and epochs; auto: quick where the galaxies are synthetic"
+    )
+    instance: InstanceSettings | None = Field(
+        default=None, description="Dagster's records in Postgres; null: in the root"
     )
     surveys: dict[str, SurveySettings] = {}
     _described: Mapping[str, Survey] = PrivateAttr(default_factory=dict)
@@ -125,7 +129,9 @@ def load_settings(root: DataRoot) -> Settings:
 def _known(place: list[str], own: Mapping[str, Survey]) -> list[str]:
     """Return the valid keys at the top level, in a survey's block, in one of its blocks, or in an entry of a list."""
     if not place:
-        return list(dict.fromkeys(["profile", BLOCK, *SURVEYS, *own]))
+        return list(dict.fromkeys(["profile", BLOCK, "instance", *SURVEYS, *own]))
+    if place == ["instance"]:
+        return list(InstanceSettings.model_fields)
     model: type[BaseModel] = SurveySettings
     for name in place[1:]:
         if field := model.model_fields.get(name):  # otherwise the position in a list

@@ -12,8 +12,8 @@ from rotator_assets.core.dagster_internals import NOT_FINISHED_STATUSES
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.number_text import size_text
 from rotator_assets.orchestration.at_work import is_at_work
+from rotator_assets.orchestration.instance import open_instance
 from rotator_assets.orchestration.old_runs import OldRuns
-from rotator_assets.orchestration.runner import open_instance
 from rotator_assets.orchestration.terminal import print_table
 from rotator_assets.store.leftovers import leftovers
 from rotator_assets.store.table_store import TableStore
@@ -56,7 +56,8 @@ def clean(store: TableStore, checks: Collection[dg.AssetCheckKey], days: float, 
         runs.remove(instance)
     if runs.run_ids:
         for name in ("runs.db", "runs/index.db"):
-            _compact(str(root.dagster_home / "history" / name))
+            if (database := root.dagster_home / "history" / name).is_file():  # not with Postgres
+                _compact(str(database))
     print(f"{total} freed")
 
 

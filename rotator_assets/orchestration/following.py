@@ -78,7 +78,7 @@ def _waits_for(instance: dg.DagsterInstance, root: DataRoot) -> str:
     """Return what is running or has just ended; empty where nothing is."""
     if is_at_work(root):
         return "`rotators run`, which builds the report itself"
-    fail_lost_runs(instance)
+    fail_lost_runs(instance, root)
     if runs := instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
         first = runs[0]
         what = first.tags.get(RUN_STEP_TAG) or " ".join(

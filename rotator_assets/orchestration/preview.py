@@ -1,7 +1,7 @@
 """What a plan would do: which steps would run and which are up to date, without writing to the data root.
 
 Dagster's instance can only be asked by a process that may write to it, and changes of the inputs are recorded there.
-The question is put to a copy of its databases in a temporary folder.
+The question is put to a copy of its databases in a temporary folder. An instance in Postgres is asked itself.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import dagster as dg
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.files import nearest_existing
 from rotator_assets.core.number_text import size_text
+from rotator_assets.lineage.settings_file import load_settings
 from rotator_assets.orchestration.at_work import RUN_STEP_TAG
 from rotator_assets.orchestration.estimates import Estimate, Estimates, Measured
 from rotator_assets.orchestration.plans import Step
@@ -112,7 +113,8 @@ def print_preview(root: DataRoot, found: Sequence[tuple[Step, str, Estimate]]) -
     )
     if n_bytes > free:
         print_wrapped("warning: the disk has too little space")
-    print("nothing was run or written")
+    shared = load_settings(root).instance
+    print("nothing was run; changed inputs were noted in Postgres" if shared else "nothing was run or written")
 
 
 def _states(runner: Runner, steps: Sequence[Step]) -> Generator[tuple[Step, str]]:

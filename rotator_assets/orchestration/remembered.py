@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -60,7 +61,10 @@ def remember(root: DataRoot, content: Any, files: Sequence[str], state: str, eve
 
 
 def last_event(root: DataRoot) -> tuple[Any, ...]:
-    """Return numbers that change with every event of the Dagster instance; none where they cannot be read."""
+    """Return numbers that change with every event of the Dagster instance; none where they are not in a file."""
+    with suppress(OSError):
+        if re.search("^storage:", (root.dagster_home / "dagster.yaml").read_text(encoding="utf-8"), re.MULTILINE):
+            return ()
     database = root.dagster_home / "history" / "runs" / "index.db"
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:

@@ -56,7 +56,7 @@ class _Workshop(DataRoot):
 
     @property
     def settings(self) -> Path:
-        """The settings without the quick profile: the recorded recipe is reduced already."""
+        """The settings without the quick profile, as the recorded recipe is reduced already, and without a server."""
         return self.own / "settings.yaml"
 
 
@@ -201,7 +201,8 @@ def _workshop(store: TableStore, own: Path, recipe: Recipe) -> _Workshop:
     workshop.results.mkdir(exist_ok=True)
     workshop.tensors.symlink_to(root.tensors.absolute())
     settings = yaml.safe_load(root.settings.read_text("utf-8")) if root.settings.is_file() else {}
-    workshop.settings.write_text(yaml.safe_dump({**(settings or {}), "profile": "full"}), "utf-8")
+    own_records = {"profile": "full", "instance": None}  # of Dagster, in the folder
+    workshop.settings.write_text(yaml.safe_dump({**(settings or {}), **own_records}), "utf-8")
     content = {name: value for name, value in recipe.model_dump(mode="json").items() if name != "name"}
     (own / _RECIPES).write_text(yaml.safe_dump({"recipes": {recipe.name: content}}), "utf-8")
     return workshop

@@ -13,7 +13,6 @@ from itertools import takewhile
 from pathlib import Path
 
 import dagster as dg
-import yaml
 
 from rotator_assets.core.dagster_internals import (
     SINGLETON_REPOSITORY_NAME,
@@ -23,48 +22,19 @@ from rotator_assets.core.dagster_internals import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
     database_of_run,
-    keep_engines,
 )
-from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import FULL_DISK, InputError, causes, is_full_disk
-from rotator_assets.core.files import replacing
 from rotator_assets.core.verbosity import LOG_LEVEL
 from rotator_assets.lineage.observing import observe
 from rotator_assets.lineage.staleness import Staleness
-from rotator_assets.orchestration.at_work import RUN_STEP_TAG, at_work, fail_lost_runs, process_tags
+from rotator_assets.orchestration.at_work import RUN_STEP_TAG, alive, at_work, process_tags
+from rotator_assets.orchestration.instance import open_instance
 from rotator_assets.orchestration.lost_results import LostResults
 from rotator_assets.orchestration.plans import Outcome, Step, next_step
 from rotator_assets.orchestration.workers import Workers
 from rotator_assets.store.table_store import TableStore
-from rotator_assets.training.assets import TRAINING_POOL
 
 WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"
-INSTANCE_SETTINGS = {
-    "telemetry": {"enabled": False},
-    "nux": {"enabled": False},
-    # One training at a time, with a few small runs alongside.
-    "concurrency": {"pools": {"granularity": "run", "default_limit": 1}, "runs": {"max_concurrent_runs": 2}},
-}
-
-
-def prepare_instance_home(root: DataRoot) -> Path:
-    """Return the data root's Dagster home, after writing its settings if it has none yet."""
-    settings = root.dagster_home / "dagster.yaml"
-    if not settings.is_file():
-        with replacing(settings) as temporary:
-            temporary.write_text(yaml.safe_dump(INSTANCE_SETTINGS, sort_keys=False), encoding="utf-8")
-    return root.dagster_home
-
-
-def open_instance(root: DataRoot) -> dg.DagsterInstance:
-    """Open the data root's Dagster instance, and mark runs of killed processes as failed."""
-    keep_engines()
-    instance = dg.DagsterInstance.from_config(str(prepare_instance_home(root)))
-    fail_lost_runs(instance)
-    # Dagster sets the limit of a pool when the pool is first used, and would start the first runs all at once.
-    if TRAINING_POOL not in instance.event_log_storage.get_concurrency_keys():
-        instance.event_log_storage.initialize_concurrency_limit_to_default(TRAINING_POOL)
-    return instance
 
 
 @contextmanager
@@ -103,19 +73,20 @@ class Runner:
         self._job = self.definitions.resolve_implicit_global_asset_job_def()
         self.instance = _shown_in_the_ui(open_instance(self.root), self._job)
         self._graph = self.definitions.resolve_asset_graph()
-        self._databases = ExitStack()
+        self._until_the_end = ExitStack()
         history = self.root.dagster_home / "history"
         for path in (history / "runs.db", history / "runs" / "index.db", database_of_run(self.instance, "")):
-            self._databases.enter_context(_kept_open(path))
+            self._until_the_end.enter_context(_kept_open(path))
 
     def __enter__(self) -> Runner:
         # Dagster's child processes use the same root and instance.
         os.environ["ROTATORS_DATA"] = str(self.root.path)
         os.environ["DAGSTER_HOME"] = str(self.root.dagster_home)
+        self._until_the_end.enter_context(alive(self.root))
         return self
 
     def __exit__(self, *_) -> None:
-        self._databases.close()
+        self._until_the_end.close()
         self.instance.dispose()
 
     def observe(self) -> None:
@@ -216,7 +187,7 @@ class Runner:
                     asset_selection=[dg.AssetKey(name) for name in step.assets],
                     partition_key=step.partition,
                     run_config={"loggers": {"console": {"config": {"log_level": self.log_level}}}},
-                    tags={RUN_STEP_TAG: step.title.replace(" ", "_"), **process_tags()},
+                    tags={RUN_STEP_TAG: step.title.replace(" ", "_"), **process_tags(run_id)},
                 )
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import uuid
 from types import SimpleNamespace
 
 import dagster as dg
@@ -119,9 +120,8 @@ def test_nothing_is_rebuilt_while_runs_are_in_progress(sensor, monkeypatch):
         assert sensor.tick() == "waits for `rotators run`, which builds the report itself"
     assert not is_at_work(sensor.root)
     job = definitions(sensor.root).resolve_job_def("train")
-    run = sensor.instance.create_run_for_job(
-        job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": f"{NOISY}|log", **process_tags()}
-    )
+    tags = {"dagster/partition": f"{NOISY}|log", **process_tags(run_id := str(uuid.uuid4()))}
+    run = sensor.instance.create_run_for_job(job, run_id=run_id, status=dg.DagsterRunStatus.STARTED, tags=tags)
     assert sensor.tick() == f"waits for 1 run in progress or queued ({run.run_id[:8]}: train {NOISY}|log)"
     sensor.instance.report_run_canceled(run)
     monkeypatch.setattr(following, "QUIET_SECONDS", 20)
@@ -134,8 +134,8 @@ def test_nothing_is_rebuilt_while_runs_are_in_progress(sensor, monkeypatch):
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
 def test_a_run_whose_process_was_killed_is_not_waited_for(sensor, status):
     job = definitions(sensor.root).resolve_job_def("train")
-    tags = {**process_tags(), ".dagster/rotators/process_started": "another process of that number"}
-    sensor.instance.create_run_for_job(job, status=status, tags=tags)
+    tags = {**process_tags(run_id := str(uuid.uuid4())), ".dagster/rotators/process_started": "another of that number"}
+    sensor.instance.create_run_for_job(job, run_id=run_id, status=status, tags=tags)
     assert not sensor.tick().startswith("waits")
 
 
