@@ -11,12 +11,6 @@ from rotator_assets.core.errors import InputError
 
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
 """Environment variable with the address of the scheduler; child processes inherit it."""
-CERTIFICATES = {
-    "tls_ca_file": "DASK_DISTRIBUTED__COMM__TLS__CA_FILE",
-    "tls_client_cert": "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT",
-    "tls_client_key": "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY",
-}
-"""Environment variables of Dask with the files of an encrypted connection, by the setting of its ``Security``."""
 _REACH_SECONDS = 10.0
 
 

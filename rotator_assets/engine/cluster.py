@@ -27,7 +27,7 @@ from rotator_assets.core.data_root import ENVIRONMENT_VARIABLE as DATA
 from rotator_assets.core.environment import RECIPES_VARIABLE
 from rotator_assets.core.errors import InputError
 from rotator_assets.engine import frames, on_worker
-from rotator_assets.engine.address import CERTIFICATES, require_reachable
+from rotator_assets.engine.address import require_reachable
 from rotator_assets.engine.processes import OnReport, ProcessEnded, unpacked
 
 RECONNECT_SECONDS = 60.0
@@ -55,9 +55,8 @@ def connected(address: str) -> Client:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is raised
     security = Security()
     if address.startswith("tls://"):
-        absent = [variable for name, variable in CERTIFICATES.items() if not getattr(security, name)]
-        if absent:
-            raise InputError(f"{address}: the environment names no certificates: set {', '.join(absent)}")
+        if not all(security.get_tls_config_for_role("client").get(name) for name in ("ca_file", "cert", "key")):
+            raise InputError(f"{address}: Dask's configuration names no certificates: see docs/cluster.md")
         security.require_encryption = True
     try:
         client = Client(address, security=security, timeout=RECONNECT_SECONDS, set_as_default=False, name="rotators")
@@ -105,7 +104,7 @@ class ClusterPool:
             True for requests that go to workers with the resource `GPU` where there are any.
         """
         self._client, self._limit_seconds = client, limit_seconds
-        self._address = client.scheduler.address
+        self._address = client.scheduler.address if client.scheduler else ""
         workers = workers_of(client)
         with_gpu = [worker for worker in workers if trains and worker["resources"].get(GPU)]
         self._resources = {GPU: 1} if with_gpu else None

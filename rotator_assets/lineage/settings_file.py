@@ -13,6 +13,7 @@ from rotator_assets.core.declarations import block, block_of_list
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.settings import STRICT, SurveySettings
 from rotator_assets.core.yaml_files import read_yaml, unknown_key
+from rotator_assets.engine.cluster_settings import ClusterSettings
 from rotator_assets.surveys import SURVEYS, DeclaredSurvey, Survey, own_surveys
 from rotator_assets.surveys.declared import BLOCK
 
@@ -25,6 +26,7 @@ class Settings(BaseModel):
     profile: Literal["auto", "quick", "full"] = Field(
         default="auto", description="quick: fewer folds and epochs; auto: quick where the galaxies are synthetic"
     )
+    cluster: ClusterSettings | None = Field(default=None, description="a Dask cluster that does the work")
     surveys: dict[str, SurveySettings] = {}
     _described: Mapping[str, Survey] = PrivateAttr(default_factory=dict)
     _own: dict[str, DeclaredSurvey] = PrivateAttr(default_factory=dict)
@@ -125,8 +127,8 @@ def load_settings(root: DataRoot) -> Settings:
 def _known(place: list[str], own: Mapping[str, Survey]) -> list[str]:
     """Return the valid keys at the top level, in a survey's block, in one of its blocks, or in an entry of a list."""
     if not place:
-        return list(dict.fromkeys(["profile", BLOCK, *SURVEYS, *own]))
-    model: type[BaseModel] = SurveySettings
+        return list(dict.fromkeys(["profile", "cluster", BLOCK, *SURVEYS, *own]))
+    model: type[BaseModel] = ClusterSettings if place[0] == "cluster" else SurveySettings
     for name in place[1:]:
         if field := model.model_fields.get(name):  # otherwise the position in a list
             model = block(field) or block_of_list(field) or model

@@ -159,7 +159,9 @@ def cross_validate(
         checkpoint_folder,
         compute_policy(),
     )
-    first, by_fold, by_inner = TrainedFirst([], 0.0), {}, {}
+    first = TrainedFirst([], 0.0)
+    by_fold: dict[int, TrainedFold] = {}
+    by_inner: dict[int, TrainedInner] = {}
     with closing(trained_parts(training, on_epoch)) as parts:
         for number, part in parts:
             if isinstance(part, TrainedFirst):
@@ -170,7 +172,7 @@ def cross_validate(
                 with replacing(model_folder / f"fold-{part.row['fold']}.keras", ending=".keras") as temporary:
                     temporary.write_bytes(part.network)
                 by_fold[number] = replace(part, network=b"")
-    folds, inner = ([found[number] for number in sorted(found)] for found in (by_fold, by_inner))
+    folds, inner = [by_fold[n] for n in sorted(by_fold)], [by_inner[n] for n in sorted(by_inner)]
     history = [*first.epochs, *(log for fold in folds for log in fold.epochs)]
     unseen = [fold.unseen for fold in folds if fold.unseen is not None]
     # By galaxy in the given order, then by repeat.
