@@ -18,7 +18,7 @@ from rotator_assets.core.files import replacing
 from rotator_assets.core.recipes import Recipe
 from rotator_assets.training.additional import AdditionalGalaxies
 from rotator_assets.training.checkpoints import EpochLog
-from rotator_assets.training.fold_training import INNER, UNSEEN, TrainedFirst, TrainedInner, Training
+from rotator_assets.training.fold_training import INNER, UNSEEN, TrainedFirst, TrainedFold, TrainedInner, Training
 from rotator_assets.training.network import inference_function, outputs_of
 from rotator_assets.training.other_survey import OtherGalaxies
 from rotator_assets.training.pipeline import Images
