@@ -52,7 +52,8 @@ def connected(address: str) -> Client:
     Raises InputError where there is none, or for an encrypted address without certificates.
     """
     require_reachable(address)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is raised
+    for logger in ("distributed", "distributed.client"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)  # what matters is raised
     security = Security()
     if address.startswith("tls://"):
         if not all(security.get_tls_config_for_role("client").get(name) for name in ("ca_file", "cert", "key")):

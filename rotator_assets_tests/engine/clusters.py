@@ -9,8 +9,6 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from rotator_assets.engine.cluster import connected, workers_of
-
 _DASK = (sys.executable, "-m", "distributed.cli.dask_scheduler"), (sys.executable, "-m", "distributed.cli.dask_worker")
 
 
@@ -37,11 +35,12 @@ class Cluster:
         options = ("--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard", "--no-show")
         self.scheduler, said = self._run("scheduler", _DASK[0], *options)
         self.port = int(_wait_for(r"Scheduler at:\s+tcp://127\.0\.0\.1:(\d+)", said))
-        for _ in range(workers):
-            self.add_worker()
+        started = [self._add_worker() for _ in range(workers)]
+        for said in started:
+            _wait_for(r"(Registered to)", said)
 
-    def add_worker(self, *options: str) -> subprocess.Popen:
-        """Start a worker of one thread."""
+    def _add_worker(self) -> Path:
+        """Start a worker of one thread; return the file with what it says."""
         fixed = (
             "--host",
             "127.0.0.1",
@@ -53,9 +52,9 @@ class Cluster:
             "--death-timeout",
             "60",
         )
-        worker, _ = self._run(f"worker-{len(self.workers)}", _DASK[1], self.address, *fixed, *options)
+        worker, said = self._run(f"worker-{len(self.workers)}", _DASK[1], self.address, *fixed)
         self.workers.append(worker)
-        return worker
+        return said
 
     def stop(self) -> None:
         """Kill everything."""
@@ -96,6 +95,3 @@ def _wait_for(pattern: str, file: Path, seconds: float = 60.0) -> str:
             return found[1]
         time.sleep(0.05)
     raise TimeoutError(file.read_text(errors="replace"))
-
-
-__all__ = ["Cluster", "connected", "kill_tree", "workers_of"]

@@ -28,3 +28,11 @@ def sleep(seconds, started: Path | None = None):
     if started:
         started.write_text(str(os.getpid()))
     time.sleep(seconds)
+
+
+def fail():
+    return 1 / 0
+
+
+def thread_variables():
+    return os.environ["OMP_NUM_THREADS"], os.environ["TF_NUM_INTRAOP_THREADS"]
