@@ -9,9 +9,10 @@ from __future__ import annotations
 import pickle
 import platform
 import threading
+import time
 from collections.abc import Callable, Mapping
 
-from distributed import Worker, get_worker
+from distributed import Reschedule, Worker, get_worker
 from distributed.core import Status
 
 from rotator_assets.core import origin
@@ -22,6 +23,9 @@ from rotator_assets.engine.processes import ProcessEnded, WorkerProcess
 IDLE_SECONDS = 120.0
 """A process without requests ends after this time."""
 _LOOK_SECONDS = 0.3
+_GRACE_SECONDS = 1.0
+"""Where a whole machine or job is ended, the processes are killed one after the other: this one may be next."""
+_AT_WORK = (Status.running, Status.paused)
 
 
 def answered(
@@ -64,6 +68,9 @@ def answered(
     try:
         return child.answer(request, environment, on_report, limit_seconds)
     except ProcessEnded as ended:
+        time.sleep(_GRACE_SECONDS)
+        if worker.status not in _AT_WORK:
+            raise Reschedule from None
         return frames.ENDED + str(ended.status).encode()
     finally:
         done.set()
@@ -127,6 +134,6 @@ def _watch(worker: Worker, key: str, child: _Child, done: threading.Event) -> No
     """Kill the process of a task that is no longer wanted; Dask itself lets it run to its end."""
     while not done.wait(_LOOK_SECONDS):
         task = worker.state.tasks.get(key)
-        if task is None or task.state == "cancelled" or worker.status not in (Status.running, Status.paused):
+        if task is None or task.state == "cancelled" or worker.status not in _AT_WORK:
             child.kill()
             return

@@ -80,7 +80,7 @@ def kill_tree(pid: int) -> None:
     import psutil
 
     try:
-        tree = [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]
+        tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:
         return
     for process in tree:

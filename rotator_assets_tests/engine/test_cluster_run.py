@@ -86,7 +86,8 @@ def test_a_cluster_that_is_disturbed_gives_the_same_predictions(root, tmp_path, 
         disturbing.start()
         outcome, spread = trained(there)
         disturbing.join()
-    assert outcome.failed == {} and len(outcome.done) == 2
+    assert outcome.failed == {}
+    assert len(outcome.done) == 2
     assert done == ["worker killed", "scheduler restarted"]
     assert spread == alone and len({row[0] for row in alone}) > 20
     assert checkpoints(there) == []  # of finished trainings
