@@ -54,13 +54,10 @@ def _ssh(settings: ClusterSettings) -> Any:
     from distributed import SSHCluster
 
     encrypted = {"protocol": "tls://", "dashboard": False}
-    options = {name: value for name, value in settings.options.items() if not name.endswith("_options")}
-    return SSHCluster(
-        security=_security(),
-        scheduler_options={**encrypted, **settings.options.get("scheduler_options", {})},
-        worker_options={"nthreads": 1, **encrypted, **settings.options.get("worker_options", {})},
-        **options,
-    )
+    options = {"scheduler_options": {}, "worker_options": {}, **settings.options}
+    options["scheduler_options"] = {**encrypted, **options["scheduler_options"]}
+    options["worker_options"] = {"nthreads": 1, **encrypted, **options["worker_options"]}
+    return SSHCluster(security=_security(), **options)
 
 
 def _security() -> Any:

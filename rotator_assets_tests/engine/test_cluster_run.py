@@ -44,12 +44,12 @@ def root(tmp_path, monkeypatch) -> DataRoot:
     return root
 
 
-def trained(root: DataRoot) -> tuple[Outcome, list[tuple]]:
-    """The outcome of both trainings, two at a time, and their predictions."""
+def trained(root: DataRoot, workers: Workers | None = None) -> tuple[Outcome, list[tuple]]:
+    """The outcome of both trainings, and their predictions."""
     networks = ("rotator_classifier", "predictions")
     steps = [replace(step, assets=networks, needs=()) for step in plan([DATASET], [*RECIPES]) if step.is_training]
     with open_runner(root) as runner:
-        outcome = runner.run(steps, workers=Workers(root, 2))
+        outcome = runner.run(steps, workers=workers)
     columns = "galaxy_id, recipe, fold, probability_fast, threshold, probability_fast_calibrated"
     rows = open_store(root).query(f"SELECT {columns} FROM predictions ORDER BY recipe, galaxy_id")
     return outcome, list(rows.itertuples(index=False, name=None))
@@ -75,6 +75,7 @@ def disturb(cluster: Cluster, root: DataRoot, done: list[str]) -> None:
     done.append("scheduler restarted")
 
 
+@pytest.mark.timeout(1800)  # seven processes load TensorFlow or Dask
 def test_a_cluster_that_is_disturbed_gives_the_same_predictions(root, tmp_path, monkeypatch):
     there = DataRoot(tmp_path / "there")
     shutil.copytree(root.path, there.path, copy_function=shutil.copy2)
@@ -84,7 +85,7 @@ def test_a_cluster_that_is_disturbed_gives_the_same_predictions(root, tmp_path, 
         done: list[str] = []
         disturbing = threading.Thread(target=disturb, args=(cluster, there, done))
         disturbing.start()
-        outcome, spread = trained(there)
+        outcome, spread = trained(there, Workers(there, 2))
         disturbing.join()
     assert outcome.failed == {}
     assert len(outcome.done) == 2
