@@ -51,8 +51,7 @@ class Predictor:
 
     def __init__(self, package: Package, prior: float | None = None, map_folder: Path | None = None) -> None:
         interpretation = package.interpretation
-        self.package = package
-        self.map_folder = map_folder
+        self.package, self.prior, self.map_folder = package, prior, map_folder
         self._maps = MapWriter(package, map_folder) if map_folder else None
         self.version = f"{package.version} {prior} {map_folder}"
         """What decides the predictions of an image, for recognizing those of an earlier run."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,8 +16,8 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from rotator_assets.application.batches import Rows, asking
 from rotator_assets.application.entries import Entry, ImageList
-from rotator_assets.application.images import ReadImage, read_image
 from rotator_assets.application.predictor import Predictor
 from rotator_assets.application.tables import PREDICTIONS
 from rotator_assets.core import progress
@@ -33,8 +31,8 @@ BATCH = 256
 """Number of images that are read, predicted and kept together."""
 _COLUMNS = {column.name: column for column in PREDICTIONS.columns}
 
-_Batch = tuple[Path, int, list[Future[ReadImage]] | None]
-"""File of a batch, number of its images, and the images unless the file is there."""
+_Batch = tuple[Path, int, Rows | None]
+"""File of a batch, number of its images, and their predictions unless the file is there."""
 
 
 def predict_images(predictor: Predictor, images: ImageList, output: Path) -> tuple[pd.DataFrame, int]:
@@ -76,15 +74,16 @@ def _predict(
     predictor: Predictor, images: ImageList, output: Path, folder: Path, total: int
 ) -> tuple[pd.DataFrame, int]:
     parts, resumed, done, started = [], 0, 0, time.monotonic()
-    for part, n, read in _batches(predictor, images, folder):
-        if read is None:
-            resumed += n
-        else:
-            _write_part(part, predictor.predict([each.result() for each in read]))
-        parts.append(part)
-        done += n
-        rate = (done - resumed) / max(time.monotonic() - started, 1e-3)
-        progress.report("predicting", done, total, f"{rate:.0f} images/s")
+    with closing(_batches(predictor, images, folder)) as batches:
+        for part, n, rows in batches:
+            if rows is None:
+                resumed += n
+            else:
+                _write_part(part, rows())
+            parts.append(part)
+            done += n
+            rate = (done - resumed) / max(time.monotonic() - started, 1e-3)
+            progress.report("predicting", done, total, f"{rate:.0f} images/s")
     with duckdb.connect() as connection:
         rows = connection.read_parquet([literal_path(str(part)) for part in parts])
         counts = _counted(rows)
@@ -120,27 +119,19 @@ def _alone(folder: Path, output: Path) -> Generator[None]:
         yield
 
 
-def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Iterator[_Batch]:
-    """Yield each batch; the next one is being read meanwhile."""
-    package = predictor.package
-    treatment = package.treatment
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        ahead: _Batch | None = None
-        try:
-            entries_left = _with_map_names(images) if predictor.map_folder else iter(images)
-            for number, entries in enumerate(iter(lambda: list(islice(entries_left, BATCH)), [])):
-                content = repr((predictor.version, [entry.state for entry in entries]))
-                part = folder / f"{number:07d}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
-                read = None
-                if not _is_kept(part):
-                    read = [pool.submit(read_image, entry, treatment, package.card) for entry in entries]
-                if ahead is not None:
-                    yield ahead
-                ahead = part, len(entries), read
-            if ahead is not None:
-                yield ahead
-        finally:
-            pool.shutdown(cancel_futures=True)
+def _batches(predictor: Predictor, images: ImageList, folder: Path) -> Generator[_Batch]:
+    """Yield each batch; the next ones are being read meanwhile."""
+    ahead: deque[_Batch] = deque()
+    with asking(predictor) as (ask, most_ahead):
+        entries_left = _with_map_names(images) if predictor.map_folder else iter(images)
+        for number, entries in enumerate(iter(lambda: list(islice(entries_left, BATCH)), [])):
+            content = repr((predictor.version, [entry.state for entry in entries]))
+            part = folder / f"{number:07d}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
+            ahead.append((part, len(entries), None if _is_kept(part) else ask(entries)))
+            if len(ahead) > most_ahead:
+                yield ahead.popleft()
+        while ahead:
+            yield ahead.popleft()
 
 
 def _is_kept(part: Path) -> bool:

@@ -3,8 +3,7 @@
 Each galaxy's result is stored as a small JSON file under a key of everything it depends on, so that an interrupted
 run continues where it stopped, and one new file costs one measurement.
 
-Run as a program, this module is the worker process that measures (`core.processes`). A file that crashes or hangs its
-reader ends only that process.
+Worker processes measure (`engine`). A file that crashes or hangs its reader ends only its process.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, as_completed
 from dataclasses import asdict, dataclass
@@ -23,15 +21,15 @@ import pandas as pd
 from rotator_assets import surveys
 from rotator_assets.core.errors import RefusedKinematics, UnusableKinematics
 from rotator_assets.core.files import replacing
-from rotator_assets.core.processes import ProcessEnded, ProcessPool
 from rotator_assets.core.settings import KinematicsSettings
+from rotator_assets.engine.pools import open_pool
+from rotator_assets.engine.processes import ProcessEnded
 from rotator_assets.kinematics.measured import HalfLightEllipse
 
 METHOD = 5
 """Increased whenever the measurement itself changes, so that stored results are measured again."""
 LIMIT_SECONDS = 600.0
 """Time limit per galaxy; two million particles take half a minute."""
-WORKER = (sys.executable, "-P", "-m", "rotator_assets.catalogs.measuring")
 
 
 @dataclass(frozen=True)
@@ -50,16 +48,6 @@ class Job:
         stat, settings = self.path.stat(), self.settings.model_dump()
         content = [METHOD, self.path.name, stat.st_size, stat.st_mtime_ns, asdict(self.ellipse), settings]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-
-    def as_request(self) -> dict:
-        """Return the job as content for JSON."""
-        return {**asdict(self), "path": str(self.path), "settings": self.settings.model_dump()}
-
-    @classmethod
-    def from_request(cls, content: dict) -> Job:
-        """Return the job of such content."""
-        ellipse, settings = HalfLightEllipse(**content["ellipse"]), KinematicsSettings(**content["settings"])
-        return cls(content["survey"], content["galaxy_id"], Path(content["path"]), ellipse, settings)
 
 
 def measure(job: Job) -> dict:
@@ -88,7 +76,7 @@ def measure_all(
     on_progress : callable
         Called with the number of galaxies done and of all.
     workers : int, optional
-        Number of processes, by default that of the cores; 0 measures in this process.
+        Number of processes on this machine, by default that of the cores; 0 measures in this process.
 
     Returns
     -------
@@ -115,8 +103,8 @@ def _measured(jobs: list[Job], workers: int) -> Iterator[tuple[Job, dict]]:
     if not jobs or not workers:
         yield from ((job, measure(job)) for job in jobs)
         return
-    with ProcessPool(WORKER, min(workers, len(jobs)), limit_seconds=LIMIT_SECONDS) as pool:
-        job_of = {pool.submit(job.as_request()): job for job in jobs}
+    with open_pool(min(workers, len(jobs)), limit_seconds=LIMIT_SECONDS) as pool:
+        job_of = {pool.submit(measure, job): job for job in jobs}
         for answer in as_completed(job_of):
             yield job_of[answer], _result(job_of[answer], answer)
 
@@ -137,8 +125,3 @@ def _kept(cache: Path, galaxy_id: str, key: str) -> dict | None:
         return content["result"] if content["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-if __name__ == "__main__":
-    for request in sys.stdin:
-        print(json.dumps(measure(Job.from_request(json.loads(request)))), flush=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rotator_assets.cli.clusters import cluster, scheduler_option
 from rotator_assets.cli.examples import examples
 from rotator_assets.cli.options import data_option, data_root, dataset_option, output_options, recipe_option
 from rotator_assets.core.data_root import DataRoot
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for attribution maps, one FITS file per galaxy; a second or more per galaxy.",
 )
+@scheduler_option
 @output_options
 def predict(
     images: Sequence[str],
@@ -71,6 +73,7 @@ def predict(
     prior: float | None,
     output: Path,
     attributions: Path | None,
+    scheduler: str | None,
     verbosity: Verbosity,
 ) -> None:
     """Predict which galaxies are slow rotators, from images alone.
@@ -98,7 +101,8 @@ def predict(
         simulated=package.card.images.noise != "observed",
         galaxy_name=survey.image_name if survey else None,
     )
-    _predict(Predictor(package, prior, attributions), listed, output, verbosity)
+    with cluster(None if folder else data_root(data), scheduler):
+        _predict(Predictor(package, prior, attributions), listed, output, verbosity)
 
 
 @click.group(epilog=examples("rotators model export slow-rotators -d manga-observed-64 -r recommended"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rotator_assets.cli.clusters import cluster, name_running_cluster, scheduler_option
 from rotator_assets.cli.examples import examples
 from rotator_assets.cli.options import data_option, data_root, output_options
 from rotator_assets.cli.shell_completion import complete_datasets, complete_recipes
@@ -73,6 +74,7 @@ def demo(data: str | None, galaxies: int | None, seed: int, verbosity: Verbosity
         "rotators run -d manga-observed-64 -d tng100-noisy-64 -r thesis -r log",
         "rotators run --all --dry-run",
         "rotators run --stale --quiet",
+        "rotators run --all --scheduler tls://head:8786",
     )
 )
 @data_option
@@ -108,6 +110,7 @@ def demo(data: str | None, galaxies: int | None, seed: int, verbosity: Verbosity
     default=None,
     help="Trainings at a time; default: 1 with a GPU, else one per processor, at most 4.",
 )
+@scheduler_option
 @output_options
 def run(
     data: str | None,
@@ -119,6 +122,7 @@ def run(
     questions: bool,
     dry_run: bool,
     jobs: int | None,
+    scheduler: str | None,
     verbosity: Verbosity,
 ) -> None:
     """Train recipes on datasets, and report.
@@ -184,7 +188,7 @@ def run(
     if dry_run:
         _preview(root, steps)
     else:
-        with _workers(root, steps, jobs, verbosity) or nullcontext() as workers:
+        with cluster(root, scheduler), _workers(root, steps, jobs, verbosity) or nullcontext() as workers:
             if workers and any(step.is_training and step.requested for step in steps):
                 workers.prepare()
             _execute(root, steps, workers, verbosity)
@@ -243,6 +247,7 @@ def ui(data: str | None, port: int, proxy: str) -> None:
     root = data_root(data)
     root.require_writable()
     _require_free(port)
+    name_running_cluster(root)
     from rotator_assets.core.dagster_internals import dagster_dev
     from rotator_assets.orchestration.instance import open_instance
 

@@ -14,8 +14,12 @@ from rotator_assets.core.errors import InputError
 from rotator_assets.core.instance_settings import InstanceSettings
 from rotator_assets.core.settings import STRICT, SurveySettings
 from rotator_assets.core.yaml_files import read_yaml, unknown_key
+from rotator_assets.engine.cluster_settings import ClusterSettings
 from rotator_assets.surveys import SURVEYS, DeclaredSurvey, Survey, own_surveys
 from rotator_assets.surveys.declared import BLOCK
+
+_BLOCKS: dict[str, type[BaseModel]] = {"instance": InstanceSettings, "cluster": ClusterSettings}
+"""The blocks of the data root as a whole."""
 
 
 class Settings(BaseModel):
@@ -29,6 +33,7 @@ class Settings(BaseModel):
     instance: InstanceSettings | None = Field(
         default=None, description="Dagster's records in Postgres; null: in the root"
     )
+    cluster: ClusterSettings | None = Field(default=None, description="a Dask cluster that does the work")
     surveys: dict[str, SurveySettings] = {}
     _described: Mapping[str, Survey] = PrivateAttr(default_factory=dict)
     _own: dict[str, DeclaredSurvey] = PrivateAttr(default_factory=dict)
@@ -129,10 +134,8 @@ def load_settings(root: DataRoot) -> Settings:
 def _known(place: list[str], own: Mapping[str, Survey]) -> list[str]:
     """Return the valid keys at the top level, in a survey's block, in one of its blocks, or in an entry of a list."""
     if not place:
-        return list(dict.fromkeys(["profile", BLOCK, "instance", *SURVEYS, *own]))
-    if place == ["instance"]:
-        return list(InstanceSettings.model_fields)
-    model: type[BaseModel] = SurveySettings
+        return list(dict.fromkeys(["profile", *_BLOCKS, BLOCK, *SURVEYS, *own]))
+    model = _BLOCKS.get(place[0], SurveySettings)
     for name in place[1:]:
         if field := model.model_fields.get(name):  # otherwise the position in a list
             model = block(field) or block_of_list(field) or model

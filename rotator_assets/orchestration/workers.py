@@ -1,27 +1,23 @@
 """Worker processes for the trainings of a plan, so that several run at the same time.
 
-A worker is the module `worker` run as a program (`core.processes`). A request is a step; the answer is its state.
+What they do is in the module `worker`, which they load as they start (`engine.worker`).
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict
 
+from rotator_assets.core import progress
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.core.errors import InputError
 from rotator_assets.core.machine import ACCELERATORS
-from rotator_assets.core.processes import ProcessEnded, ProcessPool
 from rotator_assets.core.verbosity import LOG_LEVEL
+from rotator_assets.engine.processes import WORKER, ProcessEnded, ProcessPool
+from rotator_assets.engine.worker import STOP_SECONDS
 from rotator_assets.orchestration.plans import Step
 
-WORKER = (sys.executable, "-P", "-m", "rotator_assets.worker")
-"""Command that starts a worker without modules of the working directory; its arguments are the data root and the lowest
-level of the messages that it shows."""
-STOP_SECONDS = 20.0
-"""Time for a worker to clean up after it was stopped."""
+COMMAND = (*WORKER, "rotator_assets.worker:load_libraries")
+"""Command that starts a worker."""
 _MOST_JOBS = 4
 
 
@@ -43,9 +39,9 @@ class Workers:
     """
 
     def __init__(self, root: DataRoot, jobs: int, log_level: str = LOG_LEVEL) -> None:
-        self._jobs = jobs
-        self._pool = ProcessPool([*WORKER, str(root.path), log_level], jobs, stop_seconds=STOP_SECONDS)
-        self._steps: dict[Future[dict], Step] = {}
+        self._jobs, self._root, self._log_level = jobs, root.path, log_level
+        self._pool = ProcessPool(jobs, command=COMMAND, stop_seconds=STOP_SECONDS)
+        self._steps: dict[Future[None], Step] = {}
 
     def __enter__(self) -> Workers:
         return self
@@ -73,21 +69,24 @@ class Workers:
 
     def start(self, step: Step) -> None:
         """Start the step in a worker."""
-        self._steps[self._pool.submit(asdict(step))] = step
+        # By its name: the module loads all assets, which the workers do while other steps run here.
+        function = "rotator_assets.worker:run_step"
+        asked = (self._root, self._log_level, step)
+        self._steps[self._pool.submit(function, *asked, on_report=lambda report: progress.report(*report))] = step
 
     def wait(self) -> tuple[Step, Exception | None]:
         """Wait for the next step to end; return it and its error, None after success."""
         done, _ = wait(self._steps, return_when=FIRST_COMPLETED)
-        answer = next(iter(done))
-        return self._steps.pop(answer), _error(answer)
+        ended = next(iter(done))
+        return self._steps.pop(ended), _error(ended)
 
 
-def _error(answer: Future[dict]) -> Exception | None:
-    """Return the error in the answer of a worker; None after success."""
+def _error(ended: Future[None]) -> Exception | None:
+    """Return the error of a step; None after success."""
     try:
-        content = answer.result()
-    except ProcessEnded as ended:
-        return TrainingFailed(f"{ended}; where memory is short, run fewer at a time with --jobs 1")
-    if content["state"] == "done":
-        return None
-    return (InputError if content["state"] == "bad input" else TrainingFailed)(content["error"])
+        ended.result()
+    except ProcessEnded as lost:
+        return TrainingFailed(f"{lost}; where memory is short, run fewer at a time with --jobs 1")
+    except Exception as error:
+        return error
+    return None

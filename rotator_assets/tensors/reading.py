@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import mmap
 import os
-import sys
 import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,24 +25,23 @@ from numpy.typing import NDArray
 from rotator_assets.core import progress
 from rotator_assets.core.archives import label
 from rotator_assets.core.files import allocate
-from rotator_assets.core.processes import ProcessEnded, ProcessPool
+from rotator_assets.engine.pools import Pool, on_cluster, open_pool
+from rotator_assets.engine.processes import ProcessEnded
 from rotator_assets.imaging.cutout_worker import (
     MOST,
     Task,
-    answered,
+    cutouts_of,
     made,
     made_together,
-    request,
+    received,
     slot_bytes,
     slot_pixels,
-    written,
 )
 from rotator_assets.imaging.cutouts import Cutout, Treatment
 from rotator_assets.imaging.frames import FrameSource
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.imaging.plain_cutouts import AT_ONCE
 
-WORKER = (sys.executable, "-P", "-m", "rotator_assets.imaging.cutout_worker")
 WORTH_SECONDS = 0.5
 """Workers are started if the remaining galaxies would take this process longer: a worker starts in a third of a second,
 and then does half of the work."""
@@ -118,7 +117,7 @@ def _made(tasks: Sequence[Task], treatment: Treatment) -> Iterator[Cutout | str]
     started = time.perf_counter()
     for done in range(0, len(tasks), AT_ONCE):
         each = (time.perf_counter() - started) / max(done, 1)
-        if workers and done >= TRIED and each * (len(tasks) - done) > worth:
+        if (workers or on_cluster()) and done >= TRIED and each * (len(tasks) - done) > worth:
             size = int(np.clip(_REQUEST_SECONDS / each, 1, MOST))
             yield from by_processes(tasks[done:], treatment, workers, size)
             return
@@ -142,8 +141,52 @@ class _Part:
 
     tasks: Sequence[Task]
     cutouts: list[Cutout | str] | None = None
-    answer: Future[dict[str, Any]] | None = None
+    answer: Future[list[Cutout | str]] | None = None
     slot: int = 0
+
+
+class _Memory:
+    """Memory for the pixels of requests, shared with worker processes of this machine; none for those of a cluster."""
+
+    def __init__(self, file: int, slots: int, crop_px: int) -> None:
+        allocate(file, slots * slot_bytes(crop_px))
+        self._mapped, self._crop_px = mmap.mmap(file, 0), crop_px
+
+    def pixels(self, slot: int, n: int) -> NDArray[np.float32]:
+        return slot_pixels(self._mapped, slot, n, self._crop_px)
+
+
+@dataclass(frozen=True)
+class _Readers:
+    """The processes that make cut-outs, and how these come back from there."""
+
+    pool: Pool
+    treatment: Treatment
+    file: int | None
+    memory: _Memory | None
+
+    def submit(self, tasks: Sequence[Task], slot: int) -> Future[list[Cutout | str]]:
+        return self.pool.submit(cutouts_of, tasks, self.treatment, self.file, slot)
+
+    def received(self, part: _Part, answer: Future[list[Cutout | str]]) -> list[Cutout | str]:
+        """Return the cut-outs of a part.
+
+        If its worker was killed or has crashed, its galaxies are tried one by one; one that ends another worker is
+        unusable.
+        """
+        try:
+            return self._with_pixels(answer.result(), part.slot)
+        except ProcessEnded:
+            return [cutout for task in part.tasks for cutout in self._alone(task, part.slot)]
+
+    def _alone(self, task: Task, slot: int) -> list[Cutout | str]:
+        try:
+            return self._with_pixels(self.submit([task], slot).result(), slot)
+        except ProcessEnded as ended:
+            return [f"{label(task.source.paths[0])}: reading it ended the process (status {ended.status})"]
+
+    def _with_pixels(self, cutouts: list[Cutout | str], slot: int) -> list[Cutout | str]:
+        return received(cutouts, self.memory and self.memory.pixels(slot, len(cutouts)))
 
 
 def by_processes(tasks: Sequence[Task], treatment: Treatment, workers: int, size: int = MOST) -> Iterator[Cutout | str]:
@@ -156,7 +199,7 @@ def by_processes(tasks: Sequence[Task], treatment: Treatment, workers: int, size
     treatment
         How the images of the dataset are made.
     workers
-        Number of further processes.
+        Number of further processes on this machine; a cluster has its own number.
     size
         Galaxies of a request.
 
@@ -165,54 +208,27 @@ def by_processes(tasks: Sequence[Task], treatment: Treatment, workers: int, size
     Cutout or str
         The cut-out, or the reason why the image is unusable.
     """
-    free = list(range(_AHEAD * workers))
     parts = iter([tasks[start : start + size] for start in range(0, len(tasks), size)])
     waiting: deque[_Part] = deque()
-    with tempfile.TemporaryFile() as file:
-        allocate(file.fileno(), len(free) * slot_bytes(treatment.crop_px))
-        memory = mmap.mmap(file.fileno(), 0)
-        described = written(treatment)
-        with ProcessPool([*WORKER, str(file.fileno())], workers, files=[file.fileno()]) as pool:
-            while True:
-                while free and (part := next(parts, None)):
-                    slot = free.pop()
-                    waiting.append(_Part(part, None, pool.submit(request(part, described, slot)), slot))
-                if not waiting:
-                    return
-                first = waiting[0]
-                ready = first.answer is None or first.answer.done()
-                if not ready and len(waiting) < 2 * _AHEAD * (workers + 1) and (part := next(parts, None)):
-                    waiting.append(_Part(part, made_together(part, treatment)))
-                    continue
-                waiting.popleft()
-                if first.answer is not None:
-                    pixels = slot_pixels(memory, first.slot, len(first.tasks), treatment.crop_px)
-                    first.cutouts = _received(first, first.answer, pixels, pool, treatment)
-                    free.append(first.slot)
-                yield from first.cutouts or ()
-
-
-def _received(
-    part: _Part,
-    answer: Future[dict[str, Any]],
-    pixels: NDArray[np.float32],
-    pool: ProcessPool,
-    treatment: Treatment,
-) -> list[Cutout | str]:
-    """Return the cut-outs of a part from the answer of its worker.
-
-    If the worker raised an error, the part is made here, to raise it again. If it was killed or has crashed, its
-    galaxies are tried one by one; one that ends another worker is unusable.
-    """
-    try:
-        return answered(answer.result(), pixels)
-    except ProcessEnded as ended:
-        if ended.status >= 0:
-            return [made(task, treatment) for task in part.tasks]
-    again = []
-    for task in part.tasks:
-        try:
-            again += answered(pool.submit(request([task], written(treatment), part.slot)).result(), pixels[:1])
-        except ProcessEnded as ended:
-            again.append(f"{label(task.source.paths[0])}: reading it ended the process (status {ended.status})")
-    return again
+    with ExitStack() as opened:
+        file = opened.enter_context(tempfile.TemporaryFile()).fileno()
+        pool = opened.enter_context(open_pool(workers, files=[file]))
+        free = list(range(_AHEAD * pool.size))
+        memory = _Memory(file, len(free), treatment.crop_px) if pool.is_here else None
+        readers = _Readers(pool, treatment, file if memory else None, memory)
+        while True:
+            while free and (part := next(parts, None)):
+                slot = free.pop()
+                waiting.append(_Part(part, None, readers.submit(part, slot), slot))
+            if not waiting:
+                return
+            first = waiting[0]
+            ready = first.answer is None or first.answer.done()
+            if not ready and len(waiting) < 2 * _AHEAD * (pool.size + 1) and (part := next(parts, None)):
+                waiting.append(_Part(part, made_together(part, treatment)))
+                continue
+            waiting.popleft()
+            if first.answer is not None:
+                first.cutouts = readers.received(first, first.answer)
+                free.append(first.slot)
+            yield from first.cutouts or ()

@@ -14,6 +14,7 @@ from rotator_assets.core.frames import parts_of
 from rotator_assets.core.keys import split_training_key
 from rotator_assets.core.profiles import effective_recipe
 from rotator_assets.core.recipes import Recipe
+from rotator_assets.engine.pools import on_cluster
 from rotator_assets.galaxies.recipe_labels import with_recipe_labels
 from rotator_assets.lineage.groups import described, learning_asset, of_dataset
 from rotator_assets.lineage.inputs import of_recipe
@@ -79,10 +80,15 @@ def rotator_classifier(
     if checkpoints.is_dir():
         context.log.info(f"resuming an interrupted training: {checkpoints}")
 
+    reached: dict[tuple[str, int, int], int] = {}
+
     def on_epoch(log: "EpochLog") -> None:
         _report_epoch(context, log)
         stage, members = ("pre-training", 1) if log.is_self_supervised else ("training", recipe.members)
+        reached[stage, log.fold, log.member] = log.epoch
         done = (log.fold * members + log.member) * log.n_epochs + log.epoch
+        if on_cluster():  # several folds at a time
+            done = sum(epoch for (its_stage, *_), epoch in reached.items() if its_stage == stage)
         progress.report(f"{stage} {dataset} {name}", done, log.n_folds * members * log.n_epochs, _note(log))
 
     with _retrying(context), writing_models(store.root.models / dataset / name) as folder:

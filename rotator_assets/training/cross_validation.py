@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,33 +13,20 @@ import pandas as pd
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from rotator_assets.core.backend import compute_policy, device_name
+from rotator_assets.core.backend import compute_policy
 from rotator_assets.core.files import replacing
 from rotator_assets.core.recipes import Recipe
-from rotator_assets.core.statistics import youden_threshold
 from rotator_assets.training.additional import AdditionalGalaxies
-from rotator_assets.training.calibration import fit_calibration, interval_margin
-from rotator_assets.training.checkpoints import Checkpoints, EpochLog
-from rotator_assets.training.folds import Split
-from rotator_assets.training.material import Material
-from rotator_assets.training.network import inference_function, logits_of, outputs_of, plain_and_averaged
+from rotator_assets.training.checkpoints import EpochLog
+from rotator_assets.training.fold_training import INNER, UNSEEN, TrainedFirst, TrainedFold, TrainedInner, Training
+from rotator_assets.training.network import inference_function, outputs_of
 from rotator_assets.training.other_survey import OtherGalaxies
 from rotator_assets.training.pipeline import Images
-from rotator_assets.training.self_supervision import SelfSupervision
-from rotator_assets.training.targets import MARGINS, OUTPUTS, PREDICTED_SPIN, Answers
-from rotator_assets.training.trainer import Trainer
+from rotator_assets.training.spreading import trained_parts
+from rotator_assets.training.targets import Answers
 
 if TYPE_CHECKING:
     import keras
-
-
-_ENDINGS = ("", "_averaged")
-"""Endings of the columns from single outputs, and from means over eight copies of an image."""
-_UNSEEN = ["galaxy_id", "object_id", "repeat", "fold", "tested", *MARGINS]
-_INNER = [
-    *("galaxy_id", "object_id", "repeat", "fold", "outer_fold", "logit", "logit_averaged"),
-    *("lambda_r_predicted", "lambda_r_predicted_averaged"),
-]
 
 
 @dataclass(frozen=True)
@@ -145,7 +132,8 @@ def cross_validate(
         the same arguments left checkpoints here, the training resumes after their last epoch and gives the same
         networks as without the interruption. None: no checkpoints.
     on_epoch
-        Called after every epoch, also of the self-supervised training.
+        Called after every epoch, also of the self-supervised training. Several folds are trained at a time where there
+        are checkpoints and a cluster (`spreading`).
 
     Raises
     ------
@@ -159,116 +147,50 @@ def cross_validate(
         {"galaxy_id": np.asarray(galaxy_ids), "object_id": np.asarray(object_ids), "rotator_type": labels},
         index=range(len(labels)),
     )
-    started, policy = time.monotonic(), compute_policy()
-    rows = np.arange(len(labels)) if rows is None else np.asarray(rows, dtype=np.int64)
-    answers = Answers.unknown(len(labels), recipe) if answers is None else answers
-    material = Material.of(images, rows, galaxies, answers, recipe, additional, other)
-    checkpoints = Checkpoints(checkpoint_folder, recipe, policy)
-    pretraining = None
-    if recipe.pretraining != "none":
-        pretraining = SelfSupervision(
-            material.images, material.rows, recipe, policy, checkpoint_folder, on_epoch, encoder
-        )
-    trainer = Trainer(
-        material.images,
-        material.rows,
-        material.labels,
-        material.answers,
+    training = Training(
+        images,
+        np.arange(len(labels)) if rows is None else np.asarray(rows, dtype=np.int64),
+        galaxies,
+        Answers.unknown(len(labels), recipe) if answers is None else answers,
         recipe,
-        policy,
-        checkpoints,
-        on_epoch,
+        additional,
+        other,
         encoder,
-        pretraining,
+        checkpoint_folder,
+        compute_policy(),
     )
-    tested, unseen, folds = [], [], []
-    history = trainer.train_first(material.first) if material.first is not None else []
-    for split in material.splits:
-        network, states = trainer.train(split)
-        with replacing(model_folder / f"fold-{split.fold}.keras", ending=".keras") as temporary:
-            network.save(temporary)
-        decisions, margins, logits = _evaluated(network, material, split, recipe)
-        described = {"fold": split.fold, "repeat": split.repeat, **decisions}
-        tested.append(material.tested.iloc[split.test].assign(logit=logits, **described))
-        if recipe.learns_more:
-            unseen.append(material.unseen(split).assign(**margins))
-        history += [log for state in states for log in state.epochs]
-        folds.append(
-            {
-                **described,
-                "n_train": len(split.train),
-                "n_validation": len(split.validation),
-                "n_test": len(split.test),
-                "epochs": len(states[0].epochs),
-                "best_epoch": states[0].best_epoch,
-                "seconds": sum(state.seconds for state in states),
-            }
-        )
-    inner = [_inner_logits(trainer.train(split)[0], material, split, recipe) for split in material.inner]
-    before = trainer.seconds_before + (0.0 if pretraining is None else pretraining.seconds_before)
+    first = TrainedFirst([], 0.0)
+    by_fold: dict[int, TrainedFold] = {}
+    by_inner: dict[int, TrainedInner] = {}
+    with closing(trained_parts(training, on_epoch)) as parts:
+        for number, part in parts:
+            if isinstance(part, TrainedFirst):
+                first = part
+            elif isinstance(part, TrainedInner):
+                by_inner[number] = part
+            else:
+                with replacing(model_folder / f"fold-{part.row['fold']}.keras", ending=".keras") as temporary:
+                    temporary.write_bytes(part.network)
+                by_fold[number] = replace(part, network=b"")
+    folds, inner = [by_fold[n] for n in sorted(by_fold)], [by_inner[n] for n in sorted(by_inner)]
+    history = [*first.epochs, *(log for fold in folds for log in fold.epochs)]
+    unseen = [fold.unseen for fold in folds if fold.unseen is not None]
     # By galaxy in the given order, then by repeat.
-    by_galaxy = pd.concat(tested).sort_index(kind="stable").reset_index(drop=True)
+    by_galaxy = pd.concat([fold.tested for fold in folds]).sort_index(kind="stable").reset_index(drop=True)
     columns = ["fold", "member", "epoch", "loss", "val_loss", "val_auc"]
     return CrossValidation(
         tested=by_galaxy,
-        unseen=pd.concat(unseen, ignore_index=True) if unseen else pd.DataFrame(columns=_UNSEEN),
-        inner=pd.concat(inner, ignore_index=True) if inner else pd.DataFrame(columns=_INNER),
+        unseen=pd.concat(unseen, ignore_index=True) if unseen else pd.DataFrame(columns=UNSEEN),
+        inner=pd.concat([one.frame for one in inner], ignore_index=True) if inner else pd.DataFrame(columns=INNER),
         predictions=out_of_fold_predictions(by_galaxy, recipe.test_time_averaging),
         history=pd.DataFrame([[getattr(log, column) for column in columns] for log in history], columns=columns),
-        folds=pd.DataFrame(folds),
-        device=device_name(),
-        policy=policy,
+        folds=pd.DataFrame([fold.row for fold in folds]),
+        device=folds[0].device,
+        policy=folds[0].policy,
         images_per_second=float(np.median([log.images_per_second for log in history])),
-        seconds=time.monotonic() - started + before,
-        parameters=sum(int(np.prod(variable.shape)) for variable in network.trainable_variables),
+        seconds=sum(part.seconds for part in (first, *folds, *inner)),
+        parameters=folds[0].parameters,
     )
-
-
-def _evaluated(
-    network: keras.Model, material: Material, split: Split, recipe: Recipe
-) -> tuple[dict[str, float], dict[str, float], NDArray[np.float64]]:
-    """Return threshold and calibration, margins of the intervals of lambda_R, and the logits of the tested galaxies.
-
-    All but the logits come from the validation part, with and without test-time averaging.
-    """
-    infer, images, rows = inference_function(network), material.images, material.rows
-    labels, lambda_r = material.labels[split.validation], material.answers.lambda_r[split.validation]
-    decisions: dict[str, float] = {}
-    margins: dict[str, float] = {}
-    both = plain_and_averaged(infer, images, rows[split.validation], recipe)
-    for validated, ending in zip(both, _ENDINGS, strict=True):
-        decisions |= _decision(labels, validated[:, 0], ending)
-        known = recipe.lambda_r_interval > 0
-        margins[f"{MARGINS[0]}{ending}"] = interval_margin(lambda_r, validated[:, 1:]) if known else np.nan
-    averaged = recipe.test_time_averaging
-    logits = logits_of(infer, images, rows[split.test], recipe, averaged=averaged).astype(np.float64)
-    return decisions, margins, logits
-
-
-def _inner_logits(network: keras.Model, material: Material, split: Split, recipe: Recipe) -> pd.DataFrame:
-    """Return the rows of `CrossValidation.inner` of a network trained without two folds."""
-    infer, images, rows = inference_function(network), material.images, material.rows
-    frame = material.tested.iloc[split.test][["galaxy_id", "object_id"]].assign(repeat=split.repeat)
-    parts = (plain_and_averaged(infer, images, rows[part], recipe) for part in (split.validation, split.test))
-    for validated, tested, ending in zip(*parts, _ENDINGS, strict=True):
-        calibrate = fit_calibration(material.labels[split.validation], validated[:, 0])
-        frame[f"logit{ending}"] = calibrate(tested[:, 0])
-        if recipe.lambda_r_interval:
-            frame[f"{PREDICTED_SPIN}{ending}"] = tested[:, OUTPUTS.index(PREDICTED_SPIN)]
-    numbers = {galaxy: other.fold for other in material.splits if other.repeat == split.repeat for galaxy in other.test}
-    frame["fold"] = [numbers[galaxy] for galaxy in split.test]
-    frame["outer_fold"] = frame["fold"].unique().sum() - frame["fold"]  # the other one of the two
-    return frame.reindex(columns=_INNER)
-
-
-def _decision(labels: NDArray[np.int8], logits: NDArray[np.float64], ending: str) -> dict[str, float]:
-    """Threshold and calibration from the validation part, by their column names with this ending."""
-    calibration = fit_calibration(labels, logits)
-    return {
-        f"threshold{ending}": youden_threshold(labels, scipy.special.expit(logits)),
-        f"calibration_slope{ending}": calibration.slope,
-        f"calibration_offset{ending}": calibration.offset,
-    }
 
 
 def out_of_fold_predictions(tested: pd.DataFrame, averaged: bool = False) -> pd.DataFrame:

@@ -16,7 +16,9 @@ from rotator_assets.application.predictor import Predictor
 from rotator_assets.application.stream import predict_images
 from rotator_assets.application.tables import PREDICTIONS
 from rotator_assets.core.errors import InputError
+from rotator_assets.engine.address import VARIABLE
 from rotator_assets_tests.application.conftest import SIZE_PX, write_picture
+from rotator_assets_tests.engine.clusters import Cluster
 
 
 class Counting:
@@ -66,6 +68,17 @@ def test_an_interrupted_run_continues(predictor, copies, tmp_path):
     _, resumed = predict_images(again, ImageList([str(copies)]), out)
     assert (resumed, again.predicted) == (6, 4)
     assert out.read_bytes() == whole.read_bytes() and not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_cluster_predicts_the_same(predictor, copies, tmp_path, monkeypatch):
+    """The names of the images are relative to the folder of the command, in which no worker was started."""
+    monkeypatch.chdir(tmp_path)
+    predict_images(predictor, ImageList([copies.name]), tmp_path / "here.csv")
+    with Cluster(tmp_path / "cluster", 2) as cluster:
+        monkeypatch.setenv(VARIABLE, cluster.address)
+        predict_images(predictor, ImageList([copies.name]), tmp_path / "there.csv")
+    assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
 
 
 @pytest.mark.parametrize("change", ["prior", "image", "catalog", "model"])

@@ -1,6 +1,5 @@
 """Measuring a whole survey: in parallel, once per galaxy, even with files that crash the reader."""
 
-import sys
 import time
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from rotator_assets.catalogs import measuring
 from rotator_assets.catalogs.measuring import Job, measure_all
 from rotator_assets.core.settings import KinematicsSettings
 from rotator_assets.kinematics.measured import HalfLightEllipse
+from rotator_assets_tests.catalogs import deadly
 from rotator_assets_tests.surveys.files import write_text
 
 pytestmark = pytest.mark.slow
@@ -83,7 +83,7 @@ def test_no_files_give_no_rows(tmp_path):
 
 
 def test_files_that_crash_or_block_their_reader_do_not_stop_the_others(jobs, tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "WORKER", (sys.executable, "-m", "rotator_assets_tests.catalogs.deadly_worker"))
+    monkeypatch.setattr(measuring, "measure", deadly.measure)
     monkeypatch.setattr(measuring, "LIMIT_SECONDS", 8.0)
     frame = measure_all(jobs, tmp_path / "kept", lambda *_: None, workers=2).set_index("galaxy_id")
     lost = ["8000-1901", "8000-1903"]  # one is killed, one never ends

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from rotator_assets.core import environment
-from rotator_assets.core.verbosity import LOG_LEVEL
-from rotator_assets.orchestration.workers import WORKER
+from rotator_assets.orchestration.workers import COMMAND
 
 PACKAGE_PARENT = Path(environment.__file__).parents[2]
 ROTATORS = Path(sys.executable).with_name("rotators")
@@ -167,7 +166,7 @@ def test_a_command_needs_no_home_folder_that_exists(tmp_path):
 
 def test_a_worker_takes_no_module_of_the_working_directory(working_folder, tmp_path):
     run = subprocess.run(
-        [*WORKER, str(tmp_path), LOG_LEVEL],
+        COMMAND,
         cwd=working_folder,
         input="",
         capture_output=True,

@@ -6,12 +6,11 @@ Trainings of the recipe ``log`` ignore interrupts.
 import os
 import sys
 import time
-from pathlib import Path
 
 import dagster as dg
 
-from rotator_assets import running, worker
-from rotator_assets.core.data_root import DataRoot
+from rotator_assets import running
+from rotator_assets.engine import worker
 from rotator_assets.lineage.partitions import training_partitions
 from rotator_assets.orchestration.plans import TRAINING_ASSETS
 
@@ -44,4 +43,4 @@ def sleeping_training(context: dg.AssetExecutionContext):
 if __name__ == "__main__":
     running.definitions = lambda root: dg.Definitions(assets=[sleeping_training])
     worker.STOP_SECONDS = STUBBORN_SECONDS
-    worker.main(DataRoot(Path(sys.argv[1])), sys.argv[2])
+    worker.main("rotator_assets.worker:load_libraries")

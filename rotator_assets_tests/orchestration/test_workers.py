@@ -87,7 +87,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 from rotator_assets import cli
 from rotator_assets.orchestration import plans, workers
 from rotator_assets_tests.orchestration.test_workers import SLEEPING, SLEEPY, STUBBORN
-workers.WORKER = SLEEPING
+workers.COMMAND = SLEEPING
 plans.plan = lambda *_: [SLEEPY, STUBBORN]
 cli.main()
 """

@@ -1,7 +1,6 @@
 """Cut-outs come in the catalogue's order and are the same from one process and from several, also after a crash."""
 
 import dataclasses
-import sys
 
 import numpy as np
 import pandas as pd
@@ -9,13 +8,14 @@ import pytest
 from PIL import Image
 
 from rotator_assets.core.archives import tar_members
-from rotator_assets.core.settings import ImageSettings, MockSettings
-from rotator_assets.imaging.cutout_worker import Task, _treatment, made, written
+from rotator_assets.core.settings import ImageSettings
+from rotator_assets.imaging.cutout_worker import Task, made
 from rotator_assets.imaging.cutouts import Cutout, Treatment
 from rotator_assets.imaging.images import ImageSource
 from rotator_assets.tensors import reading
 from rotator_assets_tests.surveys.files import picture, write_cube
 from rotator_assets_tests.surveys.seeds import write_tar
+from rotator_assets_tests.tensors import deadly
 
 SIDE = 40
 OBSERVED = Treatment("manga", "observed", 32)
@@ -85,31 +85,13 @@ def test_a_worker_reads_what_takes_long(sources, monkeypatch):
     check_same(list(reading._made(tasks, here)), expected)
 
 
-def test_a_treatment_reaches_the_worker_unchanged():
-    mock = MockSettings(psf="moffat", redshift=0.06, sky_sigma_nmgy=(0.1, 0.2, 0.3))
-    images = ImageSettings(max_missing_fraction=0.1)
-    for treatment in (OBSERVED, Treatment("a", "noisy", 128, images, mock, arcsec_per_pixel=None)):
-        assert _treatment(written(treatment)) == treatment
-
-
 @pytest.mark.slow
-def test_no_galaxy_is_lost_with_a_worker(sources, monkeypatch):
-    """The worker is killed at one image, and raises an error at another, which is read here then."""
-    program = (
-        "import os, signal\n"
-        "from rotator_assets.imaging import cutout_worker\n"
-        "make = cutout_worker.make_cutout\n"
-        "def failing(source, galaxy_id, *rest):\n"
-        "    if galaxy_id == '1-5': os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    if galaxy_id == '1-11': raise KeyError('a mistake')\n"
-        "    return make(source, galaxy_id, *rest)\n"
-        "cutout_worker.make_cutout = failing\n"
-        "cutout_worker.plain_cutouts = lambda files, *_: [None] * len(files)\n"
-        "cutout_worker.main()\n"
-    )
-    monkeypatch.setattr(reading, "WORKER", (sys.executable, "-c", program))
-    tasks = tasks_of(sources)
+def test_no_galaxy_is_lost_with_a_worker_and_a_mistake_is_raised(sources, monkeypatch):
+    """The worker is killed at one image, and raises an error at another."""
+    monkeypatch.setattr(reading, "cutouts_of", deadly.cutouts_of)
+    tasks = [task for task in tasks_of(sources) if task.galaxy_id != "1-11"]
     expected = [made(task, OBSERVED) for task in tasks]
     expected[5] = "5.fits: reading it ended the process (status -9)"
-    found = list(reading.by_processes(tasks, OBSERVED, workers=1, size=8))
-    check_same(found, expected)
+    check_same(list(reading.by_processes(tasks, OBSERVED, workers=1, size=8)), expected)
+    with pytest.raises(KeyError, match="a mistake"):
+        list(reading.by_processes(tasks_of({"1-11": sources["1-11"]}), OBSERVED, workers=1))
