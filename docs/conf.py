@@ -1,0 +1,68 @@
+"""The documentation site: `make docs` writes it to docs/_build/html, without the network.
+
+The tutorials are run while it is built. `-D nb_execution_mode=off` leaves them out.
+"""
+
+import os
+import sys
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_extensions"))
+
+project = "rotator_assets"
+author = "The rotator_assets developers"
+copyright = author
+version = release = version_of("rotator-assets")
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "repository_links",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "sphinx_click",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+nitpicky = True
+nitpick_ignore_regex = [
+    # Types of other projects, whose inventories would have to be downloaded, and descriptions in words.
+    ("py:.*", r"(ArrayLike|NDArray|click|collections|duckdb|matplotlib|np|numpy|pandas|pathlib|pd)(\..*)?"),
+    ("py:.*", r"(Figure|Path|Polars|Sequence|any|array|float|int|bool|str|tuple)\b.*"),
+]
+default_role = "code"  # `name` in a docstring
+
+# Pages.
+myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+autodoc_typehints = "none"  # numpydoc sections and signatures have them
+numpydoc_class_members_toctree = False
+numpydoc_show_class_members = False
+
+# Tutorials: each is run by every build, and an error in one ends the build.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600  # seconds for a cell
+nb_merge_streams = True
+TUTORIALS = HERE / "_build" / "tutorials"
+"""The folder in which they run. They share it, and each build starts with an empty one."""
+os.environ["ROTATORS_TUTORIALS"] = str(TUTORIALS)
+
+# Appearance. Nothing is loaded from other sites.
+html_theme = "pydata_sphinx_theme"
+html_title = "rotator_assets"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_end": ["theme-switcher"],
+    "navigation_with_keys": False,
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+    "show_toc_level": 2,
+    "header_links_before_dropdown": 7,
+}
+copybutton_prompt_text = r"\$ |!"
+copybutton_prompt_is_regexp = True
