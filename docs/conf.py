@@ -17,6 +17,7 @@ copyright = author
 version = release = version_of("rotator-assets")
 
 extensions = [
+    "command_examples",
     "myst_nb",
     "numpydoc",
     "repository_links",

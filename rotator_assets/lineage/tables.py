@@ -1,4 +1,4 @@
-"""Table of notices."""
+"""Tables of notices and of checksums of the inputs."""
 
 from __future__ import annotations
 
