@@ -4,9 +4,12 @@ The tutorials are run while it is built. `-D nb_execution_mode=off` leaves them 
 """
 
 import os
+import shutil
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
+
+from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))
@@ -47,9 +50,6 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600  # seconds for a cell
 nb_merge_streams = True
-TUTORIALS = HERE / "_build" / "tutorials"
-"""The folder in which they run. They share it, and each build starts with an empty one."""
-os.environ["ROTATORS_TUTORIALS"] = str(TUTORIALS)
 
 # Appearance. Nothing is loaded from other sites.
 html_theme = "pydata_sphinx_theme"
@@ -67,3 +67,16 @@ html_theme_options = {
 }
 copybutton_prompt_text = r"\$ |!"
 copybutton_prompt_is_regexp = True
+
+
+def setup(app: Sphinx) -> None:
+    """Prepare the folder in which the tutorials run."""
+    app.connect("builder-inited", _empty_folder_of_tutorials)
+
+
+def _empty_folder_of_tutorials(app: Sphinx) -> None:
+    """Name it to their kernels. They share it, and each build starts with an empty one."""
+    folder = Path(app.outdir).parent / "tutorials"
+    os.environ["ROTATORS_TUTORIALS"] = str(folder)
+    if app.config.nb_execution_mode != "off":
+        shutil.rmtree(folder, ignore_errors=True)
