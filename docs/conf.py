@@ -20,14 +20,14 @@ copyright = author
 version = release = version_of("rotator-assets")
 
 extensions = [
-    "command_examples",
     "myst_nb",
     "numpydoc",
-    "repository_links",
     "sphinx.ext.autodoc",
     "sphinx.ext.viewcode",
     "sphinx_click",
     "sphinx_copybutton",
+    "command_examples",
+    "repository_links",
 ]
 exclude_patterns = ["_build"]
 nitpicky = True
