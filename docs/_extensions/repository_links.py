@@ -1,7 +1,7 @@
 """Links of Markdown pages to files of the repository, which are pages of the site or no pages at all.
 
-The pages keep links that work where the repository is read, such as ``../data/README.md``. In the site, a link to a file
-that a page includes leads to this page, and a link to any other file becomes its text and its path.
+The pages keep links that work where the repository is read, such as ``../data/README.md``. In the site, a link to a
+file that a page includes leads to this page, and a link to any other file becomes its text and its path.
 """
 
 from __future__ import annotations

@@ -222,8 +222,8 @@ def lambda_r_error(
         d lambda / d V       = w (sign V - lambda V / m) / D
         d lambda / d sigma^2 = - lambda w / (2 m D)
 
-    Flux and radius are taken as exact. First order is valid if ``|V|`` exceeds its error in the pixels that count. Noise
-    about V = 0 also raises lambda_R itself, which an error bar does not show.
+    Flux and radius are taken as exact. First order is valid if ``|V|`` exceeds its error in the pixels that count.
+    Noise about V = 0 also raises lambda_R itself, which an error bar does not show.
 
     Parameters
     ----------

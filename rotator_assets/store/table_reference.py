@@ -10,8 +10,8 @@ from rotator_assets.store.columns import Column, Table
 _HEAD = """\
 # Tables
 
-Tables and views of `rotators.duckdb`, domain by domain; the name of a table leads to its columns. These pages are written by
-`python -m rotator_assets.tables` from the definitions in each domain's `tables.py` and the shared fields in
+Tables and views of `rotators.duckdb`, domain by domain; the name of a table leads to its columns. These pages are
+written by `python -m rotator_assets.tables` from the definitions in each domain's `tables.py` and the shared fields in
 `store/fields.py`; do not edit them.
 """
 _CELLS: dict[str, Callable[[Column], str]] = {
