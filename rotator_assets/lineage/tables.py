@@ -1,4 +1,4 @@
-"""Tables of notices and of checksums of the inputs."""
+"""Tables of notices and checksums."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rotator_assets.store.columns import Column, Table
 
@@ -17,10 +17,8 @@ written by `python -m rotator_assets.tables` from the definitions in each domain
 _CELLS: dict[str, Callable[[Column], str]] = {
     "column": lambda column: f"`{column.name}`",
     "type": lambda column: column.type,
-    "meaning": lambda column: column.meaning,
     "unit": lambda column: column.unit,
-    "NULL": lambda column: column.null,
-    "source": lambda column: column.source,
+    "meaning": lambda column: replace(column, unit="").comment,
 }
 
 
@@ -56,7 +54,7 @@ def _page(page: TablePage) -> str:
 
 
 def _section(table: Table) -> str:
-    """Return a table with its assets and columns; a property that no column has is left out."""
+    """Return a table with its assets and columns; where no column has a unit, units are left out."""
     assets = ", ".join(f"`{asset}`" for asset in table.made_by)
     shown = {name: cell for name, cell in _CELLS.items() if any(map(cell, table.columns))}
     rows = [tuple(cell(column) for cell in shown.values()) for column in table.columns]

@@ -23,15 +23,19 @@ def test_the_table_reference_is_current():
     assert written == reference_pages(), "run python -m rotator_assets.tables"
 
 
-def test_a_page_of_tables_has_the_properties_that_some_column_has():
-    table = Table("spins", "A row per galaxy.", (Column("spin", "DOUBLE", "a|b", null="where unknown"),))
+def test_a_page_of_tables_has_their_columns():
+    columns = (Column("spin", "DOUBLE", "a|b", null="where unknown", source="Paper I"),)
+    table = Table("spins", "A row per galaxy.", columns)
     pages = table_reference([TablePage("some.domain", "Tables of spins", {"spins": table})])
     assert set(pages) == {"tables.md", "tables/some-domain.md"}
     assert "| [`spins`](tables/some-domain.md#spins) | A row per galaxy. |" in pages["tables.md"]
     assert "\ntables/some-domain\n" in pages["tables.md"]
     lines = pages["tables/some-domain.md"].splitlines()
-    assert "| column | type | meaning | NULL |" in lines and "Written by: `spins`." in lines
-    assert "| `spin` | DOUBLE | a\\|b | where unknown |" in lines
+    assert "| column | type | meaning |" in lines and "Written by: `spins`." in lines
+    assert "| `spin` | DOUBLE | a\\|b (Paper I); NULL where unknown |" in lines
+    with_unit = Table("radii", "A row per galaxy.", (*columns, Column("radius", "DOUBLE", "its size", "arcsec")))
+    page = table_reference([TablePage("radii", "Tables of radii", {"radii": with_unit})])["tables/radii.md"]
+    assert "| column | type | unit | meaning |" in page and "| `radius` | DOUBLE | arcsec | its size |" in page
 
 
 def test_a_comment_has_meaning_unit_source_and_null():
