@@ -37,11 +37,14 @@ nitpick_ignore_regex = [
     ("py:.*", r"(Figure|Path|Polars|Sequence|any|array|float|int|bool|str|tuple)\b.*"),
 ]
 default_role = "code"  # `name` in a docstring
+smartquotes = False  # --option keeps its hyphens
 
 # Pages.
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
-autodoc_typehints = "none"  # numpydoc sections and signatures have them
+add_module_names = False
+autodoc_typehints = "none"  # the sections of the docstrings say more
+toc_object_entries_show_parents = "hide"
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 
