@@ -12,6 +12,8 @@ import pytest
 from myst_nb.core.read import myst_nb_reader_plugin
 from nbclient import NotebookClient
 
+from rotator_assets_tests.test_documents import DOCUMENTS
+
 PROJECT = Path(__file__).parents[1]
 DOCS = PROJECT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if DOCS / "_build" not in path.parents)
@@ -78,6 +80,14 @@ def test_the_reference_has_commands_functions_and_terms(site):
     assert "rotators predict 'new/*.fits' --catalog new.csv" in commands
     assert "is_slow_rotator(lambda_r, ellipticity" in text("reference/science.html")
     assert 'href="../glossary.html#term-recipe"' in (site / "tutorials/demo-to-answer.html").read_text("utf-8")
+
+
+def test_every_block_is_run_by_a_test_or_by_the_build():
+    others = [page for page in PAGES if page not in DOCUMENTS and page.parent.name != "tutorials"]
+    blocks = {str(page): re.findall(r"^```(?!{eval-rst}$)\w.*", page.read_text("utf-8"), re.M) for page in others}
+    assert len(others) > 10 and {page: found for page, found in blocks.items() if found} == {}
+    cells = re.compile(r"^```(?!{code-cell} ipython3$).+", re.M)
+    assert [cells.findall(page.read_text("utf-8")) for page in PAGES if page.parent.name == "tutorials"] == [[]] * 4
 
 
 def test_links_to_the_repository_lead_to_pages_or_become_paths():
