@@ -9,11 +9,11 @@ from IPython import get_ipython
 
 
 def system(command: str) -> None:
-    """Run a command line as ``!command`` does, and raise an error where it fails."""
-    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    print(done.stdout, end="")
+    """Run a command line as ``!command`` does, but raise an error where it fails. Paths are shown from the folder."""
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    print(done.stdout.replace(f"{folder}{os.sep}", ""), end="")
     if done.returncode:
-        raise RuntimeError(f"exit status {done.returncode}: {command}")
+        raise RuntimeError(f"exit status {done.returncode} of {command}: {done.stderr}")
 
 
 folder = Path(os.environ["ROTATORS_TUTORIALS"])
