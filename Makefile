@@ -10,7 +10,7 @@ RUN := $(UV) run --no-sync
 # The tests start hundreds of processes, which share the compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo docs check fast test fuzz chaos concurrency coverage lint types audit licences processors bench ui clean
+.PHONY: help demo docs check fast test fuzz chaos concurrency coverage lint types audit licences processors dist bench ui clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -67,6 +67,11 @@ licences: .venv/.synced ## write docs/licences.md, the licences of the locked de
 
 processors: .venv/.synced ## the numerical tests in float32 and bfloat16, with other kernels
 	$(RUN) python benchmarks/processors.py
+
+dist: .venv/.synced ## the packages of a release, in dist/, with what their metadata say checked
+	rm -rf dist
+	$(UV) build --quiet
+	$(RUN) twine check --strict dist/*
 
 bench: .venv/.synced ## speed and memory next to plain scripts that do the same work: make bench STAGES="ingest training"
 	$(RUN) python -m benchmarks $(STAGES)

@@ -1,14 +1,17 @@
 """How the project is installed: by uv with all it can do, by plain pip on Python 3.11 without statmorph."""
 
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from rotator_assets.core.errors import InputError
 from rotator_assets.imaging.morphology_table import measure_all
@@ -17,13 +20,18 @@ REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 
 
+def uv() -> str:
+    """Return the program uv, or skip."""
+    found = shutil.which("uv") or shutil.which("uv", path=REPOSITORY / ".uv/bin")
+    if found is None:
+        pytest.skip("there is no uv")
+    return found
+
+
 def resolved(tmp_path, requirements, python="3.11"):
     """Versions by name that a resolver without this project's overrides finds, or what it says where there are none."""
-    uv = shutil.which("uv") or shutil.which("uv", path=REPOSITORY / ".uv/bin")
-    if uv is None:
-        pytest.skip("there is no uv to resolve with")
     # Pillow 9.5, the newest that alibi allows, is not built from its sources: they need libraries of C.
-    command = [uv, "pip", "compile", "-", "--no-config", "--no-header", "--no-annotate", "--only-binary", "pillow"]
+    command = [uv(), "pip", "compile", "-", "--no-config", "--no-header", "--no-annotate", "--only-binary", "pillow"]
     run = subprocess.run(
         [*command, "--no-python-downloads", "--python-version", python],
         input="\n".join(requirements),
@@ -72,3 +80,30 @@ def test_without_statmorph_structure_is_refused_with_what_to_do(monkeypatch):
         match="statmorph, which measures the structure of images, does not work here: install this project",
     ):
         measure_all(np.ones((1, 32, 32, 3), np.float32), np.array([0]), np.array([False]), workers=1)
+
+
+def test_the_version_is_the_same_everywhere():
+    current = PROJECT["project"]["version"]
+    cited = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))["version"]
+    headings = re.findall(r"^## (.+)$", (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert cited == current
+    assert headings[0] == "Unreleased" or re.fullmatch(rf"{re.escape(current)} \(\d{{4}}-\d\d-\d\d\)", headings[0])
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
+    built = subprocess.run(
+        [uv(), "build", "--quiet", "--wheel", "--out-dir", tmp_path, REPOSITORY],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    if built.returncode and ("error sending request" in built.stderr or "dns error" in built.stderr):
+        pytest.skip(f"the package index cannot be reached: {built.stderr}")
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(*tmp_path.glob("*.whl")) as wheel:
+        packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+        metadata = wheel.read(next(name for name in wheel.namelist() if name.endswith("/METADATA"))).decode()
+    package = REPOSITORY / "rotator_assets"
+    files = {str(path.relative_to(REPOSITORY)) for path in package.rglob("*") if path.is_file()}
+    assert packed == {name for name in files if "__pycache__" not in name}
+    assert f"\nVersion: {PROJECT['project']['version']}\n" in metadata

@@ -126,6 +126,8 @@ def run(
     Everything that they need is made before, each step as one Dagster run. What is up to date is kept, apart from the
     trainings that are named. Interrupted trainings continue where they stopped.
     """
+    if questions:
+        click.echo("notice: --questions is deprecated since version 1.0; use --robustness", err=True)
     robustness |= questions
     root = data_root(data)
     if not dry_run:

@@ -49,7 +49,7 @@ _PLANNED = (
     ("network", "training", "*/training-*/*fold-0.keras*", "sync", 1),
     ("manifest of the networks", "training", "*/models/*/*model.json*", "create renamed", 1),
     ("checkpoints of a finished training", "training", "*/.checkpoints-*[0-9a-f]", "remove", 1),
-    ("history of predictions", "training", "*/predictions_history/manga*.parquet", "renamed", 1),
+    ("history of predictions", "explanation", "*/predictions_history/manga*.parquet", "renamed", 1),
     ("maps", "explanation", "*/attributions/*/maps.npy", "renamed", 1),
     ("interpretation", "explanation", "*/models/*/*interpretation.npz*", "rename renamed", 1),
     ("figure", "catalogues", "*/figures/manga/*.png", "rename", 1),

@@ -190,7 +190,7 @@ STAGES = {
 def prepare_states(place: Place, stages: list[Stage]) -> dict[str, float]:
     """Make the states that stages begin with and end in, undisturbed; return how long each of these stages takes."""
     if not place.state("inputs").is_dir():
-        place.now.mkdir(parents=True)
+        place.now.mkdir(parents=True, exist_ok=True)
         place.outside.mkdir()
         _write_inputs(place.root)
         place.keep("inputs")

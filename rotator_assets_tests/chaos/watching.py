@@ -61,10 +61,10 @@ class Watcher:
                     yield from self._judged(name, connection.sql(_counted(name)).fetchall())
 
     def _query(self) -> Iterator[str]:
-        """Count the rows of a table as `rotators query` does."""
+        """Count the rows of a table as `rotators query` does; before, it would write what a run writes first."""
         from rotator_assets.orchestration.answers import answering
 
-        if self._tables and (self._place.root / "results" / "tables").is_dir():
+        if self._tables and (self._place.root / "rotators.duckdb").is_file():
             name = self._random.choice(self._tables)
             with answering(_store(self._place.root), _counted(name)) as (_, answer, _):
                 yield from self._judged(name, answer.fetchall() if answer else [])
