@@ -42,7 +42,8 @@ def output_console() -> Console:
 
 def _on_terminal() -> bool:
     """Return whether standard output is a terminal. Rich also takes the pipes of Jupyter for one, by their variables."""
-    return sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison]  # closed: None
+    # It is None where it was closed.
+    return sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison]
 
 
 class _Console(Console):
