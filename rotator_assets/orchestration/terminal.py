@@ -41,7 +41,7 @@ def output_console() -> Console:
 
 
 def _on_terminal() -> bool:
-    """Return whether standard output is a terminal. Rich also takes the pipes of Jupyter for one, by their variables."""
+    """Return whether standard output is a terminal. Rich takes the pipes of Jupyter for one, by variables."""
     # It is None where it was closed.
     return sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison]
 
