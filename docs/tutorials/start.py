@@ -10,8 +10,10 @@ from IPython import get_ipython
 
 def system(command: str) -> None:
     """Run a command line as ``!command`` does, but raise an error where it fails. Paths are shown from the folder."""
+    command = get_ipython().var_expand(command)
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
-    print(done.stdout.replace(f"{folder}{os.sep}", ""), end="")
+    for line in done.stdout.replace(f"{folder}{os.sep}", "").splitlines():
+        print(line.rstrip())
     if done.returncode:
         raise RuntimeError(f"exit status {done.returncode} of {command}: {done.stderr}")
 
