@@ -102,6 +102,7 @@ def test_links_to_the_repository_lead_to_pages_or_become_paths():
 
     assert on("predicting.md", "[files](../data/README.md#tables)") == "[files](reference/data-root.md#tables)"
     assert on("how-to/a.md", "see [recipes](../recipes.md).") == "see [recipes](../recipes.md)."
+    assert on("how-to/a.md", "[`docs/recipes.md`](../recipes.md#training)") == "[](../recipes.md#training)"
     assert on("licences.md", "[BSD](../LICENSE)") == "BSD (`LICENSE`)"
     assert on("licences.md", "[`LICENSE`](../LICENSE)") == "`LICENSE`"
     included = "[recipes](docs/recipes.md), [changes](CHANGELOG.md), [web](https://example.org), ![picture](docs/a.png)"

@@ -1,7 +1,8 @@
 """Links of Markdown pages to files of the repository, which are pages of the site or no pages at all.
 
 The pages keep links that work where the repository is read, such as ``../data/README.md``. In the site, a link to a
-file that a page includes leads to this page, and a link to any other file becomes its text and its path.
+file that a page includes leads to this page, and a link to any other file becomes its text and its path. Where the text
+of a link is the name of the file, the site shows the title of the page.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def rewritten(text: str, docs: Path, file: Path, page: Path) -> str:
             return found[0]  # a wrong link, of which the build warns
         shown = docs / PAGES.get(os.path.relpath(target, docs.parent), os.path.relpath(target, docs))
         if docs in Path(os.path.normpath(shown)).parents:
-            return f"[{found['text']}]({os.path.relpath(shown, page.parent)}{found['anchor'] or ''})"
+            text = "" if found["text"].strip("`").endswith(target.name) else found["text"]
+            return f"[{text}]({os.path.relpath(shown, page.parent)}{found['anchor'] or ''})"
         path = f"`{os.path.relpath(target, docs.parent)}`"
         return path if found["text"].strip("`") == path.strip("`") else f"{found['text']} ({path})"
 
