@@ -60,6 +60,7 @@ html_title = "rotator_assets"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # light or dark as the browser says
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "navigation_with_keys": False,
