@@ -10,7 +10,7 @@ RUN := $(UV) run --no-sync
 # The tests start hundreds of processes, which share the compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check fast test fuzz chaos concurrency coverage lint types audit licences processors dist bench ui clean
+.PHONY: help demo docs check fast test fuzz chaos concurrency coverage lint types audit licences processors dist bench ui clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -21,6 +21,9 @@ demo: .venv/.ready ## synthetic galaxies from catalogue files to the report, in 
 
 ui: .venv/.ready ## the Dagster UI and daemon on a data root: make ui DATA=data PORT=3000
 	@ROTATORS_DATA="$(abspath $(DATA))" PORT="$(PORT)" $(RUN) rotators ui
+
+docs: .venv/.synced ## the documentation site, in docs/_build/html; it runs the tutorials
+	$(RUN) sphinx-build --builder html --fresh-env --fail-on-warning --keep-going docs docs/_build/html
 
 check: .venv/.synced ## lint and the fast tests, side by side
 	@$(MAKE) --no-print-directory --jobs 2 lint fast

@@ -179,7 +179,7 @@ def has_mirror(x: ArrayLike, y: ArrayLike, within: float) -> NDArray[np.bool_]:
 
 
 def lambda_r(flux: ArrayLike, radius: ArrayLike, velocity: ArrayLike, dispersion: ArrayLike) -> float:
-    """Return the spin parameter sum(F R |V|) / sum(F R sqrt(V^2 + sigma^2)).
+    """Return the spin parameter ``sum(F R |V|) / sum(F R sqrt(V^2 + sigma^2))``.
 
     Parameters
     ----------
@@ -222,8 +222,8 @@ def lambda_r_error(
         d lambda / d V       = w (sign V - lambda V / m) / D
         d lambda / d sigma^2 = - lambda w / (2 m D)
 
-    Flux and radius are taken as exact. First order is valid if |V| exceeds its error in the pixels that count. Noise
-    about V = 0 also raises lambda_R itself, which an error bar does not show.
+    Flux and radius are taken as exact. First order is valid if ``|V|`` exceeds its error in the pixels that count.
+    Noise about V = 0 also raises lambda_R itself, which an error bar does not show.
 
     Parameters
     ----------

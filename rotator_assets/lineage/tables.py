@@ -1,4 +1,4 @@
-"""Table of notices."""
+"""Tables of notices and checksums."""
 
 from __future__ import annotations
 

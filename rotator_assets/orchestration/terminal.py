@@ -35,9 +35,15 @@ _LONG = 30
 
 def output_console() -> Console:
     """Return a console for standard output: without limit of width or colours in a pipe or a file."""
-    if sys.stdout is not None and sys.stdout.isatty():  # pyright: ignore[reportUnnecessaryComparison]  # closed: None
+    if _on_terminal():
         return _Console(highlight=False)
     return _Console(highlight=False, width=_WIDE, force_terminal=False, color_system=None)
+
+
+def _on_terminal() -> bool:
+    """Return whether standard output is a terminal. Rich takes the pipes of Jupyter for one, by variables."""
+    # It is None where it was closed.
+    return sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison]
 
 
 class _Console(Console):
@@ -56,7 +62,8 @@ class Progress:
     """
 
     def __init__(self, verbosity: Verbosity = Verbosity.NORMAL, logged: bool = False) -> None:
-        self._console = _Console(highlight=False, quiet=verbosity is Verbosity.QUIET)
+        force = None if _on_terminal() else False
+        self._console = _Console(highlight=False, quiet=verbosity is Verbosity.QUIET, force_terminal=force)
         self._prints_reports = verbosity is Verbosity.VERBOSE and not logged
         self._bars = RichProgress(
             TextColumn("{task.description}"),

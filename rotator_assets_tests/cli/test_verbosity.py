@@ -30,7 +30,8 @@ def test_one_of_them_must_be_left_out(tmp_path, command):
         (Verbosity.VERBOSE, False, ["predicting: 1/2 5 images/s", "predicting: 2/2"]),
     ],
 )
-def test_reports_are_lines_where_no_log_has_them(capsys, verbosity, logged, lines):
+def test_reports_are_lines_where_no_log_has_them(capsys, monkeypatch, verbosity, logged, lines):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as in the cells of a notebook
     with Progress(verbosity, logged):
         progress.report("predicting", 1, 2, "5 images/s")
         progress.report("predicting", 2, 2)

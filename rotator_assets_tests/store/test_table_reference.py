@@ -8,17 +8,34 @@ import pytest
 
 import rotator_assets
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.store.columns import PANDAS_TYPES, Column
+from rotator_assets.store.columns import PANDAS_TYPES, Column, Table
 from rotator_assets.store.fields import FIELDS, fields
 from rotator_assets.store.io_managers import TableIOManager
-from rotator_assets.store.table_reference import table_reference
-from rotator_assets.tables import TABLES, open_store
+from rotator_assets.store.table_reference import TablePage, table_reference
+from rotator_assets.tables import TABLES, open_store, reference_pages
 
-PAGE = Path(rotator_assets.__file__).parents[1] / "docs" / "tables.md"
+DOCS = Path(rotator_assets.__file__).parents[1] / "docs"
 
 
 def test_the_table_reference_is_current():
-    assert PAGE.read_text(encoding="utf-8") == table_reference(TABLES), "run python -m rotator_assets.tables"
+    files = [DOCS / "tables.md", *(DOCS / "tables").glob("*.md")]
+    written = {str(file.relative_to(DOCS)): file.read_text(encoding="utf-8") for file in files}
+    assert written == reference_pages(), "run python -m rotator_assets.tables"
+
+
+def test_a_page_of_tables_has_their_columns():
+    columns = (Column("spin", "DOUBLE", "a|b", null="where unknown", source="Paper I"),)
+    table = Table("spins", "A row per galaxy.", columns)
+    pages = table_reference([TablePage("some.domain", "Tables of spins", {"spins": table})])
+    assert set(pages) == {"tables.md", "tables/some-domain.md"}
+    assert "| [`spins`](tables/some-domain.md#spins) | A row per galaxy. |" in pages["tables.md"]
+    assert "\ntables/some-domain\n" in pages["tables.md"]
+    lines = pages["tables/some-domain.md"].splitlines()
+    assert "| column | type | meaning |" in lines and "Written by: `spins`." in lines
+    assert "| `spin` | DOUBLE | a\\|b (Paper I); NULL where unknown |" in lines
+    with_unit = Table("radii", "A row per galaxy.", (*columns, Column("radius", "DOUBLE", "its size", "arcsec")))
+    page = table_reference([TablePage("radii", "Tables of radii", {"radii": with_unit})])["tables/radii.md"]
+    assert "| column | type | unit | meaning |" in page and "| `radius` | DOUBLE | arcsec | its size |" in page
 
 
 def test_a_comment_has_meaning_unit_source_and_null():
