@@ -1,8 +1,10 @@
-"""Every SQL, shell and YAML block of the documents works as it stands, and gives what the document claims.
+"""Every SQL, shell, YAML and Python block of the documents works as it stands, and gives what the document claims.
 
 A block is run on synthetic galaxies, unless ``<!-- not run: why -->`` stands before it.
 """
 
+import contextlib
+import io
 import os
 import re
 import shutil
@@ -16,10 +18,12 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.table import Table
 
 from rotator_assets.candidates.follow_up import EXPECTED, MEASURED, expected_follow_up, measured_follow_up
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.recipes import Recipe
+from rotator_assets.core.recipes_file import load_recipes
 from rotator_assets.evaluation.galaxy_results import galaxy_results
 from rotator_assets.evaluation.spin_accuracy import lambda_r_accuracy
 from rotator_assets.lineage.settings_file import load_settings
@@ -30,15 +34,29 @@ from rotator_assets_tests.surveys.files import write_text
 from rotator_assets_tests.surveys.test_atlas3d import NAME, TABLE
 
 PROJECT = Path(__file__).parents[1]
-DOCUMENTS = [PROJECT / "README.md", PROJECT / "data" / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+FOLDERS = ("docs", "docs/how-to", "docs/explanations")
+DOCUMENTS = [
+    *(PROJECT / "README.md", PROJECT / "data" / "README.md"),
+    *(page for folder in FOLDERS for page in sorted((PROJECT / folder).glob("*.md"))),
+]
 FENCED = re.compile(
-    r"(?:^ *<!-- not run: (?P<why>.+?) -->\n)?^(?P<margin> *)```(?P<kind>.*)\n(?P<text>[\s\S]*?)^ *```$", re.M
+    r"(?:^ *<!-- not run: (?P<why>.+?) -->\n)?^(?P<margin> *)```(?P<kind>.*)\n(?P<text>[\s\S]*?)^ *```$"
+    r"(?:(?=\n\n```text\n(?P<output>[\s\S]*?)^```$))?",
+    re.M,
 )
-KINDS = {"sh", "sql", "yaml", "python", "text"}
+KINDS = {"sh", "sql", "yaml", "python", "r", "text"}
 RECIPES = """
 recipes:
-  thesis: {architecture: small, epochs: 1, folds: 2, attribution_steps: 4, attribution_doublings: 0}
-  all-types: {architecture: small, epochs: 1, folds: 2, attribution_steps: 4, attribution_doublings: 0, population: all}
+  thesis: &fast
+    normalization: max_all
+    architecture: small
+    epochs: 1
+    folds: 2
+    attribution_steps: 4
+    attribution_doublings: 0
+  log:
+    <<: *fast
+    normalization: log
 variants: {}
 """
 
@@ -51,6 +69,8 @@ class Block:
     kind: str
     text: str
     is_run: bool
+    output: str | None = None
+    """The text block that follows a Python block, which is what it prints."""
 
 
 def blocks(document: Path) -> list[Block]:
@@ -61,6 +81,7 @@ def blocks(document: Path) -> list[Block]:
             found["kind"],
             textwrap.dedent(found["text"]),
             found["why"] is None,
+            found["output"] if found["kind"] == "python" else None,
         )
         for found in FENCED.finditer(text)
     ]
@@ -79,9 +100,33 @@ def test_every_block_says_what_it_is():
 
 
 @those("yaml")
-def test_settings_in_the_documents_are_valid(block, tmp_path):
-    (tmp_path / "settings.yaml").write_text(block.text)
-    load_settings(DataRoot(tmp_path))
+def test_settings_and_recipes_in_the_documents_are_valid(block, tmp_path):
+    file = tmp_path / "settings.yaml"
+    file.write_text(block.text)
+    if block.text.startswith("recipes:"):
+        assert load_recipes(file)
+    else:
+        load_settings(DataRoot(tmp_path))
+
+
+def those_of_one_document() -> list[pytest.param]:
+    """Return the Python blocks of each document, in order."""
+    found: dict[Path, list[Block]] = {}
+    for document in DOCUMENTS:
+        found[document] = [block for block in blocks(document) if block.kind == "python" and block.is_run]
+    return [pytest.param(them, id=str(page.relative_to(PROJECT))) for page, them in found.items() if them]
+
+
+@pytest.mark.parametrize("python", those_of_one_document())
+def test_python_in_the_documents_prints_what_stands_after_it(python, request, tmp_path, monkeypatch):
+    reads_results = any("data/demo" in block.text for block in python)
+    monkeypatch.chdir(request.getfixturevalue("project") if reads_results else tmp_path)
+    names: dict = {}
+    for block in python:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(block.text, block.place, "exec"), names)
+        assert block.output in (None, printed.getvalue()), block.place
 
 
 def losses_add_up(answer: pd.DataFrame, tables: TableStore) -> None:
@@ -152,6 +197,17 @@ def the_answer_with_its_numbers(answer: pd.DataFrame, tables: TableStore) -> Non
     assert answer["position"].tolist() == list(range(1, len(answer) + 1)) and 3 <= len(answer) <= 5
 
 
+def current_choice_first(answer: pd.DataFrame, tables: TableStore) -> None:
+    labels = tables.read("labeled_galaxies", "manga")["rotator_type"].dropna()
+    assert answer.loc[0, ["n_labelled", "n_slow", "n_changed"]].tolist() == [len(labels), (labels == 0).sum(), 0]
+    assert len(answer) > 3 and (answer["n_changed"] <= answer["n_compared"]).all()
+
+
+def device_of_each_training(answer: pd.DataFrame, tables: TableStore) -> None:
+    assert answer["device"].notna().all() and (answer["seconds"] > 0).all()
+    assert len(answer) == len(tables.query("FROM model_metrics"))
+
+
 def origin_of_each_training(answer, tables):
     metrics = tables.query("FROM model_metrics_history")
     assert answer[["dataset", "recipe", "auc", "run_id"]].equals(metrics[["dataset", "recipe", "auc", "run_id"]])
@@ -160,6 +216,8 @@ def origin_of_each_training(answer, tables):
 
 CLAIMS = {
     "The answer: each sentence": the_answer_with_its_numbers,
+    "How many labels does each alternative choice change?": current_choice_first,
+    "On which device was each recipe trained": device_of_each_training,
     "What separates slow from fast rotators best": best_classifier_first,
     "The first candidates: galaxies without measured kinematics": unmeasured_galaxies_by_probability,
     "How many slow rotators are among the first": found_among_the_first,
@@ -271,14 +329,17 @@ def test_commands_in_the_documents_work(block, project):
     assert done.returncode == 0, done.stderr
     if "FROM model_metrics" in block.text:
         assert "manga-observed-64" in done.stdout and "thesis" in done.stdout
-    if "--recipe all-types" in block.text:
-        trained = open_store(DataRoot(project / "data")).partitions("model_metrics")
-        assert trained == ["manga-observed-64|all-types", "manga-observed-64|thesis"]
+    if "rotators run" in block.text and "ROOT" not in block.text:
         assert (project / "data" / "results" / "study_report.html").stat().st_mtime > (project / "bin").stat().st_mtime
-    if "rotators predict" in block.text:
+    if "run --stale" in block.text:
+        assert "max_all -> log" in done.stdout and "normalization" in done.stdout.split("max_all -> log")[-1]
+        assert len(open_store(DataRoot(project / "data")).read("model_metrics", "manga-observed-64|thesis")) == 1
+    if "slow_rotators.csv" in block.text:
         predicted = pd.read_csv(project / "slow_rotators.csv")
         assert predicted["usable"].sum() > 50 and predicted["synthetic"].all()
         assert "made from synthetic galaxies" in done.stdout
+    if "predicted.vot" in block.text:
+        assert len(Table.read(project / "predicted.vot")) > 50
     if "survey = 'atlas3d'" in block.text:
         assert done.stdout.split()[-4:] == ["0", "1", "1", "1"]
 

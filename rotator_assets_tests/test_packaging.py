@@ -55,7 +55,7 @@ def test_pip_resolves_on_python_3_11(tmp_path):
 
 
 def test_pip_resolves_neither_statmorph_with_alibi_nor_python_3_12(tmp_path):
-    """Once it does, the README's limits can go."""
+    """Once it does, the limits in docs/how-to/install.md can go."""
     dependencies = PROJECT["project"]["dependencies"]
     with_statmorph = resolved(tmp_path, dependencies + PROJECT["project"]["optional-dependencies"]["structure"])
     assert isinstance(with_statmorph, str) and "scikit-image" in with_statmorph

@@ -100,7 +100,11 @@ def demo(data: str | None, galaxies: int | None, seed: int, verbosity: Verbosity
     "--all", "everything", is_flag=True, help="All datasets that can be built here, all recipes of the study."
 )
 @click.option("--stale", is_flag=True, help="Only what is missing or out of date.")
-@click.option("--robustness", is_flag=True, help="Also the robustness checks of each training: see the README.")
+@click.option(
+    "--robustness",
+    is_flag=True,
+    help="Also the robustness checks of each training: see docs/how-to/check-robustness.md.",
+)
 @click.option("--questions", is_flag=True, hidden=True, help="Earlier name of --robustness.")
 @click.option("--dry-run", is_flag=True, help="Only list the steps, with rough times and disk space.")
 @click.option(
