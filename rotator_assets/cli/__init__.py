@@ -81,6 +81,7 @@ def main() -> None:
     """Run the command; an error is one line on standard error: what is wrong and what to do."""
     answer_shell(cli)
     environment.settle()
+    environment.end_quietly()
     # The background job of a script ignores SIGINT, and Dagster gives SIGTERM the same handler: a run could not be
     # stopped.
     for stop in (signal.SIGINT, signal.SIGTERM):

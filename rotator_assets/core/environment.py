@@ -10,6 +10,7 @@ effect on a training as another processor. This module uses the standard library
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import platform
@@ -143,6 +144,21 @@ def settle() -> None:
     started_otherwise = any(name in OVERRIDDEN for name in _OF_THE_INTERPRETER)
     if not sys.flags.ignore_environment and (started_otherwise or sys.getfilesystemencoding() != "utf-8"):
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def end_quietly() -> None:
+    """Let the process show nothing of what libraries print once it has ended.
+
+    DuckDB 2 lists objects that other libraries still hold then, in forty lines. A program calls this first, so that it
+    takes effect last.
+    """
+    atexit.register(_close_standard_error)
+
+
+def _close_standard_error() -> None:
+    if sys.stderr:
+        sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def leave_working_directory(folder: Path) -> None:

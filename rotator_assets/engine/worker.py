@@ -19,6 +19,7 @@ from functools import reduce
 from queue import SimpleQueue
 from typing import Any, BinaryIO
 
+from rotator_assets.core import environment
 from rotator_assets.core.errors import InputError
 from rotator_assets.engine import frames
 
@@ -28,6 +29,7 @@ STOP_SECONDS = 20.0
 
 def main(prepare: str | None = None) -> None:
     """Answer requests until the input ends, which interrupts the current one."""
+    environment.end_quietly()
     # The children of a script's background job inherit that it ignores interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Only answers go to the parent; what functions print goes to standard error.
