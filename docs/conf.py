@@ -78,5 +78,6 @@ def _empty_folder_of_tutorials(app: Sphinx) -> None:
     """Name it to their kernels. They share it, and each build starts with an empty one."""
     folder = Path(app.outdir).parent / "tutorials"
     os.environ["ROTATORS_TUTORIALS"] = str(folder)
+    os.environ.pop("ROTATORS_RECIPES", None)
     if app.config.nb_execution_mode != "off":
         shutil.rmtree(folder, ignore_errors=True)
