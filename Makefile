@@ -76,8 +76,8 @@ dist: .venv/.synced ## the packages of a release, in dist/, with what their meta
 bench: .venv/.synced ## speed and memory next to plain scripts that do the same work: make bench STAGES="ingest training"
 	$(RUN) python -m benchmarks $(STAGES)
 
-clean: ## remove the environment and the demo
-	rm -rf .venv .uv data/demo
+clean: ## remove the environment, the demo and the built site
+	rm -rf .venv .uv data/demo docs/_build
 
 .uv/bin/uv:
 	@echo "installing uv under .uv/"

@@ -31,16 +31,12 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 nitpicky = True
-nitpick_ignore_regex = [
-    # Types of other projects, whose inventories would have to be downloaded, and descriptions in words.
-    ("py:.*", r"(ArrayLike|NDArray|click|collections|duckdb|matplotlib|np|numpy|pandas|pathlib|pd)(\..*)?"),
-    ("py:.*", r"(Figure|Path|Polars|Sequence|any|array|float|int|bool|str|tuple)\b.*"),
-]
+nitpick_ignore_regex = [("py:class", r"(collections|numpy)\..*")]  # their inventories would have to be downloaded
 default_role = "code"  # `name` in a docstring
 smartquotes = False  # --option keeps its hyphens
 
 # Pages.
-myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 add_module_names = False
 autodoc_typehints = "none"  # the sections of the docstrings say more
@@ -82,5 +78,6 @@ def _empty_folder_of_tutorials(app: Sphinx) -> None:
     """Name it to their kernels. They share it, and each build starts with an empty one."""
     folder = Path(app.outdir).parent / "tutorials"
     os.environ["ROTATORS_TUTORIALS"] = str(folder)
+    os.environ.pop("ROTATORS_RECIPES", None)
     if app.config.nb_execution_mode != "off":
         shutil.rmtree(folder, ignore_errors=True)

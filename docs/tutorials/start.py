@@ -21,7 +21,7 @@ def system(command: str) -> None:
 folder = Path(os.environ["ROTATORS_TUTORIALS"])
 folder.mkdir(parents=True, exist_ok=True)
 os.chdir(folder)
-for name in ("DAGSTER_HOME", "ROTATORS_DATA", "ROTATORS_RECIPES"):
+for name in ("DAGSTER_HOME", "ROTATORS_DATA"):
     os.environ.pop(name, None)
 os.environ["COLUMNS"] = "110"
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
