@@ -97,16 +97,21 @@ def is_at_work(root: DataRoot) -> bool:
     with _lock_file(root).open("w") as file:
         if not _locked(file, fcntl.LOCK_EX):
             return True
-    names = {path.name for path in _folder(root).glob(f"{_AT_WORK}.*")}
-    elsewhere = {name for name in names if _machine_of(name) != _machine()}
-    return bool(elsewhere - _lost(root, elsewhere))
+    elsewhere = _heartbeats_elsewhere(root)
+    return any(name.startswith(f"{_AT_WORK}.") for name in elsewhere - _lost(root, elsewhere))
+
+
+def _heartbeats_elsewhere(root: DataRoot) -> set[str]:
+    return {name for path in _folder(root).glob("*") if _machine_of(name := path.name) != _machine()}
 
 
 def _lost(root: DataRoot, heartbeats: Collection[str]) -> set[str]:
-    """Return those of these heartbeats of other hosts whose processes count as dead; their files are removed."""
-    if not heartbeats:
-        return set()
-    lost = silent([_folder(root) / name for name in heartbeats], root.dagster_home / ".seen")
+    """Return the heartbeats of processes of other hosts that count as dead, and remove their files.
+
+    Those that have a file are looked at in any case: of each, the time of its last change has to be known.
+    """
+    files = [_folder(root) / name for name in {*heartbeats, *_heartbeats_elsewhere(root)}]
+    lost = silent(files, root.dagster_home / ".seen") if files else set[Path]()
     for file in lost:
         file.unlink(missing_ok=True)
     return {file.name for file in lost}
