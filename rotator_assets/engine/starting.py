@@ -54,7 +54,7 @@ def _ssh(settings: ClusterSettings) -> Any:
     from distributed import SSHCluster
 
     encrypted = {"protocol": "tls://", "dashboard": False}
-    options = {"scheduler_options": {}, "worker_options": {}, **settings.options}
+    options: dict[str, Any] = {"scheduler_options": {}, "worker_options": {}, **settings.options}
     options["scheduler_options"] = {**encrypted, **options["scheduler_options"]}
     options["worker_options"] = {"nthreads": 1, **encrypted, **options["worker_options"]}
     return SSHCluster(security=_security(), **options)
