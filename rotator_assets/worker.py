@@ -12,7 +12,6 @@ from pathlib import Path
 from rotator_assets.core import progress
 from rotator_assets.core.backend import tensorflow
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.core.errors import InputError
 from rotator_assets.orchestration.plans import Step
 from rotator_assets.orchestration.runner import Runner, input_error
 from rotator_assets.orchestration.workers import TrainingFailed
@@ -52,8 +51,7 @@ def run_step(root: Path, log_level: str, step: Step, on_report: Callable[[tuple[
         try:
             _runner(root, log_level).materialize(step)
         except Exception as error:
-            bad = input_error(error)  # a new error: Dagster's may hold what cannot be sent to another process
-            raise (InputError(str(bad)) if bad else TrainingFailed(repr(error))) from None
+            raise (input_error(error) or TrainingFailed(repr(error))) from None
 
 
 @cache
