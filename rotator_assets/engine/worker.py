@@ -58,6 +58,8 @@ def _answered(request: bytes, answers: BinaryIO) -> tuple[bytes, bytes]:
     except Exception as error:
         if not isinstance(error, InputError):
             error.add_note(f"in a worker process:\n{traceback.format_exc()}")
+        # Libraries may let pickle follow these, to objects that cannot be pickled.
+        error.__traceback__ = error.__cause__ = error.__context__ = None
         try:
             pickle.loads(content := pickle.dumps(error))
         except Exception:
