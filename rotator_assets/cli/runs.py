@@ -134,8 +134,6 @@ def run(
     Everything that they need is made before, each step as one Dagster run. What is up to date is kept, apart from the
     trainings that are named. Interrupted trainings continue where they stopped.
     """
-    if questions:
-        click.echo("notice: --questions is deprecated since version 1.0; use --robustness", err=True)
     robustness |= questions
     root = data_root(data)
     if not dry_run:
@@ -150,6 +148,8 @@ def run(
             "--stale alone already repeats the robustness checks made before: leave out --robustness, or name a "
             "--dataset or --recipe"
         )
+    if questions:
+        click.echo("notice: --questions is deprecated since version 1.0; use --robustness", err=True)
     from rotator_assets.core.recipes_file import load_recipes, study_recipes
     from rotator_assets.core.study import REFERENCE_RECIPE
     from rotator_assets.lineage.partitions import dataset as dataset_of

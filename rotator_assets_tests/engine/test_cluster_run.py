@@ -44,8 +44,8 @@ def root(tmp_path, monkeypatch) -> DataRoot:
     return root
 
 
-def trained(root: DataRoot, workers: Workers | None = None) -> tuple[Outcome, list[tuple]]:
-    """The outcome of both trainings, and their predictions."""
+def trained(root: DataRoot, workers: Workers) -> tuple[Outcome, list[tuple]]:
+    """The outcome of both trainings, and their predictions. Processes of their own know the recipes of the file."""
     networks = ("rotator_classifier", "predictions")
     steps = [replace(step, assets=networks, needs=()) for step in plan([DATASET], [*RECIPES]) if step.is_training]
     with open_runner(root) as runner:
@@ -79,7 +79,8 @@ def disturb(cluster: Cluster, root: DataRoot, done: list[str]) -> None:
 def test_a_cluster_that_is_disturbed_gives_the_same_predictions(root, tmp_path, monkeypatch):
     there = DataRoot(tmp_path / "there")
     shutil.copytree(root.path, there.path, copy_function=shutil.copy2)
-    _, alone = trained(root)
+    undisturbed, alone = trained(root, Workers(root, 1))
+    assert undisturbed.failed == {}
     with Cluster(tmp_path / "cluster", 2) as cluster:
         monkeypatch.setenv(VARIABLE, cluster.address)
         done: list[str] = []
