@@ -1,6 +1,6 @@
 """The Python interface for notebooks: tables, figures, and the commands that make them.
 
-Reading never waits for a run and never blocks one. Commands run in a process of their own, so a notebook loads no
+Reading never waits for a run and never blocks one. Commands run in a separate process, so a notebook loads no
 TensorFlow, and an interrupted one leaves what was finished.
 """
 
@@ -16,10 +16,10 @@ from pathlib import Path
 from shutil import copyfile
 from signal import SIGINT
 from typing import TYPE_CHECKING
+from warnings import warn
 
 from rotator_assets.core.data_root import ENVIRONMENT_VARIABLE, DataRoot
 from rotator_assets.core.errors import InputError
-from rotator_assets.core.keys import WHOLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +123,7 @@ class Results:
         name
             One of `tables`; the reference of tables describes each.
         **values
-            Values of columns by name, such as ``dataset="manga-observed-64"`` or ``galaxy_id="8138-12701"``.
+            Values of columns by name, such as ``dataset="manga-observed-64"``; None selects missing values.
 
         Returns
         -------
@@ -140,7 +140,7 @@ class Results:
             raise InputError(
                 f"table {name} has no column {sorted(unknown)[0]}; it has {', '.join(declared.column_names)}"
             )
-        chosen = " AND ".join(f'"{column}" = ${column}' for column in values)
+        chosen = " AND ".join(f'"{column}" IS NOT DISTINCT FROM ${column}' for column in values)
         rows = self.query(f"FROM {name}" + (f" WHERE {chosen}" if chosen else ""), **values)
         if rows.empty:
             for column in [key for key in _KEYS if key in values]:
@@ -168,11 +168,17 @@ class Results:
         return self._store().query(sql, parameters)
 
     def summary(self) -> list[str]:
-        """Return the answer, in at most five sentences. It is empty until something was trained and reported."""
+        """Return the answer, in at most five sentences. It is empty until something was trained and reported.
+
+        Warns if results are newer than the answer.
+        """
+        from rotator_assets.orchestration.summary import answer, is_outdated
+
         store = self._store()
-        if not store.partitions("key_results"):
-            return []
-        return store.read("key_results", WHOLE).sort_values("position")["sentence"].tolist()
+        sentences = answer(store)
+        if sentences and is_outdated(store):
+            warn("results are newer than this answer: run `rotators report` to make it again", stacklevel=2)
+        return sentences
 
     @property
     def figures(self) -> pd.DataFrame:

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 import rotator_assets
+from rotator_assets.core.data_root import DataRoot
+from rotator_assets.tables import open_store
 from rotator_assets_tests.commands import rotators
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
@@ -40,6 +42,12 @@ def test_rows_of_one_galaxy(results):
     assert results.table("galaxies", galaxy_id="no such galaxy").empty
 
 
+def test_none_selects_missing_values(results):
+    known = results.table("galaxies")
+    column = known.columns[known.isna().any()][0]
+    assert len(results.table("galaxies", **{column: None})) == known[column].isna().sum()
+
+
 def test_a_query_takes_parameters(results):
     counted = results.query("SELECT count(*) AS n FROM galaxies WHERE galaxy_id = $galaxy", galaxy="none")
     assert counted["n"].tolist() == [0]
@@ -66,6 +74,16 @@ def test_the_answer_is_that_of_the_summary(results, finished_root):
     printed = " ".join(rotators("summary", data=finished_root).stdout.split())
     assert all(sentence in printed for sentence in map(" ".join, map(str.split, results.summary())))
     assert len(results.summary()) >= 2
+
+
+def test_an_answer_older_than_the_results_warns(tmp_path):
+    store = open_store(DataRoot(tmp_path))
+    row = {"position": 1, "sentence": "An answer.", "synthetic": True}
+    store.write("key_results", "all", pd.DataFrame([dict.fromkeys(store.tables["key_results"].column_names) | row]))
+    columns = store.tables["model_metrics"].column_names
+    store.write("model_metrics", "d|r", pd.DataFrame([dict.fromkeys(columns) | {"synthetic": True}]))
+    with pytest.warns(UserWarning, match="results are newer than this answer"):
+        assert rotator_assets.open(tmp_path).summary() == ["An answer."]
 
 
 def test_trainings_have_their_auc(results):

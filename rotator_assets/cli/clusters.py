@@ -25,7 +25,7 @@ def cluster(root: DataRoot | None, address: str | None) -> Generator[None]:
     A cluster that the settings describe runs as long as the block. The address is in the environment meanwhile, from
     which child processes have it. Raises InputError where it is not safe or cannot be reached.
     """
-    named = os.environ.get(VARIABLE) if address is None else address
+    named = (os.environ.get(VARIABLE) or None) if address is None else address
     if named is not None:
         with _named(checked(named)):
             yield
@@ -59,6 +59,7 @@ def _settings(root: DataRoot | None):
 @contextmanager
 def _named(address: str) -> Generator[None]:
     require_reachable(address)
+    click.echo(f"notice: workers of the Dask cluster at {address} do the work", err=True)
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = address
     try:

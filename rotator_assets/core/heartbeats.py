@@ -1,4 +1,4 @@
-"""Signs of life of processes that share a data root: each touches a file of its own every few seconds.
+"""Heartbeats of processes that share a data root: each process touches one file every few seconds.
 
 Another host cannot ask whether a process runs, and its clock may differ. It compares the modification time with the one
 that it saw before, and measures by its own clock how long it has not changed. What it saw is kept in a file, because
@@ -87,7 +87,7 @@ def _touch(file: Path) -> None:
 def _last_change(file: Path) -> int | None:
     """Return the time of the last change in nanoseconds of any clock; None where there is no such file."""
     try:
-        with file.open("rb") as opened:  # network file systems look up a file anew when it is opened
+        with file.open("rb") as opened:  # a network file system refreshes the time when the file is opened
             return os.fstat(opened.fileno()).st_mtime_ns
     except FileNotFoundError:
         return None

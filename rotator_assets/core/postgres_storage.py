@@ -31,8 +31,8 @@ T = TypeVar("T")
 class PostgresStorage(DagsterPostgresStorage):
     """Dagster's storage in Postgres. What is asked of a server that restarts waits for it, up to a minute.
 
-    Each statement is a transaction of its own. It is given again only if its connection broke. If the server had
-    completed it without being able to say so, an event is there twice, which changes no result.
+    Each statement is a separate transaction. It is repeated only if its connection broke. If the server had completed
+    it by then, an event is stored twice, which changes no result.
     """
 
 

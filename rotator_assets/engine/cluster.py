@@ -1,4 +1,4 @@
-"""A pool on a Dask cluster: each request is a task, which a Dask worker passes on to a process of its own.
+"""A pool on a Dask cluster: each request is a task, which a Dask worker passes on to a separate process.
 
 Dask sees bytes only. It repeats a task whose worker was lost, on another one.
 """

@@ -1,4 +1,4 @@
-"""What a Dask worker does with a request: it passes it on to a worker process of its own.
+"""What a Dask worker does with a request: it passes it on to a separate worker process.
 
 So a request runs exactly as on one machine: in a process whose environment is set before its libraries are loaded, that
 may crash, be killed when it takes too long or is no longer wanted, and does not count against the memory limit of Dask.

@@ -62,7 +62,7 @@ def _answered(request: bytes, answers: BinaryIO) -> tuple[bytes, bytes]:
         error.__traceback__ = error.__cause__ = error.__context__ = None
         try:
             pickle.loads(content := pickle.dumps(error))
-        except Exception:
+        except Exception:  # classes of other libraries fail in many ways to be pickled or made again
             content = pickle.dumps(RuntimeError(repr(error)))
         return frames.ERROR, content
 

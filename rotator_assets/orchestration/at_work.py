@@ -1,6 +1,6 @@
 """Running processes of the command line on a data root, and runs left behind by killed ones.
 
-Processes of this host are asked for directly. Those of other hosts that share the root show signs of life
+Processes on this host are checked directly, processes on other hosts that share the root by their heartbeats
 (`core.heartbeats`).
 """
 
@@ -49,7 +49,7 @@ def process_tags(run_id: str) -> dict[str, str]:
 
 @contextmanager
 def alive(root: DataRoot) -> Generator[None]:
-    """Show to other hosts that this process may have runs in progress, while the block runs."""
+    """Show other hosts that this process may have runs in progress, while the block runs."""
     with beating(_folder(root) / _heartbeat(_RUNS)):
         yield
 

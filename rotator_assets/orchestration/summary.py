@@ -13,18 +13,28 @@ from rotator_assets.orchestration.terminal import output_console, print_wrapped
 from rotator_assets.store.table_store import TableStore
 
 
+def answer(store: TableStore) -> list[str]:
+    """Return the sentences of the answer in order; none where nothing was reported yet."""
+    found = store.read("key_results", WHOLE) if store.partitions("key_results") else pd.DataFrame()  # writes nothing
+    return [] if found.empty else found.sort_values("position")["sentence"].tolist()
+
+
+def is_outdated(store: TableStore) -> bool:
+    """Return whether results are newer than the answer."""
+    return store.newest_version(Results.__dataclass_fields__) > store.newest_version(["key_results"])
+
+
 def print_summary(store: TableStore) -> None:
     """Print the sentences of the answer and where the report is. Raises InputError where nothing was reported yet."""
-    found = store.read("key_results", WHOLE) if store.partitions("key_results") else pd.DataFrame()  # writes nothing
-    if found.empty:
+    sentences = answer(store)
+    if not sentences:
         raise InputError(
             f"{store.root.path}: there is no answer yet; train with `rotators run`, or make the report again with "
             "`rotators report`"
         )
-    found = found.sort_values("position")
     width = output_console().width
-    for position, sentence in zip(found["position"], found["sentence"], strict=True):
+    for position, sentence in enumerate(sentences, start=1):
         print(fill(f"{position}. {sentence}", width, subsequent_indent="   "))
     print(f"report: {store.root.report}")
-    if store.newest_version(Results.__dataclass_fields__) > store.newest_version(["key_results"]):
+    if is_outdated(store):
         print_wrapped("notice: results are newer than this answer: `rotators report` makes it again")

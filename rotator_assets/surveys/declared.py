@@ -16,7 +16,7 @@ from rotator_assets.surveys.own_columns import AVAILABLE
 BLOCK = "surveys"
 """Key of the blocks in ``settings.yaml``."""
 _NAME = re.compile(r"(?=.{1,32}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
-RESERVED = ("profile", BLOCK, "instance", "results", "encoders", "datasets", "study", "all")
+RESERVED = ("profile", BLOCK, "instance", "cluster", "results", "encoders", "datasets", "study", "all")
 """Names that keys of the settings, folders of a data root, or partitions have."""
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from rotator_assets.core.data_root import DataRoot
-from rotator_assets.orchestration.runner import open_instance
+from rotator_assets.orchestration.instance import open_instance
 from rotator_assets.store.io_managers import TableIOManager
 from rotator_assets.tables import open_store
 

@@ -6,6 +6,7 @@ from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.settings import ImageSettings, KinematicsSettings, LabelSettings, MockSettings, version_of
 from rotator_assets.lineage.settings_file import Settings, load_settings
+from rotator_assets.surveys.declared import RESERVED
 
 
 def test_no_file_means_the_defaults_of_the_study(tmp_path):
@@ -191,3 +192,7 @@ def test_a_dangling_link_and_a_folder_are_errors(tmp_path):
     (tmp_path / "not-there.yaml").mkdir()
     with pytest.raises(InputError, match="is not a file"):
         load_settings(DataRoot(tmp_path))
+
+
+def test_no_survey_of_a_user_can_have_the_name_of_a_setting():
+    assert set(Settings.model_fields) <= set(RESERVED)

@@ -14,8 +14,8 @@ from rotator_assets.core import progress
 from rotator_assets.core.data_root import DataRoot
 from rotator_assets.core.errors import InputError
 from rotator_assets.core.recipes_file import ENVIRONMENT_VARIABLE
+from rotator_assets.orchestration.instance import open_instance
 from rotator_assets.orchestration.plans import SURVEY_ASSETS, TRAINING_ASSETS, Step, plan
-from rotator_assets.orchestration.runner import open_instance
 from rotator_assets.orchestration.workers import STOP_SECONDS, TrainingFailed, Workers, default_jobs
 from rotator_assets.running import open_runner
 from rotator_assets.tables import open_store

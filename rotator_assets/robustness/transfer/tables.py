@@ -13,7 +13,7 @@ TABLES = by_name(
         (
             *fields("dataset", "recipe"),
             Column("other_dataset", "VARCHAR", "dataset of the other survey"),
-            Column("other_use", "VARCHAR", "use of the other survey: before (first), beside (both) or instead (only)"),
+            Column("other_use", "VARCHAR", "its galaxies are used before, beside or instead of those of the dataset"),
             Column("training_fraction", "DOUBLE", "fraction of the own training galaxies used"),
             *SAMPLE,
             *AUC,
